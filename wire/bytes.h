@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bytes.h - a borrowed run of bytes, and integers laid out in bytes
+ */
+#ifndef SW_BYTES_H
+#define SW_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Borrowed: whoever hands one out says how long it lives. */
+struct bytes {
+	const void *p;
+	size_t len;
+};
+
+static inline struct bytes
+bytes_of(const void *p, size_t len)
+{
+	return (struct bytes){p, len};
+}
+
+static inline struct bytes
+bytes_str(const char *s)
+{
+	return (struct bytes){s, strlen(s)};
+}
+
+static inline int
+bytes_eq(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* Little-endian: the wire and the records. */
+static inline uint64_t
+le_get(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+	uint64_t v = 0;
+
+	while (n-- > 0)
+		v = v << 8 | b[n];
+	return v;
+}
+
+static inline void
+le_set(void *p, size_t n, uint64_t v)
+{
+	uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++, v >>= 8)
+		b[i] = (uint8_t)v;
+}
+
+/* Big-endian: keys, so that memcmp orders them as numbers. */
+static inline uint64_t
+be_get(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | b[i];
+	return v;
+}
+
+static inline void
+be_set(void *p, size_t n, uint64_t v)
+{
+	uint8_t *b = p;
+
+	while (n-- > 0) {
+		b[n] = (uint8_t)v;
+		v >>= 8;
+	}
+}
+
+#endif

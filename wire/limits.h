@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limits.h - every limit that two processes must agree on
+ *
+ * A message beyond one of these is refused with the error named beside it.
+ */
+#ifndef SW_LIMITS_H
+#define SW_LIMITS_H
+
+enum {
+	SW_ID_LEN = 16,			/* bytes of a job id (UUID) */
+	SW_ID_TEXT = 37,		/* its text with the final NUL */
+
+	SW_BODY_MAX = 128 * 1024,	/* SW_ETOOBIG */
+	SW_RESULT_MAX = 64 * 1024,	/* SW_ETOOBIG */
+	SW_HEADERS_MAX = 4096,		/* all of one job, SW_ETOOBIG */
+	SW_ERROR_MAX = 4096,		/* longer text is cut, keeping its tail */
+	SW_QUEUE_MAX = 63,		/* of [a-z0-9_-], SW_EQUEUE */
+	SW_UNIQUE_MAX = 255,
+	SW_FAIR_MAX = 63,
+	SW_NAME_MAX = 127,		/* a worker's name */
+	SW_TEXT_MAX = 512,
+	SW_CURSOR_MAX = 128,
+
+	SW_ITEMS_MAX = 100,		/* items in one message, SW_ETOOBIG */
+	SW_BATCH_MAX = 1024 * 1024,	/* bytes of a message that is built */
+	SW_MSG_MAX = 2 * 1024 * 1024,	/* bytes of a message that is read */
+
+	SW_PRIORITY_MIN = 0,
+	SW_PRIORITY_MAX = 9,		/* 9 is the most urgent (as in AMQP, JMS) */
+	SW_PRIORITY_DEFAULT = 4,
+
+	SW_QUEUES_PER_WORKER = 32,	/* SW_EBUSY */
+	SW_HEARTBEAT_MS = 1000,		/* a worker extends its leases this often */
+};
+
+/* Delays and times: one year ahead at most, SW_EINVAL. */
+#define SW_DELAY_MAX_MS (366LL * 24 * 3600 * 1000)
+
+/* Where the broker listens unless told otherwise, below the runtime folder. */
+#define SW_SOCKET_NAME "broker.sock"
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto.h"
+
+#include <string.h>
+
+#include "error.h"
+
+const struct sw_field_rule sw_field_rules[SW_TAGS] = {
+#define X(sym, tag, name, type, many, max) [tag] = {name, type, many, max},
+	SW_FIELD_MAP(X)
+#undef X
+};
+
+#define NAME(sym, num, name)                                               \
+	case num:                                                          \
+		return name;
+
+#define NAME_FUNCTION(function, MAP)                                       \
+	const char *function(int num)                                      \
+	{                                                                  \
+		switch (num) {                                             \
+			MAP(NAME)                                          \
+		default:                                                   \
+			return "?";                                        \
+		}                                                          \
+	}
+
+NAME_FUNCTION(sw_op_name, SW_OP_MAP)
+NAME_FUNCTION(sw_state_name, SW_STATE_MAP)
+NAME_FUNCTION(sw_outcome_name, SW_OUTCOME_MAP)
+NAME_FUNCTION(sw_cause_name, SW_CAUSE_MAP)
+NAME_FUNCTION(sw_event_name, SW_EVENT_MAP)
+
+enum sw_state
+sw_state_parse(const char *name)
+{
+	for (int s = SW_DELAYED; s < SW_STATES; s++)
+		if (strcmp(name, sw_state_name(s)) == 0)
+			return (enum sw_state)s;
+	return SW_NONE;
+}
+
+int
+sw_queue_check(const char *name, unsigned long len)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (len < 1 || len > SW_QUEUE_MAX)
+		return SW_EQUEUE;
+	for (unsigned long i = 0; i < len; i++)
+		if (name[i] == '\0' || strchr(allowed, name[i]) == NULL)
+			return SW_EQUEUE;
+	return 0;
+}

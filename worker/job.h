@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * job.h - what a built-in job is
+ *
+ * A built-in job is one function.  It runs in a child process of the worker,
+ * many jobs of its queue in a row, so what it leaks or breaks dies with that
+ * child; a crash costs the job at hand alone.  All pointers of `struct job`
+ * are borrowed until the function returns.
+ */
+#ifndef WORKER_JOB_H
+#define WORKER_JOB_H
+
+#include "bytes.h"
+#include "id.h"
+
+struct job {
+	struct sw_id id;
+	const char *queue;
+	struct bytes body;
+	int attempt, max_attempts;
+	int64_t deadline_ms;		/* Unix time at which the worker kills us */
+
+	/* The value of header `name`, or NULL. */
+	const char *(*header)(const struct job *, const char *name);
+	const void *priv;
+
+	/* Reporting.  All copy what they are given. */
+	void (*progress)(struct job *, int percent, const char *text);
+	void (*result)(struct job *, struct bytes);	/* the last one counts */
+	void (*error)(struct job *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+	/* Hands over a further job, stored in the same commit as our ack. */
+	int (*follow)(struct job *, const char *queue, struct bytes body);
+};
+
+/* What a job's function returns. */
+enum job_verdict { JOB_ACK, JOB_RETRY, JOB_FAIL };
+
+typedef enum job_verdict job_fn(struct job *);
+
+struct job_type {
+	const char *name;	/* as in --queue NAME=JOB */
+	const char *text;	/* one line for --help */
+	job_fn *run;
+};
+
+/* Ends with an entry without a name; defined in jobs/jobs.c. */
+extern const struct job_type job_types[];
+
+#endif
