@@ -23,42 +23,43 @@
 #include "bytes.h"
 
 enum {
-	STORE_KEY_MAX = 511,	/* LMDB's limit */
-	STORE_FORMAT = 1,	/* version of what is in the files */
+	STORE_KEY_MAX = 511, /* LMDB's limit */
+	STORE_FORMAT = 1,    /* version of what is in the files */
 };
 
-struct store {			/* drivers embed it as their first member */
+struct store { /* drivers embed it as their first member */
 	const struct store_driver *driver;
-	char why[256];		/* what the last error was about, for people */
+	char why[256]; /* what the last error was about, for people */
 };
 
 struct claim {
 	uint32_t shard;
-	uint64_t epoch;		/* grows by one with every claim, durably */
+	uint64_t epoch; /* grows by one with every claim, durably */
 };
 
 enum store_op_kind { STORE_PUT, STORE_DELETE };
 
 struct store_op {
 	enum store_op_kind kind;
-	struct bytes key, val;	/* borrowed until `done` was called */
+	struct bytes key, val; /* borrowed until `done` was called */
 };
 
 /* How full the store is.  Puts of new work stop at 90 %. */
 struct store_usage {
 	uint64_t used_pages, max_pages;
 	uint64_t page_size;
-	uint64_t free_pages;	/* of the used ones, those waiting for reuse */
+	uint64_t free_pages; /* of the used ones, those waiting for reuse */
 };
 
 typedef void store_done_fn(void *arg, int err);
 
-/* Returns 0 to go on, anything else to stop.  Pointers live until the next store call. */
+/* Returns 0 to go on, anything else to stop.  Pointers live until the next
+ * store call. */
 typedef int store_each_fn(void *arg, struct bytes key, struct bytes val);
 
 struct store_options {
-	uint64_t map_size;	/* bytes, 0: 64 GiB */
-	int force;		/* open on a file system that cannot be trusted */
+	uint64_t map_size; /* bytes, 0: 64 GiB */
+	int force;	   /* open on a file system that cannot be trusted */
 };
 
 struct store_driver {
@@ -66,13 +67,15 @@ struct store_driver {
 
 	/* On an error *out is set all the same if memory allowed, so that its
 	 * `why` can be read; close it.  `uri` is what follows "scheme:". */
-	int (*open)(struct store **out, const char *uri, const struct store_options *);
+	int (*open)(struct store **out, const char *uri,
+		const struct store_options *);
 
 	/* NULL is fine.  Nothing is written. */
 	void (*close)(struct store *);
 
 	/* Becomes the shard's only writer, for ever where ttl_ms is 0. */
-	int (*claim)(struct store *, uint32_t shard, int64_t ttl_ms, struct claim *);
+	int (*claim)(
+		struct store *, uint32_t shard, int64_t ttl_ms, struct claim *);
 	int (*renew)(struct store *, struct claim *);
 	int (*release)(struct store *, struct claim *);
 
@@ -80,24 +83,29 @@ struct store_driver {
 	 * All or nothing, durable when `done` says 0.  `done` is called once,
 	 * in order within a shard, at once or from `turn`.  Deleting what is
 	 * not there is no error.  The return value is that of the submission:
-	 * 0, and then `done` was or will be called; or an error, and it was not.
+	 * 0, and then `done` was or will be called; or an error, and it was
+	 * not.
 	 */
-	int (*commit)(struct store *, const struct claim *, const struct store_op *, size_t n, store_done_fn *done,
+	int (*commit)(struct store *, const struct claim *,
+		const struct store_op *, size_t n, store_done_fn *done,
 		void *arg);
 
 	/*
 	 * Calls `each` for keys in [from, to) in order, at most `limit`; what
 	 * commits have confirmed is seen.  An empty `to` means: to the end.
 	 */
-	int (*scan)(struct store *, uint32_t shard, struct bytes from, struct bytes to, size_t limit,
-		store_each_fn *each, void *arg);
+	int (*scan)(struct store *, uint32_t shard, struct bytes from,
+		struct bytes to, size_t limit, store_each_fn *each, void *arg);
 
-	/* Point read: the value lives until the next store call.  SW_ENOJOB: no such key. */
-	int (*get)(struct store *, uint32_t shard, struct bytes key, struct bytes *val);
+	/* Point read: the value lives until the next store call.  SW_ENOJOB: no
+	 * such key. */
+	int (*get)(struct store *, uint32_t shard, struct bytes key,
+		struct bytes *val);
 
 	int (*usage)(struct store *, struct store_usage *);
-	int (*fd)(struct store *);	/* joins the poll set, -1: commits are done at once */
-	int (*turn)(struct store *);	/* fd is readable: calls the callbacks */
+	int (*fd)(struct store *);   /* joins the poll set, -1: commits are done
+					at once */
+	int (*turn)(struct store *); /* fd is readable: calls the callbacks */
 };
 
 extern const struct store_driver store_lmdb, store_mem;
@@ -106,7 +114,7 @@ extern const struct store_driver store_lmdb, store_mem;
 const struct store_driver *store_driver_find(const char *uri);
 
 /* Opens `uri`, "scheme:rest"; a plain path means lmdb. */
-int store_open(struct store **out, const char *uri, const struct store_options *)
-	__attribute__((warn_unused_result));
+int store_open(struct store **out, const char *uri,
+	const struct store_options *) __attribute__((warn_unused_result));
 
 #endif
