@@ -29,7 +29,7 @@ OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 OPT_tsan := -O1 -fsanitize=thread
 CFLAGS ?= -g
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSW_RELEASE='"$(VERSION)"' -fPIC \
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
 
@@ -41,14 +41,133 @@ INC_worker := wire worker
 INC_jobs := wire worker jobs
 INC_tests := wire broker producer worker jobs tests
 INC_bench := wire producer bench
+INC_docs := wire
+INC_examples := producer
 
-LIBS_broker := -lzmq -llmdb -linih -lsystemd
-LIBS_producer := -lzmq -lcjson -lncursesw -ltinfo
-LIBS_worker := -lzmq -lsystemd -lsqlite3
-
+# A folder's main.c is a program; producer/cmd*.c belong to the command.
 objs = $(patsubst %.c,$B/%.o,$(filter-out $(2),$(wildcard $(1)/*.c)))
 WIRE := $(call objs,wire)
+BROKER := $(call objs,broker,broker/main.c)
+LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
+CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
+WORKER := $(call objs,worker,worker/main.c)
+JOBS := $(call objs,jobs,jobs/main.c)
+UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
+TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
+FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report)
+LIBRARY := $B/libspillway.a $B/libspillway.so.0
+
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm
+
+## all: build everything (the default)
+all: $(PROGRAMS) $(LIBRARY) $B/loggen
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(foreach d,$(INC_$(firstword $(subst /, ,$<))),-I$d) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(foreach d,$(INC_$(firstword $(subst /, ,$<))),-iquote $d) -c -o $@ $<
+
+$B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
+$B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(WIRE)
+$B/spillway: $B/producer/main.o $(CMD) $(LIB) $(WIRE)
+$B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
+$B/loggen: $B/examples/loggen.o
+$B/spillway-bench: $(call objs,bench) $(WIRE)
+$B/protocol-tables: $B/docs/tables.o $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(WIRE)
+$B/spillway-bench: LIBS_ALL += -lhiredis
+$(TESTS): LIBS_ALL += -lcmocka
+
+$(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(LIBS_ALL)
+
+$B/libspillway.a: $(LIB) $(WIRE)
+	rm -f $@ && $(AR) rcs $@ $^
+$B/libspillway.so.0: $(LIB) $(WIRE) $(wildcard producer/libspillway.map)
+	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
+		$(addprefix -Wl$(,)--version-script=,$(filter %.map,$^)) \
+		-o $@ $(filter %.o,$^) -Wl,--as-needed -lzmq -luuid
+, := ,
+
+DEPS := gcc pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev \
+	libxxhash-dev uthash-dev libinih-dev libsystemd-dev libsqlite3-dev \
+	libcjson-dev libyajl-dev python3-zmq mandoc systemd
+BENCH_DEPS := beanstalkd redis-server libhiredis-dev
+
+## deps: install what is missing (Debian; as root or through sudo)
+deps:
+	@tests/deps.sh $(DEPS)
+
+## check: install what is missing, build, run all tests
+check: deps
+	@$(MAKE) --no-print-directory KIND=$(KIND) test
+
+test: all $(TESTS) $B/protocol-tables
+	@tests/run.sh $B
+
+## demo: real work through a real broker and real workers, with kill -9
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@examples/demo.sh $B
+
+## bench: speed beside beanstalkd and Redis, in one run
+bench:
+	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
+	@$(MAKE) --no-print-directory all $B/spillway-bench
+	@bench/run $B
+
+## asan, tsan: the tests under a sanitizer
+asan tsan:
+	@$(MAKE) --no-print-directory KIND=$@ check
+
+## fuzz: every decoder for FUZZ_S seconds (20)
+fuzz: $(FUZZERS)
+	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan.c)
+	@mkdir -p $(@D)
+	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -lcjson -lm
+
+## protocol-tables: bring the tables of docs/protocol.md up to date
+protocol-tables: $B/protocol-tables
+	$< update docs/protocol.md
+
+## tidy: clang-tidy and cppcheck
+tidy:
+	clang-tidy --quiet $(wildcard $(addsuffix /*.c,wire broker producer worker jobs)) -- \
+		-std=c11 -D_GNU_SOURCE $(foreach d,$(INC_tests),-iquote $d) -DSPILLWAY_VERSION='""'
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
+		--inline-suppr -Iwire -Iworker -Ijobs wire broker producer worker jobs
+
+## format: clang-format over everything
+format:
+	clang-format -i $(wildcard $(addsuffix /*.[ch],wire broker producer worker jobs tests bench examples docs))
+
+## install: into PREFIX (/usr/local), below DESTDIR
+install: all
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" \
+	INCLUDEDIR="$(INCLUDEDIR)" MANDIR="$(MANDIR)" UNITDIR="$(UNITDIR)" \
+	VERSION="$(VERSION)" tests/install.sh install $B
+
+## uninstall: take away what install put there
+uninstall:
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" \
+	INCLUDEDIR="$(INCLUDEDIR)" MANDIR="$(MANDIR)" UNITDIR="$(UNITDIR)" \
+	VERSION="$(VERSION)" tests/install.sh uninstall $B
+
+## dist: a tar of what git has
+dist:
+	git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz HEAD
+
+## clean: remove all that was built
+clean:
+	rm -rf build
+
+## help: print this
+help:
+	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
+
+.PHONY: all deps check test demo bench asan tsan fuzz protocol-tables tidy format \
+	install uninstall dist clean help
+.DEFAULT_GOAL := all
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -9,12 +9,14 @@ sw_strerror(int err)
 	switch (err) {
 	case 0:
 		return "OK";
-#define X(name, num, text)                                                 \
-	case num:                                                          \
+#define X(name, num, text)                                                     \
+	case num:                                                              \
 		return text;
 		SW_ERR_MAP(X)
 #undef X
 	default:
+		if (err < -4095)
+			return "unknown error"; /* of a newer broker */
 		return strerror(err < 0 ? -err : err);
 	}
 }
@@ -25,8 +27,8 @@ sw_errname(int err)
 	switch (err) {
 	case 0:
 		return "OK";
-#define X(name, num, text)                                                 \
-	case num:                                                          \
+#define X(name, num, text)                                                     \
+	case num:                                                              \
 		return #name;
 		SW_ERR_MAP(X)
 #undef X

@@ -27,7 +27,7 @@ sw_id_make(int64_t now_ms)
 	uint64_t t = tick(now_ms);
 	struct sw_id id;
 
-	uuid_generate_random(id.b);	/* sets the variant in byte 8 */
+	uuid_generate_random(id.b); /* sets the variant in byte 8 */
 	be_set(id.b, 6, t >> 12);
 	be_set(id.b + 6, 2, 0x7000 | (t & 0xfff));
 	return id;

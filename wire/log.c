@@ -30,10 +30,24 @@ add(struct line *l, const char *s, size_t n)
 	l->len += n;
 }
 
+static int
+needs_quotes(const char *v)
+{
+	if (*v == '\0')
+		return 1;
+	for (; *v != '\0'; v++) {
+		unsigned char c = (unsigned char)*v;
+
+		if (c <= ' ' || c == 0x7f || strchr("\"=\\", c) != NULL)
+			return 1;
+	}
+	return 0;
+}
+
 static void
 add_value(struct line *l, const char *v)
 {
-	int quote = *v == '\0' || strpbrk(v, " \"=\\\t\r\n") != NULL;
+	int quote = needs_quotes(v);
 
 	if (quote)
 		add(l, "\"", 1);
@@ -42,7 +56,9 @@ add_value(struct line *l, const char *v)
 		char hex[8];
 
 		if (c < 0x20 || c == 0x7f)
-			add(l, hex, (size_t)snprintf(hex, sizeof(hex), "\\x%02x", c));
+			add(l, hex,
+				(size_t)snprintf(
+					hex, sizeof(hex), "\\x%02x", c));
 		else if (c == '"' || c == '\\')
 			add(l, (char[]){'\\', (char)c}, 2);
 		else
@@ -57,23 +73,26 @@ sw_log(enum sw_log_level lv, const char *event, ...)
 {
 	struct line l = {.len = 0};
 	const char *key, *value;
+	char prefix[24];
 	va_list ap;
 
 	if (lv > level)
 		return;
-	l.len = (size_t)snprintf(l.text, sizeof(l.text), "<%d>ev=%s", lv, event);
+	add(&l, prefix,
+		(size_t)snprintf(prefix, sizeof(prefix), "<%d>ev=", (int)lv));
+	add(&l, event, strlen(event));
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);
 		add(&l, " ", 1);
 		add(&l, key, strlen(key));
 		add(&l, "=", 1);
-		add_value(&l, value);
+		add_value(&l, value != NULL ? value : "");
 	}
 	va_end(ap);
 	l.text[l.len++] = '\n';
 	if (write(STDERR_FILENO, l.text, l.len) < 0)
-		return;	/* nowhere left to say it */
+		return; /* nowhere left to say it */
 }
 
 const char *

@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-enum { WORD = 4 };	/* an item's length; a field's tag and length */
+enum { WORD = 4 }; /* an item's length; a field's tag and length */
 
 /* One field off the front of `rest`; 0, SW_EINVAL or SW_ETOOBIG. */
 static int
@@ -27,10 +27,10 @@ field_take(struct bytes *rest, unsigned *tag, struct bytes *value)
 	rule = &sw_field_rules[*tag];
 	if (rule->name == NULL)
 		return SW_EINVAL;
-	if (value->len > rule->max)
-		return SW_ETOOBIG;
 	if (rule->type <= SW_T_ID && value->len != rule->max)
 		return SW_EINVAL;
+	if (value->len > rule->max)
+		return SW_ETOOBIG;
 	if (rule->type == SW_T_TEXT && memchr(value->p, 0, value->len) != NULL)
 		return SW_EINVAL;
 	*rest = bytes_of(p + WORD + value->len, rest->len - WORD - value->len);
@@ -66,7 +66,8 @@ sw_item_open(struct bytes raw, struct sw_item *it)
 }
 
 int
-sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at, struct bytes *value)
+sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at,
+	struct bytes *value)
 {
 	const uint8_t *p = it->raw.p;
 

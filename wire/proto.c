@@ -11,18 +11,18 @@ const struct sw_field_rule sw_field_rules[SW_TAGS] = {
 #undef X
 };
 
-#define NAME(sym, num, name)                                               \
-	case num:                                                          \
+#define NAME(sym, num, name)                                                   \
+	case num:                                                              \
 		return name;
 
-#define NAME_FUNCTION(function, MAP)                                       \
-	const char *function(int num)                                      \
-	{                                                                  \
-		switch (num) {                                             \
-			MAP(NAME)                                          \
-		default:                                                   \
-			return "?";                                        \
-		}                                                          \
+#define NAME_FUNCTION(function, MAP)                                           \
+	const char *function(int num)                                          \
+	{                                                                      \
+		switch (num) {                                                 \
+			MAP(NAME)                                              \
+		default:                                                       \
+			return "?";                                            \
+		}                                                              \
 	}
 
 NAME_FUNCTION(sw_op_name, SW_OP_MAP)

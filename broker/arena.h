@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.h - memory for one turn
+ *
+ * Bytes are taken one after the other and all given back at once.  Pointers
+ * stay good until the reset.  Chunks are kept from turn to turn up to
+ * ARENA_KEEP of them, so a turn allocates nothing once it is warm.
+ */
+#ifndef BROKER_ARENA_H
+#define BROKER_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ARENA_CHUNK = 2 * 1024 * 1024 + 4096, /* the largest single piece */
+	ARENA_KEEP = 6,
+};
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	size_t len;
+	uint8_t b[];
+};
+
+struct arena {
+	struct arena_chunk *first, *now;
+	size_t used; /* in all chunks, since the reset */
+};
+
+void arena_init(struct arena *);
+void arena_fini(struct arena *);
+
+/* `n` bytes (at most ARENA_CHUNK); ends the process when memory is out. */
+void *arena_take(struct arena *, size_t n);
+
+/* Gives the tail of the piece taken last back: it is `n` long from now on. */
+void arena_trim(struct arena *, const void *piece, size_t n);
+
+void arena_reset(struct arena *);
+
+#endif

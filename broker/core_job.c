@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "core_in.h"
+#include "error.h"
+#include "must.h"
+
+static const struct bytes nothing = {"", 0};
+
+int
+row_get(struct core *c, struct bytes key, struct bytes *val)
+{
+	int err;
+
+	switch (batch_get(&c->batch, key, val)) {
+	case BATCH_HELD:
+		return 0;
+	case BATCH_DELETED:
+		return SW_ENOJOB;
+	case BATCH_UNKNOWN:
+		break;
+	}
+	err = c->store->driver->get(c->store, c->claim.shard, key, val);
+	if (err < 0 && err != SW_ENOJOB)
+		c->err = err;
+	return err;
+}
+
+int
+job_load(struct core *c, const struct sw_id *id, struct record *r)
+{
+	struct key k = key_id('j', id);
+	struct bytes val;
+	int err = row_get(c, key_bytes(&k), &val);
+
+	if (err == 0)
+		err = record_open(val, id, r);
+	if (err < 0)
+		return err;
+	r->q = queue_find(c, sw_bytes(&r->it, SW_F_QUEUE));
+	if (r->q == NULL)
+		return SW_ECORRUPT;
+	r->lease = lease_find(&c->leases, id);
+	if (r->lease != NULL)
+		r->state = SW_LEASED;
+	return 0;
+}
+
+/* --- index rows --------------------------------------------------------- */
+
+static void
+timer_add(struct core *c, int64_t at_ms, const struct sw_id *id)
+{
+	struct key k = key_timer((uint64_t)at_ms, id);
+
+	batch_insert(&c->batch, key_bytes(&k), nothing);
+	window_add(&c->timers, (uint64_t)at_ms, id);
+}
+
+static void
+timer_remove(struct core *c, int64_t at_ms, const struct sw_id *id)
+{
+	struct key k = key_timer((uint64_t)at_ms, id);
+
+	batch_delete(&c->batch, key_bytes(&k));
+	window_remove(&c->timers, (uint64_t)at_ms, id);
+}
+
+static int
+is_waiting(enum sw_state s)
+{
+	return s == SW_DELAYED || s == SW_READY || s == SW_LEASED;
+}
+
+static void
+rows_remove(struct core *c, const struct record *r)
+{
+	struct key k;
+
+	if (r->state == SW_READY) {
+		k = key_ready(r->q->no, r->lane, r->rank, &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+		queue_line_remove(r->q, r->lane, r->rank, &r->id);
+	} else if (r->state == SW_DELAYED) {
+		timer_remove(c, r->run_at_ms, &r->id);
+	} else if (r->state == SW_LEASED) {
+		k = key_id('l', &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+	} else if (r->state == SW_DEAD) {
+		k = key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+	} else if (r->state == SW_DONE || r->state == SW_CANCELLED) {
+		timer_remove(c, r->keep_until_ms, &r->id);
+	}
+}
+
+static void
+rows_add(struct core *c, const struct record *r)
+{
+	struct key k;
+
+	if (r->state == SW_READY) {
+		k = key_ready(r->q->no, r->lane, r->rank, &r->id);
+		batch_insert(&c->batch, key_bytes(&k), nothing);
+		queue_line_add(r->q, r->lane, r->rank, &r->id);
+	} else if (r->state == SW_DELAYED) {
+		timer_add(c, r->run_at_ms, &r->id);
+	} else if (r->state == SW_DEAD) {
+		k = key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
+		batch_insert(&c->batch, key_bytes(&k), nothing);
+	} else if (r->state == SW_DONE || r->state == SW_CANCELLED) {
+		timer_add(c, r->keep_until_ms, &r->id);
+	}
+}
+
+/* Whether a job in `state` holds its unique key. */
+static int
+holds_key(const struct record *r, enum sw_state state)
+{
+	if (r->unique.len == 0)
+		return 0;
+	if (state == SW_DEAD)
+		return (r->unique_also & SW_UNIQUE_DEAD) != 0;
+	if (state == SW_DONE)
+		return (r->unique_also & SW_UNIQUE_DONE) != 0;
+	return is_waiting(state);
+}
+
+int
+unique_taken(struct core *c, const struct record *r)
+{
+	struct key k;
+	struct bytes val;
+
+	if (r->unique.len == 0 || holds_key(r, r->state))
+		return 0;
+	k = key_unique(r->q->no, r->unique);
+	return row_get(c, key_bytes(&k), &val) == 0;
+}
+
+static void
+unique_follow(struct core *c, const struct record *r, enum sw_state was,
+	enum sw_state is)
+{
+	struct key k;
+
+	if (holds_key(r, was) == holds_key(r, is))
+		return;
+	k = key_unique(r->q->no, r->unique);
+	if (holds_key(r, is))
+		batch_put(
+			&c->batch, key_bytes(&k), bytes_of(r->id.b, SW_ID_LEN));
+	else
+		batch_delete(&c->batch, key_bytes(&k));
+}
+
+static void
+expiry_follow(struct core *c, const struct record *r, enum sw_state was,
+	enum sw_state is)
+{
+	int had = was == SW_DELAYED || was == SW_READY;
+	int has = is == SW_DELAYED || is == SW_READY;
+
+	if (r->expires_at_ms == 0 || had == has)
+		return;
+	if (has)
+		timer_add(c, r->expires_at_ms, &r->id);
+	else
+		timer_remove(c, r->expires_at_ms, &r->id);
+}
+
+/* --- moving ------------------------------------------------------------- */
+
+static void
+waiters_answer(struct core *c, const struct record *r)
+{
+	struct waiter *w, *next;
+
+	if (c->waiters_n == 0)
+		return;
+	HASH_FIND(hh, c->waiters, r->id.b, SW_ID_LEN, w);
+	if (w == NULL)
+		return;
+	HASH_DEL(c->waiters, w);
+	for (; w != NULL; w = next) {
+		struct sw_buf b;
+		size_t mark;
+
+		next = w->next;
+		out_begin(c, &b, SW_MSG_MAX, SW_OP_WAIT | SW_REPLY, w->seq);
+		mark = sw_item_begin(&b);
+		sw_put_int(&b, SW_F_STATUS, 0);
+		job_show(c, &b, r, 1);
+		sw_item_end(&b, mark);
+		out_send(c, &b, &w->peer);
+		free(w);
+		c->waiters_n--;
+	}
+}
+
+static void
+counters_move(struct queue *q, const struct record *r, enum sw_state was,
+	enum sw_state is)
+{
+	int held = is_waiting(was) || was == SW_DEAD;
+	int holds = is_waiting(is) || is == SW_DEAD;
+
+	if (was != SW_NONE)
+		q->count[was]--;
+	if (is != SW_NONE)
+		q->count[is]++;
+	q->total[TOTAL_BYTES] += (holds - held) * r->body_len;
+	q->total[TOTAL_PUT] += was == SW_NONE;
+	q->total[TOTAL_DONE] += is == SW_DONE;
+	q->total[TOTAL_DEAD] += is == SW_DEAD;
+	queue_touch(q);
+}
+
+/* What an ended job need not keep. */
+static uint64_t
+dropped_fields(enum sw_state s)
+{
+	static const uint64_t done = SW_BIT(SW_F_BODY) | SW_BIT(SW_F_HEADER) |
+				     SW_BIT(SW_F_CONTENT_TYPE) |
+				     SW_BIT(SW_F_FAIR) |
+				     SW_BIT(SW_F_TIMEOUT_MS) |
+				     SW_BIT(SW_F_EXPIRES_AT_MS);
+
+	return s == SW_DONE || s == SW_CANCELLED ? done : 0;
+}
+
+/* Writes the record and reads it back, so that `r` shows what is stored. */
+static void
+record_write(struct core *c, struct record *r, int fresh, struct bytes event)
+{
+	struct key k = key_id('j', &r->id);
+	struct queue *q = r->q;
+	struct bytes val = record_seal(
+		&c->batch.arena, r, dropped_fields(r->state), event);
+
+	batch_put_taken(&c->batch, key_bytes(&k), val, fresh);
+	must(record_open(val, &r->id, r) == 0);
+	r->q = q;
+}
+
+void
+job_move(struct core *c, struct record *r, enum life_event how,
+	struct bytes event)
+{
+	enum sw_state was = r->state, is = life_next(was, how);
+
+	must(is != SW_NONE && is != SW_LEASED);
+	rows_remove(c, r);
+	if (r->lease != NULL) {
+		lease_drop(&c->leases, r->lease);
+		r->lease = NULL;
+	}
+	unique_follow(c, r, was, is);
+	expiry_follow(c, r, was, is);
+	counters_move(r->q, r, was, is);
+
+	r->state = is;
+	if (is == SW_DONE || is == SW_DEAD || is == SW_CANCELLED)
+		r->ended_at_ms = c->now_ms;
+	else
+		r->ended_at_ms = 0;
+	if (is == SW_DONE || is == SW_CANCELLED)
+		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
+	record_write(c, r, was == SW_NONE, event);
+	rows_add(c, r);
+	if (r->ended_at_ms != 0)
+		waiters_answer(c, r);
+	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
+		job_forget(c, r);
+}
+
+void
+job_forget(struct core *c, struct record *r)
+{
+	struct key k = key_id('j', &r->id);
+
+	must(r->lease == NULL);
+	rows_remove(c, r);
+	unique_follow(c, r, r->state, SW_NONE);
+	expiry_follow(c, r, r->state, SW_NONE);
+	batch_delete(&c->batch, key_bytes(&k));
+	if (is_waiting(r->state) || r->state == SW_DEAD)
+		r->q->total[TOTAL_BYTES] -= r->body_len;
+	r->q->count[r->state]--;
+	queue_touch(r->q);
+}
+
+void
+record_put_dead(struct core *c, struct record *r, struct bytes event)
+{
+	counters_move(r->q, r, SW_NONE, SW_DEAD);
+	r->q->total[TOTAL_PUT]--;
+	record_write(c, r, 0, event);
+	rows_add(c, r);
+	waiters_answer(c, r);
+}
+
+void
+job_started(struct core *c, const struct record *r)
+{
+	expiry_follow(c, r, SW_READY, SW_LEASED);
+}

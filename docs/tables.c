@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * protocol-tables: the tables of docs/protocol.md, out of the lists that the
+ * programs are made of.
+ *
+ *	protocol-tables			prints them
+ *	protocol-tables update FILE	puts them between FILE's two marks
+ *	protocol-tables check FILE	fails unless they stand there already
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "proto.h"
+#include "setting.h"
+
+#define MARK_BEGIN "<!-- tables:begin -->\n"
+#define MARK_END "<!-- tables:end -->\n"
+
+static void
+operations_print(FILE *f)
+{
+	static const char *const also[SW_REPLY] = {
+		[SW_OP_JOBS] = "broker to worker, unasked",
+		[SW_OP_STOP] = "broker to worker, unasked",
+		[SW_OP_WANT] = "no reply",
+		[SW_OP_ERROR] = "only as a reply, 255",
+	};
+
+	fputs("\n### Operations\n\n| number | name | |\n|---|---|---|\n", f);
+#define X(sym, num, name)                                                      \
+	fprintf(f, "| %d | %s | %s |\n", num, name,                             \
+		also[num] != NULL ? also[num] : "");
+	SW_OP_MAP(X)
+#undef X
+}
+
+static void
+fields_print(FILE *f)
+{
+	static const char *const types[] = {
+		[SW_T_NONE] = "",
+		[SW_T_INT] = "int",
+		[SW_T_ID] = "id",
+		[SW_T_TEXT] = "text",
+		[SW_T_BYTES] = "bytes",
+		[SW_T_ITEM] = "item",
+	};
+
+	fputs("\n### Fields\n\nThe name is the one in JSON; a limit is in bytes "
+	      "of one value.\n\n"
+	      "| tag | field | name | type | at most | |\n|---|---|---|---|---|---|\n",
+		f);
+#define X(sym, tag, name, type, many, max)                                     \
+	fprintf(f, "| %d | %s | %s | %s | %d | %s |\n", tag,                    \
+		#sym + sizeof("SW_F_") - 1, name, types[type], (int)(max),      \
+		(many) == SW_MANY ? "many" : "");
+	SW_FIELD_MAP(X)
+#undef X
+}
+
+#define ROW(sym, num, name) fprintf(f, "| %d | %s |\n", num, name);
+#define WORDS_HEAD "\n\n| number | name |\n|---|---|\n"
+
+static void
+words_print(FILE *f)
+{
+	fputs("\n### States (STATE)" WORDS_HEAD, f);
+	SW_STATE_MAP(ROW)
+	fputs("\n### Outcomes (OUTCOME)" WORDS_HEAD, f);
+	SW_OUTCOME_MAP(ROW)
+	fputs("\n### Causes (CAUSE)" WORDS_HEAD, f);
+	SW_CAUSE_MAP(ROW)
+	fputs("\n### Events (KIND)" WORDS_HEAD, f);
+	SW_EVENT_MAP(ROW)
+}
+
+static void
+errors_print(FILE *f)
+{
+	fputs("\n### Errors (STATUS)\n\n| number | name | meaning |\n|---|---|---|\n", f);
+#define X(name, num, text) fprintf(f, "| %d | %s | %s |\n", num, #name, text);
+	SW_ERR_MAP(X)
+#undef X
+}
+
+/* The largest of a duration or a count that is in truth no limit. */
+static const char *
+most_text(int64_t max, char *to, size_t cap)
+{
+	if (max == INT64_MAX)
+		return "";
+	if (max == SW_YEAR_MS)
+		return "366d";
+	(void)snprintf(to, cap, "%lld", (long long)max);
+	return to;
+}
+
+static void
+settings_print(FILE *f)
+{
+	static const char *const units[] = {
+		[SW_U_COUNT] = "number",
+		[SW_U_MS] = "duration",
+		[SW_U_BYTES] = "size",
+		[SW_U_FLAG] = "yes or no",
+	};
+	char most[32];
+
+	fputs("\n### Queue settings (SETTING)\n\n"
+	      "Durations in milliseconds, or with ms, s, m, h, d; sizes in bytes, "
+	      "or with k, m, g.\n\n"
+	      "| name | takes | least | most | default | meaning |\n"
+	      "|---|---|---|---|---|---|\n",
+		f);
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+
+		fprintf(f, "| %s | %s | %lld | %s | %lld | %s |\n", r->name,
+			units[r->unit], (long long)r->min,
+			most_text(r->max, most, sizeof(most)),
+			(long long)r->def, r->text);
+	}
+	fputs("\n", f);
+}
+
+/* All tables as one string, to be freed; NULL: no memory. */
+static char *
+tables_make(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return NULL;
+	operations_print(f);
+	fields_print(f);
+	words_print(f);
+	errors_print(f);
+	settings_print(f);
+	return fclose(f) == 0 ? text : NULL;
+}
+
+/* The whole file with a NUL behind it, to be freed; NULL and errno. */
+static char *
+file_read(const char *path)
+{
+	char *text = NULL;
+	size_t cap = 0;
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL)
+		return NULL;
+	if (getdelim(&text, &cap, '\0', f) < 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(f);
+	return text;
+}
+
+static int
+file_write(const char *path, const char *text, const char *begin,
+	const char *tables, const char *end)
+{
+	FILE *f = fopen(path, "we");
+
+	if (f == NULL)
+		return -errno;
+	fprintf(f, "%.*s%s%s", (int)(begin - text), text, tables, end);
+	return fclose(f) == 0 ? 0 : -errno;
+}
+
+static int
+file_treat(const char *path, int update, const char *tables)
+{
+	char *text = file_read(path), *begin, *end;
+	int err = 0;
+
+	if (text == NULL) {
+		perror(path);
+		return -1;
+	}
+	begin = strstr(text, MARK_BEGIN);
+	end = strstr(text, MARK_END);
+	if (begin == NULL || end == NULL || begin > end) {
+		fprintf(stderr, "%s: the marks of the tables are missing\n", path);
+		err = -1;
+		goto out;
+	}
+	begin += strlen(MARK_BEGIN);
+	if ((size_t)(end - begin) == strlen(tables) &&
+		memcmp(begin, tables, strlen(tables)) == 0)
+		goto out;
+	if (!update) {
+		fprintf(stderr, "%s: the tables are out of date: make protocol-tables\n", path);
+		err = -1;
+	} else if (file_write(path, text, begin, tables, end) < 0) {
+		perror(path);
+		err = -1;
+	}
+out:
+	free(text);
+	return err;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *tables = tables_make();
+	int err = 0;
+
+	if (tables == NULL) {
+		perror("protocol-tables");
+		return 1;
+	}
+	if (argc == 1)
+		fputs(tables, stdout);
+	else if (argc == 3 && strcmp(argv[1], "update") == 0)
+		err = file_treat(argv[2], 1, tables);
+	else if (argc == 3 && strcmp(argv[1], "check") == 0)
+		err = file_treat(argv[2], 0, tables);
+	else {
+		fputs("usage: protocol-tables [update|check FILE]\n", stderr);
+		err = -1;
+	}
+	free(tables);
+	return err < 0 ? 1 : 0;
+}

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# install.sh install|uninstall BUILD: one list of files for both.
+set -eu
+what=$1 b=$2
+
+# place MODE SOURCE TARGET
+place() {
+	if [ "$what" = uninstall ]; then
+		rm -f "$DESTDIR$3"
+	else
+		mkdir -p "$(dirname "$DESTDIR$3")"
+		sed_or_copy "$1" "$2" "$DESTDIR$3"
+	fi
+}
+
+# Texts have @BINDIR@ and the like in them.
+sed_or_copy() {
+	case $2 in
+	*.service | *.pc.in)
+		sed -e "s|@BINDIR@|$BINDIR|g" -e "s|@PREFIX@|$PREFIX|g" \
+			-e "s|@LIBDIR@|$LIBDIR|g" -e "s|@VERSION@|$VERSION|g" \
+			-e "s|@INCLUDEDIR@|$INCLUDEDIR|g" "$2" >"$3"
+		chmod "$1" "$3"
+		;;
+	*) install -m "$1" "$2" "$3" ;;
+	esac
+}
+
+for p in spillway-broker spillway-worker spillway spillway-report; do
+	place 755 "$b/$p" "$BINDIR/$p"
+done
+place 644 "$b/libspillway.a" "$LIBDIR/libspillway.a"
+place 755 "$b/libspillway.so.0" "$LIBDIR/libspillway.so.0"
+place 644 producer/spillway.h "$INCLUDEDIR/spillway.h"
+place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
+for m in docs/man/*.[1-8]; do
+	place 644 "$m" "$MANDIR/man${m##*.}/$(basename "$m")"
+done
+for u in systemd/*.service; do
+	place 644 "$u" "$UNITDIR/$(basename "$u")"
+done
+if [ "$what" = install ]; then
+	ln -sf libspillway.so.0 "$DESTDIR$LIBDIR/libspillway.so"
+else
+	rm -f "$DESTDIR$LIBDIR/libspillway.so"
+fi
