@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "endpoint.h"
+#include "error.h"
+#include "log.h"
+
+enum { SHARD = 0, FULL_MS = 1000 };
+
+static int64_t
+clock_ms(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+fail(int err, const char *event, const char *what)
+{
+	sw_log(SW_LOG_ERR, event, "at", what, "error", sw_errname(err), "text",
+		sw_strerror(err), NULL);
+	return err;
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static int
+is_loopback(const char *endpoint)
+{
+	static const char *const good[] = {
+		"tcp://127.", "tcp://[::1]:", "tcp://localhost:", "ipc://"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (strncmp(endpoint, good[i], strlen(good[i])) == 0)
+			return 1;
+	return 0;
+}
+
+/* The folder of an ipc:// socket, for us alone. */
+static int
+folder_make(const char *endpoint)
+{
+	char dir[PATH_MAX], *slash;
+
+	if (strncmp(endpoint, "ipc://", 6) != 0)
+		return 0;
+	(void)snprintf(dir, sizeof(dir), "%s", endpoint + 6);
+	slash = strrchr(dir, '/');
+	if (slash == NULL || slash == dir)
+		return 0;
+	*slash = '\0';
+	return mkdir(dir, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static int
+listen_open(struct broker *br, const char *endpoint)
+{
+	static const int yes = 1, sndhwm = 1000;
+	int err;
+
+	if (!is_loopback(endpoint))
+		return fail(-EINVAL, "listen-refused-not-loopback", endpoint);
+	err = folder_make(endpoint);
+	if (err < 0)
+		return fail(err, "listen", endpoint);
+	br->ctx = zmq_ctx_new();
+	br->socket = br->ctx != NULL ? zmq_socket(br->ctx, ZMQ_ROUTER) : NULL;
+	if (br->socket == NULL)
+		return fail(-zmq_errno(), "listen", endpoint);
+	err = sw_socket_set(br->socket);
+	if (err == 0 && (zmq_setsockopt(br->socket, ZMQ_ROUTER_MANDATORY, &yes,
+				 sizeof(yes)) != 0 ||
+				zmq_setsockopt(br->socket, ZMQ_SNDHWM, &sndhwm,
+					sizeof(sndhwm)) != 0 ||
+				zmq_bind(br->socket, endpoint) != 0))
+		err = -zmq_errno();
+	return err < 0 ? fail(err, "listen", endpoint) : 0;
+}
+
+static int
+signals_open(struct broker *br)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	br->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return br->signals < 0 ? fail(-errno, "signals", "signalfd") : 0;
+}
+
+static int
+store_ready(struct broker *br, const struct config *cfg)
+{
+	struct store_options o = {
+		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
+	int err = store_open(&br->store, cfg->data, &o);
+
+	if (err == 0)
+		err = br->store->driver->claim(br->store, SHARD, 0, &br->claim);
+	if (err < 0) {
+		sw_log(SW_LOG_ERR, "store", "data", cfg->data, "error",
+			sw_errname(err), "text", sw_strerror(err), "why",
+			br->store != NULL ? br->store->why : "", NULL);
+		return err;
+	}
+	err = core_init(&br->core, br->store, &br->claim,
+		clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
+	return err < 0 ? fail(err, "load", cfg->data) : 0;
+}
+
+static int
+settings_apply(struct broker *br, const struct config *cfg)
+{
+	char why[256];
+
+	for (size_t i = 0; i < cfg->settings_n; i++) {
+		const struct config_setting *s = &cfg->settings[i];
+		int err = core_queue_set(&br->core, bytes_str(s->queue),
+			bytes_str(s->setting), why, sizeof(why));
+
+		if (err < 0)
+			return fail(err, "config", why);
+	}
+	return 0;
+}
+
+int
+broker_open(struct broker *br, const struct config *cfg)
+{
+	uint64_t watchdog_us = 0;
+	int err;
+
+	*br = (struct broker){.signals = -1};
+	umask(077);
+	err = signals_open(br);
+	if (err == 0)
+		err = store_ready(br, cfg);
+	if (err == 0)
+		err = settings_apply(br, cfg);
+	if (err == 0)
+		err = listen_open(br, cfg->listen);
+	if (err == 0 && sd_watchdog_enabled(0, &watchdog_us) > 0)
+		br->watchdog_ms = (int64_t)watchdog_us / 2000;
+	return err;
+}
+
+void
+broker_close(struct broker *br)
+{
+	if (br->socket != NULL)
+		zmq_close(br->socket);
+	if (br->ctx != NULL)
+		zmq_ctx_term(br->ctx);
+	core_fini(&br->core);
+	if (br->store != NULL)
+		br->store->driver->close(br->store);
+	if (br->signals >= 0)
+		close(br->signals);
+	*br = (struct broker){.signals = -1};
+}
+
+/* --- a turn ------------------------------------------------------------- */
+
+/*
+ * One message: the routing id and one frame.  Whoever sends more frames is
+ * not speaking our protocol.  Returns 1; 0: there is none.
+ */
+static int
+message_take(struct broker *br, struct peer *peer, zmq_msg_t *frame)
+{
+	zmq_msg_t more;
+	int n, extra = 0;
+
+	*peer = (struct peer){0};
+	n = zmq_recv(br->socket, peer->b, sizeof(peer->b), ZMQ_DONTWAIT);
+	if (n < 0)
+		return 0;
+	peer->len = (uint8_t)n;
+	if (zmq_msg_recv(frame, br->socket, ZMQ_DONTWAIT) < 0)
+		return 0;
+	zmq_msg_init(&more);
+	for (int rest = zmq_msg_more(frame); rest; rest = zmq_msg_more(&more)) {
+		extra = 1;
+		if (zmq_msg_recv(&more, br->socket, ZMQ_DONTWAIT) < 0)
+			break;
+	}
+	zmq_msg_close(&more);
+	if (extra || n > (int)sizeof(peer->b))
+		peer->len = 0;
+	return 1;
+}
+
+static void
+requests_take(struct broker *br)
+{
+	struct peer peer;
+	zmq_msg_t frame;
+
+	while (core_has_room(&br->core)) {
+		int got;
+
+		zmq_msg_init(&frame);
+		got = message_take(br, &peer, &frame);
+		if (got && peer.len > 0)
+			core_take(&br->core, &peer,
+				bytes_of(zmq_msg_data(&frame),
+					zmq_msg_size(&frame)));
+		zmq_msg_close(&frame);
+		if (!got)
+			return;
+	}
+	br->core.more = 1;
+}
+
+static void
+batch_done(void *arg, int err)
+{
+	struct broker *br = arg;
+
+	br->committed = err;
+}
+
+static int
+commit(struct broker *br)
+{
+	const struct batch *b = &br->core.batch;
+	const struct store_driver *d = br->store->driver;
+	int err;
+
+	core_close(&br->core);
+	if (b->n == 0)
+		return 0;
+	br->committed = 1;
+	err = d->commit(br->store, &br->claim, b->ops, b->n, batch_done, br);
+	while (err == 0 && br->committed == 1) {
+		zmq_pollitem_t it = {
+			.fd = d->fd(br->store), .events = ZMQ_POLLIN};
+
+		zmq_poll(&it, 1, -1);
+		err = d->turn(br->store);
+	}
+	return err < 0 ? err : br->committed;
+}
+
+static void
+answers_send(struct broker *br)
+{
+	struct core *c = &br->core;
+
+	for (size_t i = 0; i < c->outs_n; i++) {
+		const struct out *o = &c->outs[i];
+
+		if (zmq_send(br->socket, o->peer.b, o->peer.len,
+			    ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+			zmq_send(br->socket, o->frame.p, o->frame.len,
+				ZMQ_DONTWAIT) < 0)
+			core_undelivered(c, o->frame);
+	}
+	core_end(c);
+}
+
+static void
+wait_for_work(struct broker *br)
+{
+	zmq_pollitem_t items[] = {
+		{.socket = br->socket, .events = ZMQ_POLLIN},
+		{.fd = br->signals, .events = ZMQ_POLLIN},
+	};
+	struct signalfd_siginfo si;
+
+	zmq_poll(items, 2, (long)core_wait_ms(&br->core));
+	if (read(br->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		br->stop = 1;
+		sw_log(SW_LOG_INFO, "stop", "signal",
+			si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+	}
+}
+
+static void
+watchdog_feed(struct broker *br)
+{
+	if (br->watchdog_ms > 0 &&
+		br->core.mono_ms - br->fed_ms >= br->watchdog_ms) {
+		br->fed_ms = br->core.mono_ms;
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
+/*
+ * The order of these lines is the durability argument: nothing leaves the
+ * broker before the commit that it speaks of is on disk.
+ */
+static int
+turn(struct broker *br)
+{
+	struct core *c = &br->core;
+	int err;
+
+	wait_for_work(br);
+	core_begin(c, clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
+	requests_take(br);
+	core_tick(c);
+	core_hand_out(c);
+	if (c->err < 0)
+		return c->err;
+	err = commit(br);
+	if (err == SW_EFULL)
+		return core_reload(c, FULL_MS); /* as after a crash */
+	if (err < 0)
+		return err;
+	core_committed(c);
+	answers_send(br);
+	watchdog_feed(br);
+	return 0;
+}
+
+int
+broker_run(struct broker *br)
+{
+	int err = 0;
+
+	sd_notify(0, "READY=1");
+	sw_log(SW_LOG_INFO, "ready", "epoch", sw_num((int64_t)br->claim.epoch),
+		"queues", sw_num(br->core.queues_n), "leases",
+		sw_num(lease_count(&br->core.leases)), NULL);
+	while (!br->stop && err == 0)
+		err = turn(br);
+	sd_notify(0, "STOPPING=1");
+	if (err < 0)
+		sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
+			sw_strerror(err), "why", br->store->why, NULL);
+	return err;
+}

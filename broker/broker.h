@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * broker.h - one thread, one loop, one order
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "config.h"
+#include "core.h"
+
+struct broker {
+	struct core core;
+	struct store *store;
+	struct claim claim;
+	void *ctx, *socket; /* ZeroMQ; the ROUTER */
+	int signals;	    /* signalfd */
+	int stop;
+	int committed; /* what the store said of the batch; 1: not yet */
+	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */
+};
+
+/* On an error one line was logged; broker_close is wanted all the same. */
+int broker_open(struct broker *, const struct config *)
+	__attribute__((warn_unused_result));
+void broker_close(struct broker *);
+
+/* Serves until SIGTERM or SIGINT: 0; or until the store fails: its error. */
+int broker_run(struct broker *) __attribute__((warn_unused_result));
+
+#endif
