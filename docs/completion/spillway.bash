@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# bash completion; made by `spillway help --bash`
+_spillway()
+{
+	local cur verb words queues=
+	cur=${COMP_WORDS[COMP_CWORD]}
+	verb=${COMP_WORDS[1]}
+	case $verb in
+	queue|dead) [ "$COMP_CWORD" -gt 2 ] &&
+		verb="$verb ${COMP_WORDS[2]}" ;;
+	esac
+	[ "$COMP_CWORD" -eq 1 ] && verb=
+	case $verb in
+	"") words="--broker --help --version put get wait cancel why list purge queues queue pause resume dead workers stats top help" ;;
+	"queue") words="show set " ;;
+	"dead") words="list show retry purge " ;;
+	"put") words="--broker --patience --help --json --file --lines --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for " queues=1 ;;
+	"get") words="--broker --patience --help --json --body " ;;
+	"wait") words="--broker --patience --help --json --timeout " ;;
+	"cancel") words="--broker --patience --help --json " ;;
+	"why") words="--broker --patience --help --json " ;;
+	"list") words="--broker --patience --help --json --limit queue= state= since= until= error~ header= id= " ;;
+	"purge") words="--broker --patience --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
+	"queues") words="--broker --patience --help --json " ;;
+	"queue show") words="--broker --patience --help --json " queues=1 ;;
+	"queue set") words="--broker --patience --help max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= " queues=1 ;;
+	"pause") words="--broker --patience --help " queues=1 ;;
+	"resume") words="--broker --patience --help " queues=1 ;;
+	"dead list") words="--broker --patience --help --json --limit queue= state= since= until= error~ header= id= " ;;
+	"dead show") words="--broker --patience --help --json " ;;
+	"dead retry") words="--broker --patience --help --json --dry-run --rate --all --limit queue= state= since= until= error~ header= id= " ;;
+	"dead purge") words="--broker --patience --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
+	"workers") words="--broker --patience --help --json " ;;
+	"stats") words="--broker --patience --help --json " ;;
+	"top") words="--broker --patience --help --interval --once " ;;
+	"help") words="--broker --patience --help --bash " ;;
+	esac
+	if [ -n "$queues" ]; then
+		words="$words $(spillway queues --json --patience 500ms 2>/dev/null |
+			sed -n 's/^{"queue":"\([^"]*\)".*/\1/p')"
+	fi
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	case ${COMPREPLY[0]} in
+	*=|*\~) compopt -o nospace ;;
+	esac
+}
+complete -o default -F _spillway spillway

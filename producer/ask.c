@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Questions about one job. */
+#include "inside.h"
+
+#include <errno.h>
+
+/* Asks `op` about one job.  0 or the STATUS; `it` is there unless reply is. */
+static int
+ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_item *it)
+{
+	uint8_t room[SW_HEADER_LEN + 64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_msg reply;
+	char why[SW_TEXT_MAX + 1];
+	int64_t status;
+	size_t mark;
+	int err;
+
+	it->have = 0;
+	sw_msg_begin(&b, op, 0, 0);
+	mark = sw_item_begin(&b);
+	sw_put_id(&b, id);
+	sw_item_end(&b, mark);
+
+	err = client_call(c->link, &b, timeout_ms, &reply);
+	if (err < 0)
+		return inside_fail(c, err, NULL);
+	if (!sw_msg_next(&reply, it))
+		return inside_fail(c, SW_EUNKNOWN, "an empty reply");
+	status = sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
+	if (status == 0)
+		return 0;
+	sw_get_text(it, SW_F_DETAIL, why, sizeof(why));
+	err = status > 0 || status < INT32_MIN ? SW_EUNKNOWN : (int)status;
+	return inside_fail(c, err, why[0] != '\0' ? why : sw_strerror(err));
+}
+
+/* The error of the last attempt that has one. */
+static struct bytes
+last_error(const struct sw_item *it)
+{
+	struct bytes raw, last = sw_bytes(it, SW_F_ERROR);
+	struct sw_item event;
+	size_t at = 0;
+
+	while (sw_item_each(it, SW_F_EVENT, &at, &raw))
+		if (sw_item_open(raw, &event) == 0 &&
+			sw_has(&event, SW_F_ERROR))
+			last = sw_bytes(&event, SW_F_ERROR);
+	return last;
+}
+
+static void
+info_read(const struct sw_item *it, const struct sw_id *id, struct sw_info *i)
+{
+	struct bytes body = sw_bytes(it, SW_F_BODY),
+		     result = sw_bytes(it, SW_F_RESULT), error = last_error(it);
+
+	*i = (struct sw_info){
+		.id = *id,
+		.state = (int)sw_int(it, SW_F_STATE, SW_NONE),
+		.created_at_ms = sw_int(it, SW_F_CREATED_AT_MS, 0),
+		.run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0),
+		.ended_at_ms = sw_int(it, SW_F_ENDED_AT_MS, 0),
+		.attempt = (int)sw_int(it, SW_F_ATTEMPT, 0),
+		.crashes = (int)sw_int(it, SW_F_CRASHES, 0),
+		.cause = sw_cause_name((int)sw_int(it, SW_F_CAUSE, SW_C_NONE)),
+		.body = body.p,
+		.body_len = body.len,
+		.result = result.p,
+		.result_len = result.len,
+		.error = error.p,
+		.error_len = error.len,
+		.progress = (int)sw_int(it, SW_F_PROGRESS, -1),
+	};
+	sw_get_text(it, SW_F_QUEUE, i->queue, sizeof(i->queue));
+	sw_get_text(it, SW_F_TEXT, i->text, sizeof(i->text));
+	sw_get_text(it, SW_F_WORKER, i->worker, sizeof(i->worker));
+}
+
+static int
+look(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_info *info)
+{
+	struct sw_item it;
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	err = ask(c, op, id, timeout_ms, &it);
+	if (err == 0)
+		info_read(&it, id, info);
+	inside_end(c);
+	return err;
+}
+
+int
+sw_get(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_info *info)
+{
+	return look(c, SW_OP_GET, id, timeout_ms, info);
+}
+
+int
+sw_wait(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_info *info)
+{
+	return look(c, SW_OP_WAIT, id, timeout_ms, info);
+}
+
+int
+sw_cancel(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
+	int *state)
+{
+	struct sw_item it;
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	err = ask(c, SW_OP_CANCEL, id, timeout_ms, &it);
+	if (state != NULL && (err == 0 || err == SW_ESTATE))
+		*state = (int)sw_int(&it, SW_F_STATE, SW_NONE);
+	inside_end(c);
+	return err;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd.h - the command `spillway`: its table, its words, its output
+ *
+ * One table of verbs and one of options make the parser, the help, the
+ * completion for bash and the check of the manual.  A verb's function gets
+ * parsed options and words, talks through a client and returns an exit code.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <cjson/cJSON.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "client.h"
+#include "id.h"
+#include "msg.h"
+
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_REFUSED = 1, /* or not found; or the job ended badly */
+	CMD_USAGE = 2,
+	CMD_NO_BROKER = 3,
+	CMD_UNKNOWN = 4, /* no answer in time: the outcome is unknown */
+};
+
+enum {
+	CMD_BUF = 64 * 1024, /* of a request that carries no body */
+	CMD_HEADERS = 64,    /* --header, header= */
+};
+
+/* clang-format off */
+/* X(symbol, name, value or NULL, text); help and broker go with every verb */
+#define CMD_OPT_MAP(X)                                                                              \
+	X(CMD_O_BROKER, "broker", "ENDPOINT", "where the broker is (else $SPILLWAY_BROKER)")        \
+	X(CMD_O_PATIENCE, "patience", "DURATION", "longest wait for an answer (5s)")                \
+	X(CMD_O_HELP, "help", NULL, "show this")                                                    \
+	X(CMD_O_JSON, "json", NULL, "one JSON object per line")                                     \
+	X(CMD_O_FILE, "file", "FILE", "the body is this file's content")                            \
+	X(CMD_O_LINES, "lines", "FILE", "many jobs: whole lines of FILE (- is stdin), packed")      \
+	X(CMD_O_CHUNK, "chunk", "BYTES", "with --lines: longest body (128k)")                       \
+	X(CMD_O_ID, "id", "UUID", "the job's id: a repeated put makes no second job")               \
+	X(CMD_O_IDS, "ids", NULL, "with --lines: print the id of each job")                         \
+	X(CMD_O_DELAY, "delay", "DURATION", "run it so much later")                                 \
+	X(CMD_O_AT, "at", "TIME", "run it at this time, not before")                                \
+	X(CMD_O_PRIORITY, "priority", "0-9", "9 is the most urgent (4)")                            \
+	X(CMD_O_UNIQUE, "unique", "KEY", "refused while a live job holds KEY")                      \
+	X(CMD_O_UNIQUE_ALSO, "unique-also", "STATES", "dead, done or dead,done jobs hold KEY too")  \
+	X(CMD_O_FAIR, "fair", "NAME", "the tenant: a queue serves its tenants in turn")             \
+	X(CMD_O_MAX_ATTEMPTS, "max-attempts", "N", "tries before the job is dead")                  \
+	X(CMD_O_TIMEOUT, "timeout", "DURATION", "longest run of one try; of wait: longest wait")    \
+	X(CMD_O_EXPIRES, "expires", "TIME", "dead if it has not started by then")                   \
+	X(CMD_O_HEADER, "header", "NAME=VALUE", "travels with the job; may be repeated")            \
+	X(CMD_O_CONTENT_TYPE, "content-type", "TYPE", "what the body is")                           \
+	X(CMD_O_WAIT, "wait", NULL, "wait for the end and print the result")                        \
+	X(CMD_O_WAIT_FOR, "wait-for", "DURATION", "as --wait, but no longer than this")             \
+	X(CMD_O_BODY, "body", NULL, "print the body alone")                                         \
+	X(CMD_O_DRY_RUN, "dry-run", NULL, "count and show, change nothing")                         \
+	X(CMD_O_RATE, "rate", "N", "let N jobs per second become ready")                            \
+	X(CMD_O_ALL, "all", NULL, "really all of them: needed without a selector")                  \
+	X(CMD_O_LIMIT, "limit", "N", "stop after N jobs")                                           \
+	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \
+	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two looks (1s)")                    \
+	X(CMD_O_ONCE, "once", NULL, "one look, plain text")                                         \
+	X(CMD_O_BASH, "bash", NULL, "print the completion script for bash")
+/* clang-format on */
+
+enum cmd_opt_id {
+#define X(sym, name, arg, text) sym,
+	CMD_OPT_MAP(X)
+#undef X
+		CMD_OPTS,
+};
+
+struct cmd_opt {
+	const char *name;
+	const char *arg; /* NULL: a flag */
+	const char *text;
+};
+
+extern const struct cmd_opt cmd_opts[CMD_OPTS];
+
+#define CMD_BIT(opt) (1ULL << (opt))
+
+struct cmd;
+
+struct cmd_verb {
+	const char *name; /* one word or two; NULL ends the table */
+	const char *args; /* as in the synopsis */
+	int min, max;	  /* words after the verb; max -1: any number */
+	uint64_t opts;	  /* bits; those for every verb are implied */
+	const char *text; /* one line */
+	const char *more; /* further lines for its help, or NULL */
+	int (*run)(struct cmd *);
+};
+
+extern const struct cmd_verb cmd_verbs[];
+
+/* Where a verb prints, and how. */
+struct cmd_out {
+	FILE *f;
+	int tty; /* a person looks at it */
+	int colour;
+	int width; /* columns; 0: no limit */
+};
+
+struct cmd {
+	const struct cmd_verb *verb;
+	struct cmd_out out;
+	FILE *in, *err;
+	char **words; /* after the verb */
+	int n_words;
+	const char *value[CMD_OPTS]; /* NULL: not given; "" for a flag */
+	const char *headers[CMD_HEADERS];
+	int n_headers;
+	int64_t patience_ms;
+	int64_t now_ms;	       /* Unix time, read once */
+	struct client *client; /* NULL until cmd_link() */
+	uint8_t buf[CMD_BUF];  /* for requests */
+};
+
+/*
+ * Runs the command as main() does and returns its exit code.  `argv` is
+ * borrowed and may be reordered; nothing is closed.
+ */
+int cmd_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
+
+/* Finds a verb of one or two words; NULL.  *used: how many words it took. */
+const struct cmd_verb *cmd_verb_find(char **words, int n, int *used);
+
+/* Whether the verb knows the option. */
+int cmd_knows(const struct cmd_verb *, enum cmd_opt_id);
+
+/* cmd_help.c */
+void cmd_help_all(FILE *);
+void cmd_help_verb(FILE *, const struct cmd_verb *);
+void cmd_help_bash(FILE *);
+
+/* The verbs that begin with this word, on `f` unless NULL; how many. */
+int cmd_help_group(FILE *f, const char *word);
+int cmd_help(struct cmd *);
+
+/* One line on stderr, "spillway put: …, see spillway help put"; CMD_USAGE. */
+int cmd_usage(struct cmd *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* One line on stderr, "spillway put: …"; CMD_REFUSED. */
+int cmd_refuse(struct cmd *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Says what an error of the client means; the exit code for it. */
+int cmd_fail(struct cmd *, int err);
+
+/* Says what the status of an item is about; CMD_REFUSED.  `what` "" or text. */
+int cmd_refused(struct cmd *, const char *what, const struct sw_item *);
+
+/* Opens the client, once.  CMD_OK or the exit code, said. */
+int cmd_link(struct cmd *) __attribute__((warn_unused_result));
+
+/* Asks the broker.  CMD_OK or the exit code, said. */
+int cmd_call(struct cmd *, struct sw_buf *request, struct sw_msg *reply)
+	__attribute__((warn_unused_result));
+
+/* A request over the command's own buffer, begun. */
+struct sw_buf cmd_begin(struct cmd *, int op, unsigned flags);
+
+/* A number option within bounds; CMD_OK, or CMD_USAGE, said. Default kept. */
+int cmd_opt_number(struct cmd *, enum cmd_opt_id, int64_t min, int64_t max,
+	int64_t *) __attribute__((warn_unused_result));
+int cmd_opt_duration(struct cmd *, enum cmd_opt_id, int64_t *)
+	__attribute__((warn_unused_result));
+
+/*
+ * cmd_time.c: durations, times, sizes; parsers return 0 or SW_EINVAL.
+ */
+
+/* "250" (ms), "30s", "1h30m". */
+int
+time_duration(const char *, int64_t *ms) __attribute__((warn_unused_result));
+
+/*
+ * A point in time: RFC 3339 with its zone ("2026-01-31T08:00:00Z"), a date
+ * (its midnight, UTC), or a duration: before `now_ms` with sign -1, after
+ * it with +1.
+ */
+int time_point(const char *, int64_t now_ms, int sign, int64_t *at_ms)
+	__attribute__((warn_unused_result));
+
+/* "4096", "128k", "1m": powers of 1024. */
+int time_size(const char *, int64_t *bytes) __attribute__((warn_unused_result));
+
+enum { HUMAN_TEXT = 40 };
+
+/* Each writes into the caller's text and returns it. */
+char *human_ms(char t[HUMAN_TEXT], int64_t ms);	      /* 3m12s */
+char *human_bytes(char t[HUMAN_TEXT], int64_t bytes); /* 151.2 MB */
+char *human_count(char t[HUMAN_TEXT], int64_t n);     /* 1,234 */
+char *human_short(char t[HUMAN_TEXT], int64_t n);     /* 12.3k: 5 columns */
+char *human_time(char t[HUMAN_TEXT], int64_t at_ms);  /* RFC 3339, UTC */
+
+/*
+ * cmd_out.c: text for people
+ */
+
+enum out_style {
+	OUT_LINE, /* newline, tab, controls: \n \t \x1b */
+	OUT_JSON, /* text that is JSON already: what is left as \u009b */
+};
+
+/*
+ * Writes foreign bytes so that no terminal obeys them: control characters
+ * (C0, DEL, C1), those that turn the direction of text, and what is not
+ * UTF-8 come out escaped.  All that comes from the broker goes through here.
+ */
+void out_text(FILE *, struct bytes, enum out_style);
+
+/* The same line by line, each after `indent`; at most `max` lines, 0 all. */
+void out_lines(FILE *, struct bytes, const char *indent, int max);
+
+/* Valid UTF-8 without NUL? */
+int out_utf8(struct bytes);
+
+enum out_colour {
+	OUT_PLAIN,
+	OUT_BOLD,
+	OUT_DIM,
+	OUT_RED,
+	OUT_GREEN,
+	OUT_YELLOW
+};
+
+void out_colour(const struct cmd_out *, enum out_colour);
+enum out_colour out_state_colour(int state);
+
+/* Sets tty, colour and width from the stream and the environment. */
+void out_init(struct cmd_out *, FILE *);
+
+enum { TABLE_COLS = 12 };
+
+struct table {
+	const char *const *heads; /* borrowed; "-NAME" sets to the right */
+	int n_cols;
+	int state_col; /* coloured as a state's name; -1 none */
+	char **cells;  /* n_rows * n_cols, owned */
+	size_t n_rows, cap;
+};
+
+void table_init(struct table *, const char *const *heads, int n_cols);
+void table_fini(struct table *);
+
+/* The next cell of the row; foreign bytes are escaped. */
+void table_bytes(struct table *, struct bytes);
+void table_text(struct table *, const char *);
+void table_print(const struct table *, const struct cmd_out *);
+
+/*
+ * cmd_json.c: items as JSON.  Field names as on the wire; states, causes,
+ * outcomes and kinds by name; bytes as a string, or as "NAME_base64" where
+ * they are not UTF-8; headers, settings and stats as objects.
+ */
+cJSON *json_item(const struct sw_item *);	  /* NULL: no memory */
+void json_print(const struct cmd_out *, cJSON *); /* taken */
+void json_print_item(const struct cmd_out *, const struct sw_item *);
+
+/* The value of `name` in a repeated "name=value" field; 0 when absent. */
+int pair_find(const struct sw_item *, enum sw_tag, const char *name,
+	struct bytes *value);
+int64_t pair_int(const struct sw_item *, enum sw_tag, const char *name,
+	int64_t otherwise);
+
+/*
+ * cmd_select.c: the selector grammar, one for all verbs
+ *
+ *	queue=NAME state=STATE since=TIME until=TIME error~TEXT
+ *	header=NAME=VALUE id=UUID, or a plain UUID
+ *
+ * Words are joined by and; ids by or.  A word other than header and id may
+ * stand once.
+ */
+struct selector {
+	int state;		    /* SW_NONE: not said */
+	const char *queue, *match;  /* borrowed; NULL: not said */
+	int64_t since_ms, until_ms; /* -1: not said */
+	const char *headers[CMD_HEADERS];
+	int n_headers;
+	struct sw_id *ids; /* owned */
+	int n_ids;
+};
+
+enum { SELECT_WHY = 160 };
+
+/* 0; SW_EINVAL with a line in `why`; -ENOMEM. */
+int selector_parse(struct selector *, char **words, int n, int64_t now_ms,
+	char why[SELECT_WHY]) __attribute__((warn_unused_result));
+void selector_fini(struct selector *);
+
+/* Nothing was said: it means every job. */
+int selector_empty(const struct selector *);
+
+/* Its fields into an item that has been begun; `id` -1: none. */
+void selector_put(struct sw_buf *, const struct selector *, int id);
+
+/*
+ * cmd_lines.c: a file of lines cut into bodies
+ */
+enum { LINES_READ = -1, LINES_LONG = -2 }; /* errors of lines_pack() */
+
+/*
+ * One body: `len` bytes, lines `first` to `last` (from 1).  Borrowed.
+ * Anything but 0 ends the packing and is returned by it.
+ */
+typedef int lines_fn(void *arg, struct bytes body, int64_t first, int64_t last);
+
+/*
+ * Reads `fd` to its end and gives whole lines, newline included, packed
+ * into bodies of at most `chunk` bytes; their concatenation is the file.
+ * 0, LINES_READ (errno says why), or LINES_LONG: a line is longer than
+ * `chunk`; *line is its number.
+ */
+int lines_pack(int fd, size_t chunk, lines_fn *, void *arg, int64_t *line)
+	__attribute__((warn_unused_result));
+
+/* Hands over the lines of --lines; the exit code. */
+int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
+
+/* The verbs. */
+int cmd_put(struct cmd *);
+int cmd_get(struct cmd *);
+int cmd_wait(struct cmd *);
+int cmd_cancel(struct cmd *);
+int cmd_why(struct cmd *);
+int cmd_list(struct cmd *);
+int cmd_queues(struct cmd *);
+int cmd_queue_show(struct cmd *);
+int cmd_queue_set(struct cmd *);
+int cmd_pause(struct cmd *);
+int cmd_resume(struct cmd *);
+int cmd_dead_list(struct cmd *);
+int cmd_dead_show(struct cmd *);
+int cmd_dead_retry(struct cmd *);
+int cmd_dead_purge(struct cmd *);
+int cmd_purge(struct cmd *);
+int cmd_workers(struct cmd *);
+int cmd_stats(struct cmd *);
+int cmd_top(struct cmd *);
+
+/* Prints a job with its ledger for people. */
+void job_show(struct cmd *, const struct sw_item *);
+
+/* Waits for the end of a job, prints its result; the exit code. */
+int job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
+
+/* Parses the selector in the command's words; CMD_OK or CMD_USAGE, said. */
+int cmd_selector(struct cmd *, struct selector *)
+	__attribute__((warn_unused_result));
+
+/*
+ * Walks the pages of QUEUES or WORKERS; `queue` NULL: all.  Items are
+ * borrowed.  The exit code.
+ */
+typedef void page_fn(void *arg, const struct sw_item *);
+int cmd_pages(struct cmd *, int op, const char *queue, page_fn *, void *arg);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { SPARES = 8 };
+
+int
+inside_begin(struct sw_client *c)
+{
+	if (c->in_done)
+		return -EDEADLK;
+	if (client_foreign(c->link))
+		return inside_fail(c, -EPERM,
+			"the client belongs to the process that forked this");
+	c->why[0] = '\0';
+	c->in_call = 1;
+	if (c->filling != NULL)
+		inside_send(c, c->filling, c->patience_ms);
+	return 0;
+}
+
+void
+inside_end(struct sw_client *c)
+{
+	c->in_call = 0;
+	if (c->filling != NULL)
+		inside_send(c, c->filling, c->patience_ms);
+}
+
+int
+inside_fail(struct sw_client *c, int err, const char *why)
+{
+	if (why == NULL)
+		why = client_why(c->link);
+	(void)snprintf(c->why, sizeof(c->why), "%s",
+		*why != '\0' ? why : sw_strerror(err));
+	return err;
+}
+
+struct parcel *
+inside_parcel(struct sw_client *c)
+{
+	struct parcel *p = c->spare;
+
+	if (p == NULL)
+		return parcel_new(c);
+	c->spare = p->next;
+	c->spares--;
+	return p;
+}
+
+void
+inside_parcel_drop(struct parcel *p)
+{
+	struct sw_client *c = p->owner;
+
+	if (c->spares >= SPARES) {
+		parcel_free(p);
+		return;
+	}
+	parcel_reset(p);
+	p->next = c->spare;
+	c->spare = p;
+	c->spares++;
+}
+
+static void
+flying_add(struct sw_client *c, struct parcel *p)
+{
+	p->prev = NULL;
+	p->next = c->flying;
+	if (p->next != NULL)
+		p->next->prev = p;
+	c->flying = p;
+	c->put_flights += p->slots[0].call != NULL;
+}
+
+static void
+flying_remove(struct sw_client *c, struct parcel *p)
+{
+	*(p->prev != NULL ? &p->prev->next : &c->flying) = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	c->put_flights -= p->slots[0].call != NULL;
+}
+
+static void
+answer(struct sw_client *c, struct parcel_slot *s, struct sw_put_result *r)
+{
+	if (s->call != NULL) {
+		put_answer(s->call, s->at, r, c->why);
+		return;
+	}
+	c->open_n--;
+	c->answers++;
+	if (s->done == NULL)
+		return;
+	c->in_done = 1;
+	s->done(s->arg, r);
+	c->in_done = 0;
+}
+
+void
+inside_parcel_fail(struct parcel *p, int err)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		struct sw_put_result r = {.status = err, .id = p->slots[i].id};
+
+		answer(p->owner, &p->slots[i], &r);
+	}
+}
+
+/* An item of the reply, which may lack or hold anything. */
+static void
+item_answer(
+	struct sw_client *c, struct parcel_slot *s, const struct sw_item *it)
+{
+	int64_t status = sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
+	struct sw_put_result r = {.id = s->id};
+
+	r.status = status > 0 || status < INT32_MIN ? SW_EUNKNOWN : (int)status;
+	c->why[0] = '\0';
+	if (r.status == 0) {
+		r.state = (int)sw_int(it, SW_F_STATE, SW_NONE);
+	} else {
+		sw_get_text(it, SW_F_DETAIL, c->why, sizeof(c->why));
+		if (c->why[0] == '\0')
+			(void)inside_fail(c, 0, sw_strerror(r.status));
+		(void)sw_get_id(it, &r.id);
+	}
+	answer(c, s, &r);
+}
+
+static void
+parcel_done(struct client_req *req, int err, const struct sw_msg *reply)
+{
+	struct parcel *p = (struct parcel *)(void *)req;
+	struct sw_client *c = p->owner;
+
+	flying_remove(c, p);
+	if (err < 0) {
+		(void)inside_fail(c, err, NULL);
+		inside_parcel_fail(p, err);
+	} else {
+		struct sw_msg m = *reply;
+		struct sw_item it;
+
+		for (unsigned i = 0; i < p->n && sw_msg_next(&m, &it); i++)
+			item_answer(c, &p->slots[i], &it);
+	}
+	inside_parcel_drop(p);
+}
+
+void
+inside_send(struct sw_client *c, struct parcel *p, int64_t timeout_ms)
+{
+	if (p == c->filling)
+		c->filling = NULL;
+	p->req.frame = p->buf.p;
+	p->req.frame_len = p->buf.len;
+	p->req.timeout_ms = timeout_ms;
+	p->req.items = p->n;
+	p->req.done = parcel_done;
+	flying_add(c, p);
+	client_start(c->link, &p->req);
+}
+
+void
+inside_name(struct sw_job *job)
+{
+	static const struct sw_id none;
+
+	if (memcmp(&job->id, &none, sizeof(none)) == 0)
+		sw_id_new(&job->id);
+}
+
+int64_t
+inside_until(int64_t timeout_ms)
+{
+	int64_t now_ms = client_now_ms();
+
+	return timeout_ms < 0 || timeout_ms > INT64_MAX - now_ms
+		       ? INT64_MAX
+		       : now_ms + timeout_ms;
+}
+
+int64_t
+inside_left(int64_t until_ms)
+{
+	int64_t now_ms;
+
+	if (until_ms == INT64_MAX)
+		return -1;
+	now_ms = client_now_ms();
+	return until_ms > now_ms ? until_ms - now_ms : 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inside.h - what a struct sw_client is, for the files that make it up
+ */
+#ifndef SW_INSIDE_H
+#define SW_INSIDE_H
+
+#include "parcel.h"
+
+struct sw_client {
+	struct client *link;
+	struct parcel *filling; /* submitted, not sent; or NULL */
+	struct parcel *flying;	/* sent, unanswered; the newest first */
+	struct parcel *spare;	/* empty, to be used again */
+	unsigned spares;
+	unsigned put_flights;	 /* of the flying those of a put call */
+	unsigned open_n, window; /* submitted jobs without an answer */
+	int64_t patience_ms;
+	unsigned answers; /* to submitted jobs, ever */
+	int in_done;	  /* a callback runs */
+	int in_call;	  /* a call that sends what is submitted runs */
+	int closing;
+	char why[SW_TEXT_MAX + 1];
+};
+
+/*
+ * At the start and the end of each call that waits: both send what was
+ * submitted; the first clears `why`.  0, -EPERM or -EDEADLK.
+ */
+int inside_begin(struct sw_client *) __attribute__((warn_unused_result));
+void inside_end(struct sw_client *);
+
+/* Keeps the line for sw_why(), by default that of the link; returns `err`. */
+int inside_fail(struct sw_client *, int err, const char *why);
+
+/* An empty parcel, or NULL. */
+struct parcel *inside_parcel(struct sw_client *);
+
+/* Sends a parcel off; its slots are told, then it is spare again. */
+void inside_send(struct sw_client *, struct parcel *, int64_t timeout_ms);
+
+/* Tells every slot of the parcel the same error. */
+void inside_parcel_fail(struct parcel *, int err);
+
+/* The parcel is empty again; kept, or freed if there are enough. */
+void inside_parcel_drop(struct parcel *);
+
+/* One of the jobs of a put call has its answer. */
+void put_answer(struct put_call *, size_t at, const struct sw_put_result *,
+	const char *why);
+
+/* Makes the job's id if it has none. */
+void inside_name(struct sw_job *);
+
+/* What is left of `until_ms` (INT64_MAX: for ever, negative). */
+int64_t inside_left(int64_t until_ms);
+int64_t inside_until(int64_t timeout_ms);
+
+#endif

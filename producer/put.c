@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Puts that wait for their confirmation. */
+#include "inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { FLIGHTS = 8 }; /* messages of one call under way at once */
+
+/* One sw_put_many(), while it runs. */
+struct put_call {
+	struct sw_put_result *results; /* or NULL */
+	size_t left;		       /* jobs without an answer */
+	size_t bad;		       /* the first job that failed, */
+	int err;		       /* ... how, */
+	int late;		       /* (or that time is up) */
+	char why[SW_TEXT_MAX + 1];     /* ... and why */
+};
+
+void
+put_answer(struct put_call *call, size_t at, const struct sw_put_result *r,
+	const char *why)
+{
+	if (call->results != NULL)
+		call->results[at] = *r;
+	call->left--;
+	if (r->status == SW_ETIMEOUT || r->status == SW_ELINK)
+		call->late = r->status;
+	if (r->status == 0 || at >= call->bad)
+		return;
+	call->bad = at;
+	call->err = r->status;
+	(void)snprintf(call->why, sizeof(call->why), "%s", why);
+}
+
+static void
+put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
+	const char *why)
+{
+	struct sw_put_result r = {.status = err, .id = job->id};
+
+	put_answer(call, at, &r, why);
+}
+
+/* Sends it, when the messages before it leave it room; 0 or -EPERM. */
+static int
+put_send(struct sw_client *c, struct put_call *call, struct parcel *p,
+	int64_t until_ms)
+{
+	if (p->n == 0) {
+		inside_parcel_drop(p);
+		return 0;
+	}
+	while (c->put_flights >= FLIGHTS) {
+		int err = client_turn(c->link, -1);
+
+		if (err < 0)
+			return err;
+	}
+	if (call->late) {
+		inside_parcel_fail(p, call->late);
+		inside_parcel_drop(p);
+	} else {
+		inside_send(c, p, inside_left(until_ms));
+	}
+	return 0;
+}
+
+/* Packs one job, sending the parcel off when it is full; 0 or -EPERM. */
+static int
+put_job(struct sw_client *c, struct parcel **p, struct sw_job *job,
+	struct parcel_slot *slot, int64_t until_ms)
+{
+	char why[SW_TEXT_MAX];
+	int err = parcel_check(job, why, sizeof(why));
+
+	if (err < 0) {
+		put_refuse(slot->call, slot->at, job, err, why);
+		return 0;
+	}
+	inside_name(job);
+	slot->id = job->id;
+	if (*p != NULL && (err = parcel_add(*p, job, slot)) == -EAGAIN) {
+		err = put_send(c, slot->call, *p, until_ms);
+		*p = NULL;
+		if (err < 0)
+			return err;
+	}
+	if (*p == NULL) {
+		*p = inside_parcel(c);
+		err = *p == NULL ? -ENOMEM : parcel_add(*p, job, slot);
+	}
+	if (err < 0)
+		put_refuse(slot->call, slot->at, job, err, sw_strerror(err));
+	return 0;
+}
+
+static int
+put_all(struct sw_client *c, struct sw_job *jobs, size_t n, int64_t until_ms,
+	struct put_call *call)
+{
+	struct parcel *p = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i < n && err == 0; i++) {
+		struct parcel_slot slot = {.call = call, .at = i};
+
+		err = put_job(c, &p, &jobs[i], &slot, until_ms);
+	}
+	if (err == 0 && p != NULL)
+		err = put_send(c, call, p, until_ms);
+	while (err >= 0 && call->left > 0)
+		err = client_turn(c->link, -1);
+	return err < 0 ? err : 0;
+}
+
+int
+sw_put_many(struct sw_client *c, struct sw_job *jobs, size_t n,
+	int64_t timeout_ms, struct sw_put_result *results)
+{
+	struct put_call call = {.results = results, .left = n, .bad = n};
+	int64_t until_ms = inside_until(timeout_ms);
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	err = put_all(c, jobs, n, until_ms, &call);
+	inside_end(c);
+	c->why[0] = '\0';
+	if (err == 0 && call.err < 0)
+		err = inside_fail(c, call.err, call.why);
+	return err;
+}
+
+int
+sw_put(struct sw_client *c, struct sw_job *job, int64_t timeout_ms,
+	struct sw_put_result *result)
+{
+	return sw_put_many(c, job, 1, timeout_ms, result);
+}

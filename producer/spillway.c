@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's life, ids and names. */
+#include "inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { WINDOW = 256 };
+
+int
+sw_open(struct sw_client **out, const char *endpoint)
+{
+	struct sw_client *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->window = WINDOW;
+	c->patience_ms = -1;
+	err = client_open(&c->link, endpoint);
+	if (err < 0) {
+		free(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+/* In a fork the answers will come to the parent: nobody is told here. */
+static void
+parcel_end(struct sw_client *c, struct parcel *p)
+{
+	if (!client_foreign(c->link))
+		inside_parcel_fail(p, SW_EUNKNOWN);
+	parcel_free(p);
+}
+
+/* In the order in which they were sent. */
+static void
+flying_end(struct sw_client *c)
+{
+	struct parcel *p = c->flying;
+
+	while (p != NULL && p->next != NULL)
+		p = p->next;
+	while (p != NULL) {
+		struct parcel *newer = p->prev;
+
+		client_drop(c->link, &p->req);
+		parcel_end(c, p);
+		p = newer;
+	}
+}
+
+void
+sw_close(struct sw_client *c)
+{
+	struct parcel *p;
+
+	if (c == NULL || c->in_done)
+		return;
+	c->closing = 1;
+	(void)inside_fail(c, 0, "the client was closed");
+	flying_end(c);
+	if (c->filling != NULL)
+		parcel_end(c, c->filling);
+	while ((p = c->spare) != NULL) {
+		c->spare = p->next;
+		parcel_free(p);
+	}
+	client_close(c->link);
+	free(c);
+}
+
+const char *
+sw_why(const struct sw_client *c)
+{
+	return c->why;
+}
+
+const char *
+sw_error_text(int err)
+{
+	return sw_strerror(err);
+}
+
+const char *
+sw_error_name(int err)
+{
+	return sw_errname(err);
+}
+
+const char *
+sw_state_text(int state)
+{
+	return sw_state_name(state);
+}
+
+void
+sw_id_new(struct sw_id *id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	*id = sw_id_make((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+int
+sw_id_read(const char *text, struct sw_id *id)
+{
+	return sw_id_parse(text, id);
+}
+
+void
+sw_id_write(const struct sw_id *id, char text[SW_ID_TEXT])
+{
+	sw_id_format(id, text);
+}

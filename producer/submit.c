@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Puts that do not wait: a window of jobs whose answers are called back. */
+#include "inside.h"
+
+#include <errno.h>
+
+/* Puts the job into the parcel that fills, or into a new one. */
+static int
+fill(struct sw_client *c, const struct sw_job *job,
+	const struct parcel_slot *slot)
+{
+	int err;
+
+	if (c->filling != NULL) {
+		err = parcel_add(c->filling, job, slot);
+		if (err != -EAGAIN)
+			return err;
+		inside_send(c, c->filling, c->patience_ms);
+	}
+	c->filling = inside_parcel(c);
+	if (c->filling == NULL)
+		return -ENOMEM;
+	if (!c->in_call)
+		client_poke(c->link);
+	err = parcel_add(c->filling, job, slot);
+	if (err < 0) {
+		inside_parcel_drop(c->filling);
+		c->filling = NULL;
+	}
+	return err;
+}
+
+int
+sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
+{
+	struct parcel_slot slot = {.done = done, .arg = arg};
+	char why[SW_TEXT_MAX];
+	int err;
+
+	if (c->closing)
+		return -ECANCELED;
+	if (client_foreign(c->link))
+		return -EPERM;
+	if (c->open_n >= c->window)
+		return -EAGAIN;
+	err = parcel_check(job, why, sizeof(why));
+	if (err < 0)
+		return inside_fail(c, err, why);
+	inside_name(job);
+	slot.id = job->id;
+	err = fill(c, job, &slot);
+	if (err < 0)
+		return inside_fail(c, err, sw_strerror(err));
+	c->open_n++;
+	if (c->filling->n == SW_ITEMS_MAX)
+		inside_send(c, c->filling, c->patience_ms);
+	return 0;
+}
+
+int
+sw_process(struct sw_client *c, int64_t timeout_ms)
+{
+	unsigned before = c->answers;
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	err = client_turn(c->link, c->open_n > 0 ? timeout_ms : 0);
+	inside_end(c);
+	return err < 0 ? err : (int)(c->answers - before);
+}
+
+int
+sw_flush(struct sw_client *c, int64_t timeout_ms)
+{
+	int64_t until_ms = inside_until(timeout_ms);
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	while (err >= 0 && c->open_n > 0) {
+		err = client_turn(c->link, inside_left(until_ms));
+		if (c->filling != NULL)
+			inside_send(c, c->filling, c->patience_ms);
+		if (inside_left(until_ms) == 0)
+			break;
+	}
+	inside_end(c);
+	if (err < 0)
+		return inside_fail(c, err, sw_strerror(err));
+	if (c->open_n == 0)
+		return 0;
+	err = client_up(c->link) ? SW_ETIMEOUT : SW_ELINK;
+	return inside_fail(c, err, sw_strerror(err));
+}
+
+int
+sw_fd(struct sw_client *c)
+{
+	return client_fd(c->link);
+}
+
+void
+sw_window_set(struct sw_client *c, unsigned jobs)
+{
+	c->window = jobs > 0 ? jobs : 1;
+}
+
+void
+sw_patience_set(struct sw_client *c, int64_t ms)
+{
+	c->patience_ms = ms;
+}
