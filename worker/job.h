@@ -18,7 +18,7 @@ struct job {
 	const char *queue;
 	struct bytes body;
 	int attempt, max_attempts;
-	int64_t deadline_ms;		/* Unix time at which the worker kills us */
+	int64_t deadline_ms; /* Unix time at which the worker kills us */
 
 	/* The value of header `name`, or NULL. */
 	const char *(*header)(const struct job *, const char *name);
@@ -26,8 +26,9 @@ struct job {
 
 	/* Reporting.  All copy what they are given. */
 	void (*progress)(struct job *, int percent, const char *text);
-	void (*result)(struct job *, struct bytes);	/* the last one counts */
-	void (*error)(struct job *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+	void (*result)(struct job *, struct bytes); /* the last one counts */
+	void (*error)(struct job *, const char *fmt, ...)
+		__attribute__((format(printf, 2, 3)));
 	/* Hands over a further job, stored in the same commit as our ack. */
 	int (*follow)(struct job *, const char *queue, struct bytes body);
 };
@@ -38,8 +39,8 @@ enum job_verdict { JOB_ACK, JOB_RETRY, JOB_FAIL };
 typedef enum job_verdict job_fn(struct job *);
 
 struct job_type {
-	const char *name;	/* as in --queue NAME=JOB */
-	const char *text;	/* one line for --help */
+	const char *name; /* as in --queue NAME=JOB */
+	const char *text; /* one line for --help */
 	job_fn *run;
 };
 

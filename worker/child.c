@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "line.h"
+
+enum { FILES_MAX = 1024, SAID_MAX = 512 * 1024 };
+
+/* --- in the new process -------------------------------------------------- */
+
+static void
+limit_set(int which, rlim_t most)
+{
+	struct rlimit r = {most, most};
+
+	(void)setrlimit(which, &r);
+}
+
+/* A group of its own, death with the parent, limits, no signals blocked. */
+static void
+process_begin(pid_t parent, const struct child_limits *limits)
+{
+	sigset_t none;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EX_SOFTWARE); /* it died before the line above */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	limit_set(RLIMIT_CORE, 0);
+	limit_set(RLIMIT_NOFILE, FILES_MAX);
+	if (limits->memory > 0)
+		limit_set(RLIMIT_AS, (rlim_t)limits->memory);
+}
+
+static void env_set(const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void
+env_set(const char *name, const char *fmt, ...)
+{
+	char value[SW_HEADERS_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	setenv(name, value, 1);
+}
+
+/* SPILLWAY_HEADER_<NAME>: upper case, what is no letter or digit is _. */
+static void
+env_header(struct bytes h)
+{
+	char name[128] = "SPILLWAY_HEADER_";
+	const char *p = h.p, *eq = memchr(p, '=', h.len);
+	size_t at = strlen(name), value = (size_t)(eq - p) + 1;
+
+	for (; p < eq && at < sizeof(name) - 1; p++) {
+		int c = (unsigned char)*p;
+
+		if (c >= 'a' && c <= 'z')
+			c -= 'a' - 'A';
+		else if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
+			c = '_';
+		name[at++] = (char)c;
+	}
+	name[at] = '\0';
+	env_set(name, "%.*s", (int)(h.len - value), eq + 1);
+}
+
+static void
+env_fill(const struct held *job)
+{
+	char id[SW_ID_TEXT];
+	struct timespec t;
+	struct bytes h;
+	size_t at = 0;
+
+	sw_id_format(&job->id, id);
+	clock_gettime(CLOCK_REALTIME, &t);
+	env_set("SPILLWAY_JOB_ID", "%s", id);
+	env_set("SPILLWAY_QUEUE", "%s", job->route->queue);
+	env_set("SPILLWAY_ATTEMPT", "%" PRId64,
+		sw_int(&job->item, SW_F_ATTEMPT, 1));
+	env_set("SPILLWAY_DEADLINE_MS", "%" PRId64,
+		(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
+			sw_int(&job->item, SW_F_TIMEOUT_MS, 0));
+	while (sw_item_each(&job->item, SW_F_HEADER, &at, &h))
+		env_header(h);
+}
+
+/* Puts the files in their places; all others go. */
+static void
+files_place(int in, int out, int report)
+{
+	/* First out of the way of 0 to 3, where one of them may be. */
+	int i = fcntl(in, F_DUPFD, 10), o = fcntl(out, F_DUPFD, 10);
+	int r = fcntl(report, F_DUPFD, 10);
+
+	dup2(i, 0);
+	dup2(o, 1);
+	dup2(o, 2);
+	dup2(r, 3);
+	close_range(4, ~0U, 0);
+}
+
+/* --- starting ------------------------------------------------------------ */
+
+static void
+child_clear(struct child *c)
+{
+	memset(c, 0, offsetof(struct child, tail));
+	c->tail_len = c->line_len = 0;
+	c->line_long = c->timed_out = c->killed = c->jobs = 0;
+	c->deadline_ms = c->kill_ms = 0;
+	c->out = c->report = -1;
+	c->delay_ms = -1;
+	c->said = (struct sw_buf){0};
+	c->dir[0] = '\0';
+}
+
+static void
+job_attach(struct child *c, struct held *job, int64_t now_ms)
+{
+	c->job = job;
+	job->child = c;
+	c->tail_len = 0;
+	c->delay_ms = -1;
+	c->timed_out = 0;
+	c->kill_ms = 0;
+	c->deadline_ms = now_ms + sw_int(&job->item, SW_F_TIMEOUT_MS, 60000);
+}
+
+static int
+body_file(const struct held *job)
+{
+	struct bytes body = sw_bytes(&job->item, SW_F_BODY);
+	int fd = memfd_create("body", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, body.p, body.len) != (ssize_t)body.len ||
+		lseek(fd, 0, SEEK_SET) != 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int
+pipe_open(int p[2])
+{
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return -errno;
+	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static void
+exec_run(const struct child *c, const struct held *job, int in, int out,
+	int report)
+{
+	files_place(in, out, report);
+	env_fill(job);
+	if (c->dir[0] != '\0' && chdir(c->dir) != 0)
+		_exit(EX_TEMPFAIL);
+	execvp(job->route->argv[0], job->route->argv);
+	dprintf(2, "%s: %s\n", job->route->argv[0], strerror(errno));
+	_exit(127);
+}
+
+int
+child_exec(struct child *c, struct held *job, const struct child_limits *limits,
+	int64_t now_ms)
+{
+	int out[2] = {-1, -1}, rep[2] = {-1, -1}, in, err;
+	pid_t self = getpid();
+
+	child_clear(c);
+	in = err = body_file(job);
+	if (err >= 0)
+		err = pipe_open(out);
+	if (err >= 0)
+		err = pipe_open(rep);
+	if (err < 0)
+		goto out;
+	c->route = job->route;
+	strcpy(c->dir, "/tmp/spillway-job.XXXXXX");
+	if (mkdtemp(c->dir) == NULL)
+		c->dir[0] = '\0';
+	c->pid = fork();
+	if (c->pid == 0) {
+		process_begin(self, limits);
+		exec_run(c, job, in, out[1], rep[1]);
+	}
+	err = c->pid < 0 ? -errno : 0;
+	if (err == 0) {
+		setpgid(c->pid, c->pid); /* whoever comes first */
+		c->out = out[0];
+		c->report = rep[0];
+		out[0] = rep[0] = -1;
+		job_attach(c, job, now_ms);
+	} else {
+		c->pid = 0;
+	}
+out:
+	for (int i = 0; i < 2; i++) {
+		if (out[i] >= 0)
+			close(out[i]);
+		if (rep[i] >= 0)
+			close(rep[i]);
+	}
+	if (in >= 0)
+		close(in);
+	return err;
+}
+
+int
+child_pool(struct child *c, const struct route *route,
+	const struct child_limits *limits)
+{
+	static const int size = CHILD_PACKET * 2;
+	int out[2], sock[2], null, err;
+	pid_t self = getpid();
+
+	child_clear(c);
+	err = pipe_open(out);
+	if (err < 0)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) != 0) {
+		err = -errno;
+		close(out[0]);
+		close(out[1]);
+		return err;
+	}
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(
+			sock[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	c->route = route;
+	c->pid = fork();
+	if (c->pid == 0) {
+		process_begin(self, limits);
+		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		files_place(null, out[1], sock[1]);
+		pool_run(route->type, 3);
+	}
+	err = c->pid < 0 ? -errno : 0;
+	close(out[1]);
+	close(sock[1]);
+	c->out = out[0];
+	c->report = sock[0];
+	(void)fcntl(sock[0], F_SETFL, O_NONBLOCK);
+	if (err < 0) {
+		c->pid = 0;
+		child_fini(c);
+	} else {
+		setpgid(c->pid, c->pid);
+	}
+	return err;
+}
+
+int
+child_give(struct child *c, struct held *job, int64_t now_ms)
+{
+	ssize_t n = send(
+		c->report, job->item.raw.p, job->item.raw.len, MSG_NOSIGNAL);
+
+	if (n != (ssize_t)job->item.raw.len)
+		return n < 0 ? -errno : -EMSGSIZE;
+	job_attach(c, job, now_ms);
+	c->jobs++;
+	return 0;
+}
+
+/* --- while it runs ------------------------------------------------------- */
+
+static void
+out_read(struct child *c)
+{
+	char b[4096];
+	ssize_t n;
+
+	while ((n = read(c->out, b, sizeof(b))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			c->tail[c->tail_len++ % sizeof(c->tail)] = b[i];
+	if (n == 0) {
+		close(c->out);
+		c->out = -1;
+	}
+}
+
+static struct sw_buf *
+said_room(struct child *c)
+{
+	if (c->said.p == NULL) {
+		c->said.p = malloc(SAID_MAX);
+		c->said.cap = c->said.p != NULL ? SAID_MAX : 0;
+	}
+	return &c->said;
+}
+
+static void
+line_take(struct child *c)
+{
+	struct line l;
+
+	c->line[c->line_len] = '\0';
+	if (line_parse(c->line, &l) < 0)
+		return;
+	switch (l.kind) {
+	case LINE_PROGRESS:
+		c->job->progress = l.number;
+		(void)snprintf(
+			c->job->text, sizeof(c->job->text), "%s", l.text);
+		c->job->progress_new = 1;
+		break;
+	case LINE_RESULT:
+		result_put(said_room(c), bytes_str(l.text));
+		break;
+	case LINE_RETRY_AFTER:
+		c->delay_ms = l.number;
+		break;
+	case LINE_PUT:
+		follow_put(said_room(c), l.queue, bytes_str(l.text));
+		break;
+	}
+}
+
+static void
+lines_read(struct child *c)
+{
+	char b[4096];
+	ssize_t n;
+
+	while ((n = read(c->report, b, sizeof(b))) > 0)
+		for (ssize_t i = 0; i < n; i++) {
+			if (b[i] != '\n') {
+				if (c->line_len < sizeof(c->line) - 1)
+					c->line[c->line_len++] = b[i];
+				else
+					c->line_long = 1;
+				continue;
+			}
+			if (!c->line_long && c->job != NULL)
+				line_take(c);
+			c->line_len = 0;
+			c->line_long = 0;
+		}
+	if (n == 0) {
+		close(c->report);
+		c->report = -1;
+	}
+}
+
+/* What a built-in says: PROGRESS, or OUTCOME and all that goes with it. */
+static int
+packet_take(struct child *c, struct bytes packet)
+{
+	struct report *r = &c->job->report;
+	struct sw_item it;
+
+	if (sw_item_open(packet, &it) < 0)
+		return 0;
+	if (!sw_has(&it, SW_F_OUTCOME)) {
+		c->job->progress = sw_int(&it, SW_F_PROGRESS, 0);
+		sw_get_text(&it, SW_F_TEXT, c->job->text, sizeof(c->job->text));
+		c->job->progress_new = 1;
+		return 0;
+	}
+	r->outcome = (int)sw_int(&it, SW_F_OUTCOME, SW_RETRY);
+	r->cause = (int)sw_int(&it, SW_F_CAUSE, SW_C_ERROR);
+	r->cpu_ms = sw_int(&it, SW_F_CPU_MS, 0);
+	r->rss_kb = sw_int(&it, SW_F_RSS_KB, 0);
+	r->delay_ms = -1;
+	r->fields = malloc(packet.len);
+	if (r->fields != NULL) {
+		struct sw_buf b = {.p = r->fields, .cap = packet.len};
+
+		sw_copy_without(&b, &it,
+			SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_CAUSE) |
+				SW_BIT(SW_F_CPU_MS) | SW_BIT(SW_F_RSS_KB));
+		r->fields_len = b.len;
+	}
+	return 1;
+}
+
+static int
+packets_read(struct child *c)
+{
+	static uint8_t packet[CHILD_PACKET];
+	ssize_t n;
+
+	while ((n = recv(c->report, packet, sizeof(packet), 0)) > 0)
+		if (c->job != NULL &&
+			packet_take(c, bytes_of(packet, (size_t)n)))
+			return 1;
+	if (n == 0) {
+		close(c->report);
+		c->report = -1;
+	}
+	return 0;
+}
+
+int
+child_read(struct child *c)
+{
+	int ended = 0;
+
+	if (c->out >= 0)
+		out_read(c);
+	if (c->report >= 0 && c->route->type != NULL)
+		ended = packets_read(c);
+	else if (c->report >= 0)
+		lines_read(c);
+	return ended;
+}
+
+static void
+group_signal(struct child *c, int sig)
+{
+	if (kill(-c->pid, sig) != 0)
+		(void)kill(c->pid, sig);
+	if (sig == SIGKILL)
+		c->killed = 1;
+}
+
+void
+child_watch(struct child *c, int64_t now_ms)
+{
+	struct held *j = c->job;
+
+	if (c->pid == 0 || j == NULL)
+		return;
+	if (j->fate == FATE_STALE) {
+		if (!c->killed)
+			group_signal(c, SIGKILL);
+		return;
+	}
+	if (c->kill_ms == 0 &&
+		(now_ms >= c->deadline_ms || j->fate != FATE_NONE)) {
+		c->timed_out = now_ms >= c->deadline_ms;
+		c->kill_ms = now_ms + CHILD_TERM_MS;
+		group_signal(c, j->fate == FATE_BACK ? SIGKILL : SIGTERM);
+	}
+	if (c->kill_ms != 0 && now_ms >= c->kill_ms && !c->killed)
+		group_signal(c, SIGKILL);
+}
+
+/* --- its end ------------------------------------------------------------- */
+
+static int
+is_permanent(int code)
+{
+	return code >= EX__BASE && code <= EX__MAX && code != EX_TEMPFAIL;
+}
+
+/*
+ * Out of memory can be told in two ways only: the kernel's SIGKILL, when it
+ * was not ours; and an abort or fault close under the limit we had set.
+ */
+static int
+is_oom(int sig, int killed, int64_t rss_kb, int64_t memory)
+{
+	if (sig == SIGKILL)
+		return !killed;
+	return memory > 0 &&
+	       (sig == SIGABRT || sig == SIGSEGV || sig == SIGBUS) &&
+	       rss_kb * 1024 >= memory / 10 * 8;
+}
+
+struct verdict
+child_verdict(
+	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (code == 0)
+		return (struct verdict){SW_ACK, SW_C_NONE};
+	if (timed_out)
+		return (struct verdict){SW_RETRY, SW_C_TIMEOUT};
+	if (is_permanent(code))
+		return (struct verdict){SW_FAIL, SW_C_PERMANENT};
+	if (code >= 0)
+		return (struct verdict){SW_RETRY, SW_C_ERROR};
+	if (is_oom(WTERMSIG(status), killed, rss_kb, memory))
+		return (struct verdict){SW_RETRY, SW_C_OOM};
+	return (struct verdict){SW_RETRY, SW_C_CRASH};
+}
+
+/* The last of what it printed, oldest byte first. */
+static void
+tail_put(struct child *c, struct sw_buf *b)
+{
+	size_t cap = sizeof(c->tail), n = c->tail_len < cap ? c->tail_len : cap;
+	char text[SW_ERROR_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = c->tail[(c->tail_len - n + i) % cap];
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+		n--;
+	if (n > 0)
+		sw_put_bytes(b, SW_F_ERROR, bytes_of(text, n));
+}
+
+static int64_t
+tv_ms(const struct timeval *t)
+{
+	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
+}
+
+void
+child_reaped(struct child *c, int status, const struct rusage *ru,
+	const struct child_limits *limits)
+{
+	struct report *r = &c->job->report;
+	struct verdict v = child_verdict(
+		status, c->timed_out, c->killed, ru->ru_maxrss, limits->memory);
+	struct sw_buf *b = said_room(c);
+
+	(void)child_read(c);
+	*r = (struct report){.outcome = v.outcome,
+		.cause = v.cause,
+		.delay_ms = c->delay_ms,
+		.cpu_ms = tv_ms(&ru->ru_utime) + tv_ms(&ru->ru_stime),
+		.rss_kb = ru->ru_maxrss,
+		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+	if (v.outcome != SW_ACK) {
+		b->len = 0; /* results and follow-ups go with an ack */
+		b->full = 0;
+		tail_put(c, b);
+	}
+	r->fields = b->p;
+	r->fields_len = b->len;
+	c->said = (struct sw_buf){0};
+}
+
+static int
+path_remove(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+	(void)st;
+	(void)kind;
+	(void)f;
+	return remove(path);
+}
+
+void
+child_fini(struct child *c)
+{
+	if (c->pid > 0)
+		(void)kill(-c->pid, SIGKILL); /* what it left behind */
+	if (c->out >= 0)
+		close(c->out);
+	if (c->report >= 0)
+		close(c->report);
+	if (c->dir[0] != '\0')
+		(void)nftw(c->dir, path_remove, 16, FTW_DEPTH | FTW_PHYS);
+	free(c->said.p);
+	c->said = (struct sw_buf){0};
+	c->out = c->report = -1;
+	c->dir[0] = '\0';
+	c->pid = 0;
+	c->job = NULL;
+}

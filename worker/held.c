@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+#include "held.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "log.h"
+
+enum { ROOM = 64 * 1024 };
+
+int
+holder_init(struct holder *h, const struct route *routes, int routes_n,
+	int slots, const char *name, held_send_fn *send, void *arg)
+{
+	*h = (struct holder){.routes = routes,
+		.routes_n = routes_n,
+		.slots = slots,
+		.send = send,
+		.arg = arg};
+	h->cap = slots * (1 + HELD_AHEAD);
+	h->hello_ms = h->beat_ms = INT64_MIN / 2;
+	strncpy(h->name, name, sizeof(h->name) - 1);
+	h->all = calloc((size_t)h->cap, sizeof(*h->all));
+	h->buf = malloc(SW_BATCH_MAX + ROOM);
+	if (h->all != NULL && h->buf != NULL)
+		return 0;
+	holder_fini(h);
+	return -ENOMEM;
+}
+
+static void
+held_clear(struct holder *h, struct held *j)
+{
+	free(j->raw);
+	free(j->report.fields);
+	*j = (struct held){.state = HELD_NONE};
+	h->used--;
+}
+
+void
+holder_fini(struct holder *h)
+{
+	for (int i = 0; h->all != NULL && i < h->cap; i++)
+		if (h->all[i].state != HELD_NONE)
+			held_clear(h, &h->all[i]);
+	free(h->all);
+	free(h->buf);
+	*h = (struct holder){0};
+}
+
+/* --- saying ------------------------------------------------------------- */
+
+static uint64_t
+say_begin(struct holder *h, struct sw_buf *b, int op)
+{
+	*b = (struct sw_buf){.p = h->buf, .cap = SW_BATCH_MAX + ROOM};
+	sw_msg_begin(b, op, 0, ++h->seq);
+	return h->seq;
+}
+
+static void
+say(struct holder *h, const struct sw_buf *b)
+{
+	h->send(h->arg, sw_buf_bytes(b));
+}
+
+static void
+say_hello(struct holder *h, int64_t now_ms)
+{
+	struct sw_buf b;
+	size_t mark;
+
+	h->joined = 0;
+	h->hello_ms = now_ms;
+	h->hello_seq = say_begin(h, &b, SW_OP_HELLO);
+	mark = sw_item_begin(&b);
+	sw_put_text(&b, SW_F_WORKER, h->name);
+	sw_put_int(&b, SW_F_SLOTS, h->slots);
+	sw_item_end(&b, mark);
+	for (int i = 0; i < h->routes_n; i++) {
+		mark = sw_item_begin(&b);
+		sw_put_text(&b, SW_F_QUEUE, h->routes[i].queue);
+		if (h->routes[i].weight > 0)
+			sw_put_int(&b, SW_F_WEIGHT, h->routes[i].weight);
+		sw_item_end(&b, mark);
+	}
+	say(h, &b);
+}
+
+/*
+ * Short jobs are fetched ahead, to have the next one here while the broker
+ * commits; a job that takes long makes none wait behind it.
+ */
+static int64_t
+ahead(const struct holder *h)
+{
+	int64_t n = h->run_us > 0 ? 20000 / h->run_us : 0;
+
+	return (n < HELD_AHEAD ? n : HELD_AHEAD) * h->slots;
+}
+
+static void
+say_want(struct holder *h)
+{
+	int64_t free_now = h->slots + ahead(h) - h->used, credit;
+	struct sw_buf b;
+	size_t mark;
+
+	if (free_now < 0 || h->draining)
+		free_now = 0;
+	credit = h->received + free_now;
+	if (credit == h->credit_told)
+		return;
+	h->credit_told = credit;
+	(void)say_begin(h, &b, SW_OP_WANT);
+	mark = sw_item_begin(&b);
+	sw_put_int(&b, SW_F_CREDIT, credit);
+	sw_item_end(&b, mark);
+	say(h, &b);
+}
+
+static void
+extend_item(struct sw_buf *b, struct held *j)
+{
+	size_t mark = sw_item_begin(b);
+
+	sw_put_id(b, &j->id);
+	sw_put_int(b, SW_F_TOKEN, (int64_t)j->token);
+	if (j->progress_new && j->progress >= 0)
+		sw_put_int(b, SW_F_PROGRESS, j->progress);
+	if (j->progress_new && j->text[0] != '\0')
+		sw_put_text(b, SW_F_TEXT, j->text);
+	j->progress_new = 0;
+	sw_item_end(b, mark);
+}
+
+/* One message for each hundred leases, and one when there is none. */
+static void
+say_extend(struct holder *h)
+{
+	struct sw_buf b;
+	uint64_t seq = say_begin(h, &b, SW_OP_EXTEND);
+	int n = 0;
+
+	for (int i = 0; i < h->cap; i++) {
+		struct held *j = &h->all[i];
+
+		if (j->state == HELD_NONE || j->fate == FATE_STALE)
+			continue;
+		if (n == SW_ITEMS_MAX) {
+			say(h, &b);
+			seq = say_begin(h, &b, SW_OP_EXTEND);
+			n = 0;
+		}
+		extend_item(&b, j);
+		j->extend_seq = seq;
+		j->extend_at = n++;
+	}
+	say(h, &b);
+}
+
+static void
+report_item(struct sw_buf *b, const struct held *j)
+{
+	const struct report *r = &j->report;
+	size_t mark = sw_item_begin(b);
+
+	sw_put_id(b, &j->id);
+	sw_put_int(b, SW_F_TOKEN, (int64_t)j->token);
+	sw_put_int(b, SW_F_OUTCOME, r->outcome);
+	sw_put_int(b, SW_F_CAUSE, r->cause);
+	sw_put_int(b, SW_F_CPU_MS, r->cpu_ms);
+	sw_put_int(b, SW_F_RSS_KB, r->rss_kb);
+	if (r->outcome == SW_RETRY && r->delay_ms >= 0)
+		sw_put_int(b, SW_F_DELAY_MS, r->delay_ms);
+	if (r->exit_code != 0)
+		sw_put_int(b, SW_F_EXIT_CODE, r->exit_code);
+	if (r->signal != 0)
+		sw_put_int(b, SW_F_SIGNAL, r->signal);
+	sw_put_raw(b, bytes_of(r->fields, r->fields_len));
+	sw_item_end(b, mark);
+}
+
+static void
+say_reports(struct holder *h, int64_t now_ms)
+{
+	struct sw_buf b;
+	uint64_t seq = 0;
+	int n = 0;
+
+	for (int i = 0; i < h->cap; i++) {
+		struct held *j = &h->all[i];
+
+		if (j->state != HELD_ENDED ||
+			(j->told_ms != 0 &&
+				now_ms - j->told_ms < HELD_RESEND_MS))
+			continue;
+		if (n == SW_ITEMS_MAX ||
+			(n > 0 &&
+				b.len + j->report.fields_len > SW_BATCH_MAX)) {
+			say(h, &b);
+			n = 0;
+		}
+		if (n == 0)
+			seq = say_begin(h, &b, SW_OP_DONE);
+		report_item(&b, j);
+		j->told_ms = now_ms;
+		j->told_seq = seq;
+		j->told_at = n++;
+	}
+	if (n > 0)
+		say(h, &b);
+}
+
+void
+holder_say(struct holder *h, int64_t now_ms)
+{
+	if (!h->joined || now_ms - h->heard_ms > HELD_SILENT_MS) {
+		if (now_ms - h->hello_ms >= HELD_RESEND_MS)
+			say_hello(h, now_ms);
+		return;
+	}
+	say_reports(h, now_ms);
+	say_want(h);
+	if (now_ms - h->beat_ms >= SW_HEARTBEAT_MS) {
+		h->beat_ms = now_ms;
+		say_extend(h);
+	}
+}
+
+int64_t
+holder_wait_ms(const struct holder *h, int64_t now_ms)
+{
+	int64_t last = h->joined ? h->beat_ms : h->hello_ms;
+	int64_t wait = last + SW_HEARTBEAT_MS - now_ms;
+
+	return wait > 0 ? wait : 0;
+}
+
+/* --- hearing ------------------------------------------------------------ */
+
+static struct held *
+held_free(struct holder *h)
+{
+	for (int i = 0; i < h->cap; i++)
+		if (h->all[i].state == HELD_NONE)
+			return &h->all[i];
+	return NULL;
+}
+
+static struct held *
+held_find(struct holder *h, const struct sw_id *id, uint64_t token)
+{
+	for (int i = 0; i < h->cap; i++)
+		if (h->all[i].state != HELD_NONE && h->all[i].token == token &&
+			memcmp(&h->all[i].id, id, sizeof(*id)) == 0)
+			return &h->all[i];
+	return NULL;
+}
+
+static const struct route *
+route_of(const struct holder *h, struct bytes queue)
+{
+	for (int i = 0; i < h->routes_n; i++)
+		if (bytes_eq(bytes_str(h->routes[i].queue), queue))
+			return &h->routes[i];
+	return NULL;
+}
+
+/* What cannot be held is not told of: its lease ends by itself. */
+static void
+job_take(struct holder *h, const struct sw_item *it)
+{
+	struct held *j = held_free(h);
+	const struct route *route = route_of(h, sw_bytes(it, SW_F_QUEUE));
+
+	h->received++;
+	if (j == NULL || route == NULL || !sw_get_id(it, &j->id))
+		return;
+	j->raw = malloc(it->raw.len);
+	if (j->raw == NULL)
+		return;
+	memcpy(j->raw, it->raw.p, it->raw.len);
+	if (sw_item_open(bytes_of(j->raw, it->raw.len), &j->item) < 0) {
+		free(j->raw);
+		return;
+	}
+	j->state = HELD_WAITING;
+	j->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
+	j->route = route;
+	j->progress = -1;
+	h->used++;
+}
+
+static void
+fate_set(struct holder *h, struct held *j, enum held_fate fate)
+{
+	if (j->fate == FATE_STALE || j->state == HELD_ENDED)
+		return;
+	j->fate = fate;
+	if (j->state != HELD_WAITING)
+		return; /* whoever runs it looks at its fate */
+	if (fate == FATE_STALE) {
+		held_clear(h, j);
+		return;
+	}
+	j->report.outcome = fate == FATE_STOP ? SW_STOPPED : SW_RELEASE;
+	j->report.cause = fate == FATE_STOP ? SW_C_CANCELLED : SW_C_DRAIN;
+	j->state = HELD_ENDED;
+}
+
+static void
+extend_heard(struct holder *h, struct sw_msg *m)
+{
+	struct sw_item it;
+
+	for (int at = 0; sw_msg_next(m, &it); at++) {
+		int status = (int)sw_int(&it, SW_F_STATUS, 0);
+
+		for (int i = 0; status != 0 && i < h->cap; i++) {
+			struct held *j = &h->all[i];
+
+			if (j->state == HELD_NONE || j->extend_seq != m->seq ||
+				j->extend_at != at)
+				continue;
+			fate_set(h, j,
+				status == SW_ECANCEL ? FATE_STOP : FATE_STALE);
+		}
+	}
+}
+
+/*
+ * Whether the broker has no more to say to this report.  A refused follow-up
+ * refused the ack with it: where there is room later it is said again, else
+ * the job has failed.
+ */
+static int
+confirmed(struct held *j, int status)
+{
+	struct report *r = &j->report;
+	struct sw_buf b = {.cap = SW_TEXT_MAX};
+
+	if (status == 0 || status == SW_ESTALE || status == SW_ENOJOB)
+		return 1;
+	sw_log(SW_LOG_WARN, "report-refused", "error", sw_errname(status),
+		NULL);
+	if (status == SW_EFULL || status == SW_EMAXJOBS ||
+		status == SW_EMAXBYTES)
+		return 0;
+	b.p = malloc(b.cap);
+	if (r->outcome != SW_ACK || b.p == NULL) {
+		free(b.p);
+		return 1;
+	}
+	sw_put_fmt(&b, SW_F_ERROR, "a follow-up job was refused: %s",
+		sw_strerror(status));
+	free(r->fields);
+	r->fields = b.p;
+	r->fields_len = b.len;
+	r->outcome = SW_RETRY;
+	r->cause = SW_C_ERROR;
+	j->told_ms = 0;
+	return 0;
+}
+
+static void
+done_heard(struct holder *h, struct sw_msg *m)
+{
+	struct sw_item it;
+	int status[SW_ITEMS_MAX] = {0}, n = 0;
+
+	while (n < SW_ITEMS_MAX && sw_msg_next(m, &it))
+		status[n++] = (int)sw_int(&it, SW_F_STATUS, 0);
+	for (int i = 0; i < h->cap; i++) {
+		struct held *j = &h->all[i];
+
+		if (j->state != HELD_ENDED || j->told_ms == 0 ||
+			j->told_seq != m->seq || j->told_at >= n)
+			continue;
+		if (confirmed(j, status[j->told_at]))
+			held_clear(h, j);
+	}
+}
+
+static void
+stop_heard(struct holder *h, struct sw_msg *m)
+{
+	struct sw_item it;
+	struct sw_id id;
+
+	while (sw_msg_next(m, &it)) {
+		struct held *j;
+
+		if (!sw_get_id(&it, &id))
+			continue;
+		j = held_find(h, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
+		if (j != NULL)
+			fate_set(h, j, FATE_STOP);
+	}
+}
+
+static void
+hello_heard(struct holder *h, const struct sw_msg *m)
+{
+	if (m->seq != h->hello_seq || h->joined)
+		return;
+	h->joined = 1;
+	h->received = 0;
+	h->credit_told = -1;
+	h->beat_ms = INT64_MIN / 2;
+	for (int i = 0; i < h->cap; i++)
+		h->all[i].told_ms = 0; /* told to a broker that is gone */
+	sw_log(SW_LOG_INFO, "joined", "worker", h->name, "held",
+		sw_num(h->used), NULL);
+}
+
+static void
+error_heard(struct holder *h, struct sw_msg *m)
+{
+	struct sw_item it;
+	char detail[SW_TEXT_MAX + 1];
+
+	if (!sw_msg_next(m, &it))
+		return;
+	if (sw_int(&it, SW_F_STATUS, 0) == SW_ESESSION) {
+		if (h->joined)
+			h->hello_ms = INT64_MIN / 2; /* at once */
+		h->joined = 0;
+		return;
+	}
+	sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
+	sw_log(SW_LOG_ERR, "refused", "error",
+		sw_errname((int)sw_int(&it, SW_F_STATUS, 0)), "text", detail,
+		NULL);
+}
+
+void
+holder_take(struct holder *h, struct bytes message, int64_t now_ms)
+{
+	struct sw_msg m;
+	struct sw_item it;
+
+	if (sw_msg_open(message, &m) < 0)
+		return;
+	h->heard_ms = now_ms;
+	switch (m.op) {
+	case SW_OP_JOBS:
+		while (sw_msg_next(&m, &it))
+			job_take(h, &it);
+		break;
+	case SW_OP_STOP:
+		stop_heard(h, &m);
+		break;
+	case SW_OP_HELLO | SW_REPLY:
+		hello_heard(h, &m);
+		break;
+	case SW_OP_EXTEND | SW_REPLY:
+		extend_heard(h, &m);
+		break;
+	case SW_OP_DONE | SW_REPLY:
+		done_heard(h, &m);
+		break;
+	case SW_OP_BYE | SW_REPLY:
+		h->bye_done = 1;
+		break;
+	case SW_OP_ERROR | SW_REPLY:
+		error_heard(h, &m);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- running ------------------------------------------------------------ */
+
+struct held *
+holder_begin(struct holder *h, int64_t now_ms)
+{
+	struct held *j = NULL;
+
+	if (h->running == h->slots || h->draining)
+		return NULL;
+	for (int i = 0; i < h->cap; i++)
+		if (h->all[i].state == HELD_WAITING &&
+			(j == NULL || h->all[i].token < j->token))
+			j = &h->all[i]; /* tokens grow: first come first */
+	if (j == NULL)
+		return NULL;
+	j->state = HELD_RUNNING;
+	j->begun_ms = now_ms;
+	h->running++;
+	return j;
+}
+
+void
+holder_end(struct holder *h, struct held *j, int64_t now_ms)
+{
+	int64_t us = (now_ms - j->begun_ms) * 1000 + 100;
+
+	h->running--;
+	h->run_us += h->run_us > 0 ? (us - h->run_us) / 8 : us;
+	if (j->report.outcome == SW_ACK)
+		h->done++;
+	else
+		h->failed++;
+	j->child = NULL;
+	if (j->fate == FATE_STALE) {
+		held_clear(h, j);
+		return;
+	}
+	if (j->fate == FATE_STOP && j->report.outcome != SW_ACK)
+		j->report.outcome = SW_STOPPED;
+	if (j->fate == FATE_BACK && j->report.outcome != SW_ACK) {
+		j->report.outcome = SW_RELEASE;
+		j->report.cause = SW_C_DRAIN;
+	}
+	j->state = HELD_ENDED;
+}
+
+void
+holder_drain(struct holder *h)
+{
+	h->draining = 1;
+	for (int i = 0; i < h->cap; i++)
+		if (h->all[i].state == HELD_WAITING)
+			fate_set(h, &h->all[i], FATE_BACK);
+}
+
+int
+holder_bye(struct holder *h)
+{
+	struct sw_buf b;
+
+	if (h->bye_seq == 0) {
+		h->bye_seq = say_begin(h, &b, SW_OP_BYE);
+		say(h, &b);
+	}
+	return h->bye_done;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * held.h - the jobs a worker holds, and its talk with the broker
+ *
+ * Pure: time comes in, messages go out through `send`.  A job is held from
+ * its arrival until the broker has confirmed the report of its end; in
+ * between its lease is extended every second.  A link that breaks changes
+ * nothing here: the broker keeps the leases whole over a restart, so the
+ * worker says hello again and goes on with the tokens it has.  It does not
+ * kill what runs while the broker is away, for the broker, once back, would
+ * only hand the same jobs out again.
+ */
+#ifndef WORKER_HELD_H
+#define WORKER_HELD_H
+
+#include "msg.h"
+#include "route.h"
+
+enum {
+	HELD_SLOTS_MAX = 1024,
+	HELD_AHEAD = 32, /* jobs waiting here for each slot, at most */
+	HELD_RESEND_MS = 1000,
+	HELD_SILENT_MS = 3000, /* then hello is said again */
+};
+
+enum held_state {
+	HELD_NONE,
+	HELD_WAITING, /* not begun */
+	HELD_RUNNING,
+	HELD_ENDED, /* its report is not confirmed yet */
+};
+
+enum held_fate { /* what else than its own end awaits it */
+	FATE_NONE,
+	FATE_STOP,  /* it is to be cancelled */
+	FATE_STALE, /* someone else has it: end it, say nothing */
+	FATE_BACK,  /* it is to be handed back */
+};
+
+struct report {
+	int outcome, cause, exit_code, signal;
+	int64_t delay_ms; /* -1: none told */
+	int64_t cpu_ms, rss_kb;
+	uint8_t *fields; /* ERROR, RESULT, FOLLOW encoded; on the heap */
+	size_t fields_len;
+};
+
+struct held {
+	enum held_state state;
+	enum held_fate fate;
+	struct sw_id id;
+	uint64_t token;
+	const struct route *route;
+	uint8_t *raw;	     /* the job's fields; on the heap */
+	struct sw_item item; /* over `raw` */
+	int64_t begun_ms;
+	int64_t progress; /* -1: none */
+	char text[96];
+	int progress_new;
+	struct report report;
+	int64_t told_ms; /* when the report was sent last; 0: never */
+	uint64_t told_seq, extend_seq;
+	int told_at, extend_at; /* the item's place in that message */
+	void *child;		/* whoever runs it */
+};
+
+typedef void held_send_fn(void *arg, struct bytes message);
+
+struct holder {
+	const struct route *routes;
+	int routes_n, slots;
+	char name[SW_NAME_MAX + 1];
+	held_send_fn *send;
+	void *arg;
+	struct held *all;
+	int cap, used, running;
+	uint64_t seq, hello_seq, bye_seq;
+	int joined; /* hello was answered */
+	int bye_done;
+	int64_t received; /* since hello */
+	int64_t credit_told;
+	int64_t heard_ms, beat_ms, hello_ms;
+	int64_t run_us; /* mean run time of late; 0: not known */
+	int draining;
+	uint8_t *buf; /* SW_BATCH_MAX + room, for one message */
+	uint64_t done, failed;
+};
+
+/* `routes` is borrowed.  0 or -ENOMEM. */
+int holder_init(struct holder *, const struct route *routes, int routes_n,
+	int slots, const char *name, held_send_fn *send, void *arg)
+	__attribute__((warn_unused_result));
+void holder_fini(struct holder *);
+
+/* Takes a message of the broker in. */
+void holder_take(struct holder *, struct bytes message, int64_t now_ms);
+
+/* Says what is due: hello, extensions, reports, credit. */
+void holder_say(struct holder *, int64_t now_ms);
+
+/* Until when nothing is to be said. */
+int64_t holder_wait_ms(const struct holder *, int64_t now_ms);
+
+/* The next waiting job, marked running; NULL: none, or all slots are taken. */
+struct held *holder_begin(struct holder *, int64_t now_ms);
+
+/* It has ended: what is in h->report is told until it is confirmed. */
+void holder_end(struct holder *, struct held *, int64_t now_ms);
+
+/* Asks for no more, hands back what has not begun; all: the running too. */
+void holder_drain(struct holder *);
+
+/* After the last report: says bye.  Whether it was answered. */
+int holder_bye(struct holder *);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "error.h"
+#include "setting.h"
+
+static int
+progress_parse(const char *s, struct line *l)
+{
+	char *end;
+
+	l->number = strtol(s, &end, 10);
+	if (end == s || (*end != '\0' && *end != ' ') || l->number < 0 ||
+		l->number > 100)
+		return -EINVAL;
+	l->text = *end == ' ' ? end + 1 : end;
+	return 0;
+}
+
+static int
+result_parse(const char *s, struct line *l)
+{
+	l->text = s;
+	return 0;
+}
+
+static int
+retry_parse(const char *s, struct line *l)
+{
+	return sw_duration_parse(s, &l->number) < 0 || l->number < 0 ? -EINVAL
+								     : 0;
+}
+
+static int
+put_parse(const char *s, struct line *l)
+{
+	const char *blank = strchr(s, ' ');
+	size_t n = blank != NULL ? (size_t)(blank - s) : strlen(s);
+
+	if (sw_queue_check(s, n) < 0)
+		return -EINVAL;
+	memcpy(l->queue, s, n);
+	l->queue[n] = '\0';
+	l->text = blank != NULL ? blank + 1 : s + n;
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	int (*parse)(const char *, struct line *);
+} kinds[] = {
+	[LINE_PROGRESS] = {"progress ", progress_parse},
+	[LINE_RESULT] = {"result ", result_parse},
+	[LINE_RETRY_AFTER] = {"retry-after ", retry_parse},
+	[LINE_PUT] = {"put ", put_parse},
+};
+
+int
+line_parse(const char *text, struct line *l)
+{
+	for (int k = LINE_PROGRESS; k <= LINE_PUT; k++) {
+		size_t n = strlen(kinds[k].word);
+
+		if (strncmp(text, kinds[k].word, n) != 0)
+			continue;
+		*l = (struct line){.kind = (enum line_kind)k, .text = ""};
+		return kinds[k].parse(text + n, l);
+	}
+	return -EINVAL;
+}
+
+void
+result_put(struct sw_buf *b, struct bytes result)
+{
+	struct sw_item it;
+
+	if (sw_item_open(sw_buf_bytes(b), &it) == 0 &&
+		sw_has(&it, SW_F_RESULT)) {
+		const uint8_t *start = (const uint8_t *)it.f[SW_F_RESULT].p - 4;
+		size_t at = (size_t)(start - b->p);
+		size_t len = it.f[SW_F_RESULT].len + 4;
+
+		memmove(b->p + at, b->p + at + len, b->len - at - len);
+		b->len -= len;
+	}
+	if (result.len > SW_RESULT_MAX)
+		result.len = SW_RESULT_MAX;
+	sw_put_bytes(b, SW_F_RESULT, result);
+}
+
+int
+follow_put(struct sw_buf *b, const char *queue, struct bytes body)
+{
+	struct timespec t;
+	struct sw_id id;
+	size_t mark;
+
+	if (sw_queue_check(queue, strlen(queue)) < 0)
+		return SW_EQUEUE;
+	if (body.len > SW_BODY_MAX || b->cap - b->len < body.len + 256)
+		return SW_ETOOBIG;
+	clock_gettime(CLOCK_REALTIME, &t);
+	id = sw_id_make((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	mark = sw_nest_begin(b, SW_F_FOLLOW);
+	sw_put_id(b, &id);
+	sw_put_text(b, SW_F_QUEUE, queue);
+	sw_put_bytes(b, SW_F_BODY, body);
+	sw_nest_end(b, mark);
+	return 0;
+}

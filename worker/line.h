@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line.h - what a job says on fd 3, a line each
+ *
+ *	progress PERCENT [TEXT]
+ *	result TEXT
+ *	retry-after DURATION	("30s"; with an exit that means retry)
+ *	put QUEUE BODY		(a follow-up, stored with our ack)
+ */
+#ifndef WORKER_LINE_H
+#define WORKER_LINE_H
+
+#include "msg.h"
+
+enum line_kind { LINE_PROGRESS, LINE_RESULT, LINE_RETRY_AFTER, LINE_PUT };
+
+struct line {
+	enum line_kind kind;
+	int64_t number; /* percent, or milliseconds */
+	char queue[SW_QUEUE_MAX + 1];
+	const char *text; /* points into the line */
+};
+
+/* 0, or -EINVAL: it is none of these and to be passed over. */
+int
+line_parse(const char *text, struct line *) __attribute__((warn_unused_result));
+
+/* Writes RESULT in the place of an earlier one; it is cut at its limit. */
+void result_put(struct sw_buf *, struct bytes result);
+
+/* Adds a FOLLOW of a fresh id.  0, SW_EQUEUE, or SW_ETOOBIG: no room. */
+int follow_put(struct sw_buf *, const char *queue, struct bytes body);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool.c - the process in which built-in jobs run, one after the other
+ *
+ * A packet in is a job's fields, a packet out its progress or its end.  A
+ * job that crashes takes this process with it and nothing else.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "error.h"
+#include "line.h"
+
+struct run {
+	struct job job;
+	struct sw_item item;
+	struct sw_buf said;
+	char error[SW_ERROR_MAX];
+	char header[SW_HEADERS_MAX + 1]; /* the value asked for last */
+	int sock;
+};
+
+static struct run *
+run_of(const struct job *job)
+{
+	union {
+		const void *c;
+		void *p;
+	} u = {job->priv};
+
+	return u.p;
+}
+
+static const char *
+job_header(const struct job *job, const char *name)
+{
+	struct run *r = run_of(job);
+	size_t at = 0, n = strlen(name);
+	struct bytes h;
+
+	while (sw_item_each(&r->item, SW_F_HEADER, &at, &h)) {
+		const char *p = h.p;
+
+		if (h.len <= n || memcmp(p, name, n) != 0 || p[n] != '=')
+			continue;
+		memcpy(r->header, p + n + 1, h.len - n - 1);
+		r->header[h.len - n - 1] = '\0';
+		return r->header;
+	}
+	return NULL;
+}
+
+static void
+packet_send(struct run *r, const struct sw_buf *b)
+{
+	if (send(r->sock, b->p, b->len, MSG_NOSIGNAL) != (ssize_t)b->len)
+		_exit(EXIT_FAILURE); /* the worker is gone */
+}
+
+static void
+job_progress(struct job *job, int percent, const char *text)
+{
+	uint8_t room[SW_TEXT_MAX + 64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+
+	sw_put_int(&b, SW_F_PROGRESS, percent);
+	sw_put_fmt(&b, SW_F_TEXT, "%s", text);
+	packet_send(run_of(job), &b);
+}
+
+static void
+job_result(struct job *job, struct bytes result)
+{
+	result_put(&run_of(job)->said, result);
+}
+
+static void
+job_error(struct job *job, const char *fmt, ...)
+{
+	struct run *r = run_of(job);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(r->error, sizeof(r->error), fmt, ap);
+	va_end(ap);
+}
+
+static int
+job_follow(struct job *job, const char *queue, struct bytes body)
+{
+	return follow_put(&run_of(job)->said, queue, body);
+}
+
+static int64_t
+cpu_ms(const struct rusage *ru)
+{
+	return ((int64_t)ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) * 1000 +
+	       (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
+}
+
+static void
+end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
+{
+	static const int said[][2] = {
+		[JOB_ACK] = {SW_ACK, SW_C_NONE},
+		[JOB_RETRY] = {SW_RETRY, SW_C_ERROR},
+		[JOB_FAIL] = {SW_FAIL, SW_C_PERMANENT},
+	};
+	struct rusage ru;
+
+	if (verdict != JOB_ACK) {
+		r->said.len = 0; /* results go with an ack */
+		sw_put_bytes(&r->said, SW_F_ERROR, bytes_str(r->error));
+	}
+	getrusage(RUSAGE_SELF, &ru);
+	sw_put_int(&r->said, SW_F_OUTCOME, said[verdict][0]);
+	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
+	sw_put_int(&r->said, SW_F_CPU_MS, cpu_ms(&ru) - cpu);
+	sw_put_int(&r->said, SW_F_RSS_KB, ru.ru_maxrss);
+	packet_send(r, &r->said);
+}
+
+static void
+job_run(struct run *r, const struct job_type *type, struct bytes packet)
+{
+	char queue[SW_QUEUE_MAX + 1];
+	struct rusage ru;
+	struct timespec t;
+
+	if (sw_item_open(packet, &r->item) < 0)
+		_exit(EXIT_FAILURE);
+	clock_gettime(CLOCK_REALTIME, &t);
+	getrusage(RUSAGE_SELF, &ru);
+	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
+	(void)sw_get_id(&r->item, &r->job.id);
+	r->job.queue = queue;
+	r->job.body = sw_bytes(&r->item, SW_F_BODY);
+	r->job.attempt = (int)sw_int(&r->item, SW_F_ATTEMPT, 1);
+	r->job.max_attempts = (int)sw_int(&r->item, SW_F_MAX_ATTEMPTS, 1);
+	r->job.deadline_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
+			     sw_int(&r->item, SW_F_TIMEOUT_MS, 0);
+	r->said.len = 0;
+	r->said.full = 0;
+	r->error[0] = '\0';
+	end_send(r, type->run(&r->job), cpu_ms(&ru));
+}
+
+void
+pool_run(const struct job_type *type, int sock)
+{
+	static uint8_t packet[CHILD_PACKET], said[CHILD_PACKET - 1024];
+	static struct run r;
+	ssize_t n;
+
+	r = (struct run){.sock = sock,
+		.job = {.header = job_header,
+			.priv = &r,
+			.progress = job_progress,
+			.result = job_result,
+			.error = job_error,
+			.follow = job_follow},
+		.said = {.p = said, .cap = sizeof(said)}};
+	while ((n = recv(sock, packet, sizeof(packet), 0)) > 0)
+		job_run(&r, type, bytes_of(packet, (size_t)n));
+	_exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "route.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto.h"
+
+/* Cuts in place; the number of words, or -1: too many, or a quote is open. */
+static int
+words_cut(char *s, char **argv)
+{
+	char *to = s;
+	int n = 0;
+
+	for (;;) {
+		char quote = '\0';
+
+		while (*s == ' ' || *s == '\t')
+			s++;
+		if (*s == '\0')
+			break;
+		if (n == ROUTE_WORDS)
+			return -1;
+		argv[n++] = to;
+		for (; *s != '\0' && (quote || (*s != ' ' && *s != '\t'));
+			s++) {
+			if (*s == quote)
+				quote = '\0';
+			else if (!quote && (*s == '\'' || *s == '"'))
+				quote = *s;
+			else if (*s == '\\' && quote != '\'' && s[1] != '\0')
+				*to++ = *++s;
+			else
+				*to++ = *s;
+		}
+		if (quote)
+			return -1;
+		if (*s != '\0')
+			s++;
+		*to++ = '\0';
+	}
+	argv[n] = NULL;
+	return n;
+}
+
+static int
+job_parse(struct route *r, const char *job, const struct job_type *types,
+	char *why, size_t cap)
+{
+	if (strncmp(job, "exec:", 5) == 0) {
+		if (strlen(job + 5) >= sizeof(r->text)) {
+			(void)snprintf(why, cap, "the command is too long");
+			return -EINVAL;
+		}
+		strcpy(r->text, job + 5);
+		if (words_cut(r->text, r->argv) > 0)
+			return 0;
+		(void)snprintf(why, cap,
+			"'%s': a command is wanted, its quotes closed", job);
+		return -EINVAL;
+	}
+	for (r->type = types; r->type->name != NULL; r->type++)
+		if (strcmp(r->type->name, job) == 0)
+			return 0;
+	(void)snprintf(why, cap, "'%s': no such job", job);
+	return -EINVAL;
+}
+
+int
+route_parse(struct route *r, const char *arg, const struct job_type *types,
+	char *why, size_t cap)
+{
+	const char *eq = strchr(arg, '=');
+	size_t len = eq != NULL ? (size_t)(eq - arg) : 0;
+	const char *star = eq != NULL ? memchr(arg, '*', len) : NULL;
+
+	memset(r, 0, sizeof(*r));
+	if (eq == NULL) {
+		(void)snprintf(why, cap, "'%s': NAME=JOB is wanted", arg);
+		return -EINVAL;
+	}
+	if (star != NULL) {
+		char *end;
+
+		r->weight = strtol(star + 1, &end, 10);
+		if (end != eq || r->weight < 1 || r->weight > 1000) {
+			(void)snprintf(why, cap,
+				"'%s': a weight from 1 to 1000 is wanted", arg);
+			return -EINVAL;
+		}
+		len = (size_t)(star - arg);
+	}
+	if (sw_queue_check(arg, len) < 0) {
+		(void)snprintf(why, cap,
+			"'%.*s': bad queue name: 1-63 of [a-z0-9_-]",
+			(int)(len < 64 ? len : 64), arg);
+		return -EINVAL;
+	}
+	memcpy(r->queue, arg, len);
+	return job_parse(r, eq + 1, types, why, cap);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "endpoint.h"
+#include "error.h"
+#include "log.h"
+
+enum { BYE_MS = 2000, TICK_MS = 100 };
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static void
+message_send(void *arg, struct bytes message)
+{
+	struct worker *w = arg;
+
+	/* What does not leave is said again. */
+	(void)zmq_send(w->socket, message.p, message.len, ZMQ_DONTWAIT);
+}
+
+static int
+signals_open(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int
+link_open(struct worker *w)
+{
+	int err;
+
+	w->ctx = zmq_ctx_new();
+	w->socket = w->ctx != NULL ? zmq_socket(w->ctx, ZMQ_DEALER) : NULL;
+	if (w->socket == NULL)
+		return -zmq_errno();
+	err = sw_socket_set(w->socket);
+	if (err == 0 && zmq_connect(w->socket, w->o.endpoint) != 0)
+		err = -zmq_errno();
+	return err;
+}
+
+int
+worker_open(struct worker *w, const struct worker_options *o)
+{
+	size_t slots = (size_t)o->slots;
+	uint64_t watchdog_us = 0;
+	int err;
+
+	*w = (struct worker){.o = *o, .signals = -1};
+	w->children = calloc(slots, sizeof(*w->children));
+	w->polls = calloc(2 + 2 * slots, sizeof(*w->polls));
+	err = w->children == NULL || w->polls == NULL ? -ENOMEM : 0;
+	if (err == 0)
+		err = holder_init(&w->holder, o->routes, o->routes_n, o->slots,
+			o->name, message_send, w);
+	for (size_t i = 0; err == 0 && i < slots; i++)
+		w->children[i].out = w->children[i].report = -1;
+	if (err == 0)
+		w->signals = signals_open();
+	if (err == 0 && w->signals < 0)
+		err = -errno;
+	if (err == 0)
+		err = link_open(w);
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+		w->watchdog_ms = (int64_t)watchdog_us / 2000;
+	if (err < 0)
+		sw_log(SW_LOG_ERR, "open", "broker", o->endpoint, "text",
+			sw_strerror(err), NULL);
+	return err;
+}
+
+void
+worker_close(struct worker *w)
+{
+	for (int i = 0; w->children != NULL && i < w->o.slots; i++)
+		child_fini(&w->children[i]);
+	if (w->socket != NULL)
+		zmq_close(w->socket);
+	if (w->ctx != NULL)
+		zmq_ctx_term(w->ctx);
+	if (w->signals >= 0)
+		close(w->signals);
+	holder_fini(&w->holder);
+	free(w->children);
+	free(w->polls);
+	*w = (struct worker){.signals = -1};
+}
+
+/* --- jobs and children --------------------------------------------------- */
+
+static void
+job_ended(struct worker *w, struct child *c)
+{
+	struct held *j = c->job;
+	char id[SW_ID_TEXT];
+
+	c->job = NULL;
+	if (j->report.outcome != SW_ACK) {
+		sw_id_format(&j->id, id);
+		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
+			j->route->queue, "outcome",
+			sw_outcome_name(j->report.outcome), "cause",
+			sw_cause_name(j->report.cause), NULL);
+	}
+	holder_end(&w->holder, j, w->now_ms);
+}
+
+static void
+children_reap(struct worker *w)
+{
+	struct rusage ru;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0)
+		for (int i = 0; i < w->o.slots; i++) {
+			struct child *c = &w->children[i];
+
+			if (c->pid != pid)
+				continue;
+			/* Its last packet may say that all went well. */
+			if (c->job != NULL && child_read(c))
+				job_ended(w, c);
+			if (c->job != NULL) {
+				child_reaped(c, status, &ru, &w->o.limits);
+				job_ended(w, c);
+			}
+			child_fini(c);
+		}
+}
+
+/* An idle built-in of that queue's kind, else a free slot, else any idle one.
+ */
+static struct child *
+child_find(struct worker *w, const struct route *route)
+{
+	struct child *empty = NULL, *idle = NULL;
+
+	for (int i = 0; i < w->o.slots; i++) {
+		struct child *c = &w->children[i];
+
+		if (c->pid == 0)
+			empty = c;
+		else if (c->job == NULL && c->report >= 0 &&
+			 c->route->type == route->type && route->type != NULL &&
+			 c->jobs < CHILD_JOBS_MAX)
+			return c;
+		else if (c->job == NULL)
+			idle = c;
+	}
+	if (empty != NULL || idle == NULL)
+		return empty;
+	(void)kill(idle->pid, SIGKILL);
+	(void)waitpid(idle->pid, NULL, 0);
+	child_fini(idle);
+	return idle;
+}
+
+static int
+job_start(struct worker *w, struct held *j)
+{
+	struct child *c = child_find(w, j->route);
+	int err;
+
+	if (c == NULL)
+		return -EAGAIN;
+	if (j->route->type == NULL)
+		return child_exec(c, j, &w->o.limits, w->now_ms);
+	if (c->pid == 0) {
+		err = child_pool(c, j->route, &w->o.limits);
+		if (err < 0)
+			return err;
+	}
+	c->route = j->route;
+	return child_give(c, j, w->now_ms);
+}
+
+static void
+jobs_start(struct worker *w)
+{
+	struct held *j;
+
+	while ((j = holder_begin(&w->holder, w->now_ms)) != NULL) {
+		int err = job_start(w, j);
+
+		if (err == 0)
+			continue;
+		sw_log(SW_LOG_ERR, "start", "queue", j->route->queue, "text",
+			sw_strerror(err), NULL);
+		/* Not the job's fault: handed back, no attempt is burnt. */
+		j->report = (struct report){
+			.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
+		holder_end(&w->holder, j, w->now_ms);
+	}
+}
+
+static void
+children_tend(struct worker *w)
+{
+	for (int i = 0; i < w->o.slots; i++) {
+		struct child *c = &w->children[i];
+
+		if (c->pid == 0)
+			continue;
+		if (child_read(c) && c->job != NULL)
+			job_ended(w, c);
+		child_watch(c, w->now_ms);
+	}
+}
+
+/* --- draining ------------------------------------------------------------ */
+
+static void
+running_hand_back(struct worker *w)
+{
+	for (int i = 0; i < w->o.slots; i++)
+		if (w->children[i].job != NULL &&
+			w->children[i].job->fate == FATE_NONE)
+			w->children[i].job->fate = FATE_BACK;
+}
+
+static void
+stop_asked(struct worker *w)
+{
+	if (w->drain_ms != 0) {
+		sw_log(SW_LOG_INFO, "hand-back", NULL, NULL);
+		running_hand_back(w);
+		return;
+	}
+	sw_log(SW_LOG_INFO, "drain", "running", sw_num(w->holder.running),
+		NULL);
+	sd_notify(0, "STOPPING=1");
+	w->drain_ms = w->now_ms;
+	holder_drain(&w->holder);
+}
+
+/* Whether all is told and the broker knows that we go, or will not answer. */
+static int
+drained(struct worker *w)
+{
+	if (w->drain_ms == 0)
+		return 0;
+	if (w->now_ms - w->drain_ms >= w->o.grace_ms)
+		running_hand_back(w);
+	if (w->holder.running > 0)
+		return 0;
+	if (w->bye_ms == 0)
+		w->bye_ms = w->now_ms;
+	if (w->now_ms - w->bye_ms >= BYE_MS)
+		return 1;
+	return w->holder.used == 0 && holder_bye(&w->holder);
+}
+
+/* --- the loop ------------------------------------------------------------ */
+
+static void
+signals_take(struct worker *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		if (si.ssi_signo != SIGCHLD)
+			stop_asked(w);
+}
+
+static void
+messages_take(struct worker *w)
+{
+	zmq_msg_t m;
+
+	zmq_msg_init(&m);
+	while (zmq_msg_recv(&m, w->socket, ZMQ_DONTWAIT) >= 0)
+		if (!zmq_msg_more(&m))
+			holder_take(&w->holder,
+				bytes_of(zmq_msg_data(&m), zmq_msg_size(&m)),
+				w->now_ms);
+	zmq_msg_close(&m);
+}
+
+static void
+wait_for_work(struct worker *w)
+{
+	int64_t wait = holder_wait_ms(&w->holder, w->now_ms);
+	int n = 0;
+
+	if ((w->holder.running > 0 || w->drain_ms != 0) && wait > TICK_MS)
+		wait = TICK_MS; /* deadlines and grace are coarse */
+	w->polls[n++] = (zmq_pollitem_t){w->socket, 0, ZMQ_POLLIN, 0};
+	w->polls[n++] = (zmq_pollitem_t){NULL, w->signals, ZMQ_POLLIN, 0};
+	for (int i = 0; i < w->o.slots; i++) {
+		struct child *c = &w->children[i];
+
+		if (c->out >= 0)
+			w->polls[n++] = (zmq_pollitem_t){
+				NULL, c->out, ZMQ_POLLIN, 0};
+		if (c->report >= 0)
+			w->polls[n++] = (zmq_pollitem_t){
+				NULL, c->report, ZMQ_POLLIN, 0};
+	}
+	zmq_poll(w->polls, n, (long)wait);
+}
+
+static void
+systemd_tell(struct worker *w)
+{
+	if (!w->ready && w->holder.joined) {
+		w->ready = 1;
+		sd_notify(0, "READY=1");
+	}
+	if (w->watchdog_ms > 0 && w->now_ms - w->fed_ms >= w->watchdog_ms) {
+		w->fed_ms = w->now_ms;
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
+int
+worker_run(struct worker *w)
+{
+	w->now_ms = clock_ms();
+	while (!drained(w)) {
+		holder_say(&w->holder, w->now_ms);
+		wait_for_work(w);
+		w->now_ms = clock_ms();
+		signals_take(w);
+		messages_take(w);
+		children_tend(w);
+		children_reap(w);
+		jobs_start(w);
+		systemd_tell(w);
+	}
+	return 0;
+}
