@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * logs.h - the job `logs`: a piece of an access log into the common report
+ *
+ * The body is lines of a web server's access log (scan.h).  The report is
+ * the SQLite file named by the environment's SPILLWAY_LOGS_DB, else
+ * "spillway-logs.db" in the working folder; spillway-report prints it.
+ *
+ *	ack	merged, durably and once (report.h); the result is
+ *		{"lines":L,"bad":B,"bytes":S}
+ *	fail	the body has lines and none of them is a log line
+ *	retry	the report cannot be written: busy, disk full, wrong file …
+ *		The body is not to blame, so it is never buried for that at once.
+ */
+#ifndef JOBS_LOGS_H
+#define JOBS_LOGS_H
+
+#include "job.h"
+
+#define LOGS_DB_ENV	"SPILLWAY_LOGS_DB"
+#define LOGS_DB_DEFAULT "spillway-logs.db"
+
+enum job_verdict logs_run(struct job *);
+
+#endif

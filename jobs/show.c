@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "show.h"
+
+#include <inttypes.h>
+#include <langinfo.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "text.h"
+
+enum {
+	BAR = 24,		/* columns of a full bar */
+	PATH_MAX_COLUMNS = 48,
+	NUMBER = 32,		/* room for a number as text */
+};
+
+enum tone { PLAIN, BOLD, DIM, RED, GREEN, YELLOW, CYAN };
+
+struct show {
+	FILE *f;
+	struct show_style style;
+};
+
+struct show_style
+show_style_of(FILE *f)
+{
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	struct show_style s = {0, 0, 0};
+	struct winsize ws;
+	int fd = fileno(f);
+
+	if (fd < 0 || !isatty(fd) || term == NULL || strcmp(term, "dumb") == 0)
+		return s;
+	s.colour = no == NULL || no[0] == '\0';
+	s.bars = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? 2 : 1;
+	s.width = ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0 ? ws.ws_col
+								   : 80;
+	return s;
+}
+
+static void
+tone(const struct show *s, enum tone t)
+{
+	static const char *const codes[] = {
+		[PLAIN] = "\033[0m",
+		[BOLD] = "\033[1m",
+		[DIM] = "\033[2m",
+		[RED] = "\033[31m",
+		[GREEN] = "\033[32m",
+		[YELLOW] = "\033[33m",
+		[CYAN] = "\033[36m",
+	};
+
+	if (s->style.colour)
+		(void)fputs(codes[t], s->f);
+}
+
+static void
+toned(const struct show *s, enum tone t, const char *text)
+{
+	tone(s, t);
+	(void)fputs(text, s->f);
+	tone(s, PLAIN);
+}
+
+/* 1,234,567 */
+static const char *
+grouped(char out[NUMBER], uint64_t n)
+{
+	char digits[NUMBER];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n), o = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[o++] = ',';
+		out[o++] = digits[i];
+	}
+	out[o] = '\0';
+	return out;
+}
+
+/* 70.9 MiB */
+static const char *
+human(char out[NUMBER], uint64_t n)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB",
+		"PiB", "EiB"};
+	double v = (double)n;
+	size_t u = 0;
+
+	for (; v >= 1023.95 && u < 6; u++)
+		v /= 1024;
+	(void)snprintf(out, NUMBER, "%.*f %s", u == 0 ? 0 : 1, v, units[u]);
+	return out;
+}
+
+static const char *
+utc(char out[NUMBER], int64_t at_s, int iso)
+{
+	time_t t = (time_t)at_s;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL
+		|| strftime(out, NUMBER,
+			   iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S",
+			   &tm)
+			== 0)
+		out[0] = '\0';
+	return out;
+}
+
+static double
+percent(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 0 : 100 * (double)part / (double)whole;
+}
+
+/* A bar for `part` of `whole`, in eighths of a column where there are blocks. */
+static void
+bar(const struct show *s, uint64_t part, uint64_t whole, enum tone t)
+{
+	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊",
+		"▉"};
+	int n;
+
+	if (s->style.bars == 0 || whole == 0 || part == 0)
+		return;
+	n = (int)lrint((double)part / (double)whole * BAR * 8);
+	tone(s, t);
+	(void)fputs("  ", s->f);
+	for (int i = 0; i < n / 8; i++)
+		(void)fputs(s->style.bars == 2 ? "█" : "#", s->f);
+	if (s->style.bars == 2)
+		(void)fputs(eighths[n % 8], s->f);
+	tone(s, PLAIN);
+}
+
+static void
+headline(const struct show *s, const struct view *v, const char *name)
+{
+	char from[NUMBER], to[NUMBER];
+
+	tone(s, BOLD);
+	(void)fputs("Access log report", s->f);
+	tone(s, PLAIN);
+	(void)fputs("  ", s->f);
+	(void)text_print(s->f, bytes_str(name), SIZE_MAX);
+	(void)fputc('\n', s->f);
+	if (v->first_s != SCAN_NO_TIME)
+		(void)fprintf(s->f, "%s to %s UTC\n",
+			utc(from, v->first_s, 0),
+			utc(to, v->last_s, 0));
+	(void)fputc('\n', s->f);
+}
+
+/* A row of the summary: what, the figure, and a remark. */
+static void
+row(const struct show *s, const char *what, const char *figure,
+	const char *remark)
+{
+	(void)fprintf(s->f, "  %-17s", what);
+	tone(s, BOLD);
+	(void)fprintf(s->f, "%14s", figure);
+	tone(s, PLAIN);
+	if (remark[0] != '\0') {
+		(void)fputs("  ", s->f);
+		toned(s, DIM, remark);
+	}
+	(void)fputc('\n', s->f);
+}
+
+static void
+summary(const struct show *s, const struct view *v)
+{
+	char a[NUMBER], b[2 * NUMBER], n[NUMBER];
+
+	row(s, "requests", grouped(a, v->requests), "");
+	(void)snprintf(b, sizeof(b), "%s bytes", grouped(n, v->bytes));
+	row(s, "sent", human(a, v->bytes), b);
+	row(s, "unique visitors", grouped(a, (uint64_t)llrint(v->visitors)),
+		"estimated, standard error 1.6 %");
+	row(s, "answer size p50", human(a, v->p50), "within 0.4 %");
+	row(s, "answer size p99", human(a, v->p99), "within 0.4 %");
+	row(s, "distinct paths", grouped(a, v->n_paths), "");
+	(void)snprintf(b, sizeof(b), "%.3g %% of all lines",
+		percent(v->bad, v->requests + v->bad));
+	row(s, "malformed lines", grouped(a, v->bad), v->bad > 0 ? b : "");
+	row(s, "jobs merged", grouped(a, v->jobs), "each counted once");
+}
+
+static void
+classes(const struct show *s, const struct view *v)
+{
+	static const char *const names[VIEW_CLASSES] = {"other",
+		"1xx informational", "2xx success", "3xx redirect",
+		"4xx client error", "5xx server error"};
+	static const enum tone tones[VIEW_CLASSES] = {DIM, DIM, GREEN, CYAN,
+		YELLOW, RED};
+	char a[NUMBER];
+
+	toned(s, BOLD, "\nStatus\n");
+	for (unsigned i = 1; i <= VIEW_CLASSES; i++) {
+		unsigned c = i % VIEW_CLASSES;
+
+		if (v->classes[c] == 0)
+			continue;
+		(void)fprintf(s->f, "  %-17s%14s %6.2f %%", names[c],
+			grouped(a, v->classes[c]),
+			percent(v->classes[c], v->requests));
+		bar(s, v->classes[c], v->requests, tones[c]);
+		(void)fputc('\n', s->f);
+	}
+}
+
+static void
+paths(const struct show *s, const struct view *v)
+{
+	size_t max = PATH_MAX_COLUMNS;
+	char a[NUMBER];
+
+	if (v->n_top == 0)
+		return;
+	if (s->style.width == 0)
+		max = SIZE_MAX;
+	else if (s->style.width > 80)
+		max += (size_t)s->style.width - 80;
+	toned(s, BOLD, "\nTop paths\n");
+	for (size_t i = 0; i < v->n_top; i++) {
+		struct bytes path = v->top[i].path;
+
+		(void)fprintf(s->f, "  %2zu %14s %6.2f %%  ", i + 1,
+			grouped(a, v->top[i].n),
+			percent(v->top[i].n, v->requests));
+		if (path.len == 0)
+			toned(s, DIM, "(no valid request line)");
+		(void)text_print(s->f, path, max);
+		if (path.len > max)
+			(void)fputs("...", s->f);
+		(void)fputc('\n', s->f);
+	}
+}
+
+static void
+samples(const struct show *s, const struct view *v)
+{
+	size_t max = s->style.width > 8 ? (size_t)s->style.width - 8 : SIZE_MAX;
+
+	if (v->n_samples == 0)
+		return;
+	toned(s, BOLD, "\nMalformed lines");
+	(void)fprintf(s->f, ", the first %zu\n", v->n_samples);
+	for (size_t i = 0; i < v->n_samples; i++) {
+		struct bytes line = v->samples[i].line;
+
+		(void)fputs("  ", s->f);
+		tone(s, YELLOW);
+		(void)text_print(s->f, v->samples[i].why, SIZE_MAX);
+		tone(s, PLAIN);
+		(void)fputs("\n    ", s->f);
+		(void)text_print(s->f, line, max);
+		(void)fputs(line.len > max ? "...\n" : "\n", s->f);
+	}
+}
+
+void
+show_text(FILE *f, const struct view *v, const char *name,
+	struct show_style style)
+{
+	const struct show s = {f, style};
+
+	headline(&s, v, name);
+	summary(&s, v);
+	classes(&s, v);
+	paths(&s, v);
+	samples(&s, v);
+}
+
+static void
+json_number(FILE *f, const char *name, uint64_t n)
+{
+	(void)fprintf(f, "\"%s\":%" PRIu64 ",", name, n);
+}
+
+static void
+json_time(FILE *f, const char *name, int64_t at_s)
+{
+	char text[NUMBER];
+
+	if (at_s == SCAN_NO_TIME)
+		(void)fprintf(f, "\"%s\":null,", name);
+	else
+		(void)fprintf(f, "\"%s\":\"%s\",", name,
+			utc(text, at_s, 1));
+}
+
+static void
+json_lists(FILE *f, const struct view *v)
+{
+	(void)fputs("\"top_paths\":[", f);
+	for (size_t i = 0; i < v->n_top; i++) {
+		(void)fputs(i > 0 ? ",{\"path\":" : "{\"path\":", f);
+		text_json(f, v->top[i].path);
+		(void)fprintf(f, ",\"requests\":%" PRIu64 "}", v->top[i].n);
+	}
+	(void)fputs("],\"malformed\":[", f);
+	for (size_t i = 0; i < v->n_samples; i++) {
+		(void)fputs(i > 0 ? ",{\"line\":" : "{\"line\":", f);
+		text_json(f, v->samples[i].line);
+		(void)fputs(",\"why\":", f);
+		text_json(f, v->samples[i].why);
+		(void)fputc('}', f);
+	}
+	(void)fputs("]}\n", f);
+}
+
+void
+show_json(FILE *f, const struct view *v)
+{
+	static const char *const names[VIEW_CLASSES] = {"other", "1xx", "2xx",
+		"3xx", "4xx", "5xx"};
+
+	(void)fputc('{', f);
+	json_number(f, "requests", v->requests);
+	json_number(f, "bad", v->bad);
+	json_number(f, "bytes", v->bytes);
+	(void)fputs("\"status\":{", f);
+	for (unsigned i = 1; i <= VIEW_CLASSES; i++)
+		(void)fprintf(f, "%s\"%s\":%" PRIu64, i > 1 ? "," : "",
+			names[i % VIEW_CLASSES], v->classes[i % VIEW_CLASSES]);
+	(void)fputs("},", f);
+	json_number(f, "visitors", (uint64_t)llrint(v->visitors));
+	json_number(f, "p50", v->p50);
+	json_number(f, "p99", v->p99);
+	json_number(f, "paths", v->n_paths);
+	json_time(f, "first", v->first_s);
+	json_time(f, "last", v->last_s);
+	json_number(f, "jobs", v->jobs);
+	json_lists(f, v);
+}
