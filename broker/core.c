@@ -155,6 +155,7 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 	*c = (struct core){.store = s, .claim = *claim};
 	c->now_ms = c->started_ms = now_ms;
 	c->mono_ms = c->second_ms = mono_ms;
+	c->rate_wait_ms = SECOND_MS;
 	c->next_token = claim->epoch << TOKEN_BITS | 1;
 	window_init(&c->timers, c->timer_entries, TIMER_ENTRIES);
 	arena_init(&c->out_arena);
@@ -254,6 +255,7 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 	c->now_ms = now_ms;
 	c->mono_ms = mono_ms;
 	c->more = 0;
+	c->rate_wait_ms = SECOND_MS;
 	while (c->mono_ms - c->second_ms >= SECOND_MS) {
 		c->second_ms += SECOND_MS;
 		for (unsigned i = 0; i < c->queues_n; i++)
@@ -459,7 +461,7 @@ int64_t
 core_wait_ms(const struct core *c)
 {
 	const struct entry *e = window_first(&c->timers);
-	int64_t wait = c->more ? 0 : SECOND_MS;
+	int64_t wait = c->more ? 0 : c->rate_wait_ms;
 
 	if (e != NULL)
 		wait = sooner(wait, (int64_t)e->at, c->now_ms);

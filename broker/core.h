@@ -79,6 +79,7 @@ struct core {
 
 	int full;	       /* puts are refused */
 	int64_t full_until_ms; /* boot clock; at least so long */
+	int64_t rate_wait_ms;  /* until a rate limit lets a job start */
 	int more;	       /* something is left to do at once */
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;

@@ -301,20 +301,32 @@ op_done(struct request *rq)
 
 /* --- handing out -------------------------------------------------------- */
 
-/* Whether the queue has a job that may start now. */
+/*
+ * Whether the queue has a job that may start now.  On the way it notes when
+ * to look again: a rate limit ends by itself, and a line of which nothing is
+ * in memory is read at the start of the next turn.
+ */
 static int
 queue_ready(void *arg, struct queue *q)
 {
 	struct core *c = arg;
 	struct entry e;
 	uint64_t lane;
-	int64_t most = q->set[SW_S_concurrency];
+	int64_t most = q->set[SW_S_concurrency], wait_ms;
 
 	if (q->set[SW_S_paused] || q->count[SW_READY] == 0 ||
-		(most > 0 && q->count[SW_LEASED] >= most) ||
-		queue_rate_wait_ms(q, c->mono_ms) > 0)
+		(most > 0 && q->count[SW_LEASED] >= most))
 		return 0;
-	return queue_line_next(q, &lane, &e);
+	wait_ms = queue_rate_wait_ms(q, c->mono_ms);
+	if (wait_ms > 0) {
+		if (wait_ms < c->rate_wait_ms)
+			c->rate_wait_ms = wait_ms;
+		return 0;
+	}
+	if (queue_line_next(q, &lane, &e))
+		return 1;
+	c->more = 1;
+	return 0;
 }
 
 void
@@ -349,7 +361,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 	struct lease *l = lease_new(&c->leases, &r->id);
 
-	must(l != NULL);	/* the caller has looked for room */
+	must(l != NULL); /* the caller has looked for room */
 	l->token = c->next_token++;
 	l->q = r->q;
 	l->session = s;

@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""demo_check.py ANSWER REPORT: the report's totals against the known answer."""
+import json
+import sys
+
+answer, report = (json.load(open(path)) for path in sys.argv[1:3])
+wrong = 0
+for key, want in answer.items():
+    if key not in report or key in ("visitors", "visitors_exact"):
+        continue
+    got = report[key]
+    same = got == want
+    wrong += not same
+    shown = got if not isinstance(got, (list, dict)) else f"{len(got)} values"
+    print(f"  {key:<16} {shown!s:>16}  {'equal' if same else f'WRONG, {want} is right'}")
+if "visitors" in answer and "visitors" in report:
+    want, got = answer["visitors"], report["visitors"]
+    error = abs(got - want) / want
+    wrong += error > 0.06
+    print(f"  {'visitors':<16} {got!s:>16}  {want} exactly, estimated {100 * error:.1f} % off")
+sys.exit(1 if wrong else 0)

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Whatever is wrong: one line that says what and where, a status, nothing lost.
+. "$(dirname "$0")/../e2e_lib.sh"
+
+refused 3 "no broker" spillway put q body
+refused 2 "bad|endpoint|invalid" spillway --broker nonsense queues
+broker_start
+id=$(spillway put q "kept")
+
+refused 2 "id" spillway get not-a-uuid
+refused 1 "no such job" spillway get 01a208c8-d2c1-7000-b254-07fa690b9a99
+refused 2 "colour" spillway queue set q colour=red
+refused 2 "max_attempts" spillway queue set q max_attempts=many
+refused 2 "queue" spillway put "Not A Queue" x
+head -c 140000 /dev/zero >"$dir/large"
+refused 1 "large|131,?072|128" spillway put q --file "$dir/large"
+refused 1 "no-such" spillway put q --file "$dir/no-such"
+
+refused 75 "another broker" spillway-broker --data "$dir/data" --listen "ipc://$dir/c.sock"
+printf '[broker]\ncolour = red\n' >"$dir/bad.conf"
+refused 64 "bad.conf:2: unknown key" spillway-broker --config "$dir/bad.conf"
+printf '[queue q]\nmax_attempts = many\n' >"$dir/bad2.conf"
+refused 64 "bad2.conf:2: max_attempts" spillway-broker --config "$dir/bad2.conf"
+printf '[broker]\nthis is not a setting\n' >"$dir/bad3.conf"
+refused 64 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
+refused 70 "loopback" spillway-broker --data "$dir/other" --listen tcp://0.0.0.0:5555
+
+spillway get "$id" | grep -q ready || fail "the job is gone"
+kill -9 "$broker"
+wait "$broker" 2>/dev/null || :
+
+# A file cut short, one that is none, and one of a newer format.
+cp -r "$dir/data" "$dir/short"
+truncate -s 16384 "$dir/short/data.mdb"
+refused 70 "short" spillway-broker --data "$dir/short" --listen "ipc://$dir/c.sock"
+mkdir "$dir/junk"
+head -c 65536 /dev/urandom >"$dir/junk/data.mdb"
+refused 70 "EFORMAT|newer" spillway-broker --data "$dir/junk" --listen "ipc://$dir/c.sock"
+
+broker_start
+spillway get "$id" | grep -q ready || fail "the job is gone after the restart"

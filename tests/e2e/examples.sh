@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# examples.sh BUILD: the clients of examples/ against the real broker, which is
+# killed with -9 in the middle.  Node's package is looked for in NODE_PACKAGES,
+# build/node and here: npm install --prefix build/node zeromq
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+top=$PWD
+dir=$(mktemp -d)
+broker=
+worker=
+finish() {
+	[ -z "$worker" ] || kill "$worker" 2>/dev/null || :
+	[ -z "$broker" ] || kill "$broker" 2>/dev/null || :
+	wait
+	rm -rf "$dir"
+}
+trap finish EXIT
+export PYTHONDONTWRITEBYTECODE=1
+export SPILLWAY_BROKER=ipc://$dir/b.sock
+
+broker_start() {
+	mkfifo "$dir/ready"
+	"$bin/spillway-broker" --data "$dir/data" --listen "$SPILLWAY_BROKER" \
+		--map-size 256m --force 2> >(tee -a "$dir/log" >"$dir/ready") &
+	broker=$!
+	grep -q ev=ready "$dir/ready" || { cat "$dir/log"; exit 1; }
+	rm "$dir/ready"
+}
+
+# expect WHAT WANT GOT
+expect() {
+	case $3 in
+	*"$2"*) echo "ok: $1" ;;
+	*)
+		echo "FAILED: $1: '$2' is not in '$3'"
+		cat "$dir/log"
+		exit 1
+		;;
+	esac
+}
+
+# client COMMAND...: the same story for each
+client() {
+	local id
+	timeout 60 "$@" work "$queue" 2 &
+	worker=$!
+	id=$(timeout 30 "$@" put "$queue" "hello $queue")
+	expect "$queue: a job is put, run and waited for" "HELLO ${queue^^}" \
+		"$(timeout 30 "$@" wait "$id")"
+
+	kill -9 "$broker"
+	wait "$broker" 2>/dev/null || :
+	broker_start
+	id=$(timeout 30 "$@" put "$queue" "again $queue")
+	expect "$queue: so is one after the broker was killed" \
+		"AGAIN ${queue^^}" "$(timeout 30 "$@" wait "$id")"
+	wait "$worker"
+	worker=
+	expect "$queue: get tells the state" state=4 "$(timeout 30 "$@" get "$id")"
+	expect "$queue: an unknown job is an error" "-5001" \
+		"$(timeout 30 "$@" get 017f22e2-79b0-7cc3-98c4-dc0c0c07398f 2>&1 || :)"
+}
+
+found=
+for python in ${PYTHON:-python3 /usr/bin/python3}; do
+	"$python" -c 'import zmq' 2>/dev/null || continue
+	found=y queue=python
+	broker_start
+	client "$python" examples/spillway.py
+	expect "python: a permanent failure is found among the dead" "no such user" \
+		"$(cd examples && timeout 60 "$python" -c '
+import spillway
+def refuse(job):
+	raise spillway.Permanent("no such user")
+sw = spillway.Spillway()
+sw.put("python-dead", b"x")
+sw.work(["python-dead"], refuse, 1)
+print([job["error"] for job in sw.dead("python-dead")])')"
+	kill "$broker"
+	wait "$broker" || :
+	broker=
+	break
+done
+[ -n "$found" ] || echo "skipped: python has no zmq (Debian: python3-zmq)"
+
+for packages in ${NODE_PACKAGES:-} build/node .; do
+	[ -d "$packages/node_modules/zeromq" ] && command -v node >/dev/null || continue
+	found=n queue=node
+	mkdir "$dir/node"
+	cp examples/spillway.mjs "$dir/node"
+	ln -s "$(cd "$packages" && pwd)/node_modules" "$dir/node"
+	broker_start
+	cd "$dir/node"
+	client node spillway.mjs
+	expect "node: a permanent failure is found among the dead" "no such user" \
+		"$(timeout 60 node --input-type=module -e '
+import { Spillway, Permanent } from "./spillway.mjs";
+const sw = new Spillway();
+await sw.put("node-dead", "x");
+await sw.work(["node-dead"], () => { throw new Permanent("no such user"); }, 1);
+for await (const job of sw.dead("node-dead")) console.log(String(job.error));
+sw.sock.close();')"
+	cd "$top"
+	break
+done
+[ "$found" = n ] || echo "not run: node has no zeromq (npm install --prefix build/node zeromq)"
+
+for f in examples/spillway.py examples/spillway.mjs; do
+	[ "$(wc -l <"$f")" -lt 150 ] || { echo "FAILED: $f has 150 lines or more"; exit 1; }
+done

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# units.sh BUILD: systemd accepts our units, the example configuration is one.
+set -eu
+b=$(cd "$1" && pwd)
+
+"$b/spillway-broker" --config examples/broker.conf --check-config
+if ! command -v systemd-analyze >/dev/null; then
+	echo "skipped: there is no systemd-analyze"
+	exit 0
+fi
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+for u in systemd/*.service; do
+	sed "s|@BINDIR@|$b|g" "$u" >"$dir/$(basename "$u")"
+	if grep -n '@[A-Z]*@' "$dir/$(basename "$u")"; then
+		echo "$u: a placeholder that nobody replaces"
+		exit 1
+	fi
+done
+export SYSTEMD_UNIT_PATH="$dir:"
+
+# It also reads units that ours name; only lines about ours are ours.
+systemd-analyze verify --man=no "$dir/spillway-broker.service" \
+	"$dir/spillway-worker@1.service" >"$dir/said" 2>&1 || :
+if grep spillway "$dir/said"; then
+	echo "systemd-analyze verify: see above"
+	exit 1
+fi
+systemd-analyze security --offline=true --threshold=20 --no-pager \
+	"$dir/spillway-broker.service" >"$dir/said" || {
+	cat "$dir/said"
+	exit 1
+}
+tail -n 1 "$dir/said"
+
+if command -v systemd-sysusers >/dev/null; then
+	systemd-sysusers --dry-run "$PWD/systemd/spillway.sysusers"
+fi
