@@ -123,7 +123,7 @@ asan tsan:
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan.c)
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c)
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
 		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -lcjson -lm

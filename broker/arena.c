@@ -55,14 +55,18 @@ arena_take(struct arena *a, size_t n)
 	p = a->now->b + a->now->len;
 	a->now->len += n;
 	a->used += n;
+	a->last = p;
 	return p;
 }
 
 void
 arena_trim(struct arena *a, const void *piece, size_t n)
 {
-	size_t end = (size_t)((const uint8_t *)piece - a->now->b) + n;
+	size_t end;
 
+	if (piece != a->last)
+		return;
+	end = (size_t)((const uint8_t *)piece - a->now->b) + n;
 	must(end <= a->now->len);
 	a->used -= a->now->len - end;
 	a->now->len = end;

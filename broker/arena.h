@@ -25,7 +25,8 @@ struct arena_chunk {
 
 struct arena {
 	struct arena_chunk *first, *now;
-	size_t used; /* in all chunks, since the reset */
+	const void *last; /* the piece taken last */
+	size_t used;	  /* in all chunks, since the reset */
 };
 
 void arena_init(struct arena *);
@@ -34,7 +35,10 @@ void arena_fini(struct arena *);
 /* `n` bytes (at most ARENA_CHUNK); ends the process when memory is out. */
 void *arena_take(struct arena *, size_t n);
 
-/* Gives the tail of the piece taken last back: it is `n` long from now on. */
+/*
+ * `piece` is `n` long from now on.  Its tail is given back if it is the piece
+ * that was taken last; else it is wasted until the reset.
+ */
 void arena_trim(struct arena *, const void *piece, size_t n);
 
 void arena_reset(struct arena *);

@@ -13,6 +13,7 @@ struct selector {
 	struct queue *q; /* NULL: any */
 	int64_t since_ms, until_ms;
 	struct bytes match;
+	struct bytes id;	  /* empty: any */
 	const struct sw_item *it; /* headers */
 	size_t limit;
 };
@@ -33,6 +34,7 @@ selector_read(struct core *c, const struct sw_item *it, struct selector *sel)
 		.since_ms = sw_int(it, SW_F_SINCE_MS, 0),
 		.until_ms = sw_int(it, SW_F_UNTIL_MS, INT64_MAX),
 		.match = sw_bytes(it, SW_F_MATCH),
+		.id = sw_bytes(it, SW_F_ID),
 		.it = it,
 		.limit = (size_t)sw_int(it, SW_F_LIMIT, SW_ITEMS_MAX - 1),
 	};
@@ -82,6 +84,8 @@ selects(const struct selector *sel, const struct record *r)
 	size_t walk = 0;
 
 	if (r->state != sel->state || (sel->q != NULL && r->q != sel->q) ||
+		(sel->id.len > 0 &&
+			memcmp(r->id.b, sel->id.p, SW_ID_LEN) != 0) ||
 		at < sel->since_ms || at > sel->until_ms ||
 		!error_matches(r, sel->match))
 		return 0;
@@ -139,6 +143,14 @@ page_scan(struct core *c, struct page *p)
 
 	if (err < 0)
 		c->err = err;
+}
+
+/* An id names one job: there is nothing to scan for. */
+static void
+page_of_one(const struct selector *sel, struct page *p)
+{
+	memcpy(p->ids[0].b, sel->id.p, SW_ID_LEN);
+	p->n = 1;
 }
 
 /* Changes a selected job (unless dry), `count` were before it; a status. */
@@ -235,7 +247,10 @@ page_walk(struct request *rq, each_fn *each)
 		return;
 	}
 	page_range(&sel, &it, p);
-	page_scan(c, p);
+	if (sel.id.len > 0)
+		page_of_one(&sel, p);
+	else
+		page_scan(c, p);
 	out_begin(c, &f.items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
 	page_load(c, p, &sel, each, (rq->msg.flags & SW_FLAG_DRY_RUN) != 0, &f);
 	arena_trim(&c->out_arena, f.items.p, f.items.len);

@@ -17,7 +17,7 @@
 #include "setting.h"
 
 #define MARK_BEGIN "<!-- tables:begin -->\n"
-#define MARK_END "<!-- tables:end -->\n"
+#define MARK_END   "<!-- tables:end -->\n"
 
 static void
 operations_print(FILE *f)
@@ -31,7 +31,7 @@ operations_print(FILE *f)
 
 	fputs("\n### Operations\n\n| number | name | |\n|---|---|---|\n", f);
 #define X(sym, num, name)                                                      \
-	fprintf(f, "| %d | %s | %s |\n", num, name,                             \
+	fprintf(f, "| %d | %s | %s |\n", num, name,                            \
 		also[num] != NULL ? also[num] : "");
 	SW_OP_MAP(X)
 #undef X
@@ -49,20 +49,22 @@ fields_print(FILE *f)
 		[SW_T_ITEM] = "item",
 	};
 
-	fputs("\n### Fields\n\nThe name is the one in JSON; a limit is in bytes "
+	fputs("\n### Fields\n\nThe name is the one in JSON; a limit is in "
+	      "bytes "
 	      "of one value.\n\n"
-	      "| tag | field | name | type | at most | |\n|---|---|---|---|---|---|\n",
+	      "| tag | field | name | type | at most | "
+	      "|\n|---|---|---|---|---|---|\n",
 		f);
 #define X(sym, tag, name, type, many, max)                                     \
-	fprintf(f, "| %d | %s | %s | %s | %d | %s |\n", tag,                    \
-		#sym + sizeof("SW_F_") - 1, name, types[type], (int)(max),      \
+	fprintf(f, "| %d | %s | %s | %s | %d | %s |\n", tag,                   \
+		#sym + sizeof("SW_F_") - 1, name, types[type], (int)(max),     \
 		(many) == SW_MANY ? "many" : "");
 	SW_FIELD_MAP(X)
 #undef X
 }
 
 #define ROW(sym, num, name) fprintf(f, "| %d | %s |\n", num, name);
-#define WORDS_HEAD "\n\n| number | name |\n|---|---|\n"
+#define WORDS_HEAD	    "\n\n| number | name |\n|---|---|\n"
 
 static void
 words_print(FILE *f)
@@ -80,7 +82,9 @@ words_print(FILE *f)
 static void
 errors_print(FILE *f)
 {
-	fputs("\n### Errors (STATUS)\n\n| number | name | meaning |\n|---|---|---|\n", f);
+	fputs("\n### Errors (STATUS)\n\n| number | name | meaning "
+	      "|\n|---|---|---|\n",
+		f);
 #define X(name, num, text) fprintf(f, "| %d | %s | %s |\n", num, #name, text);
 	SW_ERR_MAP(X)
 #undef X
@@ -110,7 +114,8 @@ settings_print(FILE *f)
 	char most[32];
 
 	fputs("\n### Queue settings (SETTING)\n\n"
-	      "Durations in milliseconds, or with ms, s, m, h, d; sizes in bytes, "
+	      "Durations in milliseconds, or with ms, s, m, h, d; sizes in "
+	      "bytes, "
 	      "or with k, m, g.\n\n"
 	      "| name | takes | least | most | default | meaning |\n"
 	      "|---|---|---|---|---|---|\n",
@@ -187,7 +192,8 @@ file_treat(const char *path, int update, const char *tables)
 	begin = strstr(text, MARK_BEGIN);
 	end = strstr(text, MARK_END);
 	if (begin == NULL || end == NULL || begin > end) {
-		fprintf(stderr, "%s: the marks of the tables are missing\n", path);
+		fprintf(stderr, "%s: the marks of the tables are missing\n",
+			path);
 		err = -1;
 		goto out;
 	}
@@ -196,7 +202,10 @@ file_treat(const char *path, int update, const char *tables)
 		memcmp(begin, tables, strlen(tables)) == 0)
 		goto out;
 	if (!update) {
-		fprintf(stderr, "%s: the tables are out of date: make protocol-tables\n", path);
+		fprintf(stderr,
+			"%s: the tables are out of date: make "
+			"protocol-tables\n",
+			path);
 		err = -1;
 	} else if (file_write(path, text, begin, tables, end) < 0) {
 		perror(path);

@@ -61,6 +61,12 @@ s = q[0]["stats"] if q else {}
 print(sum(int(s.get(k, 0)) for k in sys.argv[2:]))' "$@" || echo 0
 }
 
+# As kill -9, without the shell's word about it.
+kill9() {
+	kill -9 "$1"
+	wait "$1" 2>/dev/null || :
+}
+
 progress() {
 	$tty && printf '\r%s  %6d of %d jobs done, %d waiting or running %s\e[K' "$dim" "$1" "$2" "$3" "$off"
 	return 0
@@ -122,20 +128,20 @@ loggen --lines 500000 --seed 7 --bad-every 10000 --answer "$dir/answer.json" >"$
 worker_start one "$dir/generated.db" generated=logs
 one=$worker
 worker_start two "$dir/generated.db" generated=logs
-spillway pause generated
+spillway queue set generated paused=yes
 spillway put generated --lines "$dir/generated.log"
 jobs=$(counter generated put_total)
 spillway resume generated
 until_done generated $((jobs / 5)) "$jobs"
 note "  kill -9 worker one"
-kill -9 "$one"
+kill9 "$one"
 until_done generated $((jobs * 2 / 5)) "$jobs"
 note "  kill -9 the broker, and start it again"
-kill -9 "$broker"
+kill9 "$broker"
 broker_start
 until_done generated $((jobs * 3 / 5)) "$jobs"
 note "  kill -9 worker two, and start worker three"
-kill -9 "$worker"
+kill9 "$worker"
 worker_start three "$dir/generated.db" generated=logs
 drain generated "$jobs"
 spillway-report "$dir/generated.db"

@@ -46,15 +46,16 @@ struct gen {
 	struct zipf paths, visitors;
 	/* The answer. */
 	uint64_t requests, bad, bytes;
-	uint64_t classes[CLASSES];	/* [0]: other */
-	uint64_t path_n[PATHS + 1];	/* the last: no valid request */
-	uint32_t *sizes;		/* one for each request */
-	unsigned char *seen;		/* by visitor */
+	uint64_t classes[CLASSES];  /* [0]: other */
+	uint64_t path_n[PATHS + 1]; /* the last: no valid request */
+	uint32_t *sizes;	    /* one for each request */
+	unsigned char *seen;	    /* by visitor */
 	int64_t first_s, last_s;
 };
 
 static const char *const agents[] = {
-	"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+	"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
+	"Firefox/128.0",
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
 	"(KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
 	"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) "
@@ -165,8 +166,8 @@ address_text(char *out, size_t cap, size_t i)
 	unsigned long long mixed = (i * 2654435761u) & 0xffffffffu;
 
 	if (i % 4 == 3)
-		(void)snprintf(out, cap, "2001:db8:%llx:%llx::%zx",
-			mixed >> 16, mixed & 0xffff, i + 1);
+		(void)snprintf(out, cap, "2001:db8:%llx:%llx::%zx", mixed >> 16,
+			mixed & 0xffff, i + 1);
 	else
 		(void)snprintf(out, cap, "%llu.%llu.%llu.%llu", mixed >> 24,
 			mixed >> 16 & 255, mixed >> 8 & 255, mixed & 255);
@@ -202,8 +203,8 @@ size_pick(struct gen *g, int status)
 static void
 junk_request(struct gen *g, char *out, size_t cap)
 {
-	static const char *const junk[] = {"-", "\\x16\\x03\\x01\\x02", "",
-		"get lower", "GET"};
+	static const char *const junk[] = {
+		"-", "\\x16\\x03\\x01\\x02", "", "get lower", "GET"};
 
 	(void)snprintf(out, cap, "%s", PICK(g, junk));
 }
@@ -211,12 +212,12 @@ junk_request(struct gen *g, char *out, size_t cap)
 static size_t
 request_text(struct gen *g, char *out, size_t cap)
 {
-	static const char *const methods[] = {"GET", "GET", "GET", "GET", "GET",
-		"POST", "HEAD", "PUT"};
+	static const char *const methods[] = {
+		"GET", "GET", "GET", "GET", "GET", "POST", "HEAD", "PUT"};
 	static const char *const versions[] = {" HTTP/1.1", " HTTP/1.1",
 		" HTTP/1.0", " HTTP/2", " HTTP/2.0", ""};
-	static const char *const queries[] = {"", "", "", "?page=2",
-		"?q=a+b&x=%22", "?"};
+	static const char *const queries[] = {
+		"", "", "", "?page=2", "?q=a+b&x=%22", "?"};
 	char path[128];
 	size_t i = zipf_pick(g, &g->paths);
 
@@ -260,8 +261,7 @@ good_line(struct gen *g)
 		(void)strcpy(size_of, "-");
 	if (printf("%s - %s [%s] \"%s\" %03d %s", address,
 		    below(g, 40) == 0 ? "jo [x] doe" : "-", when, request,
-		    status, size_of)
-		< 0)
+		    status, size_of) < 0)
 		return;
 	if (!common)
 		(void)printf(" \"%s\" \"%s\"%s", PICK(g, referers),
@@ -279,7 +279,8 @@ bad_line(struct gen *g)
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET / HTTP/1.1",
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200",
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 2x0 17",
-		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200 1 \"-",
+		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200 1 "
+		"\"-",
 		"192.0.2.1 - - [31/Feb/2026:00:00:00 +0000] \"GET /\" 200 17",
 		"192.0.2.1 - - [01/Mar/2026:24:00:00 +0000] \"GET /\" 200 17",
 		"192.0.2.1 - - \"GET / HTTP/1.1\" 200 17 \"-\" \"-\"",
@@ -338,8 +339,8 @@ path_best(const struct gen *g, const unsigned char *taken)
 	char a[128], b[128];
 
 	for (size_t i = 0; i <= PATHS; i++) {
-		if (taken[i] || g->path_n[i] == 0
-			|| (best <= PATHS && g->path_n[i] < g->path_n[best]))
+		if (taken[i] || g->path_n[i] == 0 ||
+			(best <= PATHS && g->path_n[i] < g->path_n[best]))
 			continue;
 		if (best <= PATHS && g->path_n[i] == g->path_n[best]) {
 			path_of(a, sizeof(a), i);
@@ -430,8 +431,8 @@ answer_save(struct gen *g, const char *path)
 	return EX_CANTCREAT;
 }
 
-static const char usage[] =
-	"usage: loggen [--lines N] [--seed N] [--bad-every N] [--answer FILE]\n";
+static const char usage[] = "usage: loggen [--lines N] [--seed N] [--bad-every "
+			    "N] [--answer FILE]\n";
 
 static uint64_t
 number(const char *text, const char *what, uint64_t max)
@@ -441,11 +442,12 @@ number(const char *text, const char *what, uint64_t max)
 
 	errno = 0;
 	n = strtoull(text, &end, 10);
-	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0'
-		&& n <= max)
+	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' &&
+		n <= max)
 		return n;
-	(void)fprintf(stderr, "loggen: --%s: not a number up to %" PRIu64
-		": %s\n", what, max, text);
+	(void)fprintf(stderr,
+		"loggen: --%s: not a number up to %" PRIu64 ": %s\n", what, max,
+		text);
 	exit(EX_USAGE);
 }
 

@@ -13,7 +13,7 @@
 
 enum {
 	HIST_SUB_BITS = 7,
-	HIST_MAX_BITS = 40,	/* values are below 2^40 */
+	HIST_MAX_BITS = 40, /* values are below 2^40 */
 	HIST_LEN = (HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS,
 };
 

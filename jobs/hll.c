@@ -6,15 +6,15 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { HLL_Q = 64 - HLL_BITS };	/* bits of a hash that give the rank */
+enum { HLL_Q = 64 - HLL_BITS }; /* bits of a hash that give the rank */
 
 void
 hll_add(struct hll *h, struct bytes thing)
 {
 	uint64_t hash = XXH3_64bits(thing.p, thing.len);
 	uint64_t rest = hash << HLL_BITS;
-	uint8_t rank = (uint8_t)(rest == 0 ? HLL_Q + 1
-					   : __builtin_clzll(rest) + 1);
+	uint8_t rank =
+		(uint8_t)(rest == 0 ? HLL_Q + 1 : __builtin_clzll(rest) + 1);
 	uint8_t *reg = &h->reg[hash >> HLL_Q];
 
 	if (rank > *reg)
@@ -73,7 +73,8 @@ tau(double x)
 double
 hll_count(const struct hll *h)
 {
-	const double m = HLL_LEN, alpha = 0.721347520444481703680; /* 1/(2 ln 2) */
+	const double alpha = 0.721347520444481703680; /* 1 / (2 ln 2) */
+	const double m = HLL_LEN;
 	int n[HLL_Q + 2] = {0};
 	double z;
 

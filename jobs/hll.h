@@ -7,8 +7,8 @@
  * 64 bits (XXH3), so that no correction is due for large counts (S. Heule,
  * M. Nunkesser, A. Hall, "HyperLogLog in Practice", 2013).  The estimator
  * is that of O. Ertl, "New cardinality estimation algorithms for HyperLogLog
- * sketches" (2017), algorithm 6: no bias for small counts either, without
- * tables or a change of method on the way.
+ * sketches" (2017), the improved raw estimator: no bias for small counts
+ * either, without tables or a change of method on the way.
  *
  * The standard error is 1.04 / sqrt(2^12) = 1.6 %.  Merging loses nothing:
  * the merge of two sketches is the sketch of both inputs.
@@ -21,7 +21,7 @@
 #include "bytes.h"
 
 #define HLL_BITS 12
-#define HLL_LEN  (1 << HLL_BITS)
+#define HLL_LEN	 (1 << HLL_BITS)
 
 /* All zero is the empty sketch; the registers are also the stored form. */
 struct hll {
@@ -34,7 +34,7 @@ void hll_merge(struct hll *into, const struct hll *from);
 /* The estimated number of distinct things added. */
 double hll_count(const struct hll *);
 
-/* Whether these could be registers: what is read from a file may be anything. */
+/* Whether these could be registers: a file may hold anything. */
 int hll_valid(const struct hll *);
 
 #endif

@@ -36,9 +36,9 @@ kept_open(const char *path, struct report **r)
 {
 	int err;
 
-	if (kept.report != NULL
-		&& (kept.pid != getpid() || strcmp(kept.path, path) != 0
-			|| report_stale(kept.report)))
+	if (kept.report != NULL &&
+		(kept.pid != getpid() || strcmp(kept.path, path) != 0 ||
+			report_stale(kept.report)))
 		kept_drop();
 	if (kept.report == NULL) {
 		kept.pid = getpid();
@@ -125,7 +125,7 @@ tallied(struct job *job, const struct tally *t)
 enum job_verdict
 logs_run(struct job *job)
 {
-	static struct tally t;	/* 50 KB, too much for a stack frame */
+	static struct tally t; /* 50 KB, too much for a stack frame */
 	enum job_verdict verdict = JOB_RETRY;
 	int err = tally_init(&t, job->body);
 

@@ -10,7 +10,7 @@
  *		{"lines":L,"bad":B,"bytes":S}
  *	fail	the body has lines and none of them is a log line
  *	retry	the report cannot be written: busy, disk full, wrong file …
- *		The body is not to blame, so it is never buried for that at once.
+ *		The body is not to blame: it is not buried for that at once.
  */
 #ifndef JOBS_LOGS_H
 #define JOBS_LOGS_H

@@ -23,8 +23,8 @@ static const char usage[] =
 	"  --help     print this\n"
 	"  --version  print the version\n"
 	"\n"
-	"Exit: 0, or of sysexits.h: 64 usage, 65 not a report, 66 no such file,\n"
-	"74 it cannot be read or printed.\n";
+	"Exit: 0, or of sysexits.h: 64 usage, 65 not a report, 66 no such\n"
+	"file, 74 it cannot be read or printed.\n";
 
 enum { OPT_JSON = 256, OPT_HELP, OPT_VERSION };
 
@@ -64,8 +64,8 @@ flushed(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return EX_OK;
-	(void)fprintf(stderr, "spillway-report: stdout: %s\n",
-		sw_strerror(-errno));
+	(void)fprintf(
+		stderr, "spillway-report: stdout: %s\n", sw_strerror(-errno));
 	return EX_IOERR;
 }
 

@@ -27,6 +27,7 @@ enum sql {
 #define STR_(x) #x
 #define STR(x)	STR_(x)
 
+/* clang-format off */
 static const char schema[] =
 	"CREATE TABLE merged(job_id BLOB PRIMARY KEY, at_ms INTEGER NOT NULL,"
 	" requests INTEGER NOT NULL, bad INTEGER NOT NULL,"
@@ -48,7 +49,6 @@ static const char schema[] =
 	"PRAGMA application_id=" STR(REPORT_APP_ID) ";"
 	"COMMIT";
 
-/* clang-format off */
 static const char *const texts[SQL_N] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -100,7 +100,7 @@ report_error(int rc)
 		{SQLITE_AUTH, -EACCES},
 		{SQLITE_READONLY, -EROFS},
 		{SQLITE_NOTADB, SW_EFORMAT},
-		{SQLITE_ERROR, SW_EFORMAT},	/* our SQL, but not our tables */
+		{SQLITE_ERROR, SW_EFORMAT}, /* our SQL, but not our tables */
 		{SQLITE_CORRUPT, SW_ECORRUPT},
 		{SQLITE_TOOBIG, SW_ETOOBIG},
 	};
@@ -134,11 +134,10 @@ report_check(sqlite3 *db)
 	int64_t app, version, tables;
 	int err;
 
-	if ((err = number(db, "PRAGMA application_id", &app)) < 0
-		|| (err = number(db, "PRAGMA user_version", &version)) < 0
-		|| (err = number(db, "SELECT count(*) FROM sqlite_schema",
-			    &tables))
-			< 0)
+	if ((err = number(db, "PRAGMA application_id", &app)) < 0 ||
+		(err = number(db, "PRAGMA user_version", &version)) < 0 ||
+		(err = number(db, "SELECT count(*) FROM sqlite_schema",
+			 &tables)) < 0)
 		return err;
 	if (app == REPORT_APP_ID)
 		return version == REPORT_VERSION ? 0 : SW_EFORMAT;
@@ -260,8 +259,8 @@ report_stale(const struct report *r)
 {
 	struct stat st;
 
-	return stat(r->path, &st) < 0 || st.st_dev != r->dev
-		|| st.st_ino != r->ino;
+	return stat(r->path, &st) < 0 || st.st_dev != r->dev ||
+	       st.st_ino != r->ino;
 }
 
 /* Runs a statement that gives no rows. */
@@ -284,8 +283,8 @@ bind_n(struct report *r, enum sql which, int col, uint64_t n)
 static void
 bind_bytes(struct report *r, enum sql which, int col, struct bytes b)
 {
-	(void)sqlite3_bind_blob64(r->st[which], col, b.len == 0 ? "" : b.p,
-		b.len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(
+		r->st[which], col, b.len == 0 ? "" : b.p, b.len, SQLITE_STATIC);
 }
 
 static void

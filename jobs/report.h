@@ -17,12 +17,13 @@
 #include "id.h"
 #include "tally.h"
 
-#define REPORT_APP_ID  0x53574c47 /* "SWLG", the file's PRAGMA application_id */
-#define REPORT_VERSION 1	  /* and its user_version */
+/* The file's PRAGMA application_id, "SWLG", and its user_version. */
+#define REPORT_APP_ID  0x53574c47
+#define REPORT_VERSION 1
 
 enum {
-	REPORT_BUSY_MS = 10 * 1000,	/* waits so long for other writers */
-	REPORT_LINE_MAX = 200,		/* bytes kept of a malformed line */
+	REPORT_BUSY_MS = 10 * 1000, /* waits so long for other writers */
+	REPORT_LINE_MAX = 200,	    /* bytes kept of a malformed line */
 };
 
 struct report;
@@ -36,7 +37,8 @@ struct sqlite3;
  *			-ENOSPC, -EIO, -EROFS, -ENOMEM
  * Not to be used across fork().
  */
-int report_open(struct report **, const char *path) __attribute__((warn_unused_result));
+int report_open(struct report **, const char *path)
+	__attribute__((warn_unused_result));
 void report_close(struct report *);
 
 /*
@@ -50,8 +52,8 @@ int report_stale(const struct report *);
  * and nothing was changed.  Errors as of report_open; nothing was changed
  * then, or, should the commit itself have failed, all of it was: run it again.
  */
-int report_merge(struct report *, const struct sw_id *id, const struct tally *, int64_t at_ms)
-	__attribute__((warn_unused_result));
+int report_merge(struct report *, const struct sw_id *id, const struct tally *,
+	int64_t at_ms) __attribute__((warn_unused_result));
 
 /* For the parts of this module. */
 

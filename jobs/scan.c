@@ -2,7 +2,7 @@
 #include "scan.h"
 
 enum {
-	TIME_LEN = 26,		/* 22/Apr/2009:18:52:51 +1200 */
+	TIME_LEN = 26, /* 22/Apr/2009:18:52:51 +1200 */
 	METHOD_MAX = 32,
 };
 
@@ -60,8 +60,8 @@ method_end(const char *p, const char *end)
 {
 	const char *q = p;
 
-	while (q < end && q - p < METHOD_MAX
-		&& ((*q >= 'A' && *q <= 'Z') || *q == '-' || *q == '_'))
+	while (q < end && q - p < METHOD_MAX &&
+		((*q >= 'A' && *q <= 'Z') || *q == '-' || *q == '_'))
 		q++;
 	return q > p && q < end && *q == ' ' ? q : NULL;
 }
@@ -132,8 +132,8 @@ stamp(struct scan *s, const char *p, const char *end, int64_t *at_s)
 		p = find(p, end, '[');
 		if (p == NULL || end - p < TIME_LEN + 2)
 			return NULL;
-		if (p[-1] == ' ' && p[TIME_LEN + 1] == ']'
-			&& scan_time_clf(s, p + 1, at_s) == 0)
+		if (p[-1] == ' ' && p[TIME_LEN + 1] == ']' &&
+			scan_time_clf(s, p + 1, at_s) == 0)
 			return p + TIME_LEN + 2;
 	}
 	return NULL;
@@ -147,21 +147,21 @@ numbers(const char *p, const char *end, struct scan_line *l, const char **why)
 	uint64_t status;
 
 	*why = "no status of three digits";
-	if (end - p < 5 || p[0] != ' ' || p[4] != ' '
-		|| scan_number(bytes_of(p + 1, 3), 999, &status) < 0)
+	if (end - p < 5 || p[0] != ' ' || p[4] != ' ' ||
+		scan_number(bytes_of(p + 1, 3), 999, &status) < 0)
 		return NULL;
 	l->status = (int)status;
 	p += 5;
-	if (p < end && *p == '-') {
-		l->bytes = 0;
-		return p + 1;
-	}
-	for (q = p; q < end && is_digit(*q); q++)
-		;
 	*why = "no size, or one beyond 1 TiB";
-	if (scan_number(span(p, q), SCAN_BYTES_MAX, &l->bytes) < 0)
-		return NULL;
-	return q;
+	if (p < end && *p == '-')
+		q = p + 1; /* nothing was sent */
+	else {
+		for (q = p; q < end && is_digit(*q); q++)
+			;
+		if (scan_number(span(p, q), SCAN_BYTES_MAX, &l->bytes) < 0)
+			return NULL;
+	}
+	return q == end || *q == ' ' ? q : NULL;
 }
 
 static const char *

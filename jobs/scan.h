@@ -34,16 +34,16 @@ enum scan_kind { SCAN_END, SCAN_GOOD, SCAN_BAD };
  * the line does not have is empty.
  */
 struct scan_line {
-	struct bytes raw;	/* the whole line */
-	const char *why;	/* a bad line: what is wrong with it; static */
+	struct bytes raw; /* the whole line */
+	const char *why;  /* a bad line: what is wrong with it; static */
 
 	/* Of good lines alone. */
 	struct bytes client, method;
-	struct bytes path;	/* without the query; empty: no valid request */
+	struct bytes path; /* without the query; empty: no valid request */
 	struct bytes referer, agent;
-	int64_t at_s;		/* Unix time or SCAN_NO_TIME (JSON alone) */
+	int64_t at_s; /* Unix time or SCAN_NO_TIME (JSON alone) */
 	uint64_t bytes;
-	int status;		/* 0-999: nginx logs 000 for a closed client */
+	int status; /* 0-999: nginx logs 000 for a closed client */
 };
 
 struct scan {

@@ -65,7 +65,7 @@ struct object {
 	struct scan *s;
 	struct bytes raw;
 	struct bytes got[FIELDS];
-	enum field field;	/* of the value that comes next */
+	enum field field; /* of the value that comes next */
 	unsigned depth;
 	int in_request;
 	int no_room;
@@ -75,8 +75,8 @@ static enum field
 field_of(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strlen(keys[i].name) == len
-			&& memcmp(keys[i].name, name, len) == 0)
+		if (strlen(keys[i].name) == len &&
+			memcmp(keys[i].name, name, len) == 0)
 			return keys[i].field;
 	return F_NONE;
 }
@@ -97,8 +97,8 @@ value(struct object *o, const unsigned char *p, size_t len)
 		*got = bytes_of(p, len);
 		return 1;
 	}
-	if (o->s->scratch == NULL
-		|| (size_t)(o->s->scratch_end - o->s->scratch) < len) {
+	if (o->s->scratch == NULL ||
+		(size_t)(o->s->scratch_end - o->s->scratch) < len) {
 		o->no_room = 1;
 		return 0;
 	}
@@ -183,9 +183,9 @@ parse(struct object *o)
 	if (y == NULL)
 		return "out of memory";
 	/* Servers log paths in whatever encoding the client had. */
-	ok = yajl_config(y, yajl_dont_validate_strings, 1)
-		&& yajl_parse(y, o->raw.p, o->raw.len) == yajl_status_ok
-		&& yajl_complete_parse(y) == yajl_status_ok;
+	ok = yajl_config(y, yajl_dont_validate_strings, 1) &&
+	     yajl_parse(y, o->raw.p, o->raw.len) == yajl_status_ok &&
+	     yajl_complete_parse(y) == yajl_status_ok;
 	yajl_free(y);
 	if (o->no_room)
 		return "no room to decode JSON strings";
@@ -213,8 +213,8 @@ scan_json(struct scan *s, struct scan_line *l)
 		return "no status in the object";
 	if (o.got[F_PATH].len == 0 && o.got[F_REQUEST].len == 0)
 		return "no path or request in the object";
-	if (o.got[F_BYTES].len > 0 && !is_dash(o.got[F_BYTES])
-		&& scan_number(o.got[F_BYTES], SCAN_BYTES_MAX, &l->bytes) < 0)
+	if (o.got[F_BYTES].len > 0 && !is_dash(o.got[F_BYTES]) &&
+		scan_number(o.got[F_BYTES], SCAN_BYTES_MAX, &l->bytes) < 0)
 		return "no size, or one beyond 1 TiB";
 	l->client = o.got[F_CLIENT];
 	l->status = (int)status;

@@ -2,8 +2,8 @@
 #include "scan.h"
 
 enum {
-	MINUTE_LEN = 17,	/* 22/Apr/2009:18:52 */
-	ZONE_AT = 20,		/* in 22/Apr/2009:18:52:51 +1200, with the blank */
+	MINUTE_LEN = 17, /* 22/Apr/2009:18:52 */
+	ZONE_AT = 20,	 /* in 22/Apr/2009:18:52:51 +1200, with the blank */
 };
 
 /* Two digits, or -1. */
@@ -29,8 +29,8 @@ month(const char *p)
 static int
 days_in(int y, int m)
 {
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
-		31};
+	static const int days[] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
 
 	return days[m - 1] + (m == 2 && leap);
@@ -57,8 +57,8 @@ days_from_civil(int y, int m, int d)
 static int
 minute_s(int y, int mon, int d, int h, int min, int64_t *s)
 {
-	if (y < 1970 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon)
-		|| h < 0 || h > 23 || min < 0 || min > 59)
+	if (y < 1970 || mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon) ||
+		h < 0 || h > 23 || min < 0 || min > 59)
 		return -1;
 	*s = days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60;
 	return 0;
@@ -88,12 +88,11 @@ minute_read(struct scan *s, const char *p)
 	int century = two(p + 7), year = two(p + 9);
 	int64_t at, zone;
 
-	if (p[2] != '/' || p[6] != '/' || p[11] != ':' || p[14] != ':'
-		|| p[ZONE_AT] != ' ' || century < 0 || year < 0
-		|| minute_s(century * 100 + year, month(p + 3), two(p),
-			   two(p + 12), two(p + 15), &at)
-			< 0
-		|| zone_s(p + ZONE_AT + 1, 5, &zone) < 0)
+	if (p[2] != '/' || p[6] != '/' || p[11] != ':' || p[14] != ':' ||
+		p[ZONE_AT] != ' ' || century < 0 || year < 0 ||
+		minute_s(century * 100 + year, month(p + 3), two(p),
+			two(p + 12), two(p + 15), &at) < 0 ||
+		zone_s(p + ZONE_AT + 1, 5, &zone) < 0)
 		return -1;
 	memcpy(s->minute, p, MINUTE_LEN);
 	memcpy(s->zone, p + ZONE_AT, sizeof(s->zone));
@@ -109,9 +108,9 @@ scan_time_clf(struct scan *s, const char *p, int64_t *at_s)
 	/* 60: a leap second. */
 	if (p[MINUTE_LEN] != ':' || sec < 0 || sec > 60)
 		return -1;
-	if ((memcmp(p, s->minute, MINUTE_LEN) != 0
-		    || memcmp(p + ZONE_AT, s->zone, sizeof(s->zone)) != 0)
-		&& minute_read(s, p) < 0)
+	if ((memcmp(p, s->minute, MINUTE_LEN) != 0 ||
+		    memcmp(p + ZONE_AT, s->zone, sizeof(s->zone)) != 0) &&
+		minute_read(s, p) < 0)
 		return -1;
 	*at_s = s->minute_s + sec;
 	return 0;
@@ -125,22 +124,21 @@ iso_read(const char *p, size_t len, int64_t *at_s)
 	size_t i = 19;
 	int century, year, sec;
 
-	if (len < 19 || p[4] != '-' || p[7] != '-' || p[13] != ':'
-		|| p[16] != ':' || (p[10] != 'T' && p[10] != ' '))
+	if (len < 19 || p[4] != '-' || p[7] != '-' || p[13] != ':' ||
+		p[16] != ':' || (p[10] != 'T' && p[10] != ' '))
 		return -1;
 	century = two(p);
 	year = two(p + 2);
 	sec = two(p + 17);
-	if (century < 0 || year < 0 || sec < 0 || sec > 60
-		|| minute_s(century * 100 + year, two(p + 5), two(p + 8),
-			   two(p + 11), two(p + 14), &at)
-			< 0)
+	if (century < 0 || year < 0 || sec < 0 || sec > 60 ||
+		minute_s(century * 100 + year, two(p + 5), two(p + 8),
+			two(p + 11), two(p + 14), &at) < 0)
 		return -1;
 	if (i < len && (p[i] == '.' || p[i] == ','))
 		for (i++; i < len && p[i] >= '0' && p[i] <= '9';)
 			i++;
-	if (i < len && !(len - i == 1 && p[i] == 'Z')
-		&& zone_s(p + i, len - i, &zone) < 0)
+	if (i < len && !(len - i == 1 && p[i] == 'Z') &&
+		zone_s(p + i, len - i, &zone) < 0)
 		return -1;
 	*at_s = at - zone + sec;
 	return 0;
@@ -156,8 +154,8 @@ unix_read(const char *p, size_t len, int64_t *at_s)
 	if (dot != NULL) {
 		size_t digits = len - (size_t)(dot - p) - 1;
 
-		if (scan_number(bytes_of(dot + 1, digits), UINT64_MAX, &fraction)
-			< 0)
+		if (scan_number(bytes_of(dot + 1, digits), UINT64_MAX,
+			    &fraction) < 0)
 			return -1;
 		len = (size_t)(dot - p);
 	}
@@ -176,8 +174,8 @@ scan_time(struct scan *s, struct bytes text)
 		return SCAN_NO_TIME;
 	if (text.len == 26 && scan_time_clf(s, text.p, &at) == 0)
 		return at;
-	if (iso_read(text.p, text.len, &at) == 0
-		|| unix_read(text.p, text.len, &at) == 0)
+	if (iso_read(text.p, text.len, &at) == 0 ||
+		unix_read(text.p, text.len, &at) == 0)
 		return at;
 	return SCAN_NO_TIME;
 }

@@ -12,9 +12,9 @@
 #include "text.h"
 
 enum {
-	BAR = 24,		/* columns of a full bar */
+	BAR = 24, /* columns of a full bar */
 	PATH_MAX_COLUMNS = 48,
-	NUMBER = 32,		/* room for a number as text */
+	NUMBER = 32, /* room for a number as text */
 };
 
 enum tone { PLAIN, BOLD, DIM, RED, GREEN, YELLOW, CYAN };
@@ -86,8 +86,8 @@ grouped(char out[NUMBER], uint64_t n)
 static const char *
 human(char out[NUMBER], uint64_t n)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB",
-		"PiB", "EiB"};
+	static const char *const units[] = {
+		"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double v = (double)n;
 	size_t u = 0;
 
@@ -103,11 +103,10 @@ utc(char out[NUMBER], int64_t at_s, int iso)
 	time_t t = (time_t)at_s;
 	struct tm tm;
 
-	if (gmtime_r(&t, &tm) == NULL
-		|| strftime(out, NUMBER,
-			   iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S",
-			   &tm)
-			== 0)
+	if (gmtime_r(&t, &tm) == NULL ||
+		strftime(out, NUMBER,
+			iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S",
+			&tm) == 0)
 		out[0] = '\0';
 	return out;
 }
@@ -118,17 +117,19 @@ percent(uint64_t part, uint64_t whole)
 	return whole == 0 ? 0 : 100 * (double)part / (double)whole;
 }
 
-/* A bar for `part` of `whole`, in eighths of a column where there are blocks. */
+/* A bar for `part` of `whole`; blocks come in eighths of a column. */
 static void
 bar(const struct show *s, uint64_t part, uint64_t whole, enum tone t)
 {
-	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊",
-		"▉"};
+	static const char *const eighths[] = {
+		"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
 	int n;
 
 	if (s->style.bars == 0 || whole == 0 || part == 0)
 		return;
 	n = (int)lrint((double)part / (double)whole * BAR * 8);
+	if (n == 0)
+		n = 1;
 	tone(s, t);
 	(void)fputs("  ", s->f);
 	for (int i = 0; i < n / 8; i++)
@@ -150,8 +151,7 @@ headline(const struct show *s, const struct view *v, const char *name)
 	(void)text_print(s->f, bytes_str(name), SIZE_MAX);
 	(void)fputc('\n', s->f);
 	if (v->first_s != SCAN_NO_TIME)
-		(void)fprintf(s->f, "%s to %s UTC\n",
-			utc(from, v->first_s, 0),
+		(void)fprintf(s->f, "%s to %s UTC\n", utc(from, v->first_s, 0),
 			utc(to, v->last_s, 0));
 	(void)fputc('\n', s->f);
 }
@@ -182,8 +182,12 @@ summary(const struct show *s, const struct view *v)
 	row(s, "sent", human(a, v->bytes), b);
 	row(s, "unique visitors", grouped(a, (uint64_t)llrint(v->visitors)),
 		"estimated, standard error 1.6 %");
-	row(s, "answer size p50", human(a, v->p50), "within 0.4 %");
-	row(s, "answer size p99", human(a, v->p99), "within 0.4 %");
+	(void)snprintf(
+		b, sizeof(b), "%s bytes, within 0.4 %%", grouped(n, v->p50));
+	row(s, "answer size p50", human(a, v->p50), b);
+	(void)snprintf(
+		b, sizeof(b), "%s bytes, within 0.4 %%", grouped(n, v->p99));
+	row(s, "answer size p99", human(a, v->p99), b);
 	row(s, "distinct paths", grouped(a, v->n_paths), "");
 	(void)snprintf(b, sizeof(b), "%.3g %% of all lines",
 		percent(v->bad, v->requests + v->bad));
@@ -197,8 +201,8 @@ classes(const struct show *s, const struct view *v)
 	static const char *const names[VIEW_CLASSES] = {"other",
 		"1xx informational", "2xx success", "3xx redirect",
 		"4xx client error", "5xx server error"};
-	static const enum tone tones[VIEW_CLASSES] = {DIM, DIM, GREEN, CYAN,
-		YELLOW, RED};
+	static const enum tone tones[VIEW_CLASSES] = {
+		DIM, DIM, GREEN, CYAN, YELLOW, RED};
 	char a[NUMBER];
 
 	toned(s, BOLD, "\nStatus\n");
@@ -292,8 +296,7 @@ json_time(FILE *f, const char *name, int64_t at_s)
 	if (at_s == SCAN_NO_TIME)
 		(void)fprintf(f, "\"%s\":null,", name);
 	else
-		(void)fprintf(f, "\"%s\":\"%s\",", name,
-			utc(text, at_s, 1));
+		(void)fprintf(f, "\"%s\":\"%s\",", name, utc(text, at_s, 1));
 }
 
 static void
@@ -319,8 +322,8 @@ json_lists(FILE *f, const struct view *v)
 void
 show_json(FILE *f, const struct view *v)
 {
-	static const char *const names[VIEW_CLASSES] = {"other", "1xx", "2xx",
-		"3xx", "4xx", "5xx"};
+	static const char *const names[VIEW_CLASSES] = {
+		"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
 	(void)fputc('{', f);
 	json_number(f, "requests", v->requests);

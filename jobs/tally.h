@@ -16,20 +16,20 @@
 
 enum {
 	TALLY_STATUSES = 1000,
-	TALLY_SAMPLES = 10,	/* malformed lines that are kept */
+	TALLY_SAMPLES = 10, /* malformed lines that are kept */
 };
 
 struct tally_sample {
 	struct bytes line;
-	const char *why;	/* static */
+	const char *why; /* static */
 };
 
 struct tally {
-	uint64_t requests, bad;		/* good lines and malformed ones */
-	uint64_t bytes;			/* of the answers, as logged */
+	uint64_t requests, bad; /* good lines and malformed ones */
+	uint64_t bytes;		/* of the answers, as logged */
 	uint64_t status[TALLY_STATUSES];
-	int64_t first_s, last_s;	/* SCAN_NO_TIME: none had a time */
-	struct hll visitors;		/* by client address */
+	int64_t first_s, last_s; /* SCAN_NO_TIME: none had a time */
+	struct hll visitors;	 /* by client address */
 	struct hist sizes;
 	struct topk paths;
 	struct tally_sample samples[TALLY_SAMPLES];
@@ -41,7 +41,8 @@ struct tally {
  * Tallies `text`, which is borrowed until tally_fini.  0 or -ENOMEM; call
  * tally_fini in either case.
  */
-int tally_init(struct tally *, struct bytes text) __attribute__((warn_unused_result));
+int tally_init(struct tally *, struct bytes text)
+	__attribute__((warn_unused_result));
 void tally_fini(struct tally *);
 
 #endif

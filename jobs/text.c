@@ -32,9 +32,9 @@ utf8(const uint8_t *p, size_t len, uint32_t *c)
 static int
 is_hostile(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f
-		|| (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069)
-		|| c == 0xfeff;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e ||
+	       c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
 int

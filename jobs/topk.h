@@ -13,19 +13,20 @@
 #include "bytes.h"
 
 struct topk_entry {
-	struct bytes key;	/* borrowed from whoever added it first */
+	struct bytes key; /* borrowed from whoever added it first */
 	uint64_t hash, n;
 };
 
 /* All zero is empty. */
 struct topk {
-	struct topk_entry *entries;	/* in the order of first appearance */
-	uint32_t *slots;		/* hash table of 1 + index, 0 is free */
-	size_t n, cap;			/* cap: a power of 2; twice as many slots */
+	struct topk_entry *entries; /* in the order of first appearance */
+	uint32_t *slots;	    /* hash table of 1 + index, 0 is free */
+	size_t n, cap;		    /* cap: a power of 2; twice as many slots */
 };
 
 /* Counts `key` once more, borrowed until topk_fini; 0 or -ENOMEM. */
-int topk_add(struct topk *, struct bytes key) __attribute__((warn_unused_result));
+int
+topk_add(struct topk *, struct bytes key) __attribute__((warn_unused_result));
 void topk_fini(struct topk *);
 
 #endif

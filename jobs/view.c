@@ -53,8 +53,8 @@ static int64_t
 moment(sqlite3_stmt *st, int col)
 {
 	return sqlite3_column_type(st, col) == SQLITE_NULL
-		? SCAN_NO_TIME
-		: sqlite3_column_int64(st, col);
+		       ? SCAN_NO_TIME
+		       : sqlite3_column_int64(st, col);
 }
 
 static int
@@ -83,8 +83,8 @@ status_row(struct view *v, sqlite3_stmt *st, void *arg)
 	int64_t class = sqlite3_column_int64(st, 0) / 100;
 
 	(void)arg;
-	v->classes[class >= 1 && class < VIEW_CLASSES ? class : 0] +=
-		count(st, 1);
+	v->classes[class >= 1 && class < VIEW_CLASSES ? class : 0] += count(
+		st, 1);
 	return 0;
 }
 
@@ -188,8 +188,8 @@ read_all(sqlite3 *db, struct view *v)
 		err = report_check(db);
 	if (err == 1)
 		err = SW_EFORMAT;
-	for (size_t i = 0;
-		err == 0 && i < sizeof(queries) / sizeof(queries[0]); i++)
+	for (size_t i = 0; err == 0 && i < sizeof(queries) / sizeof(queries[0]);
+		i++)
 		err = each(db, v, queries[i].sql, queries[i].fn, NULL);
 	return err == 0 ? sizes(db, v) : err;
 }

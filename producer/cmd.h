@@ -346,10 +346,10 @@ int cmd_stats(struct cmd *);
 int cmd_top(struct cmd *);
 
 /* Prints a job with its ledger for people. */
-void job_show(struct cmd *, const struct sw_item *);
+void cmd_job_show(struct cmd *, const struct sw_item *);
 
 /* Waits for the end of a job, prints its result; the exit code. */
-int job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
+int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
 
 /* Parses the selector in the command's words; CMD_OK or CMD_USAGE, said. */
 int cmd_selector(struct cmd *, struct selector *)

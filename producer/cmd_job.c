@@ -116,7 +116,7 @@ get_print(struct cmd *c, const char *id, const struct sw_item *it)
 	else if (c->value[CMD_O_JSON] != NULL)
 		json_print_item(&c->out, it);
 	else
-		job_show(c, it);
+		cmd_job_show(c, it);
 	return CMD_OK;
 }
 
@@ -216,7 +216,7 @@ end_print(struct cmd *c, const char *id, const struct sw_item *it)
 }
 
 int
-job_wait(struct cmd *c, const struct sw_id *id, int64_t timeout_ms)
+cmd_job_wait(struct cmd *c, const struct sw_id *id, int64_t timeout_ms)
 {
 	struct sw_buf b = cmd_begin(c, SW_OP_WAIT, 0);
 	size_t mark = sw_item_begin(&b);
@@ -263,5 +263,5 @@ cmd_wait(struct cmd *c)
 		rc = ids_parse(c, &id);
 	if (rc == CMD_OK)
 		rc = ids_ask(c, SW_OP_WHY, say_nothing);
-	return rc != CMD_OK ? rc : job_wait(c, &id, timeout_ms);
+	return rc != CMD_OK ? rc : cmd_job_wait(c, &id, timeout_ms);
 }

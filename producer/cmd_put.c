@@ -298,7 +298,7 @@ put_one(struct put *p)
 	free(body);
 	if (rc == CMD_OK && (c->value[CMD_O_WAIT] != NULL ||
 				    c->value[CMD_O_WAIT_FOR] != NULL))
-		rc = job_wait(c, &id, wait_ms);
+		rc = cmd_job_wait(c, &id, wait_ms);
 	return rc;
 }
 

@@ -220,7 +220,7 @@ blob_show(struct cmd *c, const char *name, const struct sw_item *it,
 }
 
 void
-job_show(struct cmd *c, const struct sw_item *it)
+cmd_job_show(struct cmd *c, const struct sw_item *it)
 {
 	char text[SW_ID_TEXT] = "?";
 	struct sw_id id;

@@ -428,10 +428,11 @@ a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker(void **state)
 	assert_int_equal(cancel(r, 9), SW_ENOJOB);
 }
 
-/* A selector over the dead of queue q; COUNT. */
+/* A selector over the dead of queue q, or one of them; COUNT. */
 static int64_t
-over_dead(struct rig *r, int op, unsigned flags, int64_t rate)
+over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
 {
+	struct sw_id id = rig_id(n);
 	struct sw_item it;
 	size_t mark;
 
@@ -439,12 +440,20 @@ over_dead(struct rig *r, int op, unsigned flags, int64_t rate)
 	le_set(r->b.p + 4, 2, flags);
 	mark = sw_item_begin(&r->b);
 	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	if (n > 0)
+		sw_put_id(&r->b, &id);
 	if (rate > 0)
 		sw_put_int(&r->b, SW_F_RATE, rate);
 	sw_item_end(&r->b, mark);
 	rig_send(r, 100);
 	assert_true(rig_item(r, 100, op | SW_REPLY, 0, &it));
 	return sw_int(&it, SW_F_COUNT, -1);
+}
+
+static int64_t
+over_dead(struct rig *r, int op, unsigned flags, int64_t rate)
+{
+	return over_dead_id(r, op, flags, rate, 0);
 }
 
 static void
@@ -545,6 +554,57 @@ the_dead_stay_for_ever_until_a_person_purges_them(void **state)
 	assert_int_equal(rig_state(r, 3), SW_NONE);
 }
 
+static void
+a_selector_with_an_id_touches_that_job_alone(void **state)
+{
+	struct rig *r = *state;
+
+	kill_jobs(r, 3);
+	assert_int_equal(over_dead_id(r, SW_OP_LIST, 0, 0, 2), 1);
+	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 2), 1);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(rig_state(r, 2), SW_NONE);
+	assert_int_equal(over_dead_id(r, SW_OP_REDRIVE, 0, 0, 3), 1);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(rig_state(r, 3), SW_READY);
+	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 9), 0);
+}
+
+static int
+wait_for(struct rig *r, int who, int n)
+{
+	struct sw_id id = rig_id(n);
+	struct sw_item it;
+	size_t mark;
+
+	rig_begin(r, SW_OP_WAIT);
+	mark = sw_item_begin(&r->b);
+	sw_put_id(&r->b, &id);
+	sw_item_end(&r->b, mark);
+	rig_send(r, who);
+	return rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it);
+}
+
+static void
+who_waits_for_a_job_is_answered_at_its_end(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	uint64_t token;
+
+	rig_put(r, 1, "q", "x");
+	rig_hello(r, 1, "q", 0);
+	rig_take(r, 1, &token);
+	for (int who = 50; who < 60; who++)
+		assert_int_equal(wait_for(r, who, 1), 0);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	for (int who = 50; who < 60; who++) {
+		assert_true(rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it));
+		assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DONE);
+	}
+	assert_int_equal(wait_for(r, 50, 1), 1);
+}
+
 static const char *
 why(struct rig *r, int n)
 {
@@ -625,6 +685,8 @@ main(void)
 		T(the_dead_come_back_by_redrive_and_keep_their_history),
 		T(a_redrive_with_a_rate_spreads_the_jobs),
 		T(the_dead_stay_for_ever_until_a_person_purges_them),
+		T(a_selector_with_an_id_touches_that_job_alone),
+		T(who_waits_for_a_job_is_answered_at_its_end),
 		T(why_a_job_is_not_running_is_said),
 		T(foreign_fields_and_bad_values_are_refused),
 	};

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { CYCLE_32 = 1, LONE = 5, BATCHES = 9 };	/* in bench_figures */
+
+#define TIMES_PEER 3.0
+#define BATCH_PER_S 200000.0
+#define ANON_MB 64.0
+#define KEPT 0.8
+#define SYNC_TIMES 1.5
+#define SYNC_PLUS_US 200.0
+
+static const char *const value_names[] = {
+#define X(name, text) #name,
+	BENCH_VALUE_MAP(X)
+#undef X
+};
+
+static const char *const big_names[] = {"few", "many", "drained"};
+
+void
+result_median(const struct bench_result *r, size_t n, struct bench_result *out)
+{
+	for (size_t v = 0; v < BENCH_VALUES; v++) {
+		double all[ROUNDS_MAX];
+
+		for (size_t i = 0; i < n; i++)
+			all[i] = r[i].v[v];
+		out->v[v] = median(all, n);
+	}
+}
+
+static int
+shown(const struct bench_report *r, size_t system, size_t figure)
+{
+	return r->have[system] && (system == 0 || !bench_figures[figure].alone) &&
+		r->of[system][figure].v[BENCH_per_s] > 0;
+}
+
+static void
+heading(const struct bench_report *r, FILE *f, const char *text)
+{
+	fprintf(f, "\n%-34s", text);
+	for (size_t s = 0; s < SYSTEMS; s++)
+		if (r->have[s])
+			fprintf(f, " %19s", bench_systems[s]->label);
+	fputc('\n', f);
+}
+
+static void
+rows_rate(const struct bench_report *r, FILE *f)
+{
+	heading(r, f, "jobs a second");
+	for (size_t i = 0; i < FIGURES; i++) {
+		fprintf(f, "%-34s", bench_figures[i].label);
+		for (size_t s = 0; s < SYSTEMS; s++)
+			if (shown(r, s, i))
+				fprintf(f, " %19.0f",
+					r->of[s][i].v[BENCH_per_s]);
+			else if (r->have[s])
+				fprintf(f, " %19s", "-");
+		if (r->times_peer[i] > 0 && shown(r, 0, i))
+			fprintf(f, "   %.2fx the better peer",
+				r->times_peer[i]);
+		fputc('\n', f);
+	}
+}
+
+static void
+rows_latency(const struct bench_report *r, FILE *f)
+{
+	heading(r, f, "latency p50 / p99, ms");
+	for (size_t i = 0; i < FIGURES; i++) {
+		fprintf(f, "%-34s", bench_figures[i].label);
+		for (size_t s = 0; s < SYSTEMS; s++)
+			if (shown(r, s, i))
+				fprintf(f, " %9.2f / %7.2f",
+					r->of[s][i].v[BENCH_p50_us] / 1000,
+					r->of[s][i].v[BENCH_p99_us] / 1000);
+			else if (r->have[s])
+				fprintf(f, " %19s", "-");
+		fputc('\n', f);
+	}
+}
+
+static void
+rows_use(const struct bench_report *r, FILE *f)
+{
+	heading(r, f, "CPU us a job; resident MB");
+	for (size_t i = 0; i < FIGURES; i++) {
+		fprintf(f, "%-34s", bench_figures[i].label);
+		for (size_t s = 0; s < SYSTEMS; s++)
+			if (shown(r, s, i))
+				fprintf(f, " %9.1f ; %7.1f",
+					r->of[s][i].v[BENCH_cpu_us],
+					r->of[s][i].v[BENCH_rss_mb]);
+			else if (r->have[s])
+				fprintf(f, " %19s", "-");
+		fputc('\n', f);
+	}
+}
+
+static void
+rows_commits(const struct bench_report *r, FILE *f)
+{
+	if (!r->have[0])
+		return;
+	fprintf(f, "\n%-34s %19s %19s %19s %19s\n", "Spillway's store",
+		"commits/s", "jobs a commit", "operations a commit",
+		"one fdatasync, us");
+	for (size_t i = 0; i < FIGURES; i++) {
+		const double *v = r->of[0][i].v;
+
+		if (v[BENCH_commits_s] > 0)
+			fprintf(f, "%-34s %19.0f %19.1f %19.1f %19.0f\n",
+				bench_figures[i].label, v[BENCH_commits_s],
+				v[BENCH_per_s] / v[BENCH_commits_s],
+				v[BENCH_ops_commit], r->sync_us[i]);
+	}
+}
+
+static void
+rows_big(const struct bench_report *r, FILE *f)
+{
+	static const char *const texts[] = {"waiting", "waiting",
+		"waiting, after the drain"};
+	uint64_t jobs[] = {r->big_few, r->big_many, 0};
+
+	if (!r->have_big)
+		return;
+	fprintf(f, "\n%-34s %11s %15s %8s %8s %10s\n",
+		"Spillway with a backlog", "cycle/s", "p50 / p99, ms", "RSS MB",
+		"own MB", "commits/s");
+	for (size_t i = 0; i < BIG_STEPS; i++) {
+		const double *v = r->big[i].v;
+		char label[64];
+
+		(void)snprintf(label, sizeof(label), "%llu %s",
+			(unsigned long long)jobs[i], texts[i]);
+		fprintf(f, "%-34s %11.0f %6.2f / %6.2f %8.0f %8.1f %10.0f\n",
+			label, v[BENCH_per_s], v[BENCH_p50_us] / 1000,
+			v[BENCH_p99_us] / 1000, v[BENCH_rss_mb],
+			v[BENCH_anon_mb], v[BENCH_commits_s]);
+	}
+	fprintf(f, "filled at %.0f/s, drained at %.0f/s\n",
+		r->fill.v[BENCH_per_s], r->drain.v[BENCH_per_s]);
+}
+
+/* ok: 1 reached, 0 missed. */
+static void
+target(FILE *f, const char *what, double is, const char *unit, int ok)
+{
+	fprintf(f, "%-6s %-56s %10.*f %s\n", ok ? "yes" : "NO", what,
+		is < 100 ? 2 : 0, is, unit);
+}
+
+static void
+targets_big(const struct bench_report *r, FILE *f)
+{
+	double few = r->big[BIG_FEW].v[BENCH_per_s];
+	double anon = r->big[BIG_MANY].v[BENCH_anon_mb];
+	double many, drained;
+
+	if (!r->have_big || few <= 0)
+		return;
+	many = r->big[BIG_MANY].v[BENCH_per_s] / few;
+	drained = r->big[BIG_DRAINED].v[BENCH_per_s] / few;
+	target(f, "own memory with many waiting, under 64 MB", anon, "MB",
+		anon < ANON_MB);
+	target(f, "cycle/s with many waiting, >= 0.8 of that with few", many,
+		"", many >= KEPT);
+	target(f, "cycle/s after the drain, >= 0.8 of that with few", drained,
+		"", drained >= KEPT);
+}
+
+static void
+rows_target(const struct bench_report *r, FILE *f)
+{
+	double peer = r->times_peer[CYCLE_32];
+	double lone = r->of[0][LONE].v[BENCH_p50_us];
+
+	fprintf(f, "\n%-6s %-56s %10s\n", "met?", "target", "is");
+	if (peer > 0 && shown(r, 0, CYCLE_32))
+		target(f, "cycle/s at 32 in flight, >= 3 times the better peer",
+			peer, "times", peer >= TIMES_PEER);
+	if (shown(r, 0, BATCHES)) {
+		double is = r->of[0][BATCHES].v[BENCH_per_s];
+
+		target(f, "puts in batches of 100, >= 200000 a second", is,
+			"/s", is >= BATCH_PER_S);
+	}
+	targets_big(r, f);
+	if (shown(r, 0, LONE)) {
+		double most = SYNC_TIMES * r->sync_us[LONE] + SYNC_PLUS_US;
+		char text[80];
+
+		(void)snprintf(text, sizeof(text),
+			"a lone put, us; 1.5 fdatasync (%.0f us) + 200 = %.0f",
+			r->sync_us[LONE], most);
+		target(f, text, lone, "us", lone <= most);
+	}
+}
+
+void
+report_table(const struct bench_report *r, FILE *f)
+{
+	fprintf(f,
+		"\n%d-byte bodies, durable before confirmed; medians of %d "
+		"rounds of %.1f s; %s, all on unix sockets\n"
+		"cycle = put, lease and ack of a job, all confirmed\n",
+		BENCH_BODY, r->rounds, r->seconds, r->fs);
+	if (r->have[0] || r->have[1] || r->have[2]) {
+		rows_rate(r, f);
+		rows_latency(r, f);
+		rows_use(r, f);
+		rows_commits(r, f);
+	}
+	rows_big(r, f);
+	rows_target(r, f);
+}
+
+static cJSON *
+json_result(const struct bench_result *r)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	for (size_t i = 0; i < BENCH_VALUES; i++)
+		cJSON_AddNumberToObject(o, value_names[i], r->v[i]);
+	return o;
+}
+
+static void
+json_machine(const struct bench_report *r, cJSON *o)
+{
+	struct utsname u;
+
+	if (uname(&u) == 0)
+		cJSON_AddStringToObject(o, "kernel", u.release);
+	cJSON_AddNumberToObject(o, "cores",
+		(double)sysconf(_SC_NPROCESSORS_ONLN));
+	cJSON_AddStringToObject(o, "file_system", r->fs);
+	cJSON_AddNumberToObject(o, "body_bytes", BENCH_BODY);
+	cJSON_AddNumberToObject(o, "seconds", r->seconds);
+	cJSON_AddNumberToObject(o, "rounds", r->rounds);
+}
+
+static void
+json_systems(const struct bench_report *r, cJSON *root)
+{
+	cJSON *all = cJSON_AddObjectToObject(root, "systems");
+
+	for (size_t s = 0; s < SYSTEMS; s++) {
+		cJSON *o;
+
+		if (!r->have[s])
+			continue;
+		o = cJSON_AddObjectToObject(all, bench_systems[s]->name);
+		for (size_t i = 0; i < FIGURES; i++)
+			if (shown(r, s, i))
+				cJSON_AddItemToObject(o, bench_figures[i].name,
+					json_result(&r->of[s][i]));
+	}
+}
+
+/* What goes with a figure rather than with a system. */
+static void
+json_figures(const struct bench_report *r, cJSON *root)
+{
+	cJSON *times = cJSON_AddObjectToObject(root, "times_better_peer");
+	cJSON *sync = cJSON_AddObjectToObject(root, "fdatasync_us");
+
+	for (size_t i = 0; i < FIGURES; i++) {
+		const char *name = bench_figures[i].name;
+
+		if (r->times_peer[i] > 0)
+			cJSON_AddNumberToObject(times, name, r->times_peer[i]);
+		if (r->sync_us[i] > 0)
+			cJSON_AddNumberToObject(sync, name, r->sync_us[i]);
+	}
+}
+
+static void
+json_big(const struct bench_report *r, cJSON *root)
+{
+	cJSON *o = cJSON_AddObjectToObject(root, "backlog");
+
+	cJSON_AddNumberToObject(o, "few_jobs", (double)r->big_few);
+	cJSON_AddNumberToObject(o, "many_jobs", (double)r->big_many);
+	for (size_t i = 0; i < BIG_STEPS; i++)
+		cJSON_AddItemToObject(o, big_names[i], json_result(&r->big[i]));
+	cJSON_AddItemToObject(o, "fill", json_result(&r->fill));
+	cJSON_AddItemToObject(o, "drain", json_result(&r->drain));
+}
+
+int
+report_json(const struct bench_report *r, const char *path)
+{
+	cJSON *root = cJSON_CreateObject();
+	char *text;
+	FILE *f;
+	int err = 0;
+
+	json_machine(r, root);
+	json_systems(r, root);
+	if (r->have_big)
+		json_big(r, root);
+	json_figures(r, root);
+	text = cJSON_Print(root);
+	cJSON_Delete(root);
+	if (text == NULL)
+		return bench_fail(-ENOMEM, "no memory");
+	f = fopen(path, "we");
+	if (f == NULL || fprintf(f, "%s\n", text) < 0)
+		err = -errno;
+	if (f != NULL && fclose(f) != 0 && err == 0)
+		err = -errno;
+	free(text);
+	return err < 0 ? bench_fail(err, "%s: %s", path, strerror(-err)) : 0;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "util_logs.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct lt_said lt_said;
+
+static void
+on_result(struct job *job, struct bytes b)
+{
+	(void)job;
+	assert_true(b.len < sizeof(lt_said.result));
+	memcpy(lt_said.result, b.p, b.len);
+	lt_said.result[b.len] = '\0';
+}
+
+__attribute__((format(printf, 2, 3))) static void
+on_error(struct job *job, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)job;
+	va_start(ap, fmt);
+	(void)vsnprintf(lt_said.error, sizeof(lt_said.error), fmt, ap);
+	va_end(ap);
+}
+
+static struct sw_id
+id_of(unsigned n)
+{
+	struct sw_id id = {{0}};
+
+	be_set(id.b + 8, 8, n);
+	return id;
+}
+
+job_fn *
+lt_job(const char *name)
+{
+	for (const struct job_type *t = job_types; t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t->run;
+	fail_msg("no job %s", name);
+	return NULL;
+}
+
+enum job_verdict
+lt_run(unsigned id, const void *text, size_t len)
+{
+	struct job job = {
+		.id = id_of(id),
+		.queue = "logs",
+		.body = {text, len},
+		.attempt = 1,
+		.max_attempts = 3,
+		.result = on_result,
+		.error = on_error,
+	};
+
+	memset(&lt_said, 0, sizeof(lt_said));
+	return lt_job("logs")(&job);
+}
+
+enum job_verdict
+lt_run_text(unsigned id, const char *text)
+{
+	return lt_run(id, text, strlen(text));
+}
+
+int
+lt_make(void **state)
+{
+	struct lt_place *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/spillway-logs.XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	(void)snprintf(p->db, sizeof(p->db), "%s/report.db", p->dir);
+	assert_int_equal(setenv(LOGS_DB_ENV, p->db, 1), 0);
+	*state = p;
+	return 0;
+}
+
+void
+lt_file_drop(const char *db)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+	char name[128];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", db, ends[i]);
+		(void)unlink(name);
+	}
+}
+
+int
+lt_drop(void **state)
+{
+	static const char *const others[] = {
+		"answer", "log", "out", "second.db"};
+	struct lt_place *p = *state;
+	char name[96];
+	int err;
+
+	lt_file_drop(p->db);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", p->dir, others[i]);
+		lt_file_drop(name);
+	}
+	err = rmdir(p->dir);
+	free(p);
+	return err;
+}
+
+void
+lt_look(const struct lt_place *p, struct view *v)
+{
+	assert_int_equal(view_init(v, p->db), 0);
+}
+
+/* Everything but the samples, which depend on the order of the jobs. */
+void
+lt_same_totals(const struct view *a, const struct view *b)
+{
+	assert_int_equal(a->requests, b->requests);
+	assert_int_equal(a->bad, b->bad);
+	assert_int_equal(a->bytes, b->bytes);
+	assert_int_equal(a->first_s, b->first_s);
+	assert_int_equal(a->last_s, b->last_s);
+	assert_true(fabs(a->visitors - b->visitors) < 1e-9);
+	assert_int_equal(a->p50, b->p50);
+	assert_int_equal(a->p99, b->p99);
+	assert_memory_equal(a->classes, b->classes, sizeof(a->classes));
+	assert_int_equal(a->n_paths, b->n_paths);
+	assert_int_equal(a->n_top, b->n_top);
+	for (size_t i = 0; i < a->n_top; i++) {
+		assert_true(bytes_eq(a->top[i].path, b->top[i].path));
+		assert_int_equal(a->top[i].n, b->top[i].n);
+	}
+}
+
+/* The programs lie beside the folder that this test lies in. */
+const char *
+lt_bin_dir(void)
+{
+	static char dir[512];
+	const char *env = getenv("SPILLWAY_BIN");
+	ssize_t n;
+
+	if (env != NULL)
+		return env;
+	n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	assert_true(n > 0);
+	dir[n] = '\0';
+	for (int i = 0; i < 2; i++)
+		*strrchr(dir, '/') = '\0';
+	return dir;
+}
+
+/* The exit status of a shell command. */
+int
+lt_shell(const char *fmt, ...)
+{
+	char command[2048];
+	va_list ap;
+	int n, st;
+
+	va_start(ap, fmt);
+	n = vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	assert_in_range(n, 1, sizeof(command) - 1);
+	st = system(command);
+	assert_true(WIFEXITED(st));
+	return WEXITSTATUS(st);
+}
+
+/* A whole file, with a NUL behind it. */
+char *
+lt_slurp(const char *dir, const char *name, size_t *len)
+{
+	char path[128], *text;
+	struct stat st;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &st), 0);
+	*len = (size_t)st.st_size;
+	text = malloc(*len + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, *len, f), *len);
+	text[*len] = '\0';
+	(void)fclose(f);
+	return text;
+}
+
+uint64_t
+lt_seed(void)
+{
+	const char *env = getenv("SEED");
+	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
+				    : (uint64_t)time(NULL);
+
+	print_message("SEED=%llu\n", (unsigned long long)seed);
+	return seed;
+}
