@@ -23,7 +23,7 @@ struct pipe {
 
 struct link {
 	struct pipe producer, worker;
-	uint64_t put, reserved;	/* asked for, ever */
+	uint64_t put, reserved; /* asked for, ever */
 	uint64_t wanted;
 	struct bench_count *count;
 };
@@ -64,7 +64,8 @@ pipe_add(struct pipe *p, const char *bytes, size_t n)
 static int
 pipe_write(struct pipe *p)
 {
-	ssize_t n = send(p->fd, p->out, p->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(
+		p->fd, p->out, p->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -132,7 +133,7 @@ reply(struct link *l, const char *line, size_t *body)
 		l->count->leased++;
 		return ack(l, id);
 	} else if (strncmp(line, "USING ", 6) != 0 &&
-		strncmp(line, "WATCHING ", 9) != 0)
+		   strncmp(line, "WATCHING ", 9) != 0)
 		return bench_fail(-EPROTO, "beanstalkd says: %s", line);
 	return 0;
 }

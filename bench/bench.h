@@ -21,22 +21,22 @@
 
 enum {
 	BENCH_BODY = 256,
-	BENCH_FLIGHT_MAX = 2048,	/* jobs in flight */
+	BENCH_FLIGHT_MAX = 2048, /* jobs in flight */
 };
 
 /* A server that was started for one round, in a folder of its own. */
 struct server {
 	pid_t pid;
 	char dir[160];
-	char socket[200];	/* path of its unix socket */
-	const char *program;	/* borrowed */
-	const char *setting;	/* of Spillway's queues, or NULL; borrowed */
+	char socket[200];    /* path of its unix socket */
+	const char *program; /* borrowed */
+	const char *setting; /* of Spillway's queues, or NULL; borrowed */
 };
 
 /* What the server has confirmed on one link, ever. */
 struct bench_count {
 	uint64_t put;
-	uint64_t leased;	/* handed to us */
+	uint64_t leased; /* handed to us */
 	uint64_t acked;
 };
 
@@ -46,8 +46,8 @@ struct bench_store {
 };
 
 struct bench_driver {
-	const char *name;	/* in the JSON */
-	const char *label;	/* in the table */
+	const char *name;  /* in the JSON */
+	const char *label; /* in the table */
 
 	/* Starts the server in s->dir and returns when it serves. */
 	int (*start)(struct server *s);
@@ -75,39 +75,39 @@ struct bench_driver {
 extern const struct bench_driver bench_spillway, bench_beanstalk, bench_redis;
 
 enum bench_mode {
-	BENCH_PUT,	/* puts alone */
-	BENCH_CYCLE,	/* put, lease, ack, all confirmed; then the next */
-	BENCH_DRAIN,	/* lease and ack of what is there */
+	BENCH_PUT,   /* puts alone */
+	BENCH_CYCLE, /* put, lease, ack, all confirmed; then the next */
+	BENCH_DRAIN, /* lease and ack of what is there */
 };
 
 /* One figure.  It ends after `seconds`, or after `jobs` unless that is 0. */
 struct bench_plan {
 	enum bench_mode mode;
-	size_t in_flight;	/* at most BENCH_FLIGHT_MAX */
-	size_t batch;	/* puts are begun so many at a time */
-	size_t chunk;	/* and at most so many to a message */
+	size_t in_flight; /* at most BENCH_FLIGHT_MAX */
+	size_t batch;	  /* puts are begun so many at a time */
+	size_t chunk;	  /* and at most so many to a message */
 	double seconds;
 	uint64_t jobs;
-	int waiting;	/* more jobs wait than are begun: the worker, whose
-			 * slots are always open, gets in_flight too many */
+	int waiting; /* more jobs wait than are begun: the worker, whose
+		      * slots are always open, gets in_flight too many */
 };
 
 /* X(name, text) */
-#define BENCH_VALUE_MAP(X)                         \
-	X(per_s, "jobs a second")                  \
-	X(p50_us, "median latency")                \
-	X(p99_us, "99th percentile")               \
-	X(cpu_us, "CPU of the server per job")     \
-	X(rss_mb, "resident memory of the server") \
-	X(anon_mb, "... less mapped files")        \
-	X(commits_s, "commits a second")           \
+#define BENCH_VALUE_MAP(X)                                                     \
+	X(per_s, "jobs a second")                                              \
+	X(p50_us, "median latency")                                            \
+	X(p99_us, "99th percentile")                                           \
+	X(cpu_us, "CPU of the server per job")                                 \
+	X(rss_mb, "resident memory of the server")                             \
+	X(anon_mb, "... less mapped files")                                    \
+	X(commits_s, "commits a second")                                       \
 	X(ops_commit, "operations in a commit")
 
 enum bench_value {
 #define X(name, text) BENCH_##name,
 	BENCH_VALUE_MAP(X)
 #undef X
-	BENCH_VALUES,
+		BENCH_VALUES,
 };
 
 struct bench_result {
@@ -133,8 +133,7 @@ int server_start(struct server *s, char *const argv[],
  * program and setting, and closes also after an error.
  */
 int server_open(struct server *s, const struct bench_driver *,
-	const char *parent)
-	__attribute__((warn_unused_result));
+	const char *parent) __attribute__((warn_unused_result));
 
 /* Ends the server and removes its folder. */
 void server_close(struct server *s);
@@ -149,7 +148,7 @@ int server_dial(const struct server *s);
 const char *bench_body(void);
 
 /* One line on stderr; returns err. */
-int bench_fail(int err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+int
+bench_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

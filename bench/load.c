@@ -15,7 +15,7 @@
 
 enum { TURN_MS = 100, STALL_MS = 10000 };
 
-#define WARM_UP 0.1	/* this share of the time comes before, uncounted */
+#define WARM_UP 0.1 /* this share of the time comes before, uncounted */
 
 struct load {
 	const struct bench_driver *driver;
@@ -23,8 +23,8 @@ struct load {
 	const struct bench_plan *plan;
 	struct bench_count count;
 	uint64_t begun, over;
-	int64_t now, moved;	/* ns; moved: when something was last over */
-	int64_t began[BENCH_FLIGHT_MAX];	/* by number of the cycle */
+	int64_t now, moved; /* ns; moved: when something was last over */
+	int64_t began[BENCH_FLIGHT_MAX]; /* by number of the cycle */
 	struct hist latency;
 };
 
@@ -71,8 +71,8 @@ want(struct load *l)
 		return 0;
 	if (l->plan->mode == BENCH_DRAIN)
 		return l->driver->want(l->link, l->begun);
-	return l->driver->want(l->link,
-		least(l->count.leased, l->begun) + l->plan->in_flight);
+	return l->driver->want(
+		l->link, least(l->count.leased, l->begun) + l->plan->in_flight);
 }
 
 static int
@@ -170,16 +170,16 @@ result_set(const struct load *l, const struct mark *a, const struct mark *b,
 	r->v[BENCH_rss_mb] = (double)b->use.rss_kb / 1024;
 	r->v[BENCH_anon_mb] = (double)b->use.anon_kb / 1024;
 	r->v[BENCH_commits_s] = commits / s;
-	r->v[BENCH_ops_commit] = commits > 0 ?
-		(double)(b->store.ops - a->store.ops) / commits :
-		0;
+	r->v[BENCH_ops_commit] =
+		commits > 0 ? (double)(b->store.ops - a->store.ops) / commits
+			    : 0;
 }
 
 int
 load_run(const struct bench_driver *d, void *link, const struct server *s,
 	const struct bench_plan *plan, struct bench_result *r)
 {
-	static struct load l;	/* large for a stack */
+	static struct load l; /* large for a stack */
 	int64_t ns = (int64_t)(plan->seconds * 1e9);
 	struct mark a = {0}, b = {0};
 	int err = 0;

@@ -18,9 +18,18 @@
 
 #define PROBE_S 0.1
 
-#define CYCLE(n, most) {BENCH_CYCLE, n, 1, most, 0, 0, 0}
-#define PUT(n) {BENCH_PUT, n, 1, 100, 0, 0, 0}
-#define BATCH(n) {BENCH_PUT, (n) * 100, 100, 100, 0, 0, 0}
+#define CYCLE(n, most)                                                         \
+	{                                                                      \
+		BENCH_CYCLE, n, 1, most, 0, 0, 0                               \
+	}
+#define PUT(n)                                                                 \
+	{                                                                      \
+		BENCH_PUT, n, 1, 100, 0, 0, 0                                  \
+	}
+#define BATCH(n)                                                               \
+	{                                                                      \
+		BENCH_PUT, (n)*100, 100, 100, 0, 0, 0                          \
+	}
 
 /* A Spillway message holds at most 100; "a message each": each job its own. */
 /* clang-format off */
@@ -45,13 +54,13 @@ const struct bench_driver *const bench_systems[SYSTEMS] = {
 	&bench_redis,
 };
 
-static void progress(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2)));
+static void
+progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-static const struct bench_plan big_cycle = CYCLE(32, 100);
+enum { BIG_FLIGHT = 32 };
 
 struct options {
-	const char *program[SYSTEMS];	/* NULL: leave it out */
+	const char *program[SYSTEMS]; /* NULL: leave it out */
 	const char *json, *figure;
 	struct bench_report report;
 	struct bench_result round[SYSTEMS][FIGURES][ROUNDS_MAX];
@@ -146,7 +155,7 @@ static int
 wanted(const struct options *o, size_t system, size_t figure)
 {
 	return (system == 0 || !bench_figures[figure].alone) &&
-		(o->figure == NULL || only(o, bench_figures[figure].name));
+	       (o->figure == NULL || only(o, bench_figures[figure].name));
 }
 
 /* One figure of one system; one that fails is left out from then on. */
@@ -225,20 +234,54 @@ big_fill(const struct server *s, uint64_t jobs, struct bench_result *r)
 }
 
 static int
-big_step(struct options *o, const struct server *s, enum big_step step)
+big_cycle(const struct options *o, const struct server *s, int waiting,
+	struct bench_result *r)
 {
-	struct bench_result all[ROUNDS_MAX];
-	struct bench_plan plan = big_cycle;
-	int err = 0;
+	struct bench_plan plan = CYCLE(BIG_FLIGHT, 100);
 
 	plan.seconds = o->report.seconds;
-	plan.waiting = step != BIG_DRAINED;
-	for (int n = 0; err == 0 && n < o->report.rounds; n++)
-		err = figure_run(&bench_spillway, s, "big", &plan, &all[n]);
-	if (err == 0)
-		result_median(all, (size_t)o->report.rounds,
-			&o->report.big[step]);
-	return err;
+	plan.waiting = waiting;
+	return figure_run(&bench_spillway, s, "big", &plan, r);
+}
+
+/* A broker with few jobs and one with many, or drained of them, in turn. */
+static int
+big_pair(struct options *o, const struct server *few, const struct server *many,
+	enum big_step step)
+{
+	struct bench_report *r = &o->report;
+	struct bench_result a[ROUNDS_MAX], b[ROUNDS_MAX];
+	double kept[ROUNDS_MAX];
+	size_t n = (size_t)r->rounds;
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < n; i++) {
+		progress("Spillway with a backlog, round %zu of %zu", i + 1, n);
+		err = big_cycle(o, few, 1, &a[i]);
+		if (err == 0)
+			err = big_cycle(o, many, step == BIG_MANY, &b[i]);
+		if (err == 0)
+			kept[i] = b[i].v[BENCH_per_s] / a[i].v[BENCH_per_s];
+	}
+	if (err < 0)
+		return err;
+	result_median(a, n, &r->big[BIG_FEW]);
+	result_median(b, n, &r->big[step]);
+	r->big_kept[step] = median(kept, n);
+	return 0;
+}
+
+/* The pairs take some of the jobs that wait (see bench_plan.waiting). */
+static int
+big_drain(struct options *o, const struct server *many)
+{
+	struct bench_plan plan = {BENCH_DRAIN, 1600, 1, 100, 0, 0, 0};
+
+	plan.jobs = o->report.big_many -
+		    (uint64_t)o->report.rounds * BIG_FLIGHT;
+	progress("Spillway drains a backlog");
+	return figure_run(
+		&bench_spillway, many, "big", &plan, &o->report.drain);
 }
 
 /*
@@ -248,30 +291,27 @@ big_step(struct options *o, const struct server *s, enum big_step step)
 static int
 big_run(struct options *o)
 {
-	struct server s = {.program = o->program[0],
-		.setting = "retain_done_ms=0"};
-	struct bench_plan drain = {.mode = BENCH_DRAIN,
-		.in_flight = 1600,
-		.batch = 1,
-		.chunk = 100};
+	struct server few = {
+		.program = o->program[0], .setting = "retain_done_ms=0"};
+	struct server many = few;
 	struct bench_report *r = &o->report;
-	int err = server_open(&s, &bench_spillway, r->dir);
+	int err = server_open(&few, &bench_spillway, r->dir);
 
-	drain.jobs = r->big_many - 2 * (uint64_t)r->rounds * big_cycle.in_flight;
-	progress("Spillway with a backlog");
 	if (err == 0)
-		err = big_fill(&s, r->big_few, &r->fill);
+		err = server_open(&many, &bench_spillway, r->dir);
+	progress("Spillway fills a backlog");
 	if (err == 0)
-		err = big_step(o, &s, BIG_FEW);
+		err = big_fill(&few, r->big_few, &r->fill);
 	if (err == 0)
-		err = big_fill(&s, r->big_many - r->big_few, &r->fill);
+		err = big_fill(&many, r->big_many, &r->fill);
 	if (err == 0)
-		err = big_step(o, &s, BIG_MANY);
+		err = big_pair(o, &few, &many, BIG_MANY);
 	if (err == 0)
-		err = figure_run(&bench_spillway, &s, "big", &drain, &r->drain);
+		err = big_drain(o, &many);
 	if (err == 0)
-		err = big_step(o, &s, BIG_DRAINED);
-	server_close(&s);
+		err = big_pair(o, &few, &many, BIG_DRAINED);
+	server_close(&few);
+	server_close(&many);
 	r->have_big = err == 0;
 	return err;
 }
@@ -335,10 +375,10 @@ options_read(struct options *o, int argc, char **argv)
 			return c;
 	}
 	return r->dir == NULL || r->seconds <= 0 || r->rounds < 1 ||
-			r->rounds > ROUNDS_MAX || optind != argc ||
-			(r->big_many > 0 && r->big_many <= r->big_few) ?
-		'?' :
-		0;
+			       r->rounds > ROUNDS_MAX || optind != argc ||
+			       (r->big_many > 0 && r->big_many <= r->big_few)
+		       ? '?'
+		       : 0;
 }
 
 int

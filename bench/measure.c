@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-	SUB = 32,		/* cells to a power of two */
+	SUB = 32, /* cells to a power of two */
 	SUB_BITS = 5,
 	PROBE_LEN = 8 * 4096,
 	PROBE_FILE = 16 * 1024 * 1024,
@@ -30,7 +30,7 @@ cell_of(uint64_t v)
 	if (top < SUB_BITS)
 		return (size_t)v;
 	return (size_t)(top - SUB_BITS + 1) * SUB +
-		(size_t)(v >> (top - SUB_BITS) & (SUB - 1));
+	       (size_t)(v >> (top - SUB_BITS) & (SUB - 1));
 }
 
 static double
@@ -41,7 +41,7 @@ cell_middle(size_t cell)
 	if (shift == 0)
 		return (double)cell;
 	return ((double)(cell % SUB + SUB) + 0.5) *
-		(double)(1ULL << (shift - 1));
+	       (double)(1ULL << (shift - 1));
 }
 
 void

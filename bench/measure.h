@@ -29,9 +29,9 @@ double hist_us(const struct hist *, double q);
 int64_t clock_ns(void);
 
 struct proc_use {
-	int64_t cpu_us;	/* user and system, all threads; ticks of 10 ms */
-	int64_t rss_kb;	/* resident, with the file pages it has mapped */
-	int64_t anon_kb;	/* ... without them: its own memory */
+	int64_t cpu_us;	 /* user and system, all threads; ticks of 10 ms */
+	int64_t rss_kb;	 /* resident, with the file pages it has mapped */
+	int64_t anon_kb; /* ... without them: its own memory */
 };
 
 /* Reads /proc/PID; 0 or -errno. */

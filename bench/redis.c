@@ -18,12 +18,12 @@ enum { COMMAND_MAX = BENCH_BODY + 256, IDS_MAX = BENCH_FLIGHT_MAX };
 
 struct link {
 	redisContext *producer, *worker;
-	const char *queue;	/* borrowed */
-	char add[COMMAND_MAX];	/* one XADD, encoded */
+	const char *queue;     /* borrowed */
+	char add[COMMAND_MAX]; /* one XADD, encoded */
 	size_t add_len;
 	uint64_t wanted, leased;
-	int reading;	/* an XREADGROUP is on its way */
-	int half;	/* the next integer is XDEL's, not XACK's */
+	int reading; /* an XREADGROUP is on its way */
+	int half;    /* the next integer is XDEL's, not XACK's */
 	struct bench_count *count;
 };
 
@@ -66,13 +66,14 @@ failed(const redisContext *c)
 static int
 group_make(struct link *l)
 {
-	redisReply *r = redisCommand(l->worker,
-		"XGROUP CREATE %s workers $ MKSTREAM", l->queue);
+	redisReply *r = redisCommand(
+		l->worker, "XGROUP CREATE %s workers $ MKSTREAM", l->queue);
 	int err = 0;
 
 	if (r == NULL)
 		return failed(l->worker);
-	if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "BUSYGROUP", 9) != 0)
+	if (r->type == REDIS_REPLY_ERROR &&
+		strncmp(r->str, "BUSYGROUP", 9) != 0)
 		err = bench_fail(-EPROTO, "redis says: %s", r->str);
 	freeReplyObject(r);
 	return err;
@@ -140,8 +141,8 @@ put(void *link, size_t n, size_t chunk)
 
 	(void)chunk;
 	for (; n > 0; n--)
-		if (redisAppendFormattedCommand(l->producer, l->add,
-			    l->add_len) != REDIS_OK)
+		if (redisAppendFormattedCommand(
+			    l->producer, l->add, l->add_len) != REDIS_OK)
 			return failed(l->producer);
 	return 0;
 }
@@ -180,8 +181,8 @@ ids_send(struct link *l, const char **argv, size_t *lens, size_t n)
 	argv[2] = l->queue;
 	lens[1] = 4;
 	lens[2] = strlen(l->queue);
-	if (redisAppendCommandArgv(l->worker, (int)n + 2, argv + 1,
-		    lens + 1) != REDIS_OK)
+	if (redisAppendCommandArgv(l->worker, (int)n + 2, argv + 1, lens + 1) !=
+		REDIS_OK)
 		return failed(l->worker);
 	return 0;
 }

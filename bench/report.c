@@ -8,13 +8,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { CYCLE_32 = 1, LONE = 5, BATCHES = 9 };	/* in bench_figures */
+enum { CYCLE_32 = 1, LONE = 5, BATCHES = 9 }; /* in bench_figures */
 
-#define TIMES_PEER 3.0
-#define BATCH_PER_S 200000.0
-#define ANON_MB 64.0
-#define KEPT 0.8
-#define SYNC_TIMES 1.5
+#define TIMES_PEER   3.0
+#define BATCH_PER_S  200000.0
+#define ANON_MB	     64.0
+#define KEPT	     0.8
+#define SYNC_TIMES   1.5
 #define SYNC_PLUS_US 200.0
 
 static const char *const value_names[] = {
@@ -40,8 +40,19 @@ result_median(const struct bench_result *r, size_t n, struct bench_result *out)
 static int
 shown(const struct bench_report *r, size_t system, size_t figure)
 {
-	return r->have[system] && (system == 0 || !bench_figures[figure].alone) &&
-		r->of[system][figure].v[BENCH_per_s] > 0;
+	return r->have[system] &&
+	       (system == 0 || !bench_figures[figure].alone) &&
+	       r->of[system][figure].v[BENCH_per_s] > 0;
+}
+
+static int
+shown_any(const struct bench_report *r, size_t figure)
+{
+	int any = 0;
+
+	for (size_t s = 0; s < SYSTEMS; s++)
+		any |= shown(r, s, figure);
+	return any;
 }
 
 static void
@@ -59,6 +70,8 @@ rows_rate(const struct bench_report *r, FILE *f)
 {
 	heading(r, f, "jobs a second");
 	for (size_t i = 0; i < FIGURES; i++) {
+		if (!shown_any(r, i))
+			continue;
 		fprintf(f, "%-34s", bench_figures[i].label);
 		for (size_t s = 0; s < SYSTEMS; s++)
 			if (shown(r, s, i))
@@ -78,6 +91,8 @@ rows_latency(const struct bench_report *r, FILE *f)
 {
 	heading(r, f, "latency p50 / p99, ms");
 	for (size_t i = 0; i < FIGURES; i++) {
+		if (!shown_any(r, i))
+			continue;
 		fprintf(f, "%-34s", bench_figures[i].label);
 		for (size_t s = 0; s < SYSTEMS; s++)
 			if (shown(r, s, i))
@@ -95,6 +110,8 @@ rows_use(const struct bench_report *r, FILE *f)
 {
 	heading(r, f, "CPU us a job; resident MB");
 	for (size_t i = 0; i < FIGURES; i++) {
+		if (!shown_any(r, i))
+			continue;
 		fprintf(f, "%-34s", bench_figures[i].label);
 		for (size_t s = 0; s < SYSTEMS; s++)
 			if (shown(r, s, i))
@@ -129,8 +146,8 @@ rows_commits(const struct bench_report *r, FILE *f)
 static void
 rows_big(const struct bench_report *r, FILE *f)
 {
-	static const char *const texts[] = {"waiting", "waiting",
-		"waiting, after the drain"};
+	static const char *const texts[] = {
+		"waiting", "waiting", "waiting, after the drain"};
 	uint64_t jobs[] = {r->big_few, r->big_many, 0};
 
 	if (!r->have_big)
@@ -164,14 +181,12 @@ target(FILE *f, const char *what, double is, const char *unit, int ok)
 static void
 targets_big(const struct bench_report *r, FILE *f)
 {
-	double few = r->big[BIG_FEW].v[BENCH_per_s];
 	double anon = r->big[BIG_MANY].v[BENCH_anon_mb];
-	double many, drained;
+	double many = r->big_kept[BIG_MANY];
+	double drained = r->big_kept[BIG_DRAINED];
 
-	if (!r->have_big || few <= 0)
+	if (!r->have_big)
 		return;
-	many = r->big[BIG_MANY].v[BENCH_per_s] / few;
-	drained = r->big[BIG_DRAINED].v[BENCH_per_s] / few;
 	target(f, "own memory with many waiting, under 64 MB", anon, "MB",
 		anon < ANON_MB);
 	target(f, "cycle/s with many waiting, >= 0.8 of that with few", many,
@@ -243,8 +258,8 @@ json_machine(const struct bench_report *r, cJSON *o)
 
 	if (uname(&u) == 0)
 		cJSON_AddStringToObject(o, "kernel", u.release);
-	cJSON_AddNumberToObject(o, "cores",
-		(double)sysconf(_SC_NPROCESSORS_ONLN));
+	cJSON_AddNumberToObject(
+		o, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
 	cJSON_AddStringToObject(o, "file_system", r->fs);
 	cJSON_AddNumberToObject(o, "body_bytes", BENCH_BODY);
 	cJSON_AddNumberToObject(o, "seconds", r->seconds);
@@ -293,8 +308,14 @@ json_big(const struct bench_report *r, cJSON *root)
 
 	cJSON_AddNumberToObject(o, "few_jobs", (double)r->big_few);
 	cJSON_AddNumberToObject(o, "many_jobs", (double)r->big_many);
-	for (size_t i = 0; i < BIG_STEPS; i++)
-		cJSON_AddItemToObject(o, big_names[i], json_result(&r->big[i]));
+	for (size_t i = 0; i < BIG_STEPS; i++) {
+		cJSON *step = json_result(&r->big[i]);
+
+		if (i != BIG_FEW)
+			cJSON_AddNumberToObject(
+				step, "times_few", r->big_kept[i]);
+		cJSON_AddItemToObject(o, big_names[i], step);
+	}
 	cJSON_AddItemToObject(o, "fill", json_result(&r->fill));
 	cJSON_AddItemToObject(o, "drain", json_result(&r->drain));
 }

@@ -14,9 +14,9 @@ enum { ROUNDS_MAX = 15, SYSTEMS = 3, FIGURES = 10 };
 struct bench_figure {
 	const char *name;	/* in the JSON */
 	const char *label;	/* in the table */
-	struct bench_plan plan;	/* without the seconds */
-	int alone;	/* of Spillway only: the peers have no such thing */
-	const char *setting;	/* of the queue, or NULL */
+	struct bench_plan plan; /* without the seconds */
+	int alone; /* of Spillway only: the peers have no such thing */
+	const char *setting; /* of the queue, or NULL */
 };
 
 extern const struct bench_figure bench_figures[FIGURES];
@@ -28,22 +28,23 @@ extern const struct bench_driver *const bench_systems[SYSTEMS];
 enum big_step { BIG_FEW, BIG_MANY, BIG_DRAINED, BIG_STEPS };
 
 struct bench_report {
-	const char *dir, *fs;	/* borrowed */
+	const char *dir, *fs; /* borrowed */
 	double seconds;
 	int rounds;
-	uint64_t big_few, big_many;	/* jobs waiting */
-	int have[SYSTEMS];	/* it ran, and all its figures are there */
+	uint64_t big_few, big_many; /* jobs waiting */
+	int have[SYSTEMS];	    /* it ran, and all its figures are there */
 	int have_big;
-	struct bench_result of[SYSTEMS][FIGURES];	/* medians */
+	struct bench_result of[SYSTEMS][FIGURES]; /* medians */
 	struct bench_result big[BIG_STEPS];
+	double big_kept[BIG_STEPS]; /* of the rate with few, per round */
 	struct bench_result fill, drain;
-	double times_peer[FIGURES];	/* the better one; 0: no peer */
-	double sync_us[FIGURES];	/* one fdatasync just before */
+	double times_peer[FIGURES]; /* the better one; 0: no peer */
+	double sync_us[FIGURES];    /* one fdatasync just before */
 };
 
 /* Each value the median of n results. */
-void result_median(const struct bench_result *, size_t n,
-	struct bench_result *out);
+void
+result_median(const struct bench_result *, size_t n, struct bench_result *out);
 
 void report_table(const struct bench_report *, FILE *);
 

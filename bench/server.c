@@ -145,8 +145,8 @@ server_start(struct server *s, char *const argv[],
 		nap(STEP_MS);
 	}
 	log_tail(s, tail, sizeof(tail));
-	return bench_fail(err, "%s did not start; its log ends with:\n%s",
-		argv[0], tail);
+	return bench_fail(
+		err, "%s did not start; its log ends with:\n%s", argv[0], tail);
 }
 
 int

@@ -22,12 +22,12 @@ enum {
 struct link {
 	void *context;
 	void *producer, *worker;
-	void *asker;	/* for what the load does not count */
-	const char *queue;	/* borrowed */
+	void *asker;	   /* for what the load does not count */
+	const char *queue; /* borrowed */
 	uint64_t seq, credit;
-	int64_t beat;	/* ns: when the worker last said it lives */
-	struct sw_buf out;	/* puts and questions */
-	struct sw_buf done;	/* acks of the jobs taken in this turn */
+	int64_t beat;	    /* ns: when the worker last said it lives */
+	struct sw_buf out;  /* puts and questions */
+	struct sw_buf done; /* acks of the jobs taken in this turn */
 	struct bench_count *count;
 	uint8_t out_room[SW_BATCH_MAX], done_room[SW_BATCH_MAX];
 };
@@ -54,8 +54,8 @@ start(struct server *s)
 static int
 zmq_failed(const char *what)
 {
-	return bench_fail(-zmq_errno(), "%s: %s", what,
-		zmq_strerror(zmq_errno()));
+	return bench_fail(
+		-zmq_errno(), "%s: %s", what, zmq_strerror(zmq_errno()));
 }
 
 static int
@@ -76,8 +76,8 @@ open_frame(zmq_msg_t *frame, struct sw_msg *m)
 	char why[SW_TEXT_MAX + 1];
 	int err;
 
-	err = sw_msg_open(bytes_of(zmq_msg_data(frame), zmq_msg_size(frame)),
-		m);
+	err = sw_msg_open(
+		bytes_of(zmq_msg_data(frame), zmq_msg_size(frame)), m);
 	if (err < 0)
 		return bench_fail(err, "malformed reply: %s", sw_strerror(err));
 	if (m->op != (SW_OP_ERROR | SW_REPLY) || !sw_msg_next(m, &it))
@@ -117,7 +117,8 @@ ask(struct link *l, void *socket, zmq_msg_t *frame, struct sw_msg *m)
 
 	if (err < 0)
 		return err;
-	if (zmq_poll(&in, 1, REPLY_MS) != 1 || zmq_msg_recv(frame, socket, 0) < 0)
+	if (zmq_poll(&in, 1, REPLY_MS) != 1 ||
+		zmq_msg_recv(frame, socket, 0) < 0)
 		return bench_fail(-ETIMEDOUT, "the broker does not answer");
 	return open_frame(frame, m);
 }
@@ -207,8 +208,8 @@ open_link(const struct server *s, const char *queue, void **link)
 		return -ENOMEM;
 	l->queue = queue;
 	l->out = (struct sw_buf){.p = l->out_room, .cap = sizeof(l->out_room)};
-	l->done = (struct sw_buf){.p = l->done_room,
-		.cap = sizeof(l->done_room)};
+	l->done = (struct sw_buf){
+		.p = l->done_room, .cap = sizeof(l->done_room)};
 	l->beat = clock_ns();
 	l->context = zmq_ctx_new();
 	(void)snprintf(at, sizeof(at), "ipc://%s", s->socket);
@@ -292,9 +293,8 @@ beat(struct link *l)
 static unsigned
 done_count(const struct link *l)
 {
-	return l->done.len < SW_HEADER_LEN ?
-		0 :
-		(unsigned)le_get(l->done.p + 6, 2);
+	return l->done.len < SW_HEADER_LEN ? 0
+					   : (unsigned)le_get(l->done.p + 6, 2);
 }
 
 static int
