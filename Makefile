@@ -16,7 +16,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wundef -Wvla -Walloca -Wcast-qual -Wconversion -Wsign-conversion \
 	-Wdouble-promotion -Wnull-dereference -Wimplicit-fallthrough \
 	-Wswitch-enum -Wpointer-arith -Wredundant-decls -Wframe-larger-than=16384
-ifneq (,$(findstring gcc,$(shell $(CC) --version 2>/dev/null | head -n 1)))
+ifneq (,$(findstring Free Software,$(shell $(CC) --version 2>/dev/null)))
 WARN += -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict
 endif
 ifdef CI

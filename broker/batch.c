@@ -18,11 +18,9 @@ batch_init(struct batch *b)
 	*b = (struct batch){0};
 	arena_init(&b->arena);
 	b->ops = calloc(BATCH_OPS_MAX, sizeof(*b->ops));
-	b->fresh = calloc(BATCH_OPS_MAX, 1);
-	b->gone = calloc(BATCH_OPS_MAX, 1);
+	b->marks = calloc(BATCH_OPS_MAX, sizeof(*b->marks));
 	b->slots = calloc(SLOTS, sizeof(*b->slots));
-	if (b->ops != NULL && b->fresh != NULL && b->gone != NULL &&
-		b->slots != NULL)
+	if (b->ops != NULL && b->marks != NULL && b->slots != NULL)
 		return 0;
 	batch_fini(b);
 	return -ENOMEM;
@@ -32,22 +30,22 @@ void
 batch_fini(struct batch *b)
 {
 	free(b->ops);
-	free(b->fresh);
-	free(b->gone);
+	free(b->marks);
 	free(b->slots);
 	arena_fini(&b->arena);
 	*b = (struct batch){0};
 }
 
 /* The slot of `key`, or the empty one where it would go. */
-static uint32_t *
-slot_of(const struct batch *b, struct bytes key)
+static uint64_t *
+slot_of(const struct batch *b, struct bytes key, uint64_t hash)
 {
-	size_t at = XXH3_64bits(key.p, key.len) % SLOTS;
+	size_t at = hash % SLOTS;
 
-	while (b->slots[at] != 0 &&
-		!bytes_eq(b->ops[b->slots[at] - 1].key, key))
-		at = (at + 1) % SLOTS;
+	for (; b->slots[at] != 0; at = (at + 1) % SLOTS)
+		if (b->slots[at] >> 32 == hash >> 32 &&
+			bytes_eq(b->ops[(uint32_t)b->slots[at] - 1].key, key))
+			break;
 	return &b->slots[at];
 }
 
@@ -65,15 +63,18 @@ copy(struct batch *b, struct bytes from)
 static size_t
 op_of(struct batch *b, struct bytes key, int fresh)
 {
-	uint32_t *slot = slot_of(b, key);
+	uint64_t hash = XXH3_64bits(key.p, key.len);
+	uint64_t *slot = slot_of(b, key, hash);
 
 	if (*slot == 0) {
 		must(b->n < BATCH_OPS_MAX);
 		b->ops[b->n].key = copy(b, key);
-		b->fresh[b->n] = (uint8_t)fresh;
-		*slot = (uint32_t)++b->n;
+		b->marks[b->n] = (struct batch_mark){
+			.slot = (uint32_t)(slot - b->slots),
+			.fresh = (uint8_t)fresh};
+		*slot = hash >> 32 << 32 | ++b->n;
 	}
-	return *slot - 1;
+	return (uint32_t)*slot - 1;
 }
 
 void
@@ -83,7 +84,7 @@ batch_put_taken(struct batch *b, struct bytes key, struct bytes val, int fresh)
 
 	b->ops[i].kind = STORE_PUT;
 	b->ops[i].val = val;
-	b->gone[i] = 0;
+	b->marks[i].gone = 0;
 }
 
 void
@@ -105,13 +106,13 @@ batch_delete(struct batch *b, struct bytes key)
 
 	b->ops[i].kind = STORE_DELETE;
 	b->ops[i].val = bytes_of(NULL, 0);
-	b->gone[i] = b->fresh[i];
+	b->marks[i].gone = b->marks[i].fresh;
 }
 
 enum batch_found
 batch_get(const struct batch *b, struct bytes key, struct bytes *val)
 {
-	uint32_t slot = *slot_of(b, key);
+	uint32_t slot = (uint32_t)*slot_of(b, key, XXH3_64bits(key.p, key.len));
 
 	if (slot == 0)
 		return BATCH_UNKNOWN;
@@ -127,8 +128,8 @@ batch_close(struct batch *b)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		*slot_of(b, b->ops[i].key) = 0;
-		if (!b->gone[i])
+		b->slots[b->marks[i].slot] = 0;
+		if (!b->marks[i].gone)
 			b->ops[kept++] = b->ops[i];
 	}
 	b->n = kept;

@@ -14,12 +14,17 @@
 
 enum { BATCH_OPS_MAX = 32 * 1024 };
 
+struct batch_mark {    /* what is known of an op besides */
+	uint32_t slot; /* where `slots` points to it */
+	uint8_t fresh; /* the store has no such row */
+	uint8_t gone;  /* nothing is left to do */
+};
+
 struct batch {
 	struct store_op *ops;
-	uint8_t *fresh; /* per op: the store has no such row */
-	uint8_t *gone;	/* per op: nothing is left to do */
+	struct batch_mark *marks; /* one for each op */
 	size_t n;
-	uint32_t *slots;    /* open addressing: index of op + 1 */
+	uint64_t *slots;    /* open addressing: hash << 32 | index + 1 */
 	struct arena arena; /* keys and values */
 };
 
