@@ -97,7 +97,7 @@ struct store_driver {
 	int (*scan)(struct store *, uint32_t shard, struct bytes from,
 		struct bytes to, size_t limit, store_each_fn *each, void *arg);
 
-	/* Point read: the value lives until the next store call.  SW_ENOJOB: no
+	/* Point read: the value lives until the next commit.  SW_ENOJOB: no
 	 * such key. */
 	int (*get)(struct store *, uint32_t shard, struct bytes key,
 		struct bytes *val);

@@ -131,7 +131,7 @@ number(sqlite3 *db, const char *sql, int64_t *n)
 int
 report_check(sqlite3 *db)
 {
-	int64_t app, version, tables;
+	int64_t app = 0, version = 0, tables = 0;
 	int err;
 
 	if ((err = number(db, "PRAGMA application_id", &app)) < 0 ||

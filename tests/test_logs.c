@@ -2,10 +2,13 @@
 #include "util_logs.h"
 
 #include <math.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -177,6 +180,35 @@ an_error_in_the_middle_changes_nothing(void **state)
 	view_fini(&after);
 }
 
+/* A file that may not grow stands for a full disk. */
+static void
+a_full_disk_means_again_later_and_loses_nothing(void **state)
+{
+	const struct rlimit full = {4096, 4096};
+	struct view v;
+	pid_t pid;
+	int st;
+
+	assert_int_equal(lt_run_text(1, three), JOB_ACK);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)signal(SIGXFSZ, SIG_IGN);
+		_exit(setrlimit(RLIMIT_FSIZE, &full) == 0 &&
+					lt_run_text(2, three) == JOB_RETRY &&
+					lt_said.error[0] != '\0'
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_true(WIFEXITED(st) && WEXITSTATUS(st) == 0);
+	assert_int_equal(lt_run_text(2, three), JOB_ACK);
+	lt_look(*state, &v);
+	assert_int_equal(v.jobs, 2);
+	assert_int_equal(v.requests, 6);
+	view_fini(&v);
+}
+
 static void
 a_report_that_was_removed_is_begun_anew(void **state)
 {
@@ -235,6 +267,7 @@ main(void)
 		IN_PLACE(a_report_that_cannot_be_written_is_not_the_jobs_fault),
 		IN_PLACE(a_foreign_or_newer_database_is_left_alone),
 		IN_PLACE(an_error_in_the_middle_changes_nothing),
+		IN_PLACE(a_full_disk_means_again_later_and_loses_nothing),
 		IN_PLACE(a_report_that_was_removed_is_begun_anew),
 		IN_PLACE(samples_are_few_and_short),
 		cmocka_unit_test(noop_is_done_at_once),
