@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_lmdb_open.c - what is looked at before an LMDB file is trusted
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "store_lmdb.h"
+
+#define JOURNAL_BYTES ((size_t)16 << 20) /* a checkpoint each */
+
+static int
+folder_check(struct lmdb *l, const char *dir, int force)
+{
+	/* Where fdatasync or mmap does not mean what LMDB needs. */
+	static const long refused[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
+		0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, V9FS_MAGIC,
+		0x65735546 /* FUSE */, OVERLAYFS_SUPER_MAGIC, CODA_SUPER_MAGIC,
+		AFS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if (statfs(dir, &fs) != 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if ((long)fs.f_type == refused[i] && !force)
+			return lmdb_say(l, -ENOTSUP, dir,
+				"a network or overlay file system cannot be "
+				"trusted with jobs (--force does)");
+	return 0;
+}
+
+static int
+lock_take(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/broker.lock", dir);
+	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (l->lock < 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
+		return lmdb_say(l, SW_EBUSY, dir, "another broker has it open");
+	return 0;
+}
+
+/*
+ * A file that was cut short would end us with SIGBUS at the first touch of
+ * what is gone: its length must reach the last page that it speaks of.
+ */
+static int
+length_check(struct lmdb *l, const char *dir)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	struct stat file;
+	int fd, rc = mdb_env_info(l->env, &info);
+
+	if (rc == 0)
+		rc = mdb_env_stat(l->env, &st);
+	if (rc == 0)
+		rc = mdb_env_get_fd(l->env, &fd);
+	if (rc != 0)
+		return lmdb_convert(l, rc, dir);
+	if (fstat(fd, &file) != 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if ((uint64_t)file.st_size <
+		(uint64_t)(info.me_last_pgno + 1) * st.ms_psize)
+		return lmdb_say(l, SW_ECORRUPT, dir, "data.mdb is cut short");
+	return 0;
+}
+
+static size_t
+journal_size(const struct store_options *o)
+{
+	size_t map = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
+	size_t size = map / 64 & ~(((size_t)1 << 20) - 1);
+
+	return size < 1 << 20	      ? 1 << 20
+	       : size > JOURNAL_BYTES ? JOURNAL_BYTES
+				      : size;
+}
+
+static int
+dbis_open(struct lmdb *l)
+{
+	int rc = mdb_dbi_open(l->txn, "meta", MDB_CREATE, &l->meta);
+
+	for (int i = 0; rc == 0 && i < LMDB_SHARDS_MAX; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "shard%d", i);
+		rc = mdb_dbi_open(
+			l->txn, name, i == 0 ? MDB_CREATE : 0, &l->rows[i]);
+		if (rc == MDB_NOTFOUND && i > 0)
+			rc = 0;
+	}
+	return rc;
+}
+
+/* Opens the tables, checks the format, brings in what the journal holds. */
+static int
+tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
+{
+	uint64_t generation, format;
+	int err = lmdb_txn_need(l);
+
+	if (err == 0)
+		err = lmdb_convert(l, dbis_open(l), dir);
+	if (err < 0)
+		return err;
+	format = lmdb_meta_get(l, "format", 0);
+	generation = lmdb_meta_get(l, "journal", 0);
+	if (format != 0 && format != STORE_FORMAT)
+		return lmdb_say(l, SW_EFORMAT, dir,
+			"written by another, newer version");
+	err = journal_open(&l->journal, dir, journal_size(o), generation == 0);
+	if (err < 0)
+		return lmdb_say(l, err, dir,
+			err == SW_ECORRUPT ? "its journal is missing"
+					   : strerror(-err));
+	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
+	if (err < 0)
+		return lmdb_say(l, err, dir, "its journal is damaged");
+	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
+	return err < 0 ? err : lmdb_checkpoint(l);
+}
+
+static int
+env_open(struct lmdb *l, const char *dir, const struct store_options *o)
+{
+	size_t size = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
+	int rc = mdb_env_create(&l->env), dead;
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(l->env, size);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(l->env, LMDB_SHARDS_MAX + 1);
+	if (rc == 0)
+		rc = mdb_env_open(l->env, dir, MDB_NORDAHEAD | MDB_NOTLS, 0600);
+	if (rc == 0)
+		rc = mdb_reader_check(l->env, &dead);
+	return lmdb_convert(l, rc, dir);
+}
+
+int
+lmdb_open(struct store **out, const char *dir, const struct store_options *o)
+{
+	struct lmdb *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->s.driver = &store_lmdb;
+	l->lock = -1;
+	l->journal.fd = -1;
+	*out = &l->s;
+	err = folder_check(l, dir, o->force);
+	if (err == 0)
+		err = lock_take(l, dir);
+	if (err == 0)
+		err = env_open(l, dir, o);
+	if (err == 0)
+		err = length_check(l, dir);
+	if (err == 0)
+		err = tables_open(l, dir, o);
+	return err;
+}
+
+void
+lmdb_close(struct store *s)
+{
+	struct lmdb *l = (struct lmdb *)s;
+
+	if (l == NULL)
+		return;
+	if (l->dirty && l->txn != NULL)
+		(void)lmdb_checkpoint(l); /* else the next start does it */
+	if (l->txn != NULL)
+		mdb_txn_abort(l->txn);
+	journal_close(&l->journal);
+	if (l->env != NULL)
+		mdb_env_close(l->env);
+	if (l->lock >= 0)
+		close(l->lock);
+	free(l);
+}
