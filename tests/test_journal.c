@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* The LMDB driver and its journal: what a crash may leave behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "store.h"
+
+static const struct store_options options = {.map_size = 256 << 20};
+static char dir[64];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/spillway-store.XXXXXX");
+	return mkdtemp(dir) == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+struct open_store {
+	struct store *s;
+	struct claim c;
+};
+
+static struct open_store
+opened(void)
+{
+	struct open_store o;
+
+	assert_int_equal(store_open(&o.s, dir, &options), 0);
+	assert_int_equal(o.s->driver->claim(o.s, 0, 0, &o.c), 0);
+	return o;
+}
+
+static void
+closed(struct open_store *o)
+{
+	o->s->driver->close(o->s);
+}
+
+static void
+told(void *arg, int err)
+{
+	*(int *)arg = err;
+}
+
+/* One batch: three keys of number n with the same value of `len` bytes. */
+static int
+batch(struct open_store *o, uint32_t n, size_t len)
+{
+	static uint8_t val[4 << 20];
+	uint8_t keys[3][5];
+	struct store_op ops[3];
+	int err = 1;
+
+	memset(val, (int)(n & 0xff), len);
+	for (size_t i = 0; i < 3; i++) {
+		keys[i][0] = (uint8_t)('a' + i);
+		be_set(keys[i] + 1, 4, n);
+		ops[i] = (struct store_op){
+			STORE_PUT, bytes_of(keys[i], 5), bytes_of(val, len)};
+	}
+	assert_int_equal(
+		o->s->driver->commit(o->s, &o->c, ops, 3, told, &err), 0);
+	return err;
+}
+
+/* Whether batch n is there: 3 whole, 0 not at all; anything else is torn. */
+static int
+there(struct open_store *o, uint32_t n, size_t len)
+{
+	int found = 0;
+
+	for (int i = 0; i < 3; i++) {
+		uint8_t key[5] = {(uint8_t)('a' + i)};
+		struct bytes val;
+
+		be_set(key + 1, 4, n);
+		if (o->s->driver->get(o->s, 0, bytes_of(key, 5), &val) == 0) {
+			assert_int_equal(val.len, len);
+			found++;
+		}
+	}
+	return found;
+}
+
+/* Runs batches in a child until it is killed; how many it said were durable. */
+static uint32_t
+killed_child(uint32_t from, uint32_t until, size_t len)
+{
+	uint32_t n, last = from;
+	int p[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct open_store o = opened();
+
+		for (n = from; n < UINT32_MAX; n++)
+			if (batch(&o, n, len) != 0 ||
+				write(p[1], &n, sizeof(n)) != sizeof(n))
+				_exit(1);
+	}
+	close(p[1]);
+	while (read(p[0], &n, sizeof(n)) == sizeof(n)) {
+		last = n + 1;
+		if (n == until)
+			kill(pid, SIGKILL);
+	}
+	close(p[0]);
+	waitpid(pid, NULL, 0);
+	return last;
+}
+
+static void
+what_was_confirmed_survives_kill_9(void **state)
+{
+	uint32_t next = 0;
+
+	(void)state;
+	for (int round = 0; round < 8; round++) {
+		uint32_t until = next + 40 + (uint32_t)round * 37;
+		struct open_store o;
+
+		next = killed_child(next, until, 2000);
+		o = opened();
+		for (uint32_t n = 0; n < next; n++)
+			assert_int_equal(there(&o, n, 2000), 3);
+		/* The one after may have made it, whole, or not at all. */
+		if (there(&o, next, 2000) != 0)
+			assert_int_equal(there(&o, next++, 2000), 3);
+		closed(&o);
+	}
+}
+
+static void
+batches_beyond_the_journals_size_are_durable_too(void **state)
+{
+	struct open_store o = opened();
+
+	(void)state;
+	for (uint32_t n = 0; n < 40; n++)
+		assert_int_equal(batch(&o, n, n % 4 == 3 ? 3 << 20 : 90000), 0);
+	closed(&o);
+	o = opened();
+	for (uint32_t n = 0; n < 40; n++)
+		assert_int_equal(there(&o, n, n % 4 == 3 ? 3 << 20 : 90000), 3);
+	closed(&o);
+}
+
+static int
+file_of(const char *name)
+{
+	char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Dies with some batches in the journal alone. */
+static uint32_t
+with_journal(uint32_t batches)
+{
+	return killed_child(0, batches, 100);
+}
+
+static void
+a_torn_last_record_is_dropped_and_all_before_it_kept(void **state)
+{
+	struct open_store o;
+	uint32_t n = with_journal(20);
+	int fd = file_of("journal");
+	off_t at = 0;
+	char head[4];
+
+	(void)state;
+	/* The last sound record's second sector is the file's next 512. */
+	while (pread(fd, head, 4, at) == 4 && memcmp(head, "SWJ1", 4) == 0)
+		at += 512;
+	assert_int_equal(pwrite(fd, "torn", 4, at - 512 + 100), 4);
+	close(fd);
+	o = opened();
+	for (uint32_t i = 0; i + 2 < n; i++)
+		assert_int_equal(there(&o, i, 100), 3);
+	closed(&o);
+}
+
+static void
+damage_in_the_middle_of_the_journal_is_refused(void **state)
+{
+	struct store *s;
+	int fd;
+
+	(void)state;
+	(void)with_journal(20);
+	fd = file_of("journal");
+	assert_int_equal(pwrite(fd, "flip", 4, 512 * 3 + 100), 4);
+	close(fd);
+	assert_int_equal(store_open(&s, dir, &options), SW_ECORRUPT);
+	assert_non_null(strstr(s->why, "journal"));
+	s->driver->close(s);
+}
+
+static void
+a_missing_journal_is_refused(void **state)
+{
+	struct store *s;
+	char path[128];
+
+	(void)state;
+	(void)with_journal(5);
+	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_open(&s, dir, &options), SW_ECORRUPT);
+	assert_non_null(strstr(s->why, "missing"));
+	s->driver->close(s);
+}
+
+static void
+a_second_opening_is_refused_by_name(void **state)
+{
+	struct open_store o = opened();
+	struct store *s;
+
+	(void)state;
+	assert_int_equal(store_open(&s, dir, &options), SW_EBUSY);
+	assert_non_null(strstr(s->why, dir));
+	s->driver->close(s);
+	closed(&o);
+}
+
+static void
+an_old_claim_is_fenced_and_writes_nothing(void **state)
+{
+	struct open_store o = opened(), old = o;
+
+	(void)state;
+	assert_int_equal(o.s->driver->claim(o.s, 0, 0, &o.c), 0);
+	assert_true(o.c.epoch > old.c.epoch);
+	assert_int_equal(batch(&old, 1, 10), SW_EFENCED);
+	assert_int_equal(there(&o, 1, 10), 0);
+	assert_int_equal(batch(&o, 1, 10), 0);
+	closed(&o);
+}
+
+static void
+a_full_map_refuses_the_batch_whole_and_keeps_all_others(void **state)
+{
+	static const struct store_options small = {.map_size = 4 << 20};
+	struct open_store o;
+	uint32_t n = 0, kept;
+	int err;
+
+	(void)state;
+	assert_int_equal(store_open(&o.s, dir, &small), 0);
+	assert_int_equal(o.s->driver->claim(o.s, 0, 0, &o.c), 0);
+	while ((err = batch(&o, n, 3000)) == 0)
+		n++;
+	assert_int_equal(err, SW_EFULL);
+	assert_true(n > 100);
+	kept = n;
+	assert_int_equal(there(&o, kept, 3000), 0);
+	for (uint32_t i = 0; i < kept; i++)
+		assert_int_equal(there(&o, i, 3000), 3);
+	closed(&o);
+	assert_int_equal(store_open(&o.s, dir, &small), 0);
+	for (uint32_t i = 0; i < kept; i++)
+		assert_int_equal(there(&o, i, 3000), 3);
+	closed(&o);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_was_confirmed_survives_kill_9),
+		T(batches_beyond_the_journals_size_are_durable_too),
+		T(a_torn_last_record_is_dropped_and_all_before_it_kept),
+		T(damage_in_the_middle_of_the_journal_is_refused),
+		T(a_missing_journal_is_refused),
+		T(a_second_opening_is_refused_by_name),
+		T(an_old_claim_is_fenced_and_writes_nothing),
+		T(a_full_map_refuses_the_batch_whole_and_keeps_all_others),
+	};
+
+	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
