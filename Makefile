@@ -91,7 +91,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) $(wildcard producer/libspillway.map)
 
 DEPS := gcc pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev \
 	libxxhash-dev uthash-dev libinih-dev libsystemd-dev libsqlite3-dev \
-	libcjson-dev libyajl-dev python3-zmq mandoc systemd
+	libcjson-dev libyajl-dev python3-zmq procps mandoc systemd
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 
 ## deps: install what is missing (Debian; as root or through sudo)

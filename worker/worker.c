@@ -121,7 +121,7 @@ job_ended(struct worker *w, struct child *c)
 	char id[SW_ID_TEXT];
 
 	c->job = NULL;
-	if (j->report.outcome != SW_ACK) {
+	if (j->report.outcome != SW_ACK && j->fate == FATE_NONE) {
 		sw_id_format(&j->id, id);
 		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
 			j->route->queue, "outcome",

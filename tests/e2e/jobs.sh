@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The contract of an exec job, and what becomes of jobs when a worker or the
+# broker is killed, frozen or drained under them.
+. "$(dirname "$0")/../e2e_lib.sh"
+
+state_is() {
+	[ "$(spillway get "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["state"])')" = "$2" ]
+}
+
+lines_are() {
+	[ "$(wc -l <"$1" 2>/dev/null || echo 0)" = "$2" ]
+}
+
+# running_is N PATTERN: so many processes; the pattern must not match itself.
+running_is() {
+	[ "$(pgrep -fc -- "$2")" = "$1" ]
+}
+
+# script NAME: the job's text on stdin; prints how to run it.
+script() {
+	{ echo '#!/bin/sh'; cat; } >"$dir/$1.sh"
+	chmod +x "$dir/$1.sh"
+	echo "exec:$dir/$1.sh"
+}
+
+export EFFECT="$dir/effect"
+ok=$(script ok <<'S'
+echo "progress 50 half" >&3
+echo "put next follow-up of $SPILLWAY_JOB_ID" >&3
+printf 'result %s tried %s by %s\n' "$(cat)" "$SPILLWAY_ATTEMPT" "$SPILLWAY_HEADER_WHO" >&3
+S
+)
+temp=$(script temp <<'S'
+[ "$SPILLWAY_ATTEMPT" = 2 ] || { echo "not yet" >&2; exit 75; }
+S
+)
+perm=$(script perm <<'S'
+echo "cannot ever work" >&2
+exit 65
+S
+)
+slow=$(script slow <<'S'
+echo begun >>"$EFFECT"
+sleep 300 &
+wait
+S
+)
+gate=$(script gate <<'S'
+echo "$SPILLWAY_ATTEMPT" >>"$EFFECT.begun"
+until [ -e "$EFFECT.open" ]; do sleep 0.05; done
+echo "$SPILLWAY_JOB_ID" >>"$EFFECT.done"
+S
+)
+
+broker_start
+worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "noop*2=noop"
+
+id=$(spillway put ok body --header who=me)
+[ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
+count_is 1 next ready || fail "the follow-up"
+
+spillway queue set temp backoff_ms=10
+id=$(spillway put temp x)
+spillway wait "$id" || fail "a retry that then went well"
+spillway get "$id" | grep -q "not yet" || fail "the first attempt's stderr"
+
+id=$(spillway put perm x)
+! spillway wait "$id" || fail "a permanent failure"
+spillway dead show "$id" | grep -q "cannot ever work" || fail "stderr of the dead"
+spillway dead show "$id" | grep -q "attempts *1" || fail "tried once"
+
+# A timeout ends the whole group.
+spillway queue set slow timeout_ms=300 max_attempts=1
+id=$(spillway put slow x)
+! spillway wait "$id" || fail "a timeout"
+spillway dead show "$id" | grep -q timeout || fail "cause timeout"
+until_true running_is 0 '[s]leep 300'
+
+# Cancel reaches the one worker that has it.
+spillway queue set slow timeout_ms=60s max_attempts=5
+: >"$EFFECT"
+id=$(spillway put slow x)
+until_true lines_are "$EFFECT" 1
+spillway cancel "$id"
+until_true state_is "$id" cancelled
+
+seq -w 3000 >"$dir/lines"
+spillway put noop --lines "$dir/lines" --chunk 5
+until_true count_is 3000 noop done_total
+
+# kill -9 of the worker: nothing is left behind, another one runs the job.
+spillway queue set gate lease_ms=1000 backoff_ms=10
+worker_start two --queue "gate=$gate"
+id=$(spillway put gate x)
+until_true lines_are "$EFFECT.begun" 1
+kill -9 "$worker"
+until_true running_is 0 "^/bin/sh $dir/gate.sh$"
+worker_start three --queue "gate=$gate"
+until_true lines_are "$EFFECT.begun" 2
+[ "$(tail -n 1 "$EFFECT.begun")" = 2 ] || fail "the lost attempt was not counted"
+
+# The broker dies and comes back in mid-job: the job runs on and ends once.
+kill -9 "$broker"
+wait "$broker" 2>/dev/null || :
+broker_start
+touch "$EFFECT.open"
+spillway wait "$id" || fail "the job over the broker's death"
+lines_are "$EFFECT.done" 1 || fail "it ran $(wc -l <"$EFFECT.done") times"
+
+# A frozen worker's job goes elsewhere; thawed, it may not count.
+rm -f "$EFFECT".*
+id=$(spillway put gate y)
+until_true lines_are "$EFFECT.begun" 1
+frozen=$worker
+kill -STOP "$frozen"
+worker_start four --queue "gate=$gate"
+until_true lines_are "$EFFECT.begun" 2
+kill -CONT "$frozen"
+until_true running_is 1 "^/bin/sh $dir/gate.sh$"
+touch "$EFFECT.open"
+spillway wait "$id" || fail "the job over the frozen worker"
+lines_are "$EFFECT.done" 1 || fail "both counted"
+kill -TERM "$frozen"
+wait "$frozen" || fail "drain of a thawed worker"
+
+# A drain finishes what runs, a second signal hands it back; neither burns.
+rm -f "$EFFECT".*
+id=$(spillway put gate z)
+until_true lines_are "$EFFECT.begun" 1
+kill -TERM "$worker"
+until_true grep -q ev=drain "$dir/four.log"
+kill -TERM "$worker"
+wait "$worker" || fail "hand-back"
+until_true state_is "$id" ready
+worker_start five --queue "gate=$gate"
+until_true lines_are "$EFFECT.begun" 2
+[ "$(tail -n 1 "$EFFECT.begun")" = 1 ] || fail "a hand-back burnt an attempt"
+kill -TERM "$worker"
+until_true grep -q ev=drain "$dir/five.log"
+touch "$EFFECT.open"
+wait "$worker" || fail "drain"
+state_is "$id" done || fail "a drain did not let the job end"
+
+refused 64 "JOB is wanted" spillway-worker --queue nonsense
+refused 64 "no such job" spillway-worker --queue a=b
+refused 64 "bad queue name" spillway-worker --queue 'A B=noop'
