@@ -214,6 +214,21 @@ say_reports(struct holder *h, int64_t now_ms)
 		say(h, &b);
 }
 
+/* Whether reports may wait for the next ones: many short jobs, few messages. */
+static int
+gathers(const struct holder *h, int64_t now_ms)
+{
+	int waiting = 0, untold = 0;
+
+	for (int i = 0; i < h->cap; i++) {
+		waiting += h->all[i].state == HELD_WAITING;
+		untold += h->all[i].state == HELD_ENDED &&
+			  h->all[i].told_ms == 0;
+	}
+	return waiting > 0 && untold > 0 && untold < HELD_GATHER &&
+	       now_ms - h->said_ms < HELD_GATHER_MS;
+}
+
 void
 holder_say(struct holder *h, int64_t now_ms)
 {
@@ -222,8 +237,12 @@ holder_say(struct holder *h, int64_t now_ms)
 			say_hello(h, now_ms);
 		return;
 	}
-	say_reports(h, now_ms);
-	say_want(h);
+	h->gathering = gathers(h, now_ms);
+	if (!h->gathering) {
+		h->said_ms = now_ms;
+		say_reports(h, now_ms);
+		say_want(h);
+	}
 	if (now_ms - h->beat_ms >= SW_HEARTBEAT_MS) {
 		h->beat_ms = now_ms;
 		say_extend(h);
@@ -236,6 +255,8 @@ holder_wait_ms(const struct holder *h, int64_t now_ms)
 	int64_t last = h->joined ? h->beat_ms : h->hello_ms;
 	int64_t wait = last + SW_HEARTBEAT_MS - now_ms;
 
+	if (h->gathering)
+		return HELD_GATHER_MS;
 	return wait > 0 ? wait : 0;
 }
 

@@ -20,6 +20,8 @@ enum {
 	HELD_SLOTS_MAX = 1024,
 	HELD_AHEAD = 32, /* jobs waiting here for each slot, at most */
 	HELD_RESEND_MS = 1000,
+	HELD_GATHER = 16,      /* reports that go in one message ... */
+	HELD_GATHER_MS = 2,    /* ... while more work waits, but no longer */
 	HELD_SILENT_MS = 3000, /* then hello is said again */
 };
 
@@ -79,7 +81,8 @@ struct holder {
 	int bye_done;
 	int64_t received; /* since hello */
 	int64_t credit_told;
-	int64_t heard_ms, beat_ms, hello_ms;
+	int64_t heard_ms, beat_ms, hello_ms, said_ms;
+	int gathering;	/* reports are held back for a moment */
 	int64_t run_us; /* mean run time of late; 0: not known */
 	int draining;
 	uint8_t *buf; /* SW_BATCH_MAX + room, for one message */
