@@ -5,33 +5,30 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
+UNITDIR ?= $(LIBDIR)/systemd/system
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
-UNITDIR ?= $(PREFIX)/lib/systemd/system
 KIND ?= release
 B := build/$(KIND)
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wold-style-definition -Wwrite-strings -Wformat=2 \
-	-Wundef -Wvla -Walloca -Wcast-qual -Wconversion -Wsign-conversion \
-	-Wdouble-promotion -Wnull-dereference -Wimplicit-fallthrough \
-	-Wswitch-enum -Wpointer-arith -Wredundant-decls -Wframe-larger-than=16384
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wwrite-strings -Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual \
+	-Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
+	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls \
+	-Wframe-larger-than=16384 $(if $(CI),-Werror)
 ifneq (,$(findstring Free Software,$(shell $(CC) --version 2>/dev/null)))
 WARN += -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict
 endif
-ifdef CI
-WARN += -Werror
-endif
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
-	-fcf-protection
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT_release := -O2 $(HARDEN)
-OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	-fno-omit-frame-pointer
+OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -fsanitize=thread
 CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
+
+CODE := wire broker producer worker jobs
 
 # Who may include whom: one list of folders for each folder.
 INC_wire := wire
@@ -81,88 +78,67 @@ $(TESTS): LIBS_ALL += -lcmocka
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(LIBS_ALL)
 
+# One object with only the public names in it, so that ours cannot clash.
 $B/libspillway.a: $(LIB) $(WIRE)
-	rm -f $@ && $(AR) rcs $@ $^
-$B/libspillway.so.0: $(LIB) $(WIRE) $(wildcard producer/libspillway.map)
+	$(LD) -r -o $B/libspillway.o $^ && objcopy --localize-hidden $B/libspillway.o
+	rm -f $@ && $(AR) rcs $@ $B/libspillway.o
+$B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
-		$(addprefix -Wl$(,)--version-script=,$(filter %.map,$^)) \
-		-o $@ $(filter %.o,$^) -Wl,--as-needed -lzmq -luuid
-, := ,
+		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o,$^) -lzmq -luuid
 
-DEPS := gcc pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev \
-	libxxhash-dev uthash-dev libinih-dev libsystemd-dev libsqlite3-dev \
-	libcjson-dev libyajl-dev python3-zmq procps mandoc systemd
+DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev \
+	libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq procps mandoc systemd
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
 	@tests/deps.sh $(DEPS)
-
 ## check: install what is missing, build, run all tests
 check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 
 test: all $(TESTS) $B/protocol-tables
 	@tests/run.sh $B
-
 ## demo: real work through a real broker and real workers, with kill -9
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@examples/demo.sh $B
-
 ## bench: speed beside beanstalkd and Redis, in one run
 bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/run $B
-
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
-
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
 build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c)
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -lcjson -lm
-
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -lm
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
-
 ## tidy: clang-tidy and cppcheck
 tidy:
-	clang-tidy --quiet $(wildcard $(addsuffix /*.c,wire broker producer worker jobs)) -- \
-		-std=c11 -D_GNU_SOURCE $(foreach d,$(INC_tests),-iquote $d) -DSPILLWAY_VERSION='""'
-	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
-		--inline-suppr -Iwire -Iworker -Ijobs wire broker producer worker jobs
-
+	clang-tidy --quiet $(wildcard $(addsuffix /*.c,$(CODE))) -- -std=c11 -D_GNU_SOURCE \
+		$(foreach d,$(INC_tests),-iquote $d) -DSPILLWAY_VERSION='""'
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr $(CODE)
 ## format: clang-format over everything
 format:
-	clang-format -i $(wildcard $(addsuffix /*.[ch],wire broker producer worker jobs tests bench examples docs))
-
-## install: into PREFIX (/usr/local), below DESTDIR
+	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
+## install, uninstall: into PREFIX (/usr/local), below DESTDIR
 install: all
-	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" \
-	INCLUDEDIR="$(INCLUDEDIR)" MANDIR="$(MANDIR)" UNITDIR="$(UNITDIR)" \
-	VERSION="$(VERSION)" tests/install.sh install $B
-
-## uninstall: take away what install put there
-uninstall:
-	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" \
-	INCLUDEDIR="$(INCLUDEDIR)" MANDIR="$(MANDIR)" UNITDIR="$(UNITDIR)" \
-	VERSION="$(VERSION)" tests/install.sh uninstall $B
-
+install uninstall:
+	@$(foreach v,DESTDIR PREFIX BINDIR LIBDIR INCLUDEDIR MANDIR UNITDIR VERSION,$v="$($v)") tests/install.sh $@ $B
 ## dist: a tar of what git has
 dist:
 	git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz HEAD
-
 ## clean: remove all that was built
 clean:
 	rm -rf build
-
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)

@@ -40,6 +40,8 @@ done
 for u in systemd/*.service; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
+place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
+place 644 examples/broker.conf "$PREFIX/share/doc/spillway/broker.conf"
 if [ "$what" = install ]; then
 	ln -sf libspillway.so.0 "$DESTDIR$LIBDIR/libspillway.so"
 else
