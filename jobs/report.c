@@ -128,8 +128,14 @@ number(sqlite3 *db, const char *sql, int64_t *n)
 	return report_error(rc);
 }
 
-int
-report_check(sqlite3 *db)
+static int
+run(sqlite3 *db, const char *sql)
+{
+	return report_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
+static int
+check(sqlite3 *db)
 {
 	int64_t app = 0, version = 0, tables = 0;
 	int err;
@@ -144,10 +150,17 @@ report_check(sqlite3 *db)
 	return app == 0 && tables == 0 ? 1 : SW_EFORMAT;
 }
 
-static int
-run(sqlite3 *db, const char *sql)
+/* One look at all three: another process may be making the tables. */
+int
+report_check(sqlite3 *db)
 {
-	return report_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
+	int err = run(db, "SAVEPOINT look"), answer;
+
+	if (err < 0)
+		return err;
+	answer = check(db);
+	err = run(db, "RELEASE look");
+	return answer < 0 ? answer : err < 0 ? err : answer;
 }
 
 /* Makes the tables, unless another process was first. */
