@@ -47,6 +47,11 @@ waiter_add(struct request *rq, const struct sw_id *id)
 	struct core *c = rq->core;
 	struct waiter *first, *w;
 
+	HASH_FIND(hh, c->waiters, id->b, SW_ID_LEN, first);
+	for (w = first; w != NULL; w = w->next)
+		if (w->seq == rq->msg.seq &&
+			memcmp(&w->peer, rq->peer, sizeof(w->peer)) == 0)
+			return 0; /* it asks again */
 	if (c->waiters_n == WAITERS_MAX)
 		return SW_EBUSY;
 	w = calloc(1, sizeof(*w));
@@ -56,7 +61,6 @@ waiter_add(struct request *rq, const struct sw_id *id)
 	w->peer = *rq->peer;
 	w->seq = rq->msg.seq;
 	c->waiters_n++;
-	HASH_FIND(hh, c->waiters, id->b, SW_ID_LEN, first);
 	if (first != NULL) {
 		w->next = first->next;
 		first->next = w;
@@ -135,7 +139,7 @@ cancel_one(struct core *c, const struct sw_item *it, enum sw_state *state)
 		return 0;
 	}
 	if (life_next(r.state, LIFE_CANCEL) == SW_NONE)
-		return r.state == SW_CANCELLED ? 0 : SW_ESTATE;
+		return SW_ESTATE;
 	r.cause = SW_C_CANCELLED;
 	sw_put_int(&e, SW_F_KIND, SW_EV_CANCEL);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);

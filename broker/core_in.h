@@ -8,7 +8,10 @@
 #include "core.h"
 #include "life.h"
 
-enum { REPLY_SMALL = 64 * 1024 }; /* room for 100 items of some numbers */
+enum {
+	REPLY_SMALL = 64 * 1024, /* room for 100 items of some numbers */
+	SHOW_ROOM = 1024,	 /* what job_show adds to a record, at most */
+};
 
 /* A request being answered. */
 struct request {

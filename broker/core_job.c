@@ -188,7 +188,8 @@ waiters_answer(struct core *c, const struct record *r)
 		size_t mark;
 
 		next = w->next;
-		out_begin(c, &b, SW_MSG_MAX, SW_OP_WAIT | SW_REPLY, w->seq);
+		out_begin(c, &b, r->it.raw.len + SHOW_ROOM,
+			SW_OP_WAIT | SW_REPLY, w->seq);
 		mark = sw_item_begin(&b);
 		sw_put_int(&b, SW_F_STATUS, 0);
 		job_show(c, &b, r, 1);

@@ -270,7 +270,8 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	int64_t count, int dry)
 {
 	int64_t rate = sw_int(ask, SW_F_RATE, 0);
-	int64_t nth = sw_int(ask, SW_F_OFFSET, 0) + count;
+	int64_t offset = sw_int(ask, SW_F_OFFSET, 0);
+	int64_t nth = count;
 	uint8_t room[64];
 	struct sw_buf e = {.p = room, .cap = sizeof(room)};
 
@@ -286,7 +287,9 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	r->cause = SW_C_NONE;
 	r->expires_at_ms = 0; /* it had its chance to be early */
 	r->run_at_ms = c->now_ms;
-	if (rate > 0 && nth >= 0 && nth < SW_DELAY_MAX_MS)
+	if (offset > 0 && offset < SW_DELAY_MAX_MS)
+		nth += offset;
+	if (rate > 0)
 		r->run_at_ms += nth * 1000 / rate;
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);

@@ -6,8 +6,9 @@
 #include "must.h"
 
 enum {
-	FOLLOWS_MAX = 1000,   /* follow-up jobs in one DONE message */
-	JOB_ROOM = 16 * 1024, /* of a job in JOBS, besides its body */
+	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
+	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
+	JOB_ROOM = 16 * 1024,	 /* of a job in JOBS, besides its body */
 	HAND_OUT_STEP = 16, /* jobs for one worker, then the next one's turn */
 };
 
@@ -54,15 +55,17 @@ session_open(struct core *c, const struct peer *peer)
 static int
 subscribe(struct core *c, struct session *s, const struct sw_item *it)
 {
+	int64_t weight = sw_int(it, SW_F_WEIGHT, 0);
 	struct queue *q;
 	int err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 
 	if (err < 0)
 		return err;
+	if (weight < 0 || weight > sw_setting_rules[SW_S_weight].max)
+		return SW_EINVAL;
 	if (s->subs_n == SW_QUEUES_PER_WORKER)
 		return SW_EBUSY;
-	s->subs[s->subs_n++] = (struct subscription){
-		.q = q, .weight = sw_int(it, SW_F_WEIGHT, 0)};
+	s->subs[s->subs_n++] = (struct subscription){.q = q, .weight = weight};
 	q->workers++;
 	return 0;
 }
@@ -122,8 +125,11 @@ op_want(struct request *rq)
 	struct session *s = session_need(rq);
 	struct sw_item it;
 
-	if (s != NULL && sw_msg_next(&rq->msg, &it))
-		s->credit = sw_int(&it, SW_F_CREDIT, 0);
+	if (s == NULL || !sw_msg_next(&rq->msg, &it))
+		return;
+	s->credit = sw_int(&it, SW_F_CREDIT, 0);
+	if (s->credit > s->sent + LEASES_MAX)
+		s->credit = s->sent + LEASES_MAX;
 }
 
 void
@@ -413,9 +419,9 @@ hand_out_some(struct core *c, struct session *s, int most)
 	struct queue *q;
 	int given = 0;
 
-	out_begin(c, &b, SW_MSG_MAX, SW_OP_JOBS, 0);
+	out_begin(c, &b, JOBS_BYTES, SW_OP_JOBS, 0);
 	while (given < most && s->sent < s->credit &&
-		b.len < SW_BATCH_MAX - SW_BODY_MAX - JOB_ROOM &&
+		b.len < JOBS_BYTES - SW_BODY_MAX - JOB_ROOM &&
 		(q = session_next_queue(s, queue_ready, c)) != NULL) {
 		struct record r;
 		struct entry e;
