@@ -14,6 +14,11 @@ for key, want in answer.items():
     wrong += not same
     shown = got if not isinstance(got, (list, dict)) else f"{len(got)} values"
     print(f"  {key:<16} {shown!s:>16}  {'equal' if same else f'WRONG, {want} is right'}")
+for q in ("p50", "p99"):
+    want, got = answer[f"{q}_exact"], report[q]
+    near = abs(got - want) * 256 <= want
+    wrong += not near
+    print(f"  {q:<16} {got!s:>16}  {want} exactly, {'within' if near else 'WRONG, not within'} 0.4 %")
 if "visitors" in answer and "visitors" in report:
     want, got = answer["visitors"], report["visitors"]
     error = abs(got - want) / want
