@@ -5,7 +5,8 @@
  * The store knows nothing of jobs.  A batch of operations is one atomic,
  * durable commit.  A claim makes this process a shard's only writer: every
  * commit carries the claim's epoch, so a broker that has lost its shard
- * cannot write.  Keys are at most STORE_KEY_MAX bytes and order as memcmp.
+ * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp.
+ * "mem" has 16 shards, "lmdb" only shard 0; any other is -EINVAL.
  *
  * Errors, besides -errno from open: SW_EFULL, the batch does not fit and
  * nothing of it was written; SW_EFENCED, the claim is no longer ours and
@@ -48,7 +49,9 @@ struct store_op {
 struct store_usage {
 	uint64_t used_pages, max_pages;
 	uint64_t page_size;
-	uint64_t free_pages; /* of the used ones, those waiting for reuse */
+	uint64_t free_pages; /* of the used ones, those waiting for reuse;
+				lmdb: 0 until half the map is in use, then
+				counted once for each commit of the index */
 };
 
 typedef void store_done_fn(void *arg, int err);
@@ -70,7 +73,8 @@ struct store_driver {
 	int (*open)(struct store **out, const char *uri,
 		const struct store_options *);
 
-	/* NULL is fine.  Nothing is written. */
+	/* NULL is fine.  What was confirmed is there whether or not this
+	 * was called. */
 	void (*close)(struct store *);
 
 	/* Becomes the shard's only writer, for ever where ttl_ms is 0. */
@@ -92,16 +96,20 @@ struct store_driver {
 
 	/*
 	 * Calls `each` for keys in [from, to) in order, at most `limit`; what
-	 * commits have confirmed is seen.  An empty `to` means: to the end.
+	 * commits have confirmed is seen.  An empty `from` means the
+	 * first key, an empty `to`: to the end.
 	 */
 	int (*scan)(struct store *, uint32_t shard, struct bytes from,
 		struct bytes to, size_t limit, store_each_fn *each, void *arg);
 
-	/* Point read: the value lives until the next commit.  SW_ENOJOB: no
+	/* Point read: the value lives until the next commit or
+	 * usage.  SW_ENOJOB: no
 	 * such key. */
 	int (*get)(struct store *, uint32_t shard, struct bytes key,
 		struct bytes *val);
 
+	/* Once a turn: where the store is nearly full it may commit the index
+	 * for this, so values of `get` end here too. */
 	int (*usage)(struct store *, struct store_usage *);
 	int (*fd)(struct store *);   /* joins the poll set, -1: commits are done
 					at once */

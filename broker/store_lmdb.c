@@ -9,6 +9,10 @@
  * the journal's content void in the same instant.  After a crash what the
  * journal holds of the current generation is applied again.
  *
+ * Measured, commits of one job's step: LMDB alone wrote 24 KB each with 1 k
+ * jobs waiting, 37 KB with 1 M, 50 KB after these were drained; with the
+ * journal it is 4 to 5 KB in all three, at 1.7 to 3.3 times the commits/s.
+ *
  * No flag that weakens the sync (confirmed jobs were lost in power-loss
  * replays with them), no WRITEMAP (SIGBUS on a full disk), no DUPSORT, one
  * sparse map that never changes its size.  LMDB 0.9.24 does not notice being
@@ -18,6 +22,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "store_lmdb.h"
@@ -73,6 +79,9 @@ lmdb_txn_need(struct lmdb *l)
 {
 	if (l->txn != NULL)
 		return 0;
+	if (l->broken) /* LMDB itself would go on, without our batches */
+		return lmdb_say(l, SW_EUNKNOWN, "store",
+			"an earlier commit is of unknown outcome");
 	return lmdb_convert(
 		l, mdb_txn_begin(l->env, NULL, 0, &l->txn), "begin");
 }
@@ -108,28 +117,40 @@ lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
 /*
  * Room on disk for what the journal may still bring, so that what was
  * confirmed always finds its place: without it puts are refused in time.
+ *
+ * The file's length grows with it, even where there is no room to keep:
+ * LMDB counts pages at the end that were taken and given back within one
+ * transaction, but never writes them, so that by itself a sound file may
+ * end before its last page and look as if it were cut short.
  */
-static void
-room_reserve(struct lmdb *l)
+void
+lmdb_room_reserve(struct lmdb *l)
 {
 	MDB_envinfo info;
+	MDB_stat st;
+	struct stat file;
 	int fd;
 	off_t want;
 
 	if (mdb_env_info(l->env, &info) != 0 ||
-		mdb_env_get_fd(l->env, &fd) != 0)
+		mdb_env_stat(l->env, &st) != 0 ||
+		mdb_env_get_fd(l->env, &fd) != 0 || fstat(fd, &file) != 0)
 		return;
-	want = (off_t)(info.me_last_pgno + 1) * 4096 + RESERVE_BYTES / 2;
+	want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize +
+	       RESERVE_BYTES / 2;
 	if (want <= l->reserved && !l->disk_full)
 		return;
 	want += RESERVE_BYTES / 2;
-	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, want) == 0) {
+	if (want > (off_t)info.me_mapsize)
+		want = (off_t)info.me_mapsize;
+	if (fallocate(fd, 0, 0, want) == 0) {
 		l->reserved = want;
 		l->disk_full = 0;
-	} else {
-		l->disk_full = errno == ENOSPC || errno == EDQUOT;
-		l->reserved = l->disk_full ? l->reserved : want;
+		return;
 	}
+	l->disk_full = errno == ENOSPC || errno == EDQUOT;
+	if (file.st_size >= want || ftruncate(fd, want) == 0)
+		l->reserved = l->disk_full ? l->reserved : want;
 }
 
 /* The transaction is lost: what it held is read from the journal again. */
@@ -143,7 +164,13 @@ txn_rebuild(struct lmdb *l)
 		err = journal_replay(
 			&l->journal, generation, lmdb_batch_apply, l);
 	l->dirty = l->journal.next > 0;
-	return err == 0 ? 0 : SW_EUNKNOWN;
+	if (err == 0)
+		return 0;
+	l->broken = 1;
+	if (l->txn != NULL)
+		mdb_txn_abort(l->txn);
+	l->txn = NULL;
+	return SW_EUNKNOWN;
 }
 
 /* LMDB commits all batches; the journal begins anew.  SW_EFULL: later. */
@@ -155,6 +182,7 @@ lmdb_checkpoint(struct lmdb *l)
 
 	if (err < 0)
 		return err;
+	l->tried = l->journal.at;
 	rc = lmdb_meta_put(l, "journal", next);
 	if (rc == 0) {
 		rc = mdb_txn_commit(l->txn);
@@ -163,15 +191,18 @@ lmdb_checkpoint(struct lmdb *l)
 	if (rc == 0) {
 		journal_restart(&l->journal, next);
 		l->dirty = 0;
-		room_reserve(l);
+		l->tried = 0;
+		lmdb_room_reserve(l);
 		return 0;
 	}
 	err = lmdb_convert(l, rc, "checkpoint");
 	if (l->txn != NULL)
 		mdb_txn_abort(l->txn);
 	l->txn = NULL;
-	if (err != SW_EFULL)
+	if (err != SW_EFULL) {
+		l->broken = 1;
 		return SW_EUNKNOWN;
+	}
 	rc = txn_rebuild(l);
 	return rc < 0 ? rc : err;
 }
@@ -301,7 +332,7 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 	size_t n, store_done_fn *done, void *arg)
 {
 	struct lmdb *l = (struct lmdb *)s;
-	int err = lmdb_txn_need(l);
+	int err = c->shard == 0 ? lmdb_txn_need(l) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -325,7 +356,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 		void *p;
 	} kp = {key.p};
 	MDB_val k = {key.len, kp.p}, v;
-	int err = lmdb_txn_need(l);
+	int err = shard == 0 ? lmdb_txn_need(l) : -EINVAL;
 
 	if (err == 0)
 		err = lmdb_convert(
@@ -355,14 +386,15 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	} kp = {from.p};
 	MDB_val k = {from.len, kp.p}, v;
 	MDB_cursor *cur;
-	int rc, err = lmdb_txn_need(l);
+	int rc, err = shard == 0 ? lmdb_txn_need(l) : -EINVAL;
 
 	if (err < 0)
 		return err;
 	rc = mdb_cursor_open(l->txn, l->rows[shard], &cur);
 	if (rc != 0)
 		return lmdb_convert(l, rc, "scan");
-	rc = mdb_cursor_get(cur, &k, &v, MDB_SET_RANGE);
+	rc = mdb_cursor_get(/* LMDB knows no empty key */
+		cur, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	for (; rc == 0 && limit > 0; limit--) {
 		if ((to.len > 0 && !before(&k, to)) ||
 			each(arg, bytes_of(k.mv_data, k.mv_size),
@@ -395,9 +427,8 @@ free_count(struct lmdb *l)
 }
 
 static int
-lmdb_usage(struct store *s, struct store_usage *u)
+usage_read(struct lmdb *l, struct store_usage *u)
 {
-	struct lmdb *l = (struct lmdb *)s;
 	MDB_envinfo info;
 	MDB_stat st;
 	int rc = mdb_env_info(l->env, &info);
@@ -416,8 +447,42 @@ lmdb_usage(struct store *s, struct store_usage *u)
 		l->counted = l->journal.generation;
 	}
 	u->free_pages = l->free_pages;
+	return 0;
+}
+
+/*
+ * LMDB counts as of the last checkpoint.  When the store is nearly full the
+ * next one must not wait until the journal is: who refuses puts for want of
+ * room may write nothing more, and would never learn that what was deleted
+ * has made some.  So it comes after a part of the journal, or when nothing
+ * was written between two questions.
+ */
+static int
+checkpoint_wanted(struct lmdb *l, const struct store_usage *u)
+{
+	int still = l->seen == l->journal.next;
+
+	l->seen = l->journal.next;
+	return l->dirty && l->journal.at > l->tried &&
+	       (u->used_pages - u->free_pages) * 8 >= u->max_pages * 7 &&
+	       (still || l->journal.at - l->tried >= l->journal.size / 16);
+}
+
+static int
+lmdb_usage(struct store *s, struct store_usage *u)
+{
+	struct lmdb *l = (struct lmdb *)s;
+	int err = usage_read(l, u);
+
+	if (err == 0 && checkpoint_wanted(l, u)) {
+		err = lmdb_checkpoint(l);
+		if (err == 0 || err == SW_EFULL)
+			err = usage_read(l, u);
+	}
+	if (err < 0)
+		return err;
 	if (l->disk_full) {
-		room_reserve(l); /* room may have been made */
+		lmdb_room_reserve(l); /* room may have been made */
 		u->free_pages = l->disk_full ? 0 : u->free_pages;
 		u->used_pages = l->disk_full ? u->max_pages : u->used_pages;
 	}

@@ -23,7 +23,10 @@ struct lmdb {
 	struct journal journal;
 	int lock;
 	int dirty;     /* the transaction holds a batch */
+	int broken;    /* a commit of unknown outcome: nothing goes any more */
 	int disk_full; /* there is no room to reserve */
+	uint64_t seen; /* the journal's number when usage was last asked */
+	size_t tried;  /* where the journal was at the last checkpoint */
 	off_t reserved;
 	uint64_t free_pages, counted; /* as of that generation */
 };
@@ -43,6 +46,9 @@ int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
 
 /* LMDB commits all batches; the journal begins anew.  SW_EFULL: later. */
 int lmdb_checkpoint(struct lmdb *);
+
+/* Room on disk and length of the file, ahead of the last page. */
+void lmdb_room_reserve(struct lmdb *);
 
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);

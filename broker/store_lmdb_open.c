@@ -55,8 +55,39 @@ lock_take(struct lmdb *l, const char *dir)
 }
 
 /*
+ * The journal is zeros until the index has had its first commit.  So where
+ * it holds anything, an empty index or none is a loss and not a beginning.
+ */
+static int
+index_check(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	uint8_t head[4] = {0};
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
+		return 0; /* what is wrong with it LMDB finds out */
+	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT
+			       ? 0
+			       : lmdb_say(l, -errno, path, strerror(errno));
+	n = pread(fd, head, sizeof(head), 0);
+	close(fd);
+	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
+		return 0;
+	return lmdb_say(l, SW_ECORRUPT, dir,
+		"data.mdb is empty or gone, but the journal is not");
+}
+
+/*
  * A file that was cut short would end us with SIGBUS at the first touch of
  * what is gone: its length must reach the last page that it speaks of.
+ * lmdb_room_reserve sees to it that the length of a sound one does.
  */
 static int
 length_check(struct lmdb *l, const char *dir)
@@ -97,7 +128,7 @@ dbis_open(struct lmdb *l)
 	int rc = mdb_dbi_open(l->txn, "meta", MDB_CREATE, &l->meta);
 
 	for (int i = 0; rc == 0 && i < LMDB_SHARDS_MAX; i++) {
-		char name[16];
+		char name[24];
 
 		(void)snprintf(name, sizeof(name), "shard%d", i);
 		rc = mdb_dbi_open(
@@ -131,7 +162,9 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 					   : strerror(-err));
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
-		return lmdb_say(l, err, dir, "its journal is damaged");
+		return lmdb_say(l, err, dir,
+			err == SW_ECORRUPT ? "its journal is damaged"
+					   : sw_strerror(err));
 	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
 	return err < 0 ? err : lmdb_checkpoint(l);
 }
@@ -169,9 +202,13 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (err == 0)
 		err = lock_take(l, dir);
 	if (err == 0)
+		err = index_check(l, dir);
+	if (err == 0)
 		err = env_open(l, dir, o);
 	if (err == 0)
 		err = length_check(l, dir);
+	if (err == 0)
+		lmdb_room_reserve(l);
 	if (err == 0)
 		err = tables_open(l, dir, o);
 	return err;

@@ -59,24 +59,33 @@ mem_close(struct store *s)
 	free(m);
 }
 
+/* NULL: there is no such shard. */
+static struct shard *
+shard_of(struct store *s, uint32_t shard)
+{
+	return shard < SHARDS ? &((struct mem *)s)->shards[shard] : NULL;
+}
+
 static int
 mem_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 {
-	struct mem *m = (struct mem *)s;
+	struct shard *sh = shard_of(s, shard);
 
 	(void)ttl_ms;
-	if (shard >= SHARDS)
+	if (sh == NULL)
 		return -EINVAL;
-	*c = (struct claim){shard, ++m->shards[shard].epoch};
+	*c = (struct claim){shard, ++sh->epoch};
 	return 0;
 }
 
 static int
 mem_renew(struct store *s, struct claim *c)
 {
-	struct mem *m = (struct mem *)s;
+	const struct shard *sh = shard_of(s, c->shard);
 
-	return m->shards[c->shard].epoch == c->epoch ? 0 : SW_EFENCED;
+	if (sh == NULL)
+		return -EINVAL;
+	return sh->epoch == c->epoch ? 0 : SW_EFENCED;
 }
 
 static int
@@ -150,10 +159,11 @@ static int
 mem_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 	size_t n, store_done_fn *done, void *arg)
 {
-	struct mem *m = (struct mem *)s;
-	struct shard *sh = &m->shards[c->shard];
-	int err = mem_renew(s, &(struct claim){c->shard, c->epoch});
+	struct shard *sh = shard_of(s, c->shard);
+	int err = sh == NULL || sh->epoch == c->epoch ? 0 : SW_EFENCED;
 
+	if (sh == NULL)
+		return -EINVAL;
 	for (size_t i = 0; err == 0 && i < n; i++)
 		op_apply(sh, &ops[i]);
 	done(arg, err);
@@ -164,8 +174,10 @@ static int
 mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	size_t limit, store_each_fn *each, void *arg)
 {
-	const struct shard *sh = &((struct mem *)s)->shards[shard];
+	const struct shard *sh = shard_of(s, shard);
 
+	if (sh == NULL)
+		return -EINVAL;
 	for (size_t i = row_at(sh, from); i < sh->n && limit > 0; i++, limit--)
 		if ((to.len > 0 && key_cmp(sh->rows[i].key, to) >= 0) ||
 			each(arg, sh->rows[i].key, sh->rows[i].val) != 0)
@@ -176,9 +188,12 @@ mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 static int
 mem_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
-	const struct shard *sh = &((struct mem *)s)->shards[shard];
-	size_t i = row_at(sh, key);
+	const struct shard *sh = shard_of(s, shard);
+	size_t i;
 
+	if (sh == NULL)
+		return -EINVAL;
+	i = row_at(sh, key);
 	if (i == sh->n || key_cmp(sh->rows[i].key, key) != 0)
 		return SW_ENOJOB;
 	*val = sh->rows[i].val;
