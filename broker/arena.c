@@ -42,19 +42,21 @@ void *
 arena_take(struct arena *a, size_t n)
 {
 	uint8_t *p;
+	size_t pad;
 
 	must(n <= ARENA_CHUNK);
 	if (a->now == NULL)
 		a->first = a->now = chunk_new();
-	if (n > ARENA_CHUNK - a->now->len) {
+	pad = -a->now->len % ARENA_ALIGN;
+	if (n + pad > ARENA_CHUNK - a->now->len) {
 		if (a->now->next == NULL)
 			a->now->next = chunk_new();
 		a->now = a->now->next;
-		a->now->len = 0;
+		a->now->len = pad = 0;
 	}
-	p = a->now->b + a->now->len;
-	a->now->len += n;
-	a->used += n;
+	p = a->now->b + a->now->len + pad;
+	a->now->len += pad + n;
+	a->used += pad + n;
 	a->last = p;
 	return p;
 }

@@ -15,6 +15,7 @@
 enum {
 	ARENA_CHUNK = 2 * 1024 * 1024 + 4096, /* the largest single piece */
 	ARENA_KEEP = 6,
+	ARENA_ALIGN = 8, /* of every piece */
 };
 
 struct arena_chunk {

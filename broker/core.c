@@ -5,7 +5,11 @@
 #include "error.h"
 #include "must.h"
 
-enum { SECOND_MS = 1000, TOKEN_BITS = 40 };
+enum {
+	SECOND_MS = 1000,
+	SECONDS_MAX = 60, /* after these the means have forgotten the rest */
+	TOKEN_BITS = 40,
+};
 
 static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_PUT] = op_put,
@@ -74,7 +78,11 @@ load_id(void *arg, struct bytes key, struct bytes val)
 	return 0;
 }
 
-/* One lease runs on, whole, for whoever comes with its token. */
+/*
+ * One lease runs on, whole, for whoever comes with its token.  The row names
+ * the queue, so that a damaged record stops its own job and not the broker:
+ * when the lease is over it is buried.
+ */
 static int
 lease_rearm(struct core *c, const struct sw_id *id)
 {
@@ -83,26 +91,32 @@ lease_rearm(struct core *c, const struct sw_id *id)
 	struct sw_item row;
 	struct bytes val;
 	struct lease *l;
+	struct queue *q;
 	int err = job_load(c, id, &r);
 
-	if (err < 0)
+	if (err < 0 && err != SW_ECORRUPT)
 		return err;
+	q = err == 0 ? r.q : NULL;
 	err = c->store->driver->get(
 		c->store, c->claim.shard, key_bytes(&k), &val);
 	if (err < 0)
 		return err;
 	if (sw_item_open(val, &row) < 0)
 		return SW_ECORRUPT;
+	if (q == NULL)
+		q = queue_find(c, sw_bytes(&row, SW_F_QUEUE));
+	if (q == NULL)
+		return SW_ECORRUPT;
 	l = lease_new(&c->leases, id);
 	if (l == NULL)
 		return SW_EBUSY;
-	l->q = r.q;
+	l->q = q;
 	l->token = (uint64_t)sw_int(&row, SW_F_TOKEN, 0);
 	l->since_ms = sw_int(&row, SW_F_AT_MS, c->now_ms);
 	sw_get_text(&row, SW_F_WORKER, l->worker, sizeof(l->worker));
 	l->cancel = sw_has(&row, SW_F_CAUSE);
-	lease_extend(&c->leases, l, c->mono_ms + r.q->set[SW_S_lease_ms]);
-	r.q->count[SW_LEASED]++;
+	lease_extend(&c->leases, l, c->mono_ms + q->set[SW_S_lease_ms]);
+	q->count[SW_LEASED]++;
 	return 0;
 }
 
@@ -256,6 +270,8 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 	c->mono_ms = mono_ms;
 	c->more = 0;
 	c->rate_wait_ms = SECOND_MS;
+	if (c->mono_ms - c->second_ms > SECONDS_MAX * SECOND_MS)
+		c->second_ms = c->mono_ms - SECONDS_MAX * SECOND_MS;
 	while (c->mono_ms - c->second_ms >= SECOND_MS) {
 		c->second_ms += SECOND_MS;
 		for (unsigned i = 0; i < c->queues_n; i++)
@@ -305,13 +321,16 @@ timer_fire(struct core *c, const struct entry *e)
 	int err = job_load(c, &e->id, &r);
 
 	batch_delete(&c->batch, key_bytes(&k));
+	if (err == SW_ECORRUPT)
+		job_bury_wreck(c, &e->id);
 	if (err < 0)
 		return;
-	if (r.state == SW_DELAYED && r.run_at_ms <= c->now_ms)
-		job_move(c, &r, LIFE_DUE, bytes_of(NULL, 0));
-	else if ((r.state == SW_DELAYED || r.state == SW_READY) &&
-		 r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
+	/* Expiry goes first: due and expired at once share one timer. */
+	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
+		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
 		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);
+	else if (r.state == SW_DELAYED && r.run_at_ms <= c->now_ms)
+		job_move(c, &r, LIFE_DUE, bytes_of(NULL, 0));
 	else if ((r.state == SW_DONE || r.state == SW_CANCELLED) &&
 		 r.keep_until_ms <= c->now_ms)
 		job_forget(c, &r);
@@ -343,9 +362,9 @@ lease_expire(struct core *c, struct lease *l)
 	int err = job_load(c, &l->id, &r);
 
 	if (err == SW_ECORRUPT)
-		job_bury_corrupt(c, l->q, &l->id);
+		job_bury_corrupt(c, l->q, &l->id, SW_LEASED);
 	else if (err == 0)
-		attempt_end(c, &r, &lost);
+		attempt_end(c, &r, l->back ? &lease_back : &lost);
 }
 
 /*
@@ -436,6 +455,7 @@ core_undelivered(struct core *c, struct bytes frame)
 	static const struct attempt back = {SW_RELEASE, SW_C_LOST, 0, NULL};
 	struct sw_msg m;
 	struct sw_item it;
+	struct session *s = NULL;
 	struct sw_id id;
 	struct record r;
 
@@ -444,8 +464,13 @@ core_undelivered(struct core *c, struct bytes frame)
 	while (sw_msg_next(&m, &it))
 		if (sw_get_id(&it, &id) && job_load(c, &id, &r) == 0 &&
 			r.lease != NULL &&
-			r.lease->token == (uint64_t)sw_int(&it, SW_F_TOKEN, 0))
+			r.lease->token ==
+				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
+			s = r.lease->session;
 			attempt_end(c, &r, &back);
+		}
+	if (s != NULL)
+		session_close(c, s);
 	c->more = 1;
 }
 

@@ -104,7 +104,11 @@ void core_close(struct core *);
 /* The batch is in the store; `outs` may be sent. */
 void core_committed(struct core *);
 
-/* An out could not be sent: its jobs are free again, with the next commit. */
+/*
+ * An out could not be sent: its jobs are free again, with the next commit.
+ * Their worker is to say hello again, if it lives: else the next turn would
+ * send them the same way, and its count of jobs would differ from ours.
+ */
 void core_undelivered(struct core *, struct bytes frame);
 
 /*

@@ -5,6 +5,8 @@
 #include "core_in.h"
 #include "error.h"
 
+const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
+
 /* Fields of a DONE item that go into the ledger as they are. */
 static const enum sw_tag reported[] = {
 	SW_F_ERROR, SW_F_EXIT_CODE, SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB};
@@ -73,6 +75,7 @@ consequence(struct core *c, struct record *r, const struct attempt *a)
 	int release = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
 
 	if (!release) {
+		r->expires_at_ms = 0; /* it has started in time */
 		r->attempt++;
 		r->crashes += is_crash(a->cause);
 	}
@@ -144,7 +147,8 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 }
 
 void
-job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id)
+job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
+	enum sw_state was)
 {
 	uint8_t fields[SW_QUEUE_MAX + 64], room[64];
 	struct sw_buf f = {.p = fields, .cap = sizeof(fields)};
@@ -163,10 +167,8 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id)
 	if (lease != NULL) {
 		batch_delete(&c->batch, key_bytes(&l));
 		lease_drop(&c->leases, lease);
-		q->count[SW_LEASED]--;
-	} else {
-		q->count[SW_READY]--;
 	}
+	q->count[was]--;
 	sw_put_id(&f, id);
 	sw_put_text(&f, SW_F_QUEUE, q->name);
 	if (sw_item_open(sw_buf_bytes(&f), &it) < 0)
@@ -177,4 +179,23 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id)
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
 	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+}
+
+void
+job_bury_wreck(struct core *c, const struct sw_id *id)
+{
+	struct key k = key_id('j', id);
+	struct queue *q;
+	struct sw_item it;
+	struct bytes raw;
+
+	if (row_get(c, key_bytes(&k), &raw) < 0 || raw.len < RECORD_SUM ||
+		sw_item_open(bytes_of((const uint8_t *)raw.p + RECORD_SUM,
+				     raw.len - RECORD_SUM),
+			&it) < 0)
+		return;
+	q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
+	if (q != NULL && sw_int(&it, SW_F_STATE, SW_NONE) == SW_DELAYED &&
+		q->count[SW_DELAYED] > 0)
+		job_bury_corrupt(c, q, id, SW_DELAYED);
 }

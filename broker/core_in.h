@@ -67,6 +67,7 @@ struct attempt {
 	const struct sw_item *report; /* NULL: there is none */
 };
 void attempt_end(struct core *, struct record *, const struct attempt *);
+extern const struct attempt lease_back; /* its worker has left in peace */
 
 /* Buries a job for a reason that is not an attempt's. */
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);
@@ -84,7 +85,12 @@ void job_started(struct core *, const struct record *);
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
 /* Puts the wreck of a record that cannot be read among the dead. */
-void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *);
+void job_bury_corrupt(
+	struct core *, struct queue *, const struct sw_id *, enum sw_state was);
+
+/* The same for a job of which a timer is all that is left, as far as its
+ * damaged record still names a queue and says that it is delayed. */
+void job_bury_wreck(struct core *, const struct sw_id *);
 
 /* Removes all trace of a job that no worker has. */
 void job_forget(struct core *, struct record *);
@@ -94,7 +100,10 @@ void session_close(struct core *, struct session *);
 
 /* Whether `it` may be put; SW_EUNIQUE sets *holder.  put_check, then put_apply.
  */
-int put_check(struct core *, const struct sw_item *it, int64_t ahead,
+struct ahead { /* what was checked before it and is not yet put */
+	int64_t jobs, bytes;
+};
+int put_check(struct core *, const struct sw_item *it, const struct ahead *,
 	struct sw_id *holder);
 void put_apply(struct core *, const struct sw_item *it);
 

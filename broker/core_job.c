@@ -6,6 +6,8 @@
 #include "error.h"
 #include "must.h"
 
+enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */
+
 static const struct bytes nothing = {"", 0};
 
 int
@@ -172,8 +174,13 @@ expiry_follow(struct core *c, const struct record *r, enum sw_state was,
 
 /* --- moving ------------------------------------------------------------- */
 
+/*
+ * Tells all who wait for the job what has become of it.  When very many wait
+ * for a large one, the later of them are to ask again: it has ended, so they
+ * are answered at once.
+ */
 static void
-waiters_answer(struct core *c, const struct record *r)
+waiters_answer(struct core *c, const struct record *r, int status)
 {
 	struct waiter *w, *next;
 
@@ -188,11 +195,14 @@ waiters_answer(struct core *c, const struct record *r)
 		size_t mark;
 
 		next = w->next;
+		if (status == 0 && c->out_arena.used > WAIT_BYTES)
+			status = SW_EBUSY;
 		out_begin(c, &b, r->it.raw.len + SHOW_ROOM,
 			SW_OP_WAIT | SW_REPLY, w->seq);
 		mark = sw_item_begin(&b);
-		sw_put_int(&b, SW_F_STATUS, 0);
-		job_show(c, &b, r, 1);
+		sw_put_int(&b, SW_F_STATUS, status);
+		if (status == 0)
+			job_show(c, &b, r, 1);
 		sw_item_end(&b, mark);
 		out_send(c, &b, &w->peer);
 		free(w);
@@ -271,7 +281,7 @@ job_move(struct core *c, struct record *r, enum life_event how,
 	record_write(c, r, was == SW_NONE, event);
 	rows_add(c, r);
 	if (r->ended_at_ms != 0)
-		waiters_answer(c, r);
+		waiters_answer(c, r, 0);
 	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
 		job_forget(c, r);
 }
@@ -286,6 +296,11 @@ job_forget(struct core *c, struct record *r)
 	unique_follow(c, r, r->state, SW_NONE);
 	expiry_follow(c, r, r->state, SW_NONE);
 	batch_delete(&c->batch, key_bytes(&k));
+	if (r->cause == SW_C_CORRUPT) {
+		k = key_id('c', &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+	}
+	waiters_answer(c, r, SW_ENOJOB);
 	if (is_waiting(r->state) || r->state == SW_DEAD)
 		r->q->total[TOTAL_BYTES] -= r->body_len;
 	r->q->count[r->state]--;
@@ -299,7 +314,7 @@ record_put_dead(struct core *c, struct record *r, struct bytes event)
 	r->q->total[TOTAL_PUT]--;
 	record_write(c, r, 0, event);
 	rows_add(c, r);
-	waiters_answer(c, r);
+	waiters_answer(c, r, 0);
 }
 
 void

@@ -55,7 +55,7 @@ fields_check(const struct sw_item *it, struct sw_id *id)
 
 static int
 limits_check(const struct core *c, const struct queue *q,
-	const struct sw_item *it, int64_t ahead)
+	const struct sw_item *it, const struct ahead *ahead)
 {
 	int64_t jobs = q->count[SW_DELAYED] + q->count[SW_READY] +
 		       q->count[SW_LEASED] + q->count[SW_DEAD];
@@ -64,10 +64,11 @@ limits_check(const struct core *c, const struct queue *q,
 
 	if (c->full)
 		return SW_EFULL;
-	if (max_jobs > 0 && jobs + ahead >= max_jobs)
+	if (max_jobs > 0 && jobs + ahead->jobs >= max_jobs)
 		return SW_EMAXJOBS;
 	if (max_bytes > 0 &&
-		q->total[TOTAL_BYTES] + (int64_t)sw_bytes(it, SW_F_BODY).len >
+		q->total[TOTAL_BYTES] + ahead->bytes +
+				(int64_t)sw_bytes(it, SW_F_BODY).len >
 			max_bytes)
 		return SW_EMAXBYTES;
 	return 0;
@@ -91,7 +92,7 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 }
 
 int
-put_check(struct core *c, const struct sw_item *it, int64_t ahead,
+put_check(struct core *c, const struct sw_item *it, const struct ahead *ahead,
 	struct sw_id *holder)
 {
 	struct queue *q;
@@ -132,6 +133,7 @@ static void
 put_one(struct request *rq, const struct sw_item *it)
 {
 	struct sw_buf *b = &rq->reply;
+	static const struct ahead none;
 	struct sw_id id, holder;
 	struct record was;
 	size_t mark = sw_item_begin(b);
@@ -140,7 +142,7 @@ put_one(struct request *rq, const struct sw_item *it)
 	if (sw_get_id(it, &id))
 		known = job_load(rq->core, &id, &was);
 	if (known == SW_ENOJOB)
-		err = put_check(rq->core, it, 0, &holder);
+		err = put_check(rq->core, it, &none, &holder);
 	if (known == SW_ENOJOB && err == 0)
 		put_apply(rq->core, it);
 

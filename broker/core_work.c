@@ -8,7 +8,9 @@
 enum {
 	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
 	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
-	JOB_ROOM = 16 * 1024,	 /* of a job in JOBS, besides its body */
+	/* Of a job in JOBS, besides its body: mostly headers, where each byte
+	 * may come as a field of its own. */
+	JOB_ROOM = (4 + 1) * SW_HEADERS_MAX + 4096,
 	HAND_OUT_STEP = 16, /* jobs for one worker, then the next one's turn */
 };
 
@@ -135,7 +137,6 @@ op_want(struct request *rq)
 void
 op_bye(struct request *rq)
 {
-	static const struct attempt back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 	struct core *c = rq->core;
 	struct session *s = session_find(c->sessions, rq->peer);
 	struct lease *l, *tmp;
@@ -143,8 +144,16 @@ op_bye(struct request *rq)
 
 	if (s != NULL) {
 		HASH_ITER(hh, c->leases.by_id, l, tmp)
-		if (l->session == s && job_load(c, &l->id, &r) == 0)
-			attempt_end(c, &r, &back);
+		{
+			if (l->session != s)
+				continue;
+			if (core_has_room(c) && job_load(c, &l->id, &r) == 0) {
+				attempt_end(c, &r, &lease_back);
+				continue;
+			}
+			l->back = 1; /* the sweeps of the next turns */
+			lease_extend(&c->leases, l, c->mono_ms);
+		}
 		session_close(c, s);
 	}
 	reply_begin(rq, REPLY_SMALL);
@@ -205,7 +214,7 @@ follows_check(struct core *c, const struct sw_item *it, int *follows)
 	struct sw_item f;
 	struct sw_id holder;
 	size_t at = 0;
-	int64_t ahead = 0;
+	struct ahead ahead = {0};
 
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
 		int err = sw_item_open(raw, &f);
@@ -213,9 +222,11 @@ follows_check(struct core *c, const struct sw_item *it, int *follows)
 		if (err == 0 && ++*follows > FOLLOWS_MAX)
 			err = SW_ETOOBIG;
 		if (err == 0)
-			err = put_check(c, &f, ahead++, &holder);
+			err = put_check(c, &f, &ahead, &holder);
 		if (err < 0)
 			return err;
+		ahead.jobs++;
+		ahead.bytes += (int64_t)sw_bytes(&f, SW_F_BODY).len;
 	}
 	return 0;
 }
@@ -224,6 +235,7 @@ follows_check(struct core *c, const struct sw_item *it, int *follows)
 static void
 follows_apply(struct core *c, const struct sw_item *it)
 {
+	static const struct ahead none;
 	struct bytes raw;
 	struct sw_item f;
 	struct sw_id id, holder;
@@ -233,7 +245,7 @@ follows_apply(struct core *c, const struct sw_item *it)
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw))
 		if (sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id) &&
 			job_load(c, &id, &known) == SW_ENOJOB &&
-			put_check(c, &f, 0, &holder) == 0)
+			put_check(c, &f, &none, &holder) == 0)
 			put_apply(c, &f);
 }
 
@@ -338,13 +350,14 @@ queue_ready(void *arg, struct queue *q)
 void
 lease_row(struct core *c, const struct lease *l)
 {
-	uint8_t room[SW_NAME_MAX + 64];
+	uint8_t room[SW_NAME_MAX + SW_QUEUE_MAX + 64];
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 	struct key k = key_id('l', &l->id);
 
 	sw_put_int(&b, SW_F_TOKEN, (int64_t)l->token);
 	sw_put_int(&b, SW_F_AT_MS, l->since_ms);
 	sw_put_text(&b, SW_F_WORKER, l->worker);
+	sw_put_text(&b, SW_F_QUEUE, l->q->name);
 	if (l->cancel)
 		sw_put_int(&b, SW_F_CAUSE, SW_C_CANCELLED);
 	batch_put(&c->batch, key_bytes(&k), sw_buf_bytes(&b));
@@ -358,7 +371,7 @@ corrupt_ready(
 	struct key k = key_ready(q->no, lane, e->at, &e->id);
 
 	batch_delete(&c->batch, key_bytes(&k));
-	job_bury_corrupt(c, q, &e->id);
+	job_bury_corrupt(c, q, &e->id, SW_READY);
 }
 
 static struct lease *

@@ -7,7 +7,7 @@
 #include "error.h"
 #include "must.h"
 
-enum { SUM = 8 };
+enum { SUM = RECORD_SUM };
 
 /* Fields that record_seal writes from the members. */
 #define MEMBERS                                                                \

@@ -17,6 +17,7 @@
 
 enum {
 	RECORD_EVENTS = 32, /* ledger entries kept: the first and the newest */
+	RECORD_SUM = 8,	    /* bytes of the checksum, at the front */
 	RECORD_MAX = 1024 * 1024,
 };
 

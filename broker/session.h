@@ -55,6 +55,7 @@ struct lease {
 	int64_t progress;    /* -1: none told */
 	char text[PROGRESS_TEXT_MAX + 1];
 	int cancel; /* its worker is to stop it */
+	int back;   /* its worker has said bye: no attempt is counted */
 	struct lease *next_free;
 	UT_hash_handle hh;
 };

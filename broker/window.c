@@ -58,6 +58,8 @@ window_add(struct window *w, uint64_t at, const struct sw_id *id)
 	if (!w->whole && entry_cmp(&e, &w->mark) > 0)
 		return;
 	i = place_of(w, &e);
+	if (i < w->n && entry_cmp(&w->e[w->head + i], &e) == 0)
+		return; /* as in the index, a key is there once */
 	if (w->n == w->cap) {
 		w->whole = 0;
 		if (i == w->n) {
