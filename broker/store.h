@@ -80,6 +80,7 @@ struct store_driver {
 	/* Becomes the shard's only writer, for ever where ttl_ms is 0. */
 	int (*claim)(
 		struct store *, uint32_t shard, int64_t ttl_ms, struct claim *);
+	/* SW_EFENCED: another claim came after this one. */
 	int (*renew)(struct store *, struct claim *);
 	int (*release)(struct store *, struct claim *);
 

@@ -239,11 +239,25 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 }
 
 static int
+epoch_check(struct lmdb *l, const struct claim *c)
+{
+	char name[16];
+
+	epoch_name(name, c->shard);
+	if (lmdb_meta_get(l, name, 0) == c->epoch)
+		return 0;
+	return lmdb_say(
+		l, SW_EFENCED, "store", "the claim is older than the store");
+}
+
+/* Held for ever, so there is nothing to do but to say whether it still is. */
+static int
 lmdb_hold(struct store *s, struct claim *c)
 {
-	(void)s;
-	(void)c;
-	return 0;
+	struct lmdb *l = (struct lmdb *)s;
+	int err = c->shard == 0 ? lmdb_txn_need(l) : -EINVAL;
+
+	return err < 0 ? err : epoch_check(l, c);
 }
 
 /* --- commit ------------------------------------------------------------- */
@@ -274,18 +288,6 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = op_apply(l->txn, l->rows[0], &ops[i]);
 	return lmdb_convert(l, rc, "write");
-}
-
-static int
-epoch_check(struct lmdb *l, const struct claim *c)
-{
-	char name[16];
-
-	epoch_name(name, c->shard);
-	if (lmdb_meta_get(l, name, 0) == c->epoch)
-		return 0;
-	return lmdb_say(
-		l, SW_EFENCED, "commit", "the claim is older than the store");
 }
 
 /* A batch that half went in goes out again, with all since the checkpoint. */

@@ -139,6 +139,19 @@ dbis_open(struct lmdb *l)
 	return rc;
 }
 
+/*
+ * Handles of tables live and die with the transaction that opened them until
+ * it is committed.  What may be thrown away and replayed comes after.
+ */
+static int
+handles_keep(struct lmdb *l, const char *dir)
+{
+	int rc = mdb_txn_commit(l->txn);
+
+	l->txn = NULL;
+	return rc != 0 ? lmdb_convert(l, rc, dir) : lmdb_txn_need(l);
+}
+
 /* Opens the tables, checks the format, brings in what the journal holds. */
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
@@ -155,6 +168,9 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	if (format != 0 && format != STORE_FORMAT)
 		return lmdb_say(l, SW_EFORMAT, dir,
 			"written by another, newer version");
+	err = handles_keep(l, dir);
+	if (err < 0)
+		return err;
 	err = journal_open(&l->journal, dir, journal_size(o), generation == 0);
 	if (err < 0)
 		return lmdb_say(l, err, dir,
@@ -211,6 +227,10 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 		lmdb_room_reserve(l);
 	if (err == 0)
 		err = tables_open(l, dir, o);
+	if (err == SW_EFULL)
+		(void)lmdb_say(l, err, dir,
+			l->disk_full ? "no room on the disk"
+				     : "its map is full, --map-size may grow");
 	return err;
 }
 

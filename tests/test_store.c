@@ -149,6 +149,26 @@ the_longest_key_and_a_body_of_full_size_fit(void **state)
 }
 
 static void
+a_value_of_many_pages_is_kept_and_replaced(void **state)
+{
+	static char large[300 * 1024];
+	struct fixture *f = *state;
+	struct store_op op = {STORE_PUT, bytes_str("k"), {0}};
+	struct bytes got;
+
+	for (size_t i = 0; i < sizeof(large); i++)
+		large[i] = (char)(i * 31 >> 8);
+	for (int round = 0; round < 5; round++) {
+		op.val = bytes_of(large, sizeof(large) - (size_t)round);
+		assert_int_equal(fx_commit(f, &op, 1), 0);
+		assert_int_equal(f->s->driver->get(f->s, 0, op.key, &got), 0);
+		assert_true(bytes_eq(got, op.val));
+		assert_int_equal(fx_put(f, "k", "small"), 0);
+		fx_assert_val(f, "k", "small");
+	}
+}
+
+static void
 a_claim_fences_all_that_came_before_it(void **state)
 {
 	struct fixture *f = *state;
@@ -163,6 +183,21 @@ a_claim_fences_all_that_came_before_it(void **state)
 	fx_assert_none(f, "a");
 	fx_assert_val(f, "kept", "1");
 	assert_int_equal(fx_commit(f, ops, 2), 0);
+}
+
+static void
+only_the_newest_claim_can_be_renewed_or_released(void **state)
+{
+	struct fixture *f = *state;
+	struct claim old = f->c, none = {.shard = 16};
+
+	assert_int_equal(f->s->driver->renew(f->s, &old), 0);
+	assert_int_equal(f->s->driver->claim(f->s, 0, 0, &f->c), 0);
+	assert_int_equal(f->s->driver->renew(f->s, &old), SW_EFENCED);
+	assert_int_equal(f->s->driver->release(f->s, &old), SW_EFENCED);
+	assert_int_equal(f->s->driver->renew(f->s, &none), -EINVAL);
+	assert_int_equal(f->s->driver->renew(f->s, &f->c), 0);
+	assert_int_equal(f->s->driver->release(f->s, &f->c), 0);
 }
 
 static void
@@ -211,6 +246,111 @@ a_plain_path_means_lmdb_and_a_scheme_its_driver(void **state)
 	assert_ptr_equal(store_driver_find("mem:"), &store_mem);
 }
 
+/* --- LMDB alone (its files: test_store_lmdb.c) -------------------------- */
+
+static void
+a_refused_second_opening_leaves_the_first_its_lock(void **state)
+{
+	struct fixture *f = *state, second = *f;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fx_open_at(&second), SW_EBUSY);
+		assert_non_null(strstr(second.s->why, f->dir));
+		fx_closed(&second);
+		assert_int_equal(fx_put(f, "a", "1"), 0);
+	}
+	fx_closed(f);
+	assert_int_equal(fx_open_at(&second), 0);
+	fx_assert_val(&second, "a", "1");
+	fx_closed(&second);
+}
+
+struct shape { /* of a batch: its values' length and how many */
+	size_t len, n;
+};
+
+static int
+shape_put(struct fixture *f, uint32_t number, struct shape sh)
+{
+	static uint8_t val[FX_VAL_MAX];
+	uint8_t keys[2][5] = {{'a'}, {'b'}};
+	struct store_op ops[2];
+
+	for (size_t i = 0; i < sh.n; i++) {
+		be_set(keys[i] + 1, 4, number);
+		ops[i] = (struct store_op){
+			STORE_PUT, bytes_of(keys[i], 5), bytes_of(val, sh.len)};
+	}
+	return fx_commit(f, ops, sh.n);
+}
+
+/* Batches 0 to n - 1 are there, each whole; of number n there is nothing. */
+static void
+assert_shapes(struct fixture *f, uint32_t n, struct shape sh)
+{
+	uint8_t key[5];
+	struct bytes val;
+
+	for (uint32_t i = 0; i <= n; i++)
+		for (size_t k = 0; k < sh.n; k++) {
+			key[0] = (uint8_t)('a' + k);
+			be_set(key + 1, 4, i);
+			assert_int_equal(f->s->driver->get(f->s, 0,
+						 bytes_of(key, 5), &val),
+				i < n ? 0 : SW_ENOJOB);
+		}
+}
+
+/* Fills a new store of 1 MiB; how many batches it took. */
+static uint32_t
+filled(struct fixture *f, struct shape sh)
+{
+	uint32_t n = 0;
+	int err;
+
+	fx_closed(f);
+	assert_int_equal(fx_teardown((void **)&f), 0);
+	f->map_size = 1 << 20;
+	fx_opened(f);
+	while ((err = shape_put(f, n, sh)) == 0)
+		n++;
+	assert_int_equal(err, SW_EFULL);
+	assert_int_equal(shape_put(f, n, sh), SW_EFULL);
+	return n;
+}
+
+/*
+ * Filled to its last page, as the core never does, a map may not open again.
+ * Then it says so, and nothing is lost.  With the shapes of one value it is
+ * the first checkpoint that finds the map full, not the replay before it.
+ */
+static void
+a_full_map_loses_nothing_and_opens_in_a_larger_one(void **state)
+{
+	static const struct shape shapes[] = {{20, 2}, {1000, 2}, {3000, 2},
+		{18334, 1}, {28648, 1}, {20000, 2}, {FX_VAL_MAX, 2}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		uint32_t n = filled(f, shapes[i]);
+
+		assert_shapes(f, n, shapes[i]);
+		fx_closed(f);
+		if (fx_open_at(f) == 0)
+			assert_shapes(f, n, shapes[i]);
+		else {
+			fx_closed(f);
+			assert_int_equal(fx_open_at(f), SW_EFULL);
+			assert_non_null(strstr(f->s->why, f->dir));
+		}
+		fx_closed(f);
+		f->map_size = 4 << 20;
+		fx_opened(f);
+		assert_shapes(f, n, shapes[i]);
+		assert_int_equal(shape_put(f, n, shapes[i]), 0);
+	}
+}
+
 /* --- LMDB beside the model ---------------------------------------------- */
 
 static uint64_t
@@ -251,6 +391,16 @@ sum_of(struct fixture *f, struct bytes from, struct bytes to, size_t limit)
 }
 
 static void
+assert_same_get(struct fixture *a, struct fixture *b, struct bytes key)
+{
+	struct bytes x, y;
+	int err = a->s->driver->get(a->s, 0, key, &x);
+
+	assert_int_equal(err, b->s->driver->get(b->s, 0, key, &y));
+	assert_true(err == SW_ENOJOB || bytes_eq(x, y));
+}
+
+static void
 assert_same(struct fixture *a, struct fixture *b, uint64_t *seed)
 {
 	uint8_t from[2], to[2];
@@ -262,6 +412,7 @@ assert_same(struct fixture *a, struct fixture *b, uint64_t *seed)
 
 	be_set(from, 2, chance(seed) % 600);
 	be_set(to, 2, chance(seed) % 600);
+	assert_same_get(a, b, bytes_of(to, 2));
 	x = sum_of(a, low, high, limit);
 	y = sum_of(b, low, high, limit);
 	assert_int_equal(x.n, y.n);
@@ -329,10 +480,14 @@ main(void)
 		BOTH(a_scan_stops_at_its_limit_and_when_told),
 		BOTH(keys_order_as_memcmp_over_all_byte_values),
 		BOTH(the_longest_key_and_a_body_of_full_size_fit),
+		BOTH(a_value_of_many_pages_is_kept_and_replaced),
 		BOTH(a_claim_fences_all_that_came_before_it),
+		BOTH(only_the_newest_claim_can_be_renewed_or_released),
 		BOTH(a_shard_that_is_not_there_is_refused),
 		CASE(shards_of_mem_do_not_see_each_other, mem),
 		CASE(a_plain_path_means_lmdb_and_a_scheme_its_driver, mem),
+		CASE(a_refused_second_opening_leaves_the_first_its_lock, lmdb),
+		CASE(a_full_map_loses_nothing_and_opens_in_a_larger_one, lmdb),
 		CASE(lmdb_and_the_model_never_differ, lmdb),
 	};
 
