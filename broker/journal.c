@@ -185,20 +185,39 @@ journal_restart(struct journal *j, uint64_t generation)
 
 /* --- replay ------------------------------------------------------------- */
 
-/* The length of a sound record at `at`, its number at least `next`; 0: none. */
-static size_t
-record_at(const struct journal *j, const uint8_t *file, size_t at, int exact)
+struct record {
+	uint64_t generation, number;
+	size_t len; /* 0: there is no sound one */
+};
+
+static struct record
+record_at(const struct journal *j, const uint8_t *file, size_t at)
 {
 	const uint8_t *p = file + at;
-	uint64_t number = le_get(p + 16, 8);
+	struct record r = {le_get(p + 8, 8), le_get(p + 16, 8), 0};
 	size_t len = le_get(p + 4, 4);
 
-	if (le_get(p, 4) != MAGIC || le_get(p + 8, 8) != j->generation ||
-		(exact ? number != j->next : number < j->next) ||
-		len > j->size - at - JOURNAL_HEAD ||
-		le_get(p + 24, 8) != sum_of(p, p + JOURNAL_HEAD, len))
-		return 0;
-	return JOURNAL_HEAD + len;
+	if (le_get(p, 4) == MAGIC && len <= j->size - at - JOURNAL_HEAD &&
+		le_get(p + 24, 8) == sum_of(p, p + JOURNAL_HEAD, len))
+		r.len = JOURNAL_HEAD + len;
+	return r;
+}
+
+static int
+is_next(const struct journal *j, const struct record *r)
+{
+	return r->len > 0 && r->generation == j->generation &&
+	       r->number == j->next;
+}
+
+/* It should have been replayed, but what comes before it is not there: the
+ * records between, or the index that began its generation. */
+static int
+is_stranded(const struct journal *j, const struct record *r)
+{
+	return r->len > 0 && (r->generation > j->generation ||
+				     (r->generation == j->generation &&
+					     r->number >= j->next));
 }
 
 static int
@@ -250,19 +269,23 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 {
 	uint8_t *file = j->size % JOURNAL_ALIGN == 0 ? malloc(j->size) : NULL;
 	int err = file == NULL ? SW_ECORRUPT : file_read(j, file);
-	size_t len;
+	struct record r;
 
 	journal_restart(j, generation);
-	while (err == 0 && j->at < j->size &&
-		(len = record_at(j, file, j->at, 1)) > 0) {
-		err = ops_apply(file + j->at + JOURNAL_HEAD, len - JOURNAL_HEAD,
-			apply, arg);
-		j->at += aligned(len);
+	while (err == 0 && j->at < j->size) {
+		r = record_at(j, file, j->at);
+		if (!is_next(j, &r))
+			break;
+		err = ops_apply(file + j->at + JOURNAL_HEAD,
+			r.len - JOURNAL_HEAD, apply, arg);
+		j->at += aligned(r.len);
 		j->next++;
 	}
-	for (size_t at = j->at; err == 0 && at < j->size; at += JOURNAL_ALIGN)
-		if (record_at(j, file, at, 0) > 0)
+	for (size_t at = j->at; err == 0 && at < j->size; at += JOURNAL_ALIGN) {
+		r = record_at(j, file, at);
+		if (is_stranded(j, &r))
 			err = SW_ECORRUPT;
+	}
 	free(file);
 	return err;
 }

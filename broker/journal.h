@@ -18,7 +18,8 @@
  *
  * A record that power loss has torn fails its checksum and ends the replay:
  * it was never confirmed.  A sound record behind a broken one can only be
- * damage, and is refused.
+ * damage, and one of a later generation than the index knows means that the
+ * index is an older copy: both are refused.
  */
 #ifndef BROKER_JOURNAL_H
 #define BROKER_JOURNAL_H

@@ -179,7 +179,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
 		return lmdb_say(l, err, dir,
-			err == SW_ECORRUPT ? "its journal is damaged"
+			err == SW_ECORRUPT ? "its journal is damaged, or "
+					     "data.mdb is an older copy"
 					   : sw_strerror(err));
 	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
 	return err < 0 ? err : lmdb_checkpoint(l);
