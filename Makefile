@@ -9,7 +9,7 @@ UNITDIR ?= $(LIBDIR)/systemd/system
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 KIND ?= release
-B := build/$(KIND)
+B := build/$(KIND)$(addprefix -,$(PLANT))
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wwrite-strings -Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual \
@@ -25,9 +25,8 @@ OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fn
 OPT_tsan := -O1 -fsanitize=thread
 CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
-	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-
 CODE := wire broker producer worker jobs
 
 # Who may include whom: one list of folders for each folder.
@@ -50,11 +49,12 @@ CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
 WORKER := $(call objs,worker,worker/main.c)
 JOBS := $(call objs,jobs,jobs/main.c)
 UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
-TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c))
+TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c tests/proof_*.c))
+PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/preload_*.c))
+PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-
 LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm
 
 ## all: build everything (the default)
@@ -77,7 +77,8 @@ $(TESTS): LIBS_ALL += -lcmocka
 
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(LIBS_ALL)
-
+$(PRELOADS): %.so: %.o
+	$(CC) -shared -o $@ $< -ldl
 # One object with only the public names in it, so that ours cannot clash.
 $B/libspillway.a: $(LIB) $(WIRE)
 	$(LD) -r -o $B/libspillway.o $^ && objcopy --localize-hidden $B/libspillway.o
@@ -89,16 +90,18 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev \
 	libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq procps mandoc systemd
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
-
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
 	@tests/deps.sh $(DEPS)
 ## check: install what is missing, build, run all tests
 check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
-
-test: all $(TESTS) $B/protocol-tables
+test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
+## sim, power, torture, faults, ...: one proof of docs/testing.md
+$(PROOFS): deps
+	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
+	@tests/proof/$@.sh $B
 ## demo: real work through a real broker and real workers, with kill -9
 demo: deps
 	@$(MAKE) --no-print-directory all
@@ -123,9 +126,7 @@ protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
 ## tidy: clang-tidy and cppcheck
 tidy:
-	clang-tidy --quiet $(wildcard $(addsuffix /*.c,$(CODE))) -- -std=c11 -D_GNU_SOURCE \
-		$(foreach d,$(INC_tests),-iquote $d) -DSPILLWAY_VERSION='""'
-	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr $(CODE)
+	@tests/tidy.sh $(CODE)
 ## format: clang-format over everything
 format:
 	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
@@ -142,8 +143,7 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-
-.PHONY: all deps check test demo bench asan tsan fuzz protocol-tables tidy format \
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format \
 	install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

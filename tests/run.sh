@@ -30,7 +30,7 @@ for t in "$b"/tests/test_*; do
 	run "$(basename "$t")" "$t"
 done
 run protocol-tables "$b/protocol-tables" check docs/protocol.md
-for s in tests/e2e/*.sh; do
+for s in tests/e2e/*.sh tests/proof/*.sh; do
 	[ -e "$s" ] && run "$(basename "$s" .sh)" "$s" "$b"
 done
 echo "$passed passed, $failed failed, $skipped skipped"
