@@ -148,7 +148,7 @@ rows_big(const struct bench_report *r, FILE *f)
 {
 	static const char *const texts[] = {
 		"waiting", "waiting", "waiting, after the drain"};
-	uint64_t jobs[] = {r->big_few, r->big_many, 0};
+	uint64_t jobs[] = {r->big_few, r->big_many, r->big_few};
 
 	if (!r->have_big)
 		return;
