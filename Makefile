@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # Spillway.  `make help` lists the targets.
-
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -27,19 +26,18 @@ CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-CODE := wire broker producer worker jobs
-
+CODE := wire broker producer worker jobs front
 # Who may include whom: one list of folders for each folder.
 INC_wire := wire
 INC_broker := wire broker
 INC_producer := wire producer
 INC_worker := wire worker
 INC_jobs := wire worker jobs
+INC_front := wire producer front
 INC_tests := wire broker producer worker jobs tests
 INC_bench := wire producer bench
 INC_docs := wire
 INC_examples := producer
-
 # A folder's main.c is a program; producer/cmd*.c belong to the command.
 objs = $(patsubst %.c,$B/%.o,$(filter-out $(2),$(wildcard $(1)/*.c)))
 WIRE := $(call objs,wire)
@@ -48,14 +46,15 @@ LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
 CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
 WORKER := $(call objs,worker,worker/main.c)
 JOBS := $(call objs,jobs,jobs/main.c)
+FRONT := $(call objs,front,front/main.c)
 UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c tests/proof_*.c))
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report)
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -levent -lseccomp -lm
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -69,6 +68,7 @@ $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(WIRE)
 $B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
 $B/loggen: $B/examples/loggen.o
+$B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
 $(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(WIRE)
@@ -88,7 +88,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o,$^) -lzmq -luuid
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev \
-	libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq procps mandoc systemd
+	libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev libseccomp-dev procps mandoc systemd
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:

@@ -27,12 +27,13 @@ sed_or_copy() {
 	esac
 }
 
-for p in spillway-broker spillway-worker spillway spillway-report; do
+for p in spillway-broker spillway-worker spillway spillway-report spillway-front; do
 	place 755 "$b/$p" "$BINDIR/$p"
 done
 place 644 "$b/libspillway.a" "$LIBDIR/libspillway.a"
 place 755 "$b/libspillway.so.0" "$LIBDIR/libspillway.so.0"
 place 644 producer/spillway.h "$INCLUDEDIR/spillway.h"
+place 644 producer/spillway-handler.h "$INCLUDEDIR/spillway-handler.h"
 place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
 for m in docs/man/*.[1-8]; do
 	place 644 "$m" "$MANDIR/man${m##*.}/$(basename "$m")"

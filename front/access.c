@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "access.h"
+
+#include <errno.h>
+#include <string.h>
+
+int
+access_open(struct access *a, const char *path)
+{
+	*a = (struct access){.path = path};
+	if (path == NULL)
+		return 0;
+	a->f = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
+	return a->f == NULL ? -errno : 0;
+}
+
+void
+access_close(struct access *a)
+{
+	if (a->f != NULL && a->f != stdout)
+		fclose(a->f);
+	a->f = NULL;
+}
+
+void
+access_reopen(struct access *a)
+{
+	FILE *f;
+
+	if (a->f == NULL || a->f == stdout)
+		return;
+	f = fopen(a->path, "ae");
+	if (f == NULL)
+		return; /* the old one is better than none */
+	fclose(a->f);
+	a->f = f;
+}
+
+static void
+text_write(FILE *f, const char *s)
+{
+	if (s == NULL || *s == '\0')
+		s = "-";
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			fprintf(f, "\\x%02X", c);
+		else
+			putc_unlocked(c, f);
+	}
+}
+
+static const char *
+stamp(struct access *a)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != a->at && localtime_r(&now, &tm) != NULL) {
+		strftime(a->stamp, sizeof(a->stamp), "%d/%b/%Y:%H:%M:%S %z",
+			&tm);
+		a->at = now;
+	}
+	return a->stamp;
+}
+
+void
+access_write(struct access *a, const struct access_line *l)
+{
+	if (a->f == NULL)
+		return;
+	fprintf(a->f, "%s - - [%s] \"%s ", l->client, stamp(a), l->method);
+	text_write(a->f, l->target);
+	fprintf(a->f, " %s\" %d %zu \"", l->version, l->status, l->bytes);
+	text_write(a->f, l->referer);
+	fputs("\" \"", a->f);
+	text_write(a->f, l->agent);
+	fputs("\"\n", a->f);
+}
+
+void
+access_flush(struct access *a)
+{
+	if (a->f != NULL)
+		fflush(a->f);
+}

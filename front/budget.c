@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "budget.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000LL
+
+enum { BACKSTOP_S = 2 }; /* that layer 3 is later than the others */
+
+/* The kernel's time counts as well: without it a handler that lets the
+ * kernel work was never stopped. */
+static int
+perf_open(pid_t pid, int64_t ns)
+{
+	struct perf_event_attr a = {.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(a),
+		.config = PERF_COUNT_SW_TASK_CLOCK,
+		.sample_period = (uint64_t)ns,
+		.wakeup_events = 1};
+
+	return (int)syscall(
+		SYS_perf_event_open, &a, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+int
+budget_probe(void)
+{
+	int fd = perf_open(0, NS_PER_S);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int
+perf_kills(int fd, pid_t pid)
+{
+	struct f_owner_ex owner = {F_OWNER_PID, pid};
+
+	return fcntl(fd, F_SETOWN_EX, &owner) == 0 &&
+	       fcntl(fd, F_SETSIG, SIGKILL) == 0 &&
+	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
+}
+
+static void
+backstop_set(struct budget *b, int64_t used_ns)
+{
+	int64_t limit_s = used_ns / NS_PER_S + 1 + BACKSTOP_S;
+	struct rlimit l = {(rlim_t)limit_s, (rlim_t)limit_s};
+
+	if (prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0)
+		b->limit_s = limit_s;
+}
+
+int
+budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
+{
+	int err;
+
+	*b = (struct budget){.pid = pid, .perf = -1};
+	err = clock_getcpuclockid(pid, &b->clock);
+	if (err != 0)
+		return -err;
+	if (perf) {
+		b->perf = perf_open(pid, ns);
+		if (b->perf < 0 || !perf_kills(b->perf, pid))
+			return -errno;
+	}
+	backstop_set(b, 0);
+	return 0;
+}
+
+void
+budget_close(struct budget *b)
+{
+	if (b->pid > 0 && b->perf >= 0)
+		close(b->perf);
+	*b = (struct budget){.perf = -1};
+}
+
+void
+budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
+{
+	uint64_t period = (uint64_t)ns;
+
+	if (b->perf >= 0)
+		(void)ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period);
+	if (used_ns / NS_PER_S + BACKSTOP_S > b->limit_s)
+		backstop_set(b, used_ns);
+}
+
+int64_t
+budget_used(const struct budget *b)
+{
+	struct timespec t;
+
+	if (clock_gettime(b->clock, &t) != 0)
+		return -1;
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * budget.h - CPU time taken from an isolate, and its end
+ *
+ * Three layers, none of which the isolate can reach:
+ *	1. a perf event on its task clock whose overflow is a SIGKILL from the
+ *	   kernel (perf_event_open(2), F_SETSIG); needs CAP_PERFMON;
+ *	2. without it, a timer in the front that reads the isolate's CPU clock
+ *	   (clock_getcpuclockid(3)) and kills;
+ *	3. RLIMIT_CPU, for an isolate that the front has lost sight of.
+ */
+#ifndef FRONT_BUDGET_H
+#define FRONT_BUDGET_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct budget {
+	pid_t pid;
+	int perf; /* -1: layer 2 is wanted */
+	clockid_t clock;
+	int64_t limit_s; /* layer 3 as it is set */
+};
+
+/* Whether layer 1 works here: 0, or -errno of why not. */
+int budget_probe(void) __attribute__((warn_unused_result));
+
+/* For a process that has started; 0, or -errno: it is gone. */
+int budget_open(struct budget *, pid_t, int64_t ns, int perf)
+	__attribute__((warn_unused_result));
+void budget_close(struct budget *);
+
+/* A whole budget from now on; `used_ns`: what budget_used() said last. */
+void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
+
+/* CPU time of the process since its birth; -1: it is gone. */
+int64_t budget_used(const struct budget *);
+
+#endif

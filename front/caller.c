@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "caller.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <time.h>
+#include <uthash.h>
+
+enum { LOOK = 2 };
+
+struct caller {
+	TAILQ_ENTRY(caller) link;
+	/*
+	 * The key.  We hold a reference, and the descriptor is closed with it
+	 * (evhttp has shut it down by then): were it closed before, the next
+	 * connection could get its number and this one read its bytes.
+	 */
+	struct bufferevent *bev;
+	int64_t began_s; /* when its request's first byte came, or 0 */
+	size_t came;	 /* bytes since its last request was answered */
+	int busy;
+	UT_hash_handle hh;
+};
+
+static int64_t
+now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec;
+}
+
+static void
+bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct caller *c = arg;
+
+	(void)b;
+	if (info->n_added > 0 && c->began_s == 0 && !c->busy)
+		c->began_s = now_s();
+}
+
+static void
+caller_forget(struct callers *cs, struct caller *c)
+{
+	HASH_DEL(cs->table, c);
+	TAILQ_REMOVE(&cs->list, c, link);
+	cs->n--;
+	evbuffer_remove_cb(bufferevent_get_input(c->bev), bytes_came, c);
+	bufferevent_decref(c->bev);
+	free(c);
+}
+
+/* evhttp has freed it: that takes the callbacks away. */
+static int
+is_gone(struct caller *c)
+{
+	bufferevent_event_cb cb = NULL;
+
+	bufferevent_getcb(c->bev, NULL, NULL, &cb, NULL);
+	return cb == NULL;
+}
+
+/* With each that comes we look whether two have gone. */
+static void
+look_around(struct callers *cs)
+{
+	for (int i = 0; i < LOOK; i++) {
+		struct caller *c = TAILQ_FIRST(&cs->list);
+
+		if (c == NULL)
+			return;
+		if (is_gone(c)) {
+			caller_forget(cs, c);
+		} else {
+			TAILQ_REMOVE(&cs->list, c, link);
+			TAILQ_INSERT_TAIL(&cs->list, c, link);
+		}
+	}
+}
+
+void
+callers_init(struct callers *cs)
+{
+	*cs = (struct callers){0};
+	TAILQ_INIT(&cs->list);
+}
+
+struct bufferevent *
+caller_new(struct event_base *base, void *arg)
+{
+	struct callers *cs = arg;
+	struct caller *c = calloc(1, sizeof(*c));
+
+	if (c != NULL)
+		c->bev = bufferevent_socket_new(
+			base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (c == NULL || c->bev == NULL) {
+		free(c);
+		return NULL; /* evhttp makes one of its own */
+	}
+	if (evbuffer_add_cb(bufferevent_get_input(c->bev), bytes_came, c) ==
+		NULL) {
+		bufferevent_free(c->bev);
+		free(c);
+		return NULL;
+	}
+	bufferevent_incref(c->bev);
+	look_around(cs);
+	HASH_ADD_PTR(cs->table, bev, c);
+	TAILQ_INSERT_TAIL(&cs->list, c, link);
+	cs->n++;
+	return c->bev;
+}
+
+static struct caller *
+find(struct callers *cs, struct bufferevent *bev)
+{
+	struct caller *c;
+
+	HASH_FIND_PTR(cs->table, &bev, c);
+	return c;
+}
+
+void
+caller_busy(struct callers *cs, struct bufferevent *bev)
+{
+	struct caller *c = find(cs, bev);
+
+	if (c != NULL)
+		c->busy = 1;
+}
+
+void
+caller_free_again(struct callers *cs, struct bufferevent *bev)
+{
+	struct caller *c = find(cs, bev);
+
+	if (c == NULL)
+		return;
+	c->busy = 0;
+	c->began_s = 0;
+}
+
+void
+callers_check(struct callers *cs, int64_t request_s)
+{
+	int64_t limit = now_s() - request_s;
+	struct caller *c, *next;
+
+	HASH_ITER(hh, cs->table, c, next)
+	{
+		if (is_gone(c))
+			caller_forget(cs, c);
+		else if (!c->busy && c->began_s != 0 && c->began_s < limit)
+			bufferevent_trigger_event(c->bev,
+				BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
+	}
+}
+
+void
+callers_fini(struct callers *cs)
+{
+	struct caller *c, *next;
+
+	HASH_ITER(hh, cs->table, c, next)
+	caller_forget(cs, c);
+}

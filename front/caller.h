@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * caller.h - connections that have no request with us, and their time limits
+ *
+ * evhttp knows a limit for silence alone, and nothing of its connections
+ * before their first request: a client that sends a byte a second would
+ * never end.  So each connection's bufferevent is made here and watched.
+ */
+#ifndef FRONT_CALLER_H
+#define FRONT_CALLER_H
+
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct caller;
+
+struct callers {
+	struct caller *table; /* by bufferevent */
+	TAILQ_HEAD(, caller) list;
+	size_t n;
+};
+
+void callers_init(struct callers *);
+
+/* For evhttp_set_bevcb(); `arg` is a struct callers. */
+struct bufferevent *caller_new(struct event_base *, void *arg);
+
+/* Its request is with us, and then answered. */
+void caller_busy(struct callers *, struct bufferevent *);
+void caller_free_again(struct callers *, struct bufferevent *);
+
+/* Once a second: ends those whose request has been coming for too long. */
+void callers_check(struct callers *, int64_t request_s);
+void callers_fini(struct callers *);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * door.h - the client sockets: HTTP/1.1 by libevent's evhttp
+ *
+ * One loop owns them all, and no handler can reach them, so that there is
+ * always somebody to answer.  A connection has idle_s between two requests
+ * and request_s for each to arrive whole.  TLS and HTTP/2 are for the proxy
+ * in front.
+ */
+#ifndef FRONT_DOOR_H
+#define FRONT_DOOR_H
+
+#include "access.h"
+#include "handoff.h"
+#include "table.h"
+
+struct door;
+
+/* All are borrowed; `table` may be exchanged later.  NULL: no memory. */
+struct door *door_new(
+	struct event_base *, struct table *, struct handoff *, struct access *);
+void door_free(struct door *);
+
+/* Listens at "HOST:PORT" or "unix:PATH"; 0 or -errno. */
+int
+door_listen(struct door *, const char *at) __attribute__((warn_unused_result));
+
+/* Takes a listening socket from the service manager. */
+int door_adopt(struct door *, int fd) __attribute__((warn_unused_result));
+
+/* What comes from now on goes by this table. */
+void door_table_set(struct door *, struct table *);
+
+/* No new connections; `empty` is called when no request is under way. */
+void door_close(struct door *, void (*empty)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "handoff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "msg.h"
+#include "spillway.h"
+
+enum { WINDOW = 20000, HEADERS = SW_HEADERS_MAX / 2 };
+
+struct handoff {
+	struct sw_client *client;
+	struct event *readable, *off;
+	int64_t timeout_ms;
+	const char *headers[HEADERS + 1]; /* of the job at hand */
+};
+
+/* The jobs of one request. */
+struct ticket {
+	struct handoff *h;
+	size_t left; /* and one while they are being submitted */
+	int err;
+	char why[SW_TEXT_MAX + 1];
+	handoff_done_fn *done;
+	void *arg;
+};
+
+static void
+ticket_tear(struct ticket *t)
+{
+	if (--t->left > 0)
+		return;
+	t->done(t->arg, t->err, t->why);
+	free(t);
+}
+
+static void
+ticket_fail(struct ticket *t, int err, const char *why)
+{
+	if (err == 0 || t->err != 0)
+		return;
+	t->err = err;
+	(void)snprintf(t->why, sizeof(t->why), "%s", why);
+}
+
+static void
+answered(void *arg, const struct sw_put_result *r)
+{
+	struct ticket *t = arg;
+
+	ticket_fail(t, r->status, sw_why(t->h->client));
+	ticket_tear(t);
+}
+
+/* Texts get their NUL in a room that is large enough for all of an item. */
+static const char *
+text_put(char **room, struct bytes b)
+{
+	char *s = *room;
+
+	memcpy(s, b.p, b.len);
+	s[b.len] = '\0';
+	*room += b.len + 1;
+	return s;
+}
+
+static const char *
+text_of(char **room, const struct sw_item *it, enum sw_tag tag)
+{
+	return sw_has(it, tag) ? text_put(room, sw_bytes(it, tag)) : NULL;
+}
+
+/* 0, or SW_ETOOBIG. */
+static int
+headers_of(struct handoff *h, char **room, const struct sw_item *it)
+{
+	struct bytes b;
+	size_t at = 0, n = 0;
+
+	while (sw_item_each(it, SW_F_HEADER, &at, &b)) {
+		if (n == HEADERS)
+			return SW_ETOOBIG;
+		h->headers[n++] = text_put(room, b);
+	}
+	h->headers[n] = NULL;
+	return 0;
+}
+
+static int
+int_of(const struct sw_item *it, enum sw_tag tag)
+{
+	int64_t v = sw_int(it, tag, 0);
+
+	return v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : (int)v;
+}
+
+static int
+job_submit(struct ticket *t, const struct sw_item *it, char *room)
+{
+	struct sw_job job = {
+		.body = sw_bytes(it, SW_F_BODY).p,
+		.body_len = sw_bytes(it, SW_F_BODY).len,
+		.queue = text_of(&room, it, SW_F_QUEUE),
+		.delay_ms = sw_int(it, SW_F_DELAY_MS, 0),
+		.run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0),
+		.expires_at_ms = sw_int(it, SW_F_EXPIRES_AT_MS, 0),
+		.unique = text_of(&room, it, SW_F_UNIQUE),
+		.unique_also = int_of(it, SW_F_UNIQUE_ALSO),
+		.fair = text_of(&room, it, SW_F_FAIR),
+		.max_attempts = int_of(it, SW_F_MAX_ATTEMPTS),
+		.timeout_ms = sw_int(it, SW_F_TIMEOUT_MS, 0),
+		.content_type = text_of(&room, it, SW_F_CONTENT_TYPE),
+		.headers = t->h->headers,
+	};
+	int err = headers_of(t->h, &room, it);
+
+	if (err < 0)
+		return err;
+	if (sw_has(it, SW_F_PRIORITY))
+		job.priority = int_of(it, SW_F_PRIORITY) == 0
+				       ? SW_PRIORITY_LOWEST
+				       : int_of(it, SW_F_PRIORITY);
+	(void)sw_get_id(it, &job.id);
+	t->left++;
+	err = sw_submit(t->h->client, &job, answered, t);
+	if (err < 0)
+		t->left--;
+	return err;
+}
+
+void
+handoff_put(
+	struct handoff *h, struct bytes put, handoff_done_fn *done, void *arg)
+{
+	struct ticket *t = calloc(1, sizeof(*t));
+	/* Each text and header loses its four bytes of tag for a NUL. */
+	char *room = malloc(put.len + 1);
+	struct sw_msg m;
+	struct sw_item it;
+	int err;
+
+	if (t == NULL || room == NULL) {
+		free(t);
+		free(room);
+		done(arg, -ENOMEM, "");
+		return;
+	}
+	*t = (struct ticket){.h = h, .left = 1, .done = done, .arg = arg};
+	err = sw_msg_open(put, &m);
+	if (err == 0 && m.op != SW_OP_PUT)
+		err = SW_EOP;
+	while (err == 0 && sw_msg_next(&m, &it))
+		err = job_submit(t, &it, room);
+	free(room);
+	ticket_fail(t, err, sw_strerror(err));
+	event_active(h->off, 0, 0);
+	ticket_tear(t);
+}
+
+static void
+turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct handoff *h = arg;
+
+	(void)fd;
+	(void)what;
+	(void)sw_process(h->client, 0);
+}
+
+int
+handoff_open(struct handoff **out, struct event_base *base,
+	const char *endpoint, int64_t timeout_ms)
+{
+	struct handoff *h = calloc(1, sizeof(*h));
+	int err = h == NULL ? -ENOMEM : sw_open(&h->client, endpoint), fd;
+
+	if (err < 0) {
+		free(h);
+		return err;
+	}
+	h->timeout_ms = timeout_ms;
+	sw_window_set(h->client, WINDOW);
+	sw_patience_set(h->client, timeout_ms);
+	fd = sw_fd(h->client);
+	h->off = event_new(base, -1, 0, turn, h);
+	h->readable = fd < 0 ? NULL
+			     : event_new(
+				       base, fd, EV_READ | EV_PERSIST, turn, h);
+	if (h->off == NULL || h->readable == NULL ||
+		event_add(h->readable, NULL) != 0) {
+		handoff_close(h);
+		return fd < 0 ? fd : -ENOMEM;
+	}
+	*out = h;
+	return 0;
+}
+
+void
+handoff_close(struct handoff *h)
+{
+	if (h == NULL)
+		return;
+	if (sw_flush(h->client, h->timeout_ms) < 0)
+		(void)sw_process(h->client, 0);
+	if (h->readable != NULL)
+		event_free(h->readable);
+	if (h->off != NULL)
+		event_free(h->off);
+	sw_close(h->client);
+	free(h);
+}

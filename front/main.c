@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/thread.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "door.h"
+#include "error.h"
+#include "listen.h"
+#include "log.h"
+
+enum { SIGNALS = 3 };
+
+struct front {
+	const char *file;
+	struct event_base *base;
+	struct table *table, *coming; /* serving; being loaded, or NULL */
+	struct handoff *handoff;
+	struct access access;
+	struct door *door;
+	struct evhttp *stats;
+	struct event *signals[SIGNALS], *accounting;
+	int status;
+};
+
+static int
+fail(struct front *f, int status, const char *what, const char *text)
+{
+	fprintf(stderr, "spillway-front: %s: %s\n", what, text);
+	f->status = status;
+	return -1;
+}
+
+/* --- starting ----------------------------------------------------------- */
+
+static void
+stats_asked(struct evhttp_request *req, void *arg)
+{
+	struct front *f = arg;
+	char *text = table_usage_json(f->table);
+
+	if (text == NULL) {
+		evhttp_send_error(req, 500, NULL);
+		return;
+	}
+	evhttp_add_header(evhttp_request_get_output_headers(req),
+		"Content-Type", "application/json");
+	evbuffer_add_printf(
+		evhttp_request_get_output_buffer(req), "%s\n", text);
+	evhttp_send_reply(req, 200, NULL, NULL);
+	free(text);
+}
+
+static int
+stats_open(struct front *f, const char *at)
+{
+	int fd;
+
+	if (at == NULL)
+		return 0;
+	fd = listen_open(at);
+	if (fd < 0)
+		return fail(f, EX_UNAVAILABLE, at, strerror(-fd));
+	f->stats = evhttp_new(f->base);
+	if (f->stats == NULL || evhttp_accept_socket(f->stats, fd) != 0)
+		return fail(f, EX_OSERR, at, "no memory");
+	evhttp_set_cb(f->stats, "/stats", stats_asked, f);
+	return 0;
+}
+
+/* Sockets of the service manager, or else those of the configuration. */
+static int
+listen_all(struct front *f)
+{
+	const struct site *c = &f->table->config;
+	int given = sd_listen_fds(1), err = 0;
+
+	for (int i = 0; err == 0 && i < given; i++)
+		err = door_adopt(f->door, SD_LISTEN_FDS_START + i);
+	if (err < 0)
+		return fail(f, EX_OSERR, "adopted socket", strerror(-err));
+	if (given <= 0 && c->listen_n == 0)
+		return fail(f, EX_CONFIG, f->file, "[front] has no listen");
+	for (size_t i = 0; given <= 0 && i < c->listen_n; i++) {
+		err = door_listen(f->door, c->listen[i]);
+		if (err < 0)
+			return fail(f, EX_UNAVAILABLE, c->listen[i],
+				strerror(-err));
+		sw_log(SW_LOG_INFO, "listen", "at", c->listen[i], NULL);
+	}
+	return 0;
+}
+
+static int
+parts_open(struct front *f)
+{
+	const struct site *c = &f->table->config;
+	int err = handoff_open(
+		&f->handoff, f->base, c->broker, c->n[FRONT_put_ms]);
+
+	if (err < 0)
+		return fail(f, EX_CONFIG,
+			c->broker != NULL ? c->broker : "broker",
+			sw_strerror(err));
+	err = access_open(&f->access, c->access_log);
+	if (err < 0)
+		return fail(f, EX_CANTCREAT, c->access_log, strerror(-err));
+	f->door = door_new(f->base, f->table, f->handoff, &f->access);
+	if (f->door == NULL)
+		return fail(f, EX_OSERR, "start", "no memory");
+	return stats_open(f, c->stats);
+}
+
+static void
+accounting(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd;
+	(void)what;
+	table_usage_log(f->table);
+}
+
+static void
+accounting_set(struct front *f)
+{
+	struct timeval each = {f->table->config.n[FRONT_stats_s], 0};
+
+	event_del(f->accounting);
+	if (each.tv_sec > 0)
+		event_add(f->accounting, &each);
+}
+
+static void
+first_ready(struct front *f, int err)
+{
+	if (err < 0)
+		f->status = EX_CONFIG;
+	if (err < 0 || parts_open(f) < 0 || listen_all(f) < 0) {
+		event_base_loopbreak(f->base);
+		return;
+	}
+	accounting_set(f);
+	sd_notify(0, "READY=1");
+	sw_log(SW_LOG_INFO, "ready", "routes", sw_num((long long)f->table->n),
+		"kill",
+		f->table->routes[0].plan.perf ? "kernel"
+					      : "timer, up to a tick late",
+		"backstop", "rlimit", NULL);
+}
+
+/* The new takes over in this instant; the old ends what it has begun. */
+static void
+reload_ready(struct front *f, int err)
+{
+	struct table *old = f->table;
+
+	if (err < 0) {
+		sw_log(SW_LOG_ERR, "reload", "text",
+			"refused, the old configuration serves on", NULL);
+		table_retire(f->coming);
+	} else {
+		table_usage_take(f->coming, old);
+		f->table = f->coming;
+		door_table_set(f->door, f->table);
+		access_reopen(&f->access);
+		accounting_set(f);
+		table_retire(old);
+		sw_log(SW_LOG_INFO, "reload", "routes",
+			sw_num((long long)f->table->n), NULL);
+	}
+	f->coming = NULL;
+}
+
+static void
+table_ready(void *arg, struct table *t, int err)
+{
+	struct front *f = arg;
+
+	(void)t;
+	if (f->door == NULL)
+		first_ready(f, err);
+	else
+		reload_ready(f, err);
+}
+
+/* --- ending ------------------------------------------------------------- */
+
+static void
+drained(void *arg)
+{
+	struct front *f = arg;
+
+	event_base_loopexit(f->base, NULL);
+}
+
+static void
+signalled(evutil_socket_t sig, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)what;
+	if (sig != SIGHUP) {
+		sw_log(SW_LOG_INFO, "stop", "signal",
+			sig == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+		sd_notify(0, "STOPPING=1");
+		if (f->door != NULL)
+			door_close(f->door, drained, f);
+		else
+			event_base_loopbreak(f->base);
+	} else if (f->coming == NULL && f->door != NULL &&
+		   table_open(&f->coming, f->base, f->file, table_ready, f) <
+			   0) {
+		sw_log(SW_LOG_ERR, "reload", "text",
+			"refused, the old configuration serves on", NULL);
+	}
+}
+
+static void
+front_close(struct front *f)
+{
+	if (f->table != NULL && f->door != NULL)
+		table_usage_log(f->table);
+	handoff_close(f->handoff);
+	table_retire(f->coming);
+	table_retire(f->table);
+	door_free(f->door);
+	if (f->stats != NULL)
+		evhttp_free(f->stats);
+	access_close(&f->access);
+	for (int i = 0; i < SIGNALS; i++)
+		if (f->signals[i] != NULL)
+			event_free(f->signals[i]);
+	if (f->accounting != NULL)
+		event_free(f->accounting);
+	if (f->base != NULL)
+		event_base_free(f->base);
+}
+
+/* --- running ------------------------------------------------------------ */
+
+static struct event_base *
+base_new(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c != NULL &&
+		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(c);
+	if (c != NULL)
+		event_config_free(c);
+	return base;
+}
+
+static int
+front_run(const char *file)
+{
+	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+	struct front f = {.file = file, .base = base_new()};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (f.base == NULL)
+		return EX_OSERR;
+	f.accounting = event_new(f.base, -1, EV_PERSIST, accounting, &f);
+	for (int i = 0; i < SIGNALS; i++) {
+		f.signals[i] = evsignal_new(f.base, signals[i], signalled, &f);
+		if (f.signals[i] != NULL)
+			event_add(f.signals[i], NULL);
+	}
+	if (f.accounting == NULL ||
+		table_open(&f.table, f.base, file, table_ready, &f) < 0)
+		f.status = EX_CONFIG;
+	else
+		event_base_dispatch(f.base);
+	front_close(&f);
+	return f.status;
+}
+
+static void
+help(void)
+{
+	puts("usage: spillway-front --config FILE [options]\n\n"
+	     "  --config FILE    what to serve\n"
+	     "  --check-config   read the configuration and end\n"
+	     "  --verbose        log more\n"
+	     "  --help           print this\n"
+	     "  --version        print the version");
+	site_help();
+}
+
+static int
+check(const char *file)
+{
+	struct site c;
+	int err = site_read(&c, file);
+
+	site_fini(&c);
+	return err < 0 ? EX_CONFIG : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {0}};
+	const char *file = NULL;
+	int c, check_only = 0;
+
+	if (argc > 1 && strcmp(argv[1], ZYGOTE_ARG) == 0)
+		return zygote_main(argc, argv);
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'k':
+			check_only = 1;
+			break;
+		case 'v':
+			sw_log_set(SW_LOG_DEBUG);
+			break;
+		case 'h':
+			help();
+			return 0;
+		case 'V':
+			puts("spillway-front " SPILLWAY_VERSION);
+			return 0;
+		default:
+			return EX_USAGE;
+		}
+	}
+	if (file == NULL || optind < argc) {
+		fputs("spillway-front: --config FILE is wanted, and nothing "
+		      "else (--help)\n",
+			stderr);
+		return EX_USAGE;
+	}
+	return check_only ? check(file) : front_run(file);
+}

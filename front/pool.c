@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "log.h"
+
+enum { SWEEP_MS = 10, AGAIN_MS = 200, SLACK_NS = 50000 };
+
+enum state { EMPTY, ASKED, STARTING, IDLE, BUSY, DYING };
+
+struct isolate {
+	TAILQ_ENTRY(isolate) link; /* in `asked` or `idle` */
+	struct pool *pool;
+	enum state state;
+	pid_t pid;
+	int pidfd, in, out;
+	struct mailbox mail;
+	struct budget budget;
+	struct event *answered, *died, *spent;
+	struct task *task;
+	enum fate killed; /* ANSWER: not by us */
+	int64_t used_ns;  /* when its request began */
+	uint32_t served;
+};
+
+TAILQ_HEAD(isolate_list, isolate);
+TAILQ_HEAD(task_list, task);
+
+struct pool {
+	const struct pool_plan *plan;
+	struct event_base *base;
+	struct usage *usage;
+	pool_ready_fn *ready;
+	void *arg;
+	void (*gone)(void *);
+	void *gone_arg;
+	pid_t zygote;
+	int sock; /* -1: no zygote */
+	struct event *said, *sweep, *again;
+	struct isolate_list asked, idle;
+	struct task_list waiting;
+	size_t waiting_n, busy;
+	int loaded, retired;
+	struct isolate isolates[];
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+timer_set(struct event *e, int64_t us)
+{
+	struct timeval tv = {us / 1000000, us % 1000000};
+
+	event_add(e, &tv);
+}
+
+static void pool_free(struct pool *);
+static void zygote_open(struct pool *);
+
+/* --- isolates come ------------------------------------------------------ */
+
+static void
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+event_end(struct event **e)
+{
+	if (*e != NULL)
+		event_free(*e);
+	*e = NULL;
+}
+
+/* Everything it has; its task was told before. */
+static void
+isolate_clear(struct isolate *i)
+{
+	if (i->state == ASKED)
+		TAILQ_REMOVE(&i->pool->asked, i, link);
+	if (i->state == IDLE)
+		TAILQ_REMOVE(&i->pool->idle, i, link);
+	event_end(&i->answered);
+	event_end(&i->died);
+	event_end(&i->spent);
+	budget_close(&i->budget);
+	mailbox_unmap(&i->mail);
+	shut(&i->pidfd);
+	shut(&i->in);
+	shut(&i->out);
+	i->state = EMPTY;
+}
+
+/* Sealed, so that nobody can take the memory from under our feet. */
+static int
+memory_make(size_t len)
+{
+	int fd = memfd_create("isolate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (ftruncate(fd, (off_t)len) != 0 ||
+			       fcntl(fd, F_ADD_SEALS,
+				       F_SEAL_SHRINK | F_SEAL_GROW |
+					       F_SEAL_SEAL) != 0))
+		shut(&fd);
+	return fd;
+}
+
+static void isolate_answered(evutil_socket_t, short, void *);
+static void isolate_died(evutil_socket_t, short, void *);
+static void isolate_spent(evutil_socket_t, short, void *);
+
+static void
+isolate_ask(struct isolate *i)
+{
+	struct pool *p = i->pool;
+	const struct mail_sizes *sizes = &p->plan->zygote.sizes;
+	int memory = memory_make(mailbox_len(sizes)), err = -1;
+
+	i->in = eventfd(0, EFD_CLOEXEC);
+	i->out = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (memory >= 0 && i->in >= 0 && i->out >= 0)
+		err = mailbox_map(&i->mail, memory, sizes);
+	if (err == 0)
+		err = zygote_ask(p->sock, memory, i->in, i->out);
+	shut(&memory);
+	if (err < 0) {
+		isolate_clear(i);
+		return;
+	}
+	i->state = ASKED;
+	i->served = 0;
+	i->killed = FATE_ANSWER;
+	TAILQ_INSERT_TAIL(&p->asked, i, link);
+}
+
+/* As many as there should be, as far as that is possible now. */
+static void
+fill_up(struct pool *p)
+{
+	int missing = 0;
+
+	for (int n = 0; n < p->plan->isolates; n++) {
+		struct isolate *i = &p->isolates[n];
+
+		if (i->state == EMPTY && p->sock >= 0 && !p->retired)
+			isolate_ask(i);
+		missing += i->state == EMPTY;
+	}
+	if (missing > 0 && !p->retired)
+		timer_set(p->again, AGAIN_MS * 1000);
+}
+
+static void
+isolate_born(struct pool *p, pid_t pid, int pidfd)
+{
+	struct isolate *i = TAILQ_FIRST(&p->asked);
+	int err;
+
+	if (i == NULL) {
+		close(pidfd);
+		return;
+	}
+	TAILQ_REMOVE(&p->asked, i, link);
+	i->state = STARTING;
+	i->pid = pid;
+	i->pidfd = pidfd;
+	p->usage->starts++;
+	i->answered = event_new(
+		p->base, i->out, EV_READ | EV_PERSIST, isolate_answered, i);
+	i->died = event_new(p->base, pidfd, EV_READ, isolate_died, i);
+	i->spent = event_new(p->base, -1, 0, isolate_spent, i);
+	err = budget_open(&i->budget, pid, p->plan->budget_ns, 0);
+	if (err < 0 || i->answered == NULL || i->died == NULL ||
+		i->spent == NULL || event_add(i->answered, NULL) != 0 ||
+		event_add(i->died, NULL) != 0)
+		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "error",
+			sw_strerror(err), NULL);
+}
+
+/* --- one request -------------------------------------------------------- */
+
+static void
+isolate_kill(struct isolate *i, enum fate why)
+{
+	i->killed = why;
+	if (i->state == IDLE)
+		TAILQ_REMOVE(&i->pool->idle, i, link);
+	if (i->state == IDLE || i->state == STARTING)
+		i->state = DYING;
+	(void)syscall(SYS_pidfd_send_signal, i->pidfd, SIGKILL, NULL, 0);
+}
+
+static void
+isolate_begin(struct isolate *i, struct task *t)
+{
+	struct pool *p = i->pool;
+	const uint64_t one = 1;
+
+	TAILQ_REMOVE(&p->idle, i, link);
+	i->state = BUSY;
+	i->task = t;
+	t->since_ms = now_ms();
+	t->fill(t, &i->mail);
+	i->mail.request->number = ++i->served;
+	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns);
+	if (i->budget.perf < 0)
+		timer_set(i->spent, p->plan->budget_ns / 1000);
+	if (p->busy++ == 0)
+		timer_set(p->sweep, SWEEP_MS * 1000);
+	if (write(i->in, &one, sizeof(one)) != sizeof(one))
+		isolate_kill(i, FATE_BROKEN);
+}
+
+/* Whoever waits longest goes to whoever rested shortest: it is warm. */
+static void
+hand_out(struct pool *p)
+{
+	while (!TAILQ_EMPTY(&p->waiting) && !TAILQ_EMPTY(&p->idle)) {
+		struct task *t = TAILQ_FIRST(&p->waiting);
+
+		TAILQ_REMOVE(&p->waiting, t, link);
+		p->waiting_n--;
+		isolate_begin(TAILQ_FIRST(&p->idle), t);
+	}
+}
+
+static void
+task_end(struct isolate *i, enum fate fate, const struct mail_answer *a,
+	int64_t cpu_ns)
+{
+	struct task *t = i->task;
+
+	i->task = NULL;
+	i->pool->busy--;
+	usage_add(i->pool->usage, fate, cpu_ns);
+	t->done(t, fate, a, &i->mail, cpu_ns);
+}
+
+static void
+isolate_rest(struct isolate *i)
+{
+	i->state = IDLE;
+	TAILQ_INSERT_HEAD(&i->pool->idle, i, link);
+	if (i->pool->plan->requests_max > 0 &&
+		i->served >= (uint32_t)i->pool->plan->requests_max)
+		isolate_kill(i, FATE_ANSWER);
+}
+
+static void
+isolate_ready(struct isolate *i)
+{
+	struct pool *p = i->pool;
+	int err = 0;
+
+	if (p->plan->perf) {
+		budget_close(&i->budget);
+		err = budget_open(&i->budget, i->pid, p->plan->budget_ns, 1);
+	}
+	i->used_ns = budget_used(&i->budget);
+	if (err < 0 || i->used_ns < 0) {
+		isolate_kill(i, FATE_BROKEN);
+		return;
+	}
+	isolate_rest(i);
+	if (!p->loaded) {
+		p->loaded = 1;
+		p->ready(p->arg, 0, "");
+	}
+}
+
+static void
+isolate_answered(evutil_socket_t fd, short what, void *arg)
+{
+	struct isolate *i = arg;
+	struct pool *p = i->pool;
+	struct mail_answer a;
+	int64_t used_ns, before_ns = i->used_ns;
+	uint64_t n;
+
+	(void)what;
+	if (read((int)fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	if (i->state == STARTING) {
+		isolate_ready(i);
+	} else if (i->state == BUSY && i->killed == FATE_ANSWER) {
+		used_ns = budget_used(&i->budget);
+		if (mailbox_answer(&i->mail, i->served, &a) < 0) {
+			isolate_kill(i, FATE_BROKEN);
+			return;
+		}
+		if (i->budget.perf < 0)
+			event_del(i->spent);
+		i->used_ns = used_ns > 0 ? used_ns : before_ns;
+		task_end(i, FATE_ANSWER, &a, i->used_ns - before_ns);
+		isolate_rest(i);
+	} else if (i->state == IDLE) {
+		isolate_kill(i, FATE_BROKEN);
+	}
+	hand_out(p);
+	if (p->retired && pool_tasks(p) == 0)
+		pool_free(p);
+}
+
+/* --- isolates go -------------------------------------------------------- */
+
+static void
+isolate_spent(evutil_socket_t fd, short what, void *arg)
+{
+	struct isolate *i = arg;
+	int64_t left_ns = i->pool->plan->budget_ns -
+			  (budget_used(&i->budget) - i->used_ns);
+
+	(void)fd;
+	(void)what;
+	if (i->state != BUSY)
+		return;
+	if (left_ns <= 0)
+		isolate_kill(i, FATE_CPU);
+	else
+		timer_set(i->spent, (left_ns + SLACK_NS) / 1000);
+}
+
+/* Whose doing it was, from what it had used when it died. */
+static enum fate
+fate_of(const struct isolate *i, const siginfo_t *si, const struct rusage *ru,
+	int64_t cpu_ns)
+{
+	const struct pool_plan *plan = i->pool->plan;
+
+	if (i->killed != FATE_ANSWER)
+		return i->killed;
+	/*
+	 * Nobody else can send it a SIGKILL but the kernel: at the end of its
+	 * budget, or short of memory.
+	 */
+	if (si->si_code == CLD_KILLED &&
+		((si->si_status == SIGKILL && i->budget.perf >= 0) ||
+			si->si_status == SIGXCPU))
+		return cpu_ns >= plan->budget_ns / 2 ? FATE_CPU : FATE_MEMORY;
+	if ((si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED) &&
+		(size_t)ru->ru_maxrss * 1024 >= plan->zygote.memory / 4 * 3)
+		return FATE_MEMORY;
+	return FATE_CRASH;
+}
+
+static int64_t
+cpu_of(const struct rusage *ru)
+{
+	return ((int64_t)ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) *
+		       1000000000 +
+	       ((int64_t)ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) * 1000;
+}
+
+static void
+isolate_died(evutil_socket_t fd, short what, void *arg)
+{
+	struct isolate *i = arg;
+	struct pool *p = i->pool;
+	struct rusage ru = {0};
+	siginfo_t si = {0};
+	int64_t cpu_ns;
+	int early = i->state == STARTING;
+
+	(void)what;
+	(void)syscall(SYS_waitid, P_PIDFD, fd, &si, WEXITED, &ru);
+	if (i->state == BUSY) {
+		cpu_ns = cpu_of(&ru) - i->used_ns;
+		cpu_ns = cpu_ns > 0 ? cpu_ns : 0;
+		task_end(i, fate_of(i, &si, &ru, cpu_ns), NULL, cpu_ns);
+	}
+	isolate_clear(i);
+	if (p->retired && pool_tasks(p) == 0) {
+		pool_free(p);
+		return;
+	}
+	if (early) {
+		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "text",
+			"ended before it was ready", NULL);
+		timer_set(p->again, AGAIN_MS * 1000);
+		return;
+	}
+	fill_up(p);
+}
+
+static void
+sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *p = arg;
+	int64_t limit = now_ms() - p->plan->wall_ms;
+	struct task *t;
+
+	(void)fd;
+	(void)what;
+	for (int n = 0; n < p->plan->isolates; n++) {
+		struct isolate *i = &p->isolates[n];
+
+		if (i->state == BUSY && i->killed == FATE_ANSWER &&
+			i->task->since_ms < limit)
+			isolate_kill(i, FATE_WALL);
+	}
+	while ((t = TAILQ_FIRST(&p->waiting)) != NULL && t->since_ms < limit) {
+		TAILQ_REMOVE(&p->waiting, t, link);
+		p->waiting_n--;
+		usage_add(p->usage, FATE_BUSY, -1);
+		t->done(t, FATE_BUSY, NULL, NULL, -1);
+	}
+	if (pool_tasks(p) > 0)
+		timer_set(p->sweep, SWEEP_MS * 1000);
+	else if (p->retired)
+		pool_free(p);
+}
+
+/* --- the zygote --------------------------------------------------------- */
+
+static void
+zygote_close(struct pool *p)
+{
+	event_end(&p->said);
+	shut(&p->sock);
+	if (p->zygote > 0) {
+		kill(p->zygote, SIGKILL);
+		waitpid(p->zygote, NULL, 0);
+	}
+	p->zygote = 0;
+	while (!TAILQ_EMPTY(&p->asked))
+		isolate_clear(TAILQ_FIRST(&p->asked));
+}
+
+static void
+zygote_said(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *p = arg;
+	char why[512];
+	pid_t pid;
+	int pidfd, got;
+
+	(void)what;
+	while ((got = zygote_answer((int)fd, &pid, &pidfd, why, sizeof(why))) >
+		0) {
+		if (got == 1)
+			isolate_born(p, pid, pidfd);
+		else
+			fill_up(p);
+	}
+	if (got == 0)
+		return;
+	zygote_close(p);
+	if (got != -ENOEXEC)
+		(void)snprintf(why, sizeof(why),
+			"%s: its process ended while loading",
+			p->plan->zygote.module);
+	if (!p->loaded) {
+		p->loaded = 1;
+		p->ready(p->arg, -ENOEXEC, why);
+		return;
+	}
+	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text", why, NULL);
+	timer_set(p->again, AGAIN_MS * 1000);
+}
+
+static void
+zygote_open(struct pool *p)
+{
+	int err = zygote_start(&p->plan->zygote, &p->zygote, &p->sock);
+
+	if (err == 0) {
+		p->said = event_new(
+			p->base, p->sock, EV_READ | EV_PERSIST, zygote_said, p);
+		if (p->said != NULL && event_add(p->said, NULL) == 0)
+			return;
+		zygote_close(p);
+	}
+	p->sock = -1;
+	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text",
+		sw_strerror(err), NULL);
+	timer_set(p->again, AGAIN_MS * 1000);
+}
+
+static void
+again(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (p->sock < 0)
+		zygote_open(p);
+	else
+		fill_up(p);
+}
+
+/* --- the pool ----------------------------------------------------------- */
+
+struct pool *
+pool_new(struct event_base *base, const struct pool_plan *plan,
+	struct usage *usage, pool_ready_fn *ready, void *arg)
+{
+	struct pool *p = calloc(1,
+		sizeof(*p) + (size_t)plan->isolates * sizeof(p->isolates[0]));
+
+	if (p == NULL)
+		return NULL;
+	p->plan = plan;
+	p->base = base;
+	p->usage = usage;
+	p->ready = ready;
+	p->arg = arg;
+	p->sock = -1;
+	TAILQ_INIT(&p->asked);
+	TAILQ_INIT(&p->idle);
+	TAILQ_INIT(&p->waiting);
+	for (int n = 0; n < plan->isolates; n++)
+		p->isolates[n] = (struct isolate){
+			.pool = p, .pidfd = -1, .in = -1, .out = -1};
+	p->sweep = event_new(base, -1, 0, sweep, p);
+	p->again = event_new(base, -1, 0, again, p);
+	if (p->sweep == NULL || p->again == NULL) {
+		pool_free(p);
+		return NULL;
+	}
+	zygote_open(p);
+	return p;
+}
+
+static void
+pool_free(struct pool *p)
+{
+	zygote_close(p);
+	for (int n = 0; n < p->plan->isolates; n++) {
+		struct isolate *i = &p->isolates[n];
+
+		if (i->state > ASKED) {
+			isolate_kill(i, FATE_ANSWER);
+			(void)waitid(P_PIDFD, (id_t)i->pidfd, &(siginfo_t){0},
+				WEXITED);
+		}
+		i->state = i->state == ASKED ? ASKED : EMPTY;
+		isolate_clear(i);
+	}
+	event_end(&p->sweep);
+	event_end(&p->again);
+	if (p->gone != NULL)
+		p->gone(p->gone_arg);
+	free(p);
+}
+
+void
+pool_run(struct pool *p, struct task *t)
+{
+	t->since_ms = now_ms();
+	if (!TAILQ_EMPTY(&p->idle)) {
+		isolate_begin(TAILQ_FIRST(&p->idle), t);
+		return;
+	}
+	if (p->waiting_n >= (size_t)p->plan->queue_max) {
+		usage_add(p->usage, FATE_BUSY, -1);
+		t->done(t, FATE_BUSY, NULL, NULL, -1);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&p->waiting, t, link);
+	if (p->waiting_n++ == 0)
+		timer_set(p->sweep, SWEEP_MS * 1000);
+}
+
+void
+pool_retire(struct pool *p, void (*gone)(void *arg), void *arg)
+{
+	p->retired = 1;
+	p->gone = gone;
+	p->gone_arg = arg;
+	if (pool_tasks(p) == 0)
+		pool_free(p);
+}
+
+size_t
+pool_tasks(const struct pool *p)
+{
+	return p->waiting_n + p->busy;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+/* --- coming and going --------------------------------------------------- */
+
+static void
+table_free(struct table *t)
+{
+	site_fini(&t->config);
+	free(t->routes);
+	free(t);
+}
+
+static void
+pool_gone(void *arg)
+{
+	struct table *t = arg;
+
+	if (--t->pools == 0)
+		table_free(t);
+}
+
+void
+table_retire(struct table *t)
+{
+	if (t == NULL)
+		return;
+	t->pools++; /* not before this loop has ended */
+	for (size_t i = 0; i < t->n; i++)
+		if (t->routes[i].pool != NULL)
+			pool_retire(t->routes[i].pool, pool_gone, t);
+	pool_gone(t);
+}
+
+static void
+pool_is_ready(void *arg, int err, const char *why)
+{
+	struct table *t = arg;
+
+	if (err < 0)
+		sw_log(SW_LOG_ERR, "module", "text", why, NULL);
+	t->waited_for--;
+	if (t->told || (err == 0 && t->waited_for > 0))
+		return;
+	t->told = 1;
+	t->ready(t->arg, t, err);
+}
+
+/* Whether the kernel's kill is to be had: 1, 0; -1: it must be and is not. */
+static int
+perf_wanted(const struct site *c)
+{
+	int err;
+
+	if (c->perf != NULL && strcmp(c->perf, "no") == 0)
+		return 0;
+	err = budget_probe();
+	if (err == 0)
+		return 1;
+	if (c->perf == NULL || strcmp(c->perf, "auto") == 0)
+		return 0;
+	fprintf(stderr, "spillway-front: perf = must, but: %s\n",
+		strerror(-err));
+	return -1;
+}
+
+static struct pool_plan
+plan_of(const struct site *c, const struct route_config *r, int perf)
+{
+	return (struct pool_plan){
+		.zygote = {.module = r->module,
+			.values = (const char *const *)r->values,
+			/* Texts and their NULs; evhttp limits both parts. */
+			.sizes = {.request =
+					  3 * (size_t)c->n[FRONT_max_headers] +
+					  (size_t)c->n[FRONT_max_body] + 256,
+				.answer = (size_t)r->n[ROUTE_max_answer]},
+			.memory = (size_t)r->n[ROUTE_memory],
+			.sandbox = (int)r->n[ROUTE_sandbox]},
+		.name = r->path,
+		.isolates = (int)r->n[ROUTE_isolates],
+		.queue_max = (int)r->n[ROUTE_queue],
+		.requests_max = (int)r->n[ROUTE_requests],
+		.budget_ns = r->n[ROUTE_budget_us] * 1000,
+		.wall_ms = r->n[ROUTE_wall_ms],
+		.perf = perf,
+	};
+}
+
+static int
+longer_first(const void *a, const void *b)
+{
+	size_t x = strlen(((const struct route *)a)->config->path);
+	size_t y = strlen(((const struct route *)b)->config->path);
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static int
+pools_start(struct table *t, int perf)
+{
+	t->n = t->config.routes_n - 1;
+	t->routes = calloc(t->n, sizeof(t->routes[0]));
+	if (t->routes == NULL)
+		return -1;
+	for (size_t i = 0; i < t->n; i++)
+		t->routes[i].config = &t->config.routes[i + 1];
+	qsort(t->routes, t->n, sizeof(t->routes[0]), longer_first);
+	t->waited_for = t->n;
+	for (size_t i = 0; i < t->n; i++) {
+		struct route *r = &t->routes[i];
+
+		r->plan = plan_of(&t->config, r->config, perf);
+		r->pool = pool_new(
+			t->base, &r->plan, &r->usage, pool_is_ready, t);
+		if (r->pool == NULL)
+			return -1;
+		t->pools++;
+	}
+	return 0;
+}
+
+int
+table_open(struct table **out, struct event_base *base, const char *file,
+	void (*ready)(void *arg, struct table *, int err), void *arg)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	int perf;
+
+	if (t == NULL)
+		return -1;
+	t->base = base;
+	t->ready = ready;
+	t->arg = arg;
+	perf = site_read(&t->config, file) < 0 ? -1 : perf_wanted(&t->config);
+	if (perf < 0) {
+		table_free(t);
+		return -1;
+	}
+	if (pools_start(t, perf) < 0) {
+		t->told = 1;
+		table_retire(t);
+		return -1;
+	}
+	*out = t;
+	return 0;
+}
+
+/* --- finding ------------------------------------------------------------ */
+
+struct route *
+table_find(struct table *t, const char *path)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const char *p = t->routes[i].config->path;
+		size_t len = strlen(p);
+
+		if (strncmp(path, p, len) == 0 &&
+			(p[len - 1] == '/' || path[len] == '\0' ||
+				path[len] == '/'))
+			return &t->routes[i];
+	}
+	return NULL;
+}
+
+/* --- accounting --------------------------------------------------------- */
+
+void
+table_usage_take(struct table *t, const struct table *from)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t k = 0; k < from->n; k++)
+			if (strcmp(t->routes[i].config->path,
+				    from->routes[k].config->path) == 0) {
+				uint64_t starts = t->routes[i].usage.starts;
+
+				t->routes[i].usage = from->routes[k].usage;
+				t->routes[i].usage.starts += starts;
+			}
+}
+
+static uint64_t
+requests_of(const struct usage *u)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < FATES_N; i++)
+		n += u->fates[i];
+	return n;
+}
+
+void
+table_usage_log(const struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct usage *u = &t->routes[i].usage;
+
+		if (requests_of(u) == 0)
+			continue;
+		sw_log(SW_LOG_INFO, "route", "path", t->routes[i].config->path,
+			"requests", sw_num((long long)requests_of(u)),
+			"cpu_p50_us", sw_num(usage_percentile(u, 0.5) / 1000),
+			"cpu_p99_us", sw_num(usage_percentile(u, 0.99) / 1000),
+			"cpu_max_us", sw_num((long long)u->cpu_max_ns / 1000),
+			"killed_cpu", sw_num((long long)u->fates[FATE_CPU]),
+			"crashed", sw_num((long long)u->fates[FATE_CRASH]),
+			"starts", sw_num((long long)u->starts), NULL);
+	}
+}
+
+static void
+number_add(cJSON *o, const char *name, int64_t ns)
+{
+	cJSON_AddNumberToObject(o, name, (double)ns / 1000);
+}
+
+static cJSON *
+usage_json(const struct route *r)
+{
+	const struct usage *u = &r->usage;
+	cJSON *o = cJSON_CreateObject(), *ends = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "route", r->config->path);
+	cJSON_AddNumberToObject(o, "requests", (double)requests_of(u));
+	cJSON_AddNumberToObject(o, "under_way", (double)pool_tasks(r->pool));
+	number_add(o, "cpu_us", (int64_t)u->cpu_ns);
+	number_add(o, "cpu_p50_us", usage_percentile(u, 0.5));
+	number_add(o, "cpu_p99_us", usage_percentile(u, 0.99));
+	number_add(o, "cpu_max_us", (int64_t)u->cpu_max_ns);
+	number_add(o, "budget_us", r->plan.budget_ns);
+	cJSON_AddNumberToObject(o, "isolate_starts", (double)u->starts);
+	for (size_t i = 0; i < FATES_N; i++)
+		cJSON_AddNumberToObject(
+			ends, fate_names[i], (double)u->fates[i]);
+	cJSON_AddItemToObject(o, "ends", ends);
+	return o;
+}
+
+char *
+table_usage_json(const struct table *t)
+{
+	cJSON *list = cJSON_CreateArray();
+	char *text;
+
+	for (size_t i = 0; i < t->n; i++)
+		cJSON_AddItemToArray(list, usage_json(&t->routes[i]));
+	text = cJSON_PrintUnformatted(list);
+	cJSON_Delete(list);
+	return text;
+}

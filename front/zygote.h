@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zygote.h - a small process that has loaded one module and forks isolates
+ *
+ * It is the front's own program started anew, so that it has nothing of the
+ * front's memory, threads or descriptors.  Isolates are the front's children
+ * and not the zygote's (clone(2), CLONE_PARENT): the front reaps them.
+ *
+ * Over a socket of packets it first says ZYGOTE_READY or why it cannot.
+ * Then, for each packet with a mailbox and two eventfds, it forks and
+ * answers with the process's number and pidfd.
+ */
+#ifndef FRONT_ZYGOTE_H
+#define FRONT_ZYGOTE_H
+
+#include <sys/types.h>
+
+#include "mailbox.h"
+
+#define ZYGOTE_READY "ready"
+
+struct zygote_plan {
+	const char *module;	   /* path of the .so */
+	const char *const *values; /* "NAME=text" …, NULL at the end */
+	struct mail_sizes sizes;
+	size_t memory; /* bytes a handler may take */
+	int sandbox;   /* 0: none, for tests of the budget */
+};
+
+/* Starts one; `sock` is ours and non-blocking.  0 or -errno. */
+int zygote_start(const struct zygote_plan *, pid_t *pid, int *sock)
+	__attribute__((warn_unused_result));
+
+/* Asks for an isolate.  0 or -errno; the descriptors stay the caller's. */
+int zygote_ask(int sock, int mail, int in, int out)
+	__attribute__((warn_unused_result));
+
+/*
+ * The next answer.  1: an isolate, of which `pidfd` is the caller's; 2: the
+ * zygote is ready; 0: nothing yet; -ENOEXEC: it cannot, `why` says what is
+ * wrong; -EPIPE: it is gone; -errno.
+ */
+int zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
+
+/* The program's other main, when argv[1] is ZYGOTE_ARG. */
+#define ZYGOTE_ARG "--zygote"
+int zygote_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""Asks a front everything: front.py DIR PID PERF."""
+import http.client, json, os, signal, socket, subprocess, sys, threading, time
+
+folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+
+class Door(http.client.HTTPConnection):
+    def __init__(self, name="http", timeout=20):
+        super().__init__("localhost", timeout=timeout)
+        self.name = name
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(f"{folder}/{self.name}")
+
+
+def ask(path, body=None, method=None, headers={}, door=None):
+    d = door or Door()
+    d.request(method or ("GET" if body is None else "POST"), path, body, headers)
+    r = d.getresponse()
+    text = r.read()
+    if door is None:
+        d.close()
+    return r.status, text.decode("latin-1"), r.headers
+
+
+def expect(got, want, what):
+    assert got == want, f"{what}: {got!r}, not {want!r}"
+
+
+def until(true, what):
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, f"never true: {what}"
+        time.sleep(0.02)
+
+
+def stats():
+    return {r["route"]: r for r in json.loads(ask("/stats", door=Door("stats"))[1])}
+
+
+def hello():
+    status, text, headers = ask("/hello")
+    expect((status, text), (200, "hello, world\n"), "hello")
+    assert headers["Server-Timing"].startswith("cpu;dur="), headers
+    d = Door()
+    for _ in range(3):
+        expect(ask("/hello?x=1", door=d)[0], 200, "keep-alive")
+    expect(ask("/nowhere")[0], 404, "no route")
+    expect(ask("/hellooo")[0], 404, "a longer word is another path")
+    expect(ask("/hello/more")[0], 200, "below a route")
+    status, text, headers = ask("/hello", method="HEAD")
+    expect((status, text), (200, ""), "HEAD")
+
+
+KILLED = (503, "error code: 1102\n")
+CRASHED = (500, "error code: 1101\n")
+DEEDS = {
+    "spin": KILLED, "spin-blocked": KILLED, "syscalls": KILLED, "denied": KILLED,
+    "random": KILLED, "populate": KILLED, "memory": KILLED,
+    "sleep": (504, "the handler took too long\n"),
+    "exit": CRASHED, "crash": CRASHED,
+    "scribble": CRASHED, "nul": CRASHED,
+}
+SANDBOXED = {"zero": (200, "zero: 1\n"), "fork": (200, "fork: 1\n"), "tear": (200, "tear: 0\n"),
+             "stack": CRASHED}
+BARE = {"zero": KILLED, "fork": (200, "fork: 0\n")}
+
+
+def hostile():
+    for route, more in (("hostile", SANDBOXED), ("bare", BARE)):
+        for deed, want in {**DEEDS, **more}.items():
+            expect(ask(f"/{route}/{deed}")[:2], want, f"{route} {deed}")
+            expect(ask(f"/{route}/none")[:2], (200, "nothing done\n"), f"after {deed}")
+    ends = stats()["/hostile"]["ends"]
+    assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 3, ends
+
+
+def bystanders():
+    """Whoever is not the offender gets his answer, and nothing but that."""
+    wrong, stop = [], threading.Event()
+
+    def bystander():
+        d, n = Door(), 0
+        while not stop.is_set() or n < 50:
+            got = ask("/hello", door=d)[:2]
+            if got != (200, "hello, world\n"):
+                wrong.append(got)
+            n += 1
+
+    threads = [threading.Thread(target=bystander, daemon=True) for _ in range(16)]
+    for t in threads:
+        t.start()
+    for _ in range(20):
+        expect(ask("/hostile/spin")[:2], KILLED, "spin among others")
+    stop.set()
+    for t in threads:
+        t.join()
+    expect(wrong, [], "bystanders")
+
+
+def overload():
+    """One isolate and two places to wait: the rest is told so at once."""
+    got = []
+    def one():
+        got.append(ask("/few/sleep")[0])
+    threads = [threading.Thread(target=one, daemon=True) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    expect(sorted(set(got)), [503, 504], "overload")
+    assert got.count(503) >= 3, got
+    for _ in range(10):  # through three isolates: each is renewed after 3
+        expect(ask("/few/none")[0], 200, "renewed isolates")
+    assert stats()["/few"]["isolate_starts"] >= 4
+
+
+def spillway(*args):
+    return subprocess.run(["spillway", *args], check=True, capture_output=True, text=True).stdout
+
+
+def jobs():
+    status, text, _ = ask("/signup", '{"email": "ann@example.org"}')
+    expect(status, 202, "signup")
+    job = json.loads(text)["job"]
+    got = json.loads(spillway("get", job, "--json"))
+    expect((got["state"], got["queue"]), ("ready", "email"), "the job is there")
+    expect(ask("/signup", '{"email": "ann@example.org"}')[0], 409, "the unique key is taken")
+    spillway("cancel", job)
+    expect(ask("/signup", "{}")[0], 400, "no address")
+    expect(ask("/signup")[0], 405, "GET")
+    lines = "".join(f'1.2.3.4 - - [01/Jan/2026:00:00:00 +0000] "GET /{i} HTTP/1.1" 200 5\n' for i in range(5000))
+    assert len(lines) > 2 * 128 * 1024
+    before = stored()
+    expect(ask("/beacon", lines)[0], 204, "beacon")
+    until(lambda: stored() == before + 3, "three jobs of lines")
+
+
+def stored():
+    for line in spillway("queues", "--json").splitlines():
+        q = json.loads(line)
+        if q["queue"] == "logs":
+            return int(q["stats"]["ready"])
+    return 0
+
+
+def broker_away():
+    """No broker: no promise.  It comes back: all goes on."""
+    broker = int(subprocess.run(["pgrep", "-f", f"spillway-broker --data {folder}"],
+                                capture_output=True, text=True).stdout)
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        expect(ask("/signup", '{"email": "bob@example.org"}')[0], 503, "no broker")
+        expect(ask("/hello")[0], 200, "hello without a broker")
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    until(lambda: ask("/signup", f'{{"email": "{time.monotonic_ns()}@example.org"}}')[0] == 202, "broker back")
+
+
+def limits():
+    expect(ask("/hello", "x" * (1 << 20))[0], 200, "a body of the limit")
+    try:
+        expect(ask("/hello", "x" * (1 << 21))[0], 413, "body")
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it was closed while we were writing
+    status = ask("/hello", headers={"X": "y" * 20000})[0]
+    assert status in (400, 431), status  # evhttp's limit or the front's
+    expect(ask("/hello", headers={f"X{i}": "y" for i in range(300)})[0], 431, "headers' number")
+    expect(ask("/hello", method="BREW")[0], 501, "method")
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    s.sendall(b"\x00\xff garbage\r\n\r\n")
+    assert s.recv(100).startswith(b"HTTP/1.1 400"), "garbage"
+    s.close()
+
+
+def slowloris():
+    """A byte now and then does not keep a connection; others are served."""
+    slow = []
+    for _ in range(50):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(f"{folder}/http")
+        s.sendall(b"GET /hello HTTP/1.1\r\n")
+        slow.append(s)
+    end = time.monotonic() + 30
+    while slow:
+        assert time.monotonic() < end, f"{len(slow)} slow ones are still there"
+        expect(ask("/hello")[0], 200, "hello among slow ones")
+        for s in list(slow):
+            try:
+                s.sendall(b"X")
+                s.setblocking(False)
+                s.recv(100)  # the end, or an answer before it
+                slow.remove(s)
+            except BlockingIOError:
+                s.setblocking(True)
+            except (BrokenPipeError, ConnectionResetError):
+                slow.remove(s)
+        time.sleep(0.1)
+
+
+def crowd():
+    """More than max_connections wait in the kernel and are served in time."""
+    idle = []
+    for _ in range(210):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(f"{folder}/http")
+        idle.append(s)
+    for s in idle:
+        s.close()
+    until(lambda: ask("/hello")[0] == 200, "hello after the crowd")
+
+
+def reload():
+    """A module is exchanged under load and no request is lost."""
+    wrong, stop = [], threading.Event()
+
+    def bystander():
+        d = Door()
+        while not stop.is_set():
+            got = ask("/hello", door=d)[:2]
+            if got[0] != 200:
+                wrong.append(got)
+
+    threads = [threading.Thread(target=bystander, daemon=True) for _ in range(4)]
+    for t in threads:
+        t.start()
+    conf = open(f"{folder}/front.conf").read()
+    with open(f"{folder}/front.conf", "w") as f:
+        f.write(conf.replace("[route /signup]", "set.WHOM = you\n[route /signup]"))
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: ask("/hello")[1] == "hello, you\n", "the new configuration")
+    with open(f"{folder}/front.conf", "w") as f:
+        f.write("[front]\nnonsense = 1\n")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: "refused" in open(f"{folder}/front.log").read(), "a bad one is refused")
+    expect(ask("/hello")[1], "hello, you\n", "the old one serves on")
+    stop.set()
+    for t in threads:
+        t.join()
+    expect(wrong, [], "while it was exchanged")
+    with open(f"{folder}/front.conf", "w") as f:
+        f.write(conf)
+
+
+for test in (hello, hostile, bystanders, overload, jobs, broker_away, limits, slowloris, crowd, reload):
+    test()
+    os.kill(pid, 0)
+    print(f"[       OK ] {test.__name__} ({perf})", flush=True)

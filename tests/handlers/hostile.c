@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* hostile.c - a handler that does to its isolate whatever its path names */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spillway-handler.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile int sink;
+
+static int
+spin(void)
+{
+	for (;;)
+		sink++;
+}
+
+static int
+spin_blocked(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	return spin();
+}
+
+static int
+syscalls(void)
+{
+	for (;;)
+		(void)syscall(SYS_getpid);
+}
+
+static int
+denied_syscalls(void)
+{
+	for (;;)
+		(void)syscall(SYS_getppid);
+}
+
+static int
+dev_zero(void)
+{
+	size_t n = 256 << 20;
+	char *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/dev/zero", O_RDONLY);
+
+	if (fd < 0 || p == MAP_FAILED)
+		return errno;
+	while (read(fd, p, n) > 0)
+		;
+	return 0;
+}
+
+static int
+randomness(void)
+{
+	static char room[1 << 20];
+
+	for (;;)
+		(void)getrandom(room, sizeof(room), 0);
+}
+
+static int
+populate(void)
+{
+	for (;;) {
+		void *p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (p != MAP_FAILED)
+			munmap(p, 64 << 20);
+	}
+}
+
+static int
+sleep_long(void)
+{
+	sleep(60);
+	return 0;
+}
+
+static int
+fork_bomb(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? errno : 0;
+}
+
+static int
+end(void)
+{
+	exit(0);
+}
+
+static int
+crash(void)
+{
+	*(volatile int *)(uintptr_t)8 = 1;
+	return 0;
+}
+
+static int
+memory_bomb(void)
+{
+	for (;;) {
+		char *p = malloc(1 << 20);
+
+		memset(p, 1, 1 << 20);
+	}
+}
+
+/* Every other call uses its frame, so that none is taken away. */
+static int
+overflow(int depth)
+{
+	volatile char frame[4096];
+
+	frame[0] = (char)depth;
+	return overflow(depth + 1) + frame[0];
+}
+
+static int
+stack(void)
+{
+	return overflow(0);
+}
+
+static int
+tear(void)
+{
+	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	int torn = prctl(PR_SET_SECCOMP, 0, 0, 0, 0) == 0;
+
+	torn += setrlimit(RLIMIT_AS, &all) == 0;
+	torn += kill(getpid(), 0) == 0;
+	torn += open("/etc/passwd", O_RDONLY) >= 0;
+	torn += socket(AF_INET, SOCK_STREAM, 0) >= 0;
+	torn += mmap(NULL, 4096, PROT_EXEC | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+	return torn;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} deeds[] = {{"spin", spin}, {"spin-blocked", spin_blocked},
+	{"syscalls", syscalls}, {"denied", denied_syscalls},
+	{"zero", dev_zero}, {"random", randomness}, {"populate", populate},
+	{"sleep", sleep_long}, {"fork", fork_bomb}, {"exit", end},
+	{"crash", crash}, {"memory", memory_bomb}, {"stack", stack},
+	{"tear", tear}};
+
+/*
+ * The mailbox is one mapping before and behind the request: bytes of `c`
+ * over as much of it as there is, then an announcement that nobody waits for.
+ */
+static void
+scribble(const struct sw_request *req, int c)
+{
+	uint64_t many = 1000;
+	char *page = (char *)((uintptr_t)req->method & ~(uintptr_t)4095);
+
+	memset(page - 4096, c, 4096 + 65536);
+	(void)!write(1, &many, sizeof(many));
+	for (;;)
+		sink++;
+}
+
+static int
+handle(const struct sw_request *req, struct sw_response *res,
+	struct sw_env *env)
+{
+	const char *what = strrchr(req->path, '/') + 1;
+
+	(void)env;
+	if (strcmp(what, "scribble") == 0)
+		scribble(req, 0xff);
+	if (strcmp(what, "nul") == 0)
+		scribble(req, 0);
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
+		if (strcmp(deeds[i].name, what) == 0)
+			return res->print(
+				res, "%s: %d\n", what, deeds[i].run());
+	return res->print(res, "nothing done\n");
+}
+
+SW_HANDLER(handle);
