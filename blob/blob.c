@@ -41,6 +41,16 @@ blob_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void
+blob_flush(int fd, int64_t written, int64_t *flushed)
+{
+	if (written - *flushed < FLUSH)
+		return;
+	(void)sync_file_range(
+		fd, *flushed, written - *flushed, SYNC_FILE_RANGE_WRITE);
+	*flushed = written;
+}
+
 int
 blob_is_final(int err)
 {
@@ -227,12 +237,8 @@ blob_put_write(struct blob_put *p, const void *b, size_t len)
 		return blob_fail(
 			p->s, p->err, "%s: %s", p->s->tmp, sw_strerror(p->err));
 	p->size += (int64_t)len;
-	/* The disk shall begin now, not all of it at the fsync. */
-	if (!p->s->tmp_anon && p->size - p->flushed >= FLUSH) {
-		(void)sync_file_range(p->fd, p->flushed, p->size - p->flushed,
-			SYNC_FILE_RANGE_WRITE);
-		p->flushed = p->size;
-	}
+	if (!p->s->tmp_anon)
+		blob_flush(p->fd, p->size, &p->flushed);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ enum {
 	BLOB_REF = 112,
 	BLOB_URI = 4096,
 	BLOB_WHY = 512,
-	BLOB_CHUNK = 1024 * 1024, /* a good size to read and write by */
+	BLOB_CHUNK = 256 * 1024, /* a good size to read and write by */
 };
 
 #define BLOB_HEADER "blob"
@@ -148,9 +148,12 @@ int blobs_clean(struct blobs *, int64_t age_ms, int dry)
  * file.c: whole files
  */
 
-/* Writes the blob to `fd`, checked; on an error a part may be written. */
-int blobs_get_fd(struct blobs *, const struct blob_hash *, int fd)
-	__attribute__((warn_unused_result));
+/*
+ * Writes the blob to the file `fd`, checked and durable; on an error a part
+ * may be written.
+ */
+int
+blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
 
 /*
  * A path of the blob's content, checked, to be read only: in a folder store

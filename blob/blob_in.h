@@ -96,6 +96,9 @@ typedef int blob_param_fn(struct blobs *, const char *name, const char *value);
 int blob_params(struct blobs *, char *text, blob_param_fn *set)
 	__attribute__((warn_unused_result));
 
+/* Lets the disk begin with what was written, not with all at an fsync. */
+void blob_flush(int fd, int64_t written, int64_t *flushed);
+
 /* Unix time. */
 int64_t blob_now_ms(void);
 

@@ -29,33 +29,38 @@ write_all(struct blobs *s, int fd, const char *b, size_t len)
 	return 0;
 }
 
-/* `fd` -1: only read and checked. */
+/* `fd` -1: only read and checked.  `flush`: the disk shall begin early. */
 static int
-get_all(struct blob_get *g, int fd)
+get_all(struct blob_get *g, int fd, int flush)
 {
 	char *buf = malloc(BLOB_CHUNK);
+	int64_t flushed = 0;
 	ssize_t n;
 	int err = 0;
 
 	if (buf == NULL)
 		return blob_fail(g->s, -ENOMEM, "out of memory");
-	while (err == 0 && (n = blob_get_read(g, buf, BLOB_CHUNK)) != 0)
-		err = n < 0    ? (int)n
-		      : fd < 0 ? 0
-			       : write_all(g->s, fd, buf, (size_t)n);
+	while (err == 0 && (n = blob_get_read(g, buf, BLOB_CHUNK)) != 0) {
+		if (n < 0)
+			err = (int)n;
+		else if (fd >= 0)
+			err = write_all(g->s, fd, buf, (size_t)n);
+		if (flush)
+			blob_flush(fd, g->at, &flushed);
+	}
 	free(buf);
 	return err;
 }
 
 int
-blobs_get_fd(struct blobs *s, const struct blob_hash *hash, int fd)
+blob_get_copy(struct blob_get *g, int fd)
 {
-	struct blob_get *g = NULL;
-	int err = blob_get_open(s, hash, &g);
+	int err = get_all(g, fd, 1);
 
-	if (err == 0)
-		err = get_all(g, fd);
-	blob_get_close(g);
+	if (err == 0 && fsync(fd) != 0) {
+		err = blob_errno();
+		(void)blob_fail(g->s, err, "fsync: %s", sw_strerror(err));
+	}
 	return err;
 }
 
@@ -86,7 +91,7 @@ fetch(struct blob_get *g, const char *dir, char *path, size_t cap)
 	fd = own ? -1 : copy_open(g->s, dir, path, cap);
 	if (!own && fd < 0)
 		return fd;
-	err = get_all(g, fd);
+	err = get_all(g, fd, 0);
 	if (fd >= 0)
 		close(fd);
 	return err;

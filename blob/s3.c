@@ -307,7 +307,7 @@ chunk_get(struct blob_get *g, int64_t at)
 	err = s3_do(g->s, &r);
 	if (err < 0)
 		return err == -ENOENT ? missing(g->s, &g->ref.hash) : err;
-	if (r.len != want || (r.status != 206 && at != 0))
+	if (r.len != want)
 		return blob_fail(g->s, -EIO,
 			"GET: %zu bytes with status %ld where %zu from %lld "
 			"were asked for",

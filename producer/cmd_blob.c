@@ -156,41 +156,27 @@ stream_get(struct cmd *c, struct blob_get *g, FILE *f)
 	return rc;
 }
 
-static int
-file_end(struct cmd *c, FILE *f, const char *tmp, const char *path)
-{
-	mode_t mask = umask(0);
-
-	(void)umask(mask);
-	if (fflush(f) != 0 || fchmod(fileno(f), 0666 & ~mask) != 0 ||
-		fsync(fileno(f)) != 0 || rename(tmp, path) != 0)
-		return cmd_refuse(c, "%s: %s", path, strerror(errno));
-	return CMD_OK;
-}
-
 /* The file is there whole and checked, or as it was. */
 static int
 file_get(struct cmd *c, struct blob_get *g, const char *path)
 {
+	mode_t mask = umask(0);
 	char *tmp = NULL;
-	FILE *f = NULL;
-	int fd, rc;
+	int fd, rc = CMD_OK;
 
+	(void)umask(mask);
 	if (asprintf(&tmp, "%s.XXXXXX", path) < 0)
 		return cmd_refuse(c, "out of memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd >= 0)
-		f = fdopen(fd, "w");
-	if (f == NULL) {
+	if (fd >= 0 && blob_get_copy(g, fd) < 0)
+		rc = cmd_blob_fail(c, path);
+	else if (fd < 0 || fchmod(fd, 0666 & ~mask) != 0 ||
+		 rename(tmp, path) != 0)
 		rc = cmd_refuse(c, "%s: %s", path, strerror(errno));
-	} else {
-		rc = stream_get(c, g, f);
-		if (rc == CMD_OK)
-			rc = file_end(c, f, tmp, path);
-		(void)fclose(f);
-	}
 	if (rc != CMD_OK && fd >= 0)
 		(void)unlink(tmp);
+	if (fd >= 0)
+		close(fd);
 	free(tmp);
 	return rc;
 }

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -372,50 +372,101 @@ a_quota_refuses_what_is_beyond_and_no_more(void **state)
 	blobs_close(s);
 }
 
-/* Deletes whatever is an hour old, until it is killed. */
-static void
-deleter_run(struct blob_room *r, const struct blob_hash *h)
+/* Whether the process waits for a lock: the kernel's list says so. */
+static int
+waits_for_lock(pid_t pid)
 {
-	char uri[128];
-	struct blobs *s;
+	FILE *f = fopen("/proc/locks", "r");
+	char line[256], who[32];
+	int found = 0;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)snprintf(uri, sizeof(uri), "dir:%s/store", r->dir);
-	s = blobs_at(uri);
-	for (;;)
-		(void)!blobs_delete(s, h, HOUR_MS);
+	assert_non_null(f);
+	(void)snprintf(who, sizeof(who), " %d ", (int)pid);
+	while (fgets(line, sizeof(line), f) != NULL)
+		found |= strstr(line, "->") != NULL &&
+			 strstr(line, who) != NULL;
+	(void)fclose(f);
+	return found;
 }
 
+/* The store's own file of a blob. */
 static void
-what_was_just_put_again_is_never_deleted_for_its_age(void **state)
+blob_path(struct blob_room *r, const struct blob_ref *ref, char path[256])
 {
+	char name[BLOB_NAME];
+
+	blob_name_write(&ref->hash, name);
+	(void)snprintf(
+		path, 256, "%s/store/%.2s/%s", r->dir, name + 7, name + 7);
+}
+
+/*
+ * A put renames with the lock held shared.  Here that moment is stretched:
+ * while it lasts, a deletion of the blob, which is old still, must wait; and
+ * then see that it is young.
+ */
+static void
+what_is_put_again_meanwhile_is_not_deleted(void **state)
+{
+	struct timespec old[2] = {{1, 0}, {1, 0}};
 	struct blob_room *r = *state;
-	const char *rounds = getenv("BLOB_ROUNDS");
 	struct blob_ref ref;
-	int deleted = 0;
+	char path[256], lock[128];
+	int fd, status = -1;
 	pid_t pid;
 
 	assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
+	blob_path(r, &ref, path);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	(void)snprintf(lock, sizeof(lock), "%s/store/lock", r->dir);
+	fd = open(lock, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
 	pid = fork();
-	if (pid == 0)
-		deleter_run(r, &ref.hash);
-	for (int i = rounds != NULL ? atoi(rounds) : 400; i > 0; i--) {
-		struct blob_info info;
-		char path[256], name[BLOB_NAME];
-		struct timespec old[2] = {{1, 0}, {1, 0}};
+	if (pid == 0) {
+		char uri[128];
 
-		blob_name_write(&ref.hash, name);
-		(void)snprintf(path, sizeof(path), "%s/store/%.2s/%s", r->dir,
-			name + 7, name + 7);
-		(void)utimensat(AT_FDCWD, path, old, 0);
-		/* Now the deleter may strike: before the put, never after. */
-		assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
-		deleted += access(path, F_OK) != 0;
-		assert_int_equal(blobs_stat(r->s, &ref.hash, &info), 0);
+		close(fd);
+		(void)snprintf(uri, sizeof(uri), "dir:%s/store", r->dir);
+		_exit(blobs_delete(blobs_at(uri), &ref.hash, HOUR_MS) == -EBUSY
+				? 0
+				: 1);
 	}
-	assert_int_equal(deleted, 0);
-	(void)kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	while (!waits_for_lock(pid))
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			fail_msg("the deletion did not wait");
+	assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+}
+
+/* And the put does take it: it waits for a deletion that is under way. */
+static void
+a_put_waits_for_a_deletion_under_way(void **state)
+{
+	struct blob_room *r = *state;
+	struct blob_ref ref;
+	char lock[128];
+	int fd, status = -1;
+	pid_t pid;
+
+	assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
+	(void)snprintf(lock, sizeof(lock), "%s/store/lock", r->dir);
+	fd = open(lock, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(fd);
+		_exit(put_noise(r->s, 1, 10, &ref) == 0 ? 0 : 1);
+	}
+	while (!waits_for_lock(pid))
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			fail_msg("the put did not wait");
+	close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* --- the bucket ---------------------------------------------------------- */
@@ -549,7 +600,8 @@ main(void)
 		DIR_TEST(what_a_dead_writer_left_is_cleaned_by_its_age),
 		DIR_TEST(what_others_put_into_the_folder_is_no_blob),
 		DIR_TEST(a_quota_refuses_what_is_beyond_and_no_more),
-		DIR_TEST(what_was_just_put_again_is_never_deleted_for_its_age),
+		DIR_TEST(what_is_put_again_meanwhile_is_not_deleted),
+		DIR_TEST(a_put_waits_for_a_deletion_under_way),
 		cmocka_unit_test(a_flaky_server_is_asked_again),
 		cmocka_unit_test(
 			a_server_that_stays_down_is_an_error_but_not_for_good),
