@@ -302,9 +302,9 @@ mark_add(struct gc *g, const struct blob_hash *h)
 	return CMD_OK;
 }
 
-/* All names in what is shown of a job: to see too many does no harm. */
+/* All names in a header, whatever that is called. */
 static int
-marks_of(struct gc *g, struct bytes raw)
+marks_in(struct gc *g, struct bytes raw)
 {
 	static const char word[] = "sha256:";
 	const size_t n = sizeof(word) - 1;
@@ -320,6 +320,18 @@ marks_of(struct gc *g, struct bytes raw)
 			rc = mark_add(g, &h);
 		p += n;
 	}
+	return rc;
+}
+
+static int
+marks_of(struct gc *g, const struct sw_item *job)
+{
+	struct bytes h;
+	size_t at = 0;
+	int rc = CMD_OK;
+
+	while (rc == CMD_OK && sw_item_each(job, SW_F_HEADER, &at, &h))
+		rc = marks_in(g, h);
 	return rc;
 }
 
@@ -346,7 +358,7 @@ mark_page(struct gc *g, uint8_t *cursor, size_t *len)
 	*len = sw_bytes(&it, SW_F_CURSOR).len;
 	memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, *len);
 	while (rc == CMD_OK && sw_msg_next(&reply, &it))
-		rc = marks_of(g, it.raw);
+		rc = marks_of(g, &it);
 	return rc;
 }
 
