@@ -38,6 +38,42 @@ def mac(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
+def signature(secret, command, target, headers, region):
+    """What AWS Signature Version 4 says of a request; signs all of `headers`."""
+    url = urllib.parse.urlsplit(target)
+    when = headers["x-amz-date"]
+    query = sorted((quoted(k), quoted(v)) for k, v in urllib.parse.parse_qsl(
+        url.query, keep_blank_values=True))
+    names = sorted(headers)
+    canonical = "\n".join(
+        [command, quoted(urllib.parse.unquote(url.path), "/-_.~"),
+         "&".join(k + "=" + v for k, v in query)]
+        + [n + ":" + " ".join(headers[n].split()) for n in names]
+        + ["", ";".join(names), headers["x-amz-content-sha256"]])
+    key = ("AWS4" + secret).encode()
+    for part in (when[:8], region, "s3", "aws4_request"):
+        key = mac(key, part)
+    return mac(key, "\n".join(
+        ["AWS4-HMAC-SHA256", when, "%s/%s/s3/aws4_request" % (when[:8], region),
+         hashlib.sha256(canonical.encode()).hexdigest()])).hex()
+
+
+def self_test():
+    """The examples that Amazon has published with the rules."""
+    for target, more, want in (
+            ("/test.txt", {"range": "bytes=0-9"},
+             "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
+            ("/?max-keys=2&prefix=J", {},
+             "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")):
+        headers = {"host": "examplebucket.s3.amazonaws.com",
+                   "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
+                   "x-amz-date": "20130524T000000Z", **more}
+        got = signature("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "GET", target,
+                        headers, "us-east-1")
+        if got != want:
+            sys.exit("%s: %s, published is %s" % (target, got, want))
+
+
 def signature_error(h, body):
     """None, or why the request is not what its signature says."""
     m = re.fullmatch(
@@ -46,7 +82,7 @@ def signature_error(h, body):
         h.headers.get("Authorization", ""))
     if not m:
         return "AccessDenied"
-    who, day, region, names, signature = m.groups()
+    who, day, region, names, got = m.groups()
     names = names.split(";")
     when = h.headers.get("x-amz-date", "")
     sent = h.headers.get("x-amz-content-sha256", "")
@@ -62,22 +98,8 @@ def signature_error(h, body):
         return "XAmzContentSHA256Mismatch"
     if who == "tester" and h.headers.get("x-amz-security-token", TOKEN) != TOKEN:
         return "InvalidToken"
-    url = urllib.parse.urlsplit(h.path)
-    query = sorted((quoted(k), quoted(v)) for k, v in urllib.parse.parse_qsl(
-        url.query, keep_blank_values=True))
-    canonical = "\n".join(
-        [h.command, quoted(urllib.parse.unquote(url.path), "/-_.~"),
-         "&".join(k + "=" + v for k, v in query)]
-        + [n + ":" + " ".join(h.headers[n].split()) for n in names]
-        + ["", ";".join(names), sent])
-    scope = "%s/%s/s3/aws4_request" % (day, region)
-    key = ("AWS4" + SECRETS[who]).encode()
-    for part in (day, region, "s3", "aws4_request"):
-        key = mac(key, part)
-    text = "\n".join(["AWS4-HMAC-SHA256", when, scope,
-                      hashlib.sha256(canonical.encode()).hexdigest()])
-    right = mac(key, text).hex()
-    return None if hmac.compare_digest(right, signature) else "SignatureDoesNotMatch"
+    right = signature(SECRETS[who], h.command, h.path, {n: h.headers[n] for n in names}, region)
+    return None if hmac.compare_digest(right, got) else "SignatureDoesNotMatch"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -188,6 +210,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # who hangs up is no event
 
 
+self_test()
 server = Server(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
 try:
