@@ -434,7 +434,7 @@ dir_path(struct blobs *s, const struct blob_hash *h, char *path, size_t cap)
 static int
 dir_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 {
-	struct blob_info info;
+	struct blob_info info = {.size = 0};
 	char path[PATH_MAX];
 	int err = lock_take(s, LOCK_EX);
 

@@ -69,6 +69,8 @@ copy_open(struct blobs *s, const char *dir, char *path, size_t cap)
 {
 	int n = snprintf(path, cap, "%s/blob", dir), fd;
 
+	if (dir[0] == '\0')
+		return blob_fail(s, -EIO, "there is no folder for a copy");
 	if (n < 0 || (size_t)n >= cap)
 		return blob_fail(s, -ENAMETOOLONG, "the path is too long");
 	(void)unlink(path);

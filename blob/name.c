@@ -24,7 +24,7 @@ blob_hex_parse(const char *text, size_t len, struct blob_hash *hash)
 {
 	struct blob_hash h;
 
-	if (len != 2 * BLOB_HASH)
+	if (len != 2UL * BLOB_HASH)
 		return SW_EINVAL;
 	for (size_t i = 0; i < BLOB_HASH; i++) {
 		int hi = hex_digit(text[2 * i]),

@@ -235,7 +235,7 @@ head(struct blobs *s, const struct blob_hash *h, int64_t *size, int64_t *old_s)
 static int
 s3_stat(struct blobs *s, const struct blob_hash *h, struct blob_info *info)
 {
-	int64_t size, old_s;
+	int64_t size = 0, old_s = 0;
 	int err = head(s, h, &size, &old_s);
 
 	if (err < 0)
@@ -262,7 +262,7 @@ s3_store(struct blob_put *p, const struct blob_ref *ref)
 		.ref = ref,
 		.body = (uint8_t *)said,
 		.cap = sizeof(said)};
-	int64_t size, old_s;
+	int64_t size = 0, old_s = 0;
 
 	if (ref->size > SIZE_MAX_S3)
 		return blob_fail(p->s, SW_ETOOBIG,
@@ -278,7 +278,7 @@ s3_store(struct blob_put *p, const struct blob_ref *ref)
 static int
 s3_get_open(struct blob_get *g)
 {
-	struct blob_info info;
+	struct blob_info info = {.size = 0};
 	int err = s3_stat(g->s, &g->ref.hash, &info);
 
 	if (err < 0)
@@ -346,7 +346,7 @@ s3_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 {
 	char path[S3_PATH];
 	struct s3_request r = {.method = "DELETE", .path = path, .from = -1};
-	struct blob_info info;
+	struct blob_info info = {.size = 0};
 	int err = s3_stat(s, h, &info); /* S3 deletes what is not there */
 
 	if (err < 0)
@@ -426,7 +426,7 @@ s3_each(struct blobs *s, blob_each_fn *fn, void *arg)
 			 ? blob_fail(s, -ENOMEM, "out of memory")
 			 : 0;
 
-	while (rc == 0) {
+	while (rc == 0 && page != NULL) {
 		rc = page_get(s, page, body);
 		for (size_t i = 0; rc == 0 && i < page->n; i++)
 			rc = fn(arg, &page->all[i]);
@@ -453,8 +453,8 @@ s3_path(struct blobs *s, const struct blob_hash *h, char *path, size_t cap)
 {
 	(void)s;
 	(void)h;
-	(void)path;
-	(void)cap;
+	if (cap > 0)
+		path[0] = '\0';
 	return 0;
 }
 

@@ -34,6 +34,7 @@ refused 1 "InvalidAccessKeyId" env AWS_ACCESS_KEY_ID=nobody spillway blob ls
 spillway put later x --delay 1h --header "blob=$ref" >"$dir/said"
 spillway blob gc --older 1h >"$dir/said"
 grep -q "deleted 0 blobs.* 7 kept" "$dir/said" || fail "$(cat "$dir/said")"
-spillway blob gc --older 0 --force >"$dir/said"
-grep -q "deleted 6 blobs.* 1 kept" "$dir/said" || fail "$(cat "$dir/said")"
+# The server tells times in whole seconds: what was just put may look younger.
+swept() { spillway blob gc --older 0 --force && [ "$(spillway blob ls --json | wc -l)" = 1 ]; }
+until_true swept
 spillway blob get "$ref" | cmp - "$dir/in"
