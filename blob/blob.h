@@ -98,7 +98,8 @@ const char *blobs_why(const struct blobs *);
 /*
  * Puts: begin, write, then finish or abort, which both free it.  A blob that
  * is there already is put again: it is young again then, and whole if it
- * was not.  A write that fails makes the finish fail with the same error.
+ * was not (S3: unless it was put within the last ten minutes).  A write that
+ * fails makes the finish fail with the same error.
  */
 int blob_put_begin(struct blobs *, struct blob_put **)
 	__attribute__((warn_unused_result));
