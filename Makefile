@@ -15,9 +15,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 	-Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
 	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls \
 	-Wframe-larger-than=16384 $(if $(CI),-Werror)
-ifneq (,$(findstring Free Software,$(shell $(CC) --version 2>/dev/null)))
-WARN += -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict
-endif
+WARN += $(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), \
+	-Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT_release := -O2 $(HARDEN)
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -26,21 +25,23 @@ CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-CODE := wire broker producer worker jobs front
+CODE := wire blob broker producer worker jobs front
 # Who may include whom: one list of folders for each folder.
 INC_wire := wire
+INC_blob := wire blob
 INC_broker := wire broker
-INC_producer := wire producer
-INC_worker := wire worker
+INC_producer := wire blob producer
+INC_worker := wire blob worker
 INC_jobs := wire worker jobs
 INC_front := wire producer front
-INC_tests := wire broker producer worker jobs tests
+INC_tests := wire blob broker producer worker jobs tests
 INC_bench := wire producer bench
 INC_docs := wire
 INC_examples := producer
 # A folder's main.c is a program; producer/cmd*.c belong to the command.
 objs = $(patsubst %.c,$B/%.o,$(filter-out $(2),$(wildcard $(1)/*.c)))
 WIRE := $(call objs,wire)
+BLOB := $(call objs,blob)
 BROKER := $(call objs,broker,broker/main.c)
 LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
 CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
@@ -54,7 +55,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -levent -lseccomp -lm
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -64,14 +65,14 @@ $B/%.o: %.c Makefile
 	$(CC) $(ALL_CFLAGS) $(foreach d,$(INC_$(firstword $(subst /, ,$<))),-iquote $d) -c -o $@ $<
 
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
-$B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(WIRE)
-$B/spillway: $B/producer/main.o $(CMD) $(LIB) $(WIRE)
+$B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
+$B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
 $B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 
@@ -87,8 +88,9 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
 		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o,$^) -lzmq -luuid
 
-DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev \
-	libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev libseccomp-dev procps mandoc systemd
+DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
+	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
+	libseccomp-dev procps mandoc systemd
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -143,7 +145,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format \
-	install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -9,8 +9,8 @@
  */
 
 struct selector {
-	enum sw_state state;
-	struct queue *q; /* NULL: any */
+	enum sw_state state; /* SW_NONE: any */
+	struct queue *q;     /* NULL: any */
 	int64_t since_ms, until_ms;
 	struct bytes match;
 	struct bytes id;	  /* empty: any */
@@ -38,7 +38,7 @@ selector_read(struct core *c, const struct sw_item *it, struct selector *sel)
 		.it = it,
 		.limit = (size_t)sw_int(it, SW_F_LIMIT, SW_ITEMS_MAX - 1),
 	};
-	if (sel->state <= SW_NONE || sel->state >= SW_STATES)
+	if (sel->state < SW_NONE || sel->state >= SW_STATES)
 		return SW_EINVAL;
 	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
 		sel->limit = SW_ITEMS_MAX - 1; /* one item is the summary */
@@ -83,7 +83,8 @@ selects(const struct selector *sel, const struct record *r)
 	struct bytes h;
 	size_t walk = 0;
 
-	if (r->state != sel->state || (sel->q != NULL && r->q != sel->q) ||
+	if ((sel->state != SW_NONE && r->state != sel->state) ||
+		(sel->q != NULL && r->q != sel->q) ||
 		(sel->id.len > 0 &&
 			memcmp(r->id.b, sel->id.p, SW_ID_LEN) != 0) ||
 		at < sel->since_ms || at > sel->until_ms ||
@@ -240,6 +241,8 @@ page_walk(struct request *rq, each_fn *each)
 
 	(void)sw_msg_next(&rq->msg, &it);
 	err = selector_read(c, &it, &sel);
+	if (err == 0 && each != NULL && sel.state == SW_NONE)
+		err = SW_EINVAL; /* who changes jobs says which */
 	if (err == 0 && each != NULL)
 		err = sel.state == SW_LEASED ? SW_ESTATE : 0;
 	if (err < 0) {

@@ -18,6 +18,7 @@ const struct cmd_opt cmd_opts[CMD_OPTS] = {
 #define J CMD_BIT(CMD_O_JSON)
 #define CHANGE                                                                 \
 	(J | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_LIMIT) | CMD_BIT(CMD_O_ALL))
+#define BLOBS CMD_BIT(CMD_O_BLOBS)
 #define PUT_OPTS                                                               \
 	(J | CMD_BIT(CMD_O_FILE) | CMD_BIT(CMD_O_LINES) |                      \
 		CMD_BIT(CMD_O_CHUNK) | CMD_BIT(CMD_O_ID) |                     \
@@ -27,7 +28,8 @@ const struct cmd_opt cmd_opts[CMD_OPTS] = {
 		CMD_BIT(CMD_O_FAIR) | CMD_BIT(CMD_O_MAX_ATTEMPTS) |            \
 		CMD_BIT(CMD_O_TIMEOUT) | CMD_BIT(CMD_O_EXPIRES) |              \
 		CMD_BIT(CMD_O_HEADER) | CMD_BIT(CMD_O_CONTENT_TYPE) |          \
-		CMD_BIT(CMD_O_WAIT) | CMD_BIT(CMD_O_WAIT_FOR))
+		CMD_BIT(CMD_O_WAIT) | CMD_BIT(CMD_O_WAIT_FOR) |                \
+		CMD_BIT(CMD_O_BLOB) | CMD_BIT(CMD_O_CLAIM) | BLOBS)
 
 static const char selector_help[] =
 	"A selector is made of words, all of which must hold:\n"
@@ -41,6 +43,16 @@ static const char put_help[] =
 	"A TIME is a duration from now (2h) or 2026-01-31T08:00:00Z.\n"
 	"--lines checks a regular file first: with a line that is longer\n"
 	"than --chunk, nothing of the file is handed over.\n";
+
+static const char blob_help[] =
+	"FILE may be - for stdin.  What it prints goes into a job's header:\n"
+	"  spillway put thumbs '' --header blob=$(spillway blob put cat.png)\n"
+	"URI is dir:/path[?quota=20g], a path, or s3://bucket/prefix.\n";
+
+static const char gc_help[] =
+	"A blob stays while a job that is not done names it in a header, and\n"
+	"for --older after it was put last.\n"
+	"All jobs that use the store must be of this one broker.\n";
 
 /* clang-format off */
 const struct cmd_verb cmd_verbs[] = {
@@ -60,6 +72,10 @@ const struct cmd_verb cmd_verbs[] = {
 	{"dead show", "ID…", 1, -1, J, "show why jobs died, attempt by attempt", NULL, cmd_dead_show},
 	{"dead retry", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_RATE), "send dead jobs round again", selector_help, cmd_dead_retry},
 	{"dead purge", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete dead jobs for good", selector_help, cmd_dead_purge},
+	{"blob put", "FILE…", 1, -1, J | BLOBS, "put files into the blobs, print what refers to them", blob_help, cmd_blob_put},
+	{"blob get", "NAME", 1, 1, BLOBS | CMD_BIT(CMD_O_OUTPUT), "write a blob, checked, to stdout or a file", NULL, cmd_blob_get},
+	{"blob ls", "", 0, 0, J | BLOBS, "list the blobs", NULL, cmd_blob_ls},
+	{"blob gc", "", 0, 0, J | BLOBS | CMD_BIT(CMD_O_OLDER) | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_FORCE), "delete old blobs that no job refers to", gc_help, cmd_blob_gc},
 	{"workers", "", 0, 0, J, "list the workers", NULL, cmd_workers},
 	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats},
 	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p holds it", NULL, cmd_top},
@@ -304,9 +320,12 @@ opt_take(struct cmd *c, int argc, char **argv, int *i)
 static int
 args_parse(struct cmd *c, int argc, char **argv)
 {
+	static char output[] = "--output";
 	int only_words = 0, rc;
 
 	for (int i = 0; i < argc; i++) {
+		if (!only_words && strcmp(argv[i], "-o") == 0)
+			argv[i] = output;
 		if (!only_words && strcmp(argv[i], "--") == 0) {
 			only_words = 1;
 		} else if (!only_words && strcmp(argv[i], "-h") == 0) {
@@ -433,6 +452,7 @@ cmd_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
 	if ((fflush(out) != 0 || ferror(out)) && rc == CMD_OK)
 		rc = cmd_refuse(c, "cannot write: %s", strerror(errno));
 	client_close(c->client);
+	blobs_close(c->blobs);
 	free(c);
 	return rc;
 }

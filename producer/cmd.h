@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "blob.h"
 #include "client.h"
 #include "id.h"
 #include "msg.h"
@@ -63,6 +64,12 @@ enum {
 	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \
 	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two looks (1s)")                    \
 	X(CMD_O_ONCE, "once", NULL, "one look, plain text")                                         \
+	X(CMD_O_BLOBS, "blobs", "URI", "the store of blobs (else $SPILLWAY_BLOBS)")                 \
+	X(CMD_O_BLOB, "blob", "FILE", "put FILE into the blobs, the job refers to it")              \
+	X(CMD_O_CLAIM, "claim-check", NULL, "a body over 128 KB goes to the blobs by itself")       \
+	X(CMD_O_OUTPUT, "output", "FILE", "write it there, or -o FILE")                             \
+	X(CMD_O_OLDER, "older", "DURATION", "only what was put so long ago (24h)")                  \
+	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
 	X(CMD_O_BASH, "bash", NULL, "print the completion script for bash")
 /* clang-format on */
 
@@ -117,6 +124,7 @@ struct cmd {
 	int64_t patience_ms;
 	int64_t now_ms;	       /* Unix time, read once */
 	struct client *client; /* NULL until cmd_link() */
+	struct blobs *blobs;   /* NULL until cmd_blobs() */
 	uint8_t buf[CMD_BUF];  /* for requests */
 };
 
@@ -324,6 +332,24 @@ int lines_pack(int fd, size_t chunk, lines_fn *, void *arg, int64_t *line)
 /* Hands over the lines of --lines; the exit code. */
 int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
 
+/*
+ * cmd_blob.c: what is too large for a body
+ */
+
+/* Opens the store of blobs, once.  CMD_OK or the exit code, said. */
+int cmd_blobs(struct cmd *) __attribute__((warn_unused_result));
+
+/* Says what an error of the store means; CMD_REFUSED. */
+int cmd_blob_fail(struct cmd *, const char *what);
+
+/* Puts `head` and all that `f` (or NULL) has; `name` is for errors. */
+int cmd_blob_put_all(struct cmd *, struct bytes head, FILE *f, const char *name,
+	struct blob_ref *) __attribute__((warn_unused_result));
+
+/* The same for a file, "-" being stdin. */
+int cmd_blob_put_file(struct cmd *, const char *path, struct blob_ref *)
+	__attribute__((warn_unused_result));
+
 /* The verbs. */
 int cmd_put(struct cmd *);
 int cmd_get(struct cmd *);
@@ -341,6 +367,10 @@ int cmd_dead_show(struct cmd *);
 int cmd_dead_retry(struct cmd *);
 int cmd_dead_purge(struct cmd *);
 int cmd_purge(struct cmd *);
+int cmd_blob_put(struct cmd *);
+int cmd_blob_get(struct cmd *);
+int cmd_blob_ls(struct cmd *);
+int cmd_blob_gc(struct cmd *);
 int cmd_workers(struct cmd *);
 int cmd_stats(struct cmd *);
 int cmd_top(struct cmd *);

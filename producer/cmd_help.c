@@ -137,7 +137,7 @@ cmd_help_bash(FILE *f)
 		    "\tcur=${COMP_WORDS[COMP_CWORD]}\n"
 		    "\tverb=${COMP_WORDS[1]}\n"
 		    "\tcase $verb in\n"
-		    "\tqueue|dead) [ \"$COMP_CWORD\" -gt 2 ] &&\n"
+		    "\tqueue|dead|blob) [ \"$COMP_CWORD\" -gt 2 ] &&\n"
 		    "\t\tverb=\"$verb ${COMP_WORDS[2]}\" ;;\n"
 		    "\tesac\n"
 		    "\t[ \"$COMP_CWORD\" -eq 1 ] && verb=\n"
@@ -148,6 +148,7 @@ cmd_help_bash(FILE *f)
 	(void)fputs("\" ;;\n", f);
 	bash_group(f, "queue");
 	bash_group(f, "dead");
+	bash_group(f, "blob");
 	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
 		bash_verb(f, v);
 	(void)fputs("\tesac\n"

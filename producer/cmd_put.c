@@ -168,23 +168,51 @@ fields_make(struct put *p)
 	return rc != CMD_OK ? rc : add_headers(p);
 }
 
-/* Reads the stream whole into `buf`, which has room for SW_BODY_MAX + 1. */
-static int
-stream_read(struct cmd *c, FILE *f, const char *name, char *buf, size_t *len)
+static void
+ref_add(struct put *p, const struct blob_ref *ref)
 {
-	*len = fread(buf, 1, SW_BODY_MAX + 1, f);
-	if (ferror(f))
-		return cmd_refuse(c, "%s: %s", name, strerror(errno));
-	if (*len > SW_BODY_MAX)
-		return cmd_refuse(c,
+	char text[BLOB_REF];
+
+	blob_ref_write(ref, text);
+	sw_put_fmt(&p->fields, SW_F_HEADER, "%s=%s", BLOB_HEADER, text);
+}
+
+/* A body that is too large: `head` of it is read, `f` (or NULL) has more. */
+static int
+body_claim(struct put *p, struct bytes head, FILE *f, const char *name)
+{
+	struct blob_ref ref;
+	int rc;
+
+	if (p->c->value[CMD_O_CLAIM] == NULL)
+		return cmd_refuse(p->c,
 			"%s: the body is larger than 128 KB (%d bytes)", name,
 			SW_BODY_MAX);
+	rc = cmd_blob_put_all(p->c, head, f, name, &ref);
+	if (rc == CMD_OK)
+		ref_add(p, &ref);
+	return rc;
+}
+
+/* Reads the stream whole into `buf`, which has room for SW_BODY_MAX + 1. */
+static int
+stream_read(struct put *p, FILE *f, const char *name, char *buf, size_t *len)
+{
+	size_t n = fread(buf, 1, SW_BODY_MAX + 1, f);
+
+	if (ferror(f))
+		return cmd_refuse(p->c, "%s: %s", name, strerror(errno));
+	if (n > SW_BODY_MAX)
+		return body_claim(p, bytes_of(buf, n), f, name);
+	*len = n;
 	return CMD_OK;
 }
 
+/* *len stays 0 when the body went to the blobs. */
 static int
-body_read(struct cmd *c, char *buf, size_t *len)
+body_read(struct put *p, char *buf, size_t *len)
 {
+	struct cmd *c = p->c;
 	const char *path = c->value[CMD_O_FILE];
 	const char *word = c->n_words > 1 ? c->words[1] : "";
 	FILE *f;
@@ -192,20 +220,18 @@ body_read(struct cmd *c, char *buf, size_t *len)
 
 	if ((path != NULL && strcmp(path, "-") == 0) ||
 		(path == NULL && strcmp(word, "-") == 0))
-		return stream_read(c, c->in, "stdin", buf, len);
+		return stream_read(p, c->in, "stdin", buf, len);
 	if (path == NULL) {
+		if (strlen(word) > SW_BODY_MAX)
+			return body_claim(p, bytes_str(word), NULL, "BODY");
 		*len = strlen(word);
-		if (*len > SW_BODY_MAX)
-			return cmd_refuse(c,
-				"BODY: it is larger than 128 KB (%d bytes)",
-				SW_BODY_MAX);
 		memcpy(buf, word, *len);
 		return CMD_OK;
 	}
 	f = fopen(path, "re");
 	if (f == NULL)
 		return cmd_refuse(c, "%s: %s", path, strerror(errno));
-	rc = stream_read(c, f, path, buf, len);
+	rc = stream_read(p, f, path, buf, len);
 	(void)fclose(f);
 	return rc;
 }
@@ -271,6 +297,22 @@ put_send(struct put *p, const struct sw_id *id, struct bytes body)
 	return rc;
 }
 
+/* The file of --blob, if there is one: it is durable before the job is. */
+static int
+blob_read(struct put *p)
+{
+	const char *path = p->c->value[CMD_O_BLOB];
+	struct blob_ref ref;
+	int rc;
+
+	if (path == NULL)
+		return CMD_OK;
+	rc = cmd_blob_put_file(p->c, path, &ref);
+	if (rc == CMD_OK)
+		ref_add(p, &ref);
+	return rc;
+}
+
 static int
 put_one(struct put *p)
 {
@@ -292,7 +334,9 @@ put_one(struct put *p)
 	body = malloc(SW_BODY_MAX + 1);
 	if (body == NULL)
 		return cmd_refuse(c, "out of memory");
-	rc = body_read(c, body, &len);
+	rc = body_read(p, body, &len);
+	if (rc == CMD_OK)
+		rc = blob_read(p);
 	if (rc == CMD_OK)
 		rc = put_send(p, &id, bytes_of(body, len));
 	free(body);
@@ -306,8 +350,8 @@ put_one(struct put *p)
 static int
 lines_check(struct cmd *c, int64_t *chunk)
 {
-	static const enum cmd_opt_id single[] = {
-		CMD_O_ID, CMD_O_UNIQUE, CMD_O_WAIT, CMD_O_WAIT_FOR};
+	static const enum cmd_opt_id single[] = {CMD_O_ID, CMD_O_UNIQUE,
+		CMD_O_WAIT, CMD_O_WAIT_FOR, CMD_O_BLOB, CMD_O_CLAIM};
 	const char *text = c->value[CMD_O_CHUNK];
 
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
@@ -332,7 +376,10 @@ cmd_put(struct cmd *c)
 
 	p.fields.p = p.room;
 	p.fields.cap = sizeof(p.room);
-	if (bodies != 1)
+	if (c->value[CMD_O_BLOB] != NULL && c->value[CMD_O_CLAIM] != NULL)
+		return cmd_usage(c, "--blob and --claim-check exclude "
+				    "each other");
+	if (bodies > 1 || (bodies == 0 && c->value[CMD_O_BLOB] == NULL))
 		return cmd_usage(c, "%s: BODY, -, --file or --lines",
 			bodies == 0 ? "no body is given"
 				    : "one of these is wanted");

@@ -443,6 +443,71 @@ a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole(void **state)
 	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* not knowable */
 }
 
+/* Walks all jobs of a state with a page for each; the states seen, as bits. */
+static unsigned
+states_listed(struct rig *r, int state, size_t *n)
+{
+	uint8_t cursor[SW_CURSOR_MAX];
+	unsigned seen = 0;
+	size_t len = 0;
+
+	*n = 0;
+	do {
+		struct sw_item it;
+		size_t mark;
+
+		rig_begin(r, SW_OP_LIST);
+		mark = sw_item_begin(&r->b);
+		sw_put_int(&r->b, SW_F_STATE, state);
+		sw_put_int(&r->b, SW_F_LIMIT, 1);
+		if (len > 0)
+			sw_put_bytes(&r->b, SW_F_CURSOR, bytes_of(cursor, len));
+		sw_item_end(&r->b, mark);
+		rig_send(r, 100);
+		assert_true(rig_item(r, 100, SW_OP_LIST | SW_REPLY, 0, &it));
+		len = sw_bytes(&it, SW_F_CURSOR).len;
+		memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, len);
+		if (rig_item(r, 100, SW_OP_LIST | SW_REPLY, 1, &it)) {
+			seen |= 1U << sw_int(&it, SW_F_STATE, 0);
+			++*n;
+		}
+	} while (len > 0);
+	return seen;
+}
+
+/* Who looks for what no job needs must not miss one that moves meanwhile. */
+static void
+a_list_of_any_state_is_one_walk_over_all_jobs(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token;
+	size_t n, mark = put_begin(r, 9, "q", 1);
+
+	sw_put_int(&r->b, SW_F_DELAY_MS, 60000);
+	assert_int_equal(put_end(r, mark), 0);
+	rig_hello(r, 1, "q", 0);
+	for (int i = 1; i <= 2; i++) {
+		rig_put(r, i, "q", "x");
+		assert_int_equal(rig_take(r, 1, &token), i);
+		if (i == 1)
+			rig_done(r, 1, i, token, SW_FAIL, SW_C_PERMANENT);
+	}
+	rig_put(r, 3, "q", "x");
+	assert_int_equal(states_listed(r, SW_NONE, &n),
+		1U << SW_DELAYED | 1U << SW_READY | 1U << SW_LEASED |
+			1U << SW_DEAD);
+	assert_int_equal(n, 4);
+	assert_int_equal(states_listed(r, SW_READY, &n), 1U << SW_READY);
+	assert_int_equal(n, 1);
+	rig_begin(r, SW_OP_PURGE);
+	mark = sw_item_begin(&r->b);
+	sw_put_int(&r->b, SW_F_STATE, SW_NONE);
+	sw_item_end(&r->b, mark);
+	rig_send(r, 100);
+	(void)states_listed(r, SW_NONE, &n);
+	assert_int_equal(n, 4);
+}
+
 int
 main(void)
 {
@@ -463,6 +528,7 @@ main(void)
 		T(a_long_sleep_of_the_machine_is_woken_from_at_once),
 		T(a_damaged_record_does_not_keep_the_broker_from_starting),
 		T(a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole),
+		T(a_list_of_any_state_is_one_walk_over_all_jobs),
 	};
 
 	return cmocka_run_group_tests_name("edge", tests, NULL, NULL);

@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,9 +12,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "env.h"
 #include "line.h"
 
 enum { FILES_MAX = 1024, SAID_MAX = 512 * 1024 };
@@ -48,63 +46,6 @@ process_begin(pid_t parent, const struct child_limits *limits)
 	limit_set(RLIMIT_NOFILE, FILES_MAX);
 	if (limits->memory > 0)
 		limit_set(RLIMIT_AS, (rlim_t)limits->memory);
-}
-
-static void env_set(const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void
-env_set(const char *name, const char *fmt, ...)
-{
-	char value[SW_HEADERS_MAX + 1];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(value, sizeof(value), fmt, ap);
-	va_end(ap);
-	setenv(name, value, 1);
-}
-
-/* SPILLWAY_HEADER_<NAME>: upper case, what is no letter or digit is _. */
-static void
-env_header(struct bytes h)
-{
-	char name[128] = "SPILLWAY_HEADER_";
-	const char *p = h.p, *eq = memchr(p, '=', h.len);
-	size_t at = strlen(name), value = (size_t)(eq - p) + 1;
-
-	for (; p < eq && at < sizeof(name) - 1; p++) {
-		int c = (unsigned char)*p;
-
-		if (c >= 'a' && c <= 'z')
-			c -= 'a' - 'A';
-		else if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
-			c = '_';
-		name[at++] = (char)c;
-	}
-	name[at] = '\0';
-	env_set(name, "%.*s", (int)(h.len - value), eq + 1);
-}
-
-static void
-env_fill(const struct held *job)
-{
-	char id[SW_ID_TEXT];
-	struct timespec t;
-	struct bytes h;
-	size_t at = 0;
-
-	sw_id_format(&job->id, id);
-	clock_gettime(CLOCK_REALTIME, &t);
-	env_set("SPILLWAY_JOB_ID", "%s", id);
-	env_set("SPILLWAY_QUEUE", "%s", job->route->queue);
-	env_set("SPILLWAY_ATTEMPT", "%" PRId64,
-		sw_int(&job->item, SW_F_ATTEMPT, 1));
-	env_set("SPILLWAY_DEADLINE_MS", "%" PRId64,
-		(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
-			sw_int(&job->item, SW_F_TIMEOUT_MS, 0));
-	while (sw_item_each(&job->item, SW_F_HEADER, &at, &h))
-		env_header(h);
 }
 
 /* Puts the files in their places; all others go. */
@@ -176,17 +117,27 @@ pipe_open(int p[2])
 	return 0;
 }
 
+/* `files`: stdin, stdout, what it reports. */
 static void
-exec_run(const struct child *c, const struct held *job, int in, int out,
-	int report)
+exec_run(const struct child *c, const struct held *job, const char *blobs,
+	const int files[3])
 {
-	files_place(in, out, report);
+	files_place(files[0], files[1], files[2]);
 	env_fill(job);
+	env_blob(job, blobs, c->dir);
 	if (c->dir[0] != '\0' && chdir(c->dir) != 0)
 		_exit(EX_TEMPFAIL);
 	execvp(job->route->argv[0], job->route->argv);
 	dprintf(2, "%s: %s\n", job->route->argv[0], strerror(errno));
 	_exit(127);
+}
+
+static void
+dir_make(struct child *c)
+{
+	strcpy(c->dir, "/tmp/spillway-job.XXXXXX");
+	if (mkdtemp(c->dir) == NULL)
+		c->dir[0] = '\0';
 }
 
 int
@@ -205,13 +156,11 @@ child_exec(struct child *c, struct held *job, const struct child_limits *limits,
 	if (err < 0)
 		goto out;
 	c->route = job->route;
-	strcpy(c->dir, "/tmp/spillway-job.XXXXXX");
-	if (mkdtemp(c->dir) == NULL)
-		c->dir[0] = '\0';
+	dir_make(c);
 	c->pid = fork();
 	if (c->pid == 0) {
 		process_begin(self, limits);
-		exec_run(c, job, in, out[1], rep[1]);
+		exec_run(c, job, limits->blobs, (int[]){in, out[1], rep[1]});
 	}
 	err = c->pid < 0 ? -errno : 0;
 	if (err == 0) {
@@ -257,12 +206,14 @@ child_pool(struct child *c, const struct route *route,
 		(void)setsockopt(
 			sock[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	c->route = route;
+	if (limits->blobs != NULL)
+		dir_make(c);
 	c->pid = fork();
 	if (c->pid == 0) {
 		process_begin(self, limits);
 		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		files_place(null, out[1], sock[1]);
-		pool_run(route->type, 3);
+		pool_run(route->type, 3, limits->blobs, c->dir);
 	}
 	err = c->pid < 0 ? -errno : 0;
 	close(out[1]);

@@ -36,11 +36,12 @@ struct child {
 	int64_t delay_ms;
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
-	char dir[64]; /* of an exec job, removed at its end */
+	char dir[64]; /* for its files, removed at its end; "" none */
 };
 
 struct child_limits {
-	int64_t memory; /* bytes of address space, 0: no limit */
+	int64_t memory;	   /* bytes of address space, 0: no limit */
+	const char *blobs; /* the URI of their store, or NULL */
 };
 
 /* Starts `job` in a process of its own; 0 or -errno. */
@@ -74,6 +75,7 @@ struct verdict child_verdict(
 	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory);
 
 /* The process of a built-in (pool.c); does not return. */
-void pool_run(const struct job_type *, int sock) __attribute__((noreturn));
+void pool_run(const struct job_type *, int sock, const char *blobs,
+	const char *dir) __attribute__((noreturn));
 
 #endif

@@ -20,6 +20,12 @@ struct job {
 	int attempt, max_attempts;
 	int64_t deadline_ms; /* Unix time at which the worker kills us */
 
+	/* What the job refers to, checked; to be read only. */
+	struct {
+		const char *path; /* NULL: it refers to no blob */
+		int64_t size;
+	} blob;
+
 	/* The value of header `name`, or NULL. */
 	const char *(*header)(const struct job *, const char *name);
 	const void *priv;

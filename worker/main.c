@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "blob.h"
 #include "endpoint.h"
 #include "error.h"
 #include "log.h"
@@ -14,7 +15,7 @@
 struct settings {
 	struct worker_options o;
 	struct route routes[SW_QUEUES_PER_WORKER];
-	char endpoint[4096], name[SW_NAME_MAX + 1];
+	char endpoint[4096], blobs[BLOB_URI], name[SW_NAME_MAX + 1];
 };
 
 static int
@@ -90,6 +91,21 @@ set_memory(struct settings *s, const char *arg)
 	return 0;
 }
 
+/* Opened once to see now, not with each job, what is wrong with it. */
+static int
+set_blobs(struct settings *s, const char *arg)
+{
+	struct blobs *b;
+	char why[BLOB_WHY];
+
+	if (blobs_open(&b, arg, why) < 0)
+		return wrong("blobs", why);
+	blobs_close(b);
+	strcpy(s->blobs, arg);
+	s->o.limits.blobs = s->blobs;
+	return 0;
+}
+
 static int
 set_verbose(struct settings *s, const char *arg)
 {
@@ -111,6 +127,7 @@ static const struct {
 	{"name", "NAME", set_name, "what people see (host:pid)"},
 	{"grace", "DURATION", set_grace, "after SIGTERM running jobs have so long (30s)"},
 	{"memory", "BYTES", set_memory, "address space of a job: 512m, 2g (no limit)"},
+	{"blobs", "URI", set_blobs, "the store of blobs (else $SPILLWAY_BLOBS)"},
 	{"verbose", NULL, set_verbose, "log more"},
 	{"help", NULL, NULL, "print this"},
 	{"version", NULL, NULL, "print the version"},
@@ -169,6 +186,7 @@ static int
 defaults_set(struct settings *s)
 {
 	const char *broker = getenv("SPILLWAY_BROKER");
+	const char *blobs = getenv(BLOBS_ENV);
 	char host[64] = "";
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -179,6 +197,8 @@ defaults_set(struct settings *s)
 		.endpoint = s->endpoint,
 		.name = s->name,
 		.grace_ms = 30000};
+	if (blobs != NULL && blobs[0] != '\0' && set_blobs(s, blobs) < 0)
+		return -1;
 	if (broker != NULL)
 		return set_broker(s, broker);
 	if (sw_endpoint_default(s->endpoint, sizeof(s->endpoint)) < 0)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach.h"
 #include "child.h"
 #include "error.h"
 #include "line.h"
@@ -24,6 +25,8 @@ struct run {
 	char error[SW_ERROR_MAX];
 	char header[SW_HEADERS_MAX + 1]; /* the value asked for last */
 	int sock;
+	const char *blobs, *dir;
+	struct attached blob;
 };
 
 static struct run *
@@ -126,6 +129,26 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 	packet_send(r, &r->said);
 }
 
+/* With the job's blob, if it refers to one and that can be had. */
+static enum job_verdict
+job_call(struct run *r, const struct job_type *type)
+{
+	int err = attach(&r->item, r->blobs, r->dir, &r->blob);
+	enum job_verdict verdict;
+
+	r->job.blob.path = err == 1 ? r->blob.path : NULL;
+	r->job.blob.size = err == 1 ? r->blob.size : 0;
+	if (err < 0) {
+		job_error(&r->job, "blob: %s", r->blob.why);
+		return blob_is_final(err) ? JOB_FAIL : JOB_RETRY;
+	}
+	verdict = type->run(&r->job);
+	if (err == 1 && r->dir[0] != '\0' &&
+		strncmp(r->blob.path, r->dir, strlen(r->dir)) == 0)
+		(void)unlink(r->blob.path);
+	return verdict;
+}
+
 static void
 job_run(struct run *r, const struct job_type *type, struct bytes packet)
 {
@@ -148,17 +171,20 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	r->said.len = 0;
 	r->said.full = 0;
 	r->error[0] = '\0';
-	end_send(r, type->run(&r->job), cpu_ms(&ru));
+	end_send(r, job_call(r, type), cpu_ms(&ru));
 }
 
 void
-pool_run(const struct job_type *type, int sock)
+pool_run(const struct job_type *type, int sock, const char *blobs,
+	const char *dir)
 {
 	static uint8_t packet[CHILD_PACKET], said[CHILD_PACKET - 1024];
 	static struct run r;
 	ssize_t n;
 
 	r = (struct run){.sock = sock,
+		.blobs = blobs,
+		.dir = dir,
 		.job = {.header = job_header,
 			.priv = &r,
 			.progress = job_progress,

@@ -6,15 +6,16 @@ _spillway()
 	cur=${COMP_WORDS[COMP_CWORD]}
 	verb=${COMP_WORDS[1]}
 	case $verb in
-	queue|dead) [ "$COMP_CWORD" -gt 2 ] &&
+	queue|dead|blob) [ "$COMP_CWORD" -gt 2 ] &&
 		verb="$verb ${COMP_WORDS[2]}" ;;
 	esac
 	[ "$COMP_CWORD" -eq 1 ] && verb=
 	case $verb in
-	"") words="--broker --help --version put get wait cancel why list purge queues queue pause resume dead workers stats top help" ;;
+	"") words="--broker --help --version put get wait cancel why list purge queues queue pause resume dead blob workers stats top help" ;;
 	"queue") words="show set " ;;
 	"dead") words="list show retry purge " ;;
-	"put") words="--broker --patience --help --json --file --lines --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for " queues=1 ;;
+	"blob") words="put get ls gc " ;;
+	"put") words="--broker --patience --help --json --file --lines --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check " queues=1 ;;
 	"get") words="--broker --patience --help --json --body " ;;
 	"wait") words="--broker --patience --help --json --timeout " ;;
 	"cancel") words="--broker --patience --help --json " ;;
@@ -30,6 +31,10 @@ _spillway()
 	"dead show") words="--broker --patience --help --json " ;;
 	"dead retry") words="--broker --patience --help --json --dry-run --rate --all --limit queue= state= since= until= error~ header= id= " ;;
 	"dead purge") words="--broker --patience --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
+	"blob put") words="--broker --patience --help --json --blobs " ;;
+	"blob get") words="--broker --patience --help --blobs --output " ;;
+	"blob ls") words="--broker --patience --help --json --blobs " ;;
+	"blob gc") words="--broker --patience --help --json --dry-run --blobs --older --force " ;;
 	"workers") words="--broker --patience --help --json " ;;
 	"stats") words="--broker --patience --help --json " ;;
 	"top") words="--broker --patience --help --interval --once " ;;

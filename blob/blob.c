@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "blob_in.h"
+#include "error.h"
+
+enum { FLUSH = 8 * 1024 * 1024 };
+
+int
+blob_fail(struct blobs *s, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(s->why, sizeof(s->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int
+blob_errno(void)
+{
+	if (errno == ENOSPC || errno == EDQUOT)
+		return SW_EFULL;
+	return errno != 0 ? -errno : -EIO;
+}
+
+int64_t
+blob_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+blob_flush(int fd, int64_t written, int64_t *flushed)
+{
+	if (written - *flushed < FLUSH)
+		return;
+	(void)sync_file_range(
+		fd, *flushed, written - *flushed, SYNC_FILE_RANGE_WRITE);
+	*flushed = written;
+}
+
+int
+blob_is_final(int err)
+{
+	return err == -ENOENT || err == SW_EINVAL;
+}
+
+const char *
+blobs_why(const struct blobs *s)
+{
+	return s->why;
+}
+
+/* --- opening ------------------------------------------------------------- */
+
+int
+blob_params(struct blobs *s, char *text, blob_param_fn *set)
+{
+	char *at = strchr(text, '?'), *word, *rest;
+	int err = 0;
+
+	if (at == NULL)
+		return 0;
+	*at = '\0';
+	for (word = strtok_r(at + 1, "&", &rest); word != NULL && err == 0;
+		word = strtok_r(NULL, "&", &rest)) {
+		char *eq = strchr(word, '=');
+
+		if (eq == NULL)
+			return blob_fail(s, SW_EINVAL,
+				"'%.60s': NAME=VALUE is wanted", word);
+		*eq = '\0';
+		err = set(s, word, eq + 1);
+	}
+	return err;
+}
+
+/* A plain path may hold any character, so it is no URI with parameters. */
+static int
+driver_open(struct blobs *s, const char *uri, char *rest)
+{
+	static const struct {
+		const char *scheme;
+		const struct blob_driver *driver;
+	} schemes[] = {{"dir:", &blob_dir}, {"s3://", &blob_s3}};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i].scheme);
+
+		if (strncmp(uri, schemes[i].scheme, len) != 0)
+			continue;
+		strcpy(rest, uri + len);
+		s->driver = schemes[i].driver;
+		return s->driver->open(s, rest);
+	}
+	if (strchr(uri, '/') == NULL || strstr(uri, "://") != NULL)
+		return blob_fail(s, SW_EINVAL,
+			"'%.200s': dir:/path, a path with a / in it, or "
+			"s3://bucket/prefix is wanted",
+			uri);
+	strcpy(rest, uri);
+	s->driver = &blob_dir;
+	return s->driver->open(s, rest);
+}
+
+int
+blobs_open(struct blobs **out, const char *uri, char why[BLOB_WHY])
+{
+	struct blobs *s = calloc(1, sizeof(*s));
+	char rest[BLOB_URI];
+	int err;
+
+	if (s == NULL) {
+		(void)snprintf(why, BLOB_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	if (strlen(uri) >= sizeof(rest)) {
+		err = blob_fail(s, SW_EINVAL, "the URI is too long");
+	} else {
+		strcpy(s->uri, uri);
+		err = driver_open(s, uri, rest);
+	}
+	if (err == 0) {
+		*out = s;
+		return 0;
+	}
+	(void)snprintf(why, BLOB_WHY, "%s", s->why);
+	blobs_close(s);
+	return err;
+}
+
+void
+blobs_close(struct blobs *s)
+{
+	if (s == NULL)
+		return;
+	if (s->driver != NULL)
+		s->driver->close(s);
+	free(s);
+}
+
+/* --- hashing ------------------------------------------------------------- */
+
+static EVP_MD_CTX *
+hash_new(void)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1)
+		return md;
+	EVP_MD_CTX_free(md);
+	return NULL;
+}
+
+/* --- puts ---------------------------------------------------------------- */
+
+static int
+put_open(struct blob_put *p)
+{
+	int n = snprintf(p->path, sizeof(p->path), "%s/put.XXXXXX", p->s->tmp);
+
+	if (n < 0 || (size_t)n >= sizeof(p->path))
+		return blob_fail(p->s, -ENAMETOOLONG, "the path is too long");
+	p->fd = mkostemp(p->path, O_CLOEXEC);
+	if (p->fd < 0) {
+		int err = blob_errno();
+
+		p->path[0] = '\0';
+		return blob_fail(
+			p->s, err, "%s: %s", p->s->tmp, sw_strerror(err));
+	}
+	if (p->s->tmp_anon) {
+		(void)unlink(p->path);
+		p->path[0] = '\0';
+	}
+	return 0;
+}
+
+int
+blob_put_begin(struct blobs *s, struct blob_put **out)
+{
+	struct blob_put *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (p == NULL)
+		return blob_fail(s, -ENOMEM, "out of memory");
+	*p = (struct blob_put){.s = s, .fd = -1, .md = hash_new()};
+	err = p->md == NULL ? blob_fail(s, -ENOMEM, "no SHA-256")
+			    : s->driver->begin(s);
+	if (err == 0)
+		err = put_open(p);
+	if (err < 0) {
+		blob_put_abort(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+static int
+fd_write(int fd, const char *b, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, b, len);
+
+		if (n < 0 && errno != EINTR)
+			return blob_errno();
+		if (n > 0) {
+			b += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+int
+blob_put_write(struct blob_put *p, const void *b, size_t len)
+{
+	if (p->err < 0)
+		return p->err;
+	p->err = fd_write(p->fd, b, len);
+	if (p->err == 0 && EVP_DigestUpdate(p->md, b, len) != 1)
+		p->err = -EIO;
+	if (p->err < 0)
+		return blob_fail(
+			p->s, p->err, "%s: %s", p->s->tmp, sw_strerror(p->err));
+	p->size += (int64_t)len;
+	if (!p->s->tmp_anon)
+		blob_flush(p->fd, p->size, &p->flushed);
+	return 0;
+}
+
+int
+blob_put_finish(struct blob_put *p, struct blob_ref *ref)
+{
+	struct blob_ref r = {.size = p->size};
+	int err = p->err;
+
+	if (err == 0 && EVP_DigestFinal_ex(p->md, r.hash.b, NULL) != 1)
+		err = blob_fail(p->s, -EIO, "SHA-256 failed");
+	if (err == 0)
+		err = p->s->driver->store(p, &r);
+	if (err == 0)
+		*ref = r;
+	blob_put_abort(p);
+	return err;
+}
+
+void
+blob_put_abort(struct blob_put *p)
+{
+	if (p == NULL)
+		return;
+	if (p->fd >= 0)
+		close(p->fd);
+	if (p->path[0] != '\0')
+		(void)unlink(p->path);
+	EVP_MD_CTX_free(p->md);
+	free(p);
+}
+
+/* --- reads --------------------------------------------------------------- */
+
+int
+blob_get_open(
+	struct blobs *s, const struct blob_hash *hash, struct blob_get **out)
+{
+	struct blob_get *g = calloc(1, sizeof(*g));
+	int err;
+
+	if (g == NULL)
+		return blob_fail(s, -ENOMEM, "out of memory");
+	*g = (struct blob_get){
+		.s = s, .ref.hash = *hash, .fd = -1, .md = hash_new()};
+	err = g->md == NULL ? blob_fail(s, -ENOMEM, "no SHA-256")
+			    : s->driver->get_open(g);
+	if (err < 0) {
+		blob_get_close(g);
+		return err;
+	}
+	*out = g;
+	return 0;
+}
+
+int64_t
+blob_get_size(const struct blob_get *g)
+{
+	return g->ref.size;
+}
+
+void
+blob_get_seek(struct blob_get *g, int64_t offset)
+{
+	g->at = offset;
+	EVP_MD_CTX_free(g->md);
+	g->md = NULL;
+}
+
+/* All was read: is it what the name says? */
+static int
+get_check(struct blob_get *g)
+{
+	char name[BLOB_NAME];
+	struct blob_hash h;
+	int ok;
+
+	if (g->md == NULL)
+		return 0;
+	ok = EVP_DigestFinal_ex(g->md, h.b, NULL) == 1 &&
+	     memcmp(h.b, g->ref.hash.b, BLOB_HASH) == 0;
+	EVP_MD_CTX_free(g->md);
+	g->md = NULL;
+	if (ok)
+		return 0;
+	blob_name_write(&g->ref.hash, name);
+	return blob_fail(g->s, SW_ECORRUPT,
+		"%s: its content has another hash, it is damaged", name);
+}
+
+ssize_t
+blob_get_read(struct blob_get *g, void *to, size_t len)
+{
+	int64_t left = g->ref.size - g->at;
+	ssize_t n;
+
+	if (left <= 0 || len == 0)
+		return left <= 0 ? get_check(g) : 0;
+	if ((int64_t)len > left)
+		len = (size_t)left;
+	n = g->s->driver->read(g, to, len, g->at);
+	if (n < 0)
+		return n;
+	g->at += n;
+	if (g->md != NULL && EVP_DigestUpdate(g->md, to, (size_t)n) != 1)
+		return blob_fail(g->s, -EIO, "SHA-256 failed");
+	return n;
+}
+
+void
+blob_get_close(struct blob_get *g)
+{
+	if (g == NULL)
+		return;
+	g->s->driver->get_close(g);
+	EVP_MD_CTX_free(g->md);
+	free(g);
+}
+
+/* --- the rest ------------------------------------------------------------ */
+
+int
+blobs_stat(struct blobs *s, const struct blob_hash *h, struct blob_info *info)
+{
+	return s->driver->stat(s, h, info);
+}
+
+int
+blobs_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
+{
+	return s->driver->delete (s, h, age_ms);
+}
+
+int
+blobs_each(struct blobs *s, blob_each_fn *fn, void *arg)
+{
+	return s->driver->each(s, fn, arg);
+}
+
+int
+blobs_clean(struct blobs *s, int64_t age_ms, int dry)
+{
+	return s->driver->clean(s, age_ms, dry);
+}

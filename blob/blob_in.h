@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blob_in.h - what a store is made of, for its drivers
+ *
+ * What all drivers share is in blob.c: a put goes to a temporary file in
+ * `tmp` and is hashed on its way; a read is hashed too.  A driver stores that
+ * file under its name, and gives bytes at an offset.
+ */
+#ifndef BLOB_IN_H
+#define BLOB_IN_H
+
+/* First: the headers below take wire/limits.h for the system's limits.h. */
+#include <stdlib.h>
+
+#include <linux/limits.h>
+#include <openssl/evp.h>
+
+#include "blob.h"
+
+struct blobs {
+	const struct blob_driver *driver;
+	void *priv; /* the driver's */
+	char uri[BLOB_URI];
+	char tmp[PATH_MAX];
+	int tmp_anon; /* temporary files need no name */
+	char why[BLOB_WHY];
+};
+
+struct blob_put {
+	struct blobs *s;
+	int fd;
+	char path[PATH_MAX]; /* "": it has no name */
+	EVP_MD_CTX *md;
+	int64_t size, flushed;
+	int err; /* of a write */
+};
+
+struct blob_get {
+	struct blobs *s;
+	struct blob_ref ref;
+	int64_t at;
+	EVP_MD_CTX *md; /* NULL: not from start to end */
+	int fd;		/* dir */
+	uint8_t *buf;	/* s3: bytes [buf_at, buf_at + buf_len) */
+	int64_t buf_at;
+	size_t buf_len;
+};
+
+struct blob_driver {
+	/* `rest` is the URI after the scheme, to be cut up. */
+	int (*open)(struct blobs *, char *rest);
+	void (*close)(struct blobs *);
+
+	/* Makes `tmp` usable. */
+	int (*begin)(struct blobs *);
+	/* Makes the written file durable under `ref`; may rename it. */
+	int (*store)(struct blob_put *, const struct blob_ref *);
+
+	/* Sets ref.size and what read() needs. */
+	int (*get_open)(struct blob_get *);
+	/* At least one byte, for `at` is below the size. */
+	ssize_t (*read)(struct blob_get *, void *, size_t, int64_t at);
+	void (*get_close)(struct blob_get *);
+
+	int (*stat)(
+		struct blobs *, const struct blob_hash *, struct blob_info *);
+	int (*delete)(struct blobs *, const struct blob_hash *, int64_t age_ms);
+	int (*each)(struct blobs *, blob_each_fn *, void *arg);
+	int (*clean)(struct blobs *, int64_t age_ms, int dry);
+
+	/* 1: `path` is the blob's own file; 0: it has none here. */
+	int (*path)(struct blobs *, const struct blob_hash *, char *path,
+		size_t cap);
+};
+
+extern const struct blob_driver blob_dir, blob_s3;
+
+/* Sets the line of blobs_why() and returns `err`. */
+int blob_fail(struct blobs *, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* errno as an error of ours: a full disk is SW_EFULL. */
+int blob_errno(void);
+
+/* 64 hex digits and a NUL; the parser wants exactly 64, in lower case. */
+enum { BLOB_HEX = 65 };
+void blob_hex_write(const struct blob_hash *, char text[BLOB_HEX]);
+int blob_hex_parse(const char *text, size_t len, struct blob_hash *)
+	__attribute__((warn_unused_result));
+
+/*
+ * Takes "?name=value&…" off the end of `text`: cuts it, and calls `set` for
+ * each; its error is returned.
+ */
+typedef int blob_param_fn(struct blobs *, const char *name, const char *value);
+int blob_params(struct blobs *, char *text, blob_param_fn *set)
+	__attribute__((warn_unused_result));
+
+/* Lets the disk begin with what was written, not with all at an fsync. */
+void blob_flush(int fd, int64_t written, int64_t *flushed);
+
+/* Unix time. */
+int64_t blob_now_ms(void);
+
+#endif

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Blobs from end to end: the command, workers with commands and built-in jobs,
+# gc among live jobs, damage, quota; in a folder and in a bucket.
+. "$(dirname "$0")/../e2e_lib.sh"
+cd "$(dirname "$0")/../.."
+store=$dir/store
+export SPILLWAY_BLOBS=dir:$store TMPDIR=$dir
+
+noise() { head -c "$1" /dev/urandom >"$2"; }
+hash_of() { sha256sum <"$1" | cut -d' ' -f1; }
+path_of() { h=$(hash_of "$1") && echo "$store/${h:0:2}/$h"; }
+aged() { touch -d '3 days ago' "$@"; }
+blobs_are() { [ "$(spillway blob ls --json | wc -l)" = "$1" ] || fail "not $1 blobs: $(spillway blob ls)"; }
+
+# An exec job that tells what it got; 3 ends at once where it may write.
+cat >"$dir/job.sh" <<'S'
+#!/bin/sh
+printf 'result %s %s %s\n' "$(sha256sum <"$SPILLWAY_BLOB" | cut -d' ' -f1)" "$SPILLWAY_BLOB_SIZE" "$(wc -c)" >&3
+case $SPILLWAY_BLOB in "$PWD"/*) echo "progress 1 copied" >&3; echo copy >>"$MARK" ;; esac
+[ -z "$(find "$SPILLWAY_BLOB" -perm /222)" ] || exit 65
+S
+chmod +x "$dir/job.sh"
+export MARK=$dir/mark
+broker_start
+queues=(--queue "q=exec:$dir/job.sh" --queue noop=noop)
+worker_start one --slots 2 "${queues[@]}"
+one=$worker
+for q in q noop; do spillway queue set $q backoff_ms=1 max_attempts=2; done
+
+# There and back; the name is the hash; a damaged or missing one leaves the file.
+noise 3000000 "$dir/big"
+ref=$(spillway blob put "$dir/big")
+[ "$ref" = "sha256:$(hash_of "$dir/big");size=3000000" ] || fail "$ref"
+spillway blob get "$ref" -o "$dir/out" && cmp "$dir/big" "$dir/out"
+spillway blob get "${ref%;*}" | cmp - "$dir/big"
+refused 1 "no such blob" spillway blob get "sha256:$(printf 0%.0s {1..64})" -o "$dir/out"
+refused 2 "sha256: and 64 hex" spillway blob get ../../etc/passwd
+refused 2 "where are the blobs" env -u SPILLWAY_BLOBS spillway blob ls
+cmp "$dir/big" "$dir/out"
+
+# Jobs: --blob with a body of their own, --claim-check by itself, from a pipe too.
+want="$(hash_of "$dir/big") 3000000"
+[ "$(spillway put q body --blob "$dir/big" --wait-for 30s 2>/dev/null)" = "$want 4" ] || fail "--blob"
+[ "$(spillway put q --file "$dir/big" --claim-check --wait-for 30s 2>/dev/null)" = "$want 0" ] || fail "--claim-check"
+[ "$(spillway put q - --claim-check --wait-for 30s <"$dir/big" 2>/dev/null)" = "$want 0" ] || fail "stdin"
+spillway put noop x --blob "$dir/big" --wait-for 30s 2>/dev/null || fail "a built-in job with a blob"
+refused 1 "larger than 128 KB" spillway put q --file "$dir/big"
+blobs_are 1
+[ ! -e "$MARK" ] || fail "a folder's blob was copied"
+id=$(spillway put paused small --claim-check)
+[ "$(spillway get "$id" --body)" = small ] || fail "a small body stays in the job"
+
+# No such blob: for good, in a command and in a built-in.
+none="blob=sha256:$(printf 1%.0s {1..64});size=3"
+for q in q noop; do
+	id=$(spillway put $q x --header "$none")
+	! spillway wait "$id" 2>/dev/null || fail "$q: a job without its blob"
+	spillway dead show "$id" >"$dir/said"
+	grep -q "no such blob" "$dir/said" || fail "$q: $(cat "$dir/said")"
+	grep -q "attempts *1" "$dir/said" || fail "$q: tried more than once"
+done
+id=$(spillway put q x --header blob=sha256:xyz)
+! spillway wait "$id" 2>/dev/null || fail "a malformed reference"
+spillway dead show "$id" | grep -q malformed || fail "malformed"
+
+# Damage is found by whoever reads, is tried again, and mended by a put.
+file=$(path_of "$dir/big")
+chmod u+w "$file" && printf X | dd of="$file" bs=1 seek=2999999 conv=notrunc status=none
+refused 1 damaged spillway blob get "$ref" -o "$dir/out"
+cmp "$dir/big" "$dir/out"
+for q in q noop; do
+	id=$(spillway put $q x --header "blob=$ref")
+	! spillway wait "$id" 2>/dev/null || fail "$q: a damaged blob"
+	spillway dead show "$id" >"$dir/said"
+	grep -q damaged "$dir/said" || fail "$q: $(cat "$dir/said")"
+	grep -q "attempts *2" "$dir/said" || fail "$q: it was not tried again"
+done
+spillway blob put "$dir/big" >"$dir/said"
+spillway dead retry "$id" >"$dir/said" && spillway wait "$id" || fail "the mended blob"
+spillway dead purge --all --yes >"$dir/said"
+
+# A quota: what is beyond it leaves nothing.
+noise 2000000 "$dir/more"
+refused 1 "quota of 4194304 bytes: 3000000 are used" spillway blob put "$dir/more" --blobs "dir:$store?quota=4m"
+refused 1 "quota" spillway put q --blob "$dir/more" --blobs "dir:$store?quota=4m"
+count_is 0 q ready leased || fail "a job without its blob was put"
+blobs_are 1
+
+# gc: a name in any live job keeps it, so does youth; a dead job is live.
+for f in waits dead young old; do noise 1000 "$dir/$f"; done
+spillway put later x --delay 1h --blob "$dir/waits" >"$dir/said"
+spillway put noop x --header "$none" --blob "$dir/dead" >"$dir/said"
+until_true count_is 1 noop dead
+spillway blob put "$dir/old" "$dir/young" >"$dir/said"
+aged "$(path_of "$dir/waits")" "$(path_of "$dir/dead")" "$(path_of "$dir/old")" "$(path_of "$dir/big")"
+printf half >"$store/tmp/put.dead01" && aged "$store/tmp/put.dead01"
+printf half >"$store/tmp/put.live01"
+blobs_are 5
+refused 2 "force" spillway blob gc --older 30m
+refused 3 "" env SPILLWAY_BROKER="ipc://$dir/nobody.sock" spillway blob gc --patience 100ms
+[ "$(spillway blob gc --dry-run)" = "would delete 2 blobs, 2.9 MB, and 1 half-written; 3 kept" ] || fail "dry run: $(spillway blob gc --dry-run)"
+blobs_are 5
+spillway blob gc --json >"$dir/said"
+[ "$(cat "$dir/said")" = '{"deleted":2,"bytes":3001000,"partial":1,"kept":3,"dry_run":false}' ] || fail "gc: $(cat "$dir/said")"
+for f in waits dead young; do [ -e "$(path_of "$dir/$f")" ] || fail "gc took $f"; done
+[ -e "$store/tmp/put.live01" ] || fail "gc took what is being written"
+
+# A job that goes round and round is seen by every gc.
+spillway queue set round backoff_ms=1 max_attempts=1000 backoff_factor=1
+worker_start round --queue "round=exec:sh -c 'exit 1'"
+spillway put round x --blob "$dir/big" >"$dir/said"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	aged "$(path_of "$dir/big")"
+	spillway blob gc >"$dir/said"
+	[ -e "$(path_of "$dir/big")" ] || fail "gc took the blob of a job on its way"
+done
+kill "$worker"
+
+# The same in a bucket; the job's file is a copy in its folder.
+kill "$one"
+wait "$one" || :
+python3 tests/s3_server.py >"$dir/port" 2>/dev/null &
+pids+=("$!")
+until_true test -s "$dir/port"
+export AWS_ACCESS_KEY_ID=tester AWS_SECRET_ACCESS_KEY=tester/secret+key AWS_REGION=test-1
+export AWS_ENDPOINT_URL=http://127.0.0.1:$(cat "$dir/port")
+export SPILLWAY_BLOBS="s3://flaky/some/where?backoff=1"
+worker_start two "${queues[@]}"
+[ "$(spillway put q body --blob "$dir/big" --wait-for 60s 2>/dev/null)" = "$want 4" ] || fail "a blob in a bucket"
+[ -e "$MARK" ] || fail "a copy in the job's folder"
+spillway put noop x --blob "$dir/big" --wait-for 60s 2>/dev/null || fail "a built-in job, a blob in a bucket"
+spillway blob get "$ref" -o "$dir/out2" && cmp "$dir/big" "$dir/out2"
+spillway blob gc --older 0 --force --json >"$dir/said"
+grep -q '"deleted":0,.*"kept":1' "$dir/said" || fail "round's blob: $(cat "$dir/said")"
+spillway cancel "$(spillway list queue=round --json | sed 's/.*"id":"\([^"]*\)".*/\1/')" >"$dir/said"
+refused 1 "SignatureDoesNotMatch|says 403" env AWS_SECRET_ACCESS_KEY=wrong spillway blob put "$dir/old"
+
+# A server that is down, a worker without a store: tried again, not for good.
+worker_start three --queue "down=exec:true" --blobs "s3://down?tries=2&backoff=1"
+(unset SPILLWAY_BLOBS && exec spillway-worker --queue bare=exec:true 2>>"$dir/four.log") &
+pids+=("$!")
+for q in "down 503" "bare no.--blobs"; do
+	spillway queue set "${q% *}" backoff_ms=1 max_attempts=3
+	id=$(spillway put "${q% *}" x --header "$none")
+	! spillway wait "$id" 2>/dev/null || fail "$q"
+	spillway dead show "$id" >"$dir/said"
+	grep -q "${q#* }" "$dir/said" || fail "$q: $(cat "$dir/said")"
+	grep -q "attempts *3" "$dir/said" || fail "$q: it was not tried again"
+done
+refused 64 "blobs: .*wanted" spillway-worker --queue q=noop --blobs ftp://x

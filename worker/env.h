@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * env.h - the environment of an exec job, set in its own process
+ */
+#ifndef WORKER_ENV_H
+#define WORKER_ENV_H
+
+#include "held.h"
+
+/* SPILLWAY_JOB_ID and the like, and the headers. */
+void env_fill(const struct held *);
+
+/*
+ * SPILLWAY_BLOB and its size, where the job refers to a blob.  One that
+ * cannot be had ends the process: for good, or to be tried again.
+ */
+void env_blob(const struct held *, const char *uri, const char *dir);
+
+#endif
