@@ -22,9 +22,10 @@ wrong(struct sim *w, const struct sim_look *n, const char *what)
 		n->there ? (long long)n->r.attempt : 0);
 }
 
-static int
-heard(const struct sim_model *m, const struct sim_job *j, int op)
+int
+sim_heard(const struct sim *w, const struct sim_job *j, int op)
 {
+	const struct sim_model *m = w->model;
 	int i = j->heard_turn == m->turn ? j->heard : -1;
 
 	for (; i >= 0; i = m->facts[i].next)
@@ -34,14 +35,16 @@ heard(const struct sim_model *m, const struct sim_job *j, int op)
 }
 
 static int
-bye_heard(const struct sim_model *m, const struct sim_job *j)
+bye_heard(const struct sim *w, const struct sim_job *j)
 {
+	const struct sim_model *m = w->model;
+
 	if (!m->bye)
 		return 0;
 	for (int i = 0; i < m->heard_n; i++)
 		if (m->heard[i].op == SW_OP_BYE &&
 			(m->heard[i].link == j->link ||
-				heard(m, j, SW_OP_EXTEND)))
+				sim_heard(w, j, SW_OP_EXTEND)))
 			return 1;
 	return 0;
 }
@@ -53,7 +56,7 @@ ways_of(const struct sim *w, const struct sim_job *j)
 	int i = j->heard_turn == m->turn ? j->heard : -1;
 	struct ways y = {
 		.silence = w->core->mono_ms >= j->ends_min,
-		.back = j->back || bye_heard(m, j),
+		.back = j->back || bye_heard(w, j),
 		.unsent = j->unsent,
 	};
 
@@ -127,7 +130,7 @@ end_judge(struct sim *w, const struct sim_look *n, const struct ways *y)
 	if (!y->ack && !y->retry && !y->fail && !y->release && !y->stopped &&
 		!y->silence && !y->back && !y->unsent)
 		wrong(w, n, "its lease has ended, and nobody ended it");
-	if (!n->there || w->model->redrive)
+	if (!n->there || n->reborn || w->model->redrive)
 		return;
 	if (j->cancel && !y->ack && n->state != SW_CANCELLED)
 		wrong(w, n, "it was to be cancelled");
@@ -150,7 +153,7 @@ lease_judge(struct sim *w, const struct sim_look *n)
 		end_judge(w, n, &y);
 	else if (y.retry || y.fail || y.release || y.stopped)
 		wrong(w, n, "a report with its token changed nothing");
-	if (n->there && j->state != SW_NONE)
+	if (n->there && j->state != SW_NONE && !n->reborn)
 		attempts_judge(w, n, ended, &y);
 	if (n->token == 0 || n->token == j->token)
 		return;
@@ -190,18 +193,17 @@ born_judge(struct sim *w, const struct sim_look *n)
 	wrong(w, n, "it came from nowhere");
 }
 
-static void
-gone_judge(struct sim *w, const struct sim_look *n)
+/* Whether its record may have been removed in this turn. */
+static int
+may_go(const struct sim *w, const struct sim_job *j)
 {
-	const struct sim_job *j = n->job;
 	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_done_ms];
 	int was_final = j->state == SW_DONE || j->state == SW_CANCELLED;
-	int ends = acked(w, j) || j->cancel || heard(w->model, j, SW_OP_CANCEL);
+	int ends = acked(w, j) || j->cancel || sim_heard(w, j, SW_OP_CANCEL);
 
-	if (w->model->purge || (was_final && j->keep_until <= w->core->now_ms))
-		return;
-	if (!ends || (retain > 0 && !w->model->set))
-		wrong(w, n, "it is gone, and nobody removed it");
+	return w->model->purge ||
+	       (was_final && j->keep_until <= w->core->now_ms) ||
+	       (ends && (retain == 0 || w->model->set));
 }
 
 static void
@@ -230,7 +232,7 @@ state_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it was dead, and nobody redrove it");
 	if (n->state == SW_DONE && (!acked(w, j) || n->r.token != j->token))
 		wrong(w, n, "it is done without an ack of its lease");
-	if (n->state == SW_CANCELLED && !heard(w->model, j, SW_OP_CANCEL) &&
+	if (n->state == SW_CANCELLED && !sim_heard(w, j, SW_OP_CANCEL) &&
 		!(j->token != 0 && j->cancel))
 		wrong(w, n, "it is cancelled, and nobody asked for it");
 	if (n->state == SW_DEAD)
@@ -241,18 +243,21 @@ state_judge(struct sim *w, const struct sim_look *n)
 }
 
 void
-sim_judge(struct sim *w, const struct sim_look *n)
+sim_judge(struct sim *w, struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
 
 	if (!n->there && n->token == 0 && j->state == SW_NONE)
 		return; /* it came and went within this turn */
-	if (j->state == SW_NONE)
+	n->reborn = n->there && j->state != SW_NONE && n->r.attempt == 0 &&
+		    n->r.created_at_ms == w->core->now_ms && may_go(w, j) &&
+		    sim_heard(w, j, SW_OP_PUT);
+	if (j->state == SW_NONE || n->reborn)
 		born_judge(w, n);
 	lease_judge(w, n);
-	if (!n->there)
-		gone_judge(w, n);
-	else if (n->state != j->state)
+	if (!n->there && !may_go(w, j))
+		wrong(w, n, "it is gone, and nobody removed it");
+	if (n->there && !n->reborn && n->state != j->state)
 		state_judge(w, n);
 }
 

@@ -114,6 +114,7 @@ answered(void *arg, const struct sw_put_result *r)
 		sim_fail(w, "a producer was told of a job that is not there");
 	if (comes_again(r->status)) {
 		o->again_at = w->now + sim_pick(w, 2000);
+		sim_wake(w, s->end, o->again_at);
 		return;
 	}
 	if (r->status != 0 && r->status != SW_EUNIQUE)

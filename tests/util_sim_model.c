@@ -241,7 +241,7 @@ sim_look(struct sim *w, struct sim_job *j, struct sim_look *n)
 
 	n->job = j;
 	n->there = err == 0;
-	n->cancel = 0;
+	n->cancel = n->reborn = 0;
 	n->state = SW_NONE;
 	n->token = 0;
 	if (err == 0 && record_open(val, &j->id, &n->r) < 0)
@@ -324,7 +324,9 @@ lease_adopt(struct sim *w, struct sim_job *j, const struct sim_look *n)
 {
 	struct sim_model *m = w->model;
 
-	if (j->token != 0 && reported(m, j))
+	/* A report may be refused, and then time be up in the same turn. */
+	if (j->token != 0 && reported(m, j) &&
+		(!n->there || n->reborn || n->r.token == j->token))
 		j->ended_token = j->token;
 	j->was_token = j->token;
 	j->token = n->token;
@@ -346,6 +348,7 @@ adopt(struct sim *w, const struct sim_look *n)
 
 	shelve(m, j, -1);
 	j->was_token = j->token;
+	j->was_ended = j->ended_token;
 	if (n->token != j->token)
 		lease_adopt(w, j, n);
 	j->cancel = n->cancel;

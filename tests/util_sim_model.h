@@ -29,8 +29,9 @@ struct sim_job {
 	uint32_t link;		    /* who holds the lease */
 	int64_t ends_min, ends_max; /* of the lease, if nobody speaks */
 	int cancel, back, unsent;   /* the lease is to end so */
-	uint64_t heard_turn, touched_turn, was_token;
-	int heard; /* first fact of this turn */
+	uint64_t heard_turn, touched_turn;
+	uint64_t was_token, was_ended; /* before the change of that turn */
+	int heard;		       /* first fact of this turn */
 	UT_hash_handle hh;
 };
 
@@ -51,6 +52,7 @@ struct sim_heard {
 struct sim_look { /* what the store says of a job */
 	struct sim_job *job;
 	int there, cancel;
+	int reborn; /* forgotten in this turn, and then put again */
 	enum sw_state state;
 	uint64_t token;
 	struct record r;
@@ -109,11 +111,14 @@ struct sim_job *sim_job_of(struct sim_model *, const struct sw_id *);
 void sim_look(struct sim *, struct sim_job *, struct sim_look *);
 int sim_holds_key(const struct sim_look *);
 
+/* Whether a message of this turn with this operation names the job. */
+int sim_heard(const struct sim *, const struct sim_job *, int op);
+
 /* The rows that a job's state asks for are there. */
 void sim_rows_check(struct sim *, const struct sim_look *);
 
 /* A change of this turn is allowed by something. */
-void sim_judge(struct sim *, const struct sim_look *);
+void sim_judge(struct sim *, struct sim_look *);
 void sim_judge_queues(struct sim *);
 
 #endif

@@ -23,6 +23,10 @@ wrong(struct sim *w, const struct sim_job *j, const char *what)
 static void
 put_said(struct sim *w, const struct said *s)
 {
+	int gone = w->model->purge || sim_heard(w, s->job, SW_OP_CANCEL);
+
+	if (s->status == 0 && !s->job->existed && gone)
+		s->job->existed = 1; /* it came and went within this turn */
 	if (s->status == 0 && !s->job->existed)
 		wrong(w, s->job, "a put was confirmed and is not stored");
 }
@@ -34,11 +38,10 @@ done_said(struct sim *w, const struct said *s)
 	uint64_t t = s->f->token;
 	int now = j->touched_turn == w->model->turn;
 
-	if (s->status == 0 && j->ended_token != t)
+	if (s->status == 0 && j->ended_token != t &&
+		!(now && j->was_ended == t))
 		wrong(w, j, "a report was confirmed that ended nothing");
-	if (s->status == SW_ESTALE && !w->model->bye && !j->unsent &&
-		(now ? j->was_token : j->token) == t &&
-		w->core->mono_ms < j->ends_min)
+	if (s->status == SW_ESTALE && j->token == t)
 		wrong(w, j, "a report of its lease was called stale");
 }
 
@@ -75,7 +78,8 @@ cancel_said(struct sim *w, const struct said *s)
 		return;
 	if (state == SW_LEASED && !j->cancel && !now)
 		wrong(w, j, "a cancel was confirmed and is not stored");
-	if (state == SW_CANCELLED && j->state != SW_CANCELLED && j->state)
+	if (state == SW_CANCELLED && j->state != SW_CANCELLED &&
+		j->state != SW_NONE && !sim_heard(w, j, SW_OP_PUT))
 		wrong(w, j, "a cancel was confirmed and is not so");
 }
 
