@@ -102,8 +102,7 @@ attempts_judge(struct sim *w, const struct sim_look *n, int ended,
 {
 	const struct sim_job *j = n->job;
 	int64_t more = n->r.attempt - j->attempt;
-	int counted = ended && (y->ack || y->retry || y->fail ||
-				       (y->silence && !y->back));
+	int counted = ended && (y->ack || y->retry || y->fail || y->silence);
 	int not_counted = !ended || y->release || y->stopped || y->back ||
 			  y->unsent;
 

@@ -383,10 +383,13 @@ follows_check(struct sim *w)
 	for (int i = 0; i < m->facts_n; i++) {
 		const struct sim_fact *f = &m->facts[i];
 
-		if (f->parent != NULL && f->parent->ended_token == f->token &&
+		if (f->parent != NULL && f->parent->state == SW_DONE &&
+			f->parent->ended_token == f->token &&
 			f->parent->was_token == f->token && !f->job->existed)
-			sim_fail(w, "job %llx is done without its follow-up",
-				(unsigned long long)sim_id_no(&f->parent->id));
+			sim_fail(w,
+				"job %llx is done without its follow-up %llx",
+				(unsigned long long)sim_id_no(&f->parent->id),
+				(unsigned long long)sim_id_no(&f->job->id));
 	}
 }
 

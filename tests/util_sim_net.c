@@ -271,7 +271,10 @@ trace_item(const struct sw_item *it)
 		SW_F_OUTCOME, SW_F_CAUSE, SW_F_CREDIT, SW_F_ATTEMPT,
 		SW_F_RUN_AT_MS, SW_F_EXPIRES_AT_MS, SW_F_PRIORITY,
 		SW_F_DELAY_MS, SW_F_COUNT, SW_F_SETTING};
+	struct bytes raw;
+	struct sw_item follow;
 	struct sw_id id;
+	size_t at = 0;
 
 	(void)printf(" {");
 	if (sw_get_id(it, &id))
@@ -294,6 +297,9 @@ trace_item(const struct sw_item *it)
 			(void)printf(" %s=%.*s", name, (int)it->f[t].len,
 				(const char *)it->f[t].p);
 	}
+	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw))
+		if (sw_item_open(raw, &follow) == 0)
+			trace_item(&follow);
 	(void)putchar('}');
 }
 
