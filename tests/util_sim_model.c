@@ -87,6 +87,7 @@ sim_model_turn(struct sim *w)
 			m->shelf[i].attempts = set[SW_S_max_attempts];
 	}
 	m->turn++;
+	m->fresh = 0;
 	m->facts_n = m->heard_n = 0;
 	m->bye = m->set = m->redrive = m->purge = 0;
 }
@@ -425,6 +426,7 @@ sim_model_restart(struct sim *w)
 		j->ends_min = j->ends_max = c->mono_ms +
 					    c->queues[j->q]->set[SW_S_lease_ms];
 	}
+	m->fresh = 1;
 	for (uint32_t i = 0; i < w->links_n; i++)
 		w->links[i].credit = w->links[i].sent = 0;
 	sim_judge_queues(w);

@@ -14,7 +14,7 @@
 #include "util_sim.h"
 
 enum {
-	SIM_SCAN_EVERY = 2000, /* steps between looks at the whole store */
+	SIM_SCAN_EVERY = 500, /* steps between looks at the whole store */
 	SIM_QUEUES_MAX = 16,
 };
 
@@ -72,6 +72,7 @@ struct sim_model {
 	struct sim_job *jobs;
 	struct sim_shelf shelf[SIM_QUEUES_MAX];
 	uint64_t turn, max_token;
+	int fresh; /* the core has just been read */
 	struct sim_fact *facts;
 	int facts_n, facts_cap;
 	struct sim_heard *heard;

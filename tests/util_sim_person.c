@@ -8,7 +8,11 @@
 #include "must.h"
 #include "util_sim_model.h"
 
-enum { ASKS = 24, FREE_SETTINGS = 5 };
+enum {
+	ASKS = 24,
+	FREE_SETTINGS = 5,
+	LATE_MS = 15000, /* by then what was said before has arrived */
+};
 
 struct ask {
 	struct client_req req; /* first: the one is the other */
@@ -24,7 +28,7 @@ struct sim_person {
 	struct ask asks[ASKS];
 	int open_n;
 	int freed; /* settings taken back, of all queues, when calm */
-	int64_t next_at;
+	int64_t next_at, free_at;
 };
 
 struct sim_person *
@@ -234,9 +238,10 @@ sim_person_wake(struct sim *w, int end)
 {
 	struct sim_person *s = w->person;
 
+	if (w->calm && s->free_at == 0)
+		s->free_at = w->now + LATE_MS;
 	if (w->calm) {
-		/* In order: the last word counts. */
-		if (s->freed > 0 || s->open_n == 0)
+		if (s->freed > 0 || (s->open_n == 0 && w->now >= s->free_at))
 			queues_free(s);
 	} else if (s->next_at <= w->now) {
 		s->next_at = w->now + sim_about(w, w->plan.person_ms);

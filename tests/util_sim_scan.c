@@ -174,11 +174,11 @@ overdue_check(struct sim *w, const struct sim_look *n)
 {
 	const struct core *c = w->core;
 
-	if (c->more || w->now < w->busy_until)
+	if (c->more || w->model->fresh || w->now < w->busy_until)
 		return;
 	if (n->state == SW_LEASED && n->job->ends_max <= c->mono_ms)
 		wrong(w, n, "its lease has run out");
-	if (n->state == SW_DELAYED && n->r.run_at_ms <= c->now_ms)
+	if (n->state == SW_DELAYED && n->r.run_at_ms < c->now_ms)
 		wrong(w, n, "it is due");
 }
 
