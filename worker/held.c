@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "plant.h"
 
 enum { ROOM = 64 * 1024 };
 
@@ -195,7 +196,8 @@ say_reports(struct holder *h, int64_t now_ms)
 
 		if (j->state != HELD_ENDED ||
 			(j->told_ms != 0 &&
-				now_ms - j->told_ms < HELD_RESEND_MS))
+				(now_ms - j->told_ms < HELD_RESEND_MS ||
+					planted(REPORT_ONCE))))
 			continue;
 		if (n == SW_ITEMS_MAX ||
 			(n > 0 &&
