@@ -11,6 +11,7 @@
 enum {
 	CALM_MS = 3600 * 1000, /* by then all must have ended */
 	LOOK_EVERY = 64,       /* steps between looks whether it has */
+	STILL_MAX = 100000,
 };
 
 const char *const sim_queues[SIM_QUEUES] = {"mail", "video", "short", "fair"};
@@ -324,6 +325,9 @@ step(struct sim *w)
 	if (e.kind == SIM_WAKE && w->wake_at[e.who] != e.at)
 		return; /* it was woken sooner */
 	must(e.at >= w->now);
+	w->still = e.at == w->now ? w->still + 1 : 0;
+	if (w->still > STILL_MAX)
+		sim_fail(w, "something is said over and over at one instant");
 	w->now = e.at;
 	w->steps++;
 	switch (e.kind) {

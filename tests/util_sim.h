@@ -101,6 +101,7 @@ struct sim {
 	uint64_t seed, rand;
 	int64_t now, wall_ms;
 	uint64_t steps, order;
+	uint64_t still; /* steps at this very instant */
 	int trace, calm;
 	const char *planned; /* a fault that the trace is to name */
 	struct sim_plan plan;

@@ -386,7 +386,8 @@ follows_check(struct sim *w)
 
 		if (f->parent != NULL && f->parent->state == SW_DONE &&
 			f->parent->ended_token == f->token &&
-			f->parent->was_token == f->token && !f->job->existed)
+			f->parent->was_token == f->token && !f->job->existed &&
+			!sim_heard(w, f->job, SW_OP_CANCEL))
 			sim_fail(w,
 				"job %llx is done without its follow-up %llx",
 				(unsigned long long)sim_id_no(&f->parent->id),

@@ -88,7 +88,8 @@ get_said(struct sim *w, const struct said *s)
 {
 	const struct sim_job *j = s->job;
 
-	if (j->touched_turn == w->model->turn)
+	if (j->touched_turn == w->model->turn || sim_heard(w, j, SW_OP_PUT) ||
+		sim_heard(w, j, SW_OP_CANCEL))
 		return; /* it may have been seen before the change */
 	if (s->status != (j->state == SW_NONE ? SW_ENOJOB : 0))
 		wrong(w, j, "a look at it says something else");
