@@ -252,7 +252,8 @@ plan_draw(struct sim *w)
 	p->person_ms = 30 + sim_pick(w, 1000);
 	p->fail = 2 + sim_pick(w, 20);
 	p->slow_job = 1 + sim_pick(w, 30);
-	p->lanes = 1 + sim_pick(w, sim_one_in(w, 4) ? 400 : 8);
+	p->lanes = 1 + sim_pick(w, sim_one_in(w, flood ? 2 : 4) ? 500 : 8);
+	p->flood = flood;
 	p->keys = 1 + sim_pick(w, 30);
 	p->slots = 1 + sim_pick(w, 6);
 }
@@ -356,7 +357,7 @@ unrest(const struct sim *w)
 {
 	for (int i = 0; i < SIM_WORKERS; i++)
 		if (!sim_worker_idle(w->workers[i]))
-			return "a worker still holds jobs";
+			return "a worker holds jobs, or counts them wrongly";
 	for (int i = 0; i < SIM_MAKERS; i++)
 		if (!sim_maker_idle(w->makers[i]))
 			return "a producer still waits for an answer";

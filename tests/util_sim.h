@@ -54,6 +54,7 @@ struct sim_plan { /* what the world is like; drawn from the seed */
 	int person_ms;
 	int fail, slow_job; /* one in so many */
 	int lanes, keys;
+	int flood; /* very many jobs, most of them in one queue */
 	int slots;
 	int most; /* jobs there, then producers wait */
 };

@@ -64,6 +64,8 @@ order_draw(struct sim_maker *s, struct order *o)
 	struct sw_job *j = &o->job;
 	int q = sim_pick(w, SIM_QUEUES);
 
+	if (w->plan.flood && sim_one_in(w, 2))
+		q = w->plan.lanes > 8 ? 3 : 0;
 	*j = (struct sw_job){.id = sim_id(w),
 		.queue = sim_queues[q],
 		.body = "0123456789",

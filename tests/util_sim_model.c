@@ -401,7 +401,9 @@ sim_model_commit(struct sim *w, const struct store_op *ops, size_t n)
 	struct sim_model *m = w->model;
 
 	looks_take(w, ops, n);
-	qsort(m->looks, (size_t)m->looks_n, sizeof(*m->looks), by_token);
+	if (m->looks_n > 0)
+		qsort(m->looks, (size_t)m->looks_n, sizeof(*m->looks),
+			by_token);
 	for (int i = 0; i < m->looks_n; i++) {
 		sim_judge(w, &m->looks[i]);
 		sim_rows_check(w, &m->looks[i]);

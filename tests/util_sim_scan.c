@@ -244,6 +244,33 @@ windows_count(struct scan *s)
 			s->held += c->queues[i]->lanes[l]->w.n;
 }
 
+/* Whether a job of the queue could start; rates are left to the judge. */
+static int
+could_start(const struct sim *w, const struct queue *q)
+{
+	const struct sim_shelf *s = &w->model->shelf[q->no];
+	int64_t most = q->set[SW_S_concurrency];
+
+	return s->count[SW_READY] > 0 && !q->set[SW_S_paused] &&
+	       q->set[SW_S_rate] == 0 &&
+	       (most == 0 || s->count[SW_LEASED] < most);
+}
+
+/* After a turn that says it has nothing left to do. */
+static void
+idle_check(struct sim *w)
+{
+	const struct core *c = w->core;
+
+	if (c->more || w->model->fresh)
+		return;
+	for (const struct session *s = c->sessions; s != NULL; s = s->hh.next)
+		for (unsigned i = 0; i < s->subs_n; i++)
+			if (s->credit > s->sent && could_start(w, s->subs[i].q))
+				sim_fail(w, "%s idles, a job is ready in %s",
+					s->name, s->subs[i].q->name);
+}
+
 void
 sim_model_scan(struct sim *w)
 {
@@ -267,4 +294,5 @@ sim_model_scan(struct sim *w)
 		sim_fail(w, "a window holds %zu entries, the store %zu of them",
 			s.held, s.met);
 	sim_judge_queues(w);
+	idle_check(w);
 }

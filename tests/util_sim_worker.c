@@ -91,10 +91,14 @@ sim_worker_free(struct sim_worker *s)
 	free(s);
 }
 
+/* It has no jobs, and the broker counts those that it has had as it does. */
 int
 sim_worker_idle(const struct sim_worker *s)
 {
-	return !s->alive || s->h.used == 0;
+	const struct sim *w = s->w;
+
+	return s->alive && s->h.joined && s->h.used == 0 &&
+	       s->h.received == w->links[w->ends[s->end].link].sent;
 }
 
 /* --- jobs --------------------------------------------------------------- */

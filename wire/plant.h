@@ -17,6 +17,7 @@ enum {
 	PLANT_LOST_UNIQUE,   /* ... nor for who holds its unique key */
 	PLANT_SILENT_DROP,   /* a put at the limit is answered with yes */
 	PLANT_DEAF_WINDOW,   /* urgent jobs are not added to the line in memory */
+	PLANT_LOST_MARK,     /* a full window believes that it holds all */
 	PLANT_SHORT_REARM,   /* a restart does not give leases their time anew */
 	PLANT_COUNTER_DRIFT, /* a forgotten job is counted on */
 	PLANT_FREE_EXPIRY,   /* a lease that runs out counts no attempt */
