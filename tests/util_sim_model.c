@@ -179,8 +179,10 @@ sim_model_hear(struct sim *w, struct sim_frame *f)
 	struct sim_heard *h = heard_add(m);
 	struct sw_msg msg, again;
 	struct sw_item it;
+	int dry;
 
 	must(sw_msg_open(bytes_of(f->b, f->len), &msg) == 0);
+	dry = (msg.flags & SW_FLAG_DRY_RUN) != 0;
 	*h = (struct sim_heard){.link = f->link,
 		.seq = msg.seq,
 		.op = msg.op,
@@ -188,8 +190,8 @@ sim_model_hear(struct sim *w, struct sim_frame *f)
 		.n = msg.count};
 	m->bye |= msg.op == SW_OP_BYE;
 	m->set |= msg.op == SW_OP_QUEUE_SET;
-	m->redrive |= msg.op == SW_OP_REDRIVE;
-	m->purge |= msg.op == SW_OP_PURGE;
+	m->redrive |= msg.op == SW_OP_REDRIVE && !dry;
+	m->purge |= msg.op == SW_OP_PURGE && !dry;
 	if (msg.op == SW_OP_HELLO)
 		w->links[f->link].credit = w->links[f->link].sent = 0;
 	again = msg;

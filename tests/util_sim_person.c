@@ -11,6 +11,7 @@
 enum {
 	ASKS = 24,
 	FREE_SETTINGS = 5,
+	WAITS = 10,	 /* for jobs, when calm: each is answered */
 	LATE_MS = 15000, /* by then what was said before has arrived */
 };
 
@@ -27,6 +28,7 @@ struct sim_person {
 	struct client *c;
 	struct ask asks[ASKS];
 	int open_n;
+	int waits;
 	int freed; /* settings taken back, of all queues, when calm */
 	int64_t next_at, free_at;
 };
@@ -52,10 +54,16 @@ sim_person_free(struct sim_person *s)
 	free(s);
 }
 
+static int
+is_free(const struct sim_person *s)
+{
+	return s->freed == SIM_QUEUES * FREE_SETTINGS;
+}
+
 int
 sim_person_idle(const struct sim_person *s)
 {
-	return s->open_n == 0 && s->freed == SIM_QUEUES * FREE_SETTINGS;
+	return s->open_n == 0 && s->waits == WAITS;
 }
 
 static void
@@ -109,7 +117,8 @@ ask_ids(struct sim_person *s, int op)
 		sw_put_id(&a->b, &id);
 		sw_item_end(&a->b, mark);
 	} while (n-- > 0);
-	ask_send(s, a, op == SW_OP_WAIT ? 20000 : -1);
+	/* When calm nothing is lost: then for ever. */
+	ask_send(s, a, op == SW_OP_WAIT && !s->w->calm ? 20000 : -1);
 }
 
 static void
@@ -231,6 +240,8 @@ queues_free(struct sim_person *s)
 			settings[s->freed % FREE_SETTINGS]);
 		s->freed++;
 	}
+	for (; is_free(s) && s->waits < WAITS && s->open_n < ASKS; s->waits++)
+		ask_ids(s, SW_OP_WAIT);
 }
 
 void

@@ -111,6 +111,25 @@ static said_fn *const said_fns[SW_REPLY] = {
 	[SW_OP_GET] = get_said,
 };
 
+/* Who waits is told of an end, or that there is nothing to wait for. */
+static void
+wait_said(struct sim *w, struct sw_msg *m)
+{
+	const struct sim_job *j;
+	struct sw_item it;
+	struct sw_id id;
+	int state;
+
+	if (!sw_msg_next(m, &it) || !sw_get_id(&it, &id))
+		return; /* an error has no id */
+	j = sim_job_of(w->model, &id);
+	state = (int)sw_int(&it, SW_F_STATE, SW_NONE);
+	if (state != SW_DONE && state != SW_DEAD && state != SW_CANCELLED)
+		wrong(w, j, "who waits for it is told that it has not ended");
+	if (j->touched_turn != w->model->turn && (int)j->state != state)
+		wrong(w, j, "who waits for it is told another end");
+}
+
 static void
 answer_said(struct sim *w, uint32_t link, struct sw_msg *m)
 {
@@ -177,6 +196,8 @@ sim_model_say(struct sim *w, uint32_t link, struct bytes frame)
 		sim_fail(w, "the broker says what nobody understands");
 	if (m.op == SW_OP_JOBS)
 		jobs_said(w, link, &m);
+	else if (m.op == (SW_OP_WAIT | SW_REPLY))
+		wait_said(w, &m);
 	else if (m.op == (SW_OP_BYE | SW_REPLY))
 		bye_said(w, link);
 	else if ((m.op & SW_REPLY) != 0 && m.op != (SW_OP_ERROR | SW_REPLY) &&

@@ -129,6 +129,8 @@ faulty_commit(struct store *s, const struct claim *c,
 		f->slow.done = done;
 		f->slow.arg = arg;
 		w->late_ms = sim_about(w, sim_one_in(w, 20) ? 3000 : 10);
+		if (sim_one_in(w, 500))
+			w->late_ms = sim_about(w, 20000);
 		return 0;
 	}
 	done(arg, apply(f, c, ops, n));
