@@ -25,6 +25,7 @@ enum {
 	PLANT_LOST_CANCEL,   /* a restart forgets that a job is to be stopped */
 	PLANT_ONE_TOO_MANY,  /* the concurrency limit is off by one */
 	PLANT_REPORT_ONCE,   /* a worker says once what became of a job */
+	PLANT_DRAIN_HOARD,   /* a job that comes while draining is kept */
 	PLANT_ASK_ONCE,      /* a client does not ask again */
 };
 
