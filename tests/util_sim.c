@@ -10,7 +10,7 @@
 
 enum {
 	CALM_MS = 3600 * 1000, /* by then all must have ended */
-	LOOK_EVERY = 64,      /* steps between looks whether it has */
+	LOOK_EVERY = 64,       /* steps between looks whether it has */
 	STILL_MAX = 100000,
 };
 

@@ -206,5 +206,6 @@ struct sim_person *sim_person_new(struct sim *, int end);
 void sim_person_free(struct sim_person *);
 void sim_person_wake(struct sim *, int end);
 int sim_person_idle(const struct sim_person *);
+int sim_person_settled(const struct sim_person *); /* no queue has limits */
 
 #endif

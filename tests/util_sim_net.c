@@ -132,6 +132,7 @@ sim_link_up(struct sim *w, int end)
 	}
 	e->link = link_new(w, end);
 	e->links++;
+	e->in_at = e->out_at = w->now;
 	sim_note(w, "-- %s has a link", sim_end_name(end));
 	while ((f = sim_fifo_take(&e->unsent)) != NULL)
 		send_on(w, f);

@@ -28,7 +28,7 @@ struct sim_person {
 	struct client *c;
 	struct ask asks[ASKS];
 	int open_n;
-	int waits;
+	int waits, settled;
 	int freed; /* settings taken back, of all queues, when calm */
 	int64_t next_at, free_at;
 };
@@ -77,6 +77,13 @@ answered(struct client_req *r, int err, const struct sw_msg *reply)
 	must(a->open);
 	a->open = 0;
 	s->open_n--;
+	s->settled += s->freed > 0 && r->frame[3] == SW_OP_QUEUE_SET;
+}
+
+int
+sim_person_settled(const struct sim_person *s)
+{
+	return s->settled == SIM_QUEUES * FREE_SETTINGS;
 }
 
 static struct ask *

@@ -9,7 +9,7 @@
 #include "must.h"
 #include "util_sim.h"
 
-enum { BYE_MS = 2000, RUNS = 16 };
+enum { BYE_MS = 2000, LEAVE_MS = 3000, RUNS = 16 };
 
 struct sim_worker {
 	struct sim *w;
@@ -17,6 +17,9 @@ struct sim_worker {
 	struct holder h;
 	struct route routes[SIM_QUEUES];
 	int alive, frozen;
+	int gone_once;
+	int64_t leave_at;	  /* when calm */
+	int restless;		  /* it was to leave before it was calm */
 	int64_t again_at;	  /* frozen or not alive: until then */
 	int64_t drain_at, bye_at; /* 0: not yet */
 	struct held *runs[RUNS];
@@ -50,6 +53,7 @@ be_born(struct sim_worker *s)
 	s->alive = 1;
 	s->frozen = 0;
 	s->drain_at = s->bye_at = 0;
+	s->restless = 0;
 	for (int i = 0; i < RUNS; i++)
 		s->runs[i] = NULL;
 }
@@ -226,9 +230,40 @@ has_left(struct sim_worker *s)
 		return 0;
 	if (s->bye_at == 0)
 		s->bye_at = now;
+	if (now - s->bye_at >= BYE_MS && s->w->calm && !s->restless)
+		sim_fail(s->w, "%s leaves with %d jobs, though all is calm",
+			sim_end_name(s->end), s->h.used);
 	if (now - s->bye_at >= BYE_MS)
 		return 1;
 	return s->h.used == 0 && holder_bye(&s->h);
+}
+
+static void
+leave(struct sim_worker *s)
+{
+	if (s->drain_at != 0)
+		return;
+	s->drain_at = s->w->now;
+	s->restless = !s->w->calm;
+	holder_drain(&s->h);
+	sim_wake(s->w, s->end, s->w->now);
+}
+
+/* In calm too: then no job may be left behind. */
+static void
+calm_leave(struct sim_worker *s)
+{
+	struct sim *w = s->w;
+
+	if (!sim_person_settled(w->person))
+		return; /* reports with follow-ups may be refused */
+	if (s->leave_at == 0)
+		s->leave_at = w->now + sim_pick(w, LEAVE_MS);
+	if (w->now < s->leave_at || s->gone_once || s->end == 0 ||
+		w->ends[s->end].link == 0)
+		return;
+	s->gone_once = 1;
+	leave(s);
 }
 
 static int64_t
@@ -259,6 +294,8 @@ sim_worker_wake(struct sim *w, int end)
 	inbox_take(s);
 	runs_end(s);
 	runs_begin(s);
+	if (w->calm)
+		calm_leave(s);
 	if (has_left(s)) {
 		sim_note(w, "-- %s has left", sim_end_name(end));
 		die(s);
@@ -282,9 +319,7 @@ sim_worker_fault(struct sim *w, int kind)
 		s->again_at = w->now + sim_about(w, 4000);
 	} else if (kind == 1) {
 		die(s);
-	} else if (s->drain_at == 0) {
-		s->drain_at = w->now;
-		holder_drain(&s->h);
-		sim_wake(w, s->end, w->now);
+	} else {
+		leave(s);
 	}
 }
