@@ -15,6 +15,7 @@
 #include "util_sim.h"
 
 static struct sim world;
+static const char *program;
 
 static double
 seconds(void)
@@ -31,10 +32,10 @@ how_to_repeat(uint64_t seed)
 	(void)fflush(stdout);
 	(void)fprintf(stderr,
 		"seed %llu FAILED, at %lld.%03d s, step %llu\n"
-		"again: build/release/tests/proof_sim --seed %llu --trace\n",
+		"again: %s --seed %llu --trace\n",
 		(unsigned long long)seed, (long long)(world.now / 1000),
 		(int)(world.now % 1000), (unsigned long long)world.steps,
-		(unsigned long long)seed);
+		program, (unsigned long long)seed);
 }
 
 static void
@@ -74,6 +75,7 @@ main(int argc, char **argv)
 		else if (strcmp(argv[i], "--seconds") == 0 && ++i)
 			limit_s = strtod(value, NULL);
 	}
+	program = argv[0];
 	sw_log_set((enum sw_log_level)0);
 	signal(SIGABRT, crashed);
 	signal(SIGSEGV, crashed);

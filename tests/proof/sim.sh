@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # sim.sh BUILD: the simulator over the seeds that once failed, then over fresh
-# ones for SIM_S seconds (60; 20 in `make check` and where CI is set).
+# ones for SIM_S seconds: 60, and 20 in `make check` or where CI is set.
 set -u
-build=$1
-sim=$build/tests/proof_sim
-here=$(dirname "$0")
-seconds=20
-# Run by `make sim` itself, not as one of many by run.sh.
-[ -z "${SPILLWAY_BIN:-}${CI:-}" ] && seconds=60
+sim=$1/tests/proof_sim
+seconds=60
+# run.sh sets the one.
+[ -n "${SPILLWAY_BIN:-}${CI:-}" ] && seconds=20
 seconds=${SIM_S:-$seconds}
 
 old=0
@@ -16,6 +14,10 @@ while read -r seed; do
 	case $seed in '' | '#'*) continue ;; esac
 	"$sim" --seed "$seed" || exit 1
 	old=$((old + 1))
-done <"$here/sim.seeds"
+done <"$(dirname "$0")/sim.seeds"
+cmp <("$sim" --seed "$seed" --trace) <("$sim" --seed "$seed" --trace) || {
+	echo "seed $seed does not repeat itself"
+	exit 1
+}
 fresh=$("$sim" --seconds "$seconds") || exit 1
 echo "sim: $old old seeds, then $fresh"

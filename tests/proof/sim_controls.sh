@@ -26,7 +26,7 @@ for bug in $bugs; do
 	prepare "$bug"
 	make -s -j2 PLANT="$bug" "$build-$bug/tests/proof_sim" || exit 1
 	began=$(date +%s%N)
-	if found=$("$build-$bug/tests/proof_sim" --from 1 --seconds 10 2>&1); then
+	if found=$("$build-$bug/tests/proof_sim" --from 1 --seconds 30 2>&1); then
 		echo "NOT FOUND: $bug ($found)"
 		failed=1
 		continue
