@@ -13,12 +13,11 @@ failed=0
 
 # What no bug is planted in is the same object: built once, used by all.
 prepare() {
-	[ -d "$build-$1" ] && return
 	for dep in $(find "$build" -name '*.d' | xargs grep -L 'wire/plant.h'); do
 		object=${dep%.d}.o
 		to=$build-$1/${object#"$build"/}
 		mkdir -p "$(dirname "$to")"
-		cp -p "$object" "$to" 2>/dev/null
+		cp -pu "$object" "$to" 2>/dev/null
 	done
 }
 
