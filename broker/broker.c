@@ -15,6 +15,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "log.h"
+#include "plant.h"
 
 enum { SHARD = 0, FULL_MS = 1000 };
 
@@ -319,10 +320,12 @@ turn(struct broker *br)
 	core_hand_out(c);
 	if (c->err < 0)
 		return c->err;
+	if (planted(EARLY_ANSWER))
+		answers_send(br);
 	err = commit(br);
 	if (err == SW_EFULL)
 		return core_reload(c, FULL_MS); /* as after a crash */
-	if (err < 0)
+	if (err < 0 && !planted(DEAF_COMMIT))
 		return err;
 	core_committed(c);
 	answers_send(br);

@@ -4,6 +4,7 @@
 #include "core_in.h"
 #include "error.h"
 #include "must.h"
+#include "plant.h"
 
 enum {
 	SECOND_MS = 1000,
@@ -114,8 +115,10 @@ lease_rearm(struct core *c, const struct sw_id *id)
 	l->token = (uint64_t)sw_int(&row, SW_F_TOKEN, 0);
 	l->since_ms = sw_int(&row, SW_F_AT_MS, c->now_ms);
 	sw_get_text(&row, SW_F_WORKER, l->worker, sizeof(l->worker));
-	l->cancel = sw_has(&row, SW_F_CAUSE);
-	lease_extend(&c->leases, l, c->mono_ms + q->set[SW_S_lease_ms]);
+	l->cancel = sw_has(&row, SW_F_CAUSE) && !planted(LOST_CANCEL);
+	lease_extend(&c->leases, l,
+		c->mono_ms +
+			(planted(SHORT_REARM) ? 1 : q->set[SW_S_lease_ms]));
 	q->count[SW_LEASED]++;
 	return 0;
 }
@@ -170,7 +173,8 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 	c->now_ms = c->started_ms = now_ms;
 	c->mono_ms = c->second_ms = mono_ms;
 	c->rate_wait_ms = SECOND_MS;
-	c->next_token = claim->epoch << TOKEN_BITS | 1;
+	c->next_token =
+		(planted(TOKEN_AGAIN) ? 1 : claim->epoch) << TOKEN_BITS | 1;
 	window_init(&c->timers, c->timer_entries, TIMER_ENTRIES);
 	arena_init(&c->out_arena);
 	c->outs = calloc(OUTS_MAX, sizeof(*c->outs));

@@ -4,6 +4,7 @@
 
 #include "core_in.h"
 #include "error.h"
+#include "plant.h"
 
 const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 
@@ -76,7 +77,7 @@ consequence(struct core *c, struct record *r, const struct attempt *a)
 
 	if (!release) {
 		r->expires_at_ms = 0; /* it has started in time */
-		r->attempt++;
+		r->attempt += !planted(FREE_EXPIRY) || a->cause != SW_C_LOST;
 		r->crashes += is_crash(a->cause);
 	}
 	if (a->outcome == SW_ACK)

@@ -5,6 +5,7 @@
 #include "core_in.h"
 #include "error.h"
 #include "must.h"
+#include "plant.h"
 
 enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */
 
@@ -105,7 +106,8 @@ rows_add(struct core *c, const struct record *r)
 	if (r->state == SW_READY) {
 		k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 		batch_insert(&c->batch, key_bytes(&k), nothing);
-		queue_line_add(r->q, r->lane, r->rank, &r->id);
+		if (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX)
+			queue_line_add(r->q, r->lane, r->rank, &r->id);
 	} else if (r->state == SW_DELAYED) {
 		timer_add(c, r->run_at_ms, &r->id);
 	} else if (r->state == SW_DEAD) {
@@ -303,7 +305,7 @@ job_forget(struct core *c, struct record *r)
 	waiters_answer(c, r, SW_ENOJOB);
 	if (is_waiting(r->state) || r->state == SW_DEAD)
 		r->q->total[TOTAL_BYTES] -= r->body_len;
-	r->q->count[r->state]--;
+	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
 	queue_touch(r->q);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core_in.h"
 #include "error.h"
+#include "plant.h"
 
 /* What a producer may say of a job; the rest is ours. */
 #define PUT_FIELDS                                                             \
@@ -82,7 +83,7 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 	struct bytes val;
 	int err;
 
-	if (unique.len == 0)
+	if (unique.len == 0 || planted(LOST_UNIQUE))
 		return 0;
 	err = row_get(c, key_bytes(&k), &val);
 	if (err < 0)
@@ -139,14 +140,15 @@ put_one(struct request *rq, const struct sw_item *it)
 	size_t mark = sw_item_begin(b);
 	int err = SW_EINVAL, known = SW_ENOJOB;
 
-	if (sw_get_id(it, &id))
+	if (sw_get_id(it, &id) && !planted(LOST_DEDUPE))
 		known = job_load(rq->core, &id, &was);
 	if (known == SW_ENOJOB)
 		err = put_check(rq->core, it, &none, &holder);
 	if (known == SW_ENOJOB && err == 0)
 		put_apply(rq->core, it);
 
-	if (known == 0 || known == SW_ECORRUPT) {
+	if (known == 0 || known == SW_ECORRUPT ||
+		(planted(SILENT_DROP) && err == SW_EMAXJOBS)) {
 		sw_put_int(b, SW_F_STATUS, 0);
 		sw_put_int(
 			b, SW_F_STATE, known == 0 ? (int)was.state : SW_DEAD);

@@ -4,6 +4,7 @@
 #include "core_in.h"
 #include "error.h"
 #include "must.h"
+#include "plant.h"
 
 enum {
 	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
@@ -295,7 +296,8 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	err = job_load(c, &id, &r);
 	if (err < 0)
 		return err;
-	if (r.lease == NULL || r.lease->token != token) {
+	if (r.lease == NULL ||
+		(r.lease->token != token && !planted(STALE_ACK))) {
 		c->stale += r.token != token;
 		return r.token == token ? 0 : SW_ESTALE;
 	}
@@ -333,7 +335,8 @@ queue_ready(void *arg, struct queue *q)
 	int64_t most = q->set[SW_S_concurrency], wait_ms;
 
 	if (q->set[SW_S_paused] || q->count[SW_READY] == 0 ||
-		(most > 0 && q->count[SW_LEASED] >= most))
+		(most > 0 &&
+			q->count[SW_LEASED] >= most + planted(ONE_TOO_MANY)))
 		return 0;
 	wait_ms = queue_rate_wait_ms(q, c->mono_ms);
 	if (wait_ms > 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "must.h"
+#include "plant.h"
 
 void
 window_init(struct window *w, struct entry *e, uint32_t cap)
@@ -61,7 +62,7 @@ window_add(struct window *w, uint64_t at, const struct sw_id *id)
 	if (i < w->n && entry_cmp(&w->e[w->head + i], &e) == 0)
 		return; /* as in the index, a key is there once */
 	if (w->n == w->cap) {
-		w->whole = 0;
+		w->whole = planted(LOST_MARK);
 		if (i == w->n) {
 			w->mark = w->e[w->head + w->n - 1];
 			return;

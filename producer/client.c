@@ -9,6 +9,7 @@
 #include "dial.h"
 #include "endpoint.h"
 #include "error.h"
+#include "plant.h"
 
 enum {
 	AGAIN_MS = 1000,     /* silence before a request is sent again */
@@ -159,8 +160,9 @@ req_send(struct client *c, struct client_req *r, int64_t now_ms)
 	else if (r->pause_ms < AGAIN_MAX_MS)
 		r->pause_ms *= 2;
 	r->epoch = d->epoch;
-	r->again_at_ms = req_op(r) == SW_OP_WAIT ? INT64_MAX
-						 : now_ms + r->pause_ms;
+	r->again_at_ms = req_op(r) == SW_OP_WAIT || planted(ASK_ONCE)
+				 ? INT64_MAX
+				 : now_ms + r->pause_ms;
 }
 
 /* When there is something to do for this request, unless the link changes. */

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "plant.h"
 
 enum { ROOM = 64 * 1024 };
 
@@ -195,7 +196,8 @@ say_reports(struct holder *h, int64_t now_ms)
 
 		if (j->state != HELD_ENDED ||
 			(j->told_ms != 0 &&
-				now_ms - j->told_ms < HELD_RESEND_MS))
+				(now_ms - j->told_ms < HELD_RESEND_MS ||
+					planted(REPORT_ONCE))))
 			continue;
 		if (n == SW_ITEMS_MAX ||
 			(n > 0 &&
@@ -290,6 +292,23 @@ route_of(const struct holder *h, struct bytes queue)
 	return NULL;
 }
 
+static void
+fate_set(struct holder *h, struct held *j, enum held_fate fate)
+{
+	if (j->fate == FATE_STALE || j->state == HELD_ENDED)
+		return;
+	j->fate = fate;
+	if (j->state != HELD_WAITING)
+		return; /* whoever runs it looks at its fate */
+	if (fate == FATE_STALE) {
+		held_clear(h, j);
+		return;
+	}
+	j->report.outcome = fate == FATE_STOP ? SW_STOPPED : SW_RELEASE;
+	j->report.cause = fate == FATE_STOP ? SW_C_CANCELLED : SW_C_DRAIN;
+	j->state = HELD_ENDED;
+}
+
 /* What cannot be held is not told of: its lease ends by itself. */
 static void
 job_take(struct holder *h, const struct sw_item *it)
@@ -313,23 +332,8 @@ job_take(struct holder *h, const struct sw_item *it)
 	j->route = route;
 	j->progress = -1;
 	h->used++;
-}
-
-static void
-fate_set(struct holder *h, struct held *j, enum held_fate fate)
-{
-	if (j->fate == FATE_STALE || j->state == HELD_ENDED)
-		return;
-	j->fate = fate;
-	if (j->state != HELD_WAITING)
-		return; /* whoever runs it looks at its fate */
-	if (fate == FATE_STALE) {
-		held_clear(h, j);
-		return;
-	}
-	j->report.outcome = fate == FATE_STOP ? SW_STOPPED : SW_RELEASE;
-	j->report.cause = fate == FATE_STOP ? SW_C_CANCELLED : SW_C_DRAIN;
-	j->state = HELD_ENDED;
+	if (h->draining && !planted(DRAIN_HOARD))
+		fate_set(h, j, FATE_BACK); /* it was on its way */
 }
 
 static void

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# sim.sh BUILD: the simulator over the seeds that once failed, then over fresh
+# ones for SIM_S seconds: 60, and 20 in `make check` or where CI is set.
+set -u
+sim=$1/tests/proof_sim
+seconds=60
+# run.sh sets the one.
+[ -n "${SPILLWAY_BIN:-}${CI:-}" ] && seconds=20
+seconds=${SIM_S:-$seconds}
+
+old=0
+while read -r seed; do
+	case $seed in '' | '#'*) continue ;; esac
+	"$sim" --seed "$seed" || exit 1
+	old=$((old + 1))
+done <"$(dirname "$0")/sim.seeds"
+cmp <("$sim" --seed "$seed" --trace) <("$sim" --seed "$seed" --trace) || {
+	echo "seed $seed does not repeat itself"
+	exit 1
+}
+fresh=$("$sim" --seconds "$seconds") || exit 1
+echo "sim: $old old seeds, then $fresh"
