@@ -31,9 +31,9 @@
 enum {
 	BATCH = 24,
 	PENDING_MAX = 4 * BATCH,
-	BATCHES_AHEAD = 6, /* that may be unfinished: the backlog is bounded */
+	BATCHES_AHEAD = 5, /* that may be unfinished: the backlog is bounded */
 	KEYS = 16,	   /* unique keys that the producers compete for */
-	BIG = 48 * 1024,
+	BIG = 120 * 1024,
 	PATIENCE_MS = 1500,
 	AGAIN = 8, /* one batch in so many is put a second time */
 };
@@ -57,7 +57,7 @@ enum { SHARES = 32, ALWAYS = 1000000 };
 
 static const struct plan plans[] = {
 	{"plain", 8, "done -", 0, 0, 0, 0, 0, 0, 0},
-	{"big", 2, "done -", 0, 0, 0, 0, 0, 0, BIG},
+	{"big", 3, "done -", 0, 0, 0, 0, 0, 0, BIG},
 	{"retried", 4, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 0, 0},
 	{"failing", 1, "done -", 0, 0, 1, 2, 0, 0, 0},
 	{"crashing", 1, "done -", 0, 0, 0, 1, 0, 0, 0},
@@ -65,7 +65,7 @@ static const struct plan plans[] = {
 	{"spent", 1, "dead error", 3, 0, EX_TEMPFAIL, ALWAYS, 0, 0, 0},
 	{"poison", 1, "dead oom", 2, 0, 0, ALWAYS, 0, 0, 0},
 	{"hanging", 1, "dead timeout", 2, 150, 0, 0, 60000, 0, 0},
-	{"slow", 2, "done -", 0, 0, 0, 0, 1400, 0, 0},
+	{"slow", 1, "done -", 0, 0, 0, 0, 1400, 0, 0},
 	{"parent", 3, "done -", 0, 0, 0, 0, 0, 1, 0},
 	{"family", 2, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 3, 0},
 	{"fragile", 4, "either lost", 2, 0, 0, 0, 0, 0, 0},

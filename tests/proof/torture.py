@@ -16,9 +16,9 @@ import time
 
 import torture_check
 
-WORKERS, PRODUCERS, SLOTS = 3, 3, 3
+WORKERS, PRODUCERS, SLOTS = 3, 3, 6
 DRAIN_S = 120       # without any progress: the broker is stuck
-REWIND_S = 4
+REWIND_S = 2
 CONF = """\
 [queue work]
 lease_ms = 1s
@@ -51,7 +51,7 @@ class Process:
         self.lives = 0
         self.child = None
         self.wake_at = 0        # SIGCONT is due then; 0: it runs
-        self.expected = True    # its next end
+        self.told = False       # to end by itself
         self.start()
 
     def start(self):
@@ -60,12 +60,11 @@ class Process:
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                           stdout=log, stderr=log)
-        self.wake_at, self.expected = 0, False
+        self.wake_at, self.told = 0, False
 
     def kill(self):
         self.child.kill()
         self.child.wait()
-        self.expected = True
 
     def stop(self, seconds):
         self.child.send_signal(signal.SIGSTOP)
@@ -79,7 +78,7 @@ class Process:
     def drain(self):
         self.wake()
         self.child.send_signal(signal.SIGTERM)
-        self.expected = True
+        self.told = True
 
 
 class Torture:
@@ -88,7 +87,8 @@ class Torture:
         (5, "kill", "broker"), (8, "kill", "worker"), (5, "kill", "producer"),
         (3, "stop", "broker"), (3, "stop", "worker"), (3, "stop", "producer"),
         (1, "freeze", "broker"), (2, "freeze", "worker"),
-        (1, "freeze", "producer"), (1, "drain", "worker"), (1, "all", "all"),
+        (1, "freeze", "producer"), (1, "drain", "worker"), (1, "drain", "broker"),
+        (1, "storm", "broker"), (1, "all", "all"),
     )
 
     def __init__(self, build, folder, seed):
@@ -101,6 +101,7 @@ class Torture:
         with open(folder + "/broker.conf", "w") as f:
             f.write(CONF)
         self.processes = []
+        self.finishing = []     # told to end, and not to be started again
         self.broker = self.add("broker", "broker", [
             build + "/spillway-broker", "--config", folder + "/broker.conf",
             "--data", folder + "/data",
@@ -124,22 +125,30 @@ class Torture:
     def of(self, kind):
         return [p for p in self.processes if p.kind == kind]
 
+    def kill_and_start(self, processes):
+        for p in processes:
+            p.kill()
+        for p in processes:
+            p.start()
+        self.counts["kill"] += len(processes)
+
     def fault(self):
         weights = [f[0] for f in self.FAULTS]
         _, what, kind = self.random.choices(self.FAULTS, weights)[0]
         if what == "all":
-            for p in self.processes:
-                p.kill()
-            self.counts["kill"] += len(self.processes)
-            for p in self.processes:
-                p.start()
+            self.kill_and_start(self.processes)
             return
         p = self.random.choice(self.of(kind))
-        self.counts[what] += 1
         if what == "kill":
-            p.kill()
-            p.start()
-        elif what == "stop":
+            self.kill_and_start([p])
+            return
+        if what == "storm":     # most lives end before they serve
+            for _ in range(5):
+                self.kill_and_start([p])
+                time.sleep(self.random.uniform(0, 0.06))
+            return
+        self.counts[what] += 1
+        if what == "stop":
             p.stop(self.random.uniform(0.02, 0.5))
         elif what == "freeze":  # longer than a lease
             p.stop(self.random.uniform(1.2, 2.5))
@@ -154,10 +163,11 @@ class Torture:
                 p.wake()
             if p.child.poll() is None:
                 continue
-            if not p.expected:
+            if not p.told or p.child.returncode != 0:
                 raise Failed("%s ended by itself, status %d" % (
                     p.name, p.child.returncode))
-            p.start()
+            if p not in self.finishing:
+                p.start()
 
     def run(self, seconds):
         end = time.monotonic() + seconds
@@ -187,22 +197,20 @@ class Torture:
         """Ends the faults and waits until everything has come to its end."""
         for p in self.processes:
             p.wake()
-            if p.child.poll() is not None:
-                p.start()
-        for p in self.of("producer"):
+        self.tend()
+        self.finishing = self.of("producer")
+        for p in self.finishing:
             p.drain()
         was, since = None, time.monotonic()
         while was is None or was[1] != 0 or was[2] != 0:
+            self.tend()
             now = self.progress()
             if now != was:
                 was, since = now, time.monotonic()
             if time.monotonic() > since + DRAIN_S:
                 raise Failed("stuck: %s jobs left, %d producers" % was[1:])
             time.sleep(0.05)
-        for p in self.of("producer"):
-            if p.child.returncode != 0:
-                raise Failed("%s ended with %d" % (
-                    p.name, p.child.returncode))
+        self.tend()
 
     def world(self):
         w = torture_check.World()
@@ -305,6 +313,7 @@ def main(build, folder):
 
 
 def start(build):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     build = os.path.abspath(build)
     os.environ["PATH"] = build + ":" + os.environ["PATH"]
     folder = tempfile.mkdtemp(prefix="spillway-torture.")
@@ -312,7 +321,7 @@ def start(build):
         main(build, folder)
         shutil.rmtree(folder)
         return 0
-    except Failed as e:
+    except (Failed, subprocess.CalledProcessError) as e:
         print("FAILED:", e)
         print("Journals, effects, logs and data:", folder)
         print("The same faults again: make torture SEED=… TORTURE_S=…,"
