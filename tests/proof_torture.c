@@ -56,7 +56,7 @@ struct plan {
 enum { SHARES = 32, ALWAYS = 1000000 };
 
 static const struct plan plans[] = {
-	{"plain", 8, "done -", 0, 0, 0, 0, 0, 0, 0},
+	{"plain", 6, "done -", 0, 0, 0, 0, 0, 0, 0},
 	{"big", 3, "done -", 0, 0, 0, 0, 0, 0, BIG},
 	{"retried", 4, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 0, 0},
 	{"failing", 1, "done -", 0, 0, 1, 2, 0, 0, 0},
@@ -65,7 +65,7 @@ static const struct plan plans[] = {
 	{"spent", 1, "dead error", 3, 0, EX_TEMPFAIL, ALWAYS, 0, 0, 0},
 	{"poison", 1, "dead oom", 2, 0, 0, ALWAYS, 0, 0, 0},
 	{"hanging", 1, "dead timeout", 2, 150, 0, 0, 60000, 0, 0},
-	{"slow", 1, "done -", 0, 0, 0, 0, 1400, 0, 0},
+	{"slow", 3, "done -", 0, 0, 0, 0, 1400, 0, 0},
 	{"parent", 3, "done -", 0, 0, 0, 0, 0, 1, 0},
 	{"family", 2, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 3, 0},
 	{"fragile", 4, "either lost", 2, 0, 0, 0, 0, 0, 0},
@@ -238,7 +238,7 @@ struct producer {
 	uint64_t seed, who, next, chance;
 	struct item todo[PENDING_MAX]; /* tried and not confirmed */
 	size_t todo_n;
-	struct sw_id mark[BATCHES_AHEAD]; /* a confirmed job of each batch */
+	struct item mark[BATCHES_AHEAD]; /* a confirmed job of each batch */
 	size_t marks;
 };
 
@@ -417,7 +417,7 @@ batch_put(struct producer *p)
 		if (!settle(p, &sent[i]))
 			p->todo[left++] = sent[i];
 		else if (sent[i].result.status == 0)
-			p->mark[p->marks % BATCHES_AHEAD] = sent[i].id;
+			p->mark[p->marks % BATCHES_AHEAD] = sent[i];
 	}
 	memmove(p->todo + left, p->todo + n,
 		(p->todo_n - n) * sizeof(p->todo[0]));
@@ -443,26 +443,30 @@ batch_make(struct producer *p)
 	}
 }
 
-/* So that the backlog stays short: an early batch's job must have ended. */
+/*
+ * So that the backlog stays short: an early batch's job must have ended.
+ * To put that one again is no new job either.
+ */
 static void
 mark_wait(struct producer *p)
 {
-	struct sw_id *id = &p->mark[p->marks % BATCHES_AHEAD];
-	static const struct sw_id nil;
+	struct item *mark = &p->mark[p->marks % BATCHES_AHEAD];
 	char text[SW_ID_TEXT];
 	struct sw_info info;
 	int err = SW_ETIMEOUT;
 
-	if (memcmp(id, &nil, sizeof(nil)) == 0)
+	if (mark->number == 0)
 		return;
 	while (outcome_is_open(err) && !stopped)
-		err = sw_wait(p->client, id, PATIENCE_MS, &info);
-	sw_id_write(id, text);
+		err = sw_wait(p->client, &mark->id, PATIENCE_MS, &info);
+	sw_id_write(&mark->id, text);
 	if (err == SW_ENOJOB)
 		line_add(p->journal, "gone %s\n", text);
-	else if (err < 0 && !outcome_is_open(err))
+	else if (err == 0)
+		again(p, mark, 1);
+	else if (!outcome_is_open(err))
 		line_add(p->journal, "bad %s %d\n", text, err);
-	*id = nil;
+	mark->number = 0;
 }
 
 static void

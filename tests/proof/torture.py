@@ -16,7 +16,7 @@ import time
 
 import torture_check
 
-WORKERS, PRODUCERS, SLOTS = 3, 3, 6
+WORKERS, PRODUCERS, SLOTS = 3, 3, 10
 DRAIN_S = 120       # without any progress: the broker is stuck
 REWIND_S = 2
 CONF = """\
@@ -50,6 +50,7 @@ class Process:
         self.kind, self.name, self.argv, self.log = kind, name, argv, log
         self.lives = 0
         self.child = None
+        self.frozen = False     # stopped for longer than a lease
         self.wake_at = 0        # SIGCONT is due then; 0: it runs
         self.told = False       # to end by itself
         self.start()
@@ -60,7 +61,7 @@ class Process:
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                           stdout=log, stderr=log)
-        self.wake_at, self.told = 0, False
+        self.wake_at, self.told, self.frozen = 0, False, False
 
     def kill(self):
         self.child.kill()
@@ -73,7 +74,7 @@ class Process:
     def wake(self):
         if self.wake_at:
             self.child.send_signal(signal.SIGCONT)
-            self.wake_at = 0
+            self.wake_at, self.frozen = 0, False
 
     def drain(self):
         self.wake()
@@ -138,7 +139,11 @@ class Torture:
         if what == "all":
             self.kill_and_start(self.processes)
             return
-        p = self.random.choice(self.of(kind))
+        # Who is frozen stays so: most of its late reports need that.
+        awake = [p for p in self.of(kind) if not p.frozen]
+        if not awake:
+            return
+        p = self.random.choice(awake)
         if what == "kill":
             self.kill_and_start([p])
             return
@@ -152,6 +157,7 @@ class Torture:
             p.stop(self.random.uniform(0.02, 0.5))
         elif what == "freeze":  # longer than a lease
             p.stop(self.random.uniform(1.2, 2.5))
+            p.frozen = True
         else:
             p.drain()
 
