@@ -65,7 +65,7 @@ static const struct plan plans[] = {
 	{"spent", 1, "dead error", 3, 0, EX_TEMPFAIL, ALWAYS, 0, 0, 0},
 	{"poison", 1, "dead oom", 2, 0, 0, ALWAYS, 0, 0, 0},
 	{"hanging", 1, "dead timeout", 2, 150, 0, 0, 60000, 0, 0},
-	{"slow", 3, "done -", 0, 0, 0, 0, 1400, 0, 0},
+	{"slow", 3, "done -", 0, 0, 0, 0, 1400, 1, 0},
 	{"parent", 3, "done -", 0, 0, 0, 0, 0, 1, 0},
 	{"family", 2, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 3, 0},
 	{"fragile", 4, "either lost", 2, 0, 0, 0, 0, 0, 0},
