@@ -48,7 +48,7 @@ struct plan {
 	int timeout_ms;
 	int exit_code;
 	int bad_attempts; /* which end with exit_code, or by a signal if 0 */
-	int run_ms;
+	int run_ms, later_ms; /* the first attempt, and all others */
 	int follows;
 	size_t body_len;
 };
@@ -56,20 +56,26 @@ struct plan {
 enum { SHARES = 32, ALWAYS = 1000000 };
 
 static const struct plan plans[] = {
-	{"plain", 6, "done -", 0, 0, 0, 0, 0, 0, 0},
-	{"big", 3, "done -", 0, 0, 0, 0, 0, 0, BIG},
-	{"retried", 4, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 0, 0},
-	{"failing", 1, "done -", 0, 0, 1, 2, 0, 0, 0},
-	{"crashing", 1, "done -", 0, 0, 0, 1, 0, 0, 0},
-	{"refused", 1, "dead permanent", 0, 0, EX_DATAERR, ALWAYS, 0, 0, 0},
-	{"spent", 1, "dead error", 3, 0, EX_TEMPFAIL, ALWAYS, 0, 0, 0},
-	{"poison", 1, "dead oom", 2, 0, 0, ALWAYS, 0, 0, 0},
-	{"hanging", 1, "dead timeout", 2, 150, 0, 0, 60000, 0, 0},
-	{"slow", 3, "done -", 0, 0, 0, 0, 1400, 1, 0},
-	{"parent", 3, "done -", 0, 0, 0, 0, 0, 1, 0},
-	{"family", 2, "done -", 0, 0, EX_TEMPFAIL, 1, 0, 3, 0},
-	{"fragile", 4, "either lost", 2, 0, 0, 0, 0, 0, 0},
-	{"onlyonce", 1, "either lost", 1, 0, 0, 0, 200, 0, 0},
+	{"plain", 4, "done -", .follows = 0},
+	{"big", 3, "done -", .body_len = BIG},
+	{"retried", 4, "done -", .exit_code = EX_TEMPFAIL, .bad_attempts = 1},
+	{"failing", 1, "done -", .exit_code = 1, .bad_attempts = 2},
+	{"crashing", 1, "done -", .bad_attempts = 1},
+	{"refused", 1, "dead permanent", .exit_code = EX_DATAERR,
+		.bad_attempts = ALWAYS},
+	{"spent", 1, "dead error", .max_attempts = 3, .exit_code = EX_TEMPFAIL,
+		.bad_attempts = ALWAYS},
+	{"poison", 1, "dead oom", .max_attempts = 2, .bad_attempts = ALWAYS},
+	{"hanging", 1, "dead timeout", .max_attempts = 2, .timeout_ms = 150,
+		.run_ms = 60000, .later_ms = 60000},
+	{"slow", 1, "done -", .run_ms = 1400, .later_ms = 1400, .follows = 1},
+	/* A late report of its first attempt meets the lease of the second. */
+	{"lagging", 4, "done -", .run_ms = 700, .later_ms = 2500, .follows = 1},
+	{"parent", 3, "done -", .follows = 1},
+	{"family", 2, "done -", .exit_code = EX_TEMPFAIL, .bad_attempts = 1,
+		.follows = 3},
+	{"fragile", 4, "either lost", .max_attempts = 2},
+	{"onlyonce", 1, "either lost", .max_attempts = 1, .run_ms = 200},
 };
 
 static const struct plan *
@@ -174,11 +180,13 @@ bad_end(const struct plan *p)
 static int
 job_run(int effects, const struct plan *p, const char *id, int attempt)
 {
+	int run_ms = attempt == 1 ? p->run_ms : p->later_ms;
+
 	if (attempt <= p->bad_attempts)
 		bad_end(p);
-	if (p->run_ms > 0) {
+	if (run_ms > 0) {
 		dprintf(3, "progress 50 half of %s\n", id);
-		pause_ms(p->run_ms);
+		pause_ms(run_ms);
 	}
 	for (int i = 0; i < p->follows; i++)
 		dprintf(3, "put next %s %d\n", id, i);

@@ -85,14 +85,19 @@ class Process:
 
 
 class Torture:
-    # weight, what, whom: the nemesis' choice.
-    FAULTS = (
+    # weight, what, whom: the nemesis' choice, by its mood.
+    MIXED = (
         (5, "kill", "broker"), (8, "kill", "worker"), (5, "kill", "producer"),
         (3, "stop", "broker"), (3, "stop", "worker"), (3, "stop", "producer"),
         (1, "freeze", "broker"), (2, "freeze", "worker"),
         (1, "freeze", "producer"), (1, "drain", "worker"),
         (1, "drain", "broker"), (1, "storm", "broker"), (1, "all", "all"),
     )
+    # Jobs must live to be old for their workers' reports to come late.
+    COLD = ((10, "freeze", "worker"), (1, "kill", "worker"),
+            (1, "kill", "broker"))
+    MOODS = (MIXED, MIXED, COLD)
+    MOOD_S = 3
 
     def __init__(self, build, folder, seed):
         self.folder, self.seed = folder, seed
@@ -104,6 +109,7 @@ class Torture:
         with open(folder + "/broker.conf", "w") as f:
             f.write(CONF)
         self.processes = []
+        self.moods, self.mood, self.mood_ends = [], None, 0
         self.finishing = []     # told to end, and not to be started again
         self.broker = self.add("broker", "broker", [
             build + "/spillway-broker", "--config", folder + "/broker.conf",
@@ -135,15 +141,24 @@ class Torture:
             p.start()
         self.counts["kill"] += len(processes)
 
+    def choose(self):
+        if time.monotonic() > self.mood_ends:
+            self.moods = self.moods or self.random.sample(
+                self.MOODS, len(self.MOODS))
+            self.mood = self.moods.pop()
+            self.mood_ends = time.monotonic() + self.MOOD_S
+        return self.random.choices(self.mood, [f[0] for f in self.mood])[0]
+
     def fault(self):
-        weights = [f[0] for f in self.FAULTS]
-        _, what, kind = self.random.choices(self.FAULTS, weights)[0]
+        _, what, kind = self.choose()
         if what == "all":
             self.kill_and_start(self.processes)
             return
         # Who is frozen stays so: most of its late reports need that.
         awake = [p for p in self.of(kind) if not p.frozen]
-        if not awake:
+        # Someone has to take over from a frozen worker.
+        if not awake or ((what, kind) == ("freeze", "worker") and
+                         len(awake) == 1):
             return
         p = self.random.choice(awake)
         if what == "kill":
