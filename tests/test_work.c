@@ -332,6 +332,49 @@ a_broker_that_forgot_us_hears_hello_and_the_reports_anew(void **state)
 }
 
 static void
+answer_lease(struct desk *d, int op, uint64_t seq, int64_t lease_ms)
+{
+	uint8_t room[256];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	size_t mark;
+
+	sw_msg_begin(&b, op, 0, seq);
+	mark = sw_item_begin(&b);
+	sw_put_int(&b, SW_F_STATUS, 0);
+	sw_put_int(&b, SW_F_LEASE_MS, lease_ms);
+	sw_item_end(&b, mark);
+	holder_take(&d->h, sw_buf_bytes(&b), d->now);
+}
+
+/* How often leases are extended within three seconds of a new session. */
+static int
+beats(struct desk *d, int64_t lease_ms)
+{
+	int before;
+
+	answer(d, SW_OP_ERROR | SW_REPLY, 0, 1, SW_ESESSION);
+	pass(d, 0);
+	answer_lease(
+		d, SW_OP_HELLO | SW_REPLY, d->said[SW_OP_HELLO].seq, lease_ms);
+	pass(d, 0);
+	before = d->count[SW_OP_EXTEND];
+	for (int64_t end = d->now + 3000; d->now < end;)
+		pass(d, holder_wait_ms(&d->h, d->now));
+	return d->count[SW_OP_EXTEND] - before;
+}
+
+static void
+a_short_lease_is_extended_in_time(void **state)
+{
+	struct desk *d = *state;
+
+	assert_int_equal(beats(d, 4000), 3);
+	assert_in_range(beats(d, 1000), 9, 10);
+	assert_int_equal(beats(d, 3600000), 3);
+	assert_int_equal(beats(d, 0), 3000 / HELD_BEAT_MIN_MS);
+}
+
+static void
 a_stale_lease_is_ended_without_a_word(void **state)
 {
 	struct desk *d = *state;
@@ -396,6 +439,7 @@ main(void)
 		cmocka_unit_test(the_last_result_counts_and_follow_ups_add_up),
 		T(a_report_is_said_again_until_it_is_confirmed),
 		T(a_broker_that_forgot_us_hears_hello_and_the_reports_anew),
+		T(a_short_lease_is_extended_in_time),
 		T(a_stale_lease_is_ended_without_a_word),
 		T(a_drain_hands_back_what_has_not_begun),
 		T(no_more_run_than_there_are_slots),

@@ -31,7 +31,7 @@ enum {
 	SW_PRIORITY_DEFAULT = 4,
 
 	SW_QUEUES_PER_WORKER = 32,	/* SW_EBUSY */
-	SW_HEARTBEAT_MS = 1000,		/* a worker extends its leases this often */
+	SW_HEARTBEAT_MS = 1000,		/* a worker extends its leases this often, at least */
 };
 
 /* Delays and times: one year ahead at most, SW_EINVAL. */

@@ -245,7 +245,7 @@ holder_say(struct holder *h, int64_t now_ms)
 		say_reports(h, now_ms);
 		say_want(h);
 	}
-	if (now_ms - h->beat_ms >= SW_HEARTBEAT_MS) {
+	if (now_ms - h->beat_ms >= h->beat_every_ms) {
 		h->beat_ms = now_ms;
 		say_extend(h);
 	}
@@ -254,8 +254,8 @@ holder_say(struct holder *h, int64_t now_ms)
 int64_t
 holder_wait_ms(const struct holder *h, int64_t now_ms)
 {
-	int64_t last = h->joined ? h->beat_ms : h->hello_ms;
-	int64_t wait = last + SW_HEARTBEAT_MS - now_ms;
+	int64_t wait = h->joined ? h->beat_ms + h->beat_every_ms - now_ms
+				 : h->hello_ms + HELD_RESEND_MS - now_ms;
 
 	if (h->gathering)
 		return HELD_GATHER_MS;
@@ -309,6 +309,18 @@ fate_set(struct holder *h, struct held *j, enum held_fate fate)
 	j->state = HELD_ENDED;
 }
 
+/* Three times in the shortest lease: one extension may come late. */
+static void
+beat_follow(struct holder *h, const struct sw_item *it)
+{
+	int64_t every_ms = sw_int(it, SW_F_LEASE_MS, INT64_MAX) / 3;
+
+	if (every_ms < HELD_BEAT_MIN_MS)
+		every_ms = HELD_BEAT_MIN_MS;
+	if (every_ms < h->beat_every_ms)
+		h->beat_every_ms = every_ms;
+}
+
 /* What cannot be held is not told of: its lease ends by itself. */
 static void
 job_take(struct holder *h, const struct sw_item *it)
@@ -332,6 +344,7 @@ job_take(struct holder *h, const struct sw_item *it)
 	j->route = route;
 	j->progress = -1;
 	h->used++;
+	beat_follow(h, it);
 	if (h->draining && !planted(DRAIN_HOARD))
 		fate_set(h, j, FATE_BACK); /* it was on its way */
 }
@@ -427,14 +440,19 @@ stop_heard(struct holder *h, struct sw_msg *m)
 }
 
 static void
-hello_heard(struct holder *h, const struct sw_msg *m)
+hello_heard(struct holder *h, struct sw_msg *m)
 {
+	struct sw_item it;
+
 	if (m->seq != h->hello_seq || h->joined)
 		return;
 	h->joined = 1;
 	h->received = 0;
 	h->credit_told = -1;
 	h->beat_ms = INT64_MIN / 2;
+	h->beat_every_ms = SW_HEARTBEAT_MS;
+	if (sw_msg_next(m, &it))
+		beat_follow(h, &it);
 	for (int i = 0; i < h->cap; i++)
 		h->all[i].told_ms = 0; /* told to a broker that is gone */
 	sw_log(SW_LOG_INFO, "joined", "worker", h->name, "held",

@@ -4,11 +4,11 @@
  *
  * Pure: time comes in, messages go out through `send`.  A job is held from
  * its arrival until the broker has confirmed the report of its end; in
- * between its lease is extended every second.  A link that breaks changes
- * nothing here: the broker keeps the leases whole over a restart, so the
- * worker says hello again and goes on with the tokens it has.  It does not
- * kill what runs while the broker is away, for the broker, once back, would
- * only hand the same jobs out again.
+ * between its lease is extended every second, or three times in a lease that
+ * is short.  A link that breaks changes nothing here: the broker keeps the
+ * leases whole over a restart, so the worker says hello again and goes on with
+ * the tokens it has.  It does not kill what runs while the broker is away, for
+ * the broker, once back, would only hand the same jobs out again.
  */
 #ifndef WORKER_HELD_H
 #define WORKER_HELD_H
@@ -20,9 +20,10 @@ enum {
 	HELD_SLOTS_MAX = 1024,
 	HELD_AHEAD = 32, /* jobs waiting here for each slot, at most */
 	HELD_RESEND_MS = 1000,
-	HELD_GATHER = 16,      /* reports that go in one message ... */
-	HELD_GATHER_MS = 2,    /* ... while more work waits, but no longer */
-	HELD_SILENT_MS = 3000, /* then hello is said again */
+	HELD_GATHER = 16,	/* reports that go in one message ... */
+	HELD_GATHER_MS = 2,	/* ... while more work waits, but no longer */
+	HELD_SILENT_MS = 3000,	/* then hello is said again */
+	HELD_BEAT_MIN_MS = 100, /* however short a lease is said to be */
 };
 
 enum held_state {
@@ -82,8 +83,9 @@ struct holder {
 	int64_t received; /* since hello */
 	int64_t credit_told;
 	int64_t heard_ms, beat_ms, hello_ms, said_ms;
-	int gathering;	/* reports are held back for a moment */
-	int64_t run_us; /* mean run time of late; 0: not known */
+	int64_t beat_every_ms; /* set by hello's answer */
+	int gathering;	       /* reports are held back for a moment */
+	int64_t run_us;	       /* mean run time of late; 0: not known */
 	int draining;
 	uint8_t *buf; /* SW_BATCH_MAX + room, for one message */
 	uint64_t done, failed;
