@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
@@ -30,60 +31,91 @@
 #define OPEN_TO_ALL __attribute__((visibility("default")))
 #define CALLER	    ((uintptr_t)__builtin_return_address(0))
 
-enum { RANGES = 64 };
+enum { RANGES = 64, FRAMES = 32 };
 
 OPEN_TO_ALL struct fault_block *fault_block;
 
+/* Where code of libraries lies that are not ours. */
+struct ranges {
+	struct {
+		uintptr_t from, to;
+	} all[RANGES];
+	size_t n;
+};
+
 static struct fault_block own_block;
-static struct {
-	uintptr_t from, to;
-} foreign[RANGES];
-static size_t foreign_n;
+static struct ranges foreign, libc;
 
 /* --- who calls ----------------------------------------------------------- */
 
 static int
-is_foreign(const char *path)
+is_named(const char *path, const char *const *names)
 {
-	static const char *const names[] = {"libzmq", "libstdc++", "libgcc_s",
-		"libsodium", "libpgm", "libnorm", "libgssapi", "libkrb5",
-		"libk5crypto", "ld-linux"};
 	const char *slash = strrchr(path, '/');
 	const char *base = slash != NULL ? slash + 1 : path;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strncmp(base, names[i], strlen(names[i])) == 0)
+	for (; *names != NULL; names++)
+		if (strncmp(base, *names, strlen(*names)) == 0)
 			return 1;
 	return 0;
 }
 
-static int
-range_add(struct dl_phdr_info *info, size_t size, void *arg)
+static void
+range_add(struct ranges *r, const struct dl_phdr_info *info)
 {
-	(void)size;
-	(void)arg;
-	if (!is_foreign(info->dlpi_name))
-		return 0;
-	for (int i = 0; i < info->dlpi_phnum && foreign_n < RANGES; i++) {
+	for (int i = 0; i < info->dlpi_phnum && r->n < RANGES; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 
 		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
 			continue;
-		foreign[foreign_n].from = info->dlpi_addr + p->p_vaddr;
-		foreign[foreign_n].to = info->dlpi_addr + p->p_vaddr +
-					p->p_memsz;
-		foreign_n++;
+		r->all[r->n].from = info->dlpi_addr + p->p_vaddr;
+		r->all[r->n].to = r->all[r->n].from + p->p_memsz;
+		r->n++;
 	}
+}
+
+static int
+library_see(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	static const char *const foreign_names[] = {"libzmq", "libstdc++",
+		"libgcc_s", "libsodium", "libpgm", "libnorm", "libgssapi",
+		"libkrb5", "libk5crypto", "ld-linux", NULL};
+	static const char *const libc_names[] = {"libc.", NULL};
+
+	(void)size;
+	(void)arg;
+	if (is_named(info->dlpi_name, foreign_names))
+		range_add(&foreign, info);
+	else if (is_named(info->dlpi_name, libc_names))
+		range_add(&libc, info);
 	return 0;
 }
 
-static enum fault_from
-from_of(uintptr_t caller)
+static int
+is_within(const struct ranges *r, uintptr_t at)
 {
-	for (size_t i = 0; i < foreign_n; i++)
-		if (caller >= foreign[i].from && caller < foreign[i].to)
-			return FAULT_ZMQ;
-	return FAULT_OWN;
+	for (size_t i = 0; i < r->n; i++)
+		if (at >= r->all[i].from && at < r->all[i].to)
+			return 1;
+	return 0;
+}
+
+/* What libc calls, it calls for somebody. */
+static uintptr_t
+behind_libc(uintptr_t caller)
+{
+	void *frames[FRAMES];
+	int n = backtrace(frames, FRAMES), seen = 0;
+
+	for (int i = 0; i < n; i++) {
+		uintptr_t at = (uintptr_t)frames[i];
+
+		if (is_within(&libc, at))
+			seen = 1;
+		else if (seen)
+			return at;
+	}
+	return caller;
 }
 
 /* --- when it fails ------------------------------------------------------- */
@@ -113,8 +145,11 @@ fault(enum fault_group group, uintptr_t caller)
 	struct fault_block *b = fault_block;
 	uint32_t k;
 
-	if (b == NULL || from_of(caller) != b->from ||
-		(b->thread != 0 && b->thread != (uint32_t)gettid()))
+	if (b == NULL || (b->thread != 0 && b->thread != (uint32_t)gettid()))
+		return 0;
+	if (is_within(&libc, caller))
+		caller = behind_libc(caller);
+	if (is_within(&foreign, caller) != (b->from == FAULT_ZMQ))
 		return 0;
 	k = __atomic_add_fetch(&b->calls[group], 1, __ATOMIC_RELAXED);
 	if (b->at == 0 || b->group != group || k < b->at || k - b->at >= b->n)
@@ -133,10 +168,11 @@ begin(void)
 {
 	const char *path = getenv("FAULT_BLOCK");
 	struct fault_block *b = &own_block;
-	void *map;
+	void *map = NULL;
 	int fd;
 
-	dl_iterate_phdr(range_add, NULL);
+	dl_iterate_phdr(library_see, NULL);
+	(void)backtrace(&map, 1); /* loads what it needs */
 	if (path != NULL) {
 		fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR);
 		map = (void *)syscall(SYS_mmap, NULL, sizeof(*b),

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FORK_S = 30, WRONG_MAX = 10 };
+enum { FORK_S = 30, WRONG_MAX = 500 };
 
 static const char *const group_names[FAULT_GROUPS] = {
 #define X(name, text) [FAULT_##name] = text,
