@@ -62,7 +62,8 @@ env_set(const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
-	setenv(name, value, 1);
+	if (setenv(name, value, 1) != 0)
+		_exit(EX_TEMPFAIL);
 }
 
 /* SPILLWAY_HEADER_<NAME>: upper case, what is no letter or digit is _. */
@@ -107,7 +108,10 @@ env_fill(const struct held *job)
 		env_header(h);
 }
 
-/* Puts the files in their places; all others go. */
+/*
+ * Puts the files in their places; all others go.  A job that read the
+ * worker's own stdin, or reported to nobody, might well end with 0.
+ */
 static void
 files_place(int in, int out, int report)
 {
@@ -115,11 +119,9 @@ files_place(int in, int out, int report)
 	int i = fcntl(in, F_DUPFD, 10), o = fcntl(out, F_DUPFD, 10);
 	int r = fcntl(report, F_DUPFD, 10);
 
-	dup2(i, 0);
-	dup2(o, 1);
-	dup2(o, 2);
-	dup2(r, 3);
-	close_range(4, ~0U, 0);
+	if (i < 0 || o < 0 || r < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 ||
+		dup2(o, 2) < 0 || dup2(r, 3) < 0 || close_range(4, ~0U, 0) != 0)
+		_exit(EX_TEMPFAIL);
 }
 
 /* --- starting ------------------------------------------------------------ */
@@ -129,7 +131,7 @@ child_clear(struct child *c)
 {
 	memset(c, 0, offsetof(struct child, tail));
 	c->tail_len = c->line_len = 0;
-	c->line_long = c->timed_out = c->killed = c->jobs = 0;
+	c->line_long = c->timed_out = c->killed = c->jobs = c->lost = 0;
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
 	c->delay_ms = -1;
@@ -150,21 +152,34 @@ job_attach(struct child *c, struct held *job, int64_t now_ms)
 }
 
 static int
+all_write(int fd, struct bytes b)
+{
+	const uint8_t *p = b.p;
+
+	for (size_t at = 0; at < b.len;) {
+		ssize_t n = write(fd, p + at, b.len - at);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return n < 0 ? -errno : -EIO;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int
 body_file(const struct held *job)
 {
-	struct bytes body = sw_bytes(&job->item, SW_F_BODY);
-	int fd = memfd_create("body", MFD_CLOEXEC);
+	int fd = memfd_create("body", MFD_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, body.p, body.len) != (ssize_t)body.len ||
-		lseek(fd, 0, SEEK_SET) != 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	err = all_write(fd, sw_bytes(&job->item, SW_F_BODY));
+	if (err == 0 && lseek(fd, 0, SEEK_SET) != 0)
+		err = -errno;
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
 }
 
 static int
@@ -182,8 +197,10 @@ exec_run(const struct child *c, const struct held *job, int in, int out,
 {
 	files_place(in, out, report);
 	env_fill(job);
-	if (c->dir[0] != '\0' && chdir(c->dir) != 0)
+	if (c->dir[0] == '\0' || chdir(c->dir) != 0) {
+		dprintf(2, "there is no folder for it in /tmp\n");
 		_exit(EX_TEMPFAIL);
+	}
 	execvp(job->route->argv[0], job->route->argv);
 	dprintf(2, "%s: %s\n", job->route->argv[0], strerror(errno));
 	_exit(127);
@@ -336,12 +353,14 @@ line_take(struct child *c)
 		break;
 	case LINE_RESULT:
 		result_put(said_room(c), bytes_str(l.text));
+		c->lost |= c->said.full;
 		break;
 	case LINE_RETRY_AFTER:
 		c->delay_ms = l.number;
 		break;
 	case LINE_PUT:
-		follow_put(said_room(c), l.queue, bytes_str(l.text));
+		c->lost |= follow_put(said_room(c), l.queue,
+				   bytes_str(l.text)) < 0;
 		break;
 	}
 }
@@ -352,7 +371,8 @@ lines_read(struct child *c)
 	char b[4096];
 	ssize_t n;
 
-	while ((n = read(c->report, b, sizeof(b))) > 0)
+	while ((n = read(c->report, b, sizeof(b))) > 0 ||
+		(n < 0 && errno == EINTR))
 		for (ssize_t i = 0; i < n; i++) {
 			if (b[i] != '\n') {
 				if (c->line_len < sizeof(c->line) - 1)
@@ -366,6 +386,7 @@ lines_read(struct child *c)
 			c->line_len = 0;
 			c->line_long = 0;
 		}
+	c->lost |= n < 0 && errno != EAGAIN;
 	if (n == 0) {
 		close(c->report);
 		c->report = -1;
@@ -393,6 +414,10 @@ packet_take(struct child *c, struct bytes packet)
 	r->rss_kb = sw_int(&it, SW_F_RSS_KB, 0);
 	r->delay_ms = -1;
 	r->fields = malloc(packet.len);
+	if (r->fields == NULL && r->outcome == SW_ACK) {
+		r->outcome = SW_RETRY; /* its follow-ups would be lost */
+		r->cause = SW_C_ERROR;
+	}
 	if (r->fields != NULL) {
 		struct sw_buf b = {.p = r->fields, .cap = packet.len};
 
@@ -538,6 +563,11 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	struct sw_buf *b = said_room(c);
 
 	(void)child_read(c);
+	if (v.outcome == SW_ACK && c->lost) {
+		v = (struct verdict){SW_RETRY, SW_C_ERROR};
+		c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail),
+			"the worker had no room for what it reported");
+	}
 	*r = (struct report){.outcome = v.outcome,
 		.cause = v.cause,
 		.delay_ms = c->delay_ms,
