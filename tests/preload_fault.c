@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Replaced functions are redeclared on purpose, some under other names. */
@@ -121,7 +122,7 @@ behind_libc(uintptr_t caller)
 /* --- when it fails ------------------------------------------------------- */
 
 static void
-where_note(struct fault_block *b, uintptr_t caller)
+where_note(char *text, size_t cap, uintptr_t caller)
 {
 	union {
 		uintptr_t n;
@@ -133,8 +134,7 @@ where_note(struct fault_block *b, uintptr_t caller)
 	if (dladdr(at.p, &info) != 0 && info.dli_fname != NULL)
 		name = info.dli_fname;
 	slash = strrchr(name, '/');
-	(void)snprintf(b->where, sizeof(b->where), "%s+0x%zx",
-		slash != NULL ? slash + 1 : name,
+	(void)snprintf(text, cap, "%s+0x%zx", slash != NULL ? slash + 1 : name,
 		(size_t)(caller - (uintptr_t)info.dli_fbase));
 }
 
@@ -155,12 +155,39 @@ fault(enum fault_group group, uintptr_t caller)
 	if (b->at == 0 || b->group != group || k < b->at || k - b->at >= b->n)
 		return 0;
 	if (__atomic_fetch_add(&b->hits, 1, __ATOMIC_RELAXED) == 0)
-		where_note(b, caller);
+		where_note(b->where, sizeof(b->where), caller);
 	if (b->how == FAULT_CRASH)
 		raise(SIGSEGV);
 	if (b->how > 0)
 		errno = b->how;
 	return b->how;
+}
+
+/* Who crashed, and then it does crash. */
+static void
+died(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *u = context;
+	uintptr_t at = (uintptr_t)u->uc_mcontext.gregs[REG_RIP];
+
+	(void)info;
+	if (is_within(&libc, at))
+		at = behind_libc(at);
+	where_note(fault_block->died, sizeof(fault_block->died), at);
+	raise(sig);
+}
+
+static void
+deaths_watch(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* it has its own way */
+	struct sigaction act = {.sa_sigaction = died,
+		.sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
+
+	(void)sigaction(SIGSEGV, &act, NULL);
+	(void)sigaction(SIGBUS, &act, NULL);
+	(void)sigaction(SIGABRT, &act, NULL);
+#endif
 }
 
 __attribute__((constructor)) static void
@@ -173,6 +200,7 @@ begin(void)
 
 	dl_iterate_phdr(library_see, NULL);
 	(void)backtrace(&map, 1); /* loads what it needs */
+	deaths_watch();
 	if (path != NULL) {
 		fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR);
 		map = (void *)syscall(SYS_mmap, NULL, sizeof(*b),

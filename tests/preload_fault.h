@@ -54,6 +54,7 @@ struct fault_block {
 	/* What was seen. */
 	uint32_t calls[FAULT_GROUPS], hits;
 	char where[96]; /* of the first hit: module+offset */
+	char died[96];	/* of a SIGSEGV, SIGBUS or SIGABRT, behind libc */
 };
 
 #endif

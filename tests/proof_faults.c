@@ -230,8 +230,10 @@ store_look(void *arg)
 static int
 store_play(const struct sweep *sw, struct fault_block *plan)
 {
+	static struct sweep_own own;
 	int bad = 0;
 
+	scene = sweep_own(&own, sizeof(*scene));
 	*scene = (struct scene){.to = sw->arg, .kill = 1};
 	sweep_folder(scene->dir);
 	if (sw->arg > 0)
@@ -283,7 +285,6 @@ int
 main(void)
 {
 	memset(big, 'b', sizeof(big));
-	scene = sweep_share(sizeof(*scene));
 	return sweep_run("in one process", sweeps,
 		sizeof(sweeps) / sizeof(sweeps[0]), 12);
 }

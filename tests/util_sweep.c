@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FORK_S = 30, WRONG_MAX = 500 };
+enum { FORK_S = 30, WRONG_MAX = 500, PROCESSES = 3, MORE = 50 };
 
 static const char *const group_names[FAULT_GROUPS] = {
 #define X(name, text) [FAULT_##name] = text,
@@ -74,15 +74,24 @@ sweep_calm(void)
 	block_set(NULL);
 }
 
+void *
+sweep_own(struct sweep_own *own, unsigned long bytes)
+{
+	if (own->pid != getpid()) {
+		own->p = sweep_share(bytes);
+		own->pid = getpid();
+	}
+	return own->p;
+}
+
 int
 sweep_fork(int (*fn)(void *), void *arg, struct fault_block *plan)
 {
-	static struct fault_block *shared;
+	static struct sweep_own own;
+	struct fault_block *shared = sweep_own(&own, sizeof(*shared));
 	int status;
 	pid_t pid;
 
-	if (shared == NULL)
-		shared = sweep_share(sizeof(*shared));
 	if (plan != NULL)
 		*shared = *plan;
 	pid = fork();
@@ -136,13 +145,24 @@ struct point {
 	unsigned at, last; /* of so many calls */
 };
 
+struct tally { /* shared by the processes that run points */
+	unsigned ran, reached, wrong;
+};
+
 struct run {
 	struct point *points;
-	size_t n, cap, ran, reached, wrong;
+	size_t n, cap;
+	struct tally *tally;
 	uint64_t random;
 	double until;
 	const char *only;
 };
+
+static void
+count(unsigned *n)
+{
+	(void)__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
+}
 
 static double
 now(void)
@@ -191,7 +211,8 @@ point_add(struct run *r, const struct point *p)
 	r->points[r->n++] = *p;
 }
 
-static void
+/* Whether the fault was reached. */
+static int
 point_run(struct run *r, struct point p)
 {
 	struct fault_block plan = {.group = p.c->group,
@@ -202,21 +223,19 @@ point_run(struct run *r, struct point p)
 	char name[128];
 	int bad = p.sweep->play(p.sweep, &plan);
 
-	r->ran++;
-	r->reached += plan.hits > 0;
+	count(&r->tally->ran);
+	if (plan.hits > 0)
+		count(&r->tally->reached);
 	point_name(&p, name, sizeof(name));
 	if (bad) {
-		r->wrong++;
+		count(&r->tally->wrong);
 		(void)fprintf(stderr, "FAILED: FAULTS_POINT=%s (at %s)\n", name,
 			plan.where);
 	} else if (r->only != NULL) {
 		printf("%s: well, %u hits, the first at %s\n", name, plan.hits,
 			plan.where);
 	}
-	if (p.at == p.last && plan.hits > 0) {
-		p.at = ++p.last;
-		point_add(r, &p);
-	}
+	return plan.hits > 0;
 }
 
 /* The untouched scene tells how many calls there are of each group. */
@@ -229,7 +248,7 @@ points_find(struct run *r, const struct sweep *s)
 		struct fault_block *b = &seen[from];
 
 		if (s->play(s, b) != 0) {
-			r->wrong++;
+			count(&r->tally->wrong);
 			(void)fprintf(
 				stderr, "FAILED: %s, untouched\n", s->name);
 		}
@@ -238,6 +257,8 @@ points_find(struct run *r, const struct sweep *s)
 		const struct sweep_case *c = &s->cases[i];
 		unsigned last = seen[c->from].calls[c->group];
 
+		if (r->only != NULL)
+			last += MORE;
 		for (unsigned at = 1; at <= last; at++)
 			point_add(r, &(struct point){s, c, at, last});
 	}
@@ -255,18 +276,42 @@ points_shuffle(struct run *r)
 	}
 }
 
+/* Every `step`-th point from the `first` on. */
 static void
-points_run(struct run *r)
+points_run(struct run *r, size_t first, size_t step)
 {
-	for (size_t i = 0; i < r->n && r->wrong < WRONG_MAX; i++) {
+	for (size_t i = first; i < r->n; i += step) {
+		struct point p = r->points[i];
 		char name[128];
 
-		if (r->only == NULL && now() > r->until)
+		if (r->only == NULL &&
+			(now() > r->until || r->tally->wrong >= WRONG_MAX))
 			return;
-		point_name(&r->points[i], name, sizeof(name));
-		if (r->only == NULL || strcmp(r->only, name) == 0)
-			point_run(r, r->points[i]);
+		point_name(&p, name, sizeof(name));
+		if (r->only != NULL && strcmp(r->only, name) != 0)
+			continue;
+		while (point_run(r, p) && r->only == NULL && p.at >= p.last)
+			p.at++;
 	}
+}
+
+/* Points wait more than they work, so a few run at a time. */
+static void
+points_share(struct run *r)
+{
+	for (size_t i = 0; i < PROCESSES; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			abort();
+		if (pid > 0)
+			continue;
+		points_run(r, i, PROCESSES);
+		_exit(0);
+	}
+	for (int i = 0, status; i < PROCESSES; i++)
+		if (wait(&status) < 0 || status != 0)
+			count(&r->tally->wrong);
 }
 
 int
@@ -275,8 +320,10 @@ sweep_run(const char *what, const struct sweep *sweeps, int n, int seconds)
 	const char *s = getenv("FAULTS_S"), *seed = getenv("SEED");
 	uint64_t drawn = seed != NULL ? strtoull(seed, NULL, 10)
 				      : (uint64_t)time(NULL);
-	struct run r = {
-		.random = drawn * 2 + 1, .only = getenv("FAULTS_POINT")};
+	struct run r = {.random = drawn * 2 + 1,
+		.tally = sweep_share(sizeof(*r.tally)),
+		.only = getenv("FAULTS_POINT")};
+	const struct tally *t = r.tally;
 
 	if (s != NULL)
 		seconds = atoi(s);
@@ -288,10 +335,13 @@ sweep_run(const char *what, const struct sweep *sweeps, int n, int seconds)
 					      strcspn(r.only, "/")) == 0)
 			points_find(&r, &sweeps[i]);
 	points_shuffle(&r);
-	points_run(&r);
-	printf("%s: %zu of %zu points, %zu reached, %zu wrong, SEED=%llu\n",
-		what, r.ran, r.n, r.reached, r.wrong,
-		(unsigned long long)drawn);
+	(void)fflush(stdout);
+	if (r.only != NULL)
+		points_run(&r, 0, 1);
+	else
+		points_share(&r);
+	printf("%s: %u of %zu points, %u reached, %u wrong, SEED=%llu\n", what,
+		t->ran, r.n, t->reached, t->wrong, (unsigned long long)drawn);
 	free(r.points);
-	return r.wrong > 0 || (r.only != NULL && r.ran == 0);
+	return t->wrong > 0;
 }

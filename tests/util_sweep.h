@@ -14,6 +14,8 @@
 #ifndef TESTS_UTIL_SWEEP_H
 #define TESTS_UTIL_SWEEP_H
 
+#include <sys/types.h>
+
 #include "preload_fault.h"
 
 struct sweep_case {
@@ -36,8 +38,16 @@ struct sweep {
 /* Runs them; the exit status.  `what` begins the line that sums it up. */
 int sweep_run(const char *what, const struct sweep *, int n, int seconds);
 
-/* Memory that a forked process shares. */
+/*
+ * Memory that is shared with the processes that one forks.  Points run in
+ * several processes at once: what belongs to a scene is one's own.
+ */
+struct sweep_own {
+	pid_t pid;
+	void *p;
+};
 void *sweep_share(unsigned long bytes);
+void *sweep_own(struct sweep_own *, unsigned long bytes);
 
 /*
  * Calls fn(arg) in a process of its own, 30 s at most, without faults or,
