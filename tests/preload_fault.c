@@ -47,6 +47,24 @@ struct ranges {
 static struct fault_block own_block;
 static struct ranges foreign, libc;
 
+/* `next_NAME` is the function that this one stands before. */
+#define NEXT(ret, name, ...)                                                   \
+	typedef ret name##_fn(__VA_ARGS__);                                    \
+	static name##_fn *next_##name(void)                                    \
+	{                                                                      \
+		static name##_fn *next;                                        \
+		union {                                                        \
+			void *p;                                               \
+			name##_fn *fn;                                         \
+		} u;                                                           \
+                                                                               \
+		if (next == NULL) {                                            \
+			u.p = dlsym(RTLD_NEXT, #name);                         \
+			next = u.fn;                                           \
+		}                                                              \
+		return next;                                                   \
+	}
+
 /* --- who calls ----------------------------------------------------------- */
 
 static int
@@ -177,6 +195,23 @@ died(int sig, siginfo_t *info, void *context)
 	raise(sig);
 }
 
+/* libzmq's threads block all signals, which would keep a crash from us. */
+NEXT(int, pthread_sigmask, int, const sigset_t *, sigset_t *)
+
+OPEN_TO_ALL int
+pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	sigset_t less;
+
+	if (set == NULL)
+		return next_pthread_sigmask()(how, set, old);
+	less = *set;
+	sigdelset(&less, SIGSEGV);
+	sigdelset(&less, SIGBUS);
+	sigdelset(&less, SIGABRT);
+	return next_pthread_sigmask()(how, &less, old);
+}
+
 static void
 deaths_watch(void)
 {
@@ -216,24 +251,6 @@ begin(void)
 }
 
 /* --- the calls ----------------------------------------------------------- */
-
-/* `next_NAME` is the function that this one stands before. */
-#define NEXT(ret, name, ...)                                                   \
-	typedef ret name##_fn(__VA_ARGS__);                                    \
-	static name##_fn *next_##name(void)                                    \
-	{                                                                      \
-		static name##_fn *next;                                        \
-		union {                                                        \
-			void *p;                                               \
-			name##_fn *fn;                                         \
-		} u;                                                           \
-                                                                               \
-		if (next == NULL) {                                            \
-			u.p = dlsym(RTLD_NEXT, #name);                         \
-			next = u.fn;                                           \
-		}                                                              \
-		return next;                                                   \
-	}
 
 /* A function that fails by returning `bad` and can do nothing by halves. */
 #define PLAIN(group, ret, bad, name, params, args)                             \

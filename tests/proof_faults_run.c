@@ -61,6 +61,8 @@ static int
 wrong(const struct proc *p, const char *who, const char *what)
 {
 	sc.wrong = 1;
+	if (block->died[0] != '\0')
+		(void)sweep_wrong("a death at %s", block->died);
 	return sweep_wrong("%s %s; it said: %.*s%s", who, what,
 		p != NULL ? 1000 : 0, p != NULL ? p->said[1] : "",
 		p != NULL && p->n[1] == 0 ? "(nothing)" : "");
