@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -276,6 +277,38 @@ static const struct sweep_case store_cases[] = {
 
 #define CASES(list) list, sizeof(list) / sizeof(list[0])
 
+/* A disk that lies must be seen, and so must a missing check for NULL. */
+static int
+careless(void *arg)
+{
+	volatile char *p = malloc(1);
+
+	(void)arg;
+	*p = 'x';
+	free((void *)(uintptr_t)p);
+	return 0;
+}
+
+static int
+careless_play(const struct sweep *sw, struct fault_block *plan)
+{
+	(void)sw;
+	return sweep_fork(careless, NULL, plan);
+}
+
+static const struct sweep_case lies[] = {
+	{.group = FAULT_WRITE, .how = FAULT_LIE, .on = 1},
+};
+
+static const struct sweep_case no_memory[] = {
+	{.group = FAULT_ALLOC, .how = ENOMEM},
+};
+
+static const struct sweep controls[] = {
+	{"restart", store_play, CASES(lies), 5},
+	{"careless", careless_play, CASES(no_memory), 0},
+};
+
 static const struct sweep sweeps[] = {
 	{"store", store_play, CASES(store_cases), 0},
 	{"restart", store_play, CASES(store_cases), 5},
@@ -285,6 +318,8 @@ int
 main(void)
 {
 	memset(big, 'b', sizeof(big));
+	if (sweep_control(controls, 2, 1) != 0)
+		return 1;
 	return sweep_run("in one process", sweeps,
 		sizeof(sweeps) / sizeof(sweeps[0]), 12);
 }

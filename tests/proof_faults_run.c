@@ -25,6 +25,9 @@
 
 enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, SCENE_S = 30 };
 
+/* Of a broker; those before it make the store. */
+enum { FIRST_WRITE = 9 };
+
 enum target { BROKER, WORKER, LINES_PUT, PUT, LIST, TABLE, TARGETS };
 
 static const char *const target_names[TARGETS + 1] = {
@@ -455,15 +458,25 @@ static const struct sweep_case cases[] = {
 };
 /* clang-format on */
 
-#define CASES cases, sizeof(cases) / sizeof(cases[0])
+#define CASES(list) list, sizeof(list) / sizeof(list[0])
+
+/* A disk that lies, and a crash, must be seen: else nothing is. */
+static const struct sweep_case lies[] = {
+	{.group = FAULT_WRITE, .how = FAULT_LIE, .on = 1},
+	{.group = FAULT_READ, .how = FAULT_CRASH},
+};
+
+static const struct sweep controls[] = {
+	{"broker", play, CASES(lies), BROKER},
+};
 
 static const struct sweep sweeps[] = {
-	{"broker", play, CASES, BROKER},
-	{"worker", play, CASES, WORKER},
-	{"lines", play, CASES, LINES_PUT},
-	{"put", play, CASES, PUT},
-	{"list", play, CASES, LIST},
-	{"table", play, CASES, TABLE},
+	{"broker", play, CASES(cases), BROKER},
+	{"worker", play, CASES(cases), WORKER},
+	{"lines", play, CASES(cases), LINES_PUT},
+	{"put", play, CASES(cases), PUT},
+	{"list", play, CASES(cases), LIST},
+	{"table", play, CASES(cases), TABLE},
 };
 
 int
@@ -480,6 +493,8 @@ main(int argc, char **argv)
 	(void)snprintf(
 		preload_env, sizeof(preload_env), "LD_PRELOAD=%s", preload);
 	zmq_aborts = sweep_share(sizeof(*zmq_aborts));
+	if (sweep_control(controls, 1, FIRST_WRITE) != 0)
+		return 1;
 	failed = sweep_run("real programs", sweeps,
 		sizeof(sweeps) / sizeof(sweeps[0]), 24);
 	printf("libzmq ended a process %u times, as it does\n", *zmq_aborts);

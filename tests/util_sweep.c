@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FORK_S = 30, WRONG_MAX = 500, PROCESSES = 3, MORE = 50 };
+enum {
+	FORK_S = 30,
+	WRONG_MAX = 500,
+	PROCESSES = 3,
+	MORE = 50,
+	CONTROL_TRIES = 20
+};
 
 static const char *const group_names[FAULT_GROUPS] = {
 #define X(name, text) [FAULT_##name] = text,
@@ -211,15 +218,21 @@ point_add(struct run *r, const struct point *p)
 	r->points[r->n++] = *p;
 }
 
+static struct fault_block
+plan_of(const struct point *p)
+{
+	return (struct fault_block){.group = p->c->group,
+		.from = p->c->from,
+		.how = p->c->how,
+		.at = p->at,
+		.n = p->c->on ? UINT32_MAX : 1};
+}
+
 /* Whether the fault was reached. */
 static int
 point_run(struct run *r, struct point p)
 {
-	struct fault_block plan = {.group = p.c->group,
-		.from = p.c->from,
-		.how = p.c->how,
-		.at = p.at,
-		.n = p.c->on ? UINT32_MAX : 1};
+	struct fault_block plan = plan_of(&p);
 	char name[128];
 	int bad = p.sweep->play(p.sweep, &plan);
 
@@ -312,6 +325,53 @@ points_share(struct run *r)
 	for (int i = 0, status; i < PROCESSES; i++)
 		if (wait(&status) < 0 || status != 0)
 			count(&r->tally->wrong);
+}
+
+/* What is found wrong on purpose is not to be read. */
+static int
+play_quietly(const struct sweep *s, struct fault_block *plan)
+{
+	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY), bad;
+
+	(void)dup2(null, STDERR_FILENO);
+	bad = s->play(s, plan);
+	(void)dup2(err, STDERR_FILENO);
+	close(err);
+	close(null);
+	return bad;
+}
+
+static int
+control_found(const struct sweep *s, const struct sweep_case *c, unsigned at)
+{
+	for (unsigned end = at + CONTROL_TRIES; at < end; at++) {
+		struct point p = {s, c, at, at};
+		struct fault_block plan = plan_of(&p);
+		char name[128];
+
+		if (!play_quietly(s, &plan))
+			continue;
+		point_name(&p, name, sizeof(name));
+		printf("control: %s is found wrong, as it must be\n", name);
+		return 1;
+	}
+	return 0;
+}
+
+int
+sweep_control(const struct sweep *sweeps, int n, unsigned at)
+{
+	int missed = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < sweeps[i].cases_n; k++) {
+			const struct sweep_case *c = &sweeps[i].cases[k];
+
+			if (!control_found(&sweeps[i], c, at))
+				missed |= sweep_wrong("%s: a %s was not found",
+					sweeps[i].name, how_name(c->how));
+		}
+	return missed;
 }
 
 int
