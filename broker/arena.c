@@ -32,7 +32,7 @@ chunk_new(void)
 {
 	struct arena_chunk *c = malloc(sizeof(*c) + ARENA_CHUNK);
 
-	must(c != NULL); /* crash-only: the store is the truth */
+	must_have(c);
 	c->next = NULL;
 	c->len = 0;
 	return c;

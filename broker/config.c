@@ -111,6 +111,13 @@ option_set(struct config *cfg, const struct option_rule *r, const char *value,
 }
 
 static int
+no_memory(void)
+{
+	fputs("spillway-broker: out of memory\n", stderr);
+	return -1;
+}
+
+static int
 setting_add(struct config *cfg, const char *queue, const char *name,
 	const char *value, int line)
 {
@@ -131,15 +138,21 @@ setting_add(struct config *cfg, const char *queue, const char *name,
 			why);
 		return -1;
 	}
-	s = realloc(cfg->settings, (cfg->settings_n + 1) * sizeof(*s));
-	if (s == NULL || cfg->settings_n == CONFIG_SETTINGS_MAX)
+	if (cfg->settings_n == CONFIG_SETTINGS_MAX) {
+		fprintf(stderr,
+			"spillway-broker: %s:%d: more than %d settings\n",
+			cfg->file, line, CONFIG_SETTINGS_MAX);
 		return -1;
+	}
+	s = realloc(cfg->settings, (cfg->settings_n + 1) * sizeof(*s));
+	if (s == NULL)
+		return no_memory();
 	cfg->settings = s;
 	s += cfg->settings_n++;
 	s->queue = strdup(queue);
 	s->setting = strdup(text);
 	s->line = line;
-	return s->queue == NULL || s->setting == NULL ? -1 : 0;
+	return s->queue == NULL || s->setting == NULL ? no_memory() : 0;
 }
 
 struct reading {
@@ -208,7 +221,7 @@ file_read(struct config *cfg)
 {
 	struct reading rd = {.cfg = cfg};
 	struct lines l = {.f = fopen(cfg->file, "re"), .rd = &rd};
-	int bad;
+	int bad, cut;
 
 	if (l.f == NULL) {
 		fprintf(stderr, "spillway-broker: %s: %s\n", cfg->file,
@@ -216,7 +229,15 @@ file_read(struct config *cfg)
 		return -1;
 	}
 	bad = ini_parse_stream(line_read, &l, file_key, &rd);
+	cut = ferror(l.f); /* the handler sees it as the file's end */
 	fclose(l.f);
+	if (cut) {
+		fprintf(stderr, "spillway-broker: %s:%d: cannot be read\n",
+			cfg->file, rd.line);
+		return -1;
+	}
+	if (bad < 0)
+		return no_memory();
 	if (bad != 0 && !rd.failed)
 		fprintf(stderr,
 			"spillway-broker: %s:%d: not 'key = value' and not "

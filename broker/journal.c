@@ -267,10 +267,14 @@ int
 journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 	void *arg)
 {
-	uint8_t *file = j->size % JOURNAL_ALIGN == 0 ? malloc(j->size) : NULL;
-	int err = file == NULL ? SW_ECORRUPT : file_read(j, file);
+	uint8_t *file;
 	struct record r;
+	int err;
 
+	if (j->size == 0 || j->size % JOURNAL_ALIGN != 0)
+		return SW_ECORRUPT;
+	file = malloc(j->size);
+	err = file == NULL ? -ENOMEM : file_read(j, file);
 	journal_restart(j, generation);
 	while (err == 0 && j->at < j->size) {
 		r = record_at(j, file, j->at);

@@ -41,7 +41,7 @@ lane_new(uint64_t hash)
 	uint32_t cap = hash == 0 ? LANE_ENTRIES_MAIN : LANE_ENTRIES;
 	struct lane *l = malloc(sizeof(*l) + cap * sizeof(l->e[0]));
 
-	must(l != NULL); /* crash-only: the store is the truth */
+	must_have(l);
 	l->hash = hash;
 	window_init(&l->w, l->e, cap);
 	return l;

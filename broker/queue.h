@@ -15,6 +15,7 @@
 #define BROKER_QUEUE_H
 
 #include "msg.h"
+#include "must.h"
 #include "proto.h"
 #include "setting.h"
 #include <uthash.h>

@@ -9,10 +9,10 @@
 #ifndef BROKER_SESSION_H
 #define BROKER_SESSION_H
 
-#include <uthash.h>
-
 #include "id.h"
+#include "must.h"
 #include "queue.h"
+#include <uthash.h>
 
 enum {
 	PEER_MAX = 16, /* bytes of a routing id; ZeroMQ makes 5 */

@@ -70,6 +70,7 @@ index_check(struct lmdb *l, const char *dir)
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
 	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
 		return 0; /* what is wrong with it LMDB finds out */
+	l->fresh = 1;
 	(void)snprintf(path, sizeof(path), "%s/journal", dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -186,6 +187,20 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	return err < 0 ? err : lmdb_checkpoint(l);
 }
 
+/*
+ * On a full disk LMDB may write but a part of a new file's first pages.  It
+ * would take the rest for a foreign file ever after, so it is emptied.
+ */
+static void
+beginning_undo(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	if (l->fresh && truncate(path, 0) != 0)
+		return; /* what went wrong before this is said already */
+}
+
 static int
 env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
@@ -200,7 +215,10 @@ env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		rc = mdb_env_open(l->env, dir, MDB_NORDAHEAD | MDB_NOTLS, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(l->env, &dead);
-	return lmdb_convert(l, rc, dir);
+	rc = lmdb_convert(l, rc, dir);
+	if (rc < 0)
+		beginning_undo(l, dir);
+	return rc;
 }
 
 int

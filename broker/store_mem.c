@@ -119,7 +119,7 @@ row_set(struct row *r, const struct store_op *op)
 {
 	uint8_t *p = malloc(op->key.len + op->val.len + 1);
 
-	must(p != NULL);
+	must_have(p);
 	if (op->key.len > 0)
 		memcpy(p, op->key.p, op->key.len);
 	if (op->val.len > 0)
@@ -147,7 +147,7 @@ op_apply(struct shard *sh, const struct store_op *op)
 			sh->cap = sh->cap > 0 ? sh->cap * 2 : 64;
 			sh->rows = realloc(
 				sh->rows, sh->cap * sizeof(sh->rows[0]));
-			must(sh->rows != NULL);
+			must_have(sh->rows);
 		}
 		memmove(&sh->rows[i + 1], &sh->rows[i],
 			(sh->n++ - i) * sizeof(sh->rows[0]));

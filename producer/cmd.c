@@ -448,6 +448,7 @@ cmd_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
 	c->err = err;
 	c->patience_ms = 5000;
 	out_init(&c->out, out);
+	json_init();
 	rc = run(c, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv);
 	if ((fflush(out) != 0 || ferror(out)) && rc == CMD_OK)
 		rc = cmd_refuse(c, "cannot write: %s", strerror(errno));

@@ -265,9 +265,11 @@ void table_print(const struct table *, const struct cmd_out *);
 /*
  * cmd_json.c: items as JSON.  Field names as on the wire; states, causes,
  * outcomes and kinds by name; bytes as a string, or as "NAME_base64" where
- * they are not UTF-8; headers, settings and stats as objects.
+ * they are not UTF-8; headers, settings and stats as objects.  Without memory
+ * they say so on stderr and end the program: json_init() first.
  */
-cJSON *json_item(const struct sw_item *);	  /* NULL: no memory */
+void json_init(void);
+cJSON *json_item(const struct sw_item *);
 void json_print(const struct cmd_out *, cJSON *); /* taken */
 void json_print_item(const struct cmd_out *, const struct sw_item *);
 

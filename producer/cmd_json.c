@@ -7,6 +7,43 @@
 #include "error.h"
 #include "proto.h"
 
+__attribute__((noreturn)) static void
+json_give_up(void)
+{
+	(void)fputs("spillway: out of memory\n", stderr);
+	exit(CMD_REFUSED);
+}
+
+/* An object without one of its members would be a wrong answer. */
+static void *
+json_alloc(size_t n)
+{
+	void *p = malloc(n);
+
+	if (p == NULL)
+		json_give_up();
+	return p;
+}
+
+void
+json_init(void)
+{
+	cJSON_InitHooks(
+		&(cJSON_Hooks){.malloc_fn = json_alloc, .free_fn = free});
+}
+
+/* The same with a NUL behind it. */
+static char *
+text_copy(struct bytes b)
+{
+	char *copy = json_alloc(b.len + 1);
+
+	if (b.len > 0)
+		memcpy(copy, b.p, b.len);
+	copy[b.len] = '\0';
+	return copy;
+}
+
 /* Numbers go out as they are: cJSON's own are doubles, good for 53 bits. */
 static cJSON *
 json_int(int64_t v)
@@ -21,8 +58,8 @@ json_int(int64_t v)
 static cJSON *
 json_text(struct bytes b)
 {
-	char *copy = strndup(b.p, b.len);
-	cJSON *j = copy == NULL ? NULL : cJSON_CreateString(copy);
+	char *copy = text_copy(b);
+	cJSON *j = cJSON_CreateString(copy);
 
 	free(copy);
 	return j;
@@ -35,11 +72,9 @@ json_base64(struct bytes b)
 	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = b.p;
-	char *text = malloc((b.len + 2) / 3 * 4 + 1), *t = text;
+	char *text = json_alloc((b.len + 2) / 3 * 4 + 1), *t = text;
 	cJSON *j;
 
-	if (text == NULL)
-		return NULL;
 	for (size_t i = 0; i < b.len; i += 3) {
 		size_t n = b.len - i;
 		unsigned v = (unsigned)p[i] << 16 |
@@ -137,11 +172,9 @@ add_again(cJSON *o, cJSON *was, const char *name, cJSON *v)
 static void
 add_pair(cJSON *o, struct bytes b, int numbers)
 {
-	char *copy = strndup(b.p, b.len), *eq;
+	char *copy = text_copy(b), *eq;
 	cJSON *v, *was;
 
-	if (copy == NULL)
-		return;
 	eq = strchr(copy, '=');
 	if (eq != NULL)
 		*eq++ = '\0';
@@ -204,8 +237,6 @@ json_item(const struct sw_item *it)
 {
 	cJSON *o = cJSON_CreateObject();
 
-	if (o == NULL)
-		return NULL;
 	for (int tag = 1; tag < SW_TAGS; tag++)
 		if (sw_has(it, (enum sw_tag)tag))
 			add_field(o, (enum sw_tag)tag, it);
@@ -215,12 +246,10 @@ json_item(const struct sw_item *it)
 void
 json_print(const struct cmd_out *o, cJSON *j)
 {
-	char *text = j == NULL ? NULL : cJSON_PrintUnformatted(j);
+	char *text = cJSON_PrintUnformatted(j);
 
-	if (text == NULL) {
-		(void)fputs("spillway: out of memory\n", stderr);
-		exit(CMD_REFUSED);
-	}
+	if (text == NULL)
+		json_give_up();
 	out_text(o->f, bytes_str(text), OUT_JSON);
 	(void)fputc('\n', o->f);
 	cJSON_free(text);

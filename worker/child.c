@@ -48,7 +48,10 @@ process_begin(pid_t parent, const struct child_limits *limits)
 		limit_set(RLIMIT_AS, (rlim_t)limits->memory);
 }
 
-/* Puts the files in their places; all others go. */
+/*
+ * Puts the files in their places; all others go.  A job that read the
+ * worker's own stdin, or reported to nobody, might well end with 0.
+ */
 static void
 files_place(int in, int out, int report)
 {
@@ -56,11 +59,9 @@ files_place(int in, int out, int report)
 	int i = fcntl(in, F_DUPFD, 10), o = fcntl(out, F_DUPFD, 10);
 	int r = fcntl(report, F_DUPFD, 10);
 
-	dup2(i, 0);
-	dup2(o, 1);
-	dup2(o, 2);
-	dup2(r, 3);
-	close_range(4, ~0U, 0);
+	if (i < 0 || o < 0 || r < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 ||
+		dup2(o, 2) < 0 || dup2(r, 3) < 0 || close_range(4, ~0U, 0) != 0)
+		_exit(EX_TEMPFAIL);
 }
 
 /* --- starting ------------------------------------------------------------ */
@@ -70,7 +71,7 @@ child_clear(struct child *c)
 {
 	memset(c, 0, offsetof(struct child, tail));
 	c->tail_len = c->line_len = 0;
-	c->line_long = c->timed_out = c->killed = c->jobs = 0;
+	c->line_long = c->timed_out = c->killed = c->jobs = c->lost = 0;
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
 	c->delay_ms = -1;
@@ -91,21 +92,34 @@ job_attach(struct child *c, struct held *job, int64_t now_ms)
 }
 
 static int
+all_write(int fd, struct bytes b)
+{
+	const uint8_t *p = b.p;
+
+	for (size_t at = 0; at < b.len;) {
+		ssize_t n = write(fd, p + at, b.len - at);
+
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return n < 0 ? -errno : -EIO;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int
 body_file(const struct held *job)
 {
-	struct bytes body = sw_bytes(&job->item, SW_F_BODY);
-	int fd = memfd_create("body", MFD_CLOEXEC);
+	int fd = memfd_create("body", MFD_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, body.p, body.len) != (ssize_t)body.len ||
-		lseek(fd, 0, SEEK_SET) != 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	err = all_write(fd, sw_bytes(&job->item, SW_F_BODY));
+	if (err == 0 && lseek(fd, 0, SEEK_SET) != 0)
+		err = -errno;
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
 }
 
 static int
@@ -125,8 +139,10 @@ exec_run(const struct child *c, const struct held *job, const char *blobs,
 	files_place(files[0], files[1], files[2]);
 	env_fill(job);
 	env_blob(job, blobs, c->dir);
-	if (c->dir[0] != '\0' && chdir(c->dir) != 0)
+	if (c->dir[0] == '\0' || chdir(c->dir) != 0) {
+		dprintf(2, "there is no folder for it in /tmp\n");
 		_exit(EX_TEMPFAIL);
+	}
 	execvp(job->route->argv[0], job->route->argv);
 	dprintf(2, "%s: %s\n", job->route->argv[0], strerror(errno));
 	_exit(127);
@@ -287,12 +303,14 @@ line_take(struct child *c)
 		break;
 	case LINE_RESULT:
 		result_put(said_room(c), bytes_str(l.text));
+		c->lost |= c->said.full;
 		break;
 	case LINE_RETRY_AFTER:
 		c->delay_ms = l.number;
 		break;
 	case LINE_PUT:
-		follow_put(said_room(c), l.queue, bytes_str(l.text));
+		c->lost |= follow_put(said_room(c), l.queue,
+				   bytes_str(l.text)) < 0;
 		break;
 	}
 }
@@ -303,7 +321,8 @@ lines_read(struct child *c)
 	char b[4096];
 	ssize_t n;
 
-	while ((n = read(c->report, b, sizeof(b))) > 0)
+	while ((n = read(c->report, b, sizeof(b))) > 0 ||
+		(n < 0 && errno == EINTR))
 		for (ssize_t i = 0; i < n; i++) {
 			if (b[i] != '\n') {
 				if (c->line_len < sizeof(c->line) - 1)
@@ -317,6 +336,7 @@ lines_read(struct child *c)
 			c->line_len = 0;
 			c->line_long = 0;
 		}
+	c->lost |= n < 0 && errno != EAGAIN;
 	if (n == 0) {
 		close(c->report);
 		c->report = -1;
@@ -344,6 +364,10 @@ packet_take(struct child *c, struct bytes packet)
 	r->rss_kb = sw_int(&it, SW_F_RSS_KB, 0);
 	r->delay_ms = -1;
 	r->fields = malloc(packet.len);
+	if (r->fields == NULL && r->outcome == SW_ACK) {
+		r->outcome = SW_RETRY; /* its follow-ups would be lost */
+		r->cause = SW_C_ERROR;
+	}
 	if (r->fields != NULL) {
 		struct sw_buf b = {.p = r->fields, .cap = packet.len};
 
@@ -489,6 +513,11 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	struct sw_buf *b = said_room(c);
 
 	(void)child_read(c);
+	if (v.outcome == SW_ACK && c->lost) {
+		v = (struct verdict){SW_RETRY, SW_C_ERROR};
+		c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail),
+			"the worker had no room for what it reported");
+	}
 	*r = (struct report){.outcome = v.outcome,
 		.cause = v.cause,
 		.delay_ms = c->delay_ms,

@@ -36,6 +36,7 @@ struct child {
 	int64_t delay_ms;
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
+	int lost;     /* something it reported could not be kept */
 	char dir[64]; /* for its files, removed at its end; "" none */
 };
 

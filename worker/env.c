@@ -23,7 +23,8 @@ env_set(const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
-	setenv(name, value, 1);
+	if (setenv(name, value, 1) != 0)
+		_exit(EX_TEMPFAIL);
 }
 
 /* SPILLWAY_HEADER_<NAME>: upper case, what is no letter or digit is _. */

@@ -24,6 +24,8 @@ printf '[queue q]\nmax_attempts = many\n' >"$dir/bad2.conf"
 refused 64 "bad2.conf:2: max_attempts" spillway-broker --config "$dir/bad2.conf"
 printf '[broker]\nthis is not a setting\n' >"$dir/bad3.conf"
 refused 64 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
+mkdir "$dir/conf.d"
+refused 64 "conf.d:1: cannot be read" spillway-broker --config "$dir/conf.d"
 refused 70 "loopback" spillway-broker --data "$dir/other" --listen tcp://0.0.0.0:5555
 
 spillway get "$id" | grep -q ready || fail "the job is gone"

@@ -40,6 +40,12 @@ echo "cannot ever work" >&2
 exit 65
 S
 )
+flood=$(script flood <<'S'
+for i in 1 2 3 4 5 6; do
+	printf 'put next %s\n' "$(head -c 100000 /dev/zero | tr '\0' x)"
+done >&3
+S
+)
 slow=$(script slow <<'S'
 echo begun >>"$EFFECT"
 sleep 300 &
@@ -54,7 +60,7 @@ S
 )
 
 broker_start
-worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "noop*2=noop"
+worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -69,6 +75,13 @@ id=$(spillway put perm x)
 ! spillway wait "$id" || fail "a permanent failure"
 spillway dead show "$id" | grep -q "cannot ever work" || fail "stderr of the dead"
 spillway dead show "$id" | grep -q "attempts *1" || fail "tried once"
+
+# Follow-ups beyond what a worker can hold: not done with some of them lost.
+spillway queue set flood max_attempts=1
+id=$(spillway put flood x)
+! spillway wait "$id" || fail "done, but its follow-ups are lost"
+spillway dead show "$id" | grep -q "no room for what it reported" || fail "why they were"
+count_is 1 next ready || fail "follow-ups of a job that was not done"
 
 # A timeout ends the whole group.
 spillway queue set slow timeout_ms=300 max_attempts=1

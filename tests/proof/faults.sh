@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Calls that fail, one at a time: see docs/testing.md.  FAULTS_S=SECONDS for a
+# longer run, FAULTS_ALL=1 for all points, FAULTS_POINT=NAME for one.
+set -euo pipefail
+b=$(cd "$1" && pwd)
+export PATH="$b:$PATH" NO_COLOR=1 FAULT_PRELOAD="$b/tests/preload_fault.so" ASAN_OPTIONS=verify_asan_link_order=0
+
+LD_PRELOAD="$FAULT_PRELOAD" "$b/tests/proof_faults"
+"$b/tests/proof_faults_run"
