@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "accept.h"
 #include "endpoint.h"
 #include "error.h"
 #include "log.h"
@@ -155,6 +156,7 @@ broker_open(struct broker *br, const struct config *cfg)
 		err = settings_apply(br, cfg);
 	if (err == 0)
 		err = listen_open(br, cfg->listen);
+	accept_open();
 	if (err == 0 && sd_watchdog_enabled(0, &watchdog_us) > 0)
 		br->watchdog_ms = (int64_t)watchdog_us / 2000;
 	return err;
@@ -167,6 +169,7 @@ broker_close(struct broker *br)
 		zmq_close(br->socket);
 	if (br->ctx != NULL)
 		zmq_ctx_term(br->ctx);
+	accept_close();
 	core_fini(&br->core);
 	if (br->store != NULL)
 		br->store->driver->close(br->store);
