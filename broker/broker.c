@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "accept.h"
 #include "endpoint.h"
 #include "error.h"
 #include "log.h"
@@ -67,26 +68,50 @@ folder_make(const char *endpoint)
 }
 
 static int
-listen_open(struct broker *br, const char *endpoint)
+socket_open(struct broker *br)
 {
 	static const int yes = 1, sndhwm = 1000;
 	int err;
 
-	if (!is_loopback(endpoint))
-		return fail(-EINVAL, "listen-refused-not-loopback", endpoint);
-	err = folder_make(endpoint);
-	if (err < 0)
-		return fail(err, "listen", endpoint);
 	br->ctx = zmq_ctx_new();
 	br->socket = br->ctx != NULL ? zmq_socket(br->ctx, ZMQ_ROUTER) : NULL;
 	if (br->socket == NULL)
-		return fail(-zmq_errno(), "listen", endpoint);
+		return -zmq_errno();
 	err = sw_socket_set(br->socket);
 	if (err == 0 && (zmq_setsockopt(br->socket, ZMQ_ROUTER_MANDATORY, &yes,
 				 sizeof(yes)) != 0 ||
 				zmq_setsockopt(br->socket, ZMQ_SNDHWM, &sndhwm,
 					sizeof(sndhwm)) != 0 ||
-				zmq_bind(br->socket, endpoint) != 0))
+				zmq_bind(br->socket, br->listen) != 0))
+		err = -zmq_errno();
+	return err;
+}
+
+static void
+socket_close(struct broker *br)
+{
+	if (br->socket != NULL)
+		zmq_close(br->socket);
+	if (br->ctx != NULL)
+		zmq_ctx_term(br->ctx);
+	br->socket = br->ctx = NULL;
+}
+
+static int
+listen_open(struct broker *br, const char *endpoint)
+{
+	size_t cap = sizeof(br->listen);
+	int err;
+
+	if (!is_loopback(endpoint))
+		return fail(-EINVAL, "listen-refused-not-loopback", endpoint);
+	err = folder_make(endpoint);
+	if (err == 0) {
+		(void)snprintf(br->listen, cap, "%s", endpoint);
+		err = socket_open(br);
+	}
+	if (err == 0 && zmq_getsockopt(br->socket, ZMQ_LAST_ENDPOINT,
+				br->listen, &cap) != 0)
 		err = -zmq_errno();
 	return err < 0 ? fail(err, "listen", endpoint) : 0;
 }
@@ -147,7 +172,7 @@ broker_open(struct broker *br, const struct config *cfg)
 	uint64_t watchdog_us = 0;
 	int err;
 
-	*br = (struct broker){.signals = -1};
+	*br = (struct broker){.signals = -1, .guard.statm = -1};
 	umask(077);
 	err = signals_open(br);
 	if (err == 0)
@@ -156,6 +181,9 @@ broker_open(struct broker *br, const struct config *cfg)
 		err = settings_apply(br, cfg);
 	if (err == 0)
 		err = listen_open(br, cfg->listen);
+	if (err == 0)
+		guard_open(&br->guard, cfg->link_memory);
+	accept_open();
 	if (err == 0 && sd_watchdog_enabled(0, &watchdog_us) > 0)
 		br->watchdog_ms = (int64_t)watchdog_us / 2000;
 	return err;
@@ -164,10 +192,9 @@ broker_open(struct broker *br, const struct config *cfg)
 void
 broker_close(struct broker *br)
 {
-	if (br->socket != NULL)
-		zmq_close(br->socket);
-	if (br->ctx != NULL)
-		zmq_ctx_term(br->ctx);
+	socket_close(br);
+	accept_close();
+	guard_close(&br->guard);
 	core_fini(&br->core);
 	if (br->store != NULL)
 		br->store->driver->close(br->store);
@@ -284,8 +311,9 @@ wait_for_work(struct broker *br)
 		{.fd = br->signals, .events = ZMQ_POLLIN},
 	};
 	struct signalfd_siginfo si;
+	int64_t wait = core_wait_ms(&br->core);
 
-	zmq_poll(items, 2, (long)core_wait_ms(&br->core));
+	zmq_poll(items, 2, (long)(wait < GUARD_MS ? wait : GUARD_MS));
 	if (read(br->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		br->stop = 1;
 		sw_log(SW_LOG_INFO, "stop", "signal",
@@ -301,6 +329,22 @@ watchdog_feed(struct broker *br)
 		br->fed_ms = br->core.mono_ms;
 		sd_notify(0, "WATCHDOG=1");
 	}
+}
+
+/* Workers and clients connect again; leases go on meanwhile. */
+static int
+guard_turn(struct broker *br)
+{
+	int err;
+
+	if (!guard_look(&br->guard, br->core.mono_ms))
+		return 0;
+	sw_log(SW_LOG_WARN, "links-closed", "hold-more-than",
+		sw_num(br->guard.limit), NULL);
+	socket_close(br);
+	guard_relieved(&br->guard);
+	err = socket_open(br);
+	return err < 0 ? fail(err, "listen", br->listen) : 0;
 }
 
 /*
@@ -330,7 +374,7 @@ turn(struct broker *br)
 	core_committed(c);
 	answers_send(br);
 	watchdog_feed(br);
-	return 0;
+	return guard_turn(br);
 }
 
 int

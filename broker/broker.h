@@ -7,13 +7,16 @@
 
 #include "config.h"
 #include "core.h"
+#include "guard.h"
 
 struct broker {
 	struct core core;
 	struct store *store;
 	struct claim claim;
-	void *ctx, *socket; /* ZeroMQ; the ROUTER */
-	int signals;	    /* signalfd */
+	void *ctx, *socket;    /* ZeroMQ; the ROUTER */
+	char listen[PATH_MAX]; /* as the socket calls it */
+	struct guard guard;
+	int signals; /* signalfd */
 	int stop;
 	int committed; /* what the store said of the batch; 1: not yet */
 	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */

@@ -31,6 +31,8 @@ static const struct option_rule rules[] = {
 		"ipc://PATH, or tcp:// on a loopback address"},
 	{"map-size", SIZE, offsetof(struct config, map_size), "BYTES",
 		"the store's largest size (64g); k, m, g are understood"},
+	{"link-memory", SIZE, offsetof(struct config, link_memory), "BYTES",
+		"links are closed when they hold more than this (256m)"},
 	{"force", FLAG, offsetof(struct config, force), NULL,
 		"accept a network or overlay file system"},
 	{"verbose", FLAG, offsetof(struct config, verbose), NULL, "log more"},
@@ -38,6 +40,8 @@ static const struct option_rule rules[] = {
 	{"help", ACTION, 0, NULL, "print this"},
 	{"version", ACTION, 0, NULL, "print the version"},
 };
+
+#define LINK_MEMORY ((int64_t)256 << 20)
 
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 
@@ -252,6 +256,7 @@ defaults_set(struct config *cfg)
 	const char *state = getenv("STATE_DIRECTORY");
 	const char *home = getenv("HOME");
 
+	cfg->link_memory = LINK_MEMORY;
 	if (state != NULL)
 		(void)snprintf(cfg->data, PATH_MAX, "%s", state);
 	else if (geteuid() == 0)

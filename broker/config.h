@@ -23,8 +23,9 @@ struct config {
 	char file[PATH_MAX]; /* "": there is none */
 	char data[PATH_MAX];
 	char listen[PATH_MAX];
-	int64_t map_size; /* bytes */
-	int64_t force;	  /* open on a file system that cannot be trusted */
+	int64_t map_size;    /* bytes */
+	int64_t link_memory; /* bytes that links may hold */
+	int64_t force;	     /* open on a file system that cannot be trusted */
 	int64_t verbose;
 	int check_only;
 	struct config_setting *settings;
