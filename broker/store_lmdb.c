@@ -114,6 +114,37 @@ lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
 	return mdb_put(l->txn, l->meta, &k, &v, 0);
 }
 
+/* The free list is a table of its own: number 0, values are page lists. */
+static uint64_t
+free_count(struct lmdb *l)
+{
+	MDB_txn *read;
+	MDB_cursor *cur;
+	MDB_val k, v;
+	uint64_t n = 0;
+
+	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
+		return l->free_pages;
+	if (mdb_cursor_open(read, 0, &cur) == 0) {
+		while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0)
+			n += *(const size_t *)v.mv_data;
+		mdb_cursor_close(cur);
+	}
+	mdb_txn_abort(read);
+	return n;
+}
+
+/*
+ * Where nothing can be had behind the file's end, what lies free within it is
+ * as good, if it has its blocks.
+ */
+static int
+room_is_inside(struct lmdb *l, int fd, off_t end, unsigned page_size)
+{
+	return fallocate(fd, 0, 0, end) == 0 &&
+	       (off_t)(free_count(l) * page_size) >= RESERVE_BYTES / 2;
+}
+
 /*
  * Room on disk for what the journal may still bring, so that what was
  * confirmed always finds its place: without it puts are refused in time.
@@ -129,15 +160,15 @@ lmdb_room_reserve(struct lmdb *l)
 	MDB_envinfo info;
 	MDB_stat st;
 	struct stat file;
-	int fd;
-	off_t want;
+	int fd, no_room;
+	off_t want, end;
 
 	if (mdb_env_info(l->env, &info) != 0 ||
 		mdb_env_stat(l->env, &st) != 0 ||
 		mdb_env_get_fd(l->env, &fd) != 0 || fstat(fd, &file) != 0)
 		return;
-	want = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize +
-	       RESERVE_BYTES / 2;
+	end = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
+	want = end + RESERVE_BYTES / 2;
 	if (want <= l->reserved && !l->disk_full)
 		return;
 	want += RESERVE_BYTES / 2;
@@ -148,9 +179,10 @@ lmdb_room_reserve(struct lmdb *l)
 		l->disk_full = 0;
 		return;
 	}
-	l->disk_full = errno == ENOSPC || errno == EDQUOT;
-	if (file.st_size >= want || ftruncate(fd, want) == 0)
-		l->reserved = l->disk_full ? l->reserved : want;
+	no_room = errno == ENOSPC || errno == EDQUOT;
+	l->disk_full = no_room && !room_is_inside(l, fd, end, st.ms_psize);
+	if ((file.st_size >= want || ftruncate(fd, want) == 0) && !no_room)
+		l->reserved = want;
 }
 
 /* The transaction is lost: what it held is read from the journal again. */
@@ -408,26 +440,6 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
 }
 
-/* The free list is a table of its own: number 0, values are page lists. */
-static uint64_t
-free_count(struct lmdb *l)
-{
-	MDB_txn *read;
-	MDB_cursor *cur;
-	MDB_val k, v;
-	uint64_t n = 0;
-
-	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
-		return l->free_pages;
-	if (mdb_cursor_open(read, 0, &cur) == 0) {
-		while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0)
-			n += *(const size_t *)v.mv_data;
-		mdb_cursor_close(cur);
-	}
-	mdb_txn_abort(read);
-	return n;
-}
-
 static int
 usage_read(struct lmdb *l, struct store_usage *u)
 {
@@ -466,7 +478,8 @@ checkpoint_wanted(struct lmdb *l, const struct store_usage *u)
 
 	l->seen = l->journal.next;
 	return l->dirty && l->journal.at > l->tried &&
-	       (u->used_pages - u->free_pages) * 8 >= u->max_pages * 7 &&
+	       (l->disk_full || (u->used_pages - u->free_pages) * 8 >=
+					u->max_pages * 7) &&
 	       (still || l->journal.at - l->tried >= l->journal.size / 16);
 }
 
