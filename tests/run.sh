@@ -16,6 +16,7 @@ run() {
 			{ skipped=$((skipped + 1)); echo "skip  $name: ${how#skipped: }"; return; }
 		n=$(grep -a -c '^\[       OK' "$logs/$name")
 		passed=$((passed + 1))
+		[ "$n" = 0 ] && n=$(tail -n 1 "$logs/$name")
 		echo "ok    $name${n:+ ($n)}"
 	else
 		failed=$((failed + 1))
