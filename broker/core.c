@@ -75,6 +75,10 @@ load_id(void *arg, struct bytes key, struct bytes val)
 	struct load *ld = arg;
 
 	(void)val;
+	if (key.len != 1 + SW_ID_LEN) {
+		ld->err = SW_ECORRUPT;
+		return 1;
+	}
 	memcpy(ld->ids[ld->n++].b, (const uint8_t *)key.p + 1, SW_ID_LEN);
 	return 0;
 }
@@ -134,6 +138,8 @@ load_leases(struct core *c, struct load *ld)
 		err = c->store->driver->scan(c->store, c->claim.shard,
 			key_bytes(&from), key_bytes(&to), PAGE_LOOK, load_id,
 			ld);
+		if (err == 0)
+			err = ld->err;
 		for (size_t i = 0; err == 0 && i < ld->n; i++) {
 			err = lease_rearm(c, &ld->ids[i]);
 			from = key_id('l', &ld->ids[i]);

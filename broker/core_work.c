@@ -366,15 +366,32 @@ lease_row(struct core *c, const struct lease *l)
 	batch_put(&c->batch, key_bytes(&k), sw_buf_bytes(&b));
 }
 
-/* An entry of the line whose job cannot be read. */
 static void
-corrupt_ready(
+ready_row_drop(
 	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
 {
 	struct key k = key_ready(q->no, lane, e->at, &e->id);
 
 	batch_delete(&c->batch, key_bytes(&k));
+}
+
+/* An entry of the line whose job cannot be read. */
+static void
+corrupt_ready(
+	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
+{
+	ready_row_drop(c, q, lane, e);
 	job_bury_corrupt(c, q, &e->id, SW_READY);
+}
+
+/* Whether `e` is the row that the job itself would write; rows carry no
+ * checksum. */
+static int
+row_is_of(const struct record *r, const struct queue *q, uint64_t lane,
+	const struct entry *e)
+{
+	return r->state == SW_READY && r->q == q && r->lane == lane &&
+	       r->rank == e->at;
 }
 
 static struct lease *
@@ -454,7 +471,10 @@ hand_out_some(struct core *c, struct session *s, int most)
 			corrupt_ready(c, q, lane, &e);
 			continue;
 		}
-		must(r.state == SW_READY);
+		if (!row_is_of(&r, q, lane, &e))
+			ready_row_drop(c, q, lane, &e);
+		if (r.state != SW_READY)
+			continue;
 		l = lease_give(c, s, &r);
 		job_send(&b, &r, l);
 		given++;

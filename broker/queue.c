@@ -205,7 +205,7 @@ queue_line_low(const struct queue *q)
 
 struct first_lane {
 	uint64_t hash;
-	int found;
+	int found, err;
 };
 
 static int
@@ -214,7 +214,10 @@ lane_each(void *arg, struct bytes key, struct bytes val)
 	struct first_lane *f = arg;
 
 	(void)val;
-	f->hash = be_get((const uint8_t *)key.p + 5, 8);
+	if (key.len != 1 + 4 + 8 + 8 + SW_ID_LEN)
+		f->err = SW_ECORRUPT;
+	else
+		f->hash = be_get((const uint8_t *)key.p + 5, 8);
 	f->found = 1;
 	return 1;
 }
@@ -225,12 +228,14 @@ lane_in_store(const struct queue *q, struct store *s, uint32_t shard,
 	uint64_t from, struct first_lane *f)
 {
 	struct key lo = key_lane(q->no, from), end = key_start('r');
+	int err;
 
 	key_num(&end, 4, q->no);
 	end = key_after(end);
-	f->found = 0;
-	return s->driver->scan(
+	*f = (struct first_lane){0};
+	err = s->driver->scan(
 		s, shard, key_bytes(&lo), key_bytes(&end), 1, lane_each, f);
+	return err < 0 ? err : f->err;
 }
 
 /* Forgets the lanes in memory and reads the next ones, from `turn` on. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "error.h"
 #include "must.h"
 #include "plant.h"
 
@@ -106,6 +107,7 @@ window_pop(struct window *w)
 struct refill {
 	struct window *w;
 	size_t prefix_len;
+	int err;
 };
 
 static int
@@ -113,10 +115,14 @@ refill_each(void *arg, struct bytes key, struct bytes val)
 {
 	struct refill *r = arg;
 	const uint8_t *tail = (const uint8_t *)key.p + r->prefix_len;
-	struct entry *e = &r->w->e[r->w->head + r->w->n++];
+	struct entry *e = &r->w->e[r->w->head + r->w->n];
 
 	(void)val;
-	must(key.len == r->prefix_len + 8 + SW_ID_LEN);
+	if (key.len != r->prefix_len + 8 + SW_ID_LEN) {
+		r->err = SW_ECORRUPT;
+		return 1;
+	}
+	r->w->n++;
 	e->at = be_get(tail, 8);
 	memcpy(e->id.b, tail + 8, SW_ID_LEN);
 	r->w->mark = *e;
@@ -127,7 +133,7 @@ int
 window_refill(struct window *w, struct store *s, uint32_t shard,
 	const struct key *prefix)
 {
-	struct refill r = {w, prefix->len};
+	struct refill r = {w, prefix->len, 0};
 	struct key from = *prefix, to = key_after(*prefix);
 	uint32_t had = w->n, room;
 	int err;
@@ -140,6 +146,8 @@ window_refill(struct window *w, struct store *s, uint32_t shard,
 	from.b[from.len++] = 0; /* the next key after the mark */
 	err = s->driver->scan(s, shard, key_bytes(&from), key_bytes(&to), room,
 		refill_each, &r);
+	if (err == 0)
+		err = r.err;
 	if (err < 0)
 		return err;
 	w->whole = w->n - had < room;

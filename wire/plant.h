@@ -27,6 +27,7 @@ enum {
 	PLANT_REPORT_ONCE,   /* a worker says once what became of a job */
 	PLANT_DRAIN_HOARD,   /* a job that comes while draining is kept */
 	PLANT_ASK_ONCE,      /* a client does not ask again */
+	PLANT_NO_CHECKSUM,   /* a record is taken as it is */
 };
 
 #ifndef PLANT

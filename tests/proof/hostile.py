@@ -144,7 +144,7 @@ class Target:
         self.address = str(self.dir / "b.sock") if scheme == "ipc" else free_port()
         self.endpoint = (f"ipc://{self.address}" if scheme == "ipc" else
                          f"tcp://127.0.0.1:{self.address[1]}")
-        self.env = dict(os.environ, SPILLWAY_BROKER=self.endpoint)
+        self.env = dict(os.environ, SPILLWAY_BROKER=self.endpoint, TMPDIR=folder)
         self.log = self.dir / "broker.log"
         self.broker = self.start(self.log, files, "spillway-broker", "--data",
                                  str(self.dir / "data"), "--listen", self.endpoint,

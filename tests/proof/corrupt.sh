@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# P8: a flipped bit anywhere in the store is never delivered.  CORRUPT_N flips
+# (400), SEED= and ONE= repeat one of them.
+. "$(dirname "$0")/../e2e_lib.sh"
+flips=${CORRUPT_N:-400}
+seed=${SEED:-$RANDOM$RANDOM}
+if [ -w /dev/shm ]; then
+	rm -rf "${dir:?}"
+	dir=$(mktemp -d /dev/shm/spillway-corrupt.XXXXXX)
+fi
+
+flip() {
+	mkdir "$dir/$1"
+	SEED=$2 CORRUPT_N=$3 "$b/tests/proof_corrupt" "$dir/$1" >"$dir/$1.out" 2>&1
+}
+
+# The control: a body that the reader does not expect is found, each time.
+if LIE=1 flip lie "$seed" 4 || ! grep -q "WRONG BODY" "$dir/lie.out"; then
+	fail "a wrong body was not found"
+fi
+again() {
+	cat "$dir/$1.out" >&2
+	fail "to see it again: SEED=$2 CORRUPT_N=$3 ONE=FLIP make corrupt"
+}
+
+# One that repeats a flip needs but one process; two share the others.
+half=$((flips / 2 + 1))
+[ -z "${ONE:-}" ] || { flip one "$seed" "$flips" || again one "$seed" "$flips"; cat "$dir/one.out"; exit; }
+flip a "$seed" $half &
+other=$!
+flip b $((seed + 1)) $half || again b $((seed + 1)) $half
+wait $other || again a "$seed" $half
+grep -h 'flips,' "$dir"/[ab].out

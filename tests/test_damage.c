@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows that no broker wrote: they carry no checksum, so a damaged store may
+ * show any.  The core drops them or refuses, but does not die of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "key.h"
+#include "util_rig.h"
+
+static void
+told(void *arg, int err)
+{
+	*(int *)arg = err;
+}
+
+static void
+row_write(struct rig *r, const struct key *k)
+{
+	const struct store_op op = {STORE_PUT, key_bytes(k), bytes_of("", 0)};
+	int err = 1;
+
+	assert_int_equal(r->store->driver->commit(
+				 r->store, &r->claim, &op, 1, told, &err),
+		0);
+	assert_int_equal(err, 0);
+}
+
+static int
+row_is_there(struct rig *r, const struct key *k)
+{
+	struct bytes val;
+
+	return r->store->driver->get(r->store, 0, key_bytes(k), &val) == 0;
+}
+
+/* A second place in the line, before the one that the job knows. */
+static void
+a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_ready(0, 0, 5, &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	row_write(r, &k);
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_false(row_is_there(r, &k));
+	rig_close(r);
+}
+
+/* The job was done long ago, but a row still names it. */
+static void
+a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_ready(0, 0, 5, &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	assert_int_equal(rig_put(r, 2, "q", "body"), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	row_write(r, &k);
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DONE);
+	assert_false(row_is_there(r, &k));
+	rig_close(r);
+}
+
+static void
+a_row_too_short_for_its_index_is_damage(void **unused)
+{
+	static const char letters[] = {'r', 't'};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(letters); i++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = key_start(letters[i]);
+
+		assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+		key_num(&k, 4, 0);
+		key_num(&k, 8, 9);
+		row_write(r, &k);
+		rig_restart(r);
+		core_begin(r->core, r->now_ms, r->mono_ms);
+		assert_int_equal(r->core->err, SW_ECORRUPT);
+		rig_close(r);
+	}
+}
+
+static void
+a_lease_without_a_whole_id_is_damage(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = key_start('l');
+
+	(void)unused;
+	key_num(&k, 8, 7);
+	row_write(r, &k);
+	core_fini(r->core);
+	assert_int_equal(
+		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
+		SW_ECORRUPT);
+	rig_close(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_job_that_stands_in_the_line_twice_is_handed_out_once),
+		cmocka_unit_test(
+			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
+		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
+		cmocka_unit_test(a_lease_without_a_whole_id_is_damage),
+	};
+
+	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
+}
