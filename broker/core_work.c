@@ -346,7 +346,9 @@ queue_ready(void *arg, struct queue *q)
 	}
 	if (queue_line_next(q, &lane, &e))
 		return 1;
-	c->more = 1;
+	/* Else its counter speaks of a job that has lost its row. */
+	if (queue_line_low(q))
+		c->more = 1;
 	return 0;
 }
 

@@ -50,12 +50,13 @@ enum end {
 	OURS_DIED, /* a signal in our code */
 	LMDB_DIED, /* ... in LMDB's */
 	HUNG,
+	BUSY, /* it turns on and on with nothing to do */
 	ENDS,
 };
 
 static const char *const end_names[ENDS] = {"found nothing amiss or said so",
 	"refused to start", "ended with an error", "WRONG BODY", "NO REASON",
-	"DIED", "LMDB died", "HUNG"};
+	"DIED", "LMDB died", "HUNG", "BUSY"};
 
 struct findings { /* of one child */
 	int delivered, corrupt, missing, dead_by_us;
@@ -400,6 +401,21 @@ read_all(struct reader *rd)
 	list_all(rd);
 }
 
+/* Nothing is left to do but a worker waits: the broker is to sleep. */
+static void
+idle_check(struct reader *rd)
+{
+	hand_out_all(rd);
+	for (int i = 0; i < 200; i++) {
+		if (core_wait_ms(&rd->core) > 0)
+			return;
+		rd->now_ms++;
+		rd->mono_ms++;
+		turn(rd, 0);
+	}
+	finish(rd, BUSY, "");
+}
+
 static struct reader *dying;
 
 /* Whose code a signal found: the C library's frames are their caller's. */
@@ -471,6 +487,7 @@ reader_run(const char *dir, int out)
 		finish(&rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
 			rd.store->why);
 	read_all(&rd);
+	idle_check(&rd);
 	core_fini(&rd.core);
 	rd.store->driver->close(rd.store);
 	finish(&rd, GOOD, "");
@@ -622,7 +639,8 @@ store_make(const char *root, const char *name, int crash)
 static int
 verdict(const struct tally *t, uint64_t seed)
 {
-	int bad = t->n[WRONG] + t->n[SILENT] + t->n[OURS_DIED] + t->n[HUNG];
+	int bad = t->n[WRONG] + t->n[SILENT] + t->n[OURS_DIED] + t->n[HUNG] +
+		  t->n[BUSY];
 
 	printf("%d flips, %d jobs delivered:", t->trials, t->delivered);
 	for (int e = 0; e < ENDS; e++)

@@ -21,9 +21,9 @@ told(void *arg, int err)
 }
 
 static void
-row_write(struct rig *r, const struct key *k)
+row_change(struct rig *r, enum store_op_kind kind, const struct key *k)
 {
-	const struct store_op op = {STORE_PUT, key_bytes(k), bytes_of("", 0)};
+	const struct store_op op = {kind, key_bytes(k), bytes_of("", 0)};
 	int err = 1;
 
 	assert_int_equal(r->store->driver->commit(
@@ -51,7 +51,7 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	row_write(r, &k);
+	row_change(r, STORE_PUT, &k);
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
@@ -75,7 +75,7 @@ a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
-	row_write(r, &k);
+	row_change(r, STORE_PUT, &k);
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 2);
@@ -98,7 +98,7 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 		assert_int_equal(rig_put(r, 1, "q", "body"), 0);
 		key_num(&k, 4, 0);
 		key_num(&k, 8, 9);
-		row_write(r, &k);
+		row_change(r, STORE_PUT, &k);
 		rig_restart(r);
 		core_begin(r->core, r->now_ms, r->mono_ms);
 		assert_int_equal(r->core->err, SW_ECORRUPT);
@@ -114,11 +114,35 @@ a_lease_without_a_whole_id_is_damage(void **unused)
 
 	(void)unused;
 	key_num(&k, 8, 7);
-	row_write(r, &k);
+	row_change(r, STORE_PUT, &k);
 	core_fini(r->core);
 	assert_int_equal(
 		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
 		SW_ECORRUPT);
+	rig_close(r);
+}
+
+/* The queue's counter says that there is one, and there is a worker. */
+static void
+a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	k = key_ready(0, 0,
+		(uint64_t)(r->now_ms +
+			   5 * sw_setting_rules[SW_S_ageing_ms].def),
+		&id);
+	assert_true(row_is_there(r, &k));
+	row_change(r, STORE_DELETE, &k);
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
+	for (int i = 0; i < 5; i++)
+		rig_pass(r, 1);
+	assert_true(core_wait_ms(r->core) > 0);
 	rig_close(r);
 }
 
@@ -132,6 +156,7 @@ main(void)
 			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
 		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
 		cmocka_unit_test(a_lease_without_a_whole_id_is_damage),
+		cmocka_unit_test(a_job_that_has_lost_its_row_keeps_nobody_busy),
 	};
 
 	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);

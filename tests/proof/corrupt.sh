@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # P8: a flipped bit anywhere in the store is never delivered.  CORRUPT_N flips
-# (400), SEED= and ONE= repeat one of them.
+# (1500), SEED= and ONE= repeat one of them; CONTROL=1 builds a broker that
+# takes records without their checksum, to see it found.
 . "$(dirname "$0")/../e2e_lib.sh"
-flips=${CORRUPT_N:-400}
+flips=${CORRUPT_N:-1500}
 seed=${SEED:-$RANDOM$RANDOM}
 if [ -w /dev/shm ]; then
 	rm -rf "${dir:?}"
@@ -18,6 +19,13 @@ flip() {
 # The control: a body that the reader does not expect is found, each time.
 if LIE=1 flip lie "$seed" 4 || ! grep -q "WRONG BODY" "$dir/lie.out"; then
 	fail "a wrong body was not found"
+fi
+if [ -n "${CONTROL:-}" ]; then
+	make -s -j2 PLANT=NO_CHECKSUM build/release-NO_CHECKSUM/tests/proof_corrupt
+	mkdir "$dir/control"
+	! SEED=$seed CORRUPT_N=40 build/release-NO_CHECKSUM/tests/proof_corrupt "$dir/control" \
+		>"$dir/control.out" 2>&1 || fail "no checksum, and nothing was found"
+	grep -h 'flips,' "$dir/control.out"
 fi
 again() {
 	cat "$dir/$1.out" >&2
