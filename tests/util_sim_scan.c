@@ -176,6 +176,9 @@ overdue_check(struct sim *w, const struct sim_look *n)
 
 	if (c->more || w->model->fresh || w->now < w->busy_until)
 		return;
+	/* All that was near is done: the next turn, at once, looks further. */
+	if (window_first(&c->timers) == NULL && window_low(&c->timers))
+		return;
 	if (n->state == SW_LEASED && n->job->ends_max <= c->mono_ms)
 		wrong(w, n, "its lease has run out");
 	if (n->state == SW_DELAYED && n->r.run_at_ms < c->now_ms)
