@@ -75,10 +75,26 @@ block_set(struct fault_block *b)
 		*symbol = b;
 }
 
+static struct fault_block *paused;
+
 void
-sweep_calm(void)
+sweep_pause(void)
 {
-	block_set(NULL);
+	struct fault_block **symbol = block_symbol();
+
+	if (symbol == NULL || *symbol == NULL)
+		return;
+	paused = *symbol;
+	*symbol = NULL;
+}
+
+void
+sweep_go_on(void)
+{
+	if (paused == NULL)
+		return;
+	paused->thread = (uint32_t)gettid();
+	block_set(paused);
 }
 
 void *
