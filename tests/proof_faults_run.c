@@ -487,7 +487,7 @@ main(int argc, char **argv)
 
 	argv0 = realpath("/proc/self/exe", NULL);
 	if (argc > 1 && strcmp(argv[1], "--job") == 0)
-		return job_run();
+		_exit(job_run());
 	if (preload == NULL)
 		return sweep_wrong("to be run by tests/proof/faults.sh");
 	(void)snprintf(
