@@ -527,5 +527,5 @@ main(void)
 	if (sweep_control(controls, CONTROLS, 1) != 0)
 		return 1;
 	return sweep_run("in one process", sweeps,
-		sizeof(sweeps) / sizeof(sweeps[0]), 12);
+		sizeof(sweeps) / sizeof(sweeps[0]), 11);
 }

@@ -539,7 +539,7 @@ main(int argc, char **argv)
 	if (sweep_control(controls, 1, FIRST_WRITE) != 0)
 		return 1;
 	failed = sweep_run("real programs", sweeps,
-		sizeof(sweeps) / sizeof(sweeps[0]), 24);
+		sizeof(sweeps) / sizeof(sweeps[0]), 21);
 	printf("libzmq ended a process %u times, as it does\n", *zmq_aborts);
 	return failed;
 }
