@@ -191,7 +191,8 @@ died(int sig, siginfo_t *info, void *context)
 	(void)info;
 	if (is_within(&libc, at))
 		at = behind_libc(at);
-	where_note(fault_block->died, sizeof(fault_block->died), at);
+	if (fault_block != NULL)
+		where_note(fault_block->died, sizeof(fault_block->died), at);
 	raise(sig);
 }
 
@@ -215,13 +216,13 @@ pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 static void
 deaths_watch(void)
 {
-#ifndef __SANITIZE_ADDRESS__ /* it has its own way */
 	struct sigaction act = {.sa_sigaction = died,
 		.sa_flags = (int)(SA_SIGINFO | SA_RESETHAND)};
 
+	(void)sigaction(SIGABRT, &act, NULL);
+#ifndef __SANITIZE_ADDRESS__ /* it has its own way with these */
 	(void)sigaction(SIGSEGV, &act, NULL);
 	(void)sigaction(SIGBUS, &act, NULL);
-	(void)sigaction(SIGABRT, &act, NULL);
 #endif
 }
 

@@ -5,13 +5,17 @@
  * To be run under preload_fault.so: tests/proof/faults.sh does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "error.h"
+#include "spillway.h"
 #include "store.h"
+#include "util_fake.h"
 #include "util_sweep.h"
 
 /* --- the store ----------------------------------------------------------- */
@@ -277,6 +281,199 @@ static const struct sweep_case store_cases[] = {
 
 #define CASES(list) list, sizeof(list) / sizeof(list[0])
 
+/* --- the library --------------------------------------------------------- */
+
+enum { SUBMITTED = 3, MANY = 3, TIMEOUT_MS = 5000 };
+
+struct call { /* of a submitted job */
+	int calls, status;
+	struct sw_id id;
+};
+
+static void
+called(void *arg, const struct sw_put_result *r)
+{
+	struct call *c = arg;
+
+	c->calls++;
+	c->status = r->status;
+	c->id = r->id;
+}
+
+static struct sw_job
+job_of(int i)
+{
+	static const char *const headers[] = {"who=me", NULL};
+
+	return (struct sw_job){.queue = "email",
+		.body = big,
+		.body_len = (size_t)i * 40000,
+		.headers = headers};
+}
+
+/* What was said to be on disk is: the broker has seen it. */
+static int
+stored_check(struct fake *f, int status, const struct sw_id *id, const char *by)
+{
+	if (status == 0 && fake_times(f, id) == 0)
+		return sweep_wrong(
+			"%s: a job was confirmed and never sent", by);
+	return 0;
+}
+
+static int
+many_put(struct sw_client *c, struct fake *f)
+{
+	struct sw_job jobs[MANY];
+	struct sw_put_result r[MANY] = {0};
+	int err, bad = 0;
+
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = job_of(i);
+	err = sw_put_many(c, jobs, MANY, TIMEOUT_MS, r);
+	sweep_pause();
+	for (int i = 0; i < MANY; i++) {
+		bad |= stored_check(f, r[i].status, &r[i].id, "sw_put_many");
+		if (err == 0 && r[i].status != 0)
+			bad = sweep_wrong("sw_put_many: 0, but not for all");
+	}
+	sweep_go_on();
+	return bad;
+}
+
+static int
+all_submit(struct sw_client *c, struct call calls[SUBMITTED], int taken[])
+{
+	for (int i = 0; i < SUBMITTED; i++) {
+		struct sw_job job = job_of(i);
+
+		taken[i] = sw_submit(c, &job, called, &calls[i]) == 0;
+	}
+	return sw_fd(c) >= 0 ? sw_flush(c, TIMEOUT_MS) : 0;
+}
+
+/* Whatever fails, each job that was taken is called back once. */
+static int
+calls_check(struct fake *f, const struct call calls[], const int taken[])
+{
+	int bad = 0;
+
+	for (int i = 0; i < SUBMITTED; i++) {
+		if (calls[i].calls != taken[i])
+			bad = sweep_wrong("sw_submit: %d calls, not %d",
+				calls[i].calls, taken[i]);
+		if (calls[i].calls > 0)
+			bad |= stored_check(
+				f, calls[i].status, &calls[i].id, "sw_submit");
+	}
+	return bad;
+}
+
+static int
+library_use(void *arg)
+{
+	struct call calls[SUBMITTED] = {0};
+	int taken[SUBMITTED] = {0}, bad = 0;
+	struct sw_put_result r = {0};
+	struct sw_client *c = NULL;
+	struct sw_job job = job_of(1);
+	struct fake *f;
+
+	(void)arg;
+	sweep_pause();
+	f = fake_start(1);
+	sweep_go_on();
+	if (sw_open(&c, fake_endpoint(f)) == 0) {
+		int err = sw_put(c, &job, TIMEOUT_MS, &r);
+
+		sweep_pause();
+		bad |= stored_check(f, err, &job.id, "sw_put");
+		sweep_go_on();
+		bad |= many_put(c, f);
+		(void)all_submit(c, calls, taken);
+		sw_close(c);
+	}
+	sweep_pause();
+	bad |= calls_check(f, calls, taken);
+	fake_stop(f);
+	return bad;
+}
+
+static int
+library_play(const struct sweep *sw, struct fault_block *plan)
+{
+	(void)sw;
+	return sweep_fork(library_use, NULL, plan);
+}
+
+static const struct sweep_case library_cases[] = {
+	{.group = FAULT_ALLOC, .how = ENOMEM},
+	{.group = FAULT_ALLOC, .how = ENOMEM, .on = 1},
+	{.group = FAULT_OPEN, .how = EMFILE},
+	{.group = FAULT_READ, .how = EINTR},
+};
+
+/* --- the configuration --------------------------------------------------- */
+
+static const char conf_text[] = "[broker]\nmap_size = 16m\nforce = yes\n"
+				"[queue a]\nmax_attempts = 7\n"
+				"[queue b]\nlease_ms = 2s\nweight = 3\n";
+
+static int
+config_use(void *arg)
+{
+	static struct config cfg;
+	static char name[] = "spillway-broker", option[] = "--config";
+	char *argv[] = {name, option, scene->dir, NULL};
+	int err, said, null;
+
+	(void)arg;
+	sweep_pause();
+	said = dup(STDERR_FILENO);
+	null = open("/dev/null", O_WRONLY);
+	(void)dup2(null, STDERR_FILENO);
+	(void)setenv("XDG_RUNTIME_DIR", "/tmp", 1);
+	sweep_go_on();
+	err = config_read(&cfg, 3, argv);
+	sweep_pause();
+	(void)dup2(said, STDERR_FILENO);
+	if (err < 0)
+		return 0;
+	if (cfg.settings_n != 3 || cfg.map_size != 16 << 20 || !cfg.force ||
+		strcmp(cfg.settings[2].setting, "weight=3") != 0)
+		return sweep_wrong("a part of the configuration was taken");
+	config_fini(&cfg);
+	return 0;
+}
+
+static int
+config_play(const struct sweep *sw, struct fault_block *plan)
+{
+	static struct sweep_own own;
+	char dir[64];
+	FILE *f;
+	int bad;
+
+	(void)sw;
+	sweep_folder(dir);
+	scene = sweep_own(&own, sizeof(*scene));
+	(void)snprintf(scene->dir, sizeof(scene->dir), "%.50s/conf", dir);
+	f = fopen(scene->dir, "we");
+	if (f == NULL || fputs(conf_text, f) < 0 || fclose(f) != 0)
+		abort();
+	bad = sweep_fork(config_use, NULL, plan);
+	sweep_remove(dir);
+	return bad;
+}
+
+static const struct sweep_case config_cases[] = {
+	{.group = FAULT_ALLOC, .how = ENOMEM},
+	{.group = FAULT_OPEN, .how = EMFILE},
+	{.group = FAULT_READ, .how = EIO},
+};
+
+/* --- all ----------------------------------------------------------------- */
+
 /* A disk that lies must be seen, and so must a missing check for NULL. */
 static int
 careless(void *arg)
@@ -304,6 +501,13 @@ static const struct sweep_case no_memory[] = {
 	{.group = FAULT_ALLOC, .how = ENOMEM},
 };
 
+/* A sanitizer's malloc cannot be made to fail. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CONTROLS = 1 };
+#else
+enum { CONTROLS = 2 };
+#endif
+
 static const struct sweep controls[] = {
 	{"restart", store_play, CASES(lies), 5},
 	{"careless", careless_play, CASES(no_memory), 0},
@@ -312,14 +516,16 @@ static const struct sweep controls[] = {
 static const struct sweep sweeps[] = {
 	{"store", store_play, CASES(store_cases), 0},
 	{"restart", store_play, CASES(store_cases), 5},
+	{"library", library_play, CASES(library_cases), 0},
+	{"config", config_play, CASES(config_cases), 0},
 };
 
 int
 main(void)
 {
 	memset(big, 'b', sizeof(big));
-	if (sweep_control(controls, 2, 1) != 0)
+	if (sweep_control(controls, CONTROLS, 1) != 0)
 		return 1;
 	return sweep_run("in one process", sweeps,
-		sizeof(sweeps) / sizeof(sweeps[0]), 12);
+		sizeof(sweeps) / sizeof(sweeps[0]), 11);
 }

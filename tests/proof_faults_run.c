@@ -23,7 +23,7 @@
 #include "util_proc.h"
 #include "util_sweep.h"
 
-enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, SCENE_S = 30 };
+enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, SCENE_S = 30, STARTS = 3 };
 
 /* Of a broker; those before it make the store. */
 enum { FIRST_WRITE = 9 };
@@ -42,6 +42,8 @@ static struct scene {
 	enum target target;
 	struct fault_block *plan;
 	int faulty_ran; /* the target was started with the fault */
+	int starts;	/* that the worker could not make, when it was killed */
+	double since;	/* the worker's start */
 	int wrong;
 	time_t until;
 	char dir[64], endpoint[96], lines[96], conf[96], data[96];
@@ -57,6 +59,15 @@ static char preload_env[4200], block_env[64];
 static struct fault_block *block; /* shared with the target */
 static pid_t block_of;
 static unsigned *zmq_aborts;
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 /* --- programs ------------------------------------------------------------ */
 
@@ -128,7 +139,30 @@ worker_start(void)
 		"2", "--queue", "work=noop", "--queue", job, NULL};
 
 	(void)snprintf(job, sizeof(job), "sh=exec:%s --job", argv0);
+	sc.since = now();
 	start(&worker, WORKER, argv);
+}
+
+/*
+ * A worker that can start nothing tries again, and not as fast as it can;
+ * having seen that, it is replaced.
+ */
+static void
+stuck_check(void)
+{
+	const char *at = worker.said[1];
+
+	if (worker.pid == 0 || sc.plan->n == 1 || sc.starts > 0)
+		return;
+	for (sc.starts = 0; (at = strstr(at, "ev=start")) != NULL; at++)
+		sc.starts++;
+	if (sc.starts < STARTS) {
+		sc.starts = 0;
+		return;
+	}
+	if (now() - sc.since < STARTS - 2)
+		(void)wrong(&worker, "the worker", "tries without a pause");
+	proc_signal(&worker, SIGKILL);
 }
 
 /* Who has ended unasked is checked and started again. */
@@ -138,6 +172,7 @@ tend(int ms)
 	int had_broker = broker.pid != 0, had_worker = worker.pid != 0;
 
 	proc_watch(all, 3, ms);
+	stuck_check();
 	if (had_broker && broker.pid == 0) {
 		if (sc.target != BROKER)
 			(void)wrong(&broker, "the broker", "ended");
@@ -147,7 +182,8 @@ tend(int ms)
 	if (had_worker && worker.pid == 0) {
 		if (sc.target != WORKER)
 			(void)wrong(&worker, "the worker", "ended");
-		end_check(&worker, "the worker");
+		if (sc.starts == 0)
+			end_check(&worker, "the worker");
 		worker_start();
 	}
 	if (time(NULL) > sc.until && !sc.wrong)
@@ -460,6 +496,12 @@ static const struct sweep_case cases[] = {
 
 #define CASES(list) list, sizeof(list) / sizeof(list[0])
 
+/* For ever, so that the worker can start nothing. */
+static const struct sweep_case stays[] = {
+	{.group = FAULT_FORK, .how = EAGAIN, .on = 1},
+	{.group = FAULT_FORK, .how = ENOMEM, .on = 1},
+};
+
 /* A disk that lies, and a crash, must be seen: else nothing is. */
 static const struct sweep_case lies[] = {
 	{.group = FAULT_WRITE, .how = FAULT_LIE, .on = 1},
@@ -473,6 +515,7 @@ static const struct sweep controls[] = {
 static const struct sweep sweeps[] = {
 	{"broker", play, CASES(cases), BROKER},
 	{"worker", play, CASES(cases), WORKER},
+	{"stuck", play, CASES(stays), WORKER},
 	{"lines", play, CASES(cases), LINES_PUT},
 	{"put", play, CASES(cases), PUT},
 	{"list", play, CASES(cases), LIST},
@@ -487,7 +530,7 @@ main(int argc, char **argv)
 
 	argv0 = realpath("/proc/self/exe", NULL);
 	if (argc > 1 && strcmp(argv[1], "--job") == 0)
-		return job_run();
+		_exit(job_run());
 	if (preload == NULL)
 		return sweep_wrong("to be run by tests/proof/faults.sh");
 	(void)snprintf(
@@ -496,7 +539,7 @@ main(int argc, char **argv)
 	if (sweep_control(controls, 1, FIRST_WRITE) != 0)
 		return 1;
 	failed = sweep_run("real programs", sweeps,
-		sizeof(sweeps) / sizeof(sweeps[0]), 24);
+		sizeof(sweeps) / sizeof(sweeps[0]), 21);
 	printf("libzmq ended a process %u times, as it does\n", *zmq_aborts);
 	return failed;
 }

@@ -72,7 +72,9 @@ said_take(struct proc *p, int i)
 	char b[4096];
 	ssize_t n;
 
-	while (p->fd[i] >= 0 && (n = read(p->fd[i], b, sizeof(b))) > 0) {
+	if (p->fd[i] < 0)
+		return;
+	while ((n = read(p->fd[i], b, sizeof(b))) > 0) {
 		size_t room = PROC_SAID - 1 - p->n[i];
 		size_t len = (size_t)n < room ? (size_t)n : room;
 
@@ -80,7 +82,7 @@ said_take(struct proc *p, int i)
 		p->n[i] += len;
 		p->said[i][p->n[i]] = '\0';
 	}
-	if (p->fd[i] >= 0 && n == 0) {
+	if (n == 0) {
 		close(p->fd[i]);
 		p->fd[i] = -1;
 	}

@@ -66,8 +66,9 @@ int sweep_fork(int (*fn)(void *), void *arg, struct fault_block *plan);
 /* Says on stderr what is wrong; returns 1. */
 int sweep_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Ends the faults of this process. */
-void sweep_calm(void);
+/* In the process of sweep_fork: no call counts; only this thread's do. */
+void sweep_pause(void);
+void sweep_go_on(void);
 
 /* A fresh folder's path; removed with all in it. */
 void sweep_folder(char path[64]);

@@ -103,13 +103,13 @@ ahead(const struct holder *h)
 }
 
 static void
-say_want(struct holder *h)
+say_want(struct holder *h, int64_t now_ms)
 {
 	int64_t free_now = h->slots + ahead(h) - h->used, credit;
 	struct sw_buf b;
 	size_t mark;
 
-	if (free_now < 0 || h->draining)
+	if (free_now < 0 || h->draining || now_ms < h->pause_ms)
 		free_now = 0;
 	credit = h->received + free_now;
 	if (credit == h->credit_told)
@@ -243,7 +243,7 @@ holder_say(struct holder *h, int64_t now_ms)
 	if (!h->gathering) {
 		h->said_ms = now_ms;
 		say_reports(h, now_ms);
-		say_want(h);
+		say_want(h, now_ms);
 	}
 	if (now_ms - h->beat_ms >= h->beat_every_ms) {
 		h->beat_ms = now_ms;
@@ -523,7 +523,7 @@ holder_begin(struct holder *h, int64_t now_ms)
 {
 	struct held *j = NULL;
 
-	if (h->running == h->slots || h->draining)
+	if (h->running == h->slots || h->draining || now_ms < h->pause_ms)
 		return NULL;
 	for (int i = 0; i < h->cap; i++)
 		if (h->all[i].state == HELD_WAITING &&
@@ -562,13 +562,26 @@ holder_end(struct holder *h, struct held *j, int64_t now_ms)
 	j->state = HELD_ENDED;
 }
 
+static void
+waiting_hand_back(struct holder *h)
+{
+	for (int i = 0; i < h->cap; i++)
+		if (h->all[i].state == HELD_WAITING)
+			fate_set(h, &h->all[i], FATE_BACK);
+}
+
+void
+holder_pause(struct holder *h, int64_t now_ms)
+{
+	h->pause_ms = now_ms + HELD_PAUSE_MS;
+	waiting_hand_back(h);
+}
+
 void
 holder_drain(struct holder *h)
 {
 	h->draining = 1;
-	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == HELD_WAITING)
-			fate_set(h, &h->all[i], FATE_BACK);
+	waiting_hand_back(h);
 }
 
 int

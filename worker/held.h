@@ -24,6 +24,7 @@ enum {
 	HELD_GATHER_MS = 2,	/* ... while more work waits, but no longer */
 	HELD_SILENT_MS = 3000,	/* then hello is said again */
 	HELD_BEAT_MIN_MS = 100, /* however short a lease is said to be */
+	HELD_PAUSE_MS = 1000,
 };
 
 enum held_state {
@@ -87,7 +88,8 @@ struct holder {
 	int gathering;	       /* reports are held back for a moment */
 	int64_t run_us;	       /* mean run time of late; 0: not known */
 	int draining;
-	uint8_t *buf; /* SW_BATCH_MAX + room, for one message */
+	int64_t pause_ms; /* until then nothing is begun */
+	uint8_t *buf;	  /* SW_BATCH_MAX + room, for one message */
 	uint64_t done, failed;
 };
 
@@ -111,6 +113,9 @@ struct held *holder_begin(struct holder *, int64_t now_ms);
 
 /* It has ended: what is in h->report is told until it is confirmed. */
 void holder_end(struct holder *, struct held *, int64_t now_ms);
+
+/* Begins nothing for a second: hands back what waits, asks for no more. */
+void holder_pause(struct holder *, int64_t now_ms);
 
 /* Asks for no more, hands back what has not begun; all: the running too. */
 void holder_drain(struct holder *);

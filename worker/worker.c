@@ -217,6 +217,8 @@ jobs_start(struct worker *w)
 		j->report = (struct report){
 			.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
 		holder_end(&w->holder, j, w->now_ms);
+		/* Or it would come back at once, over and over. */
+		holder_pause(&w->holder, w->now_ms);
 	}
 }
 
