@@ -386,10 +386,14 @@ follows_check(struct sim *w)
 	for (int i = 0; i < m->facts_n; i++) {
 		const struct sim_fact *f = &m->facts[i];
 
-		if (f->parent != NULL && f->parent->state == SW_DONE &&
-			f->parent->ended_token == f->token &&
-			f->parent->was_token == f->token && !f->job->existed &&
-			!sim_heard(w, f->job, SW_OP_CANCEL))
+		if (f->parent == NULL || f->parent->state != SW_DONE ||
+			f->parent->ended_token != f->token ||
+			f->parent->was_token != f->token)
+			continue;
+		/* It may have come and gone within the turn. */
+		if (sim_heard(w, f->job, SW_OP_CANCEL))
+			f->job->existed = 1;
+		if (!f->job->existed)
 			sim_fail(w,
 				"job %llx is done without its follow-up %llx",
 				(unsigned long long)sim_id_no(&f->parent->id),
