@@ -5,7 +5,8 @@
  * The store knows nothing of jobs.  A batch of operations is one atomic,
  * durable commit.  A claim makes this process a shard's only writer: every
  * commit carries the claim's epoch, so a broker that has lost its shard
- * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp.
+ * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp,
+ * values at most STORE_VAL_MAX.
  * "mem" has 16 shards, "lmdb" only shard 0; any other is -EINVAL.
  *
  * Errors, besides -errno from open: SW_EFULL, the batch does not fit and
@@ -24,8 +25,9 @@
 #include "bytes.h"
 
 enum {
-	STORE_KEY_MAX = 511, /* LMDB's limit */
-	STORE_FORMAT = 1,    /* version of what is in the files */
+	STORE_KEY_MAX = 511,	 /* LMDB's limit */
+	STORE_VAL_MAX = 4 << 20, /* a longer one that is read is damage */
+	STORE_FORMAT = 1,	 /* version of what is in the files */
 };
 
 struct store { /* drivers embed it as their first member */

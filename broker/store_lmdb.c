@@ -381,6 +381,20 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 
 /* --- reading ------------------------------------------------------------ */
 
+/*
+ * LMDB believes the length that a node gives: a damaged one reaches past the
+ * end of the file, where reading is death.  Up to STORE_VAL_MAX there is room
+ * behind any page (lmdb_room_reserve).
+ */
+static int
+length_sound(struct lmdb *l, const MDB_val *v)
+{
+	if (v->mv_size <= STORE_VAL_MAX)
+		return 0;
+	return lmdb_say(l, SW_ECORRUPT, "data.mdb",
+		"damaged, a value is longer than any that was written");
+}
+
 static int
 lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
@@ -395,6 +409,8 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 	if (err == 0)
 		err = lmdb_convert(
 			l, mdb_get(l->txn, l->rows[shard], &k, &v), "get");
+	if (err == 0)
+		err = length_sound(l, &v);
 	if (err == 0)
 		*val = bytes_of(v.mv_data, v.mv_size);
 	return err;
@@ -430,14 +446,18 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	rc = mdb_cursor_get(/* LMDB knows no empty key */
 		cur, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	for (; rc == 0 && limit > 0; limit--) {
-		if ((to.len > 0 && !before(&k, to)) ||
-			each(arg, bytes_of(k.mv_data, k.mv_size),
-				bytes_of(v.mv_data, v.mv_size)) != 0)
+		if (to.len > 0 && !before(&k, to))
+			break;
+		err = length_sound(l, &v);
+		if (err < 0 || each(arg, bytes_of(k.mv_data, k.mv_size),
+				       bytes_of(v.mv_data, v.mv_size)) != 0)
 			break;
 		rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cur);
-	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
+	if (err < 0 || rc == MDB_NOTFOUND)
+		return err;
+	return lmdb_convert(l, rc, "scan");
 }
 
 static int

@@ -60,6 +60,51 @@ data_and_epoch_outlive_the_process(void **state)
 	fx_assert_val(f, "a", "1");
 }
 
+/* In every page that has it: the node's length is in front of flags and key. */
+static void
+length_damage(const char *path, const char *key)
+{
+	static uint8_t file[1 << 20];
+	size_t n = strlen(key);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	ssize_t len = read(fd, file, sizeof(file));
+	int found = 0;
+
+	assert_true(fd >= 0 && len > 0);
+	for (size_t at = 8; at + n <= (size_t)len; at++)
+		if (memcmp(file + at, key, n) == 0) {
+			file[at - 5] |= 0x40;
+			found++;
+		}
+	assert_true(found > 0);
+	assert_int_equal(pwrite(fd, file, (size_t)len, 0), len);
+	close(fd);
+}
+
+static void
+a_value_that_reaches_past_the_end_of_the_file_is_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct fx_seen seen = {0};
+	struct bytes val;
+	char path[128];
+
+	assert_int_equal(fx_put(f, "a-long-key", "value"), 0);
+	assert_int_equal(fx_put(f, "another", "1"), 0);
+	fx_closed(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	length_damage(path, "a-long-key");
+	fx_opened(f);
+	assert_int_equal(
+		f->s->driver->get(f->s, 0, bytes_str("a-long-key"), &val),
+		SW_ECORRUPT);
+	assert_non_null(strstr(f->s->why, "longer"));
+	assert_int_equal(f->s->driver->scan(f->s, 0, bytes_str("a"),
+				 bytes_str(""), 9, fx_see, &seen),
+		SW_ECORRUPT);
+	fx_assert_val(f, "another", "1");
+}
+
 static void
 the_files_are_for_their_owner_alone(void **state)
 {
@@ -293,6 +338,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(data_and_epoch_outlive_the_process),
 		T(the_files_are_for_their_owner_alone),
+		T(a_value_that_reaches_past_the_end_of_the_file_is_damage),
 		T(a_file_that_is_not_lmdb_is_refused),
 		T(a_newer_format_is_refused_and_left_as_it_is),
 		T(a_file_cut_short_is_an_error_and_not_a_crash),
