@@ -4,5 +4,5 @@
 set -eu
 name=$(basename "$1")
 mkdir -p "build/fuzz/corpus/$name"
-exec "$1" -max_total_time="$2" -print_final_stats=0 -verbosity=0 \
+exec "$1" -max_total_time="$2" -print_final_stats=1 -verbosity=0 \
 	-artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" "tests/corpus/$name"

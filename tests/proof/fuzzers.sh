@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Every decoder under libFuzzer, two at a time, for FUZZ_S seconds each (5).
+# What it finds lies in build/fuzz/NAME-crash-*: build/fuzz/NAME FILE repeats it.
+set -u
+if ! command -v clang >/dev/null; then
+	echo "skipped: there is no clang"
+	exit 0
+fi
+names=$(cd tests && ls fuzz_*.c | sed 's/fuzz_\(.*\)\.c/\1/')
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+# shellcheck disable=SC2086
+MAKEFLAGS='' make -s -j2 $(printf 'build/fuzz/%s ' $names) >"$logs/make" 2>&1 || {
+	cat "$logs/make"
+	exit 1
+}
+
+# The exit status of xargs tells whether one of them failed.
+export logs seconds="${FUZZ_S:-5}"
+# shellcheck disable=SC2016
+if ! printf '%s\n' $names | xargs -P 2 -I{} sh -c \
+	'tests/fuzz.sh build/fuzz/{} "$seconds" >"$logs/{}" 2>&1 || { cat "$logs/{}"; exit 1; }'; then
+	echo "FAILED: build/fuzz/NAME FILE repeats what was found, FILE is named above"
+	exit 1
+fi
+runs=$(awk '/number_of_executed_units/ { n += $2 } END { print n }' "$logs"/*)
+echo "$(wc -w <<<"$names") fuzzers, $seconds s each, $runs runs"
