@@ -443,6 +443,35 @@ batch_random(struct fixture *a, struct fixture *b, uint64_t *seed)
 }
 
 static void
+assert_same_walk(struct fixture *a, struct fixture *b)
+{
+	struct sum x = sum_of(a, bytes_str(""), bytes_str(""), SIZE_MAX);
+	struct sum y = sum_of(b, bytes_str(""), bytes_str(""), SIZE_MAX);
+
+	assert_int_equal(x.n, y.n);
+	assert_int_equal(x.sum, y.sum);
+}
+
+/* What a crash would leave: the files as they are, with the journal still to
+ * be applied. */
+static void
+assert_same_after_crash(struct fixture *f, struct fixture *model)
+{
+	struct fixture copy = {.scheme = "lmdb"};
+	char command[256];
+
+	(void)snprintf(copy.dir, sizeof(copy.dir), "%.50s/crash", f->dir);
+	(void)snprintf(copy.uri, sizeof(copy.uri), "lmdb:%s", copy.dir);
+	(void)snprintf(command, sizeof(command),
+		"mkdir %s && cp --sparse=always %s/data.mdb %s/journal %s",
+		copy.dir, f->dir, f->dir, copy.dir);
+	assert_int_equal(system(command), 0);
+	fx_opened(&copy);
+	assert_same_walk(&copy, model);
+	assert_int_equal(fx_teardown((void *[]){&copy}), 0);
+}
+
+static void
 lmdb_and_the_model_never_differ(void **state)
 {
 	struct fixture *f = *state, model = {.scheme = "mem", .uri = "mem:"};
@@ -458,7 +487,11 @@ lmdb_and_the_model_never_differ(void **state)
 		assert_same(f, &model, &seed);
 		if (chance(&seed) % 40 == 0)
 			fx_reopened(f);
+		if (chance(&seed) % 60 == 0)
+			assert_same_after_crash(f, &model);
 	}
+	fx_reopened(f);
+	assert_same_walk(f, &model);
 	fx_closed(&model);
 }
 
