@@ -2,14 +2,18 @@
 #include "access.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 int
 access_open(struct access *a, const char *path)
 {
-	*a = (struct access){.path = path};
+	*a = (struct access){0};
 	if (path == NULL)
 		return 0;
+	a->path = strdup(path);
+	if (a->path == NULL)
+		return -ENOMEM;
 	a->f = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
 	return a->f == NULL ? -errno : 0;
 }
@@ -19,7 +23,8 @@ access_close(struct access *a)
 {
 	if (a->f != NULL && a->f != stdout)
 		fclose(a->f);
-	a->f = NULL;
+	free(a->path);
+	*a = (struct access){0};
 }
 
 void

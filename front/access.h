@@ -14,12 +14,12 @@
 
 struct access {
 	FILE *f; /* NULL: no log */
-	const char *path;
+	char *path;
 	time_t at; /* of `stamp` */
 	char stamp[32];
 };
 
-/* `path` NULL: no log; "-": the standard output.  0 or -errno. */
+/* `path`, copied: NULL: no log; "-": the standard output.  0 or -errno. */
 int access_open(struct access *, const char *path)
 	__attribute__((warn_unused_result));
 void access_close(struct access *);

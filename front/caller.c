@@ -133,7 +133,7 @@ caller_busy(struct callers *cs, struct bufferevent *bev)
 }
 
 void
-caller_free_again(struct callers *cs, struct bufferevent *bev)
+caller_answered(struct callers *cs, struct bufferevent *bev)
 {
 	struct caller *c = find(cs, bev);
 

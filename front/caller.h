@@ -29,7 +29,7 @@ struct bufferevent *caller_new(struct event_base *, void *arg);
 
 /* Its request is with us, and then answered. */
 void caller_busy(struct callers *, struct bufferevent *);
-void caller_free_again(struct callers *, struct bufferevent *);
+void caller_answered(struct callers *, struct bufferevent *);
 
 /* Once a second: ends those whose request has been coming for too long. */
 void callers_check(struct callers *, int64_t request_s);

@@ -52,7 +52,7 @@ struct exchange {
 	struct route *route;
 	struct mail_request head;
 	const char *path, *query;
-	char *client; /* evhttp's */
+	const char *client; /* evhttp's */
 	struct mail_answer answer;
 	int64_t cpu_ns;
 };
@@ -104,7 +104,7 @@ exchange_end(struct exchange *x, int status)
 	}
 	logged(x, status,
 		evbuffer_get_length(evhttp_request_get_output_buffer(x->req)));
-	caller_free_again(&d->callers, evhttp_connection_get_bufferevent(conn));
+	caller_answered(&d->callers, evhttp_connection_get_bufferevent(conn));
 	evhttp_send_reply(x->req, status, NULL, NULL);
 	free(x);
 	if (--d->under_way == 0 && d->empty != NULL)
@@ -329,6 +329,7 @@ request_came(struct evhttp_request *req, void *arg)
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	struct exchange *x = calloc(1, sizeof(*x));
+	char *client = NULL;
 	uint16_t port;
 	int status;
 
@@ -342,9 +343,8 @@ request_came(struct evhttp_request *req, void *arg)
 	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
 	x->task.fill = task_fill;
 	x->task.done = task_done;
-	evhttp_connection_get_peer(conn, &x->client, &port);
-	if (x->client == NULL || x->client[0] == '\0')
-		x->client = (char[]){"-"};
+	evhttp_connection_get_peer(conn, &client, &port);
+	x->client = client != NULL && client[0] != '\0' ? client : "-";
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
 	x->route = table_find(d->table, x->path);

@@ -176,7 +176,6 @@ static void
 isolate_born(struct pool *p, pid_t pid, int pidfd)
 {
 	struct isolate *i = TAILQ_FIRST(&p->asked);
-	int err;
 
 	if (i == NULL) {
 		close(pidfd);
@@ -191,12 +190,11 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 		p->base, i->out, EV_READ | EV_PERSIST, isolate_answered, i);
 	i->died = event_new(p->base, pidfd, EV_READ, isolate_died, i);
 	i->spent = event_new(p->base, -1, 0, isolate_spent, i);
-	err = budget_open(&i->budget, pid, p->plan->budget_ns, 0);
-	if (err < 0 || i->answered == NULL || i->died == NULL ||
-		i->spent == NULL || event_add(i->answered, NULL) != 0 ||
+	if (i->answered == NULL || i->died == NULL || i->spent == NULL ||
+		event_add(i->answered, NULL) != 0 ||
 		event_add(i->died, NULL) != 0)
 		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "error",
-			sw_strerror(err), NULL);
+			"ENOMEM", NULL);
 }
 
 /* --- one request -------------------------------------------------------- */
@@ -272,12 +270,9 @@ static void
 isolate_ready(struct isolate *i)
 {
 	struct pool *p = i->pool;
-	int err = 0;
+	int err = budget_open(
+		&i->budget, i->pid, p->plan->budget_ns, p->plan->perf);
 
-	if (p->plan->perf) {
-		budget_close(&i->budget);
-		err = budget_open(&i->budget, i->pid, p->plan->budget_ns, 1);
-	}
 	i->used_ns = budget_used(&i->budget);
 	if (err < 0 || i->used_ns < 0) {
 		isolate_kill(i, FATE_BROKEN);

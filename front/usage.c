@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "usage.h"
 
-#define X(name, status, text) status,
+#define X(id, name, status, text) status,
 const int fate_status[FATES_N] = {FATES(X)};
 #undef X
-#define X(name, status, text) text,
+#define X(id, name, status, text) text,
 const char *const fate_texts[FATES_N] = {FATES(X)};
 #undef X
-const char *const fate_names[FATES_N] = {"answer", "cpu", "memory", "wall",
-	"crash", "broken", "busy", "refused"};
+#define X(id, name, status, text) name,
+const char *const fate_names[FATES_N] = {FATES(X)};
+#undef X
 
 /* Bucket b holds values below bound(b), and not below bound(b - 1). */
 static int64_t

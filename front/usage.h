@@ -10,25 +10,25 @@
 
 #include <stdint.h>
 
-/* How a request ended. X(name, status, text of the answer) */
+/* How a request ended. X(id, name, status, text of the answer) */
 #define FATES(X)                                                               \
-	X(ANSWER, 0, "")                                                       \
-	X(CPU, 503, "error code: 1102\n")                                      \
-	X(MEMORY, 503, "error code: 1102\n")                                   \
-	X(WALL, 504, "the handler took too long\n")                            \
-	X(CRASH, 500, "error code: 1101\n")                                    \
-	X(BROKEN, 500, "error code: 1101\n")                                   \
-	X(BUSY, 503, "too many requests at once\n")                            \
-	X(REFUSED, 503, "the job could not be handed over\n")
+	X(ANSWER, "answer", 0, "")                                             \
+	X(CPU, "cpu", 503, "error code: 1102\n")                               \
+	X(MEMORY, "memory", 503, "error code: 1102\n")                         \
+	X(WALL, "wall", 504, "the handler took too long\n")                    \
+	X(CRASH, "crash", 500, "error code: 1101\n")                           \
+	X(BROKEN, "broken", 500, "error code: 1101\n")                         \
+	X(BUSY, "busy", 503, "too many requests at once\n")                    \
+	X(REFUSED, "refused", 503, "the job could not be handed over\n")
 
 enum fate {
-#define X(name, status, text) FATE_##name,
+#define X(id, name, status, text) FATE_##id,
 	FATES(X)
 #undef X
 		FATES_N
 };
 
-extern const char *const fate_names[FATES_N]; /* "cpu" */
+extern const char *const fate_names[FATES_N];
 extern const int fate_status[FATES_N];
 extern const char *const fate_texts[FATES_N];
 

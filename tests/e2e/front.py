@@ -244,6 +244,11 @@ def reload():
     expect(wrong, [], "while it was exchanged")
     with open(f"{folder}/front.conf", "w") as f:
         f.write(conf)
+    for name in ("hello, world\n", "hello, world\n"):  # the log by its name, each time
+        os.rename(f"{folder}/access.log", f"{folder}/access.old")
+        os.kill(pid, signal.SIGHUP)
+        until(lambda: os.path.exists(f"{folder}/access.log"), "the log is opened anew")
+        expect(ask("/hello")[1], name, "the first configuration again")
 
 
 for test in (hello, hostile, bystanders, overload, jobs, broker_away, limits, slowloris, crowd, reload):

@@ -74,5 +74,9 @@ printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
 cc -shared -fPIC -I"$root/producer" -o "$dir/empty.so" "$dir/empty.c"
 bad 78 'sw_handler' "[route /empty]
 module = $dir/empty.so"
+printf '#include <spillway-handler.h>\n__attribute__((constructor)) static void f(void) { for (;;); }\n' >"$dir/loop.c"
+cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
+bad 78 'ended while loading' "[route /loop]
+module = $dir/loop.so"
 refused 64 'config FILE is wanted' spillway-front
-echo "front: $(grep -c . "$dir/access.log") requests"
+echo "front: each asked with the kernel's kill and with the timer's"
