@@ -114,7 +114,10 @@ lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
 	return mdb_put(l->txn, l->meta, &k, &v, 0);
 }
 
-/* The free list is a table of its own: number 0, values are page lists. */
+/*
+ * The free list is a table of its own: number 0, values are page lists.  It
+ * is counted once for each commit of the index.
+ */
 static uint64_t
 free_count(struct lmdb *l)
 {
@@ -123,6 +126,8 @@ free_count(struct lmdb *l)
 	MDB_val k, v;
 	uint64_t n = 0;
 
+	if (l->counted == l->journal.generation)
+		return l->free_pages;
 	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
 		return l->free_pages;
 	if (mdb_cursor_open(read, 0, &cur) == 0) {
@@ -131,6 +136,8 @@ free_count(struct lmdb *l)
 		mdb_cursor_close(cur);
 	}
 	mdb_txn_abort(read);
+	l->free_pages = n;
+	l->counted = l->journal.generation;
 	return n;
 }
 
@@ -474,12 +481,8 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	u->page_size = st.ms_psize;
 	u->used_pages = info.me_last_pgno + 1;
 	u->max_pages = info.me_mapsize / st.ms_psize;
-	/* Counting is for when it matters, and once for each checkpoint. */
-	if (u->used_pages * 2 > u->max_pages &&
-		l->counted != l->journal.generation) {
-		l->free_pages = free_count(l);
-		l->counted = l->journal.generation;
-	}
+	if (u->used_pages * 2 > u->max_pages)
+		(void)free_count(l); /* now it matters */
 	u->free_pages = l->free_pages;
 	return 0;
 }
