@@ -74,19 +74,6 @@ job_put(struct rig *r, int n, int lie)
 		sw_int(&it, SW_F_STATUS, 1) == 0);
 }
 
-static void
-job_cancel(struct rig *r, int n)
-{
-	struct sw_id id = rig_id(n);
-	size_t mark;
-
-	rig_begin(r, SW_OP_CANCEL);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-}
-
 /* Jobs of every state: of those taken some are done, some dead, some held. */
 static void
 fill(const char *dir, int crash)
@@ -110,7 +97,7 @@ fill(const char *dir, int crash)
 		}
 	}
 	for (int n = 5; n <= READER_JOBS; n += 25)
-		job_cancel(r, n);
+		(void)rig_cancel(r, n);
 	if (!crash)
 		rig_close(r);
 }

@@ -71,18 +71,6 @@ ask(struct rig *r, int who, int op, int n, struct sw_item *it)
 }
 
 static void
-credit(struct rig *r, int who, int64_t n)
-{
-	size_t mark;
-
-	rig_begin(r, SW_OP_WANT);
-	mark = sw_item_begin(&r->b);
-	sw_put_int(&r->b, SW_F_CREDIT, n);
-	sw_item_end(&r->b, mark);
-	rig_send(r, who);
-}
-
-static void
 ignore(void *arg, int err)
 {
 	(void)arg;
@@ -127,8 +115,8 @@ the_largest_jobs_fit_in_what_is_handed_out(void **state)
 		for (int h = 0; h < SW_HEADERS_MAX; h++)
 			sw_put_text(&r->b, SW_F_HEADER, "=");
 		assert_int_equal(put_end(r, mark), 0);
-		credit(r, 1, 1000);
-		credit(r, 1, 0);
+		rig_want(r, 1, 1000);
+		rig_want(r, 1, 0);
 		assert_int_equal(rig_state(r, n + 1), SW_LEASED);
 	}
 	rig_begin(r, SW_OP_BYE);
@@ -164,7 +152,7 @@ a_worker_that_leaves_hands_back_however_many_it_has(void **state)
 	many_put(r, JOBS);
 	q = r->core->queues[0];
 	rig_hello(r, 1, "q", 0);
-	credit(r, 1, INT64_MAX);
+	rig_want(r, 1, INT64_MAX);
 	for (int i = 0; q->count[SW_READY] > 0 && i < 100; i++)
 		rig_pass(r, 0);
 	assert_int_equal(q->count[SW_LEASED], JOBS);

@@ -60,25 +60,6 @@ put_with(
 
 static const struct extra none = {0, NULL, 0};
 
-/* Takes jobs until none comes; their numbers as text. */
-static const char *
-drain(struct rig *r, int who, const char *queue)
-{
-	static char text[4096];
-	size_t len = 0;
-	uint64_t token;
-	int n;
-
-	rig_hello(r, who, queue, 0);
-	text[0] = '\0';
-	while (len < sizeof(text) - 16 && (n = rig_take(r, who, &token)) != 0) {
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d",
-			len > 0 ? " " : "", n);
-		assert_int_equal(rig_done(r, who, n, token, SW_ACK, 0), 0);
-	}
-	return text;
-}
-
 static void
 jobs_leave_in_the_order_they_came(void **state)
 {
@@ -86,7 +67,7 @@ jobs_leave_in_the_order_they_came(void **state)
 
 	for (int i = 1; i <= 5; i++)
 		assert_int_equal(rig_put(r, i, "q", "x"), 0);
-	assert_string_equal(drain(r, 1, "q"), "1 2 3 4 5");
+	assert_string_equal(rig_drain(r, 1, "q"), "1 2 3 4 5");
 }
 
 static void
@@ -97,7 +78,7 @@ a_more_urgent_job_goes_first(void **state)
 	put_with(r, 1, "q", (struct extra){SW_F_PRIORITY, NULL, 0}, none);
 	put_with(r, 2, "q", none, none);
 	put_with(r, 3, "q", (struct extra){SW_F_PRIORITY, NULL, 9}, none);
-	assert_string_equal(drain(r, 1, "q"), "3 2 1");
+	assert_string_equal(rig_drain(r, 1, "q"), "3 2 1");
 }
 
 static void
@@ -110,7 +91,7 @@ waiting_outweighs_priority_after_ageing(void **state)
 	put_with(r, 2, "q", (struct extra){SW_F_PRIORITY, NULL, 9}, none);
 	rig_pass(r, 2);
 	put_with(r, 3, "q", (struct extra){SW_F_PRIORITY, NULL, 9}, none);
-	assert_string_equal(drain(r, 1, "q"), "2 1 3");
+	assert_string_equal(rig_drain(r, 1, "q"), "2 1 3");
 }
 
 static void
@@ -124,7 +105,7 @@ tenants_are_served_in_turn(void **state)
 			r, i, "q", (struct extra){SW_F_FAIR, "flood", 0}, none);
 	put_with(r, 900, "q", (struct extra){SW_F_FAIR, "quiet", 0}, none);
 	put_with(r, 901, "q", (struct extra){SW_F_FAIR, "calm", 0}, none);
-	got = drain(r, 1, "q");
+	got = rig_drain(r, 1, "q");
 	assert_non_null(strstr(got, "900"));
 	assert_true(strstr(got, " 900") - got <= 10);
 	assert_true(strstr(got, " 901") - got <= 10);
@@ -200,9 +181,9 @@ a_delayed_job_waits_for_its_time(void **state)
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
 	rig_restart(r);
 	rig_pass(r, 4999);
-	assert_string_equal(drain(r, 1, "q"), "");
+	assert_string_equal(rig_drain(r, 1, "q"), "");
 	rig_pass(r, 1);
-	assert_string_equal(drain(r, 1, "q"), "1");
+	assert_string_equal(rig_drain(r, 1, "q"), "1");
 }
 
 static void
@@ -232,11 +213,11 @@ a_paused_queue_hands_out_nothing(void **state)
 
 	rig_set(r, "q", "paused=yes");
 	rig_put(r, 1, "q", "x");
-	assert_string_equal(drain(r, 1, "q"), "");
+	assert_string_equal(rig_drain(r, 1, "q"), "");
 	rig_restart(r);
-	assert_string_equal(drain(r, 1, "q"), "");
+	assert_string_equal(rig_drain(r, 1, "q"), "");
 	rig_set(r, "q", "paused=no");
-	assert_string_equal(drain(r, 1, "q"), "1");
+	assert_string_equal(rig_drain(r, 1, "q"), "1");
 }
 
 static void
@@ -286,14 +267,14 @@ a_full_queue_refuses_puts_by_name_and_serves_acks(void **state)
 	assert_int_equal(rig_put(r, 2, "q", "x"), 0);
 	assert_int_equal(rig_put(r, 3, "q", "x"), SW_EMAXJOBS);
 	assert_int_equal(rig_put(r, 2, "q", "x"), 0); /* known already */
-	assert_string_equal(drain(r, 1, "q"), "1 2");
+	assert_string_equal(rig_drain(r, 1, "q"), "1 2");
 	assert_int_equal(rig_put(r, 3, "q", "x"), 0);
 	rig_set(r, "b", "max_bytes=10");
 	assert_int_equal(rig_put(r, 4, "b", "12345678"), 0);
 	assert_int_equal(rig_put(r, 5, "b", "123"), SW_EMAXBYTES);
 	r->core->full_until_ms = r->mono_ms + 1000;
 	assert_int_equal(rig_put(r, 6, "c", "x"), SW_EFULL);
-	assert_string_equal(drain(r, 1, "b"), "4");
+	assert_string_equal(rig_drain(r, 1, "b"), "4");
 	rig_pass(r, 1000);
 	assert_int_equal(rig_put(r, 6, "c", "x"), 0);
 }
@@ -388,22 +369,6 @@ a_refused_follow_up_refuses_the_ack_and_changes_nothing(void **state)
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 }
 
-static int
-cancel(struct rig *r, int n)
-{
-	struct sw_id id = rig_id(n);
-	struct sw_item it;
-	size_t mark;
-
-	rig_begin(r, SW_OP_CANCEL);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_CANCEL | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
-}
-
 static void
 a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker(void **state)
 {
@@ -415,9 +380,9 @@ a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker(void **state)
 	rig_put(r, 2, "q", "x");
 	rig_hello(r, 1, "q", 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
-	assert_int_equal(cancel(r, 2), 0);
+	assert_int_equal(rig_cancel(r, 2), 0);
 	assert_int_equal(rig_state(r, 2), SW_CANCELLED);
-	assert_int_equal(cancel(r, 1), 0);
+	assert_int_equal(rig_cancel(r, 1), 0);
 	assert_true(rig_item(r, 1, SW_OP_STOP, 0, &it));
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	rig_restart(r);
@@ -425,149 +390,7 @@ a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker(void **state)
 	assert_int_equal(
 		rig_done(r, 1, 1, token, SW_STOPPED, SW_C_CANCELLED), 0);
 	assert_int_equal(rig_state(r, 1), SW_CANCELLED);
-	assert_int_equal(cancel(r, 9), SW_ENOJOB);
-}
-
-/* A selector over the dead of queue q, or one of them; COUNT. */
-static int64_t
-over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
-{
-	struct sw_id id = rig_id(n);
-	struct sw_item it;
-	size_t mark;
-
-	rig_begin(r, op);
-	le_set(r->b.p + 4, 2, flags);
-	mark = sw_item_begin(&r->b);
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	if (n > 0)
-		sw_put_id(&r->b, &id);
-	if (rate > 0)
-		sw_put_int(&r->b, SW_F_RATE, rate);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, op | SW_REPLY, 0, &it));
-	return sw_int(&it, SW_F_COUNT, -1);
-}
-
-static int64_t
-over_dead(struct rig *r, int op, unsigned flags, int64_t rate)
-{
-	return over_dead_id(r, op, flags, rate, 0);
-}
-
-static void
-kill_jobs(struct rig *r, int n)
-{
-	uint64_t token;
-
-	rig_hello(r, 1, "q", 0);
-	for (int i = 1; i <= n; i++) {
-		rig_put(r, i, "q", "x");
-		assert_int_equal(rig_take(r, 1, &token), i);
-		rig_done(r, 1, i, token, SW_FAIL, SW_C_PERMANENT);
-	}
-}
-
-/* Counts the ledger's entries of that kind. */
-static int
-events_of(struct rig *r, int n, enum sw_event kind)
-{
-	struct sw_id id = rig_id(n);
-	struct sw_item it, event;
-	struct bytes raw;
-	size_t mark, at = 0;
-	int found = 0;
-
-	rig_begin(r, SW_OP_GET);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_GET | SW_REPLY, 0, &it));
-	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
-		assert_int_equal(sw_item_open(raw, &event), 0);
-		found += sw_int(&event, SW_F_KIND, 0) == kind;
-	}
-	return found;
-}
-
-static void
-every_attempt_is_in_the_ledger_of_the_dead(void **state)
-{
-	struct rig *r = *state;
-	uint64_t token;
-
-	rig_put(r, 1, "q", "x");
-	for (int i = 0; i < 5; i++) {
-		rig_hello(r, 1, "q", 0);
-		assert_int_equal(rig_take(r, 1, &token), 1);
-		rig_done(r, 1, 1, token, SW_RETRY, SW_C_ERROR);
-		rig_pass(r, 3600000);
-	}
-	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(events_of(r, 1, SW_EV_PUT), 1);
-	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 5);
-}
-
-static void
-the_dead_come_back_by_redrive_and_keep_their_history(void **state)
-{
-	struct rig *r = *state;
-
-	kill_jobs(r, 10);
-	assert_int_equal(over_dead(r, SW_OP_LIST, 0, 0), 10);
-	assert_int_equal(over_dead(r, SW_OP_REDRIVE, SW_FLAG_DRY_RUN, 0), 10);
-	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(over_dead(r, SW_OP_REDRIVE, 0, 0), 10);
-	assert_int_equal(over_dead(r, SW_OP_LIST, 0, 0), 0);
-	assert_string_equal(drain(r, 1, "q"), "1 2 3 4 5 6 7 8 9 10");
-	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 1);
-	assert_int_equal(events_of(r, 1, SW_EV_REDRIVE), 1);
-	assert_int_equal(events_of(r, 1, SW_EV_DONE), 1);
-}
-
-static void
-a_redrive_with_a_rate_spreads_the_jobs(void **state)
-{
-	struct rig *r = *state;
-
-	kill_jobs(r, 10);
-	assert_int_equal(over_dead(r, SW_OP_REDRIVE, 0, 2), 10);
-	assert_string_equal(drain(r, 1, "q"), "1");
-	rig_pass(r, 1000);
-	assert_string_equal(drain(r, 1, "q"), "2 3");
-	rig_pass(r, 10000);
-	assert_string_equal(drain(r, 1, "q"), "4 5 6 7 8 9 10");
-}
-
-static void
-the_dead_stay_for_ever_until_a_person_purges_them(void **state)
-{
-	struct rig *r = *state;
-
-	kill_jobs(r, 3);
-	rig_pass(r, 366LL * 24 * 3600 * 1000);
-	assert_int_equal(rig_state(r, 3), SW_DEAD);
-	assert_int_equal(over_dead(r, SW_OP_PURGE, SW_FLAG_DRY_RUN, 0), 3);
-	assert_int_equal(over_dead(r, SW_OP_PURGE, 0, 0), 3);
-	assert_int_equal(rig_state(r, 3), SW_NONE);
-}
-
-static void
-a_selector_with_an_id_touches_that_job_alone(void **state)
-{
-	struct rig *r = *state;
-
-	kill_jobs(r, 3);
-	assert_int_equal(over_dead_id(r, SW_OP_LIST, 0, 0, 2), 1);
-	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 2), 1);
-	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(rig_state(r, 2), SW_NONE);
-	assert_int_equal(over_dead_id(r, SW_OP_REDRIVE, 0, 0, 3), 1);
-	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(rig_state(r, 3), SW_READY);
-	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 9), 0);
+	assert_int_equal(rig_cancel(r, 9), SW_ENOJOB);
 }
 
 static int
@@ -681,11 +504,6 @@ main(void)
 		T(an_ack_its_result_and_its_follow_ups_are_one_commit),
 		T(a_refused_follow_up_refuses_the_ack_and_changes_nothing),
 		T(a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker),
-		T(every_attempt_is_in_the_ledger_of_the_dead),
-		T(the_dead_come_back_by_redrive_and_keep_their_history),
-		T(a_redrive_with_a_rate_spreads_the_jobs),
-		T(the_dead_stay_for_ever_until_a_person_purges_them),
-		T(a_selector_with_an_id_touches_that_job_alone),
 		T(who_waits_for_a_job_is_answered_at_its_end),
 		T(why_a_job_is_not_running_is_said),
 		T(foreign_fields_and_bad_values_are_refused),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "util_blob.h"
+#include "util_sweep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,22 +158,13 @@ room_s3(void **state)
 	return 0;
 }
 
-static int
-path_remove(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	(void)f;
-	return remove(path);
-}
-
 int
 room_down(void **state)
 {
 	struct blob_room *r = *state;
 
 	blobs_close(r->s);
-	(void)nftw(r->dir, path_remove, 16, FTW_DEPTH | FTW_PHYS);
+	sweep_remove(r->dir);
 	free(r);
 	return 0;
 }

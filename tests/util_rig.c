@@ -184,8 +184,8 @@ rig_put(struct rig *r, int n, const char *queue, const char *body)
 	return status(r, 100, SW_OP_PUT);
 }
 
-static void
-want(struct rig *r, int who, int64_t credit)
+void
+rig_want(struct rig *r, int who, int64_t credit)
 {
 	size_t mark;
 
@@ -194,6 +194,22 @@ want(struct rig *r, int who, int64_t credit)
 	sw_put_int(&r->b, SW_F_CREDIT, credit);
 	sw_item_end(&r->b, mark);
 	rig_send(r, who);
+}
+
+int
+rig_cancel(struct rig *r, int n)
+{
+	struct sw_id id = rig_id(n);
+	struct sw_item it;
+	size_t mark;
+
+	rig_begin(r, SW_OP_CANCEL);
+	mark = sw_item_begin(&r->b);
+	sw_put_id(&r->b, &id);
+	sw_item_end(&r->b, mark);
+	rig_send(r, 100);
+	assert_true(rig_item(r, 100, SW_OP_CANCEL | SW_REPLY, 0, &it));
+	return (int)sw_int(&it, SW_F_STATUS, 1);
 }
 
 int
@@ -213,7 +229,7 @@ rig_hello(struct rig *r, int who, const char *queue, int credit)
 	rig_send(r, who);
 	s = status(r, who, SW_OP_HELLO);
 	if (credit > 0)
-		want(r, who, credit);
+		rig_want(r, who, credit);
 	return s;
 }
 
@@ -226,9 +242,9 @@ rig_take(struct rig *r, int who, uint64_t *token)
 	struct sw_id id;
 
 	assert_non_null(s);
-	want(r, who, s->sent + 1);
+	rig_want(r, who, s->sent + 1);
 	if (!rig_item(r, who, SW_OP_JOBS, 0, &it)) {
-		want(r, who, 0);
+		rig_want(r, who, 0);
 		return 0;
 	}
 	assert_true(sw_get_id(&it, &id));
@@ -328,4 +344,22 @@ rig_check_counters(struct rig *r)
 		assert_int_equal(q->total[TOTAL_BYTES], t->bytes[i]);
 	}
 	free(t);
+}
+
+const char *
+rig_drain(struct rig *r, int who, const char *queue)
+{
+	static char text[4096];
+	size_t len = 0;
+	uint64_t token;
+	int n;
+
+	rig_hello(r, who, queue, 0);
+	text[0] = '\0';
+	while (len < sizeof(text) - 16 && (n = rig_take(r, who, &token)) != 0) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d",
+			len > 0 ? " " : "", n);
+		assert_int_equal(rig_done(r, who, n, token, SW_ACK, 0), 0);
+	}
+	return text;
 }

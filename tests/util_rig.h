@@ -46,6 +46,8 @@ int rig_item(struct rig *, int who, int op, int i, struct sw_item *);
 struct sw_id rig_id(int n);
 int rig_put(struct rig *, int n, const char *queue, const char *body);
 int rig_hello(struct rig *, int who, const char *queue, int credit);
+int rig_cancel(struct rig *, int n);
+void rig_want(struct rig *, int who, int64_t credit); /* in all */
 int
 rig_done(struct rig *, int who, int n, uint64_t token, int outcome, int cause);
 enum sw_state rig_state(struct rig *, int n);
@@ -53,6 +55,9 @@ enum sw_state rig_state(struct rig *, int n);
 /* Gives `who` credit for one more job than it has had; its number and token; 0:
  * none came. */
 int rig_take(struct rig *, int who, uint64_t *token);
+
+/* Takes and acks jobs until none comes; their numbers, static. */
+const char *rig_drain(struct rig *, int who, const char *queue);
 
 int rig_set(struct rig *, const char *queue, const char *setting);
 
