@@ -498,8 +498,10 @@ core_wait_ms(const struct core *c)
 	const struct entry *e = window_first(&c->timers);
 	int64_t wait = c->more ? 0 : c->rate_wait_ms;
 
-	if (e != NULL)
-		wait = sooner(wait, (int64_t)e->at, c->now_ms);
+	if (e != NULL) /* a damaged row may name any time */
+		wait = sooner(wait,
+			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
+			c->now_ms);
 	else if (window_low(&c->timers))
 		wait = 0;
 	if (c->leases.earliest_ms != INT64_MAX)

@@ -106,6 +106,24 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 	}
 }
 
+/* Not due, as a number; a broker that took it for negative never slept. */
+static void
+a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_timer((uint64_t)1 << 63, &id);
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	row_change(r, STORE_PUT, &k);
+	rig_restart(r);
+	rig_pass(r, 1);
+	assert_int_equal(core_wait_ms(r->core), 1000);
+	assert_int_equal(rig_state(r, 1), SW_READY);
+	rig_close(r);
+}
+
 static void
 a_lease_without_a_whole_id_is_damage(void **unused)
 {
@@ -155,6 +173,7 @@ main(void)
 		cmocka_unit_test(
 			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
 		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
+		cmocka_unit_test(a_timer_beyond_all_time_keeps_nobody_awake),
 		cmocka_unit_test(a_lease_without_a_whole_id_is_damage),
 		cmocka_unit_test(a_job_that_has_lost_its_row_keeps_nobody_busy),
 	};
