@@ -372,7 +372,7 @@ lease_expire(struct core *c, struct lease *l)
 	int err = job_load(c, &l->id, &r);
 
 	if (err == SW_ECORRUPT)
-		job_bury_corrupt(c, l->q, &l->id, SW_LEASED);
+		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
 		attempt_end(c, &r, l->back ? &lease_back : &lost);
 }

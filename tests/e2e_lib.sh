@@ -8,11 +8,8 @@ pids=()
 
 finish() {
 	local status=$?
-	# Of those it kills the shell says so, at the next moment that it has.
-	{
-		for p in "${pids[@]}"; do kill -9 "$p" || :; done
-		wait || :
-	} 2>/dev/null
+	for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null || :; done
+	wait 2>/dev/null || :
 	[ $status = 0 ] || tail -n 20 "$dir"/*.log >&2 || :
 	rm -rf "$dir"
 	exit $status

@@ -24,7 +24,7 @@ run() {
 			return
 		fi
 		n=$(grep -a -c '^\[       OK' "$log")
-		[ "$n" = 0 ] && n=$(tail -n 1 "$log")
+		[ "$n" = 0 ] && n=$(grep -a -v ' Killed  ' "$log" | tail -n 1)
 		took=$(($(date +%s) - begun))
 		[ "$took" -lt 10 ] && took= || took=", $took s"
 		echo passed >"$log.end"
