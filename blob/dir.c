@@ -21,6 +21,7 @@
 
 #include "blob_in.h"
 #include "error.h"
+#include "setting.h"
 
 struct dir {
 	char root[PATH_MAX];
@@ -41,20 +42,6 @@ fail_at(struct blobs *s, const char *path)
 /* --- opening ------------------------------------------------------------- */
 
 static int
-size_parse(const char *text, int64_t *bytes)
-{
-	char *end;
-	long long n = strtoll(text, &end, 10);
-	int shift = *end == 'k' ? 10 : *end == 'm' ? 20 : *end == 'g' ? 30 : 0;
-
-	if (end == text || n < 1 || n > INT64_MAX >> 30 ||
-		(shift > 0 ? end[1] : *end) != '\0')
-		return SW_EINVAL;
-	*bytes = n << shift;
-	return 0;
-}
-
-static int
 param_set(struct blobs *s, const char *name, const char *value)
 {
 	struct dir *d = s->priv;
@@ -62,7 +49,7 @@ param_set(struct blobs *s, const char *name, const char *value)
 	if (strcmp(name, "quota") != 0)
 		return blob_fail(
 			s, SW_EINVAL, "'%.60s': quota is wanted", name);
-	if (size_parse(value, &d->quota) < 0)
+	if (sw_value_parse(SW_U_BYTES, value, &d->quota) < 0 || d->quota < 1)
 		return blob_fail(s, SW_EINVAL,
 			"quota '%.60s': bytes are wanted, or 512m, 20g", value);
 	return 0;

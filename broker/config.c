@@ -62,28 +62,6 @@ help_print(void)
 			(long long)sw_setting_rules[i].def);
 }
 
-static int
-size_parse(const char *text, int64_t *value)
-{
-	static const char suffixes[] = "kmg";
-	char *end;
-	const char *s;
-	long long n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (end == text || errno != 0 || n < 1)
-		return -1;
-	if (*end != '\0') {
-		s = strchr(suffixes, *end);
-		if (s == NULL || end[1] != '\0' || n > INT64_MAX >> 30)
-			return -1;
-		n <<= 10 * (s - suffixes + 1);
-	}
-	*value = n;
-	return 0;
-}
-
 /* `where` is for people: "--data" or "FILE:7". */
 static int
 option_set(struct config *cfg, const struct option_rule *r, const char *value,
@@ -99,7 +77,9 @@ option_set(struct config *cfg, const struct option_rule *r, const char *value,
 		}
 		break;
 	case SIZE:
-		if (size_parse(value, (int64_t *)(void *)base) == 0)
+		if (sw_value_parse(SW_U_BYTES, value,
+			    (int64_t *)(void *)base) == 0 &&
+			*(int64_t *)(void *)base > 0)
 			return 0;
 		break;
 	case FLAG:

@@ -468,7 +468,7 @@ job_run(void)
 	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
 		if (getenv(given[i]) == NULL)
 			return dprintf(3, "result no %s\n", given[i]) < 0;
-	if (cwd == NULL || strncmp(cwd, "/tmp/spillway-job.", 18) != 0)
+	if (cwd == NULL || strstr(cwd, "/spillway-worker.") == NULL)
 		return dprintf(3, "result in a strange folder\n") < 0;
 	return dprintf(3, "put next %s\nresult %s\n", body, body) < 0;
 }

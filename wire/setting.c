@@ -75,9 +75,22 @@ flag_parse(const char *text, int64_t *value)
 }
 
 int
+sw_value_parse(enum sw_unit unit, const char *text, int64_t *value)
+{
+	return unit == SW_U_FLAG ? flag_parse(text, value)
+				 : number_parse(text, suffixes[unit], value);
+}
+
+int
 sw_duration_parse(const char *text, int64_t *ms)
 {
-	return number_parse(text, ms_suffixes, ms);
+	return sw_value_parse(SW_U_MS, text, ms);
+}
+
+const char *
+sw_unit_name(enum sw_unit unit)
+{
+	return unit_names[unit];
 }
 
 static const struct sw_setting_rule *
@@ -115,8 +128,7 @@ sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 			why, why_cap, "'%s': no such queue setting", copy);
 		return SW_ESETTING;
 	}
-	err = r->unit == SW_U_FLAG ? flag_parse(eq, &v)
-				   : number_parse(eq, suffixes[r->unit], &v);
+	err = sw_value_parse(r->unit, eq, &v);
 	if (err < 0 || v < r->min || v > r->max) {
 		(void)snprintf(why, why_cap,
 			"%s=%s: %s from %lld to %lld is wanted", r->name, eq,
