@@ -113,6 +113,11 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/run $B
+## valgrind: the unit tests under memcheck
+valgrind: deps
+	@tests/deps.sh valgrind
+	@$(MAKE) --no-print-directory all $(TESTS)
+	@tests/valgrind.sh $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
@@ -126,9 +131,10 @@ build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(fil
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
-## tidy: clang-tidy and cppcheck
+## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy:
-	@tests/tidy.sh $(CODE)
+	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
 	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
@@ -145,6 +151,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind fuzz protocol-tables tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

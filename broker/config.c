@@ -156,7 +156,7 @@ broker_key(struct config *cfg, const char *name, const char *value, int line)
 	size_t i;
 
 	(void)snprintf(where, sizeof(where), "%s:%d", cfg->file, line);
-	for (i = 0; name[i] != '\0' && i < sizeof(dashed) - 1; i++)
+	for (i = 0; i < sizeof(dashed) - 1 && name[i] != '\0'; i++)
 		dashed[i] = name[i] == '_' ? '-' : name[i];
 	dashed[i] = '\0';
 	for (i = 1; i < RULES; i++)

@@ -194,25 +194,39 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 	return err;
 }
 
-void
-core_fini(struct core *c)
+/* A table that is cleared leaves its entries linked, in their order. */
+static void
+sessions_free(struct core *c)
 {
-	struct session *s, *tmp;
-	struct waiter *w, *next, *wtmp;
+	struct session *s = c->sessions, *next;
 
-	HASH_ITER(hh, c->sessions, s, tmp)
-	{
-		HASH_DEL(c->sessions, s);
+	HASH_CLEAR(hh, c->sessions);
+	for (; s != NULL; s = next) {
+		next = s->hh.next;
 		free(s);
 	}
-	HASH_ITER(hh, c->waiters, w, wtmp)
-	{
-		HASH_DEL(c->waiters, w);
+}
+
+static void
+waiters_free(struct core *c)
+{
+	struct waiter *first = c->waiters, *w, *next;
+
+	HASH_CLEAR(hh, c->waiters);
+	while ((w = first) != NULL) {
+		first = w->hh.next;
 		for (; w != NULL; w = next) {
 			next = w->next;
 			free(w);
 		}
 	}
+}
+
+void
+core_fini(struct core *c)
+{
+	sessions_free(c);
+	waiters_free(c);
 	HASH_CLEAR(hh, c->queues_by_name);
 	for (unsigned i = 0; i < c->queues_n; i++)
 		queue_free(c->queues[i]);

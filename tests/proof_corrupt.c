@@ -29,7 +29,7 @@
 
 static const char *const end_names[ENDS] = {"found nothing amiss or said so",
 	"refused to start", "ended with an error", "WRONG BODY", "NO REASON",
-	"DIED", "LMDB died", "HUNG", "BUSY"};
+	"DIED", "LMDB died", "LMDB hung", "HUNG", "BUSY"};
 
 static uint64_t state;
 
@@ -179,7 +179,7 @@ child_run(
 	const char *root, void (*reader)(const char *, int), struct findings *f)
 {
 	char dir[256];
-	int fds[2], status;
+	int fds[2], status, said;
 	pid_t pid;
 
 	path_of(dir, root, "copy", "");
@@ -190,11 +190,12 @@ child_run(
 		reader(dir, fds[1]);
 	close(fds[1]);
 	*f = (struct findings){0};
-	if (read(fds[0], f, sizeof(*f)) != sizeof(*f))
+	said = read(fds[0], f, sizeof(*f)) == sizeof(*f);
+	if (!said)
 		(void)snprintf(f->what, sizeof(f->what), "no word");
 	close(fds[0]);
 	must(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) < ENDS
+	return said && WIFEXITED(status) && WEXITSTATUS(status) < ENDS
 		       ? (enum end)WEXITSTATUS(status)
 		       : OURS_DIED;
 }
@@ -247,9 +248,9 @@ flip_one(const char *root, const struct file *file, int i, struct tally *t)
 	if (e >= WRONG || getenv("ONE") != NULL || getenv("VERBOSE") != NULL)
 		printf("%s: %s: flip %d, byte %lld bit %d of %s/%s: %s "
 		       "(%d delivered, %d corrupt, %d missing)\n",
-			e == LMDB_DIED ? "note"
-			: e >= WRONG   ? "FAILED"
-				       : "",
+			e == LMDB_DIED || e == LMDB_HUNG ? "note"
+			: e >= WRONG			 ? "FAILED"
+							 : "",
 			end_names[e], i, (long long)at, bit, file->from,
 			file->name, f.what, f.delivered, f.corrupt, f.missing);
 }

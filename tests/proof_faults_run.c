@@ -341,7 +341,7 @@ done_wait(const char *when)
 		if (state != SW_DONE)
 			(void)wrong(&worker, "the worker", what);
 		else if (c->body && (info.result_len != 5 ||
-					    memcmp(info.result, "hello", 5)))
+					    memcmp(info.result, "hello", 5) != 0))
 			(void)wrong(&worker, "the worker", "lost a result");
 	}
 	sw_close(sc.client);

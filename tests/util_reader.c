@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -15,6 +16,8 @@
 enum {
 	MAP = 8 << 20, /* smaller than the rig's: quicker */
 	CHILD_S = 30,
+	LOOKS = 50, /* at what goes on after that, so far apart: */
+	LOOK_US = 20000,
 };
 
 const char *const reader_queues[READER_QUEUES] = {"small", "medium", "large"};
@@ -300,52 +303,78 @@ idle_check(struct reader *rd)
 
 static struct reader *dying;
 
-/* Whose code a signal found: the C library's frames are their caller's. */
-static enum end
-blame(char *text, size_t cap, int sig)
+/* The C library's frames, and a sanitizer's, are their caller's. */
+static int
+is_callers(const char *file)
+{
+	static const char *const names[] = {
+		"libc.so", "libasan.so", "libubsan.so"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(file, names[i]) != NULL)
+			return 1;
+	return 0;
+}
+
+/* Whose code a signal found: LMDB's or not. */
+static int
+is_lmdb(char *text, size_t cap, int sig)
 {
 	void *frames[32];
 	int n = backtrace(frames, 32);
 
-	for (int i = 3; i < n; i++) { /* behind us, died() and the signal's */
+	for (int i = 3; i < n; i++) { /* behind us, the handler, the signal's */
 		Dl_info at;
 
-		if (dladdr(frames[i], &at) == 0 ||
-			strstr(at.dli_fname, "libc.so") != NULL)
+		if (dladdr(frames[i], &at) == 0 || is_callers(at.dli_fname))
 			continue;
 		(void)snprintf(text, cap, "%s in %s+%#lx", strsignal(sig),
 			at.dli_fname,
 			(unsigned long)((const char *)frames[i] -
 					(const char *)at.dli_fbase));
-		return strstr(at.dli_fname, "lmdb") != NULL ? LMDB_DIED
-							    : OURS_DIED;
+		return strstr(at.dli_fname, "lmdb") != NULL;
 	}
-	return OURS_DIED;
+	return 0;
 }
 
 static void
 died(int sig)
 {
 	char text[300] = "?";
-	enum end e = blame(text, sizeof(text), sig);
+	int theirs = is_lmdb(text, sizeof(text), sig);
 
-	finish(dying, sig == SIGALRM ? HUNG : e, text);
+	finish(dying, theirs ? LMDB_DIED : OURS_DIED, text);
+}
+
+/* Were it we who go round and call LMDB again, some look would find us. */
+static void
+late(int sig)
+{
+	static int looks;
+	char text[300] = "?";
+
+	if (!is_lmdb(text, sizeof(text), sig))
+		finish(dying, HUNG, text);
+	if (++looks == LOOKS)
+		finish(dying, LMDB_HUNG, text);
 }
 
 static void
 signals_catch(struct reader *rd)
 {
-	static const int all[] = {
-		SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
+	static const int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 	static uint8_t room[64 * 1024];
 	stack_t ss = {.ss_sp = room, .ss_size = sizeof(room)};
 	struct sigaction sa = {.sa_handler = died, .sa_flags = SA_ONSTACK};
+	struct itimerval limit = {{0, LOOK_US}, {CHILD_S, 0}};
 
 	dying = rd;
 	sigaltstack(&ss, NULL);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sigaction(all[i], &sa, NULL);
-	alarm(CHILD_S);
+	sa.sa_handler = late;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
 }
 
 static void

@@ -28,6 +28,7 @@ enum end {
 	SILENT,	   /* an error that says nothing */
 	OURS_DIED, /* a signal in our code */
 	LMDB_DIED, /* ... in LMDB's */
+	LMDB_HUNG, /* a call of LMDB's does not return */
 	HUNG,
 	BUSY, /* it turns on and on with nothing to do */
 	ENDS,

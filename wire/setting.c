@@ -106,22 +106,22 @@ int
 sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 	char *why, size_t why_cap)
 {
-	char copy[128], *eq;
+	char copy[128], *eq = NULL;
 	const struct sw_setting_rule *r;
 	int64_t v;
 	int err;
 
-	if (len >= sizeof(copy) || memchr(text, 0, len) != NULL ||
-		memchr(text, '=', len) == NULL) {
+	if (len < sizeof(copy) && memchr(text, 0, len) == NULL) {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+		eq = strchr(copy, '=');
+	}
+	if (eq == NULL) {
 		(void)snprintf(why, why_cap, "'%.*s': key=value is wanted",
 			(int)(len < 64 ? len : 64), text);
 		return SW_ESETTING;
 	}
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	eq = strchr(copy, '=');
 	*eq++ = '\0';
-
 	r = rule_find(copy);
 	if (r == NULL) {
 		(void)snprintf(
