@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "plant.h"
 #include "store_lmdb.h"
 
 #define JOURNAL_BYTES ((size_t)16 << 20) /* a checkpoint each */
@@ -260,6 +261,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 static int
 env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
+	const unsigned flags = MDB_NORDAHEAD | MDB_NOTLS |
+			       (planted(NO_SYNC) ? MDB_NOSYNC : 0);
 	size_t size = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
 	int rc = mdb_env_create(&l->env), dead;
 
@@ -268,7 +271,7 @@ env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(l->env, LMDB_SHARDS_MAX + 1);
 	if (rc == 0)
-		rc = mdb_env_open(l->env, dir, MDB_NORDAHEAD | MDB_NOTLS, 0600);
+		rc = mdb_env_open(l->env, dir, flags, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(l->env, &dead);
 	return lmdb_convert(l, rc, dir);
