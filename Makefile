@@ -100,7 +100,7 @@ check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
-## sim, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
+## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
