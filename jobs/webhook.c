@@ -146,21 +146,20 @@ deliver_blob(struct job *job, const struct endpoint *e, const char *type)
 {
 	enum job_verdict verdict = JOB_RETRY;
 	size_t size = (size_t)job->blob.size;
-	int fd = open(job->blob.path, O_RDONLY | O_CLOEXEC);
 	void *map = MAP_FAILED;
+	int fd;
 
 	if (job->blob.size > BLOB_MAX) {
-		job->error(job, "a blob of more than 64 MiB is not posted");
-		verdict = JOB_FAIL;
-		goto out;
+		job->error(job, "a blob of more than 64 MB is not posted");
+		return JOB_FAIL;
 	}
+	fd = open(job->blob.path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		job->error(job, "the blob: %s", sw_strerror(-errno));
 	else
 		verdict = deliver(job, e, bytes_of(map, size), type);
-out:
 	if (map != MAP_FAILED)
 		(void)munmap(map, size);
 	if (fd >= 0)

@@ -20,9 +20,10 @@ static CURL *kept;
 /* A post on its way. */
 struct flight {
 	struct post *p;
-	int64_t head_len;
-	int permitted; /* an address could be connected to */
-	int cut;       /* the answer was longer than is read */
+	int64_t read_len;  /* of the answer, head and body */
+	int permitted;	   /* an address could be connected to */
+	int cut;	   /* the answer was longer than is read */
+	char refused[128]; /* "10.0.0.1 (private)", the last one; or "" */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -38,8 +39,7 @@ is_permitted(struct flight *f, const struct sockaddr *a, const char *text)
 		f->permitted = 1;
 		return 1;
 	}
-	(void)snprintf(
-		f->p->refused, sizeof(f->p->refused), "%s (%s)", text, kind);
+	(void)snprintf(f->refused, sizeof(f->refused), "%s (%s)", text, kind);
 	return 0;
 }
 
@@ -66,7 +66,8 @@ socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
  * endpoint with another `allow` has left open.
  */
 static int
-request_begin(void *arg, char *ip, char *local, int port, int local_port)
+request_begin(void *arg, char *ip, char *local, int port, /* NOLINT: curl's */
+	int local_port)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
 	struct sockaddr_in four = {.sin_family = AF_INET};
@@ -86,22 +87,20 @@ request_begin(void *arg, char *ip, char *local, int port, int local_port)
 
 /* --- what it answers ----------------------------------------------------- */
 
-static int
-is_too_long(struct flight *f)
+/* n, or 0, which ends the transfer: it is longer than is read. */
+static size_t
+answer_count(struct flight *f, size_t n)
 {
-	f->cut = f->head_len + f->p->answer_len >
-		 endpoint_number(f->p->to, "max_answer");
-	return f->cut;
+	f->read_len += (int64_t)n;
+	f->cut = f->read_len > endpoint_number(f->p->to, "max_answer");
+	return f->cut ? 0 : n;
 }
 
 static size_t
-head_take(char *b, size_t size, size_t n, void *arg)
+head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 {
-	struct flight *f = arg;
-
 	(void)b;
-	f->head_len += (int64_t)(size * n);
-	return is_too_long(f) ? 0 : size * n;
+	return answer_count(arg, size * n);
 }
 
 static size_t
@@ -110,12 +109,11 @@ body_take(char *b, size_t size, size_t n, void *arg)
 	struct flight *f = arg;
 	struct post *p = f->p;
 	size_t room = sizeof(p->said) - p->said_len;
+	size_t kept_n = size * n < room ? size * n : room;
 
-	n *= size;
-	memcpy(p->said + p->said_len, b, n < room ? n : room);
-	p->said_len += n < room ? n : room;
-	p->answer_len += (int64_t)n;
-	return is_too_long(f) ? 0 : n;
+	memcpy(p->said + p->said_len, b, kept_n);
+	p->said_len += kept_n;
+	return answer_count(f, size * n);
 }
 
 int64_t
@@ -270,11 +268,11 @@ flight_judge(const struct flight *f, CURLcode code, char *why)
 
 	if (code == CURLE_OK || (f->cut && p->status != 0))
 		return 0;
-	if (p->refused[0] != '\0' && !f->permitted) {
+	if (f->refused[0] != '\0' && !f->permitted) {
 		(void)snprintf(why, ENDPOINT_WHY,
 			"%s is refused; `allow` in [%s] names networks that "
 			"are wanted",
-			p->refused, p->to->section);
+			f->refused, p->to->section);
 		return SW_EINVAL;
 	}
 	(void)snprintf(why, ENDPOINT_WHY, "%s",

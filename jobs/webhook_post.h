@@ -27,15 +27,13 @@ struct post {
 	int status; /* 0: none */
 	char said[POST_KEPT];
 	size_t said_len;
-	int64_t answer_len;	       /* as far as it was read */
 	int64_t retry_after_s;	       /* 0: it does not say */
 	char location[ENDPOINT_PLACE]; /* of a redirect, or "" */
-	char refused[128];	       /* "10.0.0.1 (private)", or "" */
 };
 
 /*
- * 0: there is a status.  SW_EINVAL: every address was refused, see `refused`;
- * -EIO: no answer came.  `why` is one line then.
+ * 0: there is a status.  SW_EINVAL: every address was refused; -EIO: no
+ * answer came.  `why` is one line then.
  */
 int post_send(struct post *, char why[ENDPOINT_WHY])
 	__attribute__((warn_unused_result));
