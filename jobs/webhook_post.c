@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "webhook_address.h"
+#include "webhook_after.h"
 #include "webhook_sign.h"
 
 /* One handle for this child; with it its open connections. */
@@ -116,21 +117,6 @@ body_take(char *b, size_t size, size_t n, void *arg)
 	return answer_count(f, size * n);
 }
 
-int64_t
-post_retry_after_s(const char *text, int64_t now_s)
-{
-	size_t digits = strspn(text, "0123456789");
-	int64_t s = 0;
-
-	if (digits == 0 || text[digits] != '\0') {
-		s = (int64_t)curl_getdate(text, NULL);
-		return s > now_s ? s - now_s : 0;
-	}
-	for (; *text != '\0' && s <= POST_RETRY_MAX_S; text++)
-		s = s * 10 + (*text - '0');
-	return s <= POST_RETRY_MAX_S ? s : POST_RETRY_MAX_S;
-}
-
 static void
 location_read(CURL *c, struct post *p)
 {
@@ -155,8 +141,7 @@ answer_read(CURL *c, struct post *p)
 	p->status = (int)status;
 	if (curl_easy_header(c, "Retry-After", 0, CURLH_HEADER, -1, &after) ==
 		CURLHE_OK)
-		p->retry_after_s = post_retry_after_s(
-			after->value, (int64_t)time(NULL));
+		p->retry_after_s = after_s(after->value, (int64_t)time(NULL));
 	location_read(c, p);
 }
 

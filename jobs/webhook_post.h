@@ -11,10 +11,7 @@
 
 #include "webhook_endpoint.h"
 
-enum {
-	POST_KEPT = 1024, /* bytes of an answer that are kept */
-	POST_RETRY_MAX_S = 366 * 24 * 3600,
-};
+enum { POST_KEPT = 1024 }; /* bytes of an answer that are kept */
 
 struct post {
 	const struct endpoint *to;
@@ -37,11 +34,5 @@ struct post {
  */
 int post_send(struct post *, char why[ENDPOINT_WHY])
 	__attribute__((warn_unused_result));
-
-/*
- * What Retry-After says, a number of seconds or a date: so long from `now_s`,
- * at most POST_RETRY_MAX_S if it is a number.  0: now, or it says nothing.
- */
-int64_t post_retry_after_s(const char *text, int64_t now_s);
 
 #endif

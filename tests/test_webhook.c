@@ -18,6 +18,7 @@
 #include "error.h"
 #include "webhook.h"
 #include "webhook_address.h"
+#include "webhook_after.h"
 #include "webhook_post.h"
 #include "webhook_sign.h"
 
@@ -278,9 +279,9 @@ retry_after_is_seconds_or_a_date(void **state)
 		{"0", 0},
 		{"120", 120},
 		{"007", 7},
-		{"31622400", POST_RETRY_MAX_S},
-		{"31622401", POST_RETRY_MAX_S},
-		{"99999999999999999999999999", POST_RETRY_MAX_S},
+		{"31622400", AFTER_MAX_S},
+		{"31622401", AFTER_MAX_S},
+		{"99999999999999999999999999", AFTER_MAX_S},
 		{"Sun, 06 Nov 1994 08:49:37 GMT", 37},
 		{"Sunday, 06-Nov-94 08:49:37 GMT", 37},
 		{"Sun Nov  6 08:49:37 1994", 37},
@@ -296,7 +297,7 @@ retry_after_is_seconds_or_a_date(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int64_t s = post_retry_after_s(rows[i].text, 784111740);
+		int64_t s = after_s(rows[i].text, 784111740);
 
 		if (s != rows[i].want_s)
 			fail_msg("'%s' is %lld", rows[i].text, (long long)s);
