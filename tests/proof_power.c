@@ -18,7 +18,7 @@
 #include "must.h"
 #include "util_power.h"
 
-enum { SECONDS = 20, TWICE = 6, WRONG_MAX = 20 };
+enum { SECONDS = 20, TWICE = 5 };
 
 /* Killed after each of its first calls, and started again. */
 #define KILLED_LIVES                                                           \
@@ -38,12 +38,12 @@ static const struct power_scene scenes[] = {
 	{.name = "killed",
 		.kind = &power_store,
 		.lives = KILLED_LIVES,
-		.every = 8,
+		.every = 16,
 		.killed = 1},
 	{.name = "blobs-killed",
 		.kind = &power_blobs,
 		.lives = KILLED_LIVES,
-		.every = 4,
+		.every = 8,
 		.killed = 1},
 	{.name = "twice",
 		.kind = &power_store,
@@ -65,7 +65,7 @@ scene_run(const struct power_scene *sc, int pass, uint64_t seed, int64_t until,
 {
 	int n = 1;
 
-	while (t->wrong < WRONG_MAX &&
+	while (t->wrong < POWER_WRONG_MAX &&
 		power_run(sc, n, pass, seed, NULL, NULL, until, t) == 0 &&
 		power_now_ms() < until)
 		if (!sc->killed && (sc->base == NULL || n >= TWICE))
@@ -153,7 +153,7 @@ main(void)
 		missed += !lie_found(i, seed);
 	for (int i = 0; i < SCENES; i++)
 		scene_run(&scenes[i], 0, seed, INT64_MAX, &t);
-	for (int pass = 1; power_now_ms() < until && t.wrong < WRONG_MAX;
+	for (int pass = 1; power_now_ms() < until && t.wrong < POWER_WRONG_MAX;
 		pass++)
 		for (int i = 0; i < SCENES && power_now_ms() < until; i++)
 			scene_run(&scenes[i], pass, seed, until, &t);

@@ -306,6 +306,7 @@ struct play {
 	struct power_story story;
 	void *known;
 	int pass, point;
+	uint64_t seed;
 	int64_t until_ms;
 };
 
@@ -354,8 +355,10 @@ state_look(struct play *p, int variant)
 		(void)snprintf(p->tally->what, sizeof(p->tally->what), "%s",
 			verdict->what);
 		if (!p->tally->quiet)
-			(void)fprintf(stderr, "FAILED: POWER_ONE=%s: %s\n",
-				name, verdict->what);
+			(void)fprintf(stderr,
+				"FAILED: SEED=%" PRIu64
+				" POWER_ONE=%s make power: %s\n",
+				p->seed, name, verdict->what);
 	} else if (p->only != NULL) {
 		printf("%s: well\n", name);
 	}
@@ -416,7 +419,7 @@ is_lie(const struct play *p, const struct trace_rec *r)
 static int
 is_over(const struct play *p)
 {
-	return p->tally->wrong >= (p->tally->quiet ? 1 : WRONG_MAX) ||
+	return p->tally->wrong >= (p->tally->quiet ? 1 : POWER_WRONG_MAX) ||
 	       (p->only == NULL && power_now_ms() > p->until_ms);
 }
 
@@ -470,6 +473,7 @@ power_run(const struct power_scene *scene, int n, int pass, uint64_t seed,
 		.only = only,
 		.tally = tally,
 		.pass = pass,
+		.seed = seed,
 		.until_ms = until_ms};
 	int ended;
 
