@@ -64,7 +64,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
-$B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
@@ -87,7 +87,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd valgrind
+	libseccomp-dev procps mandoc systemd openssl valgrind
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -97,7 +97,7 @@ check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
-## sim, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
+## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
@@ -118,10 +118,10 @@ tsan: deps
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcurl -lcrypto
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md

@@ -27,6 +27,8 @@ struct dir {
 	char root[PATH_MAX];
 	int64_t quota; /* bytes; 0: none */
 	int lock;      /* -1: not open */
+	/* Folders whose names are known to be durable. */
+	uint8_t root_sure, tmp_sure, fan_sure[256];
 };
 
 enum { PREFIX = 2, TAIL = 96 /* longest path below the root */ };
@@ -127,13 +129,39 @@ path_sync(struct blobs *s, const char *path)
 	return err;
 }
 
-/* `path` with what leads to it durable; it may be there. */
+/*
+ * `path`, its name durable.  One that is there already may have been made a
+ * moment ago by another process, or by one that was killed before it synced
+ * `above`: so it is `sure` only after a sync of our own.
+ */
 static int
-folder_make(struct blobs *s, const char *path, const char *parent)
+folder_need(struct blobs *s, const char *path, const char *above, uint8_t *sure)
 {
+	int err;
+
 	if (mkdir(path, 0777) == 0)
-		return path_sync(s, parent);
-	return errno == EEXIST ? 0 : fail_at(s, path);
+		*sure = 0;
+	else if (errno != EEXIST)
+		return fail_at(s, path);
+	err = *sure ? 0 : path_sync(s, above);
+	*sure = err == 0;
+	return err;
+}
+
+/* Where the folder above cannot be read or written we have made none in it. */
+static int
+root_need(struct blobs *s)
+{
+	struct dir *d = s->priv;
+	char above[PATH_MAX];
+	int err;
+
+	(void)snprintf(
+		above, sizeof(above), "%.*s/..", PATH_MAX - TAIL, d->root);
+	err = folder_need(s, d->root, above, &d->root_sure);
+	if (err == -EACCES || err == -EROFS || err == -EINVAL)
+		d->root_sure = access(d->root, W_OK) == 0;
+	return d->root_sure ? 0 : err;
 }
 
 /* --- the lock ------------------------------------------------------------ */
@@ -245,14 +273,12 @@ static int
 dir_begin(struct blobs *s)
 {
 	struct dir *d = s->priv;
-	int err = 0;
+	int err = root_need(s);
 
-	if (mkdir(d->root, 0777) != 0 && errno != EEXIST)
-		err = fail_at(s, d->root);
 	if (err == 0)
 		err = lock_open(s, O_CREAT);
 	if (err == 0)
-		err = folder_make(s, s->tmp, d->root);
+		err = folder_need(s, s->tmp, d->root, &d->tmp_sure);
 	return err;
 }
 
@@ -290,10 +316,15 @@ quota_check(struct blobs *s, const struct blob_ref *ref)
 }
 
 static int
-put_rename(struct blob_put *p, const char *fan, const char *path)
+put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 {
-	const struct dir *d = p->s->priv;
-	int err = folder_make(p->s, fan, d->root);
+	struct dir *d = p->s->priv;
+	char fan[PATH_MAX], hex[BLOB_HEX];
+	int err;
+
+	blob_hex_write(h, hex);
+	fan_path(d, hex, fan);
+	err = folder_need(p->s, fan, d->root, &d->fan_sure[h->b[0]]);
 
 	/* The age counts from here, not from the last write. */
 	if (err == 0 && futimens(p->fd, NULL) != 0)
@@ -309,13 +340,11 @@ static int
 dir_store(struct blob_put *p, const struct blob_ref *ref)
 {
 	const struct dir *d = p->s->priv;
-	char path[PATH_MAX], fan[PATH_MAX], hex[BLOB_HEX];
+	char path[PATH_MAX];
 	mode_t mask = umask(0);
 	int err = 0;
 
 	(void)umask(mask);
-	blob_hex_write(&ref->hash, hex);
-	fan_path(d, hex, fan);
 	blob_path(d, &ref->hash, path);
 	if (fchmod(p->fd, 0444 & ~mask) != 0 || fsync(p->fd) != 0)
 		err = fail_at(p->s, p->path);
@@ -325,7 +354,7 @@ dir_store(struct blob_put *p, const struct blob_ref *ref)
 		return err;
 	err = quota_check(p->s, ref);
 	if (err == 0)
-		err = put_rename(p, fan, path);
+		err = put_rename(p, path, &ref->hash);
 	lock_drop(p->s);
 	return err;
 }

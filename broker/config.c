@@ -37,6 +37,10 @@ static const struct option_rule rules[] = {
 		"accept a network or overlay file system"},
 	{"verbose", FLAG, offsetof(struct config, verbose), NULL, "log more"},
 	{"check-config", ACTION, 0, NULL, "read the configuration and end"},
+	{"verify", ACTION, 0, NULL,
+		"hold the whole store against itself, and end; 65: not in "
+		"order"},
+	{"mend", ACTION, 0, NULL, "the same, and mend what can be mended"},
 	{"help", ACTION, 0, NULL, "print this"},
 	{"version", ACTION, 0, NULL, "print the version"},
 };
@@ -77,8 +81,8 @@ option_set(struct config *cfg, const struct option_rule *r, const char *value,
 		}
 		break;
 	case SIZE:
-		if (sw_value_parse(SW_U_BYTES, value,
-			    (int64_t *)(void *)base) == 0 &&
+		if (sw_value_parse(
+			    SW_U_BYTES, value, (int64_t *)(void *)base) == 0 &&
 			*(int64_t *)(void *)base > 0)
 			return 0;
 		break;
@@ -258,7 +262,9 @@ action(struct config *cfg, const char *name)
 		puts("spillway-broker " SPILLWAY_VERSION);
 		return 1;
 	}
-	cfg->check_only = 1;
+	cfg->task = strcmp(name, "verify") == 0 ? CONFIG_VERIFY
+		    : strcmp(name, "mend") == 0 ? CONFIG_MEND
+						: CONFIG_CHECK;
 	return 0;
 }
 

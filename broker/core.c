@@ -386,7 +386,7 @@ lease_expire(struct core *c, struct lease *l)
 	int err = job_load(c, &l->id, &r);
 
 	if (err == SW_ECORRUPT)
-		job_bury_corrupt(c, l->q, &l->id, SW_LEASED);
+		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
 		attempt_end(c, &r, l->back ? &lease_back : &lost);
 }
@@ -512,8 +512,10 @@ core_wait_ms(const struct core *c)
 	const struct entry *e = window_first(&c->timers);
 	int64_t wait = c->more ? 0 : c->rate_wait_ms;
 
-	if (e != NULL)
-		wait = sooner(wait, (int64_t)e->at, c->now_ms);
+	if (e != NULL) /* a damaged row may name any time */
+		wait = sooner(wait,
+			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
+			c->now_ms);
 	else if (window_low(&c->timers))
 		wait = 0;
 	if (c->leases.earliest_ms != INT64_MAX)

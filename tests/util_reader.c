@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "util_reader.h"
+#include "verify.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -58,6 +59,7 @@ struct reader {
 	uint8_t request[4096];
 	struct sw_buf b;
 	uint8_t seen[READER_JOBS + 1];
+	int asked; /* by the get under way */
 	int moved; /* of the last turn: jobs and items that came */
 	struct bytes cursor;
 	uint8_t cursor_room[SW_CURSOR_MAX];
@@ -116,6 +118,17 @@ job_check(struct reader *rd, const struct sw_item *it, int delivered)
 }
 
 static void
+get_check(struct reader *rd, const struct sw_item *it)
+{
+	int64_t status = sw_int(it, SW_F_STATUS, 0);
+
+	if (status == 0)
+		job_check(rd, it, 0);
+	else if (status == SW_ECORRUPT)
+		rd->seen[rd->asked] = 1; /* it is told of */
+}
+
+static void
 page_check(struct reader *rd, const struct sw_item *it)
 {
 	struct bytes c = sw_bytes(it, SW_F_CURSOR);
@@ -139,9 +152,8 @@ out_check(struct reader *rd, struct bytes frame)
 	while (sw_msg_next(&m, &it)) {
 		if (m.op == SW_OP_JOBS)
 			job_check(rd, &it, 1);
-		else if (m.op == (SW_OP_GET | SW_REPLY) &&
-			 sw_int(&it, SW_F_STATUS, 0) == 0)
-			job_check(rd, &it, 0);
+		else if (m.op == (SW_OP_GET | SW_REPLY))
+			get_check(rd, &it);
 		else if (m.op == (SW_OP_LIST | SW_REPLY))
 			page_check(rd, &it);
 	}
@@ -255,6 +267,7 @@ get_all(struct reader *rd)
 		size_t mark = ask_begin(rd, SW_OP_GET);
 
 		sw_put_id(&rd->b, &id);
+		rd->asked = n;
 		ask(rd, mark);
 	}
 }
@@ -364,29 +377,71 @@ signals_catch(struct reader *rd)
 	setitimer(ITIMER_REAL, &limit, NULL);
 }
 
+static void
+reader_open(struct reader *rd, const char *dir, int out)
+{
+	static const struct store_options options = {.map_size = MAP};
+	int err;
+
+	rd->out = out;
+	rd->now_ms = 1700000100000;
+	rd->mono_ms = 5000;
+	signals_catch(rd);
+	err = store_open(&rd->store, dir, &options);
+	if (err == 0)
+		err = rd->store->driver->claim(rd->store, 0, 0, &rd->claim);
+	if (err == 0)
+		err = core_init(&rd->core, rd->store, &rd->claim, rd->now_ms,
+			rd->mono_ms);
+	if (err < 0)
+		finish(rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
+			rd->store->why);
+}
+
+static _Noreturn void
+reader_close(struct reader *rd)
+{
+	core_fini(&rd->core);
+	rd->store->driver->close(rd->store);
+	finish(rd, GOOD, "");
+}
+
 void
 reader_run(const char *dir, int out)
 {
-	static const struct store_options options = {.map_size = MAP};
 	static struct reader rd;
+
+	reader_open(&rd, dir, out);
+	read_all(&rd);
+	idle_check(&rd);
+	reader_close(&rd);
+}
+
+static void
+line_count(void *arg, const char *line)
+{
+	struct findings *f = arg;
+
+	(void)line;
+	f->verified++;
+}
+
+void
+reader_mend(const char *dir, int out)
+{
+	static struct reader rd;
+	struct verify v = {
+		.core = &rd.core, .mend = 1, .say = line_count, .arg = &rd.f};
 	int err;
 
-	rd.out = out;
-	rd.now_ms = 1700000100000;
-	rd.mono_ms = 5000;
-	signals_catch(&rd);
-	err = store_open(&rd.store, dir, &options);
-	if (err == 0)
-		err = rd.store->driver->claim(rd.store, 0, 0, &rd.claim);
+	reader_open(&rd, dir, out);
+	err = verify_run(&v);
+	core_fini(&rd.core);
 	if (err == 0)
 		err = core_init(
 			&rd.core, rd.store, &rd.claim, rd.now_ms, rd.mono_ms);
 	if (err < 0)
-		finish(&rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
-			rd.store->why);
+		finish(&rd, GAVE_UP, sw_strerror(err));
 	read_all(&rd);
-	idle_check(&rd);
-	core_fini(&rd.core);
-	rd.store->driver->close(rd.store);
-	finish(&rd, GOOD, "");
+	reader_close(&rd);
 }

@@ -35,12 +35,15 @@ enum end {
 };
 
 struct findings {
-	int delivered, corrupt, missing;
+	int delivered, corrupt, missing, verified;
 	char what[300];
 };
 
 /* Opens `dir`, reads it, writes its findings to `out` and ends with one of
  * the above as its status. */
 void reader_run(const char *dir, int out) __attribute__((noreturn));
+
+/* The same after --mend, with what that has found in `verified`. */
+void reader_mend(const char *dir, int out) __attribute__((noreturn));
 
 #endif
