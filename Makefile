@@ -10,13 +10,10 @@ MANDIR ?= $(PREFIX)/share/man
 KIND ?= release
 B := build/$(KIND)$(addprefix -,$(PLANT))
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wold-style-definition -Wwrite-strings -Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual \
-	-Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
-	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls \
-	-Wframe-larger-than=16384 $(if $(CI),-Werror)
-WARN += $(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), \
-	-Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
+	-Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual -Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
+	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls -Wframe-larger-than=16384 $(if $(CI),-Werror) \
+	$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT_release := -O2 $(HARDEN)
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -90,7 +87,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd openssl
+	libseccomp-dev procps mandoc systemd openssl valgrind
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -113,14 +110,11 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/run $B
-## valgrind: the unit tests under memcheck
-valgrind: deps
-	@tests/deps.sh valgrind
-	@$(MAKE) --no-print-directory all $(TESTS)
-	@tests/valgrind.sh $B
-## asan, tsan: the tests under a sanitizer
-asan tsan:
+## asan, tsan: the tests under two sanitizers; those that have threads, for races
+asan:
 	@$(MAKE) --no-print-directory KIND=$@ check
+tsan: deps
+	@tests/tsan.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
@@ -132,8 +126,7 @@ build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c jobs/w
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
-tidy:
-	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+tidy: deps
 	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
@@ -151,6 +144,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)
