@@ -32,7 +32,7 @@ INC_blob := wire blob
 INC_broker := wire broker
 INC_producer := wire blob producer
 INC_worker := wire blob worker
-INC_jobs := wire worker jobs
+INC_jobs := wire blob worker jobs
 INC_front := wire producer front
 INC_tests := wire blob broker producer worker jobs tests
 INC_bench := wire producer bench
@@ -67,7 +67,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
-$B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
@@ -90,7 +90,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd
+	libseccomp-dev procps mandoc systemd openssl
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -100,7 +100,7 @@ check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
-## sim, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
+## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
@@ -113,6 +113,11 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/run $B
+## valgrind: the unit tests under memcheck
+valgrind: deps
+	@tests/deps.sh valgrind
+	@$(MAKE) --no-print-directory all $(TESTS)
+	@tests/valgrind.sh $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
@@ -122,16 +127,17 @@ cover: deps
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcurl -lcrypto
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
-## tidy: clang-tidy and cppcheck
+## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy:
-	@tests/tidy.sh $(CODE)
+	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
 	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
@@ -148,6 +154,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan cover fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind cover fuzz protocol-tables tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -14,31 +14,6 @@
 #include "key.h"
 #include "util_rig.h"
 
-static void
-told(void *arg, int err)
-{
-	*(int *)arg = err;
-}
-
-static void
-row_set(struct rig *r, enum store_op_kind kind, const struct key *k,
-	struct bytes val)
-{
-	const struct store_op op = {kind, key_bytes(k), val};
-	int err = 1;
-
-	assert_int_equal(r->store->driver->commit(
-				 r->store, &r->claim, &op, 1, told, &err),
-		0);
-	assert_int_equal(err, 0);
-}
-
-static void
-row_change(struct rig *r, enum store_op_kind kind, const struct key *k)
-{
-	row_set(r, kind, k, bytes_of("", 0));
-}
-
 static struct key
 key_job(char letter, int n)
 {
@@ -67,16 +42,8 @@ record_damage(struct rig *r, int n, size_t keep)
 	assert_true(val.len < sizeof(copy));
 	memcpy(copy, val.p, val.len);
 	copy[0] ^= 1;
-	row_set(r, STORE_PUT, &k,
+	rig_row_change(r, STORE_PUT, &k,
 		bytes_of(copy, val.len < keep ? val.len : keep));
-}
-
-static int
-row_is_there(struct rig *r, const struct key *k)
-{
-	struct bytes val;
-
-	return r->store->driver->get(r->store, 0, key_bytes(k), &val) == 0;
 }
 
 /* A second place in the line, before the one that the job knows. */
@@ -90,12 +57,12 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_take(r, 1, &token), 0);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	rig_close(r);
 }
 
@@ -114,13 +81,13 @@ a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 2);
 	assert_int_equal(rig_take(r, 1, &token), 0);
 	assert_int_equal(rig_state(r, 1), SW_DONE);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	rig_close(r);
 }
 
@@ -137,12 +104,57 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 		assert_int_equal(rig_put(r, 1, "q", "body"), 0);
 		key_num(&k, 4, 0);
 		key_num(&k, 8, 9);
-		row_change(r, STORE_PUT, &k);
+		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 		rig_restart(r);
 		core_begin(r->core, r->now_ms, r->mono_ms);
 		assert_int_equal(r->core->err, SW_ECORRUPT);
 		rig_close(r);
 	}
+}
+
+/* Nobody would hand it out; whoever looks at the dead is to see it. */
+static void
+a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_id('j', &id);
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(
+		rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("no record", 9));
+	for (int i = 0; i < 2; i++) {
+		rig_begin(r, SW_OP_LIST);
+		rig_send(r, 1);
+		assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
+		assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
+		assert_false(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 2, &it));
+	}
+	rig_close(r);
+}
+
+/* Not due, as a number; a broker that took it for negative never slept. */
+static void
+a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_timer((uint64_t)1 << 63, &id);
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	rig_pass(r, 1);
+	assert_int_equal(core_wait_ms(r->core), 1000);
+	assert_int_equal(rig_state(r, 1), SW_READY);
+	rig_close(r);
 }
 
 static void
@@ -153,7 +165,7 @@ a_lease_without_a_whole_id_is_damage(void **unused)
 
 	(void)unused;
 	key_num(&k, 8, 7);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	core_fini(r->core);
 	assert_int_equal(
 		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
@@ -175,8 +187,8 @@ a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
 		(uint64_t)(r->now_ms +
 			   5 * sw_setting_rules[SW_S_ageing_ms].def),
 		&id);
-	assert_true(row_is_there(r, &k));
-	row_change(r, STORE_DELETE, &k);
+	assert_true(rig_row_is_there(r, &k));
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
 	for (int i = 0; i < 5; i++)
@@ -197,13 +209,13 @@ a_row_in_a_strange_queue_gives_no_worker_there_the_job(void **unused)
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "a", "body"), 0);
 	assert_int_equal(rig_put(r, 2, "b", "body"), 0);
-	row_change(r, STORE_PUT, &k);
-	row_change(r, STORE_PUT, &lane);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_row_change(r, STORE_PUT, &lane, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "b", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 2);
 	assert_int_equal(rig_take(r, 1, &token), 0);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	assert_int_equal(rig_hello(r, 2, "a", 0), 0);
 	assert_int_equal(rig_take(r, 2, &token), 1);
 	rig_close(r);
@@ -223,14 +235,14 @@ a_job_whose_own_row_was_moved_is_put_back_in_the_line(void **unused)
 		(uint64_t)(r->now_ms +
 			   5 * sw_setting_rules[SW_S_ageing_ms].def),
 		&id);
-	row_change(r, STORE_DELETE, &own);
-	row_change(r, STORE_PUT, &moved);
+	rig_row_change(r, STORE_DELETE, &own, bytes_of("", 0));
+	rig_row_change(r, STORE_PUT, &moved, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
-	assert_false(row_is_there(r, &own));
-	assert_false(row_is_there(r, &moved));
+	assert_false(rig_row_is_there(r, &own));
+	assert_false(rig_row_is_there(r, &moved));
 	rig_close(r);
 }
 
@@ -246,7 +258,7 @@ a_queues_row_that_cannot_be_one_is_damage_at_the_start(void **unused)
 	for (size_t i = 0; i < 3; i++) {
 		struct rig *r = rig_open("mem:");
 
-		row_set(r, STORE_PUT, &keys[i], bytes_of("?", 1));
+		rig_row_change(r, STORE_PUT, &keys[i], bytes_of("?", 1));
 		assert_int_equal(starts(r), SW_ECORRUPT);
 		rig_drop(r);
 	}
@@ -263,7 +275,7 @@ a_queue_that_is_lost_leaves_the_others_at_work(void **unused)
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "lost", ""), 0);
 	assert_int_equal(rig_put(r, 2, "q", ""), 0);
-	row_change(r, STORE_DELETE, &k);
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 	assert_int_equal(starts(r), 0);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	rig_pass(r, 5000);
@@ -324,7 +336,7 @@ a_ready_job_that_is_lost_is_dead_and_not_silently_gone(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	row_change(r, STORE_DELETE, &k);
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 0);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
@@ -344,7 +356,7 @@ a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job(void **unused)
 		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 		assert_int_equal(rig_take(r, 1, &token), 1);
 		if (lost)
-			row_change(r, STORE_DELETE, &k);
+			rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 		else
 			record_damage(r, 1, SIZE_MAX);
 		rig_restart(r);
@@ -385,7 +397,7 @@ a_lease_that_names_no_queue_of_ours_is_damage(void **unused)
 		struct rig *r = rig_open("mem:");
 		struct key k = key_job('l', 1);
 
-		row_set(r, STORE_PUT, &k, vals[i]);
+		rig_row_change(r, STORE_PUT, &k, vals[i]);
 		assert_int_equal(starts(r), SW_ECORRUPT);
 		rig_drop(r);
 	}
@@ -407,7 +419,7 @@ a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
 		record_damage(r, 1, kept[i]);
 		rig_pass(r, 1000);
 		rig_pass(r, 1000);
-		assert_true(row_is_there(r, &k));
+		assert_true(rig_row_is_there(r, &k));
 		assert_int_equal(r->core->queues[0]->count[SW_DEAD], 0);
 		rig_drop(r);
 	}
@@ -424,10 +436,10 @@ a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	record_damage(r, 1, SIZE_MAX);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	rig_pass(r, 1);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	assert_int_equal(r->core->queues[0]->count[SW_READY], 1);
 	assert_int_equal(r->core->queues[0]->count[SW_DEAD], 0);
 	rig_drop(r);
@@ -448,7 +460,7 @@ a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
 		assert_int_equal(rig_put(r, 1, "q", ""), 0);
 		sw_put_text(&b, SW_F_QUEUE, i == 0 ? "q" : "unknown");
 		sw_put_int(&b, SW_F_STATE, SW_DELAYED);
-		row_set(r, STORE_PUT, &k, sw_buf_bytes(&b));
+		rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
 		r->core->queues[0]->count[SW_DELAYED] = i;
 		rig_pass(r, 1000);
 		rig_pass(r, 1);
@@ -487,7 +499,7 @@ a_timer_that_comes_too_early_changes_nothing(void **unused)
 		struct sw_id id = rig_id(n);
 		struct key k = key_timer((uint64_t)r->now_ms, &id);
 
-		row_change(r, STORE_PUT, &k);
+		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	}
 	rig_restart(r);
 	rig_pass(r, 1);
@@ -496,7 +508,7 @@ a_timer_that_comes_too_early_changes_nothing(void **unused)
 		struct key k = key_timer((uint64_t)r->now_ms - 1, &id);
 
 		assert_int_equal(rig_state(r, n), states[n]);
-		assert_false(row_is_there(r, &k));
+		assert_false(rig_row_is_there(r, &k));
 	}
 	rig_close(r);
 }
@@ -513,7 +525,7 @@ a_listing_passes_over_a_row_that_names_no_job(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_begin(r, SW_OP_LIST);
 	mark = sw_item_begin(&r->b);
 	sw_put_int(&r->b, SW_F_STATE, SW_READY);
@@ -533,6 +545,9 @@ main(void)
 		cmocka_unit_test(
 			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
 		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
+		cmocka_unit_test(
+			a_dead_job_whose_record_is_damaged_is_listed_as_corrupt),
+		cmocka_unit_test(a_timer_beyond_all_time_keeps_nobody_awake),
 		cmocka_unit_test(a_lease_without_a_whole_id_is_damage),
 		cmocka_unit_test(a_job_that_has_lost_its_row_keeps_nobody_busy),
 		cmocka_unit_test(
