@@ -390,6 +390,85 @@ a_queue_that_is_asked_for_by_name_is_shown_alone(void **state)
 	assert_false(rig_item(r, 9, SW_OP_QUEUES | SW_REPLY, 2, &it));
 }
 
+static void
+why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+
+	(void)running(r, 1);
+	assert_int_equal(rig_put(r, 2, "q", ""), 0);
+	assert_int_equal(rig_set(r, "q", "concurrency=1"), 0);
+	assert_int_equal(
+		asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
+		"runs 1 of at most 1", 19));
+	assert_int_equal(rig_set(r, "q", "concurrency=2"), 0);
+	assert_int_equal(rig_set(r, "q", "rate=1"), 0);
+	r->core->queues[0]->tokens_milli = 0;
+	assert_int_equal(
+		asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
+		"starts at most 1 jobs per second", 32));
+}
+
+/* Their numbers are their own affair. */
+static void
+two_who_wait_under_the_same_number_are_both_answered(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	for (int who = 3; who <= 4; who++) {
+		size_t mark = say(r, SW_OP_WAIT, 1);
+
+		le_set(r->request + 8, 8, 7);
+		sw_item_end(&r->b, mark);
+		rig_send(r, who);
+	}
+	assert_int_equal(rig_cancel(r, 1), 0);
+	for (int who = 3; who <= 4; who++)
+		assert_true(
+			rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it));
+}
+
+static void
+a_job_whose_key_another_holds_stays_dead_when_it_is_redriven(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+	uint64_t token;
+
+	for (int n = 1; n <= 2; n++) {
+		mark = say(r, SW_OP_PUT, n);
+		sw_put_text(&r->b, SW_F_QUEUE, "q");
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_put_text(&r->b, SW_F_UNIQUE, "one");
+		sw_put_int(&r->b, SW_F_EXPIRES_AT_MS, r->now_ms + 99999);
+		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it), 0);
+		if (n == 2)
+			break;
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		assert_int_equal(rig_take(r, 1, &token), 1);
+		assert_int_equal(
+			rig_done(r, 1, 1, token, SW_FAIL, SW_C_ERROR), 0);
+	}
+	assert_int_equal(asked(r, 9, SW_OP_REDRIVE,
+				 say(r, SW_OP_REDRIVE, 1), &it),
+		0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(rig_cancel(r, 2), 0);
+	mark = say(r, SW_OP_REDRIVE, 1);
+	sw_put_int(&r->b, SW_F_RATE, 10);
+	sw_put_int(&r->b, SW_F_OFFSET, 20);
+	assert_int_equal(asked(r, 9, SW_OP_REDRIVE, mark, &it), 0);
+	assert_int_equal(rig_state(r, 1), SW_DELAYED);
+	rig_pass(r, 2000);
+	assert_int_equal(rig_state(r, 1), SW_READY);
+}
+
 /* --- the broker's own side ---------------------------------------------- */
 
 static void
@@ -479,6 +558,9 @@ main(void)
 		TEST(a_cursor_of_another_listing_begins_anew),
 		TEST(a_queue_that_is_not_there_is_told_by_name_and_not_made),
 		TEST(a_queue_that_is_asked_for_by_name_is_shown_alone),
+		TEST(why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now),
+		TEST(two_who_wait_under_the_same_number_are_both_answered),
+		TEST(a_job_whose_key_another_holds_stays_dead_when_it_is_redriven),
 		TEST(a_setting_from_the_configuration_is_taken_or_refused_with_its_reason),
 		TEST(of_what_could_not_be_sent_only_jobs_come_back_and_only_once),
 	};

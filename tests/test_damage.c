@@ -470,47 +470,30 @@ a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
 	}
 }
 
-/* --- timers ------------------------------------------------------------- */
-
-/* A ready job, a delayed, a done, a dead one, a leased one, and none. */
+/* Both end with a timer, and then nobody has looked at the record since. */
 static void
-a_timer_that_comes_too_early_changes_nothing(void **unused)
+a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten(
+	void **unused)
 {
-	static const enum sw_state states[] = {SW_NONE, SW_READY, SW_DONE,
-		SW_DEAD, SW_LEASED, SW_DELAYED};
-	struct rig *r = rig_open("mem:");
-	uint64_t token;
-
 	(void)unused;
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	for (int n = 2; n <= 4; n++) {
-		assert_int_equal(rig_put(r, n, "q", ""), 0);
-		assert_int_equal(rig_take(r, 1, &token), n);
-		if (n < 4)
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		struct rig *r = rig_open("mem:");
+		uint64_t token;
+
+		assert_int_equal(rig_put(r, 1, "q", ""), 0);
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		if (cancelled) {
+			assert_int_equal(rig_cancel(r, 1), 0);
+		} else {
+			assert_int_equal(rig_take(r, 1, &token), 1);
 			assert_int_equal(
-				rig_done(r, 1, n, token,
-					n == 2 ? SW_ACK : SW_FAIL, SW_C_ERROR),
-				0);
+				rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+		}
+		record_damage(r, 1, SIZE_MAX);
+		rig_pass(r, sw_setting_rules[SW_S_retain_done_ms].def);
+		assert_int_equal(rig_state(r, 1), SW_DEAD);
+		rig_close(r);
 	}
-	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	assert_int_equal(rig_set(r, "q", "delay_ms=1h"), 0);
-	assert_int_equal(rig_put(r, 5, "q", ""), 0);
-	for (int n = 0; n <= 5; n++) {
-		struct sw_id id = rig_id(n);
-		struct key k = key_timer((uint64_t)r->now_ms, &id);
-
-		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
-	}
-	rig_restart(r);
-	rig_pass(r, 1);
-	for (int n = 0; n <= 5; n++) {
-		struct sw_id id = rig_id(n);
-		struct key k = key_timer((uint64_t)r->now_ms - 1, &id);
-
-		assert_int_equal(rig_state(r, n), states[n]);
-		assert_false(rig_row_is_there(r, &k));
-	}
-	rig_close(r);
 }
 
 /* --- listings ----------------------------------------------------------- */
@@ -577,7 +560,7 @@ main(void)
 		cmocka_unit_test(
 			a_damaged_job_that_no_queue_of_ours_counts_is_left_alone),
 		cmocka_unit_test(
-			a_timer_that_comes_too_early_changes_nothing),
+			a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten),
 		cmocka_unit_test(
 			a_listing_passes_over_a_row_that_names_no_job),
 	};

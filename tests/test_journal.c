@@ -352,6 +352,19 @@ a_path_too_long_for_the_journal_or_its_beginning_is_refused(void **state)
 	}
 }
 
+/* Each name below it has its own length; none is cut without a word. */
+static void
+a_folder_whose_names_would_be_too_long_is_refused(void **state)
+{
+	(void)state;
+	for (size_t len = PATH_MAX - 14; len < PATH_MAX + 2; len++) {
+		struct store *s = NULL;
+
+		assert_true(store_open(&s, long_path(len), &options) < 0);
+		s->driver->close(s);
+	}
+}
+
 static int
 nothing_to_apply(void *arg, const struct store_op *ops, size_t n)
 {
@@ -392,6 +405,7 @@ main(void)
 		T(an_older_index_beside_the_journal_is_refused),
 		T(a_body_that_looks_like_a_record_of_the_journal_is_only_a_body),
 		T(a_path_too_long_for_the_journal_or_its_beginning_is_refused),
+		T(a_folder_whose_names_would_be_too_long_is_refused),
 		T(a_journal_that_shrinks_while_it_is_read_is_an_error),
 	};
 

@@ -400,10 +400,6 @@ a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 	fx_assert_scan(f, "", "", 99, "kept=1 more=2 ");
 }
 
-/* clang-format off */
-#define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
-/* clang-format on */
-
 /* A start that died after making the journal, before the first commit. */
 static void
 a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not(void **state)
@@ -443,102 +439,6 @@ a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written(
 	fx_assert_none(f, "b");
 }
 
-/* --- after a failure ---------------------------------------------------- */
-
-/* From now on whatever is done with `fd` is done with /dev/null. */
-static void
-file_break(int fd, int mode)
-{
-	int null = open("/dev/null", mode);
-
-	assert_int_equal(dup2(null, fd), fd);
-	close(null);
-}
-
-static void
-assert_nothing_goes(struct fixture *f)
-{
-	const struct store_driver *d = f->s->driver;
-	struct fx_told t = {0};
-	struct fx_seen seen = {0};
-	struct claim c = f->c;
-	struct bytes val;
-
-	assert_int_equal(d->get(f->s, 0, bytes_str("a"), &val), SW_EUNKNOWN);
-	assert_int_equal(d->scan(f->s, 0, bytes_of("", 0), bytes_of("", 0), 9,
-				 fx_see, &seen),
-		SW_EUNKNOWN);
-	assert_int_equal(
-		d->commit(f->s, &f->c, NULL, 0, fx_tell, &t), SW_EUNKNOWN);
-	assert_int_equal(t.calls, 0);
-	assert_int_equal(d->claim(f->s, 0, 0, &c), SW_EUNKNOWN);
-	assert_int_equal(d->renew(f->s, &c), SW_EUNKNOWN);
-}
-
-static void
-when_the_index_cannot_be_written_nothing_goes_until_the_next_start(
-	void **state)
-{
-	struct fixture *f = *state;
-	struct lmdb *l = (struct lmdb *)f->s;
-	struct claim c;
-	struct store_usage u;
-	int fd;
-
-	assert_int_equal(fx_put(f, "a", "1"), 0);
-	assert_int_equal(mdb_env_get_fd(l->env, &fd), 0);
-	file_break(fd, O_RDONLY);
-	assert_int_equal(f->s->driver->claim(f->s, 0, 0, &c), SW_EUNKNOWN);
-	assert_nothing_goes(f);
-	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
-	fx_reopened(f);
-	fx_assert_val(f, "a", "1");
-}
-
-/* A disk that was full asks for a checkpoint, to learn whether it is. */
-static void
-a_checkpoint_that_fails_is_told_by_whoever_asks_how_full_it_is(void **state)
-{
-	struct fixture *f = *state;
-	struct lmdb *l = (struct lmdb *)f->s;
-	struct store_usage u;
-	int fd;
-
-	assert_int_equal(fx_put(f, "a", "1"), 0);
-	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
-	l->disk_full = 1;
-	assert_int_equal(mdb_env_get_fd(l->env, &fd), 0);
-	file_break(fd, O_RDONLY);
-	assert_int_equal(f->s->driver->usage(f->s, &u), SW_EUNKNOWN);
-	assert_nothing_goes(f);
-}
-
-/* What does not fit is undone by reading the journal again. */
-static void
-when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start(
-	void **state)
-{
-	static uint8_t val[STORE_VAL_MAX];
-	struct fixture *f = *state;
-	struct lmdb *l = (struct lmdb *)f->s;
-	const struct store_op op = {
-		STORE_PUT, bytes_str("b"), bytes_of(val, sizeof(val))};
-	int err = 0;
-
-	assert_int_equal(fx_put(f, "a", "1"), 0);
-	file_break(l->journal.fd, O_RDWR);
-	for (int i = 0; err == 0 && i < 100; i++) {
-		char key[8];
-		struct store_op more = op;
-
-		(void)snprintf(key, sizeof(key), "%d", i);
-		more.key = bytes_str(key);
-		err = fx_commit(f, &more, 1);
-	}
-	assert_int_equal(err, SW_EUNKNOWN);
-	assert_nothing_goes(f);
-}
-
 /* Counting needs a reader's place; LMDB has 126. */
 static void
 a_free_list_that_cannot_be_read_counts_as_it_did(void **state)
@@ -564,12 +464,29 @@ a_free_list_that_cannot_be_read_counts_as_it_did(void **state)
 }
 
 static void
+where_no_size_is_said_the_map_is_64_gib(void **state)
+{
+	struct fixture *f = *state;
+	struct store_usage u;
+
+	fx_closed(f);
+	f->map_size = 0;
+	fx_opened(f);
+	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+	assert_int_equal(u.max_pages * u.page_size, 64ULL << 30);
+}
+
+static void
 nothing_may_be_closed(void **state)
 {
 	(void)state;
 	store_lmdb.close(NULL);
 	store_mem.close(NULL);
 }
+
+/* clang-format off */
+#define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
+/* clang-format on */
 
 int
 main(void)
@@ -589,10 +506,8 @@ main(void)
 		T(a_batch_too_large_for_the_map_leaves_no_trace),
 		T(a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not),
 		T(a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written),
-		T(when_the_index_cannot_be_written_nothing_goes_until_the_next_start),
-		T(a_checkpoint_that_fails_is_told_by_whoever_asks_how_full_it_is),
-		T(when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start),
 		T(a_free_list_that_cannot_be_read_counts_as_it_did),
+		T(where_no_size_is_said_the_map_is_64_gib),
 		T(nothing_may_be_closed),
 	};
 

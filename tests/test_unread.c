@@ -12,6 +12,7 @@
 #include "core_in.h"
 #include "error.h"
 #include "util_rig.h"
+#include "verify.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -255,6 +256,44 @@ a_read_that_fails_ends_the_turn_wherever_it_is(void **unused)
 }
 
 static void
+quiet(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static void
+a_read_that_fails_ends_the_verification_wherever_it_is(void **unused)
+{
+	struct store_driver frail = store_mem;
+	struct rig *r = rig_open("mem:");
+	int all = 0;
+
+	(void)unused;
+	frail.get = frail_get;
+	frail.scan = frail_scan;
+	fail_at = 0;
+	for (int n = 1; n <= 3; n++)
+		assert_int_equal(rig_put(r, n, "q", "body"), 0);
+	wreck_add(r);
+	r->store->driver = &frail;
+	for (int k = 1; !all; k++) {
+		struct verify v = {.core = r->core, .say = quiet};
+		int err;
+
+		fail_at = 0;
+		assert_int_equal(restarted(r), 0);
+		fail_at = k;
+		reads = 0;
+		err = verify_run(&v);
+		all = reads < k;
+		assert_int_equal(err, all ? 0 : -EIO);
+	}
+	r->store->driver = &store_mem;
+	rig_drop(r);
+}
+
+static void
 a_store_that_cannot_say_how_full_it_is_keeps_its_last_word(void **unused)
 {
 	struct store_driver blind = store_mem;
@@ -276,6 +315,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_read_that_fails_ends_the_turn_wherever_it_is),
+		cmocka_unit_test(
+			a_read_that_fails_ends_the_verification_wherever_it_is),
 		cmocka_unit_test(
 			a_store_that_cannot_say_how_full_it_is_keeps_its_last_word),
 	};

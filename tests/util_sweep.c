@@ -426,6 +426,8 @@ sweep_run(const char *what, const struct sweep *sweeps, int n, int seconds)
 		if (r.only == NULL || strncmp(r.only, sweeps[i].name,
 					      strcspn(r.only, "/")) == 0)
 			points_find(&r, &sweeps[i]);
+	if (r.n == 0 && r.only == NULL)
+		count(&r.tally->wrong); /* there is no preload */
 	points_shuffle(&r);
 	(void)fflush(stdout);
 	if (r.only != NULL)
