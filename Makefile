@@ -115,6 +115,9 @@ asan:
 	@$(MAKE) --no-print-directory KIND=$@ check
 tsan: deps
 	@tests/tsan.sh
+## cover: which branches of core, store and wire the tests reach
+cover: deps
+	@tests/cover.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
@@ -144,6 +147,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan cover fuzz protocol-tables tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

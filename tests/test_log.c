@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+
 #include "log.h"
 
 static int saved_stderr, out[2];
@@ -170,6 +172,19 @@ numbers_live_for_eight_calls(void **state)
 #define LOG_TEST(f)                                                            \
 	cmocka_unit_test_setup_teardown(f, stderr_into_a_pipe, stderr_back)
 
+static void
+a_line_that_cannot_be_written_is_lost_and_the_next_is_not(void **state)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_true(dup2(null, STDERR_FILENO) >= 0);
+	sw_log(SW_LOG_INFO, "t", "k", "lost", NULL);
+	assert_true(dup2(out[1], STDERR_FILENO) >= 0);
+	close(null);
+	expect_logged("here", "here");
+}
+
 int
 main(void)
 {
@@ -182,6 +197,7 @@ main(void)
 		LOG_TEST(a_missing_value_is_an_empty_one),
 		LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
 		LOG_TEST(numbers_live_for_eight_calls),
+		LOG_TEST(a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
