@@ -3,8 +3,9 @@
 
 #include <event2/buffer.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uthash.h>
+
+#include "clock.h"
 
 enum { LOOK = 2 };
 
@@ -16,20 +17,11 @@ struct caller {
 	 * connection could get its number and this one read its bytes.
 	 */
 	struct bufferevent *bev;
-	int64_t began_s; /* when its request's first byte came, or 0 */
-	size_t came;	 /* bytes since its last request was answered */
+	int64_t began_ms; /* when its request's first byte came, or 0 */
+	size_t came;	  /* bytes since its last request was answered */
 	int busy;
 	UT_hash_handle hh;
 };
-
-static int64_t
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return t.tv_sec;
-}
 
 static void
 bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
@@ -37,8 +29,8 @@ bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 	struct caller *c = arg;
 
 	(void)b;
-	if (info->n_added > 0 && c->began_s == 0 && !c->busy)
-		c->began_s = now_s();
+	if (info->n_added > 0 && c->began_ms == 0 && !c->busy)
+		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 static void
@@ -140,20 +132,20 @@ caller_answered(struct callers *cs, struct bufferevent *bev)
 	if (c == NULL)
 		return;
 	c->busy = 0;
-	c->began_s = 0;
+	c->began_ms = 0;
 }
 
 void
 callers_check(struct callers *cs, int64_t request_s)
 {
-	int64_t limit = now_s() - request_s;
+	int64_t limit = clock_now_ms(CLOCK_MONOTONIC_COARSE) - request_s * 1000;
 	struct caller *c, *next;
 
 	HASH_ITER(hh, cs->table, c, next)
 	{
 		if (is_gone(c))
 			caller_forget(cs, c);
-		else if (!c->busy && c->began_s != 0 && c->began_s < limit)
+		else if (!c->busy && c->began_ms != 0 && c->began_ms < limit)
 			bufferevent_trigger_event(c->bev,
 				BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
 	}

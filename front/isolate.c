@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "parcel.h"
 
 enum { HEADERS = 256, VALUE_NAME = 128 };
@@ -93,15 +93,6 @@ response_print(struct sw_response *res, const char *fmt, ...)
 
 /* --- the environment ---------------------------------------------------- */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
 queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 {
@@ -114,7 +105,8 @@ queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 
 		if (err == 0) {
 			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
-				jobs[i].id = sw_id_make(now_ms());
+				jobs[i].id = sw_id_make(
+					clock_now_ms(CLOCK_REALTIME));
 			slot.id = jobs[i].id;
 			err = parcel_add(desk.jobs, &jobs[i], &slot);
 		} else {

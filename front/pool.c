@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 #include "log.h"
 
@@ -55,15 +56,6 @@ struct pool {
 	int loaded, retired;
 	struct isolate isolates[];
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 timer_set(struct event *e, int64_t us)
@@ -219,7 +211,7 @@ isolate_begin(struct isolate *i, struct task *t)
 	TAILQ_REMOVE(&p->idle, i, link);
 	i->state = BUSY;
 	i->task = t;
-	t->since_ms = now_ms();
+	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
 	t->fill(t, &i->mail);
 	i->mail.request->number = ++i->served;
 	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns);
@@ -403,7 +395,7 @@ static void
 sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
-	int64_t limit = now_ms() - p->plan->wall_ms;
+	int64_t limit = clock_now_ms(CLOCK_MONOTONIC) - p->plan->wall_ms;
 	struct task *t;
 
 	(void)fd;
@@ -564,7 +556,7 @@ pool_free(struct pool *p)
 void
 pool_run(struct pool *p, struct task *t)
 {
-	t->since_ms = now_ms();
+	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
 	if (!TAILQ_EMPTY(&p->idle)) {
 		isolate_begin(TAILQ_FIRST(&p->idle), t);
 		return;
