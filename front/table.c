@@ -197,6 +197,9 @@ requests_of(const struct usage *u)
 	return n;
 }
 
+#define X(id, name, status, text)                                              \
+	"ended_" name, sw_num((long long)u->fates[FATE_##id]),
+
 void
 table_usage_log(const struct table *t)
 {
@@ -210,11 +213,12 @@ table_usage_log(const struct table *t)
 			"cpu_p50_us", sw_num(usage_percentile(u, 0.5) / 1000),
 			"cpu_p99_us", sw_num(usage_percentile(u, 0.99) / 1000),
 			"cpu_max_us", sw_num((long long)u->cpu_max_ns / 1000),
-			"killed_cpu", sw_num((long long)u->fates[FATE_CPU]),
-			"crashed", sw_num((long long)u->fates[FATE_CRASH]),
-			"starts", sw_num((long long)u->starts), NULL);
+			"budget_us", sw_num(t->routes[i].plan.budget_ns / 1000),
+			"isolate_starts", sw_num((long long)u->starts),
+			FATES(X) NULL);
 	}
 }
+#undef X
 
 static void
 number_add(cJSON *o, const char *name, int64_t ns)
