@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "caller.h"
+#include "early.h"
 #include "error.h"
 #include "listen.h"
 #include "log.h"
+#include "upload.h"
 
 enum { HEADERS_MAX = 256 };
 
@@ -37,6 +39,7 @@ struct door {
 	struct access *access;
 	struct event *second;
 	struct callers callers;
+	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
 	size_t bound_n, under_way;
 	int full; /* listeners are off until there is room */
@@ -55,6 +58,8 @@ struct exchange {
 	const char *client; /* evhttp's */
 	struct mail_answer answer;
 	int64_t cpu_ns;
+	struct upload *upload; /* NULL: none */
+	const char *blob;      /* the upload's name, "" without */
 };
 
 static const char *
@@ -106,6 +111,7 @@ exchange_end(struct exchange *x, int status)
 		evbuffer_get_length(evhttp_request_get_output_buffer(x->req)));
 	caller_answered(&d->callers, evhttp_connection_get_bufferevent(conn));
 	evhttp_send_reply(x->req, status, NULL, NULL);
+	upload_free(x->upload);
 	free(x);
 	if (--d->under_way == 0 && d->empty != NULL)
 		d->empty(d->arg);
@@ -284,6 +290,7 @@ task_fill(struct task *t, struct mailbox *mail)
 	to = text_put(to, x->path);
 	to = text_put(to, x->query);
 	to = text_put(to, x->client);
+	to = text_put(to, x->blob);
 	TAILQ_FOREACH(h, evhttp_request_get_input_headers(x->req), next)
 	{
 		to = text_put(to, h->key);
@@ -302,7 +309,7 @@ request_measure(struct exchange *x)
 	struct evkeyval *h;
 
 	len = strlen(method_of(x->req)) + strlen(x->path) + strlen(x->query) +
-	      strlen(x->client) + 4;
+	      strlen(x->client) + strlen(x->blob) + 5;
 	TAILQ_FOREACH(h, evhttp_request_get_input_headers(x->req), next)
 	{
 		len += strlen(h->key) + strlen(h->value) + 2;
@@ -322,6 +329,46 @@ or_empty(const char *s)
 	return s != NULL ? s : "";
 }
 
+/* 0, or the status that refuses it. */
+static int
+request_check(struct exchange *x)
+{
+	const struct route *r = x->route;
+	int status;
+
+	if (r == NULL)
+		return 404;
+	status = request_measure(x);
+	return r->config->n[ROUTE_blob] && x->head.body_len > 0 ? 411 : status;
+}
+
+static void
+request_run(struct exchange *x)
+{
+	int status = request_check(x);
+
+	if (status == 0)
+		pool_run(x->route->pool, &x->task);
+	else
+		exchange_fail(x, status,
+			status == 404	? "no route\n"
+			: status == 411 ? "Content-Length is wanted\n"
+					: "too large\n");
+}
+
+static void
+stored(void *arg, const char *ref)
+{
+	struct exchange *x = arg;
+
+	if (ref == NULL) {
+		exchange_fail(x, 503, "the body could not be stored\n");
+		return;
+	}
+	x->blob = ref;
+	request_run(x);
+}
+
 static void
 request_came(struct evhttp_request *req, void *arg)
 {
@@ -331,7 +378,6 @@ request_came(struct evhttp_request *req, void *arg)
 	struct exchange *x = calloc(1, sizeof(*x));
 	char *client = NULL;
 	uint16_t port;
-	int status;
 
 	if (x == NULL || uri == NULL) {
 		free(x);
@@ -339,7 +385,7 @@ request_came(struct evhttp_request *req, void *arg)
 		return;
 	}
 	d->under_way++;
-	*x = (struct exchange){.door = d, .req = req, .cpu_ns = -1};
+	*x = (struct exchange){.door = d, .req = req, .cpu_ns = -1, .blob = ""};
 	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
 	x->task.fill = task_fill;
 	x->task.done = task_done;
@@ -348,12 +394,38 @@ request_came(struct evhttp_request *req, void *arg)
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
 	x->route = table_find(d->table, x->path);
-	status = x->route == NULL ? 404 : request_measure(x);
-	if (status != 0)
-		exchange_fail(x, status,
-			status == 404 ? "no route\n" : "too large\n");
+	x->upload = upload_of(req);
+	if (x->upload != NULL)
+		upload_end(x->upload, d->table->config.n[FRONT_upload_s],
+			stored, x);
 	else
-		pool_run(x->route->pool, &x->task);
+		request_run(x);
+}
+
+/* Before the body: where it shall go, and how much of it. */
+static int
+head_came(struct evhttp_request *req, void *arg)
+{
+	struct door *d = arg;
+	const struct site *c = &d->table->config;
+	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct route *r = uri == NULL
+				  ? NULL
+				  : table_find(d->table,
+					    or_empty(evhttp_uri_get_path(uri)));
+	int64_t most = c->n[FRONT_max_body];
+
+	/* evhttp keeps a chunk in memory whole, so chunks are not for this. */
+	if (r != NULL && r->config->n[ROUTE_blob] &&
+		evhttp_find_header(in, "Content-Length") != NULL &&
+		evhttp_find_header(in, "Transfer-Encoding") == NULL &&
+		upload_begin(&d->uploads, req, c->blobs,
+			(size_t)c->n[FRONT_uploads]) == 0)
+		most = r->config->n[ROUTE_max_blob];
+	evhttp_connection_set_max_body_size(
+		evhttp_request_get_connection(req), most);
+	return 0;
 }
 
 /* --- the door ----------------------------------------------------------- */
@@ -415,6 +487,8 @@ limits_set(struct door *d)
 	evhttp_set_max_headers_size(d->http, n[FRONT_max_headers]);
 	evhttp_set_max_body_size(d->http, n[FRONT_max_body]);
 	evhttp_set_timeout(d->http, (int)n[FRONT_idle_s]);
+	early_set(
+		d->http, d->table->config.blobs != NULL ? head_came : NULL, d);
 }
 
 struct door *
@@ -428,6 +502,7 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 		return NULL;
 	*d = (struct door){.base = base, .table = t, .handoff = h, .access = a};
 	callers_init(&d->callers);
+	uploads_init(&d->uploads, base, &d->callers);
 	d->http = evhttp_new(base);
 	d->second = event_new(base, -1, EV_PERSIST, second, d);
 	if (d->http == NULL || d->second == NULL ||
@@ -453,6 +528,8 @@ door_free(struct door *d)
 		return;
 	if (d->http != NULL)
 		evhttp_free(d->http);
+	early_set(NULL, NULL, NULL);
+	uploads_fini(&d->uploads);
 	callers_fini(&d->callers);
 	if (d->second != NULL)
 		event_free(d->second);

@@ -179,7 +179,7 @@ static void
 request_open(void)
 {
 	const struct mail_request *r = desk.mail->request;
-	const char *p = (const char *)desk.mail->texts;
+	const char *p = (const char *)desk.mail->texts, *blob;
 
 	desk.req = (struct sw_request){.headers = desk.headers,
 		.header = request_header,
@@ -189,6 +189,11 @@ request_open(void)
 	desk.req.path = text_next(&p);
 	desk.req.query = text_next(&p);
 	desk.req.client = text_next(&p);
+	blob = text_next(&p);
+	if (*blob != '\0') {
+		desk.req.blob = blob;
+		desk.req.blob_size = strtoll(strchr(blob, '=') + 1, NULL, 10);
+	}
 	for (; desk.req.headers_n < r->headers_n &&
 		desk.req.headers_n < HEADERS;
 		desk.req.headers_n++) {

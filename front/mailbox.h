@@ -31,8 +31,8 @@ struct mail_sizes {
 struct mail_request {
 	uint32_t number;
 	uint32_t headers_n;
-	uint32_t texts_len; /* method, path, query, client, names and values,
-			     * each with its NUL */
+	uint32_t texts_len; /* method, path, query, client, blob, names and
+			     * values, each with its NUL */
 	uint32_t body_len;
 };
 

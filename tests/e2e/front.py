@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asks a front everything: front.py DIR PID PERF."""
-import http.client, json, os, signal, socket, subprocess, sys, threading, time
+import hashlib, http.client, json, os, signal, socket, subprocess, sys, threading, time
 
 folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -147,6 +147,92 @@ def stored():
     return 0
 
 
+def rss():
+    return int(open(f"/proc/{pid}/statm").read().split()[1]) * 4096
+
+
+def upload():
+    """A film goes into the blobs as it comes, and its name into a job."""
+    mb = bytes(range(256)) * 4096
+    before, most = rss(), 0
+    d = Door()
+    d.putrequest("PUT", "/upload/film.mkv")
+    d.putheader("Content-Length", 100 << 20)
+    d.endheaders()
+    hash = hashlib.sha256()
+    for i in range(100):
+        part = bytes([i]) + mb[1:]
+        hash.update(part)
+        d.send(part)
+        most = max(most, rss())
+    r = d.getresponse()
+    said = json.loads(r.read())
+    expect(r.status, 202, "upload")
+    expect(said["blob"], f"sha256:{hash.hexdigest()};size={100 << 20}", "the blob's name")
+    assert most - before < 16 << 20, f"{(most - before) >> 20} MB of it were in memory"
+    job = json.loads(spillway("get", said["job"], "--json"))
+    expect((job["queue"], job["headers"]), ("transcode", {"blob": said["blob"]}), "the film's job")
+    got = subprocess.run(["spillway", "blob", "get", said["blob"].split(";")[0], "--blobs", f"{folder}/blobs"],
+                         check=True, capture_output=True).stdout
+    expect(hashlib.sha256(got).hexdigest(), hash.hexdigest(), "the blob")
+    spillway("blob", "gc", "--older", "0", "--force", "--blobs", f"{folder}/blobs")
+    assert said["blob"][7:71] in spillway("blob", "ls", "--blobs", f"{folder}/blobs"), "gc took a job's blob"
+    expect(ask("/upload", "small", door=d)[0], 202, "another on the same connection")
+    expect(ask("/hello", "x" * 1000, door=d)[0], 200, "a route without blobs on it")
+    try:
+        expect(ask("/hello", "x" * (2 << 20))[0], 413, "its limit is its own")
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    expect(ask("/upload", method="GET")[0], 400, "no body")
+    expect(ask("/upload", iter([b"chunk"]), method="PUT")[0], 411, "chunks")
+    d.close()
+    half(), crowd_of_uploads()
+
+
+def writers():
+    return subprocess.run(["pgrep", "-f", f"blob put - --blobs dir:{folder}/blobs"], capture_output=True, text=True).stdout
+
+
+def half_sent(n):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    s.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * n)
+    return s
+
+
+def half():
+    """A client that breaks off leaves nothing; one that dawdles is ended."""
+    blobs = spillway("blob", "ls", "--blobs", f"{folder}/blobs")
+    s = half_sent(500000)
+    until(lambda: os.listdir(f"{folder}/blobs/tmp"), "it is being written")
+    s.close()
+    until(lambda: not os.listdir(f"{folder}/blobs/tmp") and not writers(), "nothing is left of it")
+    s = half_sent(500000)
+    s.settimeout(30)
+    expect(s.recv(1), b"", "too slow")
+    until(lambda: not os.listdir(f"{folder}/blobs/tmp") and not writers(), "nothing is left of the slow one")
+    expect(spillway("blob", "ls", "--blobs", f"{folder}/blobs").split("\n")[0].split()[0],
+           blobs.split("\n")[0].split()[0], "no blob of a half")
+
+
+def crowd_of_uploads():
+    """The fourth of three is told so; so is who fills the store."""
+    held = [half_sent(1000) for _ in range(3)]
+    until(lambda: len(writers().split()) == 3, "three are writing")
+    expect(ask("/upload", "x")[:2], (503, "the body could not be stored\n"), "one too many")
+    for s in held:
+        s.close()
+    until(lambda: not writers(), "they have gone")
+    expect(ask("/upload", "x" * 1000000)[0], 202, "there is room again")
+    for n in range(4):
+        status = ask("/upload", bytes([n]) * (150 << 20))[0]
+        if status == 503:
+            break
+        expect(status, 202, "a large one")
+    expect(status, 503, "the quota is used up")
+    expect(ask("/hello")[0], 200, "hello beside a full store")
+
+
 def broker_away():
     """No broker: no promise.  It comes back: all goes on."""
     broker = int(subprocess.run(["pgrep", "-f", f"spillway-broker --data {folder}"],
@@ -251,7 +337,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, bystanders, overload, jobs, broker_away, limits, slowloris, crowd, reload):
+for test in (hello, hostile, bystanders, overload, jobs, upload, broker_away, limits, slowloris, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

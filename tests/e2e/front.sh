@@ -17,12 +17,14 @@ conf() {
 	printf '[front]\nlisten = unix:%s/http\n' "$dir"
 	printf 'stats = unix:%s/stats\naccess_log = %s/access.log\nbroker = %s\n' \
 		"$dir" "$dir" "$SPILLWAY_BROKER"
+	printf 'blobs = dir:%s/blobs?quota=400m\nuploads = 3\n' "$dir"
 	printf 'request_s = 2\nmax_connections = 200\nput_ms = 2000\n'
 	printf '%s\n' "$@"
 	for r in hello signup beacon hostile; do
 		printf '[route /%s]\nmodule = %s/%s.so\n' "$r" "$dir" "$r"
 	done
 	printf 'set.FROM = news@example.org\n'
+	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
 	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\n' "$dir" "$bare_us"
 	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
 }
@@ -62,7 +64,7 @@ until_true isolates_gone
 bad() {
 	conf >"$dir/bad.conf"
 	printf '%s\n' "$3" >>"$dir/bad.conf"
-	refused "$1" "$2" spillway-front --config "$dir/bad.conf"
+	refused "$1" "$2" timeout 20 spillway-front --config "$dir/bad.conf"
 }
 bad 78 'bad.conf:[0-9]+: unknown key .colour' 'colour = red'
 bad 78 'bad.conf:[0-9]+: isolates is .0., not 1 to' 'isolates = 0'
@@ -74,6 +76,8 @@ bad 78 'unknown section' '[colours]
 red = 1'
 bad 78 'cannot open shared object' '[route /gone]
 module = /nonexistent.so'
+conf | grep -v '^blobs' >"$dir/bad.conf"
+refused 78 'route /upload. has no blobs in .front.' spillway-front --config "$dir/bad.conf"
 printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
 cc -shared -fPIC -I"$root/producer" -o "$dir/empty.so" "$dir/empty.c"
 bad 78 'sw_handler' "[route /empty]
