@@ -7,7 +7,7 @@
 
 #include "clock.h"
 
-enum { LOOK = 2 };
+enum { LOOK = 2, FRESH_MS = 500 };
 
 struct caller {
 	TAILQ_ENTRY(caller) link;
@@ -17,6 +17,7 @@ struct caller {
 	 * connection could get its number and this one read its bytes.
 	 */
 	struct bufferevent *bev;
+	int64_t born_ms;  /* 0: it has had an answer */
 	int64_t began_ms; /* when its request's first byte came, or 0 */
 	size_t came;	  /* bytes since its last request was answered */
 	int busy;
@@ -99,6 +100,7 @@ caller_new(struct event_base *base, void *arg)
 		return NULL;
 	}
 	bufferevent_incref(c->bev);
+	c->born_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 	look_around(cs);
 	HASH_ADD_PTR(cs->table, bev, c);
 	TAILQ_INSERT_TAIL(&cs->list, c, link);
@@ -132,7 +134,19 @@ caller_answered(struct callers *cs, struct bufferevent *bev)
 	if (c == NULL)
 		return;
 	c->busy = 0;
-	c->began_ms = 0;
+	c->born_ms = c->began_ms = 0;
+}
+
+int
+callers_expected(const struct callers *cs)
+{
+	int64_t fresh = clock_now_ms(CLOCK_MONOTONIC_COARSE) - FRESH_MS;
+	struct caller *c;
+
+	TAILQ_FOREACH(c, &cs->list, link)
+	if (!is_gone(c) && (c->began_ms != 0 || c->born_ms > fresh))
+		return 1;
+	return 0;
 }
 
 void

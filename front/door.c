@@ -19,7 +19,7 @@
 #include "log.h"
 #include "upload.h"
 
-enum { HEADERS_MAX = 256 };
+enum { HEADERS_MAX = 256, CLOSING_US = 20000 };
 
 static const struct {
 	enum evhttp_cmd_type type;
@@ -37,7 +37,7 @@ struct door {
 	struct table *table;
 	struct handoff *handoff;
 	struct access *access;
-	struct event *second;
+	struct event *second, *closing;
 	struct callers callers;
 	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
@@ -107,14 +107,16 @@ exchange_end(struct exchange *x, int status)
 		evhttp_add_header(evhttp_request_get_output_headers(x->req),
 			"Server-Timing", timing);
 	}
+	if (d->empty != NULL)
+		evhttp_add_header(evhttp_request_get_output_headers(x->req),
+			"Connection", "close");
 	logged(x, status,
 		evbuffer_get_length(evhttp_request_get_output_buffer(x->req)));
 	caller_answered(&d->callers, evhttp_connection_get_bufferevent(conn));
 	evhttp_send_reply(x->req, status, NULL, NULL);
 	upload_free(x->upload);
 	free(x);
-	if (--d->under_way == 0 && d->empty != NULL)
-		d->empty(d->arg);
+	d->under_way--;
 }
 
 /* An answer of our own; what the handler has said is dropped. */
@@ -410,10 +412,8 @@ head_came(struct evhttp_request *req, void *arg)
 	const struct site *c = &d->table->config;
 	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	struct route *r = uri == NULL
-				  ? NULL
-				  : table_find(d->table,
-					    or_empty(evhttp_uri_get_path(uri)));
+	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	struct route *r = table_find(d->table, or_empty(path));
 	int64_t most = c->n[FRONT_max_body];
 
 	/* evhttp keeps a chunk in memory whole, so chunks are not for this. */
@@ -479,6 +479,19 @@ second(evutil_socket_t fd, short what, void *arg)
 	access_flush(d->access);
 }
 
+/* What has been accepted is answered; what has not waits for the next front. */
+static void
+closing(evutil_socket_t fd, short what, void *arg)
+{
+	struct door *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (d->under_way == 0 && TAILQ_EMPTY(&d->uploads.list) &&
+		!callers_expected(&d->callers))
+		d->empty(d->arg);
+}
+
 static void
 limits_set(struct door *d)
 {
@@ -505,7 +518,8 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 	uploads_init(&d->uploads, base, &d->callers);
 	d->http = evhttp_new(base);
 	d->second = event_new(base, -1, EV_PERSIST, second, d);
-	if (d->http == NULL || d->second == NULL ||
+	d->closing = event_new(base, -1, EV_PERSIST, closing, d);
+	if (d->http == NULL || d->second == NULL || d->closing == NULL ||
 		event_add(d->second, &each_second) != 0) {
 		door_free(d);
 		return NULL;
@@ -533,6 +547,8 @@ door_free(struct door *d)
 	callers_fini(&d->callers);
 	if (d->second != NULL)
 		event_free(d->second);
+	if (d->closing != NULL)
+		event_free(d->closing);
 	free(d);
 }
 
@@ -541,6 +557,8 @@ door_adopt(struct door *d, int fd)
 {
 	if (d->bound_n > LISTEN_MAX)
 		return -ENOSPC;
+	if (evutil_make_socket_nonblocking(fd) != 0) /* accept until EAGAIN */
+		return -errno;
 	d->bound[d->bound_n] = evhttp_accept_socket_with_handle(d->http, fd);
 	if (d->bound[d->bound_n] == NULL)
 		return -ENOMEM;
@@ -571,9 +589,10 @@ door_table_set(struct door *d, struct table *t)
 void
 door_close(struct door *d, void (*empty)(void *arg), void *arg)
 {
+	static const struct timeval look = {0, CLOSING_US};
+
 	listeners_set(d, 0);
 	d->empty = empty;
 	d->arg = arg;
-	if (d->under_way == 0)
-		empty(arg);
+	event_add(d->closing, &look);
 }

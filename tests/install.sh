@@ -38,7 +38,7 @@ place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
 for m in docs/man/*.[1-8]; do
 	place 644 "$m" "$MANDIR/man${m##*.}/$(basename "$m")"
 done
-for u in systemd/*.service; do
+for u in systemd/*.service systemd/*.socket; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"

@@ -9,8 +9,8 @@ for m in "$root"/examples/handlers/*.c "$root"/tests/handlers/*.c; do
 done
 
 # A sanitizer's report of a crash takes more than 10 ms of CPU by itself.
-bare_us=10000
-case $b in *asan | *tsan) bare_us=500000 ;; esac
+bare_us=10000 bare_ms=1000
+case $b in *asan | *tsan) bare_us=300000 bare_ms=5000 ;; esac
 
 # conf KEY=VALUE...: with lines of [front]
 conf() {
@@ -25,7 +25,8 @@ conf() {
 	done
 	printf 'set.FROM = news@example.org\n'
 	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
-	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\n' "$dir" "$bare_us"
+	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = %s\n' \
+		"$dir" "$bare_us" "$bare_ms"
 	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
 }
 
@@ -59,6 +60,21 @@ grep -q 'kill="timer' "$dir/front.log" || fail "perf = no was not heeded"
 front_start
 kill -9 "$front"
 until_true isolates_gone
+
+# Sockets of a service manager: by a launcher of ours, and by systemd's.
+conf 'max_connections = 5000' | grep -v '^\(listen\|stats\)' >"$dir/restart.conf"
+python3 "$root/tests/e2e/front_restart.py" "$dir"
+if command -v systemd-socket-activate >/dev/null; then
+	systemd-socket-activate -l "$dir/activated" "$(command -v spillway-front)" \
+		--config "$dir/restart.conf" 2>"$dir/activate.log" &
+	activated=$!
+	pids+=("$activated")
+	until_true test -S "$dir/activated"
+	[ "$(curl -s --unix-socket "$dir/activated" http://x/hello)" = "hello, world" ] ||
+		fail "by systemd-socket-activate"
+	kill -TERM "$activated"
+	wait "$activated" || fail "activated: status $?"
+fi
 
 # What is wrong is said in one line, with its place.
 bad() {
