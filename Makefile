@@ -90,7 +90,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd
+	libseccomp-dev procps mandoc systemd curl
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -104,7 +104,7 @@ test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
-## demo: real work through a real broker and real workers, with kill -9
+## demo: real work through a front, a broker and workers, with kill -9
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@examples/demo.sh $B
