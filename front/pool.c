@@ -189,8 +189,7 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 	i->answered = event_new(
 		p->base, i->out, EV_READ | EV_PERSIST, isolate_answered, i);
 	i->died = event_new(p->base, pidfd, EV_READ, isolate_died, i);
-	i->spent = event_new(p->base, -1, 0, isolate_spent, i);
-	if (i->answered == NULL || i->died == NULL || i->spent == NULL ||
+	if (i->answered == NULL || i->died == NULL ||
 		event_add(i->answered, NULL) != 0 ||
 		event_add(i->died, NULL) != 0)
 		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "error",
@@ -222,9 +221,7 @@ isolate_begin(struct isolate *i, struct task *t)
 	t->since_ms = now_ms();
 	t->fill(t, &i->mail);
 	i->mail.request->number = ++i->served;
-	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns);
-	if (i->budget.perf < 0)
-		timer_set(i->spent, p->plan->budget_ns / 1000);
+	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns, t->since_ms);
 	if (p->busy++ == 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
 	if (write(i->in, &one, sizeof(one)) != sizeof(one))
@@ -273,6 +270,11 @@ isolate_ready(struct isolate *i)
 	int err = budget_open(
 		&i->budget, i->pid, p->plan->budget_ns, p->plan->perf);
 
+	if (err == 0 && i->budget.timer >= 0) {
+		i->spent = event_new(p->base, i->budget.timer,
+			EV_READ | EV_PERSIST, isolate_spent, i);
+		err = i->spent == NULL ? -ENOMEM : event_add(i->spent, NULL);
+	}
 	i->used_ns = budget_used(&i->budget);
 	if (err < 0 || i->used_ns < 0) {
 		isolate_kill(i, FATE_BROKEN);
@@ -305,8 +307,6 @@ isolate_answered(evutil_socket_t fd, short what, void *arg)
 			isolate_kill(i, FATE_BROKEN);
 			return;
 		}
-		if (i->budget.perf < 0)
-			event_del(i->spent);
 		i->used_ns = used_ns > 0 ? used_ns : before_ns;
 		task_end(i, FATE_ANSWER, &a, i->used_ns - before_ns);
 		isolate_rest(i);
@@ -329,12 +329,13 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	budget_timer_heed(&i->budget);
 	if (i->state != BUSY)
 		return;
 	if (left_ns <= 0)
 		isolate_kill(i, FATE_CPU);
 	else
-		timer_set(i->spent, (left_ns + SLACK_NS) / 1000);
+		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 }
 
 /* Whose doing it was, from what it had used when it died. */
@@ -351,8 +352,7 @@ fate_of(const struct isolate *i, const siginfo_t *si, const struct rusage *ru,
 	 * budget, or short of memory.
 	 */
 	if (si->si_code == CLD_KILLED &&
-		((si->si_status == SIGKILL && i->budget.perf >= 0) ||
-			si->si_status == SIGXCPU))
+		(si->si_status == SIGKILL || si->si_status == SIGXCPU))
 		return cpu_ns >= plan->budget_ns / 2 ? FATE_CPU : FATE_MEMORY;
 	if ((si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED) &&
 		(size_t)ru->ru_maxrss * 1024 >= plan->zygote.memory / 4 * 3)
