@@ -248,14 +248,18 @@ front_close(struct front *f)
 
 /* --- running ------------------------------------------------------------ */
 
+/*
+ * Interest in a socket is told to the kernel once a turn.  What we watch and
+ * others hold as well is closed when these are dead, as the flag asks.
+ */
 static struct event_base *
 base_new(void)
 {
 	struct event_config *c = event_config_new();
 	struct event_base *base = NULL;
 
-	if (c != NULL &&
-		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+	if (c != NULL && event_config_set_flag(
+				 c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(c);
 	if (c != NULL)
 		event_config_free(c);
