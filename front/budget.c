@@ -17,7 +17,6 @@
 enum {
 	BACKSTOP_S = 2, /* that layer 3 is later than the others */
 	SLACK = 100,	/* the part of a budget that layer 1 may be late */
-	STALE_MS = 4,	/* and how long it is left alone */
 };
 
 /* The kernel's time counts as well: without it a handler that lets the
@@ -71,7 +70,8 @@ budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
 {
 	int err;
 
-	*b = (struct budget){.pid = pid, .perf = -1, .timer = -1};
+	*b = (struct budget){
+		.pid = pid, .perf = -1, .timer = -1, .renewed_ns = -ns};
 	err = clock_getcpuclockid(pid, &b->clock);
 	if (err != 0)
 		return -err;
@@ -102,27 +102,24 @@ budget_close(struct budget *b)
 /*
  * The kernel renews it on the processor that the isolate ran on last: an
  * interrupt there, and waiting for it, cost more than a small request.  So
- * it is left alone while hardly anything is gone, but not for long: what a
- * hypervisor takes away counts in the event and not in `used_ns`.
+ * it is left alone while hardly anything is gone.
  */
 static void
-perf_renew(struct budget *b, int64_t ns, int64_t used_ns, int64_t now_ms)
+perf_renew(struct budget *b, int64_t ns, int64_t used_ns)
 {
 	uint64_t period = (uint64_t)(ns + ns / SLACK);
 
-	if (now_ms - b->renewed_ms < STALE_MS &&
-		used_ns - b->renewed_ns <= ns / SLACK)
+	if (used_ns - b->renewed_ns <= ns / SLACK)
 		return;
-	(void)ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period);
-	b->renewed_ns = used_ns;
-	b->renewed_ms = now_ms;
+	if (ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period) == 0)
+		b->renewed_ns = used_ns;
 }
 
 void
-budget_renew(struct budget *b, int64_t ns, int64_t used_ns, int64_t now_ms)
+budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
 {
 	if (b->perf >= 0)
-		perf_renew(b, ns, used_ns, now_ms);
+		perf_renew(b, ns, used_ns);
 	else if (!b->timing)
 		budget_timer_set(b, ns);
 	if (used_ns / NS_PER_S + BACKSTOP_S > b->limit_s)

@@ -21,9 +21,9 @@ struct budget {
 	int perf;  /* layer 1's event, or -1 */
 	int timer; /* layer 2's timerfd, or -1 */
 	clockid_t clock;
-	int timing;			/* the timer runs */
-	int64_t renewed_ns, renewed_ms; /* layer 1, when it last was */
-	int64_t limit_s;		/* layer 3 as it is set */
+	int timing;	    /* the timer runs */
+	int64_t renewed_ns; /* layer 1: what was used then */
+	int64_t limit_s;    /* layer 3 as it is set */
 };
 
 /* Whether layer 1 works here: 0, or -errno of why not. */
@@ -38,7 +38,7 @@ void budget_close(struct budget *);
  * A whole budget from now on, and a percent more at most; `used_ns`: what
  * budget_used() said last.
  */
-void budget_renew(struct budget *, int64_t ns, int64_t used_ns, int64_t now_ms);
+void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
 
 /* Layer 2's timer is readable, or will be, after `ns`. */
 void budget_timer_set(struct budget *, int64_t ns);
