@@ -56,9 +56,9 @@ perf_kills(int fd, pid_t pid)
 }
 
 static void
-backstop_set(struct budget *b, int64_t used_ns)
+backstop_set(struct budget *b, int64_t end_ns)
 {
-	int64_t limit_s = used_ns / NS_PER_S + 1 + BACKSTOP_S;
+	int64_t limit_s = end_ns / NS_PER_S + 1 + BACKSTOP_S;
 	struct rlimit l = {(rlim_t)limit_s, (rlim_t)limit_s};
 
 	if (prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0)
@@ -85,7 +85,7 @@ budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
 		if (b->timer < 0)
 			return -errno;
 	}
-	backstop_set(b, 0);
+	backstop_set(b, ns);
 	return 0;
 }
 
@@ -122,8 +122,8 @@ budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
 		perf_renew(b, ns, used_ns);
 	else if (!b->timing)
 		budget_timer_set(b, ns);
-	if (used_ns / NS_PER_S + BACKSTOP_S > b->limit_s)
-		backstop_set(b, used_ns);
+	if ((used_ns + ns) / NS_PER_S + BACKSTOP_S > b->limit_s)
+		backstop_set(b, used_ns + ns);
 }
 
 void

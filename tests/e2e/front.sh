@@ -23,7 +23,7 @@ conf() {
 		printf '[route /%s]\nmodule = %s/%s.so\n' "$r" "$dir" "$r"
 	done
 	printf 'set.FROM = news@example.org\n'
-	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\n' "$dir" "$bare_us"
+	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = 3000\n' "$dir" "$bare_us"
 	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
 }
 
