@@ -90,8 +90,8 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd curl
-BENCH_DEPS := beanstalkd redis-server libhiredis-dev
+	libseccomp-dev procps mandoc systemd nginx-light curl openssl
+BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
 	@tests/deps.sh $(DEPS)
@@ -108,11 +108,11 @@ $(PROOFS): deps
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@examples/demo.sh $B
-## bench: speed beside beanstalkd and Redis, in one run
+## bench: speed beside beanstalkd and Redis; the front's beside nginx and workerd
 bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
-	@bench/run $B
+	@$(if $(filter front,$(BENCH_PART)),,bench/run $B &&) bench/front $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check

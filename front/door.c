@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "caller.h"
@@ -42,7 +44,10 @@ struct door {
 	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
 	size_t bound_n, under_way;
-	int full; /* listeners are off until there is room */
+	int full;   /* listeners are off until there is room */
+	int asking; /* we are called by evhttp, with a request */
+	time_t date_at;
+	char date[40];
 	void (*empty)(void *);
 	void *arg;
 };
@@ -93,27 +98,73 @@ logged(const struct exchange *x, int status, size_t bytes)
 	access_write(x->door->access, &l);
 }
 
+/* evhttp would make a new one for each answer. */
+static const char *
+date(struct door *d)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != d->date_at && gmtime_r(&now, &tm) != NULL) {
+		evutil_date_rfc1123(d->date, sizeof(d->date), &tm);
+		d->date_at = now;
+	}
+	return d->date;
+}
+
+static void
+timing_add(struct exchange *x)
+{
+	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
+	long long us = x->cpu_ns / 1000;
+	char timing[48];
+
+	if (evhttp_find_header(out, "Date") == NULL)
+		evhttp_add_header(out, "Date", date(x->door));
+	if (x->cpu_ns < 0)
+		return;
+	(void)snprintf(timing, sizeof(timing), "cpu;dur=%lld.%03lld", us / 1000,
+		us % 1000);
+	evhttp_add_header(out, "Server-Timing", timing);
+}
+
+/*
+ * Left to the loop, an answer would wait for a turn of its own, in which the
+ * kernel says what we know, that there is room in the socket.  What does not
+ * fit stays with the loop.
+ */
+static void
+answer_push(struct bufferevent *bev)
+{
+	struct evbuffer *out = bufferevent_get_output(bev);
+
+	evbuffer_unfreeze(out, 1);
+	(void)evbuffer_write(out, bufferevent_getfd(bev));
+	evbuffer_freeze(out, 1);
+	if (evbuffer_get_length(out) == 0)
+		bufferevent_trigger(bev, EV_WRITE, 0);
+}
+
 /* The end of every exchange: headers and body are in the request already. */
 static void
 exchange_end(struct exchange *x, int status)
 {
 	struct door *d = x->door;
-	struct evhttp_connection *conn = evhttp_request_get_connection(x->req);
-	char timing[48];
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(
+		evhttp_request_get_connection(x->req));
 
-	if (x->cpu_ns >= 0) {
-		(void)snprintf(timing, sizeof(timing), "cpu;dur=%.3f",
-			(double)x->cpu_ns / 1e6);
-		evhttp_add_header(evhttp_request_get_output_headers(x->req),
-			"Server-Timing", timing);
-	}
+	timing_add(x);
 	if (d->empty != NULL)
 		evhttp_add_header(evhttp_request_get_output_headers(x->req),
 			"Connection", "close");
-	logged(x, status,
-		evbuffer_get_length(evhttp_request_get_output_buffer(x->req)));
-	caller_answered(&d->callers, evhttp_connection_get_bufferevent(conn));
+	if (d->access->f != NULL)
+		logged(x, status,
+			evbuffer_get_length(
+				evhttp_request_get_output_buffer(x->req)));
+	caller_answered(&d->callers, bev);
 	evhttp_send_reply(x->req, status, NULL, NULL);
+	if (!d->asking)
+		answer_push(bev);
 	upload_free(x->upload);
 	free(x);
 	d->under_way--;
@@ -387,6 +438,7 @@ request_came(struct evhttp_request *req, void *arg)
 		return;
 	}
 	d->under_way++;
+	d->asking = 1;
 	*x = (struct exchange){.door = d, .req = req, .cpu_ns = -1, .blob = ""};
 	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
 	x->task.fill = task_fill;
@@ -402,6 +454,7 @@ request_came(struct evhttp_request *req, void *arg)
 			stored, x);
 	else
 		request_run(x);
+	d->asking = 0;
 }
 
 /* Before the body: where it shall go, and how much of it. */

@@ -233,13 +233,23 @@ request_run(const struct sw_handler *handler)
 	*desk.mail->answer = desk.a;
 }
 
+static int
+answer_tell(int out, uint32_t number)
+{
+	const uint64_t one = 1;
+
+	return !mailbox_post(desk.mail, number) ||
+	       write(out, &one, sizeof(one)) == sizeof(one);
+}
+
 void
 isolate_run(const struct mailbox *mail, int in, int out,
 	const struct sw_handler *handler)
 {
-	uint64_t one = 1, n;
+	uint64_t n;
 
 	desk.mail = mail;
+	desk.a.number = MAIL_READY;
 	desk.jobs = parcel_new(NULL);
 	desk.res.header = response_header;
 	desk.res.write = response_write;
@@ -249,8 +259,7 @@ isolate_run(const struct mailbox *mail, int in, int out,
 	desk.env.value = env_value;
 	desk.env.log = env_log;
 	desk.env.id_text = id_text;
-	while (desk.jobs != NULL &&
-		write(out, &one, sizeof(one)) == sizeof(one) &&
+	while (desk.jobs != NULL && answer_tell(out, desk.a.number) &&
 		read(in, &n, sizeof(n)) == sizeof(n))
 		request_run(handler);
 	_exit(0);

@@ -119,8 +119,8 @@ pools_start(struct table *t, int perf)
 		struct route *r = &t->routes[i];
 
 		r->plan = plan_of(&t->config, r->config, perf);
-		r->pool = pool_new(
-			t->base, &r->plan, &r->usage, pool_is_ready, t);
+		r->pool = pool_new(t->base, &r->plan, &r->usage, t->watch,
+			pool_is_ready, t);
 		if (r->pool == NULL)
 			return -1;
 		t->pools++;
@@ -129,8 +129,9 @@ pools_start(struct table *t, int perf)
 }
 
 int
-table_open(struct table **out, struct event_base *base, const char *file,
-	void (*ready)(void *arg, struct table *, int err), void *arg)
+table_open(struct table **out, struct event_base *base, struct watch *watch,
+	const char *file, void (*ready)(void *arg, struct table *, int err),
+	void *arg)
 {
 	struct table *t = calloc(1, sizeof(*t));
 	int perf;
@@ -138,6 +139,7 @@ table_open(struct table **out, struct event_base *base, const char *file,
 	if (t == NULL)
 		return -1;
 	t->base = base;
+	t->watch = watch;
 	t->ready = ready;
 	t->arg = arg;
 	perf = site_read(&t->config, file) < 0 ? -1 : perf_wanted(&t->config);
