@@ -16,6 +16,8 @@
 #include "log.h"
 
 enum {
+	START_MS = 5000, /* for a module to load */
+	WHY = 480,
 	SWEEP_MS = 10,
 	AGAIN_MS = 200,
 	SLACK_NS = 50000,
@@ -34,7 +36,8 @@ struct isolate {
 	struct budget budget;
 	struct event *answered, *died, *spent;
 	struct task *task;
-	enum fate killed;	 /* ANSWER: not by us */
+	enum fate killed; /* ANSWER: not by us */
+	int64_t born_ms;
 	int64_t used_ns;	 /* when its request began */
 	uint32_t served, number; /* of what it is to answer */
 };
@@ -57,7 +60,8 @@ struct pool {
 	struct isolate_list asked, idle;
 	struct task_list waiting;
 	size_t waiting_n, busy;
-	int loaded, retired;
+	int loaded; /* -1: it cannot be */
+	int retired;
 	struct isolate isolates[];
 };
 
@@ -171,6 +175,8 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 	i->state = STARTING;
 	i->pid = pid;
 	i->pidfd = pidfd;
+	i->born_ms = clock_now_ms(CLOCK_MONOTONIC);
+	timer_set(p->sweep, SWEEP_MS * 1000);
 	p->usage->starts++;
 	i->answered = event_new(
 		p->base, i->out, EV_READ | EV_PERSIST, isolate_told, i);
@@ -345,6 +351,27 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 }
 
+/* It cannot be loaded, now or any more. */
+static void
+pool_fail(struct pool *p, const char *why)
+{
+	char text[2 * WHY];
+
+	(void)snprintf(text, sizeof(text), "%s%s", p->plan->zygote.module,
+		": its process ended while loading");
+	if (why[0] == '\0')
+		why = text;
+	if (p->loaded < 0)
+		return;
+	if (!p->loaded) {
+		p->loaded = -1;
+		p->ready(p->arg, -ENOEXEC, why);
+		return;
+	}
+	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text", why, NULL);
+	timer_set(p->again, AGAIN_MS * 1000);
+}
+
 static void
 isolate_died(evutil_socket_t fd, short what, void *arg)
 {
@@ -352,6 +379,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 	struct pool *p = i->pool;
 	struct death d = death_reap(fd);
 	int64_t cpu_ns;
+	char why[WHY + 1] = "";
 	int early = i->state == STARTING;
 
 	(void)what;
@@ -365,25 +393,25 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 					  p->plan->zygote.memory),
 			NULL, cpu_ns);
 	}
+	if (early)
+		(void)snprintf(why, sizeof(why), "%.*s", WHY,
+			(const char *)i->mail.log);
 	isolate_clear(i);
-	if (p->retired && pool_tasks(p) == 0) {
+	if (p->retired && pool_tasks(p) == 0)
 		pool_free(p);
-		return;
-	}
-	if (early) {
-		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "text",
-			"ended before it was ready", NULL);
-		timer_set(p->again, AGAIN_MS * 1000);
-		return;
-	}
-	fill_up(p);
+	else if (early)
+		pool_fail(p, why);
+	else
+		fill_up(p);
 }
 
 static void
 sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
-	int64_t limit = clock_now_ms(CLOCK_MONOTONIC) - p->plan->wall_ms;
+	int64_t now_ms = clock_now_ms(CLOCK_MONOTONIC);
+	int64_t limit = now_ms - p->plan->wall_ms, start = now_ms - START_MS;
+	int starting = 0;
 	struct task *t;
 
 	(void)fd;
@@ -394,6 +422,10 @@ sweep(evutil_socket_t fd, short what, void *arg)
 		if (i->state == BUSY && i->killed == FATE_ANSWER &&
 			i->task->since_ms < limit)
 			isolate_kill(i, FATE_WALL);
+		else if (i->state == STARTING && i->born_ms < start)
+			(void)syscall(SYS_pidfd_send_signal, i->pidfd, SIGKILL,
+				NULL, 0);
+		starting += i->state == STARTING;
 	}
 	while ((t = TAILQ_FIRST(&p->waiting)) != NULL && t->since_ms < limit) {
 		TAILQ_REMOVE(&p->waiting, t, link);
@@ -401,7 +433,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 		usage_add(p->usage, FATE_BUSY, -1);
 		t->done(t, FATE_BUSY, NULL, NULL, -1);
 	}
-	if (pool_tasks(p) > 0)
+	if (pool_tasks(p) + (size_t)starting > 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
 	else if (p->retired)
 		pool_free(p);
@@ -442,17 +474,7 @@ zygote_said(evutil_socket_t fd, short what, void *arg)
 	if (got == 0)
 		return;
 	zygote_close(p);
-	if (got != -ENOEXEC)
-		(void)snprintf(why, sizeof(why),
-			"%s: its process ended while loading",
-			p->plan->zygote.module);
-	if (!p->loaded) {
-		p->loaded = 1;
-		p->ready(p->arg, -ENOEXEC, why);
-		return;
-	}
-	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text", why, NULL);
-	timer_set(p->again, AGAIN_MS * 1000);
+	pool_fail(p, got == -ENOEXEC ? why : "");
 }
 
 static void

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zygote.h - a small process that has loaded one module and forks isolates
+ * zygote.h - a small process that forks the isolates of one module
  *
  * It is the front's own program started anew, so that it has nothing of the
  * front's memory, threads or descriptors.  Isolates are the front's children
- * and not the zygote's (clone(2), CLONE_PARENT): the front reaps them.
+ * and not the zygote's (clone(2), CLONE_PARENT): the front reaps them.  Each
+ * loads the module itself, in its sandbox, from the file that the zygote has
+ * open: nothing of a module ever runs in the zygote, so that its word can be
+ * believed, and until the next zygote all isolates are of the same file.
  *
  * Over a socket of packets it first says ZYGOTE_READY or why it cannot.
  * Then, for each packet with a mailbox and two eventfds, it forks and

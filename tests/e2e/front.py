@@ -78,6 +78,14 @@ def hostile():
     assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 3, ends
 
 
+def early():
+    """A module's own start is in the sandbox as well; without one it could."""
+    expect(ask("/early")[1], "did:\n", "a module's start")
+    did = ask("/early-bare")[1].split()
+    for what in ("open", "socket", "fork", "limits", "loose"):
+        assert what in did, did
+
+
 def bystanders():
     """Whoever is not the offender gets his answer, and nothing but that."""
     wrong, stop = [], threading.Event()
@@ -337,7 +345,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, bystanders, overload, jobs, upload, broker_away, limits, slowloris, crowd, reload):
+for test in (hello, hostile, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

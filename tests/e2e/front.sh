@@ -25,6 +25,7 @@ conf() {
 	done
 	printf 'set.FROM = news@example.org\n'
 	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
+	printf '[route /early]\nmodule = %s/early.so\n[route /early-bare]\nmodule = %s/early.so\nsandbox = 0\n' "$dir" "$dir"
 	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = %s\n' \
 		"$dir" "$bare_us" "$bare_ms"
 	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
@@ -98,9 +99,13 @@ printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
 cc -shared -fPIC -I"$root/producer" -o "$dir/empty.so" "$dir/empty.c"
 bad 78 'sw_handler' "[route /empty]
 module = $dir/empty.so"
-printf '#include <spillway-handler.h>\n__attribute__((constructor)) static void f(void) { for (;;); }\n' >"$dir/loop.c"
-cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
-bad 78 'ended while loading' "[route /loop]
+for start in 'for (;;);' 'sleep(1000);' 'sigset_t s; sigfillset(&s); sigprocmask(SIG_SETMASK, &s, 0); for (;;);'; do
+	printf '#define _GNU_SOURCE\n#include <signal.h>\n#include <unistd.h>\n#include <spillway-handler.h>\n' >"$dir/loop.c"
+	printf '__attribute__((constructor)) static void f(void) { %s }\n' "$start" >>"$dir/loop.c"
+	cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
+	bad 78 'ended while loading' "[route /loop]
 module = $dir/loop.so"
+done
+until_true isolates_gone
 refused 64 'config FILE is wanted' spillway-front
 echo "front: each asked with the kernel's kill and with the timer's"
