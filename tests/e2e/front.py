@@ -62,7 +62,8 @@ DEEDS = {
     "random": KILLED, "populate": KILLED, "memory": KILLED,
     "sleep": (504, "the handler took too long\n"),
     "exit": CRASHED, "crash": CRASHED,
-    "scribble": CRASHED, "nul": CRASHED,
+    "scribble": CRASHED, "nul": CRASHED, "unmap": CRASHED,
+    "lie0": CRASHED, "lie1": CRASHED, "lie2": CRASHED, "lie3": CRASHED,
 }
 SANDBOXED = {"zero": (200, "zero: 1\n"), "fork": (200, "fork: 1\n"), "tear": (200, "tear: 0\n"),
              "stack": CRASHED}
@@ -75,7 +76,7 @@ def hostile():
             expect(ask(f"/{route}/{deed}")[:2], want, f"{route} {deed}")
             expect(ask(f"/{route}/none")[:2], (200, "nothing done\n"), f"after {deed}")
     ends = stats()["/hostile"]["ends"]
-    assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 3, ends
+    assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 4 and ends["broken"] == 6, ends
 
 
 def early():
@@ -264,6 +265,8 @@ def limits():
     assert status in (400, 431), status  # evhttp's limit or the front's
     expect(ask("/hello", headers={f"X{i}": "y" for i in range(300)})[0], 431, "headers' number")
     expect(ask("/hello", method="BREW")[0], 501, "method")
+    expect(ask("/hello?" + "q" * 15000)[0], 200, "a long address")
+    expect(ask("/hello?" + "q" * 20000)[0], 400, "too long an address")
     s = socket.socket(socket.AF_UNIX)
     s.connect(f"{folder}/http")
     s.sendall(b"\x00\xff garbage\r\n\r\n")
@@ -294,6 +297,17 @@ def slowloris():
             except (BrokenPipeError, ConnectionResetError):
                 slow.remove(s)
         time.sleep(0.1)
+
+
+def idle():
+    """Who says nothing is sent away, before a first request and after one."""
+    silent, kept = socket.socket(socket.AF_UNIX), Door()
+    silent.connect(f"{folder}/http")
+    silent.settimeout(30)
+    expect(ask("/hello", door=kept)[0], 200, "before it falls silent")
+    expect(silent.recv(1), b"", "one that never spoke")
+    kept.sock.settimeout(30)
+    expect(kept.sock.recv(1), b"", "one that has fallen silent")
 
 
 def crowd():
@@ -332,12 +346,21 @@ def reload():
     os.kill(pid, signal.SIGHUP)
     until(lambda: "refused" in open(f"{folder}/front.log").read(), "a bad one is refused")
     expect(ask("/hello")[1], "hello, you\n", "the old one serves on")
+    with open(f"{folder}/front.conf", "w") as f:
+        f.write(conf)
+    os.rename(f"{folder}/hello.so", f"{folder}/hello.old")
+    os.rename(f"{folder}/other.so", f"{folder}/hello.so")
+    expect(ask("/hello")[1], "hello, you\n", "until it is told")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: ask("/hello")[1] == "another module\n", "a new module")
+    os.rename(f"{folder}/hello.so", f"{folder}/other.so")
+    os.rename(f"{folder}/hello.old", f"{folder}/hello.so")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: ask("/hello")[1] == "hello, world\n", "the old module")
     stop.set()
     for t in threads:
         t.join()
     expect(wrong, [], "while it was exchanged")
-    with open(f"{folder}/front.conf", "w") as f:
-        f.write(conf)
     for name in ("hello, world\n", "hello, world\n"):  # the log by its name, each time
         os.rename(f"{folder}/access.log", f"{folder}/access.old")
         os.kill(pid, signal.SIGHUP)
@@ -345,7 +368,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, crowd, reload):
+for test in (hello, hostile, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)
