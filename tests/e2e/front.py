@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asks a front everything: front.py DIR PID PERF."""
-import hashlib, http.client, json, os, signal, socket, subprocess, sys, threading, time
+import hashlib, http.client, json, os, select, signal, socket, subprocess, sys, threading, time
 
 folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -195,23 +195,50 @@ def upload():
     expect(ask("/upload", method="GET")[0], 400, "no body")
     expect(ask("/upload", iter([b"chunk"]), method="PUT")[0], 411, "chunks")
     d.close()
-    half(), crowd_of_uploads()
+    held(), half(), crowd_of_uploads()
 
 
 def writers():
     return subprocess.run(["pgrep", "-f", f"blob put - --blobs dir:{folder}/blobs"], capture_output=True, text=True).stdout
 
 
+HALF = 8 << 20
+
+
 def half_sent(n):
     s = socket.socket(socket.AF_UNIX)
     s.connect(f"{folder}/http")
-    s.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * n)
+    s.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % HALF + b"x" * n)
     return s
+
+
+def blobs():
+    return sorted(json.loads(line)["name"] for line in
+                  spillway("blob", "ls", "--json", "--blobs", f"{folder}/blobs").splitlines())
+
+
+def held():
+    """A store that stands still holds its client back, who is not late for that."""
+    s = half_sent(1000)
+    until(writers, "it is being written")
+    writer, sent = int(writers()), 1000
+    os.kill(writer, signal.SIGSTOP)
+    s.setblocking(False)
+    try:
+        while select.select([], [s], [], 3)[1]:  # 3 s: longer than request_s
+            sent += s.send(bytes(min(65536, HALF - sent)))
+            assert sent < HALF, "all of it went into a store that stands still"
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    s.setblocking(True)
+    s.sendall(bytes(HALF - sent))
+    assert s.recv(100).startswith(b"HTTP/1.1 202"), "held, and then stored"
+    s.close()
 
 
 def half():
     """A client that breaks off leaves nothing; one that dawdles is ended."""
-    blobs = spillway("blob", "ls", "--blobs", f"{folder}/blobs")
+    before = blobs()
     s = half_sent(500000)
     until(lambda: os.listdir(f"{folder}/blobs/tmp"), "it is being written")
     s.close()
@@ -220,8 +247,7 @@ def half():
     s.settimeout(30)
     expect(s.recv(1), b"", "too slow")
     until(lambda: not os.listdir(f"{folder}/blobs/tmp") and not writers(), "nothing is left of the slow one")
-    expect(spillway("blob", "ls", "--blobs", f"{folder}/blobs").split("\n")[0].split()[0],
-           blobs.split("\n")[0].split()[0], "no blob of a half")
+    expect(blobs(), before, "no blob of a half")
 
 
 def crowd_of_uploads():
