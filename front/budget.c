@@ -15,8 +15,8 @@
 #define NS_PER_S 1000000000LL
 
 enum {
-	BACKSTOP_S = 2, /* that layer 3 is later than the others */
-	SLACK = 100,	/* the part of a budget that layer 1 may be late */
+	BACKSTOP_S = 10, /* that layer 3 leaves to an isolate for its life */
+	SLACK = 100,	 /* the part of a budget that layer 1 may be late */
 };
 
 /* The kernel's time counts as well: without it a handler that lets the
@@ -55,14 +55,21 @@ perf_kills(int fd, pid_t pid)
 	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
 }
 
-static void
-backstop_set(struct budget *b, int64_t end_ns)
+/* Once: without privileges a hard limit cannot be raised again. */
+static int
+backstop_set(struct budget *b, int64_t ns)
 {
-	int64_t limit_s = end_ns / NS_PER_S + 1 + BACKSTOP_S;
-	struct rlimit l = {(rlim_t)limit_s, (rlim_t)limit_s};
+	struct rlimit l;
 
-	if (prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0)
-		b->limit_s = limit_s;
+	b->limit_s = ns / NS_PER_S + 1 + BACKSTOP_S;
+	l.rlim_cur = l.rlim_max = (rlim_t)b->limit_s;
+	return prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0 ? 0 : -errno;
+}
+
+int
+budget_worn(const struct budget *b, int64_t ns, int64_t used_ns)
+{
+	return (used_ns + ns) / NS_PER_S + 1 >= b->limit_s;
 }
 
 int
@@ -85,8 +92,7 @@ budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
 		if (b->timer < 0)
 			return -errno;
 	}
-	backstop_set(b, ns);
-	return 0;
+	return backstop_set(b, ns);
 }
 
 void
@@ -122,8 +128,6 @@ budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
 		perf_renew(b, ns, used_ns);
 	else if (!b->timing)
 		budget_timer_set(b, ns);
-	if ((used_ns + ns) / NS_PER_S + BACKSTOP_S > b->limit_s)
-		backstop_set(b, used_ns + ns);
 }
 
 void

@@ -40,6 +40,9 @@ void budget_close(struct budget *);
  */
 void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
 
+/* Whether layer 3 would come before another budget is used up. */
+int budget_worn(const struct budget *, int64_t ns, int64_t used_ns);
+
 /* Layer 2's timer is readable, or will be, after `ns`. */
 void budget_timer_set(struct budget *, int64_t ns);
 void budget_timer_heed(struct budget *);

@@ -250,10 +250,13 @@ task_end(struct isolate *i, enum fate fate, const struct mail_answer *a,
 static void
 isolate_rest(struct isolate *i)
 {
+	const struct pool_plan *plan = i->pool->plan;
+
 	i->state = IDLE;
 	TAILQ_INSERT_HEAD(&i->pool->idle, i, link);
-	if (i->pool->plan->requests_max > 0 &&
-		i->served >= (uint32_t)i->pool->plan->requests_max)
+	if ((plan->requests_max > 0 &&
+		    i->served >= (uint32_t)plan->requests_max) ||
+		budget_worn(&i->budget, plan->budget_ns, i->used_ns))
 		isolate_kill(i, FATE_ANSWER);
 }
 
@@ -357,19 +360,18 @@ pool_fail(struct pool *p, const char *why)
 {
 	char text[2 * WHY];
 
-	(void)snprintf(text, sizeof(text), "%s%s", p->plan->zygote.module,
-		": its process ended while loading");
+	(void)snprintf(text, sizeof(text),
+		"%s: its process ended while loading", p->plan->zygote.module);
 	if (why[0] == '\0')
 		why = text;
-	if (p->loaded < 0)
-		return;
-	if (!p->loaded) {
+	if (p->loaded == 0) {
 		p->loaded = -1;
 		p->ready(p->arg, -ENOEXEC, why);
-		return;
+	} else if (p->loaded > 0) {
+		sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text",
+			why, NULL);
+		timer_set(p->again, AGAIN_MS * 1000);
 	}
-	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text", why, NULL);
-	timer_set(p->again, AGAIN_MS * 1000);
 }
 
 static void
