@@ -47,13 +47,13 @@ LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
 CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
 WORKER := $(call objs,worker,worker/main.c)
 JOBS := $(call objs,jobs,jobs/main.c)
-FRONT := $(call objs,front,front/main.c)
+FRONT := $(call objs,front,front/main.c front/isolate_main.c)
 UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c tests/proof_*.c))
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front)
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
 LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp
 
@@ -70,6 +70,7 @@ $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
 $B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
+$B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
 $B/spillway-bench: $(call objs,bench) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
 $(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
@@ -146,5 +147,4 @@ clean:
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
 .PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
-.DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)
