@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -223,7 +224,7 @@ is_ours(const char *name)
 		"transfer-encoding", "keep-alive", "upgrade", "trailer"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (evutil_ascii_strcasecmp(name, ours[i]) == 0)
+		if (strcasecmp(name, ours[i]) == 0)
 			return 1;
 	return 0;
 }
