@@ -34,7 +34,7 @@ INC_producer := wire blob producer
 INC_worker := wire blob worker
 INC_jobs := wire worker jobs
 INC_front := wire producer front
-INC_tests := wire blob broker producer worker jobs tests
+INC_tests := wire blob broker producer worker jobs front tests
 INC_bench := wire producer bench
 INC_docs := wire
 INC_examples := producer
@@ -73,7 +73,7 @@ $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
 $B/spillway-bench: $(call objs,bench) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $B/front/watch.o $B/front/mailbox.o $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 
