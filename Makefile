@@ -32,7 +32,7 @@ INC_blob := wire blob
 INC_broker := wire broker
 INC_producer := wire blob producer
 INC_worker := wire blob worker
-INC_jobs := wire worker jobs
+INC_jobs := wire blob worker jobs
 INC_front := wire producer front
 INC_tests := wire blob broker producer worker jobs front tests
 INC_bench := wire producer bench
@@ -101,7 +101,7 @@ check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
-## sim, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
+## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
@@ -114,6 +114,11 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@$(if $(filter front,$(BENCH_PART)),,bench/run $B &&) bench/front $B
+## valgrind: the unit tests under memcheck
+valgrind: deps
+	@tests/deps.sh valgrind
+	@$(MAKE) --no-print-directory all $(TESTS)
+	@tests/valgrind.sh $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
@@ -127,9 +132,10 @@ build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(fil
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
-## tidy: clang-tidy and cppcheck
+## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy:
-	@tests/tidy.sh $(CODE)
+	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
 	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
@@ -146,5 +152,5 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind fuzz protocol-tables tidy format install uninstall dist clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

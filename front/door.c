@@ -272,6 +272,7 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 
 	if (put == NULL || (x->answer.after && path == NULL)) {
 		free(put);
+		free(path);
 		handed_over(x, -ENOMEM, "");
 		return;
 	}

@@ -338,7 +338,7 @@ zygote_main(int argc, char **argv)
 	z.sizes.request = strtoull(argv[2], NULL, 10);
 	z.sizes.answer = strtoull(argv[3], NULL, 10);
 	memory = strtoull(argv[4], NULL, 10);
-	z.sandboxed = atoi(argv[5]);
+	z.sandboxed = (int)strtol(argv[5], NULL, 10);
 	none.rlim_cur = RLIM_INFINITY;
 	(void)setrlimit(RLIMIT_CPU, &start);
 	z.handler = module_load(argv[1]);

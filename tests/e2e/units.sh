@@ -38,3 +38,4 @@ tail -n 1 "$dir/said"
 if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers --dry-run "$PWD/systemd/spillway.sysusers"
 fi
+echo "units verified"
