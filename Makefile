@@ -32,9 +32,9 @@ INC_blob := wire blob
 INC_broker := wire broker
 INC_producer := wire blob producer
 INC_worker := wire blob worker
-INC_jobs := wire worker jobs
+INC_jobs := wire blob worker jobs
 INC_front := wire producer front
-INC_tests := wire blob broker producer worker jobs tests
+INC_tests := wire blob broker producer worker jobs front tests
 INC_bench := wire producer bench
 INC_docs := wire
 INC_examples := producer
@@ -47,13 +47,13 @@ LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
 CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
 WORKER := $(call objs,worker,worker/main.c)
 JOBS := $(call objs,jobs,jobs/main.c)
-FRONT := $(call objs,front,front/main.c)
+FRONT := $(call objs,front,front/main.c front/isolate_main.c)
 UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c tests/proof_*.c))
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front)
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
 LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp
 
@@ -70,9 +70,10 @@ $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
 $B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
+$B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
 $B/spillway-bench: $(call objs,bench) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $B/front/watch.o $B/front/mailbox.o $(BROKER) $(LIB) $(CMD) $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 
@@ -100,7 +101,7 @@ check: deps
 	@$(MAKE) --no-print-directory KIND=$(KIND) test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B
-## sim, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
+## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
 $(PROOFS): deps
 	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
 	@tests/proof/$@.sh $B
@@ -113,6 +114,11 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@$(if $(filter front,$(BENCH_PART)),,bench/run $B &&) bench/front $B
+## valgrind: the unit tests under memcheck
+valgrind: deps
+	@tests/deps.sh valgrind
+	@$(MAKE) --no-print-directory all $(TESTS)
+	@tests/valgrind.sh $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
@@ -126,9 +132,10 @@ build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(fil
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
-## tidy: clang-tidy and cppcheck
+## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy:
-	@tests/tidy.sh $(CODE)
+	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
 	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
@@ -145,6 +152,5 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
-.DEFAULT_GOAL := all
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind fuzz protocol-tables tidy format install uninstall dist clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

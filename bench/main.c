@@ -250,7 +250,7 @@ big_pair(struct options *o, const struct server *few, const struct server *many,
 	enum big_step step)
 {
 	struct bench_report *r = &o->report;
-	struct bench_result a[ROUNDS_MAX], b[ROUNDS_MAX];
+	struct bench_result a[ROUNDS_MAX] = {0}, b[ROUNDS_MAX] = {0};
 	double kept[ROUNDS_MAX];
 	size_t n = (size_t)r->rounds;
 	int err = 0;

@@ -121,10 +121,11 @@ open_link(const struct server *s, const char *queue, void **link)
 	l->producer = redisConnectUnix(s->socket);
 	l->worker = redisConnectUnix(s->socket);
 	if (l->producer == NULL || l->worker == NULL || l->producer->err ||
-		l->worker->err)
-		err = bench_fail(-ECONNREFUSED, "redis: no connection");
-	else
-		err = add_encode(l);
+		l->worker->err) {
+		close_link(l);
+		return bench_fail(-ECONNREFUSED, "redis: no connection");
+	}
+	err = add_encode(l);
 	if (err == 0)
 		err = group_make(l);
 	if (err < 0)

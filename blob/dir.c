@@ -21,11 +21,14 @@
 
 #include "blob_in.h"
 #include "error.h"
+#include "setting.h"
 
 struct dir {
 	char root[PATH_MAX];
 	int64_t quota; /* bytes; 0: none */
 	int lock;      /* -1: not open */
+	/* Folders whose names are known to be durable. */
+	uint8_t root_sure, tmp_sure, fan_sure[256];
 };
 
 enum { PREFIX = 2, TAIL = 96 /* longest path below the root */ };
@@ -41,20 +44,6 @@ fail_at(struct blobs *s, const char *path)
 /* --- opening ------------------------------------------------------------- */
 
 static int
-size_parse(const char *text, int64_t *bytes)
-{
-	char *end;
-	long long n = strtoll(text, &end, 10);
-	int shift = *end == 'k' ? 10 : *end == 'm' ? 20 : *end == 'g' ? 30 : 0;
-
-	if (end == text || n < 1 || n > INT64_MAX >> 30 ||
-		(shift > 0 ? end[1] : *end) != '\0')
-		return SW_EINVAL;
-	*bytes = n << shift;
-	return 0;
-}
-
-static int
 param_set(struct blobs *s, const char *name, const char *value)
 {
 	struct dir *d = s->priv;
@@ -62,7 +51,7 @@ param_set(struct blobs *s, const char *name, const char *value)
 	if (strcmp(name, "quota") != 0)
 		return blob_fail(
 			s, SW_EINVAL, "'%.60s': quota is wanted", name);
-	if (size_parse(value, &d->quota) < 0)
+	if (sw_value_parse(SW_U_BYTES, value, &d->quota) < 0 || d->quota < 1)
 		return blob_fail(s, SW_EINVAL,
 			"quota '%.60s': bytes are wanted, or 512m, 20g", value);
 	return 0;
@@ -140,13 +129,39 @@ path_sync(struct blobs *s, const char *path)
 	return err;
 }
 
-/* `path` with what leads to it durable; it may be there. */
+/*
+ * `path`, its name durable.  One that is there already may have been made a
+ * moment ago by another process, or by one that was killed before it synced
+ * `above`: so it is `sure` only after a sync of our own.
+ */
 static int
-folder_make(struct blobs *s, const char *path, const char *parent)
+folder_need(struct blobs *s, const char *path, const char *above, uint8_t *sure)
 {
+	int err;
+
 	if (mkdir(path, 0777) == 0)
-		return path_sync(s, parent);
-	return errno == EEXIST ? 0 : fail_at(s, path);
+		*sure = 0;
+	else if (errno != EEXIST)
+		return fail_at(s, path);
+	err = *sure ? 0 : path_sync(s, above);
+	*sure = err == 0;
+	return err;
+}
+
+/* Where the folder above cannot be read or written we have made none in it. */
+static int
+root_need(struct blobs *s)
+{
+	struct dir *d = s->priv;
+	char above[PATH_MAX];
+	int err;
+
+	(void)snprintf(
+		above, sizeof(above), "%.*s/..", PATH_MAX - TAIL, d->root);
+	err = folder_need(s, d->root, above, &d->root_sure);
+	if (err == -EACCES || err == -EROFS || err == -EINVAL)
+		d->root_sure = access(d->root, W_OK) == 0;
+	return d->root_sure ? 0 : err;
 }
 
 /* --- the lock ------------------------------------------------------------ */
@@ -258,14 +273,12 @@ static int
 dir_begin(struct blobs *s)
 {
 	struct dir *d = s->priv;
-	int err = 0;
+	int err = root_need(s);
 
-	if (mkdir(d->root, 0777) != 0 && errno != EEXIST)
-		err = fail_at(s, d->root);
 	if (err == 0)
 		err = lock_open(s, O_CREAT);
 	if (err == 0)
-		err = folder_make(s, s->tmp, d->root);
+		err = folder_need(s, s->tmp, d->root, &d->tmp_sure);
 	return err;
 }
 
@@ -303,10 +316,15 @@ quota_check(struct blobs *s, const struct blob_ref *ref)
 }
 
 static int
-put_rename(struct blob_put *p, const char *fan, const char *path)
+put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 {
-	const struct dir *d = p->s->priv;
-	int err = folder_make(p->s, fan, d->root);
+	struct dir *d = p->s->priv;
+	char fan[PATH_MAX], hex[BLOB_HEX];
+	int err;
+
+	blob_hex_write(h, hex);
+	fan_path(d, hex, fan);
+	err = folder_need(p->s, fan, d->root, &d->fan_sure[h->b[0]]);
 
 	/* The age counts from here, not from the last write. */
 	if (err == 0 && futimens(p->fd, NULL) != 0)
@@ -322,13 +340,11 @@ static int
 dir_store(struct blob_put *p, const struct blob_ref *ref)
 {
 	const struct dir *d = p->s->priv;
-	char path[PATH_MAX], fan[PATH_MAX], hex[BLOB_HEX];
+	char path[PATH_MAX];
 	mode_t mask = umask(0);
 	int err = 0;
 
 	(void)umask(mask);
-	blob_hex_write(&ref->hash, hex);
-	fan_path(d, hex, fan);
 	blob_path(d, &ref->hash, path);
 	if (fchmod(p->fd, 0444 & ~mask) != 0 || fsync(p->fd) != 0)
 		err = fail_at(p->s, p->path);
@@ -338,7 +354,7 @@ dir_store(struct blob_put *p, const struct blob_ref *ref)
 		return err;
 	err = quota_check(p->s, ref);
 	if (err == 0)
-		err = put_rename(p, fan, path);
+		err = put_rename(p, path, &ref->hash);
 	lock_drop(p->s);
 	return err;
 }

@@ -167,16 +167,21 @@ settings_apply(struct broker *br, const struct config *cfg)
 }
 
 int
+broker_load(struct broker *br, const struct config *cfg)
+{
+	*br = (struct broker){.signals = -1, .guard.statm = -1};
+	umask(077);
+	return store_ready(br, cfg);
+}
+
+int
 broker_open(struct broker *br, const struct config *cfg)
 {
 	uint64_t watchdog_us = 0;
-	int err;
+	int err = broker_load(br, cfg);
 
-	*br = (struct broker){.signals = -1, .guard.statm = -1};
-	umask(077);
-	err = signals_open(br);
 	if (err == 0)
-		err = store_ready(br, cfg);
+		err = signals_open(br);
 	if (err == 0)
 		err = settings_apply(br, cfg);
 	if (err == 0)

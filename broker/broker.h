@@ -22,7 +22,12 @@ struct broker {
 	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */
 };
 
-/* On an error one line was logged; broker_close is wanted all the same. */
+/*
+ * Opens the store alone; broker_open does that, too, and begins to serve.  On
+ * an error one line was logged; broker_close is wanted all the same.
+ */
+int broker_load(struct broker *, const struct config *)
+	__attribute__((warn_unused_result));
 int broker_open(struct broker *, const struct config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);

@@ -37,6 +37,10 @@ static const struct option_rule rules[] = {
 		"accept a network or overlay file system"},
 	{"verbose", FLAG, offsetof(struct config, verbose), NULL, "log more"},
 	{"check-config", ACTION, 0, NULL, "read the configuration and end"},
+	{"verify", ACTION, 0, NULL,
+		"hold the whole store against itself, and end; 65: not in "
+		"order"},
+	{"mend", ACTION, 0, NULL, "the same, and mend what can be mended"},
 	{"help", ACTION, 0, NULL, "print this"},
 	{"version", ACTION, 0, NULL, "print the version"},
 };
@@ -62,28 +66,6 @@ help_print(void)
 			(long long)sw_setting_rules[i].def);
 }
 
-static int
-size_parse(const char *text, int64_t *value)
-{
-	static const char suffixes[] = "kmg";
-	char *end;
-	const char *s;
-	long long n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (end == text || errno != 0 || n < 1)
-		return -1;
-	if (*end != '\0') {
-		s = strchr(suffixes, *end);
-		if (s == NULL || end[1] != '\0' || n > INT64_MAX >> 30)
-			return -1;
-		n <<= 10 * (s - suffixes + 1);
-	}
-	*value = n;
-	return 0;
-}
-
 /* `where` is for people: "--data" or "FILE:7". */
 static int
 option_set(struct config *cfg, const struct option_rule *r, const char *value,
@@ -99,7 +81,9 @@ option_set(struct config *cfg, const struct option_rule *r, const char *value,
 		}
 		break;
 	case SIZE:
-		if (size_parse(value, (int64_t *)(void *)base) == 0)
+		if (sw_value_parse(
+			    SW_U_BYTES, value, (int64_t *)(void *)base) == 0 &&
+			*(int64_t *)(void *)base > 0)
 			return 0;
 		break;
 	case FLAG:
@@ -172,7 +156,7 @@ broker_key(struct config *cfg, const char *name, const char *value, int line)
 	size_t i;
 
 	(void)snprintf(where, sizeof(where), "%s:%d", cfg->file, line);
-	for (i = 0; name[i] != '\0' && i < sizeof(dashed) - 1; i++)
+	for (i = 0; i < sizeof(dashed) - 1 && name[i] != '\0'; i++)
 		dashed[i] = name[i] == '_' ? '-' : name[i];
 	dashed[i] = '\0';
 	for (i = 1; i < RULES; i++)
@@ -278,7 +262,9 @@ action(struct config *cfg, const char *name)
 		puts("spillway-broker " SPILLWAY_VERSION);
 		return 1;
 	}
-	cfg->check_only = 1;
+	cfg->task = strcmp(name, "verify") == 0 ? CONFIG_VERIFY
+		    : strcmp(name, "mend") == 0 ? CONFIG_MEND
+						: CONFIG_CHECK;
 	return 0;
 }
 

@@ -27,7 +27,12 @@ struct config {
 	int64_t link_memory; /* bytes that links may hold */
 	int64_t force;	     /* open on a file system that cannot be trusted */
 	int64_t verbose;
-	int check_only;
+	enum config_task {
+		CONFIG_RUN,
+		CONFIG_CHECK,
+		CONFIG_VERIFY,
+		CONFIG_MEND
+	} task;
 	struct config_setting *settings;
 	size_t settings_n;
 };

@@ -149,7 +149,7 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 
 void
 job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
-	enum sw_state was)
+	enum sw_state was, int64_t at_ms)
 {
 	uint8_t fields[SW_QUEUE_MAX + 64], room[64];
 	struct sw_buf f = {.p = fields, .cap = sizeof(fields)};
@@ -176,7 +176,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 		return;
 	record_of_put(&r, &it);
 	r.q = q;
-	r.created_at_ms = r.ended_at_ms = c->now_ms;
+	r.created_at_ms = r.ended_at_ms = at_ms;
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
 	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
@@ -189,6 +189,7 @@ job_bury_wreck(struct core *c, const struct sw_id *id)
 	struct queue *q;
 	struct sw_item it;
 	struct bytes raw;
+	int64_t was;
 
 	if (row_get(c, key_bytes(&k), &raw) < 0 || raw.len < RECORD_SUM ||
 		sw_item_open(bytes_of((const uint8_t *)raw.p + RECORD_SUM,
@@ -196,7 +197,9 @@ job_bury_wreck(struct core *c, const struct sw_id *id)
 			&it) < 0)
 		return;
 	q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
-	if (q != NULL && sw_int(&it, SW_F_STATE, SW_NONE) == SW_DELAYED &&
-		q->count[SW_DELAYED] > 0)
-		job_bury_corrupt(c, q, id, SW_DELAYED);
+	was = sw_int(&it, SW_F_STATE, SW_NONE);
+	if (q != NULL &&
+		(was == SW_DELAYED || was == SW_DONE || was == SW_CANCELLED) &&
+		q->count[was] > 0)
+		job_bury_corrupt(c, q, id, (enum sw_state)was, c->now_ms);
 }

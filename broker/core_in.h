@@ -84,12 +84,12 @@ void job_started(struct core *, const struct record *);
 /* Writes a dead job in the place of one whose record is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
-/* Puts the wreck of a record that cannot be read among the dead. */
-void job_bury_corrupt(
-	struct core *, struct queue *, const struct sw_id *, enum sw_state was);
+/* Puts the wreck of a record that cannot be read among the dead of `at_ms`. */
+void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *,
+	enum sw_state was, int64_t at_ms);
 
 /* The same for a job of which a timer is all that is left, as far as its
- * damaged record still names a queue and says that it is delayed. */
+ * damaged record still names a queue and a state that has one. */
 void job_bury_wreck(struct core *, const struct sw_id *);
 
 /* Removes all trace of a job that no worker has. */

@@ -4,6 +4,7 @@
 
 #include "core_in.h"
 #include "error.h"
+#include "index.h"
 #include "must.h"
 #include "plant.h"
 
@@ -52,126 +53,84 @@ job_load(struct core *c, const struct sw_id *id, struct record *r)
 
 /* --- index rows --------------------------------------------------------- */
 
+/* Rows of timers and of the line end in order and id, as windows hold them. */
 static void
-timer_add(struct core *c, int64_t at_ms, const struct sw_id *id)
+window_of_row_add(struct core *c, const struct record *r, const struct key *k)
 {
-	struct key k = key_timer((uint64_t)at_ms, id);
-
-	batch_insert(&c->batch, key_bytes(&k), nothing);
-	window_add(&c->timers, (uint64_t)at_ms, id);
+	if (k->b[0] == 't')
+		window_add(&c->timers, be_get(k->b + 1, 8), &r->id);
+	else if (k->b[0] == 'r' &&
+		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
+		queue_line_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
+			&r->id);
 }
 
 static void
-timer_remove(struct core *c, int64_t at_ms, const struct sw_id *id)
+window_of_row_remove(
+	struct core *c, const struct record *r, const struct key *k)
 {
-	struct key k = key_timer((uint64_t)at_ms, id);
+	if (k->b[0] == 't')
+		window_remove(&c->timers, be_get(k->b + 1, 8), &r->id);
+	else if (k->b[0] == 'r')
+		queue_line_remove(r->q, be_get(k->b + 5, 8),
+			be_get(k->b + 13, 8), &r->id);
+}
 
-	batch_delete(&c->batch, key_bytes(&k));
-	window_remove(&c->timers, (uint64_t)at_ms, id);
+static void
+row_add(struct core *c, const struct record *r, const struct key *k,
+	enum index_slot slot)
+{
+	if (slot == INDEX_UNIQUE) {
+		batch_put(
+			&c->batch, key_bytes(k), bytes_of(r->id.b, SW_ID_LEN));
+		return;
+	}
+	batch_insert(&c->batch, key_bytes(k), nothing);
+	window_of_row_add(c, r, k);
+}
+
+static void
+row_remove(struct core *c, const struct record *r, const struct key *k)
+{
+	batch_delete(&c->batch, key_bytes(k));
+	window_of_row_remove(c, r, k);
 }
 
 static int
-is_waiting(enum sw_state s)
+key_same(const struct key *a, const struct key *b)
 {
-	return s == SW_DELAYED || s == SW_READY || s == SW_LEASED;
+	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
 }
 
+/* What both have stays as it is. */
 static void
-rows_remove(struct core *c, const struct record *r)
+rows_follow(struct core *c, const struct record *r, const struct index *was,
+	const struct index *is)
 {
-	struct key k;
+	for (int i = 0; i < INDEX_ROWS; i++) {
+		const struct key *a = &was->row[i], *b = &is->row[i];
 
-	if (r->state == SW_READY) {
-		k = key_ready(r->q->no, r->lane, r->rank, &r->id);
-		batch_delete(&c->batch, key_bytes(&k));
-		queue_line_remove(r->q, r->lane, r->rank, &r->id);
-	} else if (r->state == SW_DELAYED) {
-		timer_remove(c, r->run_at_ms, &r->id);
-	} else if (r->state == SW_LEASED) {
-		k = key_id('l', &r->id);
-		batch_delete(&c->batch, key_bytes(&k));
-	} else if (r->state == SW_DEAD) {
-		k = key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
-		batch_delete(&c->batch, key_bytes(&k));
-	} else if (r->state == SW_DONE || r->state == SW_CANCELLED) {
-		timer_remove(c, r->keep_until_ms, &r->id);
+		if (key_same(a, b))
+			continue;
+		if (a->len > 0)
+			row_remove(c, r, a);
+		if (b->len > 0)
+			row_add(c, r, b, (enum index_slot)i);
 	}
-}
-
-static void
-rows_add(struct core *c, const struct record *r)
-{
-	struct key k;
-
-	if (r->state == SW_READY) {
-		k = key_ready(r->q->no, r->lane, r->rank, &r->id);
-		batch_insert(&c->batch, key_bytes(&k), nothing);
-		if (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX)
-			queue_line_add(r->q, r->lane, r->rank, &r->id);
-	} else if (r->state == SW_DELAYED) {
-		timer_add(c, r->run_at_ms, &r->id);
-	} else if (r->state == SW_DEAD) {
-		k = key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
-		batch_insert(&c->batch, key_bytes(&k), nothing);
-	} else if (r->state == SW_DONE || r->state == SW_CANCELLED) {
-		timer_add(c, r->keep_until_ms, &r->id);
-	}
-}
-
-/* Whether a job in `state` holds its unique key. */
-static int
-holds_key(const struct record *r, enum sw_state state)
-{
-	if (r->unique.len == 0)
-		return 0;
-	if (state == SW_DEAD)
-		return (r->unique_also & SW_UNIQUE_DEAD) != 0;
-	if (state == SW_DONE)
-		return (r->unique_also & SW_UNIQUE_DONE) != 0;
-	return is_waiting(state);
 }
 
 int
 unique_taken(struct core *c, const struct record *r)
 {
+	struct index x;
 	struct key k;
 	struct bytes val;
 
-	if (r->unique.len == 0 || holds_key(r, r->state))
+	index_of(r, r->state, &x);
+	if (r->unique.len == 0 || x.row[INDEX_UNIQUE].len > 0)
 		return 0;
 	k = key_unique(r->q->no, r->unique);
 	return row_get(c, key_bytes(&k), &val) == 0;
-}
-
-static void
-unique_follow(struct core *c, const struct record *r, enum sw_state was,
-	enum sw_state is)
-{
-	struct key k;
-
-	if (holds_key(r, was) == holds_key(r, is))
-		return;
-	k = key_unique(r->q->no, r->unique);
-	if (holds_key(r, is))
-		batch_put(
-			&c->batch, key_bytes(&k), bytes_of(r->id.b, SW_ID_LEN));
-	else
-		batch_delete(&c->batch, key_bytes(&k));
-}
-
-static void
-expiry_follow(struct core *c, const struct record *r, enum sw_state was,
-	enum sw_state is)
-{
-	int had = was == SW_DELAYED || was == SW_READY;
-	int has = is == SW_DELAYED || is == SW_READY;
-
-	if (r->expires_at_ms == 0 || had == has)
-		return;
-	if (has)
-		timer_add(c, r->expires_at_ms, &r->id);
-	else
-		timer_remove(c, r->expires_at_ms, &r->id);
 }
 
 /* --- moving ------------------------------------------------------------- */
@@ -216,8 +175,8 @@ static void
 counters_move(struct queue *q, const struct record *r, enum sw_state was,
 	enum sw_state is)
 {
-	int held = is_waiting(was) || was == SW_DEAD;
-	int holds = is_waiting(is) || is == SW_DEAD;
+	int held = index_is_waiting(was) || was == SW_DEAD;
+	int holds = index_is_waiting(is) || is == SW_DEAD;
 
 	if (was != SW_NONE)
 		q->count[was]--;
@@ -257,20 +216,27 @@ record_write(struct core *c, struct record *r, int fresh, struct bytes event)
 	r->q = q;
 }
 
+static void
+lease_end(struct core *c, struct record *r)
+{
+	struct key k = key_id('l', &r->id);
+
+	batch_delete(&c->batch, key_bytes(&k));
+	lease_drop(&c->leases, r->lease);
+	r->lease = NULL;
+}
+
 void
 job_move(struct core *c, struct record *r, enum life_event how,
 	struct bytes event)
 {
 	enum sw_state was = r->state, is = life_next(was, how);
+	struct index before, after;
 
 	must(is != SW_NONE && is != SW_LEASED);
-	rows_remove(c, r);
-	if (r->lease != NULL) {
-		lease_drop(&c->leases, r->lease);
-		r->lease = NULL;
-	}
-	unique_follow(c, r, was, is);
-	expiry_follow(c, r, was, is);
+	index_of(r, was, &before);
+	if (r->lease != NULL)
+		lease_end(c, r);
 	counters_move(r->q, r, was, is);
 
 	r->state = is;
@@ -281,7 +247,8 @@ job_move(struct core *c, struct record *r, enum life_event how,
 	if (is == SW_DONE || is == SW_CANCELLED)
 		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
 	record_write(c, r, was == SW_NONE, event);
-	rows_add(c, r);
+	index_of(r, is, &after);
+	rows_follow(c, r, &before, &after);
 	if (r->ended_at_ms != 0)
 		waiters_answer(c, r, 0);
 	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
@@ -292,18 +259,19 @@ void
 job_forget(struct core *c, struct record *r)
 {
 	struct key k = key_id('j', &r->id);
+	struct index before, after;
 
 	must(r->lease == NULL);
-	rows_remove(c, r);
-	unique_follow(c, r, r->state, SW_NONE);
-	expiry_follow(c, r, r->state, SW_NONE);
+	index_of(r, r->state, &before);
+	index_of(r, SW_NONE, &after);
+	rows_follow(c, r, &before, &after);
 	batch_delete(&c->batch, key_bytes(&k));
 	if (r->cause == SW_C_CORRUPT) {
 		k = key_id('c', &r->id);
 		batch_delete(&c->batch, key_bytes(&k));
 	}
 	waiters_answer(c, r, SW_ENOJOB);
-	if (is_waiting(r->state) || r->state == SW_DEAD)
+	if (index_is_waiting(r->state) || r->state == SW_DEAD)
 		r->q->total[TOTAL_BYTES] -= r->body_len;
 	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
 	queue_touch(r->q);
@@ -312,15 +280,23 @@ job_forget(struct core *c, struct record *r)
 void
 record_put_dead(struct core *c, struct record *r, struct bytes event)
 {
+	struct index before, after;
+
 	counters_move(r->q, r, SW_NONE, SW_DEAD);
 	r->q->total[TOTAL_PUT]--;
 	record_write(c, r, 0, event);
-	rows_add(c, r);
+	index_of(r, SW_NONE, &before);
+	index_of(r, SW_DEAD, &after);
+	rows_follow(c, r, &before, &after);
 	waiters_answer(c, r, 0);
 }
 
 void
 job_started(struct core *c, const struct record *r)
 {
-	expiry_follow(c, r, SW_READY, SW_LEASED);
+	struct index x;
+
+	index_of(r, SW_READY, &x);
+	if (x.row[INDEX_EXPIRY].len > 0)
+		row_remove(c, r, &x.row[INDEX_EXPIRY]);
 }

@@ -23,6 +23,10 @@ struct page {
 	size_t id_at; /* where in the key the id stands */
 	size_t n;
 	struct sw_id ids[PAGE_LOOK];
+	struct { /* of the dead, what else their rows say */
+		uint32_t queue;
+		int64_t at_ms;
+	} death[PAGE_LOOK];
 	struct key last;
 };
 
@@ -103,6 +107,7 @@ page_range(const struct selector *sel, const struct sw_item *it, struct page *p)
 	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
 
 	p->n = 0;
+	p->last.len = 0;
 	p->id_at = 1;
 	if (sel->state == SW_DEAD) {
 		p->from = key_start('x');
@@ -125,11 +130,16 @@ static int
 page_each(void *arg, struct bytes key, struct bytes val)
 {
 	struct page *p = arg;
+	const uint8_t *b = key.p;
 
 	(void)val;
 	if (key.len != p->id_at + SW_ID_LEN)
 		return 0;
-	memcpy(p->ids[p->n++].b, (const uint8_t *)key.p + p->id_at, SW_ID_LEN);
+	if (b[0] == 'x') {
+		p->death[p->n].queue = (uint32_t)be_get(b + 1, 4);
+		p->death[p->n].at_ms = (int64_t)be_get(b + 5, 8);
+	}
+	memcpy(p->ids[p->n++].b, b + p->id_at, SW_ID_LEN);
 	p->last.len = 0;
 	key_raw(&p->last, key.p, key.len);
 	return 0;
@@ -152,6 +162,7 @@ page_of_one(const struct selector *sel, struct page *p)
 {
 	memcpy(p->ids[0].b, sel->id.p, SW_ID_LEN);
 	p->n = 1;
+	p->last.len = 0;
 }
 
 /* Changes a selected job (unless dry), `count` were before it; a status. */
@@ -188,6 +199,27 @@ struct found {
 	struct key next;
 };
 
+/* A dead job whose record is damaged stays where it is, dead of that. */
+static int
+page_job(struct core *c, const struct page *p, size_t i, struct record *r)
+{
+	const struct sw_id *id = &p->ids[i];
+	int err = job_load(c, id, r);
+	struct queue *q;
+	struct key k;
+
+	if (err != SW_ECORRUPT || p->from.b[0] != 'x' || p->last.len == 0)
+		return err;
+	q = p->death[i].queue < c->queues_n ? c->queues[p->death[i].queue]
+					    : NULL;
+	if (q == NULL || q->count[SW_DEAD] == 0)
+		return err;
+	k = key_dead(q->no, (uint64_t)p->death[i].at_ms, id);
+	batch_delete(&c->batch, key_bytes(&k));
+	job_bury_corrupt(c, q, id, SW_DEAD, p->death[i].at_ms);
+	return job_load(c, id, r);
+}
+
 static void
 page_load(struct core *c, const struct page *p, const struct selector *sel,
 	each_fn *each, int dry, struct found *f)
@@ -196,7 +228,7 @@ page_load(struct core *c, const struct page *p, const struct selector *sel,
 		struct record r;
 		int status = 0;
 
-		if (job_load(c, &p->ids[i], &r) < 0 || !selects(sel, &r))
+		if (page_job(c, p, i, &r) < 0 || !selects(sel, &r))
 			continue;
 		if (f->shown == sel->limit || f->items.len > SW_BATCH_MAX)
 			return;

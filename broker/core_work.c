@@ -383,7 +383,7 @@ corrupt_ready(
 	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
 {
 	ready_row_drop(c, q, lane, e);
-	job_bury_corrupt(c, q, &e->id, SW_READY);
+	job_bury_corrupt(c, q, &e->id, SW_READY, c->now_ms);
 }
 
 /* Whether `e` is the row that the job itself would write; rows carry no

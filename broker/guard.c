@@ -3,23 +3,24 @@
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Memory of our own, without the pages of mapped files; 0: not known. */
 static int64_t
 memory_held(const struct guard *g)
 {
-	long all, resident, shared;
-	char text[128];
+	long resident, shared;
+	char text[128], *at;
 	ssize_t n = g->statm < 0 ? -1
 				 : pread(g->statm, text, sizeof(text) - 1, 0);
 
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	if (sscanf(text, "%ld %ld %ld", &all, &resident, &shared) != 3)
-		return 0;
+	(void)strtol(text, &at, 10); /* the whole address space */
+	resident = strtol(at, &at, 10);
+	shared = strtol(at, &at, 10);
 	return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
 }
 

@@ -39,20 +39,9 @@ zeros_write(int fd, size_t size)
 	return err;
 }
 
-static int
-folder_sync(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 /* Under another name until it is whole. */
 static int
-file_make(const char *dir, const char *path, size_t size)
+file_make(const char *path, size_t size)
 {
 	char part[PATH_MAX];
 	int fd, err;
@@ -66,7 +55,7 @@ file_make(const char *dir, const char *path, size_t size)
 	close(fd);
 	if (err == 0 && rename(part, path) != 0)
 		err = -errno;
-	return err < 0 ? err : folder_sync(dir);
+	return err;
 }
 
 int
@@ -84,7 +73,7 @@ journal_open(struct journal *j, const char *dir, size_t size, int fresh)
 	if (j->fd < 0 && errno == ENOENT && !fresh)
 		return SW_ECORRUPT;
 	if (j->fd < 0 && errno == ENOENT) {
-		err = file_make(dir, path, size);
+		err = file_make(path, size);
 		if (err < 0)
 			return err;
 		j->fd = open(path, O_RDWR | O_CLOEXEC);

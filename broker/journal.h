@@ -39,7 +39,8 @@ struct journal {
 /*
  * Opens DIR/journal, made and zeroed with `size` bytes where there is none
  * and `fresh` says that there need not be one.  0, -errno, or SW_ECORRUPT:
- * it is missing.  journal_close is wanted in any case.
+ * it is missing.  Its name is durable when the caller has synced DIR.
+ * journal_close is wanted in any case.
  */
 int journal_open(struct journal *, const char *dir, size_t size, int fresh)
 	__attribute__((warn_unused_result));

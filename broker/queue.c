@@ -78,7 +78,7 @@ lane_drop(struct queue *q, unsigned i)
 	free(q->lanes[i]);
 	q->lanes_n--;
 	memmove(&q->lanes[i], &q->lanes[i + 1],
-		(q->lanes_n - i) * sizeof(q->lanes[0]));
+		(q->lanes_n - i) * sizeof(struct lane *));
 }
 
 /* Makes a lane in the covered range; the highest goes when there are too many.
@@ -100,7 +100,7 @@ lane_insert(struct queue *q, uint64_t hash)
 	}
 	i = lane_at(q, hash);
 	memmove(&q->lanes[i + 1], &q->lanes[i],
-		(q->lanes_n - i) * sizeof(q->lanes[0]));
+		(q->lanes_n - i) * sizeof(struct lane *));
 	q->lanes[i] = lane_new(hash);
 	q->lanes_n++;
 	return q->lanes[i];
@@ -152,6 +152,7 @@ covers_all(const struct queue *q)
 int
 queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
 {
+	const struct entry *first;
 	unsigned start = lane_at(q, q->turn);
 
 	for (unsigned i = 0; i < q->lanes_n; i++) {
@@ -160,10 +161,11 @@ queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
 		/* Past the covered range the round is not over. */
 		if (at < start && !covers_all(q))
 			return 0;
-		if (q->lanes[at]->w.n == 0)
+		first = window_first(&q->lanes[at]->w);
+		if (first == NULL)
 			continue;
 		*hash = q->lanes[at]->hash;
-		*e = *window_first(&q->lanes[at]->w);
+		*e = *first;
 		return 1;
 	}
 	return 0;

@@ -46,20 +46,38 @@ members_read(struct record *r, const struct sw_item *it)
 	r->lane = fair.len == 0 ? 0 : XXH3_64bits(fair.p, fair.len) | 1;
 }
 
-int
-record_open(struct bytes stored, const struct sw_id *id, struct record *r)
+/* The item behind the checksum, and whose it is. */
+static int
+sealed_open(struct bytes stored, struct sw_item *it, struct sw_id *own)
 {
 	const uint8_t *p = stored.p;
-	struct sw_item it;
-	struct sw_id own;
 
 	if (stored.len < SUM ||
 		(le_get(p, SUM) != XXH3_64bits(p + SUM, stored.len - SUM) &&
 			!planted(NO_CHECKSUM)))
 		return SW_ECORRUPT;
-	if (sw_item_open(bytes_of(p + SUM, stored.len - SUM), &it) < 0)
+	if (sw_item_open(bytes_of(p + SUM, stored.len - SUM), it) < 0 ||
+		!sw_get_id(it, own))
 		return SW_ECORRUPT;
-	if (!sw_get_id(&it, &own) || memcmp(own.b, id->b, SW_ID_LEN) != 0)
+	return 0;
+}
+
+int
+record_owner(struct bytes stored, struct sw_id *id)
+{
+	struct sw_item it;
+
+	return sealed_open(stored, &it, id);
+}
+
+int
+record_open(struct bytes stored, const struct sw_id *id, struct record *r)
+{
+	struct sw_item it;
+	struct sw_id own;
+
+	if (sealed_open(stored, &it, &own) < 0 ||
+		memcmp(own.b, id->b, SW_ID_LEN) != 0)
 		return SW_ECORRUPT;
 	memset(r, 0, offsetof(struct record, it));
 	r->id = own; /* `id` may be the very member just cleared */

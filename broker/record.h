@@ -45,6 +45,13 @@ struct record {
 int record_open(struct bytes stored, const struct sw_id *id, struct record *)
 	__attribute__((warn_unused_result));
 
+/*
+ * Whose record this is, where the checksum is right: a damaged key does not
+ * tell.  SW_ECORRUPT.
+ */
+int record_owner(struct bytes stored, struct sw_id *)
+	__attribute__((warn_unused_result));
+
 /* Fills what `it`, an item of PUT, says; no checks. */
 void record_of_put(struct record *, const struct sw_item *it);
 

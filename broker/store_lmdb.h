@@ -22,7 +22,6 @@ struct lmdb {
 	MDB_txn *txn; /* all since the last checkpoint; NULL: none yet */
 	struct journal journal;
 	int lock;
-	int fresh;     /* there was no index when we came */
 	int dirty;     /* the transaction holds a batch */
 	int broken;    /* a commit of unknown outcome: nothing goes any more */
 	int disk_full; /* there is no room to reserve */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "plant.h"
 #include "store_lmdb.h"
 
 #define JOURNAL_BYTES ((size_t)16 << 20) /* a checkpoint each */
@@ -59,18 +60,13 @@ lock_take(struct lmdb *l, const char *dir)
  * it holds anything, an empty index or none is a loss and not a beginning.
  */
 static int
-index_check(struct lmdb *l, const char *dir)
+beginning_check(struct lmdb *l, const char *dir)
 {
 	char path[PATH_MAX];
-	struct stat st;
 	uint8_t head[4] = {0};
 	ssize_t n;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
-		return 0; /* what is wrong with it LMDB finds out */
-	l->fresh = 1;
 	(void)snprintf(path, sizeof(path), "%s/journal", dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -83,6 +79,78 @@ index_check(struct lmdb *l, const char *dir)
 		return 0;
 	return lmdb_say(l, SW_ECORRUPT, dir,
 		"data.mdb is empty or gone, but the journal is not");
+}
+
+/*
+ * LMDB writes a new file's first pages where it stands, and takes what power
+ * loss or a full disk leaves of them for a foreign file ever after.  So it
+ * is made under another name, and appears whole or not at all.
+ */
+static int
+index_make(struct lmdb *l, const char *dir, const char *path)
+{
+	char part[PATH_MAX];
+	MDB_env *env = NULL;
+	int rc;
+
+	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+	(void)unlink(part);
+	rc = mdb_env_create(&env);
+	if (rc == 0)
+		rc = mdb_env_open(env, part, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+	if (rc == 0)
+		rc = mdb_env_sync(env, 1);
+	if (env != NULL)
+		mdb_env_close(env);
+	if (rc == 0 && rename(part, path) != 0)
+		rc = errno;
+	return lmdb_convert(l, rc, dir);
+}
+
+static int
+index_need(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int err;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
+		return 0; /* what is wrong with it LMDB finds out */
+	err = beginning_check(l, dir);
+	return err < 0 ? err : index_make(l, dir, path);
+}
+
+static int
+path_sync(struct lmdb *l, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err < 0 ? lmdb_say(l, err, path, strerror(-err)) : 0;
+}
+
+/*
+ * The names of the files, and of their folder, must outlast the power too.
+ * Who made them may have been killed before they were synced, so each start
+ * does it.  Where the folder above cannot be read or written it was not us
+ * who made one in it.
+ */
+static int
+names_sync(struct lmdb *l, const char *dir)
+{
+	char above[PATH_MAX];
+	int err = path_sync(l, dir);
+
+	if (err < 0)
+		return err;
+	if (snprintf(above, sizeof(above), "%s/..", dir) >= (int)sizeof(above))
+		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+	err = path_sync(l, above);
+	return err == -EACCES || err == -EROFS || err == -EINVAL ? 0 : err;
 }
 
 /*
@@ -177,6 +245,9 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		return lmdb_say(l, err, dir,
 			err == SW_ECORRUPT ? "its journal is missing"
 					   : strerror(-err));
+	err = names_sync(l, dir);
+	if (err < 0)
+		return err;
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
 		return lmdb_say(l, err, dir,
@@ -187,23 +258,11 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	return err < 0 ? err : lmdb_checkpoint(l);
 }
 
-/*
- * On a full disk LMDB may write but a part of a new file's first pages.  It
- * would take the rest for a foreign file ever after, so it is emptied.
- */
-static void
-beginning_undo(struct lmdb *l, const char *dir)
-{
-	char path[PATH_MAX];
-
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	if (l->fresh && truncate(path, 0) != 0)
-		return; /* what went wrong before this is said already */
-}
-
 static int
 env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
+	const unsigned flags = MDB_NORDAHEAD | MDB_NOTLS |
+			       (planted(NO_SYNC) ? MDB_NOSYNC : 0);
 	size_t size = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
 	int rc = mdb_env_create(&l->env), dead;
 
@@ -212,13 +271,10 @@ env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(l->env, LMDB_SHARDS_MAX + 1);
 	if (rc == 0)
-		rc = mdb_env_open(l->env, dir, MDB_NORDAHEAD | MDB_NOTLS, 0600);
+		rc = mdb_env_open(l->env, dir, flags, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(l->env, &dead);
-	rc = lmdb_convert(l, rc, dir);
-	if (rc < 0)
-		beginning_undo(l, dir);
-	return rc;
+	return lmdb_convert(l, rc, dir);
 }
 
 int
@@ -237,7 +293,7 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (err == 0)
 		err = lock_take(l, dir);
 	if (err == 0)
-		err = index_check(l, dir);
+		err = index_need(l, dir);
 	if (err == 0)
 		err = env_open(l, dir, o);
 	if (err == 0)

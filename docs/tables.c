@@ -57,7 +57,7 @@ fields_print(FILE *f)
 		f);
 #define X(sym, tag, name, type, many, max)                                     \
 	fprintf(f, "| %d | %s | %s | %s | %d | %s |\n", tag,                   \
-		#sym + sizeof("SW_F_") - 1, name, types[type], (int)(max),     \
+		&#sym[sizeof("SW_F_") - 1], name, types[type], (int)(max),     \
 		(many) == SW_MANY ? "many" : "");
 	SW_FIELD_MAP(X)
 #undef X

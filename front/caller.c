@@ -35,14 +35,20 @@ bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 }
 
 static void
+caller_free(struct caller *c)
+{
+	evbuffer_remove_cb(bufferevent_get_input(c->bev), bytes_came, c);
+	bufferevent_decref(c->bev);
+	free(c);
+}
+
+static void
 caller_forget(struct callers *cs, struct caller *c)
 {
 	HASH_DEL(cs->table, c);
 	TAILQ_REMOVE(&cs->list, c, link);
 	cs->n--;
-	evbuffer_remove_cb(bufferevent_get_input(c->bev), bytes_came, c);
-	bufferevent_decref(c->bev);
-	free(c);
+	caller_free(c);
 }
 
 /* evhttp has freed it: that takes the callbacks away. */
@@ -168,8 +174,12 @@ callers_check(struct callers *cs, int64_t request_s)
 void
 callers_fini(struct callers *cs)
 {
-	struct caller *c, *next;
+	struct caller *c = TAILQ_FIRST(&cs->list), *next;
 
-	HASH_ITER(hh, cs->table, c, next)
-	caller_forget(cs, c);
+	HASH_CLEAR(hh, cs->table);
+	for (; c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		caller_free(c);
+	}
+	callers_init(cs);
 }

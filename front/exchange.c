@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "door_in.h"
 #include "error.h"
@@ -204,7 +205,7 @@ is_ours(const char *name)
 		"transfer-encoding", "keep-alive", "upgrade", "trailer"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (evutil_ascii_strcasecmp(name, ours[i]) == 0)
+		if (strcasecmp(name, ours[i]) == 0)
 			return 1;
 	return 0;
 }
@@ -252,6 +253,7 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 
 	if (put == NULL || (x->answer.after && path == NULL)) {
 		free(put);
+		free(path);
 		handed_over(x, -ENOMEM, "");
 		return;
 	}

@@ -284,9 +284,16 @@ front_run(const char *file)
 	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 	struct front f = {.file = file, .base = base_new()};
 
+	int err = zygote_find();
+
 	signal(SIGPIPE, SIG_IGN);
 	if (f.base == NULL)
 		return EX_OSERR;
+	if (err < 0) {
+		(void)fail(&f, EX_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
+		event_base_free(f.base);
+		return f.status;
+	}
 	f.accounting = event_new(f.base, -1, EV_PERSIST, accounting, &f);
 	for (int i = 0; i < SIGNALS; i++) {
 		f.signals[i] = evsignal_new(f.base, signals[i], signalled, &f);
@@ -336,8 +343,6 @@ main(int argc, char **argv)
 	const char *file = NULL;
 	int c, check_only = 0;
 
-	if (argc > 1 && strcmp(argv[1], ZYGOTE_ARG) == 0)
-		return zygote_main(argc, argv);
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -354,22 +354,21 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 }
 
-/* It cannot be loaded, now or any more. */
+/* It cannot be loaded, now or any more; `why` "": it did not say. */
 static void
 pool_fail(struct pool *p, const char *why)
 {
 	char text[2 * WHY];
 
-	(void)snprintf(text, sizeof(text),
-		"%s: its process ended while loading", p->plan->zygote.module);
-	if (why[0] == '\0')
-		why = text;
+	(void)snprintf(text, sizeof(text), "%s%s",
+		why[0] != '\0' ? why : p->plan->zygote.module,
+		why[0] != '\0' ? "" : ": its process ended while loading");
 	if (p->loaded == 0) {
 		p->loaded = -1;
-		p->ready(p->arg, -ENOEXEC, why);
+		p->ready(p->arg, -ENOEXEC, text);
 	} else if (p->loaded > 0) {
 		sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text",
-			why, NULL);
+			text, NULL);
 		timer_set(p->again, AGAIN_MS * 1000);
 	}
 }

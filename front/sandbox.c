@@ -116,14 +116,14 @@ filter_make(struct sock_fprog *f, int (*more)(scmp_filter_ctx))
 static size_t
 memory_used(void)
 {
-	unsigned long pages = 0;
+	char text[128] = "";
 	FILE *f = fopen("/proc/self/statm", "re");
 
-	if (f == NULL || fscanf(f, "%lu", &pages) != 1)
-		pages = 0;
-	if (f != NULL)
+	if (f != NULL) {
+		(void)!fgets(text, sizeof(text), f);
 		fclose(f);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	}
+	return strtoul(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static int

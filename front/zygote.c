@@ -19,12 +19,46 @@
 #include "isolate.h"
 #include "sandbox.h"
 
-enum { SOCK = 3, FDS = 3, FILE_FD = 2, START_CPU_S = 1, WHY = 480 };
+enum {
+	SOCK = 3,
+	FDS = 3,
+	FILE_FD = 2,
+	START_CPU_S = 1,
+	WHY = 480,
+	PROGRAM_FD = 10,
+	PATH_LEN = 4096
+};
 
 /* The module, whatever stands under its name by now. */
 #define FILE_PATH "/proc/self/fd/2"
 
 /* --- the front's side --------------------------------------------------- */
+
+static int program = -1;
+
+int
+zygote_find(void)
+{
+	char path[PATH_LEN];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	int fd, err = 0;
+
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	len = strrchr(path, '/') + 1 - path;
+	if ((size_t)len + sizeof(ZYGOTE_PROGRAM) > sizeof(path))
+		return -ENAMETOOLONG;
+	strcpy(path + len, ZYGOTE_PROGRAM);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	program = fcntl(fd, F_DUPFD_CLOEXEC, PROGRAM_FD);
+	if (program < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
 
 static char **
 values_copy(const char *const *values)
@@ -55,6 +89,7 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
+	char path[32];
 	sigset_t none;
 	int err = posix_spawn_file_actions_init(&fa);
 
@@ -65,7 +100,8 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&fa, sock, SOCK);
-	err = posix_spawn(pid, "/proc/self/exe", &fa, &attr, argv, env);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", program);
+	err = posix_spawn(pid, path, &fa, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&attr);
 	return -err;
@@ -74,9 +110,9 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 int
 zygote_start(const struct zygote_plan *plan, pid_t *pid, int *sock)
 {
-	char name[] = "spillway-front", what[] = ZYGOTE_ARG;
+	char name[] = ZYGOTE_PROGRAM;
 	char numbers[4][24], *module = strdup(plan->module);
-	char *argv[] = {name, what, module, numbers[0], numbers[1], numbers[2],
+	char *argv[] = {name, module, numbers[0], numbers[1], numbers[2],
 		numbers[3], NULL};
 	char **env = values_copy(plan->values);
 	int pair[2], err = -ENOMEM;
@@ -343,14 +379,15 @@ zygote_main(int argc, char **argv)
 {
 	struct zygote z = {.front = getppid()};
 
-	if (argc != 7 || !tie(z.front))
+	if (argc != 6 || !tie(z.front))
 		return 1;
+	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	closefrom(SOCK + 1);
-	z.module = argv[2];
-	z.sizes.request = strtoull(argv[3], NULL, 10);
-	z.sizes.answer = strtoull(argv[4], NULL, 10);
-	z.sandboxed = atoi(argv[6]);
-	if (prepare(&z, strtoull(argv[5], NULL, 10) + mailbox_len(&z.sizes)) <
+	z.module = argv[1];
+	z.sizes.request = strtoull(argv[2], NULL, 10);
+	z.sizes.answer = strtoull(argv[3], NULL, 10);
+	z.sandboxed = (int)strtol(argv[5], NULL, 10);
+	if (prepare(&z, strtoull(argv[4], NULL, 10) + mailbox_len(&z.sizes)) <
 		0)
 		return 1;
 	if (say(ZYGOTE_READY) == 0)

@@ -9,10 +9,12 @@ noop_run(struct job *job)
 	return JOB_ACK;
 }
 
+/* clang-format off */
 const struct job_type job_types[] = {
-	{"logs", "adds a piece of an access log to the report in $" LOGS_DB_ENV,
-		logs_run},
-	{"noop", "does nothing, successfully: to measure and to try things out",
-		noop_run},
-	{NULL, NULL, NULL},
+	{.name = "logs", .run = logs_run,
+	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV},
+	{.name = "noop", .run = noop_run,
+	 .text = "does nothing, successfully: to measure and to try things out"},
+	{.name = NULL},
 };
+/* clang-format on */

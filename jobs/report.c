@@ -244,7 +244,7 @@ report_open(struct report **out, const char *path)
 		err = set_up_patiently(r);
 	if (err == 0 && stat(path, &st) < 0)
 		err = -errno;
-	if (err < 0)
+	if (err != 0)
 		goto out;
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;

@@ -118,6 +118,13 @@ why_set(struct client *c, const char *text, size_t len)
 	(void)snprintf(c->why, sizeof(c->why), "%.*s", (int)len, text);
 }
 
+/* What could not be sent waits for room on a link that stands. */
+static int
+waits_for_room(const struct client *c)
+{
+	return c->stalled && c->dial.up;
+}
+
 static void
 req_add(struct client *c, struct client_req *r)
 {
@@ -192,7 +199,7 @@ client_start(struct client *c, struct client_req *r)
 	if (due_ms < c->due_ms)
 		c->due_ms = due_ms;
 	if (!c->turning)
-		dial_settle(&c->dial, c->due_ms);
+		dial_settle(&c->dial, c->due_ms, waits_for_room(c));
 }
 
 void
@@ -337,7 +344,7 @@ rest(struct client *c, int64_t now_ms, int64_t until_ms)
 	if (c->dirty || at_ms <= now_ms)
 		return 0;
 	return dial_wait(&c->dial, at_ms == INT64_MAX ? -1 : at_ms - now_ms,
-		c->stalled && c->dial.up);
+		waits_for_room(c));
 }
 
 int
@@ -361,7 +368,7 @@ client_turn(struct client *c, int64_t wait_ms)
 		now_ms = client_now_ms();
 	}
 	c->turning = 0;
-	dial_settle(&c->dial, c->dirty ? 0 : c->due_ms);
+	dial_settle(&c->dial, c->dirty ? 0 : c->due_ms, waits_for_room(c));
 	return n;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd.h"
+#include "cmd_json.h"
+#include "cmd_select.h"
+#include "cmd_time.h"
 
 #include <errno.h>
 #include <stdarg.h>

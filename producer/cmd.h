@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd.h - the command `spillway`: its table, its words, its output
+ * cmd.h - the command `spillway`: its table of verbs, their options
  *
  * One table of verbs and one of options make the parser, the help, the
  * completion for bash and the check of the manual.  A verb's function gets
@@ -9,12 +9,12 @@
 #ifndef CMD_H
 #define CMD_H
 
-#include <cjson/cJSON.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "blob.h"
 #include "client.h"
+#include "cmd_out.h"
 #include "id.h"
 #include "msg.h"
 
@@ -28,7 +28,7 @@ enum cmd_exit {
 
 enum {
 	CMD_BUF = 64 * 1024, /* of a request that carries no body */
-	CMD_HEADERS = 64,    /* --header, header= */
+	CMD_HEADERS = 64,    /* --header */
 };
 
 /* clang-format off */
@@ -104,14 +104,6 @@ struct cmd_verb {
 
 extern const struct cmd_verb cmd_verbs[];
 
-/* Where a verb prints, and how. */
-struct cmd_out {
-	FILE *f;
-	int tty; /* a person looks at it */
-	int colour;
-	int width; /* columns; 0: no limit */
-};
-
 struct cmd {
 	const struct cmd_verb *verb;
 	struct cmd_out out;
@@ -179,159 +171,7 @@ int cmd_opt_number(struct cmd *, enum cmd_opt_id, int64_t min, int64_t max,
 int cmd_opt_duration(struct cmd *, enum cmd_opt_id, int64_t *)
 	__attribute__((warn_unused_result));
 
-/*
- * cmd_time.c: durations, times, sizes; parsers return 0 or SW_EINVAL.
- */
-
-/* "250" (ms), "30s", "1h30m". */
-int
-time_duration(const char *, int64_t *ms) __attribute__((warn_unused_result));
-
-/*
- * A point in time: RFC 3339 with its zone ("2026-01-31T08:00:00Z"), a date
- * (its midnight, UTC), or a duration: before `now_ms` with sign -1, after
- * it with +1.
- */
-int time_point(const char *, int64_t now_ms, int sign, int64_t *at_ms)
-	__attribute__((warn_unused_result));
-
-/* "4096", "128k", "1m": powers of 1024. */
-int time_size(const char *, int64_t *bytes) __attribute__((warn_unused_result));
-
-enum { HUMAN_TEXT = 40 };
-
-/* Each writes into the caller's text and returns it. */
-char *human_ms(char t[HUMAN_TEXT], int64_t ms);	      /* 3m12s */
-char *human_bytes(char t[HUMAN_TEXT], int64_t bytes); /* 151.2 MB */
-char *human_count(char t[HUMAN_TEXT], int64_t n);     /* 1,234 */
-char *human_short(char t[HUMAN_TEXT], int64_t n);     /* 12.3k: 5 columns */
-char *human_time(char t[HUMAN_TEXT], int64_t at_ms);  /* RFC 3339, UTC */
-
-/*
- * cmd_out.c: text for people
- */
-
-enum out_style {
-	OUT_LINE, /* newline, tab, controls: \n \t \x1b */
-	OUT_JSON, /* text that is JSON already: what is left as \u009b */
-};
-
-/*
- * Writes foreign bytes so that no terminal obeys them: control characters
- * (C0, DEL, C1), those that turn the direction of text, and what is not
- * UTF-8 come out escaped.  All that comes from the broker goes through here.
- */
-void out_text(FILE *, struct bytes, enum out_style);
-
-/* The same line by line, each after `indent`; at most `max` lines, 0 all. */
-void out_lines(FILE *, struct bytes, const char *indent, int max);
-
-/* Valid UTF-8 without NUL? */
-int out_utf8(struct bytes);
-
-enum out_colour {
-	OUT_PLAIN,
-	OUT_BOLD,
-	OUT_DIM,
-	OUT_RED,
-	OUT_GREEN,
-	OUT_YELLOW
-};
-
-void out_colour(const struct cmd_out *, enum out_colour);
-enum out_colour out_state_colour(int state);
-
-/* Sets tty, colour and width from the stream and the environment. */
-void out_init(struct cmd_out *, FILE *);
-
-enum { TABLE_COLS = 12 };
-
-struct table {
-	const char *const *heads; /* borrowed; "-NAME" sets to the right */
-	int n_cols;
-	int state_col; /* coloured as a state's name; -1 none */
-	char **cells;  /* n_rows * n_cols, owned */
-	size_t n_rows, cap;
-};
-
-void table_init(struct table *, const char *const *heads, int n_cols);
-void table_fini(struct table *);
-
-/* The next cell of the row; foreign bytes are escaped. */
-void table_bytes(struct table *, struct bytes);
-void table_text(struct table *, const char *);
-void table_print(const struct table *, const struct cmd_out *);
-
-/*
- * cmd_json.c: items as JSON.  Field names as on the wire; states, causes,
- * outcomes and kinds by name; bytes as a string, or as "NAME_base64" where
- * they are not UTF-8; headers, settings and stats as objects.  Without memory
- * they say so on stderr and end the program: json_init() first.
- */
-void json_init(void);
-cJSON *json_item(const struct sw_item *);
-void json_print(const struct cmd_out *, cJSON *); /* taken */
-void json_print_item(const struct cmd_out *, const struct sw_item *);
-
-/* The value of `name` in a repeated "name=value" field; 0 when absent. */
-int pair_find(const struct sw_item *, enum sw_tag, const char *name,
-	struct bytes *value);
-int64_t pair_int(const struct sw_item *, enum sw_tag, const char *name,
-	int64_t otherwise);
-
-/*
- * cmd_select.c: the selector grammar, one for all verbs
- *
- *	queue=NAME state=STATE since=TIME until=TIME error~TEXT
- *	header=NAME=VALUE id=UUID, or a plain UUID
- *
- * Words are joined by and; ids by or.  A word other than header and id may
- * stand once.
- */
-struct selector {
-	int state;		    /* SW_NONE: not said */
-	const char *queue, *match;  /* borrowed; NULL: not said */
-	int64_t since_ms, until_ms; /* -1: not said */
-	const char *headers[CMD_HEADERS];
-	int n_headers;
-	struct sw_id *ids; /* owned */
-	int n_ids;
-};
-
-enum { SELECT_WHY = 160 };
-
-/* 0; SW_EINVAL with a line in `why`; -ENOMEM. */
-int selector_parse(struct selector *, char **words, int n, int64_t now_ms,
-	char why[SELECT_WHY]) __attribute__((warn_unused_result));
-void selector_fini(struct selector *);
-
-/* Nothing was said: it means every job. */
-int selector_empty(const struct selector *);
-
-/* Its fields into an item that has been begun; `id` -1: none. */
-void selector_put(struct sw_buf *, const struct selector *, int id);
-
-/*
- * cmd_lines.c: a file of lines cut into bodies
- */
-enum { LINES_READ = -1, LINES_LONG = -2 }; /* errors of lines_pack() */
-
-/*
- * One body: `len` bytes, lines `first` to `last` (from 1).  Borrowed.
- * Anything but 0 ends the packing and is returned by it.
- */
-typedef int lines_fn(void *arg, struct bytes body, int64_t first, int64_t last);
-
-/*
- * Reads `fd` to its end and gives whole lines, newline included, packed
- * into bodies of at most `chunk` bytes; their concatenation is the file.
- * 0, LINES_READ (errno says why), or LINES_LONG: a line is longer than
- * `chunk`; *line is its number.
- */
-int lines_pack(int fd, size_t chunk, lines_fn *, void *arg, int64_t *line)
-	__attribute__((warn_unused_result));
-
-/* Hands over the lines of --lines; the exit code. */
+/* cmd_lines.c: hands over the lines of --lines; the exit code. */
 int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
 
 /*
@@ -382,6 +222,8 @@ void cmd_job_show(struct cmd *, const struct sw_item *);
 
 /* Waits for the end of a job, prints its result; the exit code. */
 int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
+
+struct selector;
 
 /* Parses the selector in the command's words; CMD_OK or CMD_USAGE, said. */
 int cmd_selector(struct cmd *, struct selector *)

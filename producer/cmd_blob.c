@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_json.h"
+#include "cmd_time.h"
 #include "error.h"
 #include "proto.h"
 
@@ -147,7 +149,7 @@ cmd_blob_put(struct cmd *c)
 	int rc = CMD_OK;
 
 	for (int i = 0; i < c->n_words && rc == CMD_OK; i++) {
-		struct blob_ref ref;
+		struct blob_ref ref = {0};
 		char text[BLOB_REF];
 
 		rc = cmd_blob_put_file(c, c->words[i], &ref);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_json.h"
 #include "error.h"
 #include "proto.h"
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_lines.h"
+#include "cmd_time.h"
 #include "error.h"
 
 static int64_t

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_json.h"
+#include "cmd_time.h"
 #include "error.h"
 #include "proto.h"
 #include "setting.h"

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_select.h"
+#include "cmd_time.h"
 #include "error.h"
 #include "proto.h"
 
@@ -88,7 +90,7 @@ word_header(struct word *w)
 
 	if (eq == NULL || eq == w->value)
 		return bad(w, "header=NAME=VALUE is wanted");
-	if (w->s->n_headers == CMD_HEADERS)
+	if (w->s->n_headers == SELECT_HEADERS)
 		return bad(w, "too many header= words");
 	w->s->headers[w->s->n_headers++] = w->value;
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_time.h"
 #include "proto.h"
 
 enum { STDERR_LINES = 40, BODY_LINES = 12, BODY_BYTES = 2048 };

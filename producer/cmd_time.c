@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cmd.h"
+#include "cmd_time.h"
 #include "error.h"
 
 /* "ms" stands before "m", which is its beginning. */

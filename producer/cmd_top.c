@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_json.h"
+#include "cmd_time.h"
 #include "error.h"
 #include "proto.h"
 

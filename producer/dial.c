@@ -263,13 +263,13 @@ dial_arm(struct dial *d, int64_t at_ms)
 }
 
 void
-dial_settle(struct dial *d, int64_t at_ms)
+dial_settle(struct dial *d, int64_t at_ms, int out)
 {
-	int events = 0;
+	int events = 0, wanted = out ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
 	size_t len = sizeof(events);
 
 	if (d->timer_fd < 0)
 		return;
 	(void)zmq_getsockopt(d->sock, ZMQ_EVENTS, &events, &len);
-	dial_arm(d, events & ZMQ_POLLIN ? 0 : at_ms);
+	dial_arm(d, events & wanted ? 0 : at_ms);
 }

@@ -71,7 +71,7 @@ int dial_fd(struct dial *) __attribute__((warn_unused_result));
  */
 void dial_arm(struct dial *, int64_t at_ms);
 
-/* As dial_arm(), but at once if there is a message. */
-void dial_settle(struct dial *, int64_t at_ms);
+/* As dial_arm(), but at once if there is a message or, with `out`, room. */
+void dial_settle(struct dial *, int64_t at_ms, int out);
 
 #endif

@@ -117,7 +117,7 @@ struct sw_id {
 
 struct sw_client;
 
-enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority */
+enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority: below 1 */
 
 /*
  * A job to be put.  Zero means "not set" throughout, so name what you need:
@@ -130,8 +130,7 @@ struct sw_job {
 	const void *body;  /* NULL only with body_len 0 */
 	size_t body_len;   /* up to SW_BODY_MAX */
 
-	int priority;	       /* 1-9, 9 the most urgent; 0: the usual, 4;
-				  SW_PRIORITY_LOWEST: below 1 */
+	int priority;	       /* 1-9, 9 the most urgent; 0: the usual, 4 */
 	int64_t delay_ms;      /* from now, up to 366 days; or: */
 	int64_t run_at_ms;     /* Unix time; not both */
 	int64_t expires_at_ms; /* Unix time: dead if not started by then */
@@ -148,10 +147,8 @@ struct sw_job {
 /* What became of one put. */
 struct sw_put_result {
 	int status;	 /* 0: on disk; or why not */
-	int state;	 /* enum sw_state, if it was there before; else
-			    SW_NONE */
-	struct sw_id id; /* the job's; with SW_EUNIQUE that of the job
-			    which holds the key */
+	int state;	 /* enum sw_state if it was there before, or SW_NONE */
+	struct sw_id id; /* the job's; with SW_EUNIQUE the key's holder's */
 };
 
 /*
@@ -175,11 +172,9 @@ SW_API void sw_close(struct sw_client *);
  */
 SW_API const char *sw_why(const struct sw_client *);
 
-/* The text and the name ("SW_EFULL") of an error; static, any thread. */
+/* Text and name ("SW_EFULL") of an error, name of a state ("ready"); static. */
 SW_API const char *sw_error_text(int err);
 SW_API const char *sw_error_name(int err);
-
-/* The name of a state ("ready"); static, any thread. */
 SW_API const char *sw_state_text(int state);
 
 /* A new id; to know it before the put, or to keep it with your own data. */
@@ -230,8 +225,8 @@ sw_submit(struct sw_client *, struct sw_job *, sw_done_fn *done, void *arg);
 
 /*
  * Sends what was submitted and runs the callbacks of what was answered; if
- * there are none, waits for one.  The number of callbacks; 0: none within
- * `timeout_ms`, or a signal, or nothing is submitted.
+ * there are none, waits for one.  The number of callbacks; 0: none in time,
+ * or a signal, or nothing is submitted.
  */
 SW_API int sw_process(struct sw_client *, int64_t timeout_ms);
 
@@ -258,8 +253,7 @@ SW_API void sw_window_set(struct sw_client *, unsigned jobs);
  */
 SW_API void sw_patience_set(struct sw_client *, int64_t ms);
 
-/* What the broker knows of a job.  Pointers are borrowed until the next call.
- */
+/* What the broker knows of a job; pointers are borrowed until the next call. */
 struct sw_info {
 	struct sw_id id;
 	int state; /* enum sw_state */

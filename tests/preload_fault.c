@@ -7,7 +7,6 @@
 #undef _FORTIFY_SOURCE /* its inline functions are those replaced here */
 #include "preload_fault.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -24,13 +23,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* Replaced functions are redeclared on purpose, some under other names. */
-#pragma GCC diagnostic ignored "-Wredundant-decls"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wpedantic"
+#include "preload_next.h"
 
-#define OPEN_TO_ALL __attribute__((visibility("default")))
-#define CALLER	    ((uintptr_t)__builtin_return_address(0))
+#define CALLER ((uintptr_t)__builtin_return_address(0))
 
 enum { RANGES = 64, FRAMES = 32 };
 
@@ -46,24 +41,6 @@ struct ranges {
 
 static struct fault_block own_block;
 static struct ranges foreign, libc;
-
-/* `next_NAME` is the function that this one stands before. */
-#define NEXT(ret, name, ...)                                                   \
-	typedef ret name##_fn(__VA_ARGS__);                                    \
-	static name##_fn *next_##name(void)                                    \
-	{                                                                      \
-		static name##_fn *next;                                        \
-		union {                                                        \
-			void *p;                                               \
-			name##_fn *fn;                                         \
-		} u;                                                           \
-                                                                               \
-		if (next == NULL) {                                            \
-			u.p = dlsym(RTLD_NEXT, #name);                         \
-			next = u.fn;                                           \
-		}                                                              \
-		return next;                                                   \
-	}
 
 /* --- who calls ----------------------------------------------------------- */
 

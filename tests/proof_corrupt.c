@@ -29,7 +29,7 @@
 
 static const char *const end_names[ENDS] = {"found nothing amiss or said so",
 	"refused to start", "ended with an error", "WRONG BODY", "NO REASON",
-	"DIED", "LMDB died", "HUNG", "BUSY"};
+	"DIED", "LMDB died", "LMDB hung", "HUNG", "BUSY"};
 
 static uint64_t state;
 
@@ -175,10 +175,11 @@ bit_flip(const char *root, const char *name, off_t at, int bit)
 }
 
 static enum end
-child_run(const char *root, struct findings *f)
+child_run(
+	const char *root, void (*reader)(const char *, int), struct findings *f)
 {
 	char dir[256];
-	int fds[2], status;
+	int fds[2], status, said;
 	pid_t pid;
 
 	path_of(dir, root, "copy", "");
@@ -186,22 +187,45 @@ child_run(const char *root, struct findings *f)
 	pid = fork();
 	must(pid >= 0);
 	if (pid == 0)
-		reader_run(dir, fds[1]);
+		reader(dir, fds[1]);
 	close(fds[1]);
 	*f = (struct findings){0};
-	if (read(fds[0], f, sizeof(*f)) != sizeof(*f))
+	said = read(fds[0], f, sizeof(*f)) == sizeof(*f);
+	if (!said)
 		(void)snprintf(f->what, sizeof(f->what), "no word");
 	close(fds[0]);
 	must(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) && WEXITSTATUS(status) < ENDS
+	return said && WIFEXITED(status) && WEXITSTATUS(status) < ENDS
 		       ? (enum end)WEXITSTATUS(status)
 		       : OURS_DIED;
 }
 
 struct tally {
 	int n[ENDS];
-	int trials, corrupt, missing, delivered;
+	int trials, corrupt, missing, unseen, back, delivered;
 };
+
+/*
+ * A job is gone from sight: --verify has to tell, and --mend may bring it
+ * back.  Only the journal's last record goes without a trace, for a power
+ * loss may have torn it before it was confirmed.
+ */
+static void
+gone_judge(const char *root, const struct file *file, off_t at, int bit,
+	struct tally *t)
+{
+	struct findings f;
+	enum end e;
+
+	file_copy(root, file->from, "data.mdb");
+	file_copy(root, file->from, "journal");
+	bit_flip(root, file->name, at, bit);
+	e = child_run(root, reader_mend, &f);
+	t->missing++;
+	t->unseen += e == GOOD && f.verified == 0 &&
+		     strcmp(file->name, "journal") != 0;
+	t->back += e == GOOD && f.missing == 0;
+}
 
 static void
 flip_one(const char *root, const struct file *file, int i, struct tally *t)
@@ -214,18 +238,19 @@ flip_one(const char *root, const struct file *file, int i, struct tally *t)
 	file_copy(root, file->from, "data.mdb");
 	file_copy(root, file->from, "journal");
 	bit_flip(root, file->name, at, bit);
-	e = child_run(root, &f);
+	e = child_run(root, reader_run, &f);
 	t->n[e]++;
 	t->trials++;
 	t->corrupt += f.corrupt > 0;
-	t->missing += e == GOOD && f.missing > 0;
+	if (e == GOOD && f.missing > 0)
+		gone_judge(root, file, at, bit, t);
 	t->delivered += f.delivered;
 	if (e >= WRONG || getenv("ONE") != NULL || getenv("VERBOSE") != NULL)
 		printf("%s: %s: flip %d, byte %lld bit %d of %s/%s: %s "
 		       "(%d delivered, %d corrupt, %d missing)\n",
-			e == LMDB_DIED ? "note"
-			: e >= WRONG   ? "FAILED"
-				       : "",
+			e == LMDB_DIED || e == LMDB_HUNG ? "note"
+			: e >= WRONG			 ? "FAILED"
+							 : "",
 			end_names[e], i, (long long)at, bit, file->from,
 			file->name, f.what, f.delivered, f.corrupt, f.missing);
 }
@@ -249,15 +274,16 @@ static int
 verdict(const struct tally *t, uint64_t seed)
 {
 	int bad = t->n[WRONG] + t->n[SILENT] + t->n[OURS_DIED] + t->n[HUNG] +
-		  t->n[BUSY];
+		  t->n[BUSY] + t->unseen;
 
 	printf("%d flips, %d jobs delivered:", t->trials, t->delivered);
 	for (int e = 0; e < ENDS; e++)
 		if (t->n[e] > 0)
 			printf(" %d %s,", t->n[e], end_names[e]);
-	printf(" %d with a job dead as corrupt, %d with a job gone; "
+	printf(" %d with a job dead as corrupt, %d with a job gone, %d of "
+	       "these unseen by --verify, %d back after --mend; "
 	       "SEED=%" PRIu64 "\n",
-		t->corrupt, t->missing, seed);
+		t->corrupt, t->missing, t->unseen, t->back, seed);
 	return bad > 0;
 }
 

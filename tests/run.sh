@@ -1,38 +1,53 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BUILD: runs all tests of a build, a line for each; the log of what failed.
+# run.sh BUILD: runs all tests of a build, one for each processor at a time; a
+# line for each, and the log of what failed.  TEST_JOBS=1: one after the other.
+# run.sh BUILD TEST: one alone.
 set -u
 b=$1
 export SPILLWAY_BIN="$b" NO_COLOR=1
 logs=$b/tests/logs
-rm -rf "$logs" && mkdir -p "$logs"
-passed=0 failed=0 skipped=0
 
+# The command of a test, in $@ of who asks.
 run() {
-	name=$1
-	shift
-	if timeout "${TEST_S:-300}" "$@" >"$logs/$name" 2>&1; then
-		how=$(grep -a -m 1 '^skipped:' "$logs/$name") &&
-			{ skipped=$((skipped + 1)); echo "skip  $name: ${how#skipped: }"; return; }
-		n=$(grep -a -c '^\[       OK' "$logs/$name")
-		passed=$((passed + 1))
-		[ "$n" = 0 ] && n=$(tail -n 1 "$logs/$name")
-		echo "ok    $name${n:+ ($n)}"
+	name=$(basename "$1" .sh)
+	log=$logs/$name
+	begun=$(date +%s)
+	case $1 in
+	*.sh) set -- "$1" "$b" ;;
+	*/protocol-tables) set -- "$1" check docs/protocol.md ;;
+	esac
+	if timeout "${TEST_S:-300}" "$@" >"$log" 2>&1; then
+		if how=$(grep -a -m 1 '^skipped:' "$log"); then
+			echo skipped >"$log.end"
+			echo "skip  $name: ${how#skipped: }"
+			return
+		fi
+		n=$(grep -a -c '^\[       OK' "$log")
+		[ "$n" = 0 ] && n=$(grep -a -v ' Killed  ' "$log" | tail -n 1)
+		took=$(($(date +%s) - begun))
+		[ "$took" -lt 10 ] && took= || took=", $took s"
+		echo passed >"$log.end"
+		echo "ok    $name (${n:-done}$took)"
 	else
-		failed=$((failed + 1))
-		echo "FAIL  $name"
-		grep -a -E 'FAILED|SEED|Sanitizer|error|\.c:[0-9]+' "$logs/$name" | head -n 40
-		tail -n 15 "$logs/$name"
+		echo failed >"$log.end"
+		echo "FAIL  $name
+$(grep -a -E 'FAILED|SEED|Sanitizer|error|\.c:[0-9]+' "$log" | head -n 40)
+$(tail -n 15 "$log")"
 	fi
 }
 
-for t in "$b"/tests/test_*; do
+if [ $# = 2 ]; then
+	run "$2"
+	exit
+fi
+rm -rf "$logs" && mkdir -p "$logs"
+# The longest first, so that no processor waits for the other at the end.
+for t in tests/proof/*.sh tests/e2e/*.sh "$b"/tests/test_* "$b/protocol-tables"; do
 	case $t in *.o | *.d) continue ;; esac
-	run "$(basename "$t")" "$t"
-done
-run protocol-tables "$b/protocol-tables" check docs/protocol.md
-for s in tests/e2e/*.sh tests/proof/*.sh; do
-	[ -e "$s" ] && run "$(basename "$s" .sh)" "$s" "$b"
-done
-echo "$passed passed, $failed failed, $skipped skipped"
+	echo "$t"
+done | xargs -n 1 -P "${TEST_JOBS:-$(nproc)}" "$0" "$b"
+count() { cat "$logs"/*.end | grep -c "$1"; }
+failed=$(count failed)
+echo "$(count passed) passed, $failed failed, $(count skipped) skipped"
 [ "$failed" = 0 ]

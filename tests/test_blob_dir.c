@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,6 +190,68 @@ a_put_waits_for_a_deletion_under_way(void **state)
 	assert_int_equal(status, 0);
 }
 
+static struct {
+	ino_t of; /* syncs of this are counted */
+	int n;
+} syncs;
+
+/* Stands before libc's. */
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	syncs.n += st.st_ino == syncs.of;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static int
+syncs_of(const char *path, unsigned seed)
+{
+	struct blob_ref ref;
+	struct stat st;
+	struct blobs *s = blobs_at(path);
+
+	assert_int_equal(stat(path, &st), 0);
+	syncs.of = st.st_ino;
+	syncs.n = 0;
+	assert_int_equal(put_noise(s, seed, 10, &ref), 0);
+	assert_int_equal(put_noise(s, seed, 10, &ref), 0);
+	blobs_close(s);
+	return syncs.n;
+}
+
+/* Who made it may not have come to it, and then the power goes. */
+static void
+a_folder_that_is_there_already_is_made_durable_once(void **state)
+{
+	struct blob_room *r = *state;
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/store", r->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	/* As the folder of tmp, and of the fan-out; once by each process. */
+	assert_int_equal(syncs_of(path, 1), 2);
+	assert_int_equal(syncs_of(path, 1), 2);
+}
+
+/* The folder above, too. */
+static void
+a_stores_own_name_is_made_durable(void **state)
+{
+	struct blob_room *r = *state;
+	struct blob_ref ref;
+	struct stat st;
+
+	assert_int_equal(stat(r->dir, &st), 0);
+	syncs.of = st.st_ino;
+	syncs.n = 0;
+	assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
+	assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
+	assert_int_equal(syncs.n, 1);
+}
+
 int
 main(void)
 {
@@ -199,6 +262,8 @@ main(void)
 		T(a_quota_refuses_what_is_beyond_and_no_more),
 		T(what_is_put_again_meanwhile_is_not_deleted),
 		T(a_put_waits_for_a_deletion_under_way),
+		T(a_folder_that_is_there_already_is_made_durable_once),
+		T(a_stores_own_name_is_made_durable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,12 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "client.h"
+#include "dial.h"
 #include "error.h"
 #include "util_fake.h"
 
@@ -25,6 +27,16 @@ struct room {
 	struct sw_buf b;
 	struct sw_msg reply;
 };
+
+static int
+dial_room(struct dial *d)
+{
+	int events = 0;
+	size_t len = sizeof(events);
+
+	(void)zmq_getsockopt(d->sock, ZMQ_EVENTS, &events, &len);
+	return (events & ZMQ_POLLOUT) != 0;
+}
 
 static int
 room_make(void **state, int up)
@@ -333,6 +345,41 @@ the_descriptor_still_tells_of_a_reply_after_a_send(void **state)
 	client_drop(r->c, &b.req);
 }
 
+/* The same of room to send; nothing else happens on the link. */
+static void
+the_descriptor_still_tells_of_room_after_a_look(void **state)
+{
+	static uint8_t much[64 * 1024];
+	void *ctx = zmq_ctx_new(), *peer = zmq_socket(ctx, ZMQ_ROUTER);
+	char endpoint[64];
+	struct pollfd p = {.events = POLLIN};
+	struct dial d;
+	int n = 0;
+
+	(void)state;
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/room-%d.sock",
+		(int)getpid());
+	assert_int_equal(zmq_bind(peer, endpoint), 0);
+	assert_int_equal(dial_open(&d, endpoint), 0);
+	p.fd = dial_fd(&d);
+	while (!d.up && dial_wait(&d, PLENTY_MS, 0) == 0)
+		(void)dial_watch(&d);
+	assert_int_equal(dial_wait(&d, PLENTY_MS, 1), 0);
+	while (dial_send(&d, bytes_of(much, sizeof(much))) == 0)
+		n++;
+	for (int i = 0; i < 2 * n; i++) /* each after its sender's name */
+		assert_true(zmq_recv(peer, much, sizeof(much), 0) > 0);
+	dial_arm(&d, INT64_MAX);
+	while (poll(&p, 1, 0) == 1)
+		assert_true(dial_room(&d));
+	dial_settle(&d, INT64_MAX, 1);
+	assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
+	dial_close(&d);
+	zmq_close(peer);
+	zmq_ctx_term(ctx);
+	(void)unlink(endpoint + strlen("ipc://"));
+}
+
 static void
 a_request_beyond_its_buffer_is_refused(void **state)
 {
@@ -424,6 +471,8 @@ main(void)
 		WITH(a_refusal_comes_with_its_reason),
 		WITH(a_reply_outlives_what_comes_after_it),
 		WITH(the_descriptor_still_tells_of_a_reply_after_a_send),
+		cmocka_unit_test(
+			the_descriptor_still_tells_of_room_after_a_look),
 		WITH(a_request_beyond_its_buffer_is_refused),
 		cmocka_unit_test(what_is_no_endpoint_is_refused),
 		WITH(the_environment_names_the_broker),

@@ -14,6 +14,10 @@
 #include <cmocka.h>
 
 #include "cmd.h"
+#include "cmd_json.h"
+#include "cmd_lines.h"
+#include "cmd_select.h"
+#include "cmd_time.h"
 #include "error.h"
 #include "proto.h"
 

@@ -14,32 +14,6 @@
 #include "key.h"
 #include "util_rig.h"
 
-static void
-told(void *arg, int err)
-{
-	*(int *)arg = err;
-}
-
-static void
-row_change(struct rig *r, enum store_op_kind kind, const struct key *k)
-{
-	const struct store_op op = {kind, key_bytes(k), bytes_of("", 0)};
-	int err = 1;
-
-	assert_int_equal(r->store->driver->commit(
-				 r->store, &r->claim, &op, 1, told, &err),
-		0);
-	assert_int_equal(err, 0);
-}
-
-static int
-row_is_there(struct rig *r, const struct key *k)
-{
-	struct bytes val;
-
-	return r->store->driver->get(r->store, 0, key_bytes(k), &val) == 0;
-}
-
 /* A second place in the line, before the one that the job knows. */
 static void
 a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
@@ -51,12 +25,12 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_take(r, 1, &token), 0);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	rig_close(r);
 }
 
@@ -75,13 +49,13 @@ a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 2);
 	assert_int_equal(rig_take(r, 1, &token), 0);
 	assert_int_equal(rig_state(r, 1), SW_DONE);
-	assert_false(row_is_there(r, &k));
+	assert_false(rig_row_is_there(r, &k));
 	rig_close(r);
 }
 
@@ -98,12 +72,57 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 		assert_int_equal(rig_put(r, 1, "q", "body"), 0);
 		key_num(&k, 4, 0);
 		key_num(&k, 8, 9);
-		row_change(r, STORE_PUT, &k);
+		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 		rig_restart(r);
 		core_begin(r->core, r->now_ms, r->mono_ms);
 		assert_int_equal(r->core->err, SW_ECORRUPT);
 		rig_close(r);
 	}
+}
+
+/* Nobody would hand it out; whoever looks at the dead is to see it. */
+static void
+a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_id('j', &id);
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(
+		rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("no record", 9));
+	for (int i = 0; i < 2; i++) {
+		rig_begin(r, SW_OP_LIST);
+		rig_send(r, 1);
+		assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
+		assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
+		assert_false(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 2, &it));
+	}
+	rig_close(r);
+}
+
+/* Not due, as a number; a broker that took it for negative never slept. */
+static void
+a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_timer((uint64_t)1 << 63, &id);
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	rig_pass(r, 1);
+	assert_int_equal(core_wait_ms(r->core), 1000);
+	assert_int_equal(rig_state(r, 1), SW_READY);
+	rig_close(r);
 }
 
 static void
@@ -114,7 +133,7 @@ a_lease_without_a_whole_id_is_damage(void **unused)
 
 	(void)unused;
 	key_num(&k, 8, 7);
-	row_change(r, STORE_PUT, &k);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	core_fini(r->core);
 	assert_int_equal(
 		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
@@ -136,8 +155,8 @@ a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
 		(uint64_t)(r->now_ms +
 			   5 * sw_setting_rules[SW_S_ageing_ms].def),
 		&id);
-	assert_true(row_is_there(r, &k));
-	row_change(r, STORE_DELETE, &k);
+	assert_true(rig_row_is_there(r, &k));
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 	rig_restart(r);
 	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
 	for (int i = 0; i < 5; i++)
@@ -155,6 +174,9 @@ main(void)
 		cmocka_unit_test(
 			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
 		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
+		cmocka_unit_test(
+			a_dead_job_whose_record_is_damaged_is_listed_as_corrupt),
+		cmocka_unit_test(a_timer_beyond_all_time_keeps_nobody_awake),
 		cmocka_unit_test(a_lease_without_a_whole_id_is_damage),
 		cmocka_unit_test(a_job_that_has_lost_its_row_keeps_nobody_busy),
 	};

@@ -457,7 +457,7 @@ assert_same_walk(struct fixture *a, struct fixture *b)
 static void
 assert_same_after_crash(struct fixture *f, struct fixture *model)
 {
-	struct fixture copy = {.scheme = "lmdb"};
+	struct fixture copy = {.scheme = "lmdb", .map_size = 1 << 30};
 	char command[256];
 
 	(void)snprintf(copy.dir, sizeof(copy.dir), "%.50s/crash", f->dir);

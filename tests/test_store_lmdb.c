@@ -13,6 +13,7 @@
 #include <lmdb.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -103,6 +104,74 @@ a_value_that_reaches_past_the_end_of_the_file_is_damage(void **state)
 				 bytes_str(""), 9, fx_see, &seen),
 		SW_ECORRUPT);
 	fx_assert_val(f, "another", "1");
+}
+
+static struct {
+	ino_t all[16]; /* the first since n was 0 */
+	size_t n;
+} synced;
+
+/* Stands before libc's. */
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	if (synced.n < sizeof(synced.all) / sizeof(synced.all[0]))
+		synced.all[synced.n++] = st.st_ino;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static int
+was_synced(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	for (size_t i = 0; i < synced.n; i++)
+		if (synced.all[i] == st.st_ino)
+			return 1;
+	return 0;
+}
+
+/* Also one that finds all there: who made it may have died before. */
+static void
+each_start_makes_the_names_of_files_and_folder_durable(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)snprintf(f->uri, sizeof(f->uri), "%s/new", f->dir);
+	for (int i = 0; i < 2; i++) {
+		fx_closed(f);
+		synced.n = 0;
+		fx_opened(f);
+		assert_true(was_synced(f->uri));
+		assert_true(was_synced(f->dir));
+	}
+}
+
+/* LMDB itself would take it for a foreign file. */
+static void
+a_beginning_that_power_loss_cut_short_is_begun_anew(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	int fd;
+
+	fx_closed(f);
+	(void)snprintf(f->uri, sizeof(f->uri), "%s/new", f->dir);
+	assert_int_equal(mkdir(f->uri, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb.part", f->uri);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	close(fd);
+	fx_opened(f);
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "a", "1");
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void
@@ -337,6 +406,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(data_and_epoch_outlive_the_process),
+		T(each_start_makes_the_names_of_files_and_folder_durable),
+		T(a_beginning_that_power_loss_cut_short_is_begun_anew),
 		T(the_files_are_for_their_owner_alone),
 		T(a_value_that_reaches_past_the_end_of_the_file_is_damage),
 		T(a_file_that_is_not_lmdb_is_refused),

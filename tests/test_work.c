@@ -73,7 +73,7 @@ run_nothing(struct job *job)
 }
 
 static const struct job_type types[] = {
-	{"logs", "", run_nothing}, {NULL, NULL, NULL}};
+	{.name = "logs", .text = "", .run = run_nothing}, {.name = NULL}};
 
 static int
 route(struct route *r, const char *arg)

@@ -35,8 +35,7 @@ struct fake {
 	const enum fake_act *acts;
 	size_t acts_n, act_at;
 
-	unsigned ops[OPS], all, most, jobs_n;
-	size_t largest;
+	unsigned ops[OPS], all, most, largest, jobs_n;
 	struct fake_job jobs[JOBS_MAX];
 	uint8_t last[SW_MSG_MAX], job[SW_MSG_MAX], out[SW_MSG_MAX];
 	size_t last_len, job_len;
@@ -284,7 +283,7 @@ note(struct fake *f, struct bytes frame, const struct sw_msg *m)
 	f->all++;
 	f->ops[m->op % OPS]++;
 	if (frame.len > f->largest)
-		f->largest = frame.len;
+		f->largest = (unsigned)frame.len;
 	if (m->count > f->most)
 		f->most = m->count;
 }
@@ -534,12 +533,7 @@ fake_times(struct fake *f, const struct sw_id *id)
 size_t
 fake_largest(struct fake *f)
 {
-	size_t n;
-
-	pthread_mutex_lock(&f->lock);
-	n = f->largest;
-	pthread_mutex_unlock(&f->lock);
-	return n;
+	return number(f, &f->largest);
 }
 
 unsigned

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "util_reader.h"
+#include "verify.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -14,6 +16,8 @@
 enum {
 	MAP = 8 << 20, /* smaller than the rig's: quicker */
 	CHILD_S = 30,
+	LOOKS = 50, /* at what goes on after that, so far apart: */
+	LOOK_US = 20000,
 };
 
 const char *const reader_queues[READER_QUEUES] = {"small", "medium", "large"};
@@ -55,6 +59,7 @@ struct reader {
 	uint8_t request[4096];
 	struct sw_buf b;
 	uint8_t seen[READER_JOBS + 1];
+	int asked; /* by the get under way */
 	int moved; /* of the last turn: jobs and items that came */
 	struct bytes cursor;
 	uint8_t cursor_room[SW_CURSOR_MAX];
@@ -113,6 +118,17 @@ job_check(struct reader *rd, const struct sw_item *it, int delivered)
 }
 
 static void
+get_check(struct reader *rd, const struct sw_item *it)
+{
+	int64_t status = sw_int(it, SW_F_STATUS, 0);
+
+	if (status == 0)
+		job_check(rd, it, 0);
+	else if (status == SW_ECORRUPT)
+		rd->seen[rd->asked] = 1; /* it is told of */
+}
+
+static void
 page_check(struct reader *rd, const struct sw_item *it)
 {
 	struct bytes c = sw_bytes(it, SW_F_CURSOR);
@@ -136,9 +152,8 @@ out_check(struct reader *rd, struct bytes frame)
 	while (sw_msg_next(&m, &it)) {
 		if (m.op == SW_OP_JOBS)
 			job_check(rd, &it, 1);
-		else if (m.op == (SW_OP_GET | SW_REPLY) &&
-			 sw_int(&it, SW_F_STATUS, 0) == 0)
-			job_check(rd, &it, 0);
+		else if (m.op == (SW_OP_GET | SW_REPLY))
+			get_check(rd, &it);
 		else if (m.op == (SW_OP_LIST | SW_REPLY))
 			page_check(rd, &it);
 	}
@@ -252,6 +267,7 @@ get_all(struct reader *rd)
 		size_t mark = ask_begin(rd, SW_OP_GET);
 
 		sw_put_id(&rd->b, &id);
+		rd->asked = n;
 		ask(rd, mark);
 	}
 }
@@ -287,77 +303,145 @@ idle_check(struct reader *rd)
 
 static struct reader *dying;
 
-/* Whose code a signal found: the C library's frames are their caller's. */
-static enum end
-blame(char *text, size_t cap, int sig)
+/* The C library's frames, and a sanitizer's, are their caller's. */
+static int
+is_callers(const char *file)
+{
+	static const char *const names[] = {
+		"libc.so", "libasan.so", "libubsan.so"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(file, names[i]) != NULL)
+			return 1;
+	return 0;
+}
+
+/* Whose code a signal found: LMDB's or not. */
+static int
+is_lmdb(char *text, size_t cap, int sig)
 {
 	void *frames[32];
 	int n = backtrace(frames, 32);
 
-	for (int i = 3; i < n; i++) { /* behind us, died() and the signal's */
+	for (int i = 3; i < n; i++) { /* behind us, the handler, the signal's */
 		Dl_info at;
 
-		if (dladdr(frames[i], &at) == 0 ||
-			strstr(at.dli_fname, "libc.so") != NULL)
+		if (dladdr(frames[i], &at) == 0 || is_callers(at.dli_fname))
 			continue;
 		(void)snprintf(text, cap, "%s in %s+%#lx", strsignal(sig),
 			at.dli_fname,
 			(unsigned long)((const char *)frames[i] -
 					(const char *)at.dli_fbase));
-		return strstr(at.dli_fname, "lmdb") != NULL ? LMDB_DIED
-							    : OURS_DIED;
+		return strstr(at.dli_fname, "lmdb") != NULL;
 	}
-	return OURS_DIED;
+	return 0;
 }
 
 static void
 died(int sig)
 {
 	char text[300] = "?";
-	enum end e = blame(text, sizeof(text), sig);
+	int theirs = is_lmdb(text, sizeof(text), sig);
 
-	finish(dying, sig == SIGALRM ? HUNG : e, text);
+	finish(dying, theirs ? LMDB_DIED : OURS_DIED, text);
+}
+
+/* Were it we who go round and call LMDB again, some look would find us. */
+static void
+late(int sig)
+{
+	static int looks;
+	char text[300] = "?";
+
+	if (!is_lmdb(text, sizeof(text), sig))
+		finish(dying, HUNG, text);
+	if (++looks == LOOKS)
+		finish(dying, LMDB_HUNG, text);
 }
 
 static void
 signals_catch(struct reader *rd)
 {
-	static const int all[] = {
-		SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
+	static const int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 	static uint8_t room[64 * 1024];
 	stack_t ss = {.ss_sp = room, .ss_size = sizeof(room)};
 	struct sigaction sa = {.sa_handler = died, .sa_flags = SA_ONSTACK};
+	struct itimerval limit = {{0, LOOK_US}, {CHILD_S, 0}};
 
 	dying = rd;
 	sigaltstack(&ss, NULL);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sigaction(all[i], &sa, NULL);
-	alarm(CHILD_S);
+	sa.sa_handler = late;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
+}
+
+static void
+reader_open(struct reader *rd, const char *dir, int out)
+{
+	static const struct store_options options = {.map_size = MAP};
+	int err;
+
+	rd->out = out;
+	rd->now_ms = 1700000100000;
+	rd->mono_ms = 5000;
+	signals_catch(rd);
+	err = store_open(&rd->store, dir, &options);
+	if (err == 0)
+		err = rd->store->driver->claim(rd->store, 0, 0, &rd->claim);
+	if (err == 0)
+		err = core_init(&rd->core, rd->store, &rd->claim, rd->now_ms,
+			rd->mono_ms);
+	if (err < 0)
+		finish(rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
+			rd->store->why);
+}
+
+static _Noreturn void
+reader_close(struct reader *rd)
+{
+	core_fini(&rd->core);
+	rd->store->driver->close(rd->store);
+	finish(rd, GOOD, "");
 }
 
 void
 reader_run(const char *dir, int out)
 {
-	static const struct store_options options = {.map_size = MAP};
 	static struct reader rd;
+
+	reader_open(&rd, dir, out);
+	read_all(&rd);
+	idle_check(&rd);
+	reader_close(&rd);
+}
+
+static void
+line_count(void *arg, const char *line)
+{
+	struct findings *f = arg;
+
+	(void)line;
+	f->verified++;
+}
+
+void
+reader_mend(const char *dir, int out)
+{
+	static struct reader rd;
+	struct verify v = {
+		.core = &rd.core, .mend = 1, .say = line_count, .arg = &rd.f};
 	int err;
 
-	rd.out = out;
-	rd.now_ms = 1700000100000;
-	rd.mono_ms = 5000;
-	signals_catch(&rd);
-	err = store_open(&rd.store, dir, &options);
-	if (err == 0)
-		err = rd.store->driver->claim(rd.store, 0, 0, &rd.claim);
+	reader_open(&rd, dir, out);
+	err = verify_run(&v);
+	core_fini(&rd.core);
 	if (err == 0)
 		err = core_init(
 			&rd.core, rd.store, &rd.claim, rd.now_ms, rd.mono_ms);
 	if (err < 0)
-		finish(&rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
-			rd.store->why);
+		finish(&rd, GAVE_UP, sw_strerror(err));
 	read_all(&rd);
-	idle_check(&rd);
-	core_fini(&rd.core);
-	rd.store->driver->close(rd.store);
-	finish(&rd, GOOD, "");
+	reader_close(&rd);
 }

@@ -28,18 +28,22 @@ enum end {
 	SILENT,	   /* an error that says nothing */
 	OURS_DIED, /* a signal in our code */
 	LMDB_DIED, /* ... in LMDB's */
+	LMDB_HUNG, /* a call of LMDB's does not return */
 	HUNG,
 	BUSY, /* it turns on and on with nothing to do */
 	ENDS,
 };
 
 struct findings {
-	int delivered, corrupt, missing;
+	int delivered, corrupt, missing, verified;
 	char what[300];
 };
 
 /* Opens `dir`, reads it, writes its findings to `out` and ends with one of
  * the above as its status. */
 void reader_run(const char *dir, int out) __attribute__((noreturn));
+
+/* The same after --mend, with what that has found in `verified`. */
+void reader_mend(const char *dir, int out) __attribute__((noreturn));
 
 #endif

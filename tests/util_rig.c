@@ -67,6 +67,27 @@ committed(void *arg, int err)
 	*(int *)arg = err;
 }
 
+void
+rig_row_change(struct rig *r, enum store_op_kind kind, const struct key *k,
+	struct bytes val)
+{
+	const struct store_op op = {kind, key_bytes(k), val};
+	int err = 1;
+
+	assert_int_equal(r->store->driver->commit(
+				 r->store, &r->claim, &op, 1, committed, &err),
+		0);
+	assert_int_equal(err, 0);
+}
+
+int
+rig_row_is_there(struct rig *r, const struct key *k)
+{
+	struct bytes val;
+
+	return r->store->driver->get(r->store, 0, key_bytes(k), &val) == 0;
+}
+
 static void
 turn(struct rig *r, const struct peer *from)
 {

@@ -59,6 +59,11 @@ int rig_take(struct rig *, int who, uint64_t *token);
 /* Takes and acks jobs until none comes; their numbers, static. */
 const char *rig_drain(struct rig *, int who, const char *queue);
 
+/* Rows that no broker wrote. */
+void rig_row_change(
+	struct rig *, enum store_op_kind, const struct key *, struct bytes val);
+int rig_row_is_there(struct rig *, const struct key *);
+
 int rig_set(struct rig *, const char *queue, const char *setting);
 
 /* The counters of all queues equal what a walk over the records finds. */

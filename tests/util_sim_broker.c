@@ -134,6 +134,7 @@ sim_undelivered(struct core *c, struct bytes frame)
 #define read		 sim_read
 #define store_open	 sim_store_open
 #define core_undelivered sim_undelivered
+#define broker_load	 sim_unused_load
 #define broker_open	 sim_unused_open
 #define broker_close	 sim_unused_close
 #define broker_run	 sim_unused_run

@@ -108,8 +108,9 @@ dial_arm(struct dial *d, int64_t at_ms)
 }
 
 void
-dial_settle(struct dial *d, int64_t at_ms)
+dial_settle(struct dial *d, int64_t at_ms, int out)
 {
+	(void)out;
 	const struct sim_end *e = d->sock;
 
 	dial_arm(d, e->in.first != NULL ? 0 : at_ms);

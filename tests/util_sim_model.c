@@ -19,11 +19,11 @@ sim_model_new(struct sim *w)
 void
 sim_model_free(struct sim_model *m)
 {
-	struct sim_job *j, *tmp;
+	struct sim_job *j = m->jobs, *next;
 
-	HASH_ITER(hh, m->jobs, j, tmp)
-	{
-		HASH_DEL(m->jobs, j);
+	HASH_CLEAR(hh, m->jobs);
+	for (; j != NULL; j = next) {
+		next = j->hh.next;
 		free(j);
 	}
 	free(m->facts);

@@ -28,6 +28,7 @@ enum {
 	PLANT_DRAIN_HOARD,   /* a job that comes while draining is kept */
 	PLANT_ASK_ONCE,      /* a client does not ask again */
 	PLANT_NO_CHECKSUM,   /* a record is taken as it is */
+	PLANT_NO_SYNC,	     /* the index is committed with MDB_NOSYNC */
 };
 
 #ifndef PLANT

@@ -75,9 +75,22 @@ flag_parse(const char *text, int64_t *value)
 }
 
 int
+sw_value_parse(enum sw_unit unit, const char *text, int64_t *value)
+{
+	return unit == SW_U_FLAG ? flag_parse(text, value)
+				 : number_parse(text, suffixes[unit], value);
+}
+
+int
 sw_duration_parse(const char *text, int64_t *ms)
 {
-	return number_parse(text, ms_suffixes, ms);
+	return sw_value_parse(SW_U_MS, text, ms);
+}
+
+const char *
+sw_unit_name(enum sw_unit unit)
+{
+	return unit_names[unit];
 }
 
 static const struct sw_setting_rule *
@@ -93,30 +106,29 @@ int
 sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 	char *why, size_t why_cap)
 {
-	char copy[128], *eq;
+	char copy[128], *eq = NULL;
 	const struct sw_setting_rule *r;
 	int64_t v;
 	int err;
 
-	if (len >= sizeof(copy) || memchr(text, 0, len) != NULL ||
-		memchr(text, '=', len) == NULL) {
+	if (len < sizeof(copy) && memchr(text, 0, len) == NULL) {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+		eq = strchr(copy, '=');
+	}
+	if (eq == NULL) {
 		(void)snprintf(why, why_cap, "'%.*s': key=value is wanted",
 			(int)(len < 64 ? len : 64), text);
 		return SW_ESETTING;
 	}
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	eq = strchr(copy, '=');
 	*eq++ = '\0';
-
 	r = rule_find(copy);
 	if (r == NULL) {
 		(void)snprintf(
 			why, why_cap, "'%s': no such queue setting", copy);
 		return SW_ESETTING;
 	}
-	err = r->unit == SW_U_FLAG ? flag_parse(eq, &v)
-				   : number_parse(eq, suffixes[r->unit], &v);
+	err = sw_value_parse(r->unit, eq, &v);
 	if (err < 0 || v < r->min || v > r->max) {
 		(void)snprintf(why, why_cap,
 			"%s=%s: %s from %lld to %lld is wanted", r->name, eq,

@@ -59,7 +59,11 @@ extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 int sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS], char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
 
-/* Reads a duration ("250", "30s", "5m"); 0 or SW_EINVAL. */
+/* Reads one value of that unit: "250", "30s", "20g", "yes"; 0 or SW_EINVAL. */
+int sw_value_parse(enum sw_unit, const char *text, int64_t *) __attribute__((warn_unused_result));
 int sw_duration_parse(const char *text, int64_t *ms) __attribute__((warn_unused_result));
+
+/* "a number", "a duration", "a size", "yes or no" */
+const char *sw_unit_name(enum sw_unit);
 
 #endif

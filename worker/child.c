@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "dir.h"
 #include "env.h"
 #include "line.h"
 
@@ -148,14 +148,6 @@ exec_run(const struct child *c, const struct held *job, const char *blobs,
 	_exit(127);
 }
 
-static void
-dir_make(struct child *c)
-{
-	strcpy(c->dir, "/tmp/spillway-job.XXXXXX");
-	if (mkdtemp(c->dir) == NULL)
-		c->dir[0] = '\0';
-}
-
 int
 child_exec(struct child *c, struct held *job, const struct child_limits *limits,
 	int64_t now_ms)
@@ -172,7 +164,7 @@ child_exec(struct child *c, struct held *job, const struct child_limits *limits,
 	if (err < 0)
 		goto out;
 	c->route = job->route;
-	dir_make(c);
+	dir_make(c->dir);
 	c->pid = fork();
 	if (c->pid == 0) {
 		process_begin(self, limits);
@@ -222,14 +214,13 @@ child_pool(struct child *c, const struct route *route,
 		(void)setsockopt(
 			sock[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	c->route = route;
-	if (limits->blobs != NULL)
-		dir_make(c);
+	dir_make(c->dir);
 	c->pid = fork();
 	if (c->pid == 0) {
 		process_begin(self, limits);
 		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		files_place(null, out[1], sock[1]);
-		pool_run(route->type, 3, limits->blobs, c->dir);
+		pool_run(route->type, 3, limits, c->dir);
 	}
 	err = c->pid < 0 ? -errno : 0;
 	close(out[1]);
@@ -362,7 +353,7 @@ packet_take(struct child *c, struct bytes packet)
 	r->cause = (int)sw_int(&it, SW_F_CAUSE, SW_C_ERROR);
 	r->cpu_ms = sw_int(&it, SW_F_CPU_MS, 0);
 	r->rss_kb = sw_int(&it, SW_F_RSS_KB, 0);
-	r->delay_ms = -1;
+	r->delay_ms = sw_int(&it, SW_F_DELAY_MS, -1);
 	r->fields = malloc(packet.len);
 	if (r->fields == NULL && r->outcome == SW_ACK) {
 		r->outcome = SW_RETRY; /* its follow-ups would be lost */
@@ -373,7 +364,8 @@ packet_take(struct child *c, struct bytes packet)
 
 		sw_copy_without(&b, &it,
 			SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_CAUSE) |
-				SW_BIT(SW_F_CPU_MS) | SW_BIT(SW_F_RSS_KB));
+				SW_BIT(SW_F_CPU_MS) | SW_BIT(SW_F_RSS_KB) |
+				SW_BIT(SW_F_DELAY_MS));
 		r->fields_len = b.len;
 	}
 	return 1;
@@ -496,15 +488,6 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	c->said = (struct sw_buf){0};
 }
 
-static int
-path_remove(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	(void)f;
-	return remove(path);
-}
-
 void
 child_fini(struct child *c)
 {
@@ -515,7 +498,7 @@ child_fini(struct child *c)
 	if (c->report >= 0)
 		close(c->report);
 	if (c->dir[0] != '\0')
-		(void)nftw(c->dir, path_remove, 16, FTW_DEPTH | FTW_PHYS);
+		dir_remove(c->dir);
 	free(c->said.p);
 	c->said = (struct sw_buf){0};
 	c->out = c->report = -1;

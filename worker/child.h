@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "dir.h"
 #include "held.h"
 
 enum {
@@ -37,12 +38,13 @@ struct child {
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
 	int lost;     /* something it reported could not be kept */
-	char dir[64]; /* for its files, removed at its end; "" none */
+	char dir[DIR_PATH]; /* for its files, removed at its end; "" none */
 };
 
 struct child_limits {
 	int64_t memory;	   /* bytes of address space, 0: no limit */
 	const char *blobs; /* the URI of their store, or NULL */
+	const struct conf *conf; /* of built-in jobs */
 };
 
 /* Starts `job` in a process of its own; 0 or -errno. */
@@ -76,7 +78,7 @@ struct verdict child_verdict(
 	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory);
 
 /* The process of a built-in (pool.c); does not return. */
-void pool_run(const struct job_type *, int sock, const char *blobs,
+void pool_run(const struct job_type *, int sock, const struct child_limits *,
 	const char *dir) __attribute__((noreturn));
 
 #endif

@@ -11,6 +11,7 @@
 #define WORKER_JOB_H
 
 #include "bytes.h"
+#include "conf.h"
 #include "id.h"
 
 struct job {
@@ -26,7 +27,12 @@ struct job {
 		int64_t size;
 	} blob;
 
-	/* The value of header `name`, or NULL. */
+	const struct conf *conf;
+	const char *blobs; /* the URI of the store of blobs, or NULL */
+
+	/* A folder for its files, removed with them at its end; NULL: none. */
+	const char *(*folder)(struct job *);
+	/* The value of header `name`, or NULL; borrowed until the next call. */
 	const char *(*header)(const struct job *, const char *name);
 	const void *priv;
 
@@ -35,6 +41,8 @@ struct job {
 	void (*result)(struct job *, struct bytes); /* the last one counts */
 	void (*error)(struct job *, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));
+	/* With JOB_RETRY: not before so long; otherwise the queue's backoff. */
+	void (*retry_after)(struct job *, int64_t ms);
 	/* Hands over a further job, stored in the same commit as our ack. */
 	int (*follow)(struct job *, const char *queue, struct bytes body);
 };
@@ -48,6 +56,8 @@ struct job_type {
 	const char *name; /* as in --queue NAME=JOB */
 	const char *text; /* one line for --help */
 	job_fn *run;
+	/* What its configuration may say, or NULL (conf.h). */
+	const struct conf_key *keys, *profile_keys;
 };
 
 /* Ends with an entry without a name; defined in jobs/jobs.c. */

@@ -16,6 +16,8 @@ struct settings {
 	struct worker_options o;
 	struct route routes[SW_QUEUES_PER_WORKER];
 	char endpoint[4096], blobs[BLOB_URI], name[SW_NAME_MAX + 1];
+	const char *jobs;
+	struct conf *conf;
 };
 
 static int
@@ -80,14 +82,9 @@ set_grace(struct settings *s, const char *arg)
 static int
 set_memory(struct settings *s, const char *arg)
 {
-	char *end;
-	long long n = strtoll(arg, &end, 10);
-	int shift = *end == 'k' ? 10 : *end == 'm' ? 20 : *end == 'g' ? 30 : 0;
-
-	if (end == arg || n < 1 || n > INT64_MAX >> 30 ||
-		(shift > 0 ? end[1] : *end) != '\0')
+	if (sw_value_parse(SW_U_BYTES, arg, &s->o.limits.memory) < 0 ||
+		s->o.limits.memory < 1)
 		return wrong("memory", "bytes are wanted, or 512m, 2g");
-	s->o.limits.memory = n << shift;
 	return 0;
 }
 
@@ -103,6 +100,13 @@ set_blobs(struct settings *s, const char *arg)
 	blobs_close(b);
 	strcpy(s->blobs, arg);
 	s->o.limits.blobs = s->blobs;
+	return 0;
+}
+
+static int
+set_jobs(struct settings *s, const char *arg)
+{
+	s->jobs = arg;
 	return 0;
 }
 
@@ -128,6 +132,7 @@ static const struct {
 	{"grace", "DURATION", set_grace, "after SIGTERM running jobs have so long (30s)"},
 	{"memory", "BYTES", set_memory, "address space of a job: 512m, 2g (no limit)"},
 	{"blobs", "URI", set_blobs, "the store of blobs (else $SPILLWAY_BLOBS)"},
+	{"jobs", "FILE", set_jobs, "what built-in jobs need to know (else $SPILLWAY_JOBS)"},
 	{"verbose", NULL, set_verbose, "log more"},
 	{"help", NULL, NULL, "print this"},
 	{"version", NULL, NULL, "print the version"},
@@ -150,6 +155,7 @@ help_print(void)
 	     "again, anything else retry");
 	for (const struct job_type *t = job_types; t->name != NULL; t++)
 		printf("  %-13s %s\n", t->name, t->text);
+	conf_help(stdout, job_types);
 }
 
 /* 0; 1: there is nothing more to do; -1: one line said what is wrong. */
@@ -199,10 +205,26 @@ defaults_set(struct settings *s)
 		.grace_ms = 30000};
 	if (blobs != NULL && blobs[0] != '\0' && set_blobs(s, blobs) < 0)
 		return -1;
+	s->jobs = getenv("SPILLWAY_JOBS");
+	if (s->jobs != NULL && s->jobs[0] == '\0')
+		s->jobs = NULL;
 	if (broker != NULL)
 		return set_broker(s, broker);
 	if (sw_endpoint_default(s->endpoint, sizeof(s->endpoint)) < 0)
 		s->endpoint[0] = '\0';
+	return 0;
+}
+
+static int
+conf_open(struct settings *s)
+{
+	char why[512];
+
+	if (conf_read(&s->conf, s->jobs, job_types, why, sizeof(why)) < 0) {
+		fprintf(stderr, "spillway-worker: %s\n", why);
+		return -1;
+	}
+	s->o.limits.conf = s->conf;
 	return 0;
 }
 
@@ -217,11 +239,14 @@ main(int argc, char **argv)
 		err = arguments_read(&s, argc, argv);
 	if (err == 0 && s.endpoint[0] == '\0')
 		err = wrong("broker", "no default without XDG_RUNTIME_DIR");
+	if (err == 0)
+		err = conf_open(&s);
 	if (err != 0)
 		return err < 0 ? EX_USAGE : 0;
 	err = worker_open(&w, &s.o);
 	if (err == 0)
 		err = worker_run(&w);
 	worker_close(&w);
+	conf_free(s.conf);
 	return err < 0 ? EX_USAGE : 0;
 }

@@ -15,6 +15,7 @@
 
 #include "attach.h"
 #include "child.h"
+#include "dir.h"
 #include "error.h"
 #include "line.h"
 
@@ -25,7 +26,9 @@ struct run {
 	char error[SW_ERROR_MAX];
 	char header[SW_HEADERS_MAX + 1]; /* the value asked for last */
 	int sock;
-	const char *blobs, *dir;
+	const char *dir; /* "": it could not be made */
+	int dir_used;
+	int64_t delay_ms; /* -1: none told */
 	struct attached blob;
 };
 
@@ -94,10 +97,25 @@ job_error(struct job *job, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void
+job_retry_after(struct job *job, int64_t ms)
+{
+	run_of(job)->delay_ms = ms;
+}
+
 static int
 job_follow(struct job *job, const char *queue, struct bytes body)
 {
 	return follow_put(&run_of(job)->said, queue, body);
+}
+
+static const char *
+job_folder(struct job *job)
+{
+	struct run *r = run_of(job);
+
+	r->dir_used = 1;
+	return r->dir[0] != '\0' ? r->dir : NULL;
 }
 
 static int64_t
@@ -121,6 +139,8 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 		r->said.len = 0; /* results go with an ack */
 		sw_put_bytes(&r->said, SW_F_ERROR, bytes_str(r->error));
 	}
+	if (verdict == JOB_RETRY && r->delay_ms >= 0)
+		sw_put_int(&r->said, SW_F_DELAY_MS, r->delay_ms);
 	getrusage(RUSAGE_SELF, &ru);
 	sw_put_int(&r->said, SW_F_OUTCOME, said[verdict][0]);
 	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
@@ -133,26 +153,23 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 static enum job_verdict
 job_call(struct run *r, const struct job_type *type)
 {
-	int err = attach(&r->item, r->blobs, r->dir, &r->blob);
-	enum job_verdict verdict;
+	int err = attach(&r->item, r->job.blobs, r->dir, &r->blob);
 
 	r->job.blob.path = err == 1 ? r->blob.path : NULL;
 	r->job.blob.size = err == 1 ? r->blob.size : 0;
+	r->dir_used = r->dir[0] != '\0' && r->job.blobs != NULL;
 	if (err < 0) {
 		job_error(&r->job, "blob: %s", r->blob.why);
 		return blob_is_final(err) ? JOB_FAIL : JOB_RETRY;
 	}
-	verdict = type->run(&r->job);
-	if (err == 1 && r->dir[0] != '\0' &&
-		strncmp(r->blob.path, r->dir, strlen(r->dir)) == 0)
-		(void)unlink(r->blob.path);
-	return verdict;
+	return type->run(&r->job);
 }
 
 static void
 job_run(struct run *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1];
+	enum job_verdict verdict;
 	struct rusage ru;
 	struct timespec t;
 
@@ -171,25 +188,32 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	r->said.len = 0;
 	r->said.full = 0;
 	r->error[0] = '\0';
-	end_send(r, job_call(r, type), cpu_ms(&ru));
+	r->delay_ms = -1;
+	verdict = job_call(r, type);
+	if (r->dir_used)
+		dir_empty(r->dir);
+	end_send(r, verdict, cpu_ms(&ru));
 }
 
 void
-pool_run(const struct job_type *type, int sock, const char *blobs,
-	const char *dir)
+pool_run(const struct job_type *type, int sock,
+	const struct child_limits *limits, const char *dir)
 {
 	static uint8_t packet[CHILD_PACKET], said[CHILD_PACKET - 1024];
 	static struct run r;
 	ssize_t n;
 
 	r = (struct run){.sock = sock,
-		.blobs = blobs,
 		.dir = dir,
-		.job = {.header = job_header,
+		.job = {.conf = limits->conf,
+			.blobs = limits->blobs,
+			.header = job_header,
 			.priv = &r,
 			.progress = job_progress,
 			.result = job_result,
 			.error = job_error,
+			.retry_after = job_retry_after,
+			.folder = job_folder,
 			.follow = job_follow},
 		.said = {.p = said, .cap = sizeof(said)}};
 	while ((n = recv(sock, packet, sizeof(packet), 0)) > 0)

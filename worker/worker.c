@@ -82,6 +82,8 @@ worker_open(struct worker *w, const struct worker_options *o)
 	for (size_t i = 0; err == 0 && i < slots; i++)
 		w->children[i].out = w->children[i].report = -1;
 	if (err == 0)
+		err = dirs_open();
+	if (err == 0)
 		w->signals = signals_open();
 	if (err == 0 && w->signals < 0)
 		err = -errno;
@@ -106,6 +108,7 @@ worker_close(struct worker *w)
 		zmq_ctx_term(w->ctx);
 	if (w->signals >= 0)
 		close(w->signals);
+	dirs_close();
 	holder_fini(&w->holder);
 	free(w->children);
 	free(w->polls);

@@ -42,3 +42,4 @@ refused 70 "EFORMAT|newer" spillway-broker --data "$dir/junk" --listen "ipc://$d
 
 broker_start
 spillway get "$id" | grep -q ready || fail "the job is gone after the restart"
+echo "$(grep -c "^refused" "$0") mistakes, each refused in a line; the job is still there"

@@ -162,3 +162,4 @@ for q in "down 503" "bare no.--blobs"; do
 	grep -q "attempts *3" "$dir/said" || fail "$q: it was not tried again"
 done
 refused 64 "blobs: .*wanted" spillway-worker --queue q=noop --blobs ftp://x
+echo "in a folder and in a bucket that fails now and then"

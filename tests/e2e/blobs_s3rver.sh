@@ -38,3 +38,4 @@ grep -q "deleted 0 blobs.* 7 kept" "$dir/said" || fail "$(cat "$dir/said")"
 swept() { spillway blob gc --older 0 --force && [ "$(spillway blob ls --json | wc -l)" = 1 ]; }
 until_true swept
 spillway blob get "$ref" | cmp - "$dir/in"
+echo "against s3rver, which others wrote"

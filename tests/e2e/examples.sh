@@ -84,6 +84,8 @@ print([job["error"] for job in sw.dead("python-dead")])')"
 done
 [ -n "$found" ] || echo "skipped: python has no zmq (Debian: python3-zmq)"
 
+[ -d build/node/node_modules/zeromq ] || ! command -v npm >/dev/null ||
+	timeout 120 npm install --prefix build/node --no-audit --no-fund --silent zeromq@6 >/dev/null 2>&1 || :
 for packages in ${NODE_PACKAGES:-} build/node .; do
 	[ -d "$packages/node_modules/zeromq" ] && command -v node >/dev/null || continue
 	found=n queue=node
@@ -104,8 +106,7 @@ sw.sock.close();')"
 	cd "$top"
 	break
 done
-[ "$found" = n ] || echo "not run: node has no zeromq (npm install --prefix build/node zeromq)"
-
 for f in examples/spillway.py examples/spillway.mjs; do
 	[ "$(wc -l <"$f")" -lt 150 ] || { echo "FAILED: $f has 150 lines or more"; exit 1; }
 done
+if [ "$found" = n ]; then echo "in Python and in Node"; else echo "in Python; node has no zeromq here"; fi

@@ -49,7 +49,7 @@ front_start() {
 }
 
 isolates_gone() {
-	! pgrep -f "spillway-front --zygote $dir" && ! pgrep -P 1 -f "spillway-front.*$dir"
+	! pgrep -f "spillway-isolate $dir"
 }
 
 broker_start

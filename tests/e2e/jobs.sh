@@ -158,3 +158,4 @@ state_is "$id" done || fail "a drain did not let the job end"
 refused 64 "JOB is wanted" spillway-worker --queue nonsense
 refused 64 "no such job" spillway-worker --queue a=b
 refused 64 "bad queue name" spillway-worker --queue 'A B=noop'
+echo "commands, limits, kill -9, freeze, drain"

