@@ -17,7 +17,6 @@
 
 enum {
 	START_MS = 5000, /* for a module to load */
-	WHY = 480,
 	SWEEP_MS = 10,
 	AGAIN_MS = 200,
 	SLACK_NS = 50000,
@@ -358,7 +357,7 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 static void
 pool_fail(struct pool *p, const char *why)
 {
-	char text[2 * WHY];
+	char text[1024];
 
 	(void)snprintf(text, sizeof(text), "%s%s",
 		why[0] != '\0' ? why : p->plan->zygote.module,
@@ -380,7 +379,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 	struct pool *p = i->pool;
 	struct death d = death_reap(fd);
 	int64_t cpu_ns;
-	char why[WHY + 1] = "";
+	char why[480] = "";
 	int early = i->state == STARTING;
 
 	(void)what;
@@ -395,7 +394,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 			NULL, cpu_ns);
 	}
 	if (early)
-		(void)snprintf(why, sizeof(why), "%.*s", WHY,
+		(void)snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1,
 			(const char *)i->mail.log);
 	isolate_clear(i);
 	if (p->retired && pool_tasks(p) == 0)
