@@ -82,8 +82,6 @@ limits_set(struct door *d)
 	evhttp_set_max_headers_size(d->http, n[FRONT_max_headers]);
 	evhttp_set_max_body_size(d->http, n[FRONT_max_body]);
 	evhttp_set_timeout(d->http, (int)n[FRONT_idle_s]);
-	early_set(d->http,
-		d->table->config.blobs != NULL ? exchange_expect : NULL, d);
 }
 
 struct door *
@@ -108,6 +106,7 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 	}
 	evhttp_set_bevcb(d->http, connection_new, d);
 	evhttp_set_gencb(d->http, exchange_begin, d);
+	early_set(d->http, exchange_expect, d);
 	evhttp_set_default_content_type(d->http, NULL);
 	evhttp_set_allowed_methods(
 		d->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |

@@ -432,22 +432,31 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	d->asking = 0;
 }
 
+/* Chunks are not for this: evhttp keeps each in memory whole. */
+static int
+has_length(struct evhttp_request *req)
+{
+	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
+	const char *len = evhttp_find_header(in, "Content-Length");
+
+	return evhttp_request_get_command(req) != EVHTTP_REQ_HEAD &&
+	       len != NULL && strtoll(len, NULL, 10) > 0 &&
+	       evhttp_find_header(in, "Transfer-Encoding") == NULL;
+}
+
 /* Before the body: where it shall go, and how much of it. */
 int
 exchange_expect(struct evhttp_request *req, void *arg)
 {
 	struct door *d = arg;
 	const struct site *c = &d->table->config;
-	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-	struct route *r = table_find(d->table, or_empty(path));
 	int64_t most = c->n[FRONT_max_body];
+	const struct route *r = NULL;
 
-	/* evhttp keeps a chunk in memory whole, so chunks are not for this. */
-	if (r != NULL && r->config->n[ROUTE_blob] &&
-		evhttp_find_header(in, "Content-Length") != NULL &&
-		evhttp_find_header(in, "Transfer-Encoding") == NULL &&
+	if (c->blobs != NULL && uri != NULL)
+		r = table_find(d->table, or_empty(evhttp_uri_get_path(uri)));
+	if (r != NULL && r->config->n[ROUTE_blob] && has_length(req) &&
 		upload_begin(&d->uploads, req, c->blobs,
 			(size_t)c->n[FRONT_uploads]) == 0)
 		most = r->config->n[ROUTE_max_blob];

@@ -193,6 +193,8 @@ def upload():
     except (BrokenPipeError, ConnectionResetError):
         pass
     expect(ask("/upload", method="GET")[0], 400, "no body")
+    expect(ask("/upload", "", method="PUT", headers={"Content-Length": "0"})[0], 400, "an empty one")
+    expect(ask("/upload", method="HEAD", headers={"Content-Length": "5"})[0], 400, "a method without a body")
     expect(ask("/upload", iter([b"chunk"]), method="PUT")[0], 411, "chunks")
     d.close()
     held(), half(), crowd_of_uploads()
