@@ -47,10 +47,12 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 {
 	struct load *ld = arg;
 	struct core *c = ld->core;
-	uint32_t no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
+	uint32_t no = QUEUES_MAX;
 	struct queue *q;
 
-	if (key.len != 5 || no >= QUEUES_MAX) {
+	if (key.len == 5)
+		no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
+	if (no >= QUEUES_MAX) {
 		ld->err = SW_ECORRUPT;
 		return 1;
 	}
