@@ -353,6 +353,22 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 }
 
+/*
+ * What we killed it for, or else what the kernel did.  To give back much
+ * memory takes long on a busy machine: who has used up his CPU time may still
+ * be dying when his time on the wall is over, too.
+ */
+static enum fate
+isolate_fate(const struct isolate *i, const struct death *d, int64_t cpu_ns)
+{
+	const struct pool_plan *plan = i->pool->plan;
+
+	if (i->killed != FATE_ANSWER &&
+		(i->killed != FATE_WALL || cpu_ns < plan->budget_ns))
+		return i->killed;
+	return death_fate(d, cpu_ns, plan->budget_ns, plan->zygote.memory);
+}
+
 static void
 isolate_died(evutil_socket_t fd, short what, void *arg)
 {
@@ -366,12 +382,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 	if (i->state == BUSY) {
 		cpu_ns = death_cpu_ns(&d) - i->used_ns;
 		cpu_ns = cpu_ns > 0 ? cpu_ns : 0;
-		task_end(i,
-			i->killed != FATE_ANSWER
-				? i->killed
-				: death_fate(&d, cpu_ns, p->plan->budget_ns,
-					  p->plan->zygote.memory),
-			NULL, cpu_ns);
+		task_end(i, isolate_fate(i, &d, cpu_ns), NULL, cpu_ns);
 	}
 	isolate_clear(i);
 	if (p->retired && pool_tasks(p) == 0) {
