@@ -10,13 +10,10 @@ MANDIR ?= $(PREFIX)/share/man
 KIND ?= release
 B := build/$(KIND)$(addprefix -,$(PLANT))
 
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wold-style-definition -Wwrite-strings -Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual \
-	-Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
-	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls \
-	-Wframe-larger-than=16384 $(if $(CI),-Werror)
-WARN += $(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), \
-	-Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wwrite-strings \
+	-Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual -Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
+	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls -Wframe-larger-than=16384 $(if $(CI),-Werror) \
+	$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT_release := -O2 $(HARDEN)
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -67,7 +64,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
-$B/spillway-report: $B/jobs/main.o $(JOBS) $(WIRE)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
@@ -91,7 +88,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd nginx-light curl openssl
+	libseccomp-dev procps mandoc systemd openssl valgrind nginx-light curl
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -114,27 +111,23 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@$(if $(filter front,$(BENCH_PART)),,bench/run $B &&) bench/front $B
-## valgrind: the unit tests under memcheck
-valgrind: deps
-	@tests/deps.sh valgrind
-	@$(MAKE) --no-print-directory all $(TESTS)
-	@tests/valgrind.sh $B
-## asan, tsan: the tests under a sanitizer
-asan tsan:
+## asan, tsan: the tests under two sanitizers; those that have threads, for races
+asan:
 	@$(MAKE) --no-print-directory KIND=$@ check
+tsan: deps
+	@tests/tsan.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcurl -lcrypto
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
-tidy:
-	@tests/deps.sh $(DEPS) libhiredis-dev clang-tidy cppcheck
+tidy: deps
 	@tests/tidy.sh $(CODE) tests bench examples docs
 ## format: clang-format over everything
 format:
@@ -152,5 +145,5 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan valgrind fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan fuzz protocol-tables tidy format install uninstall dist clean help
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "job.h"
 #include "logs.h"
+#include "webhook.h"
+#include "webhook_endpoint.h"
 
 static enum job_verdict
 noop_run(struct job *job)
@@ -15,6 +17,10 @@ const struct job_type job_types[] = {
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV},
 	{.name = "noop", .run = noop_run,
 	 .text = "does nothing, successfully: to measure and to try things out"},
+	{.name = "webhook", .run = webhook_run,
+	 .text = "posts the body to a receiver, signed (Standard Webhooks)",
+	 .keys = endpoint_keys, .profile_keys = endpoint_profile_keys,
+	 .check = endpoint_check},
 	{.name = NULL},
 };
 /* clang-format on */

@@ -42,8 +42,8 @@ for u in systemd/*.service; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
-for c in broker.conf nginx.conf; do
-	place 644 "examples/$c" "$PREFIX/share/doc/spillway/$c"
+for c in broker jobs nginx; do
+	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
 done
 if [ "$what" = install ]; then
 	ln -sf libspillway.so.0 "$DESTDIR$LIBDIR/libspillway.so"

@@ -307,6 +307,21 @@ line_take(struct child *c)
 }
 
 static void
+byte_take(struct child *c, char b)
+{
+	if (b == '\n') {
+		if (!c->line_long && c->job != NULL)
+			line_take(c);
+		c->line_len = 0;
+		c->line_long = 0;
+	} else if (c->line_len < sizeof(c->line) - 1) {
+		c->line[c->line_len++] = b;
+	} else {
+		c->line_long = 1;
+	}
+}
+
+static void
 lines_read(struct child *c)
 {
 	char b[4096];
@@ -314,19 +329,8 @@ lines_read(struct child *c)
 
 	while ((n = read(c->report, b, sizeof(b))) > 0 ||
 		(n < 0 && errno == EINTR))
-		for (ssize_t i = 0; i < n; i++) {
-			if (b[i] != '\n') {
-				if (c->line_len < sizeof(c->line) - 1)
-					c->line[c->line_len++] = b[i];
-				else
-					c->line_long = 1;
-				continue;
-			}
-			if (!c->line_long && c->job != NULL)
-				line_take(c);
-			c->line_len = 0;
-			c->line_long = 0;
-		}
+		for (ssize_t i = 0; i < n; i++)
+			byte_take(c, b[i]);
 	c->lost |= n < 0 && errno != EAGAIN;
 	if (n == 0) {
 		close(c->report);

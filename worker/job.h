@@ -18,6 +18,7 @@ struct job {
 	struct sw_id id;
 	const char *queue;
 	struct bytes body;
+	const char *content_type; /* "": none */
 	int attempt, max_attempts;
 	int64_t deadline_ms; /* Unix time at which the worker kills us */
 
@@ -58,6 +59,11 @@ struct job_type {
 	job_fn *run;
 	/* What its configuration may say, or NULL (conf.h). */
 	const struct conf_key *keys, *profile_keys;
+	/*
+	 * Or NULL: looks at the start at what a table cannot say.  0, or a
+	 * negative error with one line in `why`.
+	 */
+	int (*check)(const struct conf *, char *why, size_t cap);
 };
 
 /* Ends with an entry without a name; defined in jobs/jobs.c. */

@@ -215,17 +215,33 @@ defaults_set(struct settings *s)
 	return 0;
 }
 
+/* Of the jobs that this worker serves: others may lack their secrets here. */
+static int
+conf_check(const struct settings *s, char *why, size_t cap)
+{
+	int err = 0;
+
+	for (int i = 0; i < s->o.routes_n && err == 0; i++) {
+		const struct job_type *t = s->routes[i].type;
+
+		if (t != NULL && t->check != NULL)
+			err = t->check(s->conf, why, cap);
+	}
+	return err;
+}
+
 static int
 conf_open(struct settings *s)
 {
 	char why[512];
+	int err = conf_read(&s->conf, s->jobs, job_types, why, sizeof(why));
 
-	if (conf_read(&s->conf, s->jobs, job_types, why, sizeof(why)) < 0) {
+	if (err == 0)
+		err = conf_check(s, why, sizeof(why));
+	if (err < 0)
 		fprintf(stderr, "spillway-worker: %s\n", why);
-		return -1;
-	}
 	s->o.limits.conf = s->conf;
-	return 0;
+	return err;
 }
 
 int

@@ -168,7 +168,7 @@ job_call(struct run *r, const struct job_type *type)
 static void
 job_run(struct run *r, const struct job_type *type, struct bytes packet)
 {
-	char queue[SW_QUEUE_MAX + 1];
+	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
 	enum job_verdict verdict;
 	struct rusage ru;
 	struct timespec t;
@@ -179,7 +179,9 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	getrusage(RUSAGE_SELF, &ru);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
 	(void)sw_get_id(&r->item, &r->job.id);
+	sw_get_text(&r->item, SW_F_CONTENT_TYPE, type_text, sizeof(type_text));
 	r->job.queue = queue;
+	r->job.content_type = type_text;
 	r->job.body = sw_bytes(&r->item, SW_F_BODY);
 	r->job.attempt = (int)sw_int(&r->item, SW_F_ATTEMPT, 1);
 	r->job.max_attempts = (int)sw_int(&r->item, SW_F_MAX_ATTEMPTS, 1);
