@@ -23,8 +23,9 @@ death_cpu_ns(const struct death *d)
 	       ((int64_t)u->tv_usec + s->tv_usec) * 1000;
 }
 
-enum fate
-death_fate(
+/* What the kernel did. */
+static enum fate
+own_fate(
 	const struct death *d, int64_t cpu_ns, int64_t budget_ns, size_t memory)
 {
 	int status = d->how.si_status;
@@ -40,4 +41,18 @@ death_fate(
 		(size_t)d->used.ru_maxrss * 1024 >= memory / 4 * 3)
 		return FATE_MEMORY;
 	return FATE_CRASH;
+}
+
+/*
+ * To give back much memory takes long on a busy machine: who has used up his
+ * CPU time may still be dying when his time on the wall is over, too.
+ */
+enum fate
+death_fate(const struct death *d, enum fate killed, int64_t cpu_ns,
+	int64_t budget_ns, size_t memory)
+{
+	if (killed != FATE_ANSWER &&
+		(killed != FATE_WALL || cpu_ns < budget_ns))
+		return killed;
+	return own_fate(d, cpu_ns, budget_ns, memory);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * death.h - how an isolate ended that the front did not end
+ * death.h - how an isolate ended, and whose doing it was
  */
 #ifndef FRONT_DEATH_H
 #define FRONT_DEATH_H
@@ -23,8 +23,11 @@ struct death death_reap(int pidfd);
 /* All of its CPU time since its birth. */
 int64_t death_cpu_ns(const struct death *);
 
-/* Whose doing it was; its last request had `cpu_ns` of `budget_ns`. */
-enum fate death_fate(
-	const struct death *, int64_t cpu_ns, int64_t budget_ns, size_t memory);
+/*
+ * `killed`: what the front killed it for, FATE_ANSWER: it did not.  Its last
+ * request had `cpu_ns` of `budget_ns`.
+ */
+enum fate death_fate(const struct death *, enum fate killed, int64_t cpu_ns,
+	int64_t budget_ns, size_t memory);
 
 #endif

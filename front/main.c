@@ -276,6 +276,8 @@ loop(struct front *f)
 		if (event_base_loop(f->base, EVLOOP_ONCE | more) < 0)
 			f->ended = 1;
 	}
+	/* The last answer may have been left to the loop. */
+	(void)event_base_loop(f->base, EVLOOP_NONBLOCK);
 }
 
 static int

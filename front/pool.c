@@ -387,10 +387,8 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 		cpu_ns = death_cpu_ns(&d) - i->used_ns;
 		cpu_ns = cpu_ns > 0 ? cpu_ns : 0;
 		task_end(i,
-			i->killed != FATE_ANSWER
-				? i->killed
-				: death_fate(&d, cpu_ns, p->plan->budget_ns,
-					  p->plan->zygote.memory),
+			death_fate(&d, i->killed, cpu_ns, p->plan->budget_ns,
+				p->plan->zygote.memory),
 			NULL, cpu_ns);
 	}
 	if (early)

@@ -57,8 +57,8 @@ watch_turn(struct watch *w)
 	sched_yield(); /* to those who wait for this processor */
 	if (look_around(w))
 		return 1;
-	LIST_FOREACH(d, w, link)
-	mailbox_quiet(d->mail, 0);
+	for (d = LIST_FIRST(w); d != NULL; d = LIST_NEXT(d, link))
+		mailbox_quiet(d->mail, 0);
 	if (look_around(w))
 		return 1;
 	while ((d = LIST_FIRST(w)) != NULL)

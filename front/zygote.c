@@ -339,7 +339,7 @@ static void
 serve(const struct zygote *z)
 {
 	for (;;) {
-		char byte;
+		char byte = 0;
 		int fds[FDS];
 		size_t n;
 		ssize_t got = packet_recv(SOCK, &byte, 1, fds, &n);
