@@ -4,8 +4,10 @@
 # The programs have one thread each; what is promised of threads is libspillway's:
 # a client in each.  What libzmq, which is not built for it, does within itself is no news.
 set -eu
-[ $# -gt 0 ] || set -- $(git grep -lE 'pthread_create|util_(api|cmd|fake)\.h' -- 'tests/test_*.c' | sed 's,.*/\(.*\)\.c,\1,')
+# shellcheck disable=SC2046 # lists of names, here and below
+[ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|util_(api|cmd|fake)\.h' tests/test_*.c | sed 's,.*/\(.*\)\.c,\1,')
 b=build/tsan
+# shellcheck disable=SC2046
 make --no-print-directory -s KIND=tsan all $(printf "$b/tests/%s " "$@")
 export SPILLWAY_BIN=$b TSAN_OPTIONS="ignore_noninstrumented_modules=1 die_after_fork=0 exitcode=66"
 mkdir -p $b/tests/logs
