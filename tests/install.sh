@@ -42,7 +42,9 @@ for u in systemd/*.service; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
-place 644 examples/broker.conf "$PREFIX/share/doc/spillway/broker.conf"
+for c in broker jobs; do
+	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
+done
 if [ "$what" = install ]; then
 	ln -sf libspillway.so.0 "$DESTDIR$LIBDIR/libspillway.so"
 else

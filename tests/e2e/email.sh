@@ -205,6 +205,12 @@ dies plain 1 "not one that a job may set" "{$whole, \"headers\": {\"Bcc\": \"x@e
 dies plain 1 "not JSON" "{$whole} x"
 dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "text": "t"}')"
 
+# What examples/handlers/signup.c hands over, with and without FROM, and the example of a configuration.
+arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
+arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
+worker_start example --queue example=email --jobs "$here/../examples/jobs.conf"
+until_true grep -q ev=joined "$dir/example.log"
+
 ### Verdicts
 mail() { echo "{\"to\": \"$1@example.org\", \"subject\": \"s\", \"text\": \"t\"${2:-}}"; }
 dies plain 1 "RCPT TO: 550 5.1.1 no such user" "$(mail unknown)"
