@@ -78,6 +78,79 @@ what_is_not_an_address_is_refused(void **state)
 			fail_msg("'%s' was taken", cases[i]);
 }
 
+static void
+no_control_character_is_fit_for_a_header(void **state)
+{
+	char text[] = "a?b", c1[] = "a\xc2?b";
+	struct email_address a;
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		text[1] = (char)c;
+		assert_int_equal(email_line_ok(text), c >= 0x20 && c < 0x7f);
+		if (!email_line_ok(text))
+			assert_non_null(email_address_parse("a@b.c", text, &a));
+	}
+	for (int c = 0x80; c < 0xc0; c++) {
+		c1[2] = (char)c;
+		assert_int_equal(email_line_ok(c1), c >= 0xa0);
+	}
+}
+
+/* --- jobs ---------------------------------------------------------------- */
+
+static int
+read_job(const char *json)
+{
+	static struct email e;
+	int err = email_read(&e, bytes_str(json), "a@b.c", NULL, &why);
+
+	email_free(&e);
+	return err;
+}
+
+static void
+a_nul_is_refused_wherever_it_is(void **state)
+{
+	(void)state;
+	assert_int_equal(read_job("{\"to\":\"a@b.c\",\"subject\":\"\\\\u0000\","
+				  "\"text\":\"t\"}"),
+		0);
+	assert_true(read_job("{\"to\":\"a@b.c\\u0000\",\"subject\":\"s\","
+			     "\"text\":\"t\"}") < 0);
+	assert_true(read_job("{\"to\":\"a@b.c\",\"subject\":\"s\","
+			     "\"text\":\"\\\\\\u0000\"}") < 0);
+}
+
+static void
+a_job_says_for_whom_it_is(void **state)
+{
+	(void)state;
+	assert_true(read_job("{\"to\":[\"a@b.c\",\"d@e.f\"],\"subject\":\"s\","
+			     "\"text\":\"t\"}") < 0);
+	assert_non_null(strstr(why.text, "recipient"));
+	assert_int_equal(why.verdict, JOB_FAIL);
+	assert_int_equal(read_job("{\"to\":[\"a@b.c\",\"d@e.f\"],"
+				  "\"recipient\":\"g@h.i\",\"subject\":\"s\","
+				  "\"text\":\"t\"}"),
+		0);
+	assert_true(read_job("{\"recipient\":\"g@h.i\",\"subject\":\"s\","
+			     "\"text\":\"t\"}") < 0);
+}
+
+static void
+what_a_job_does_not_know_is_refused(void **state)
+{
+	(void)state;
+	assert_true(read_job("{\"to\":\"a@b.c\",\"subject\":\"s\","
+			     "\"text\":\"t\",\"bcc\":\"x@y.z\"}") < 0);
+	assert_true(read_job("{\"to\":\"a@b.c\",\"subject\":\"s\","
+			     "\"text\":\"t\",\"to\":\"x@y.z\"}") < 0);
+	assert_true(read_job("[]") < 0);
+	assert_true(read_job("") < 0);
+	assert_true(read_job("{} x") < 0);
+}
+
 /* --- headers ------------------------------------------------------------- */
 
 static char *made;
@@ -463,6 +536,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_as_people_write_them),
 		cmocka_unit_test(what_is_not_an_address_is_refused),
+		cmocka_unit_test(no_control_character_is_fit_for_a_header),
+		cmocka_unit_test(a_nul_is_refused_wherever_it_is),
+		cmocka_unit_test(a_job_says_for_whom_it_is),
+		cmocka_unit_test(what_a_job_does_not_know_is_refused),
 		cmocka_unit_test(
 			plain_text_stands_as_it_is_and_is_folded_at_blanks),
 		cmocka_unit_test(
