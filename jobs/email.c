@@ -277,20 +277,20 @@ mail_do(const struct job *job, struct email_why *why)
 {
 	char secret[SECRET_MAX];
 	struct email_server server;
-	struct email_shelf shelf;
-	int64_t at_s = now_ms() / 1000;
+	struct email_order order = {.id = job->id,
+		.at_s = now_ms() / 1000,
+		.max = conf_number(job->conf, "email", "max_size")};
 	int err = mail_read(job, why);
 
 	if (err == 0)
 		err = server_of(job, &server, secret, why);
 	if (err == 0)
-		err = shelf_open(job, &shelf, why);
+		err = shelf_open(job, &order.shelf, why);
+	order.host = mail.from.text + mail.from.host;
 	if (err == 0)
-		err = email_mail_init(&message, &mail, &shelf, &job->id,
-			mail.from.text + mail.from.host, at_s,
-			conf_number(job->conf, "email", "max_size"), why);
+		err = email_mail_init(&message, &mail, &order, why);
 	if (err == 0)
-		err = mail_sign(job, at_s, why);
+		err = mail_sign(job, order.at_s, why);
 	if (err == 0)
 		err = mail_send(job, &server, why);
 	explicit_bzero(secret, sizeof(secret));

@@ -148,9 +148,7 @@ name_parse(const char *p, size_t len, char *name)
 	for (size_t i = 0; i < len; i++) {
 		if (quoted && p[i] == '\\' && i + 1 < len)
 			i++;
-		else if (p[i] == '"' || (!quoted && strchr("<>", p[i]) != NULL))
-			return "its name is not quoted well";
-		else if (p[i] == '\\')
+		else if (strchr(quoted ? "\"\\" : "\"\\<>", p[i]) != NULL)
 			return "its name is not quoted well";
 		if (n == EMAIL_NAME_MAX)
 			return "its name is too long";

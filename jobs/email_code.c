@@ -25,7 +25,10 @@ email_base64(const void *p, size_t len, char *to)
 
 		*at++ = digits[b[0] >> 2];
 		*at++ = digits[(b[0] & 3) << 4 | next >> 4];
-		*at++ = len == 2 ? digits[(next & 15) << 2] : '=';
+		*at = digits[(next & 15) << 2];
+		if (len == 1)
+			*at = '=';
+		at++;
 		*at++ = '=';
 	}
 	return (size_t)(at - to);

@@ -45,7 +45,7 @@ struct email_relaxed {
 
 void email_relaxed_body(struct email_relaxed *, const char *, size_t);
 /* One field, folded or not, without its last CR LF; `last`: none is given. */
-void
-email_relaxed_field(email_put_fn *, void *arg, const char *, size_t, int last);
+void email_relaxed_field(
+	email_put_fn *put, void *arg, const char *p, size_t len, int last);
 
 #endif

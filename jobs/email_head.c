@@ -69,15 +69,15 @@ chars_fit(const char *p, size_t len, size_t max)
 static void
 encoded_put(struct email_head *h, const char *text)
 {
-	size_t len = strlen(text), n, at;
-	char word[80];
+	size_t len = strlen(text), n;
+	char word[80], base64[64];
 
 	for (; len > 0; text += n, len -= n) {
 		n = chars_fit(text, len, WORD_BYTES);
-		memcpy(word, "=?UTF-8?B?", 10);
-		at = 10 + email_base64(text, n, word + 10);
-		memcpy(word + at, "?=", 2);
-		word_put(h, word, at + 2);
+		(void)snprintf(word, sizeof(word),
+			"=?UTF-8?B?%.*s?=", (int)email_base64(text, n, base64),
+			base64);
+		word_put(h, word, strlen(word));
 	}
 }
 
@@ -137,13 +137,14 @@ static void
 name_put(struct email_head *h, const char *name)
 {
 	char quoted[2 * EMAIL_NAME_MAX + 3];
+	size_t len = quote(name, quoted);
 
 	if (!is_plain(name))
 		encoded_put(h, name);
 	else if (name[strspn(name, atom)] == '\0')
 		email_head_word(h, name);
 	else
-		word_put(h, quoted, quote(name, quoted));
+		word_put(h, quoted, len);
 }
 
 void

@@ -20,8 +20,8 @@ line_take(char *p, size_t size, size_t n, void *arg)
 	l->multi = len > 3 && p[3] == '-';
 	l->code = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 	for (size_t i = at > 0 ? 3 : 0; i < len; i++)
-		if (at + 1 < sizeof(l->reply) && p[i] != '\r' && p[i] != '\n')
-			l->reply[at++] = p[i] < ' ' && p[i] >= 0 ? ' ' : p[i];
+		if (at + 1 < sizeof(l->reply) && (unsigned char)p[i] >= ' ')
+			l->reply[at++] = p[i];
 	l->reply[at] = '\0';
 	if (l->stage == EMAIL_HELLO && len >= 12 &&
 		strncasecmp(p + 4, "SMTPUTF8", 8) == 0)
@@ -59,6 +59,7 @@ said(struct email_link *l, const char *p, size_t len)
 		l->knows_utf8 = 0;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 static int
 heard(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
 {

@@ -38,14 +38,16 @@ text_put(FILE *f, const char *name, const char *text)
 static void
 date_put(FILE *f, int64_t at_s)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char *const days[] = {
+		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May",
+		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t t = (time_t)at_s;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	(void)fprintf(f, "Date: %.3s, %d %.3s %d %02d:%02d:%02d +0000\r\n",
-		days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon,
+	(void)fprintf(f, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n",
+		days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
 		tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
@@ -201,12 +203,12 @@ file_head(struct tree *t, const struct email_file *file)
 static void
 content_put(FILE *f, const char *text)
 {
-	char lines[16 * EMAIL_B64_OUT];
+	char line[EMAIL_B64_OUT] = "";
 	size_t len = strlen(text), n;
 
 	for (; len > 0; text += n, len -= n) {
-		n = len < 16 * EMAIL_B64_IN ? len : 16 * EMAIL_B64_IN;
-		(void)fwrite(lines, 1, email_base64_lines(text, n, lines), f);
+		n = len < EMAIL_B64_IN ? len : EMAIL_B64_IN;
+		(void)fwrite(line, 1, email_base64_lines(text, n, line), f);
 	}
 }
 
@@ -338,25 +340,24 @@ compose(struct email_mail *m, const struct email *e, const struct sw_id *id,
 
 int
 email_mail_init(struct email_mail *m, const struct email *e,
-	const struct email_shelf *shelf, const struct sw_id *id,
-	const char *host, int64_t at_s, int64_t max, struct email_why *why)
+	const struct email_order *o, struct email_why *why)
 {
 	char text[SW_ID_TEXT];
 	int err = 0;
 
 	memset(m, 0, sizeof(*m));
-	m->shelf = *shelf;
-	sw_id_format(id, text);
-	(void)snprintf(m->id, sizeof(m->id), "<%s@%s>", text, host);
-	if (compose(m, e, id, at_s) < 0)
+	m->shelf = o->shelf;
+	sw_id_format(&o->id, text);
+	(void)snprintf(m->id, sizeof(m->id), "<%s@%s>", text, o->host);
+	if (compose(m, e, &o->id, o->at_s) < 0)
 		return email_later(why, "out of memory");
 	for (size_t i = 0; i < m->pieces_n && err == 0; i++)
 		if (m->pieces[i].file != NULL)
-			err = file_size(shelf, &m->pieces[i], why);
-	if (err == 0 && email_mail_size(m) > max)
+			err = file_size(&m->shelf, &m->pieces[i], why);
+	if (err == 0 && email_mail_size(m) > o->max)
 		err = email_refuse(why,
 			"the mail is %lld bytes; max_size in [email] is %lld",
-			(long long)email_mail_size(m), (long long)max);
+			(long long)email_mail_size(m), (long long)o->max);
 	return err;
 }
 

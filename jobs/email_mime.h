@@ -44,14 +44,21 @@ struct email_mail {
 	char sign[2048];       /* a header to go before the others, or "" */
 };
 
+/* What else a mail is made of. */
+struct email_order {
+	struct email_shelf shelf;
+	struct sw_id id;
+	const char *host; /* ends the Message-ID */
+	int64_t at_s;	  /* its date */
+	int64_t max;	  /* the most bytes it may become */
+};
+
 /*
- * Composes; `host` ends the Message-ID, `at_s` is its date, `max` the most
- * bytes it may become.  `e` and the shelf are borrowed.  0 or an error; call
- * email_mail_fini in either case.
+ * Composes; `e` and what the shelf points to are borrowed.  0 or an error;
+ * call email_mail_fini in either case.
  */
 int email_mail_init(struct email_mail *, const struct email *,
-	const struct email_shelf *, const struct sw_id *, const char *host,
-	int64_t at_s, int64_t max, struct email_why *)
+	const struct email_order *, struct email_why *)
 	__attribute__((warn_unused_result));
 void email_mail_fini(struct email_mail *);
 

@@ -105,7 +105,7 @@ static int
 address_take(struct reading *r, const cJSON *item, const char *key,
 	struct email_address *a)
 {
-	const char *name = NULL, *text, *wrong;
+	const char *name = NULL, *text = NULL, *wrong;
 
 	if (cJSON_IsObject(item)) {
 		int err = address_object(r, item, key, &name, &text);
@@ -117,9 +117,9 @@ address_take(struct reading *r, const cJSON *item, const char *key,
 				"'%s' has a name within its address", key);
 	} else if (cJSON_IsString(item)) {
 		text = item->valuestring;
-	} else {
-		return email_refuse(r->why, "'%s' is not an address", key);
 	}
+	if (text == NULL)
+		return email_refuse(r->why, "'%s' is not an address", key);
 	wrong = email_address_parse(text, name, a);
 	if (wrong != NULL)
 		return email_refuse(

@@ -44,19 +44,35 @@ unit_ms(const char *p)
 	return 0;
 }
 
+/* At most `max` digits; -1: there is no such number. */
+static int64_t
+digits_take(const char **p, size_t max)
+{
+	size_t len = strspn(*p, "0123456789");
+	int64_t n = 0;
+
+	if (len == 0 || len > max)
+		return -1;
+	for (size_t i = 0; i < len; i++)
+		n = n * 10 + ((*p)[i] - '0');
+	*p += len;
+	return n;
+}
+
 /* "00:04:59" or "300 seconds" */
 static int64_t
 time_ms(const char *p)
 {
-	unsigned h, m, s, n;
-	int len = 0;
+	int64_t n = digits_take(&p, 6), m, s;
 
-	if (sscanf(p, "%2u:%2u:%2u%n", &h, &m, &s, &len) == 3 && m < 60 &&
-		s < 60 && !isdigit((unsigned char)p[len]))
-		return ((int64_t)h * 3600 + m * 60 + s) * 1000;
-	if (sscanf(p, "%6u%n", &n, &len) != 1 || isdigit((unsigned char)p[len]))
+	if (n < 0 || *p != ':')
+		return n < 0 ? 0 : n * unit_ms(p);
+	p++;
+	m = digits_take(&p, 2);
+	if (m < 0 || m > 59 || *p++ != ':')
 		return 0;
-	return n * unit_ms(p + len);
+	s = digits_take(&p, 2);
+	return s < 0 || s > 59 ? 0 : ((n * 60 + m) * 60 + s) * 1000;
 }
 
 int64_t

@@ -69,15 +69,15 @@ message_check(const struct email *e)
 {
 	static struct email_mail m;
 	static struct email_source s;
-	const struct email_shelf none = {NULL, NULL};
-	static const struct sw_id id = {{1}};
+	const struct email_order order = {.id = {{1}},
+		.host = e->from.text + e->from.host,
+		.max = 1 << 30};
 	struct email_why why;
 	char buf[997], last = '\n';
 	int64_t size = 0;
 	ssize_t n;
 
-	if (email_mail_init(&m, e, &none, &id, e->from.text + e->from.host, 0,
-		    1 << 30, &why) == 0) {
+	if (email_mail_init(&m, e, &order, &why) == 0) {
 		header_check(m.head, m.head_len, e);
 		email_source_init(&s, &m, 0, &why);
 		while ((n = email_source_read(&s, buf, sizeof(buf))) > 0) {
