@@ -59,8 +59,8 @@ said(struct email_link *l, const char *p, size_t len)
 		l->knows_utf8 = 0;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
-static int
+/* Its type is libcurl's. */
+static int /* NOLINTNEXTLINE(readability-non-const-parameter) */
 heard(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
 {
 	(void)curl;

@@ -112,7 +112,7 @@ address_take(struct reading *r, const cJSON *item, const char *key,
 
 		if (err < 0)
 			return err;
-		if (strchr(text, '<') != NULL)
+		if (text != NULL && strchr(text, '<') != NULL)
 			return email_refuse(r->why,
 				"'%s' has a name within its address", key);
 	} else if (cJSON_IsString(item)) {
