@@ -331,8 +331,9 @@ def good(raw):
     except dkim.DKIMException:
         return False
 assert good(raw), raw.decode()
-assert not good(raw.replace(b"Subject:", b"Subject: x", 1)), "a changed subject"
-assert not good(raw.replace(b"From:", b"From: x@example.org\r\nFrom:", 1)), "a second From"
+assert b"h=From:\r\n  From:" in raw, "From is signed once more"
+assert not good(raw.replace(b"\r\nSubject:", b"\r\nSubject: x", 1)), "a changed subject"
+assert not good(raw.replace(b"\r\nFrom:", b"\r\nFrom: x@example.org\r\nFrom:", 1)), "a second From"
 i = raw.rindex(b"\r\n\r\n") + 6
 assert not good(raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1:]), "a changed body"' "$eml" "$dir/$1.pem" "$1" || fail "DKIM $1"
 }
