@@ -48,7 +48,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -83,7 +83,7 @@ $B/libspillway.so.0: $(LIB) $(wire_O) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd nginx-light curl openssl valgrind
+	libseccomp-dev procps mandoc systemd nginx-light curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -117,10 +117,11 @@ cover: deps
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c) $(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c blob/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c jobs/email_[!dl]*.c) \
+		$(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcurl -lcrypto
+		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcjson -lidn2 -lcurl -lcrypto -lexpat
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "email.h"
 #include "job.h"
 #include "logs.h"
 #include "webhook.h"
@@ -13,6 +14,8 @@ noop_run(struct job *job)
 
 /* clang-format off */
 const struct job_type job_types[] = {
+	{.name = "email", .run = email_run, .keys = email_keys,
+	 .text = "sends one mail to one recipient, through a mail server"},
 	{.name = "logs", .run = logs_run,
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV},
 	{.name = "noop", .run = noop_run,

@@ -76,7 +76,7 @@ child_clear(struct child *c)
 	c->out = c->report = -1;
 	c->delay_ms = -1;
 	c->said = (struct sw_buf){0};
-	c->dir[0] = '\0';
+	c->alarm[0] = c->dir[0] = '\0';
 }
 
 static void
@@ -347,6 +347,10 @@ packet_take(struct child *c, struct bytes packet)
 
 	if (sw_item_open(packet, &it) < 0)
 		return 0;
+	if (!sw_has(&it, SW_F_OUTCOME) && sw_has(&it, SW_F_ERROR)) {
+		sw_get_text(&it, SW_F_ERROR, c->alarm, sizeof(c->alarm));
+		return 0;
+	}
 	if (!sw_has(&it, SW_F_OUTCOME)) {
 		c->job->progress = sw_int(&it, SW_F_PROGRESS, 0);
 		sw_get_text(&it, SW_F_TEXT, c->job->text, sizeof(c->job->text));

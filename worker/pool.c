@@ -97,6 +97,17 @@ job_error(struct job *job, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A packet with an error and no outcome. */
+static void
+job_alarm(struct job *job, const char *text)
+{
+	uint8_t room[SW_TEXT_MAX + 64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+
+	sw_put_fmt(&b, SW_F_ERROR, "%.*s", SW_TEXT_MAX, text);
+	packet_send(run_of(job), &b);
+}
+
 static void
 job_retry_after(struct job *job, int64_t ms)
 {
@@ -214,6 +225,7 @@ pool_run(const struct job_type *type, int sock,
 			.progress = job_progress,
 			.result = job_result,
 			.error = job_error,
+			.alarm = job_alarm,
 			.retry_after = job_retry_after,
 			.folder = job_folder,
 			.follow = job_follow},
