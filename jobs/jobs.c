@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "job.h"
 #include "logs.h"
+#include "profile.h"
+#include "transcode.h"
 
 static enum job_verdict
 noop_run(struct job *job)
@@ -15,6 +17,10 @@ const struct job_type job_types[] = {
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV},
 	{.name = "noop", .run = noop_run,
 	 .text = "does nothing, successfully: to measure and to try things out"},
+	{.name = "transcode", .run = transcode_run,
+	 .keys = transcode_keys, .profile_keys = profile_keys,
+	 .check = profile_check,
+	 .text = "a blob's film or sound as hls, mp4, webm, audio or an image"},
 	{.name = NULL},
 };
 /* clang-format on */

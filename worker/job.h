@@ -58,6 +58,8 @@ struct job_type {
 	job_fn *run;
 	/* What its configuration may say, or NULL (conf.h). */
 	const struct conf_key *keys, *profile_keys;
+	/* Whether it can work with that, or NULL: 0, or an error and why. */
+	int (*check)(const struct conf *, char *why, size_t cap);
 };
 
 /* Ends with an entry without a name; defined in jobs/jobs.c. */
