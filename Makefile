@@ -112,7 +112,7 @@ demo: deps
 bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
-	@bench/run $B
+	@bench/run $B && bench/transcode.sh $B
 ## asan, tsan: the tests under a sanitizer
 asan tsan:
 	@$(MAKE) --no-print-directory KIND=$@ check
