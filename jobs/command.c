@@ -249,7 +249,7 @@ hls_add(struct command *c, const struct task *t)
 	const struct profile *p = t->profile;
 	struct rung rungs[PROFILE_RUNGS];
 	int n = command_rungs(t, rungs);
-	char v[8];
+	char v[16];
 
 	split_add(c, t, rungs, n);
 	for (int i = 0; i < n; i++) {
