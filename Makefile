@@ -60,7 +60,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(broker_O) $(wire_O)
 $B/spillway-worker: $B/worker/main.o $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(blob_O) $(wire_O)
-$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll) $(wire_O)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll topk) $(wire_O)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(wire_O)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
@@ -83,8 +83,8 @@ $B/libspillway.so.0: $(LIB) $(wire_O) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd nginx-light curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim
-BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk
+	libseccomp-dev procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg
+BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
 	@tests/deps.sh $(DEPS)
@@ -117,7 +117,7 @@ cover: deps
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c blob/*.c jobs/scan*.c jobs/text.c jobs/webhook_a*.c jobs/webhook_sign.c jobs/email_[!dl]*.c) \
+build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c blob/*.c jobs/scan*.c jobs/text.c jobs/probe.c jobs/webhook_a*.c jobs/webhook_sign.c jobs/email_[!dl]*.c) \
 		$(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \

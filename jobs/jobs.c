@@ -2,6 +2,8 @@
 #include "email.h"
 #include "job.h"
 #include "logs.h"
+#include "profile.h"
+#include "transcode.h"
 #include "webhook.h"
 #include "webhook_endpoint.h"
 
@@ -24,6 +26,10 @@ const struct job_type job_types[] = {
 	 .text = "posts the body to a receiver, signed (Standard Webhooks)",
 	 .keys = endpoint_keys, .profile_keys = endpoint_profile_keys,
 	 .check = endpoint_check},
+	{.name = "transcode", .run = transcode_run,
+	 .keys = transcode_keys, .profile_keys = profile_keys,
+	 .check = profile_check,
+	 .text = "a blob's film or sound as hls, mp4, webm, audio or an image"},
 	{.name = NULL},
 };
 /* clang-format on */
