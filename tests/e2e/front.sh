@@ -18,7 +18,7 @@ cc -shared -fPIC -I"$root/producer" -o "$dir/other.so" "$dir/other.c"
 
 # A sanitizer's report of a crash takes more than 10 ms of CPU by itself.
 bare_us=10000 bare_ms=1000
-case $b in *asan | *tsan) bare_us=800000 bare_ms=8000
+case $b in *asan | *tsan) bare_us=300000 bare_ms=10000
 	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=4" ;; esac
 
 # conf KEY=VALUE...: with lines of [front]
