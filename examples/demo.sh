@@ -60,7 +60,10 @@ say "The totals against the generator's answer"
 spillway-report --json "$dir/generated.db" >"$dir/report.json"
 python3 "$here/demo_check.py" "$dir/answer.json" "$dir/report.json"
 
-say "3. Poison: a log that is none, and a job that kills its process"
+say "3. Film"
+"$here/demo_transcode.sh" "$b"
+
+say "4. Poison: a log that is none, and a job that kills its process"
 worker_start four "$dir/generated.db" generated=logs "crash=exec:$here/crash.sh"
 spillway queue set crash backoff_ms=100
 printf 'this\nis not\na log\n' | spillway put generated - >"$dir/junk.id"

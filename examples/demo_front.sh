@@ -4,7 +4,6 @@
 # jobs over, and one that does not end is ended.
 . "$(dirname "$0")/demo_lib.sh"
 
-mail_job="exec:$here/mail.sh"
 lines=20000 spins=20 neighbours=4 asks=2000
 
 # ask PATH [curl's options]: over the front's socket
@@ -34,6 +33,21 @@ front_start() {
 	done
 }
 
+# A mail server, and a configuration of the job `email` that names it.
+mail_start() {
+	mkdir "$dir/mail"
+	/usr/bin/python3 "$here/mail_server.py" "$dir/mail" 2>"$dir/mail.log" &
+	local server=$!
+	pids+=("$server")
+	until [ -e "$dir/mail/port" ]; do
+		kill -0 "$server" 2>/dev/null || { cat "$dir/mail.log"; exit 1; }
+		read -rt 0.02 <> <(:) || :
+	done
+	printf '[email]\nserver = 127.0.0.1:%s\ntls = none\nfrom = The Shop <shop@example.org>\n' \
+		"$(cat "$dir/mail/port")" >"$dir/jobs.conf"
+	export SPILLWAY_JOBS=$dir/jobs.conf
+}
+
 lines_counted() {
 	spillway-report --json "$dir/front.db" 2>/dev/null | grep -qE "\"requests\": ?$lines\b"
 }
@@ -55,12 +69,15 @@ note "  cc -shared -fPIC -o signup.so examples/handlers/signup.c"
 note "  spillway-front --config $dir/front.conf"
 
 say "Somebody signs up: answered once the job is on disk, the mail is a worker's affair"
+mail_start
 note "  curl -d '{\"email\": \"ann@example.org\"}' http://front/signup"
-worker_start mail "$dir/front.db" "email=$mail_job" logs=logs
+worker_start mail "$dir/front.db" email=email logs=logs
 answer=$(ask /signup -d '{"email": "ann@example.org"}' -w '\n%{http_code}')
 echo "  ${answer//$'\n'/ }"
 id=$(sed -n 's/.*"job": "\([^"]*\)".*/\1/p' <<<"$answer")
 echo "  $(spillway wait "$id")"
+note "  what the mail server took:"
+tr -d '\r' <"$dir/mail/ann@example.org.eml" | sed 's/^/    /'
 
 say "Pages send $lines lines of a log: answered at once, the logs job counts them"
 loggen --lines "$lines" --seed 5 --answer "$dir/answer.json" >"$dir/lines.log"

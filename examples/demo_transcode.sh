@@ -2,36 +2,43 @@
 # SPDX-License-Identifier: MIT
 # demo_transcode.sh BUILD: a phone's film (of Debian's forensics-samples-files)
 # becomes an HLS ladder and a poster.
-set -euo pipefail
-b=$(cd "$1" && pwd)
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/demo_lib.sh"
 cd "$here/.."
-films=$(tests/samples.sh) || { echo "skipped: the phone's film (Debian's forensics-samples-files) cannot be had here"; exit 0; }
+if ! films=$(tests/samples.sh); then
+	note "skipped: the phone's film (Debian's forensics-samples-files) cannot be had here"
+	exit 0
+fi
 film=$films/movie1/VID_20191220_170832.mp4
-mkdir -p build/demo
-dir=$(mktemp -d build/demo/transcode.XXXXXX)
-dir=$(cd "$dir" && pwd)
-export PATH="$b:$PATH" SPILLWAY_BROKER="ipc://$dir/broker.sock" SPILLWAY_BLOBS="dir:$dir/blobs"
-pids=()
-trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || :; done; wait 2>/dev/null || :' EXIT
+export SPILLWAY_BLOBS="dir:$dir/blobs"
 
-spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER" 2>"$dir/broker.log" &
-pids+=($!)
-spillway-worker --name films --slots 1 --queue transcode=transcode 2>"$dir/worker.log" &
-pids+=($!)
-spillway queue set transcode timeout_ms=10m --patience 10s >/dev/null
-echo "The film: $film"
+# film_wait ID: what the worker says of it meanwhile
+film_wait() {
+	local said
+	while $tty && said=$(spillway get "$1" | sed -n 's/^progress *//p') &&
+		! spillway get "$1" | grep -qE '^state +(done|dead)'; do
+		printf '\r%s  %s%s\e[K' "$dim" "$said" "$off"
+		read -rt 0.3 <> <(:) || :
+	done
+	$tty && printf '\r\e[K'
+	spillway wait "$1"
+}
+
+say "A phone's film becomes an HLS ladder and a poster"
+broker_start
+worker_start films "$dir/none.db" transcode=transcode
+spillway queue set transcode timeout_ms=10m
 ffprobe -v error -of compact=p=0 -show_entries stream=codec_name,width,height:format=duration "$film" | sed 's/^/  /'
 for profile in hls poster; do
+	note "  spillway put transcode '{\"profile\":\"$profile\"}' --blob ${film##*/}"
 	id=$(spillway put transcode "{\"profile\":\"$profile\"}" --blob "$film")
-	spillway wait "$id" >"$dir/$profile.json"
+	film_wait "$id" >"$dir/$profile.json"
 	manifest=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/$profile.json")
 	"$here/fetch.sh" "$manifest" "$dir/$profile"
-	echo "$profile, job $id:"
 	spillway get "$id" | grep -E '^state|^attempts|ran ' | sed 's/^/  /'
 done
-echo "The master playlist:"
-sed 's/^/  /' "$dir/hls/master.m3u8"
-echo "All of it:"
-ls -l "$dir/hls" "$dir/poster" | sed 's/^/  /'
-echo "Play it with: ffplay $dir/hls/master.m3u8"
+note "  the master playlist:"
+sed 's/^/    /' "$dir/hls/master.m3u8"
+note "  all of it, in $dir:"
+(cd "$dir" && find hls poster -type f -printf '    %9s  %p\n' | sort -k2)
+note "Play it with
+  ffplay $dir/hls/master.m3u8"

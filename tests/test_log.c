@@ -157,16 +157,16 @@ a_line_that_is_too_long_is_cut_and_still_one_line(void **state)
 }
 
 static void
-numbers_live_for_eight_calls(void **state)
+numbers_live_for_sixteen_calls(void **state)
 {
 	const char *first = sw_num(INT64_MIN);
 
 	(void)state;
-	for (int i = 1; i < 8; i++)
+	for (int i = 1; i < 16; i++)
 		(void)sw_num(i);
 	assert_string_equal(first, "-9223372036854775808");
-	(void)sw_num(8);
-	assert_string_equal(first, "8");
+	(void)sw_num(16);
+	assert_string_equal(first, "16");
 }
 
 #define LOG_TEST(f)                                                            \
@@ -196,7 +196,7 @@ main(void)
 		LOG_TEST(control_characters_are_escaped),
 		LOG_TEST(a_missing_value_is_an_empty_one),
 		LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
-		LOG_TEST(numbers_live_for_eight_calls),
+		LOG_TEST(numbers_live_for_sixteen_calls),
 		LOG_TEST(a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
 	};
 
