@@ -75,7 +75,7 @@ worker_start mail "$dir/front.db" email=email logs=logs
 answer=$(ask /signup -d '{"email": "ann@example.org"}' -w '\n%{http_code}')
 echo "  ${answer//$'\n'/ }"
 id=$(sed -n 's/.*"job": "\([^"]*\)".*/\1/p' <<<"$answer")
-echo "  $(spillway wait "$id")"
+echo "  $(spillway wait "$id" --timeout 60s)"
 note "  what the mail server took:"
 tr -d '\r' <"$dir/mail/ann@example.org.eml" | sed 's/^/    /'
 

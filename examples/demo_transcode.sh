@@ -20,7 +20,7 @@ film_wait() {
 		read -rt 0.3 <> <(:) || :
 	done
 	$tty && printf '\r\e[K'
-	spillway wait "$1"
+	spillway wait "$1" --timeout 10m
 }
 
 say "A phone's film becomes an HLS ladder and a poster"
