@@ -53,6 +53,18 @@ def hello():
     expect(ask("/hello/more")[0], 200, "below a route")
     status, text, headers = ask("/hello", method="HEAD")
     expect((status, text), (200, ""), "HEAD")
+    smuggled()
+
+
+def smuggled():
+    """What hides as a body where there is none is no request of its own."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    hidden = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+    s.sendall(b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
+    s.settimeout(30)
+    got = b"".join(iter(lambda: s.recv(4096), b""))
+    assert got.startswith(b"HTTP/1.1 404") and got.count(b"HTTP/1.1") == 1, got
 
 
 KILLED = (503, "error code: 1102\n")
