@@ -365,6 +365,24 @@ a_queue_whose_number_was_damaged_hides_no_other(void **unused)
 	rig_close(r);
 }
 
+static void
+a_record_longer_than_any_is_dead_and_not_the_end_of_the_broker(void **unused)
+{
+	static uint8_t junk[STORE_VAL_MAX];
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key j = key_id('j', &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &j, bytes_of(junk, sizeof(junk)));
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	rig_drop(r);
+}
+
 int
 main(void)
 {
@@ -377,6 +395,8 @@ main(void)
 			a_store_that_cannot_say_how_full_it_is_keeps_its_last_word),
 		cmocka_unit_test(
 			a_queue_whose_number_was_damaged_hides_no_other),
+		cmocka_unit_test(
+			a_record_longer_than_any_is_dead_and_not_the_end_of_the_broker),
 	};
 
 	return cmocka_run_group_tests_name("unread", tests, NULL, NULL);
