@@ -65,7 +65,8 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 	q->tokens_at_ms = c->mono_ms;
 	q->count[SW_LEASED] = 0; /* counted anew from the rows */
 	c->queues[no] = q;
-	c->queues_n = no + 1; /* the rows come in order */
+	if (no >= c->queues_n) /* a damaged key stands where it stood */
+		c->queues_n = no + 1;
 	HASH_ADD_STR(c->queues_by_name, name, q);
 	return 0;
 }

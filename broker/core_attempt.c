@@ -162,10 +162,13 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	struct record r;
 	struct bytes raw;
 
-	/* The bytes are kept for whoever wants to look; nobody runs them. */
+	/* The bytes are kept for whoever wants to look; nobody runs them.  A
+	 * length that is damaged may be more than any record ever had. */
 	if (c->store->driver->get(
 		    c->store, c->claim.shard, key_bytes(&j), &raw) == 0)
-		batch_put(&c->batch, key_bytes(&wreck), raw);
+		batch_put(&c->batch, key_bytes(&wreck),
+			bytes_of(raw.p,
+				raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
 	if (lease != NULL) {
 		batch_delete(&c->batch, key_bytes(&l));
 		lease_drop(&c->leases, lease);

@@ -97,21 +97,22 @@ key_same(const struct key *a, const struct key *b)
 	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
 }
 
-/* What both have stays as it is. */
+/*
+ * What both have stays as it is.  All that goes goes first: one of `is` may be
+ * the very row that another slot of `was` had, a timer of the same instant.
+ */
 static void
 rows_follow(struct core *c, const struct record *r, const struct index *was,
 	const struct index *is)
 {
-	for (int i = 0; i < INDEX_ROWS; i++) {
-		const struct key *a = &was->row[i], *b = &is->row[i];
-
-		if (key_same(a, b))
-			continue;
-		if (a->len > 0)
-			row_remove(c, r, a);
-		if (b->len > 0)
-			row_add(c, r, b, (enum index_slot)i);
-	}
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (was->row[i].len > 0 &&
+			!key_same(&was->row[i], &is->row[i]))
+			row_remove(c, r, &was->row[i]);
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (is->row[i].len > 0 &&
+			!key_same(&was->row[i], &is->row[i]))
+			row_add(c, r, &is->row[i], (enum index_slot)i);
 }
 
 int

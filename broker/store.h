@@ -27,7 +27,7 @@
 enum {
 	STORE_KEY_MAX = 511,	 /* LMDB's limit */
 	STORE_VAL_MAX = 4 << 20, /* a longer one that is read is damage */
-	STORE_FORMAT = 1,	 /* version of what is in the files */
+	STORE_FORMAT = 2,	 /* version of what is in the files */
 };
 
 struct store { /* drivers embed it as their first member */

@@ -245,7 +245,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	format = lmdb_meta_get(l, "format", 0);
 	generation = lmdb_meta_get(l, "journal", 0);
 	salt = lmdb_meta_get(l, "salt", 0);
-	if (format != 0 && format != STORE_FORMAT)
+	if (format > STORE_FORMAT) /* the first is this without a salt */
 		return lmdb_say(l, SW_EFORMAT, dir,
 			"written by another, newer version");
 	err = handles_keep(l, dir);

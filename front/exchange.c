@@ -119,6 +119,21 @@ answer_push(struct bufferevent *bev)
 		bufferevent_trigger(bev, EV_WRITE, 0);
 }
 
+/*
+ * evhttp reads no body after HEAD.  If there is one, what comes next on this
+ * connection is not the next request: a proxy's next client would have the
+ * answer to what this one has hidden there.
+ */
+static int
+body_unread(struct evhttp_request *req)
+{
+	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
+
+	return evhttp_request_get_command(req) == EVHTTP_REQ_HEAD &&
+	       (evhttp_find_header(in, "Content-Length") != NULL ||
+		       evhttp_find_header(in, "Transfer-Encoding") != NULL);
+}
+
 /* The end of every exchange: headers and body are in the request already. */
 static void
 exchange_end(struct exchange *x, int status)
@@ -128,7 +143,7 @@ exchange_end(struct exchange *x, int status)
 		evhttp_request_get_connection(x->req));
 
 	timing_add(x);
-	if (d->empty != NULL)
+	if (d->empty != NULL || body_unread(x->req))
 		evhttp_add_header(evhttp_request_get_output_headers(x->req),
 			"Connection", "close");
 	if (d->access->f != NULL)

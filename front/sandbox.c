@@ -21,8 +21,8 @@ enum { STACK = 1 << 20, FILES = 16 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What memory, time, chance and the mailbox take. */
-static const int allowed[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(brk),
-	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+static const int allowed[] = {SCMP_SYS(read), SCMP_SYS(brk), SCMP_SYS(munmap),
+	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
 	SCMP_SYS(time), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
@@ -35,9 +35,9 @@ static const int without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 
 /* While the module is being loaded. */
 static const int loading[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect),
-	SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(pread64), SCMP_SYS(lseek),
-	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_restrict_self)};
+	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
+	SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(landlock_create_ruleset),
+	SCMP_SYS(landlock_restrict_self)};
 
 /* The filter as a program, through a file that never has a name. */
 static int
@@ -73,12 +73,30 @@ rules_add(scmp_filter_ctx ctx, const int *calls, size_t n)
 	return err;
 }
 
-/* What a loader needs beyond, which ends with the second filter. */
+/*
+ * To the front alone: the counter by which it wakes us must not be full, for
+ * then the front would wait until we have read it.
+ */
+static int
+rule_add_write(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+		SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO, 0));
+}
+
+/*
+ * What a loader needs beyond, which ends with the second filter.  Files are
+ * there to be read: landlock's first version lets O_TRUNC pass.
+ */
 static int
 rules_add_loading(scmp_filter_ctx ctx)
 {
 	int err = rules_add(ctx, loading, COUNT(loading));
 
+	if (err == 0)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ,
+				O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
 	if (err == 0)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 			SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
@@ -104,6 +122,8 @@ filter_make(struct sock_fprog *f, int (*more)(scmp_filter_ctx))
 
 	if (err == 0)
 		err = rules_add(ctx, allowed, COUNT(allowed));
+	if (err == 0)
+		err = rule_add_write(ctx);
 	if (err == 0)
 		err = more(ctx);
 	if (err == 0)

@@ -4,9 +4,9 @@
  *
  * Layers, each of which would do alone for most: limits (setrlimit(2)), no
  * new privileges, no file by name (landlock(7)), and a list of the system
- * calls there are (seccomp(2)): memory, the clock, random bytes, and reading
- * and writing the two descriptors that are open.  Any other call returns
- * EPERM.
+ * calls there are (seccomp(2)): memory, the clock, random bytes, reading the
+ * two descriptors that are open and writing to the second.  Any other call
+ * returns EPERM.
  *
  * It is entered before the module is loaded, as loading runs its code; until
  * it is closed there are also the calls that a loader makes, and the

@@ -117,7 +117,9 @@ process_ended(evutil_socket_t fd, short what, void *arg)
 	(void)waitid(P_PIDFD, (id_t)fd, &si, WEXITED);
 	u->pid = 0;
 	u->all->n--;
-	if (u->whole && si.si_code == CLD_EXITED && si.si_status == 0)
+	/* An orphan may have stored it nevertheless: nobody asks any more. */
+	if (u->whole && !u->orphan && si.si_code == CLD_EXITED &&
+		si.si_status == 0)
 		ref_take(u);
 	else
 		u->failed = 1;

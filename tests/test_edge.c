@@ -381,6 +381,21 @@ a_job_handed_back_unstarted_still_expires(void **state)
 }
 
 static void
+a_cancelled_job_is_forgotten_as_it_would_expire(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rig_set(r, "q", "retain_done_ms=2000"), 0);
+	for (int run_ms = 0; run_ms <= 1000; run_ms += 1000) {
+		put_due_and_expiring(r, run_ms, 2000);
+		assert_int_equal(rig_cancel(r, 1), 0);
+		rig_check_rows(r);
+		rig_pass(r, 2000);
+		assert_int_equal(rig_state(r, 1), SW_NONE);
+	}
+}
+
+static void
 a_long_sleep_of_the_machine_is_woken_from_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -513,6 +528,7 @@ main(void)
 		T(a_job_whose_expiry_passed_while_the_broker_was_down_never_runs),
 		T(a_job_that_started_in_time_is_tried_again_after_its_expiry),
 		T(a_job_handed_back_unstarted_still_expires),
+		T(a_cancelled_job_is_forgotten_as_it_would_expire),
 		T(a_long_sleep_of_the_machine_is_woken_from_at_once),
 		T(a_damaged_record_does_not_keep_the_broker_from_starting),
 		T(a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole),

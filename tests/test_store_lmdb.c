@@ -246,24 +246,77 @@ a_file_that_is_not_lmdb_is_refused(void **state)
 	assert_refused(f, SW_EFORMAT);
 }
 
+struct meta {
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+};
+
+static struct meta
+meta_open(struct fixture *f)
+{
+	struct meta m;
+
+	assert_int_equal(mdb_env_create(&m.env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(m.env, 20), 0);
+	assert_int_equal(mdb_env_open(m.env, f->dir, 0, 0600), 0);
+	assert_int_equal(mdb_txn_begin(m.env, NULL, 0, &m.txn), 0);
+	assert_int_equal(mdb_dbi_open(m.txn, "meta", 0, &m.dbi), 0);
+	return m;
+}
+
+static void
+meta_close(struct meta *m)
+{
+	assert_int_equal(mdb_txn_commit(m->txn), 0);
+	mdb_env_close(m->env);
+}
+
 /* Writes a format number with LMDB itself, as a later version would. */
 static void
 format_set(struct fixture *f, uint8_t format, size_t len)
 {
 	uint8_t le[8] = {format};
 	MDB_val k = {6, (char[]){"format"}}, v = {len, le};
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi dbi;
+	struct meta m = meta_open(f);
 
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(env, 20), 0);
-	assert_int_equal(mdb_env_open(env, f->dir, 0, 0600), 0);
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
-	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	mdb_env_close(env);
+	assert_int_equal(mdb_put(m.txn, m.dbi, &k, &v, 0), 0);
+	meta_close(&m);
+}
+
+/* Without a salt, and the journal goes on as the first format's did. */
+static void
+first_format_make(struct fixture *f, const struct store_op *op)
+{
+	MDB_val salt = {4, (char[]){"salt"}}, at = {7, (char[]){"journal"}}, v;
+	struct meta m = meta_open(f);
+	struct journal j;
+
+	assert_int_equal(mdb_del(m.txn, m.dbi, &salt, NULL), 0);
+	assert_int_equal(mdb_get(m.txn, m.dbi, &at, &v), 0);
+	assert_int_equal(journal_open(&j, f->dir, 0, 0), 0);
+	journal_restart(&j, le_get(v.mv_data, 8));
+	assert_int_equal(journal_append(&j, op, 1), 0);
+	journal_close(&j);
+	meta_close(&m);
+	format_set(f, 1, 8);
+}
+
+static void
+a_store_of_the_first_format_is_taken_over_with_its_journal(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_op op = fx_op_put("b", "2");
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_closed(f);
+	first_format_make(f, &op);
+	fx_opened(f);
+	fx_assert_val(f, "a", "1");
+	fx_assert_val(f, "b", "2");
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "c", "3");
 }
 
 static void
@@ -498,6 +551,7 @@ main(void)
 		T(the_files_are_for_their_owner_alone),
 		T(a_value_that_reaches_past_the_end_of_the_file_is_damage),
 		T(a_file_that_is_not_lmdb_is_refused),
+		T(a_store_of_the_first_format_is_taken_over_with_its_journal),
 		T(a_newer_format_is_refused_and_left_as_it_is),
 		T(a_file_cut_short_is_an_error_and_not_a_crash),
 		T(an_empty_or_missing_data_file_is_no_new_store),

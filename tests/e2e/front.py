@@ -53,6 +53,18 @@ def hello():
     expect(ask("/hello/more")[0], 200, "below a route")
     status, text, headers = ask("/hello", method="HEAD")
     expect((status, text), (200, ""), "HEAD")
+    smuggled()
+
+
+def smuggled():
+    """What hides as a body where there is none is no request of its own."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    hidden = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+    s.sendall(b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
+    s.settimeout(30)
+    got = b"".join(iter(lambda: s.recv(4096), b""))
+    assert got.startswith(b"HTTP/1.1 404") and got.count(b"HTTP/1.1") == 1, got
 
 
 KILLED = (503, "error code: 1102\n")
@@ -66,7 +78,7 @@ DEEDS = {
     "lie0": CRASHED, "lie1": CRASHED, "lie2": CRASHED, "lie3": CRASHED,
 }
 SANDBOXED = {"zero": (200, "zero: 1\n"), "fork": (200, "fork: 1\n"), "tear": (200, "tear: 0\n"),
-             "stack": CRASHED}
+             "bell": (200, "bell: 1\n"), "stack": CRASHED}
 BARE = {"zero": KILLED, "fork": (200, "fork: 0\n")}
 
 
@@ -83,7 +95,7 @@ def early():
     """A module's own start is in the sandbox as well; without one it could."""
     expect(ask("/early")[1], "did:\n", "a module's start")
     did = ask("/early-bare")[1].split()
-    for what in ("open", "socket", "fork", "limits", "loose"):
+    for what in ("open", "empty", "socket", "fork", "limits", "loose"):
         assert what in did, did
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* early.c - a module whose own start does all that a handler must not do */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -40,6 +41,8 @@ early(void)
 
 	did("open", fd >= 0);
 	did("create", open("/tmp/early", O_CREAT | O_WRONLY, 0600) >= 0);
+	/* It must not come so far that the kernel looks for the file. */
+	did("empty", open("/none", O_RDONLY | O_TRUNC) < 0 && errno == ENOENT);
 	did("zero", open("/dev/zero", O_RDONLY) >= 0);
 	did("socket", socket(AF_INET, SOCK_STREAM, 0) >= 0);
 	did("fork", forked(fork()));

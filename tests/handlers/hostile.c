@@ -163,6 +163,15 @@ tear(void)
 	return torn;
 }
 
+/* The counter that wakes us, filled up: who adds to it then must wait. */
+static int
+bell(void)
+{
+	uint64_t most = UINT64_MAX - 1;
+
+	return write(0, &most, sizeof(most)) < 0 ? errno : 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -171,7 +180,7 @@ static const struct {
 	{"zero", dev_zero}, {"random", randomness}, {"populate", populate},
 	{"sleep", sleep_long}, {"fork", fork_bomb}, {"exit", end},
 	{"crash", crash}, {"memory", memory_bomb}, {"stack", stack},
-	{"tear", tear}};
+	{"tear", tear}, {"bell", bell}};
 
 /*
  * The mailbox is one mapping before and behind the request: bytes of `c`
