@@ -27,13 +27,21 @@ conf_text_read(const char *text, struct conf **c)
 {
 	char path[64];
 	FILE *f;
+	int err;
 
 	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	(void)fputs(text, f);
 	assert_int_equal(fclose(f), 0);
-	return conf_read(c, path, job_types, why, sizeof(why));
+	err = conf_read(c, path, job_types, why, sizeof(why));
+	if (err == 0)
+		err = profile_check(*c, why, sizeof(why));
+	if (err < 0) {
+		conf_free(*c);
+		*c = NULL;
+	}
+	return err;
 }
 
 /* --- profiles ------------------------------------------------------------ */

@@ -239,9 +239,6 @@ conf_read(struct conf **to, const char *file, const struct job_type *types,
 		err = file_read(&rd);
 	if (err == -ENOMEM)
 		(void)snprintf(why, cap, "out of memory");
-	for (const struct job_type *t = types; err == 0 && t->name != NULL; t++)
-		if (t->check != NULL)
-			err = t->check(c, why, cap);
 	if (err < 0)
 		conf_free(c);
 	else
