@@ -555,8 +555,10 @@ email_read(struct email *e, struct bytes json, const char *from,
 void
 email_free(struct email *e)
 {
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 3; i++) {
 		free(e->made[i]);
+		e->made[i] = NULL;
+	}
 	cJSON_Delete(e->json);
 	e->json = NULL;
 }

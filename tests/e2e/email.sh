@@ -128,6 +128,16 @@ spillway wait "$id" >/dev/null || fail "a body that is a blob: $(spillway get "$
 eml=$mails/$((n + 1)).eml env=$mails/$((n + 1)).json
 parsed 'len(m.get_content().strip()), e["to"], "hidden" in str(m)' "(300000, ['hidden@example.org'], False)"
 
+# A body that is too large as a blob comes after a mail from a template: what that one had is gone.
+echo s >"$dir/templates/bare.subject"
+echo t >"$dir/templates/bare.text"
+arrives plain '{"to": "a@example.org", "template": "bare"}'
+head -c 8388609 /dev/zero | tr '\0' ' ' >"$dir/larger"
+id=$(spillway put plain - --claim-check --blobs "dir:$dir/blobs" <"$dir/larger")
+! spillway wait "$id" >/dev/null 2>&1 || fail "a body of 8 MB and a byte was taken"
+spillway dead show "$id" >"$dir/dead"
+grep -q "body is larger than 8388608 bytes" "$dir/dead" && grep -q "attempts *1$" "$dir/dead" || fail "a body of 8 MB and a byte: $(cat "$dir/dead")"
+
 # International addresses.
 arrives plain '{"to": "Jörg <jörg@bücher.example>", "subject": "s", "text": "t"}'
 parsed 'e["to"], "SMTPUTF8" in e["options"]' "(['jörg@xn--bcher-kva.example'], True)"
@@ -184,8 +194,6 @@ attacks() {
 {"to": "a@example.org", "template": "bare$1"}
 A
 }
-echo s >"$dir/templates/bare.subject"
-echo t >"$dir/templates/bare.text"
 attacks '' >"$dir/harmless"
 for c in '\r\nBcc: evil@example.org' '\nX: y' '\r' '\u0000' '\u007f' '\u0085'; do attacks "$c"; done >"$dir/evil"
 taken=$(count plain done_total)
