@@ -491,6 +491,11 @@ each_limit_has_an_end_of_its_own(void **state)
 		0, (struct cage){0});
 	assert_int_equal(t.end, TOOL_DISK);
 	big_remove();
+	t = python("print('a look', flush=True)\n"
+		   "open('big', 'wb').write(bytes(4096000))",
+		0, (struct cage){0});
+	assert_int_equal(t.end, TOOL_DISK);
+	big_remove();
 	t = python("while True: print('x' * 100, flush=True)", 0,
 		(struct cage){0});
 	assert_int_equal(t.end, TOOL_REFUSED);
