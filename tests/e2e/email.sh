@@ -167,11 +167,8 @@ dies plain 2 "no \{\{name\}\}" '{"to": "a@example.org", "template": "broken", "s
 
 ### What may not get out: CR, LF and NUL in every place, and what else is not a mail.
 whole='"to": "a@example.org", "subject": "s", "text": "t"'
-# each QUEUE FILE: a job for each line, by making all of them as long as a job.
-each() {
-	awk '{ printf "%-399s\n", $0 }' "$2" >"$2.even"
-	spillway put "$1" --lines "$2.even" --chunk 400 >/dev/null
-}
+# each QUEUE FILE: a job for each line.
+each() { spillway put "$1" --lines "$2" --each >/dev/null; }
 
 # attacks C: a job a line, with C in each place where a header is made of it.
 attacks() {
