@@ -6,46 +6,63 @@
 
 #include "text.h"
 
-enum { LINES = 2, LINE_MAX_LEN = 300 };
+enum {
+	LINES = 2,
+	LINE_MAX_LEN = 300,
+	UNDECODED = 69, /* exit: more than two thirds (-max_error_rate) */
+};
 
 /*
  * Exit codes do not tell a full disk from a broken film.  These were seen on
  * stderr; the first that is found counts, so the machine's troubles, which
  * often end in "Invalid data" too, come first.
  */
-static const struct {
+static const struct row {
 	const char *said;
 	int final;
+	const char *plain; /* in place of its words; NULL: they are plain */
 } table[] = {
-	{"No space left on device", 0},
-	{"Disk quota exceeded", 0},
-	{"Cannot allocate memory", 0},
-	{"Resource temporarily unavailable", 0},
-	{"Input/output error", 0},
-	{"error while loading shared libraries", 0},
-	{"Unknown encoder", 0}, /* of this machine's ffmpeg */
-	{"Unrecognized option", 0},
-	{"File too large", 1},
-	{"Invalid data found", 1},
-	{"moov atom not found", 1},
-	{"not on whitelist", 1},
-	{"not on list", 1},
-	{"does not contain any stream", 1},
-	{"matches no streams", 1},
-	{"Conversion failed", 1},
-	{"End of file", 1},
-	{"Invalid argument", 1},
-	{"Error while decoding", 1},
-	{"Picture size", 1},
+	{"No space left on device", 0, NULL},
+	{"Disk quota exceeded", 0, NULL},
+	{"Cannot allocate memory", 0, NULL},
+	{"Resource temporarily unavailable", 0, NULL},
+	{"Input/output error", 0, NULL},
+	{"error while loading shared libraries", 0, NULL},
+	{"Unknown encoder", 0, NULL}, /* of this machine's ffmpeg */
+	{"Unrecognized option", 0, NULL},
+	{"File too large", 1, NULL},
+	{"Invalid data found", 1, NULL},
+	{"moov atom not found", 1, NULL},
+	{"Format not on whitelist", 1,
+		"its container is none of those that 'formats' allows"},
+	{"not on whitelist", 1, NULL},
+	{"not on list", 1, NULL},
+	{"Cannot determine format of input", 1,
+		"not one frame of it can be decoded"},
+	{"does not contain any stream", 1, NULL},
+	{"matches no streams", 1, NULL},
+	{"Conversion failed", 1, NULL},
+	{"End of file", 1, NULL},
+	{"Invalid argument", 1, NULL},
+	{"Error while decoding", 1, NULL},
+	{"Picture size", 1, NULL},
 };
 
-static int
-is_final(const char *said)
+static const struct row *
+row_find(const char *said)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strstr(said, table[i].said) != NULL)
-			return table[i].final;
-	return 0;
+			return &table[i];
+	return NULL;
+}
+
+static const char *
+skip(const char *p, const char *end, char c)
+{
+	while (p < end && *p == c)
+		p++;
+	return p;
 }
 
 /* Without "[mov,mp4 @ 0x55d0]" and "file:/path: ", which tell nobody. */
@@ -55,18 +72,25 @@ line_trim(struct bytes line, const char *input)
 	const char *p = line.p, *end = p + line.len, *at;
 	size_t len = strlen(input);
 
-	if (line.len > 0 && *p == '[' &&
-		(at = memchr(p, ']', line.len)) != NULL)
-		p = at + 1;
-	while (p < end && *p == ' ')
-		p++;
+	p = skip(p, end, ' ');
+	while (p < end && *p == '[' &&
+		(at = memchr(p, ']', (size_t)(end - p))) != NULL)
+		p = skip(at + 1, end, ' ');
 	at = len > 0 ? memmem(p, (size_t)(end - p), input, len) : NULL;
-	if (at != NULL && at - p <= 6) {
-		p = at + len;
-		while (p < end && (*p == ':' || *p == ' '))
-			p++;
-	}
+	if (at != NULL && at - p <= 6)
+		p = skip(skip(at + len, end, ':'), end, ' ');
 	return bytes_of(p, (size_t)(end - p));
+}
+
+/* "    Last message repeated 7 times" is no news of its own. */
+static int
+is_news(struct bytes line)
+{
+	static const char again[] = "Last message repeated";
+	size_t len = sizeof(again) - 1;
+
+	return line.len > 0 &&
+	       (line.len < len || memcmp(line.p, again, len) != 0);
 }
 
 /* The last lines of `said`, the last one first; how many. */
@@ -81,9 +105,8 @@ lines_last(const struct tool *t, const char *input, struct bytes lines[LINES])
 
 		while (at > 0 && t->said[at - 1] != '\n')
 			at--;
-		lines[n] = line_trim(
-			bytes_of(t->said + at, end - at), input);
-		if (lines[n].len > 0 &&
+		lines[n] = line_trim(bytes_of(t->said + at, end - at), input);
+		if (is_news(lines[n]) &&
 			(n == 0 || !bytes_eq(lines[n], lines[0])))
 			n++;
 		end = at > 0 ? at - 1 : 0;
@@ -97,6 +120,8 @@ said_print(FILE *f, const struct tool *t, const char *input)
 	struct bytes lines[LINES];
 	int n = lines_last(t, input, lines);
 
+	if (t->code == UNDECODED)
+		(void)fputs("most of it cannot be decoded: ", f);
 	if (n == 0)
 		(void)fprintf(f, "exit %d, and not a word", t->code);
 	if (n > 0)
@@ -121,6 +146,7 @@ complaint_write(const struct tool *t, const char *input, char why[COMPLAINT])
 		[TOOL_DISK] = {"its files grew beyond disk", 1},
 		[TOOL_REFUSED] = {"it has too much to say of its streams", 1},
 	};
+	const struct row *row = row_find(t->said);
 	FILE *f = fmemopen(why, COMPLAINT, "w");
 	int final = 0;
 
@@ -128,8 +154,11 @@ complaint_write(const struct tool *t, const char *input, char why[COMPLAINT])
 	if (f == NULL)
 		return 0;
 	if (t->end == TOOL_EXITED) {
-		said_print(f, t, input);
-		final = is_final(t->said);
+		final = row != NULL ? row->final : t->code == UNDECODED;
+		if (row != NULL && row->plain != NULL)
+			(void)fputs(row->plain, f);
+		else
+			said_print(f, t, input);
 	} else if (t->end == TOOL_KILLED) {
 		(void)fprintf(f, "it was killed by signal %d (%s)", t->code,
 			strsignal(t->code));

@@ -62,6 +62,7 @@ email_relaxed_body(struct email_relaxed *r, const char *p, size_t len)
 		while (i + run < len && strchr(" \t\r\n", p[i + run]) == NULL)
 			run++;
 		r->put(r->arg, p + i, run);
+		r->some = 1;
 	}
 }
 
@@ -116,7 +117,8 @@ body_hash(const struct email_mail *m, struct email_source *s, EVP_MD_CTX *md,
 	email_source_fini(s);
 	if (n < 0)
 		return (int)n;
-	hash_put(md, "\r\n", 2); /* of its last line: no body is empty */
+	if (r.some)
+		hash_put(md, "\r\n", 2); /* of its last line */
 	if (EVP_DigestFinal_ex(md, hash, NULL) != 1)
 		return email_later(why, "DKIM: cannot hash");
 	return 0;

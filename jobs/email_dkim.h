@@ -39,6 +39,7 @@ typedef void email_put_fn(void *arg, const void *, size_t);
 struct email_relaxed {
 	size_t ends; /* line ends not given yet */
 	int blank;   /* a blank not given yet */
+	int some;    /* a line has been given, its end may not */
 	email_put_fn *put;
 	void *arg;
 };

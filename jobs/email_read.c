@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "email_check.h"
 #include "email_fill.h"
@@ -291,6 +292,16 @@ files_take(struct reading *r, const cJSON *item)
 
 /* --- further headers ----------------------------------------------------- */
 
+/* A signature covers one of a name. */
+static int
+field_is_there(const struct email *e, const char *name)
+{
+	for (size_t i = 0; i < e->fields_n; i++)
+		if (strcasecmp(e->fields[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
 static int
 fields_take(struct reading *r, const cJSON *item)
 {
@@ -309,6 +320,9 @@ fields_take(struct reading *r, const cJSON *item)
 		if (r->e->fields_n == EMAIL_FIELDS_MAX)
 			return email_refuse(r->why, "more than %d headers",
 				EMAIL_FIELDS_MAX);
+		if (field_is_there(r->e, one->string))
+			return email_refuse(r->why,
+				"header '%.40s' comes twice", one->string);
 		f = &r->e->fields[r->e->fields_n++];
 		f->name = one->string;
 		err = line_take(r, one, &f->value);
@@ -555,8 +569,10 @@ email_read(struct email *e, struct bytes json, const char *from,
 void
 email_free(struct email *e)
 {
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 3; i++) {
 		free(e->made[i]);
+		e->made[i] = NULL;
+	}
 	cJSON_Delete(e->json);
 	e->json = NULL;
 }

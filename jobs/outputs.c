@@ -30,8 +30,8 @@ type_of(const char *name)
 	};
 	const char *dot = strrchr(name, '.');
 
-	for (size_t i = 0;
-		dot != NULL && i < sizeof(types) / sizeof(types[0]); i++)
+	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]);
+		i++)
 		if (strcmp(types[i].ext, dot) == 0)
 			return types[i].type;
 	return "application/octet-stream";
@@ -47,8 +47,8 @@ struct putting {
 static int
 failed(struct putting *p, const char *what, int err)
 {
-	(void)snprintf(p->o->why, sizeof(p->o->why), "%s: %s", what,
-		sw_strerror(err));
+	(void)snprintf(
+		p->o->why, sizeof(p->o->why), "%s: %s", what, sw_strerror(err));
 	return err;
 }
 
@@ -137,8 +137,10 @@ files_put(struct putting *p, const char *folder)
 
 	if (n < 0)
 		err = failed(p, folder, -errno);
-	else if (n == 0 || n > OUTPUTS_MAX)
-		err = failed(p, "no output, or too many", SW_ETOOBIG);
+	else if (n == 0)
+		err = failed(p, "nothing was made", -ENODATA);
+	else if (n > OUTPUTS_MAX)
+		err = failed(p, "too many files", SW_ETOOBIG);
 	for (int i = 0; err == 0 && i < n; i++) {
 		err = file_put(p, dir, names[i]->d_name, &ref);
 		if (err == 0)
@@ -209,8 +211,7 @@ outputs_put(struct outputs *o, const char *blobs, const char *folder)
 			     : files_put(&p, folder);
 	if (err < 0)
 		goto out;
-	(void)cJSON_AddNumberToObject(
-		all, "files", cJSON_GetArraySize(p.list));
+	(void)cJSON_AddNumberToObject(all, "files", cJSON_GetArraySize(p.list));
 	(void)cJSON_AddNumberToObject(all, "bytes", (double)p.bytes);
 	err = result_make(&p, all);
 out:

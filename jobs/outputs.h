@@ -26,7 +26,11 @@ struct outputs {
 	char why[BLOB_WHY];
 };
 
-/* Puts each file of `folder`; 0, or a negative error with `why`. */
+/*
+ * Puts each file of `folder`; 0, or a negative error with `why`.  -ENODATA
+ * (there is none) and SW_ETOOBIG (more than OUTPUTS_MAX, or one that the store
+ * does not take) will be the same again.
+ */
 int outputs_put(struct outputs *, const char *blobs, const char *folder)
 	__attribute__((warn_unused_result));
 

@@ -170,6 +170,8 @@ watch_run(struct watch *w)
 				pipe_read(w, &w->fds[i]);
 		disk_look(w);
 	}
+	w->look_ms = 0; /* what it wrote since the last look counts, too */
+	disk_look(w);
 }
 
 /* --- its end ------------------------------------------------------------- */

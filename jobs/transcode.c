@@ -260,8 +260,9 @@ progress_tell(struct work *w, int64_t now_ms)
 
 	if (w->probe.duration_ms > 0)
 		percent = w->progress.out_ms * 100 / w->probe.duration_ms;
-	(void)snprintf(text, sizeof(text), "%.40s, %d.%02d x real time", w->name,
-		w->progress.speed_x100 / 100, w->progress.speed_x100 % 100);
+	(void)snprintf(text, sizeof(text), "%.40s, %d.%02d x real time",
+		w->name, w->progress.speed_x100 / 100,
+		w->progress.speed_x100 % 100);
 	/* 100 is for the end, when all is stored. */
 	w->job->progress(w->job, percent < 99 ? (int)percent : 99, text);
 	w->told_ms = now_ms;
@@ -339,7 +340,8 @@ store(struct work *w)
 	err = outputs_put(&o, job->blobs, w->folder);
 	if (err < 0) {
 		job->error(job, "storing: %s", o.why);
-		return JOB_RETRY;
+		return err == -ENODATA || err == SW_ETOOBIG ? JOB_FAIL
+							    : JOB_RETRY;
 	}
 	result = bytes_str(o.json);
 	job->result(job, result);
@@ -375,8 +377,8 @@ transcode_run(struct job *job)
 			.probe = &w.probe,
 			.input = job->blob.path,
 			.at_ms = -1}};
-	for (size_t i = 0;
-		v == JOB_ACK && i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (size_t i = 0; v == JOB_ACK && i < sizeof(steps) / sizeof(steps[0]);
+		i++)
 		v = steps[i](&w);
 	return v;
 }

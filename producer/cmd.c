@@ -24,7 +24,8 @@ const struct cmd_opt cmd_opts[CMD_OPTS] = {
 #define BLOBS CMD_BIT(CMD_O_BLOBS)
 #define PUT_OPTS                                                               \
 	(J | CMD_BIT(CMD_O_FILE) | CMD_BIT(CMD_O_LINES) |                      \
-		CMD_BIT(CMD_O_CHUNK) | CMD_BIT(CMD_O_ID) |                     \
+		CMD_BIT(CMD_O_EACH) | CMD_BIT(CMD_O_CHUNK) |                   \
+		CMD_BIT(CMD_O_ID) |                                            \
 		CMD_BIT(CMD_O_IDS) | CMD_BIT(CMD_O_DELAY) |                    \
 		CMD_BIT(CMD_O_AT) | CMD_BIT(CMD_O_PRIORITY) |                  \
 		CMD_BIT(CMD_O_UNIQUE) | CMD_BIT(CMD_O_UNIQUE_ALSO) |           \

@@ -45,50 +45,76 @@ fill(int fd, char *buf, size_t *len, size_t cap)
 
 /* The bytes of the next body: whole lines of what is there; 0: none fit. */
 static size_t
-body_len(const char *buf, size_t len, size_t chunk, int eof)
+body_len(const char *buf, size_t len, size_t chunk)
 {
 	const char *nl;
 
-	if (eof && len <= chunk)
+	if (len <= chunk) /* the end of the file */
 		return len;
-	nl = memrchr(buf, '\n', len < chunk ? len : chunk);
+	nl = memrchr(buf, '\n', chunk);
 	return nl == NULL ? 0 : (size_t)(nl - buf) + 1;
 }
 
-int
-lines_pack(int fd, size_t chunk, lines_fn *fn, void *arg, int64_t *line)
+/* The same of a single line, whose newline may be one byte beyond `chunk`. */
+static size_t
+line_len(const char *buf, size_t len, size_t chunk)
 {
-	/* One byte more than a body tells a full one from a long line. */
-	char *buf = malloc(chunk + 1);
-	size_t len = 0, n;
-	int64_t done = 0;
-	int rc = 0;
+	const char *nl = memchr(buf, '\n', len <= chunk ? len : chunk + 1);
+
+	if (nl != NULL)
+		return (size_t)(nl - buf) + 1;
+	return len <= chunk ? len : 0;
+}
+
+/* A body without its newline, if it is one line; an empty line is none. */
+static int
+line_give(lines_fn *fn, void *arg, struct bytes line, int64_t number)
+{
+	const char *p = line.p;
+
+	line.len -= p[line.len - 1] == '\n';
+	return line.len > 0 ? fn(arg, line, number, number) : 0;
+}
+
+int
+lines_pack(
+	int fd, size_t chunk, int each, lines_fn *fn, void *arg, int64_t *line)
+{
+	/* More than one body: moved to the front once for many lines. */
+	size_t cap = 2 * chunk + 1, at = 0, len = 0, n;
+	char *buf = malloc(cap);
+	int64_t done = 0, lines;
+	int rc = 0, eof = 0;
 
 	if (buf == NULL)
 		return LINES_READ;
-	for (;;) {
-		int eof = fill(fd, buf, &len, chunk + 1);
-		int64_t lines;
-
+	while (rc == 0) {
+		/* One byte more than a body tells a full one from a long line.
+		 */
+		if (!eof && len - at <= chunk) {
+			len -= at;
+			memmove(buf, buf + at, len);
+			at = 0;
+			eof = fill(fd, buf, &len, cap);
+		}
 		if (eof < 0) {
 			rc = LINES_READ;
 			break;
 		}
-		if (len == 0)
+		if (at == len)
 			break;
-		n = body_len(buf, len, chunk, eof);
+		n = (each ? line_len : body_len)(buf + at, len - at, chunk);
 		if (n == 0) {
 			*line = done + 1;
 			rc = LINES_LONG;
 			break;
 		}
-		lines = newlines(buf, n) + (buf[n - 1] != '\n');
-		rc = fn(arg, bytes_of(buf, n), done + 1, done + lines);
-		if (rc != 0)
-			break;
+		lines = newlines(buf + at, n) + (buf[at + n - 1] != '\n');
+		rc = each ? line_give(fn, arg, bytes_of(buf + at, n), done + 1)
+			  : fn(arg, bytes_of(buf + at, n), done + 1,
+				    done + lines);
 		done += lines;
-		len -= n;
-		memmove(buf, buf + n, len);
+		at += n;
 	}
 	n = (size_t)errno; /* free() may change it */
 	free(buf);
@@ -119,6 +145,7 @@ struct run {
 	int64_t size; /* of the file; 0: not known */
 	int64_t jobs, bytes, refused, unknown;
 	int64_t drawn_at_ms;
+	int each;     /* a line is a job */
 	int progress; /* stderr is a terminal */
 	int rc;	      /* the worst so far */
 };
@@ -328,7 +355,7 @@ check_first(struct run *r, int fd, int64_t chunk)
 	if (at < 0)
 		return CMD_OK;
 	r->size = st.st_size;
-	rc = lines_pack(fd, (size_t)chunk, job_skip, r, &line);
+	rc = lines_pack(fd, (size_t)chunk, r->each, job_skip, r, &line);
 	if (rc != 0)
 		return pack_fail(r, rc, line, chunk);
 	if (lseek(fd, at, SEEK_SET) < 0)
@@ -405,7 +432,7 @@ static void
 send_all(struct run *r, int fd, int64_t chunk)
 {
 	int64_t line = 0;
-	int rc = lines_pack(fd, (size_t)chunk, job_add, r, &line);
+	int rc = lines_pack(fd, (size_t)chunk, r->each, job_add, r, &line);
 
 	if (rc < 0)
 		worse(r, pack_fail(r, rc, line, chunk));
@@ -439,6 +466,7 @@ put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 	if (fd < 0)
 		return cmd_refuse(c, "%s: %s", path, strerror(errno));
 	r.fields = fields;
+	r.each = c->value[CMD_O_EACH] != NULL;
 	r.patience_ms = c->value[CMD_O_PATIENCE] == NULL ? PATIENCE_MS
 							 : c->patience_ms;
 	r.progress = isatty(fileno(c->err)) && c->value[CMD_O_JSON] == NULL;

@@ -385,9 +385,11 @@ cmd_put(struct cmd *c)
 		return cmd_usage(c, "%s: BODY, -, --file or --lines",
 			bodies == 0 ? "no body is given"
 				    : "one of these is wanted");
-	if (!lines &&
-		(c->value[CMD_O_CHUNK] != NULL || c->value[CMD_O_IDS] != NULL))
-		return cmd_usage(c, "--chunk and --ids go with --lines");
+	if (!lines && (c->value[CMD_O_EACH] != NULL ||
+			      c->value[CMD_O_CHUNK] != NULL ||
+			      c->value[CMD_O_IDS] != NULL))
+		return cmd_usage(
+			c, "--each, --chunk and --ids go with --lines");
 	rc = fields_make(&p);
 	if (rc == CMD_OK && lines)
 		rc = lines_check(c, &chunk);

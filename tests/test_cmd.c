@@ -380,9 +380,22 @@ pack_take(void *arg, struct bytes body, int64_t first, int64_t last)
 	return 0;
 }
 
+/* "N:LINE|" of each. */
 static int
-pack(const char *text, size_t len, size_t chunk, struct packed *p,
-	int64_t *line)
+each_take(void *arg, struct bytes body, int64_t first, int64_t last)
+{
+	struct packed *p = arg;
+
+	assert_int_equal(first, last);
+	p->len += (size_t)snprintf(p->all + p->len, sizeof(p->all) - p->len,
+		"%d:%.*s|", (int)first, (int)body.len, (const char *)body.p);
+	p->n++;
+	return p->stop;
+}
+
+static int
+cut(const char *text, size_t len, size_t chunk, lines_fn *take,
+	struct packed *p, int64_t *line)
 {
 	FILE *f = tmpfile();
 	int rc;
@@ -392,9 +405,16 @@ pack(const char *text, size_t len, size_t chunk, struct packed *p,
 	assert_int_equal(fwrite(text, 1, len, f), len);
 	assert_int_equal(fflush(f), 0);
 	assert_int_equal(lseek(fileno(f), 0, SEEK_SET), 0);
-	rc = lines_pack(fileno(f), chunk, pack_take, p, line);
+	rc = lines_pack(fileno(f), chunk, take == each_take, take, p, line);
 	assert_int_equal(fclose(f), 0);
 	return rc;
+}
+
+static int
+pack(const char *text, size_t len, size_t chunk, struct packed *p,
+	int64_t *line)
+{
+	return cut(text, len, chunk, pack_take, p, line);
 }
 
 static void
@@ -466,7 +486,39 @@ a_line_that_is_too_long_is_named(void **state)
 	assert_int_equal(pack("123456789", 9, 8, &p, &line), LINES_LONG);
 	assert_int_equal(line, 1);
 	assert_int_equal(pack("12345678", 8, 8, &p, &line), 0);
-	assert_int_equal(lines_pack(-1, 8, pack_take, &p, &line), LINES_READ);
+	assert_int_equal(lines_pack(-1, 8, 0, pack_take, &p, &line), LINES_READ);
+}
+
+static void
+each_line_is_a_body_and_an_empty_one_is_none(void **state)
+{
+	static const struct {
+		const char *text, *bodies;
+	} all[] = {{"", ""}, {"\n\n", ""}, {"a", "1:a|"}, {"a\n", "1:a|"},
+		{"a\n\n\nbc\nd", "1:a|4:bc|5:d|"},
+		{"12345678\n12345678", "1:12345678|2:12345678|"},
+		{"12345678\n\n12345678\n", "1:12345678|3:12345678|"}};
+	static char text[100000];
+	struct packed p;
+	int64_t line = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (size_t chunk = 8; chunk < 40; chunk++) {
+			assert_int_equal(cut(all[i].text, strlen(all[i].text),
+						 chunk, each_take, &p, &line),
+				0);
+			assert_string_equal(p.all, all[i].bodies);
+		}
+	assert_int_equal(
+		cut("ok\n123456789\n", 13, 8, each_take, &p, &line), LINES_LONG);
+	assert_int_equal(line, 2);
+	assert_string_equal(p.all, "1:ok|");
+	memset(text, '\n', sizeof(text));
+	memcpy(text + sizeof(text) - 3, "end", 3);
+	assert_int_equal(
+		cut(text, sizeof(text), 8, each_take, &p, &line), 0);
+	assert_string_equal(p.all, "99998:end|");
 }
 
 int
@@ -486,6 +538,7 @@ main(void)
 		cmocka_unit_test(packing_cuts_no_line_and_loses_no_byte),
 		cmocka_unit_test(random_lines_are_packed_whole),
 		cmocka_unit_test(a_line_that_is_too_long_is_named),
+		cmocka_unit_test(each_line_is_a_body_and_an_empty_one_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,21 @@ a_file_of_lines_arrives_whole_and_in_order(void **state)
 }
 
 static void
+each_line_becomes_a_job_of_its_own(void **state)
+{
+	size_t len;
+	char *text = lines_make(1000, &len);
+
+	(void)state;
+	assert_int_equal(
+		seen_run_in("put|mail|--lines|-|--each", text, len), CMD_OK);
+	assert_int_equal(script.bodies, 1000);
+	assert_int_equal(script.stored_len, len - 1000); /* the newlines */
+	HAS(seen.out, "1,000 jobs");
+	free(text);
+}
+
+static void
 a_line_too_long_hands_over_nothing_of_the_file(void **state)
 {
 	size_t len;
@@ -348,6 +363,7 @@ main(void)
 		cmocka_unit_test(a_refused_put_says_why),
 		cmocka_unit_test(a_put_that_waits_prints_the_result_alone),
 		cmocka_unit_test(a_file_of_lines_arrives_whole_and_in_order),
+		cmocka_unit_test(each_line_becomes_a_job_of_its_own),
 		cmocka_unit_test(
 			a_line_too_long_hands_over_nothing_of_the_file),
 		cmocka_unit_test(refused_lines_are_named),

@@ -45,6 +45,7 @@ static const char *const misuses[][2] = {
 	{"put|q|a|--header=x", "--header 'x'"},
 	{"put|q|a|--id=7", "--id '7'"},
 	{"put|q|a|--ids", "go with --lines"},
+	{"put|q|a|--each", "go with --lines"},
 	{"put|q|--lines=f|--id=" DEAD, "--id does not go"},
 	{"put|q|--lines=f|--chunk=129k", "--chunk '129k'"},
 	{"put|q|a|--json=yes", "--json takes no value"},

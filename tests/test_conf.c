@@ -28,8 +28,19 @@ static const struct conf_key keys[] = {
 static const struct conf_key profile[] = {
 	{"codec", CONF_TEXT, 0, 0, "h264", "which"},
 	{NULL, CONF_TEXT, 0, 0, NULL, NULL}};
+
+/* For whoever runs a job of that type; to read is not to check. */
+static int
+never_right(const struct conf *c, char *say, size_t cap)
+{
+	(void)c;
+	(void)snprintf(say, cap, "not asked for");
+	return SW_EINVAL;
+}
+
 static const struct job_type types[] = {{.name = "email", .keys = keys},
-	{.name = "film", .profile_keys = profile}, {.name = "bare"}, {NULL}};
+	{.name = "film", .profile_keys = profile},
+	{.name = "bare", .check = never_right}, {NULL}};
 
 static char folder[] = "/tmp/spillway-test.XXXXXX";
 static char why[256];

@@ -337,9 +337,15 @@ the_relaxed_forms_are_those_of_the_rfc(void **state)
 		r = (struct email_relaxed){.put = put_text, .arg = text};
 		email_relaxed_body(&r, body, cut);
 		email_relaxed_body(&r, body + cut, sizeof(body) - 1 - cut);
+		assert_true(r.some);
 		put_text(text, "\r\n", 2);
 		assert_string_equal(text, " C\r\nD E\r\n");
 	}
+	text[0] = '\0';
+	r = (struct email_relaxed){.put = put_text, .arg = text};
+	email_relaxed_body(&r, " \r\n\r\n", 5);
+	assert_false(r.some);
+	assert_string_equal(text, "");
 }
 
 /* --- templates ----------------------------------------------------------- */

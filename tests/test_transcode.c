@@ -16,7 +16,9 @@
 
 #include "command.h"
 #include "complaint.h"
+#include "dir.h"
 #include "error.h"
+#include "outputs.h"
 #include "tool.h"
 
 static char folder[] = "/tmp/spillway-transcode.XXXXXX";
@@ -310,28 +312,41 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 {
 	static const struct {
 		const char *said, *line;
-		int final;
+		int final, code;
 	} all[] = {
 		{"[mov @ 0x55] moov atom not found\n/b/ab: Invalid data found "
 		 "when processing input\n",
 			"Invalid data found when processing input (moov atom "
 			"not found)",
-			1},
-		{"file:/b/ab: End of file\n", "End of file", 1},
+			1, 1},
+		{"file:/b/ab: End of file\n", "End of file", 1, 1},
 		{"av_write: No space left on device\nInvalid data found\n",
 			"Invalid data found (av_write: No space left on "
 			"device)",
-			0},
+			0, 1},
 		{"x: Cannot allocate memory\n", "x: Cannot allocate memory",
-			0},
-		{"\033[31mred\n", "\\x1b[31mred", 0},
-		{"", "exit 1, and not a word", 0},
+			0, 1},
+		{"[ffv1 @ 0x5] [IMGUTILS @ 0x7] Picture size 0x0\n",
+			"Picture size 0x0", 1, 1},
+		{"\033[31mred\n", "\\x1b[31mred", 0, 1},
+		{"", "exit 1, and not a word", 0, 1},
+		{"[mp3 @ 0x55] Format not on whitelist 'mov'\n"
+		 "/b/ab: Invalid argument\n",
+			"its container is none of those that 'formats' allows",
+			1, 1},
+		{"#0:1: broken\n    Last message repeated 7 times\n",
+			"most of it cannot be decoded: #0:1: broken", 1, 69},
+		{"#0:1: broken\nCannot allocate memory\n",
+			"most of it cannot be decoded: Cannot allocate memory "
+			"(#0:1: broken)",
+			0, 69},
 	};
 	char line[COMPLAINT];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		struct tool t = {.end = TOOL_EXITED, .code = 1};
+		struct tool t = {.end = TOOL_EXITED,
+			.code = all[i].code};
 
 		strcpy(t.said, all[i].said);
 		t.said_len = strlen(t.said);
@@ -339,6 +354,25 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 			all[i].final);
 		assert_string_equal(line, all[i].line);
 	}
+}
+
+/* --- outputs ------------------------------------------------------------- */
+
+static void
+a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
+{
+	struct outputs o = {.profile = "mp4"};
+	char store[128], out[64];
+
+	(void)state;
+	(void)snprintf(store, sizeof(store), "dir:%s/store", folder);
+	(void)snprintf(out, sizeof(out), "%s/made", folder);
+	assert_int_equal(mkdir(store + strlen("dir:"), 0700), 0);
+	assert_int_equal(mkdir(out, 0700), 0);
+	assert_int_equal(outputs_put(&o, store, out), -ENODATA);
+	assert_string_equal(o.why, "nothing was made: No data available");
+	assert_int_equal(outputs_put(&o, store, "/nonexistent"), -ENOENT);
+	assert_null(o.json);
 }
 
 /* --- the cage ------------------------------------------------------------ */
@@ -456,6 +490,11 @@ each_limit_has_an_end_of_its_own(void **state)
 		0, (struct cage){0});
 	assert_int_equal(t.end, TOOL_DISK);
 	big_remove();
+	t = python("print('a look', flush=True)\n"
+		   "open('big', 'wb').write(bytes(4096000))",
+		0, (struct cage){0});
+	assert_int_equal(t.end, TOOL_DISK);
+	big_remove();
 	t = python("while True: print('x' * 100, flush=True)", 0,
 		(struct cage){0});
 	assert_int_equal(t.end, TOOL_REFUSED);
@@ -503,13 +542,9 @@ begin(void **state)
 static int
 finish(void **state)
 {
-	char path[64];
-
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
-	(void)unlink(path);
-	big_remove();
-	return rmdir(folder);
+	dir_remove(folder);
+	return 0;
 }
 
 int
@@ -532,6 +567,8 @@ main(void)
 			progress_comes_in_pieces_and_never_steps_back),
 		cmocka_unit_test(
 			a_complaint_tells_the_films_faults_from_the_machines),
+		cmocka_unit_test(
+			a_job_that_made_nothing_is_told_from_a_store_that_fails),
 		cmocka_unit_test(
 			the_cage_holds_back_network_files_processes_and_signals),
 		cmocka_unit_test(in_the_cage_the_work_itself_can_be_done),

@@ -38,6 +38,7 @@ struct conf_key {
 /*
  * Reads `file`, or takes the defaults alone where it is NULL.  0, or a
  * negative error with one line in `why` that says what is wrong and where.
+ * What a type's own check() says is not asked: it may not be served here.
  */
 int conf_read(struct conf **, const char *file, const struct job_type *types,
 	char *why, size_t cap) __attribute__((warn_unused_result));

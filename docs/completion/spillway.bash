@@ -15,7 +15,7 @@ _spillway()
 	"queue") words="show set " ;;
 	"dead") words="list show retry purge " ;;
 	"blob") words="put get ls gc " ;;
-	"put") words="--broker --patience --help --json --file --lines --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check " queues=1 ;;
+	"put") words="--broker --patience --help --json --file --lines --each --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check " queues=1 ;;
 	"get") words="--broker --patience --help --json --body " ;;
 	"wait") words="--broker --patience --help --json --timeout " ;;
 	"cancel") words="--broker --patience --help --json " ;;

@@ -169,18 +169,22 @@ printf 'ffconcat version 1.0\nfile /etc/passwd\n' >"$dir/concat"
 followed=$(ffprobe -v debug -allowed_extensions ALL "$dir/list.m3u8" 2>&1 | grep -c "Opening 'file://$dir/gen.mp4'") || :
 [ "$followed" -ge 1 ] || fail "control: plain ffprobe does not follow a playlist"
 for f in list.m3u8 passwd.m3u8 http.m3u8 concat; do
-	refused_job "Format not on whitelist" '{"profile":"mp4"}' "$dir/$f"
+	refused_job "none of those that 'formats' allows$" '{"profile":"mp4"}' "$dir/$f"
 done
-# A picture's declared size beyond the limit.
-ffmpeg "${quiet[@]}" -f lavfi -i color=s=16x16:d=0.1 -c:v ffv1 "$dir/small.mkv"
-python3 - "$dir/small.mkv" "$dir/huge.mkv" <<'P'
+# A picture of 16 by 16 in a container that declares 60000 by 60000.
+ffmpeg "${quiet[@]}" -f lavfi -i color=s=16x16:d=0.1 -c:v ffv1 "$dir/small.avi"
+python3 - "$dir/small.avi" "$dir/huge.avi" <<'P'
+import struct
 import sys
-b = bytearray(open(sys.argv[1], "rb").read())
-# PixelWidth and PixelHeight (EBML ids b0 and ba, one byte each)
-at = b.index(b"\xb0\x81\x10"); end = b.index(b"\xba\x81\x10", at)
-b[at + 2] = b[end + 2] = 0xff
-open(sys.argv[2], "wb").write(b)
+b = open(sys.argv[1], "rb").read()
+open(sys.argv[2], "wb").write(b.replace(struct.pack("<2I", 16, 16), struct.pack("<2I", 60000, 60000)))
 P
+make_it small '{"profile":"mp4"}' "$dir/small.avi"
+refused_job "ffprobe: Picture size 60000x60000 is invalid|larger than max_pixels" '{"profile":"thumbnail"}' "$dir/huge.avi"
+
+# A film without a frame.
+ffmpeg "${quiet[@]}" -f lavfi -i color=s=16x16:d=0.1 -vf select=0 "$dir/none.avi" 2>/dev/null
+refused_job "not one frame" '{"profile":"thumbnail"}' "$dir/none.avi"
 
 # --- limits ----------------------------------------------------------------
 # limit NAME KEY VALUE: a worker with that limit serves the queue NAME.
@@ -193,7 +197,6 @@ limited() {
 ffmpeg "${quiet[@]}" -f lavfi -i nullsrc=s=320x240:r=25:d=4,geq=random\(1\)*255:128:128 -c:v libx264 -preset ultrafast -crf 10 "$dir/noise.mp4"
 limited pixels max_pixels 5000
 refused_job "larger than max_pixels|Picture size" '{"profile":"mp4"}' "$dir/gen.mp4"
-refused_job "larger than max_pixels|Picture size|Invalid" '{"profile":"mp4"}' "$dir/huge.mkv"
 limited length max_duration 2s
 refused_job "longer than max_duration" '{"profile":"mp4"}' "$dir/gen.mp4"
 limited output max_output 64k
@@ -252,6 +255,8 @@ for f in avi mpeg; do
 	near "$(entry "$dir/real-$f/video.mp4" format=duration)" 8.3 0.3 || fail "$f: length"
 	[ "$(codecs "$dir/real-$f/video.mp4")" = "h264 aac " ] || fail "$f: $(codecs "$dir/real-$f/video.mp4")"
 done
+# Of its sound a tenth can be decoded, by ffmpeg as by libvorbis.
+refused_job "most of it cannot be decoded: Error while decoding stream #0:1" '{"profile":"mp4"}' "$films/movie2/movie-hello.ogg"
 ffmpeg "${quiet[@]}" -ss 4 -i "$films/movie2/movie-hello.avi" -frames:v 1 "$dir/avi.png"
 make_it shot '{"profile":"thumbnail","at_ms":4000}' "$films/movie2/movie-hello.avi"
 near "$(similar "$dir/shot/image.jpg" "$dir/avi.png")" 1 0.1 || fail "the avi's frame: SSIM $(similar "$dir/shot/image.jpg" "$dir/avi.png")"
