@@ -124,7 +124,8 @@ open(name, "w").write(text[:end] + entry + "\n" + text[end:])
 P
 make -C "$tree" CI=1 KIND="$kind" "build/$kind/spillway-worker" >"$dir/make.log" 2>&1 || fail "make: $(tail "$dir/make.log")"
 b=$tree/build/$kind
-"$b/spillway-worker" --help | grep -q '^  words  *counts the words of a text' || fail "--help"
+said=$("$b/spillway-worker" --help)
+grep -q '^  words  *counts the words of a text' <<<"$said" || fail "--help"
 "$b/spillway-worker" --name four --queue c=words 2>"$dir/four.log" &
 pids+=("$!")
 [ "$(spillway put c 'to be or  not
