@@ -55,7 +55,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lexpat -levent -lseccomp -lz -lzstd
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -67,7 +67,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
-$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll) $(WIRE)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report_open show view text hist hll) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
@@ -90,7 +90,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd openssl
+	libseccomp-dev zlib1g-dev libzstd-dev procps mandoc systemd openssl
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:

@@ -14,7 +14,8 @@ noop_run(struct job *job)
 /* clang-format off */
 const struct job_type job_types[] = {
 	{.name = "logs", .run = logs_run,
-	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV},
+	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV,
+	 .keys = logs_keys},
 	{.name = "noop", .run = noop_run,
 	 .text = "does nothing, successfully: to measure and to try things out"},
 	{.name = "webhook", .run = webhook_run,

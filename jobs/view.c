@@ -186,8 +186,8 @@ read_all(sqlite3 *db, struct view *v)
 
 	if (err == 0)
 		err = report_check(db);
-	if (err == 1)
-		err = SW_EFORMAT;
+	if (err > 0)
+		err = err == REPORT_OLD ? SW_EVERSION : SW_EFORMAT;
 	for (size_t i = 0; err == 0 && i < sizeof(queries) / sizeof(queries[0]);
 		i++)
 		err = each(db, v, queries[i].sql, queries[i].fn, NULL);

@@ -151,7 +151,7 @@ a_foreign_or_newer_database_is_left_alone(void **state)
 	lt_file_drop(p->db);
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
-	assert_int_equal(sql(p->db, "PRAGMA user_version = 2"), SQLITE_OK);
+	assert_int_equal(sql(p->db, "PRAGMA user_version = 3"), SQLITE_OK);
 	assert_int_equal(view_init(&v, p->db), SW_EFORMAT);
 }
 
@@ -238,7 +238,7 @@ samples_are_few_and_short(void **state)
 	assert_int_equal(v.bad, 16);
 	assert_int_equal(v.n_samples, TALLY_SAMPLES);
 	for (size_t i = 0; i < v.n_samples; i++) {
-		assert_int_equal(v.samples[i].line.len, REPORT_LINE_MAX);
+		assert_int_equal(v.samples[i].line.len, TALLY_LINE_MAX);
 		assert_int_equal(((const char *)v.samples[i].line.p)[3],
 			'0' + (char)(i % 8));
 	}

@@ -52,21 +52,48 @@ lt_job(const char *name)
 	return NULL;
 }
 
+const struct conf *
+lt_conf(const char *file)
+{
+	static struct conf *conf;
+	char why[512] = "";
+
+	if (conf == NULL || file != NULL) {
+		conf_free(conf);
+		if (conf_read(&conf, file, job_types, why, sizeof(why)) < 0)
+			fail_msg("%s", why);
+	}
+	return conf;
+}
+
+static enum job_verdict
+run(struct job *job, unsigned id)
+{
+	job->id = id_of(id);
+	job->conf = lt_conf(NULL);
+	job->queue = "logs";
+	job->attempt = 1;
+	job->max_attempts = 3;
+	job->result = on_result;
+	job->error = on_error;
+	memset(&lt_said, 0, sizeof(lt_said));
+	return lt_job("logs")(job);
+}
+
 enum job_verdict
 lt_run(unsigned id, const void *text, size_t len)
 {
-	struct job job = {
-		.id = id_of(id),
-		.queue = "logs",
-		.body = {text, len},
-		.attempt = 1,
-		.max_attempts = 3,
-		.result = on_result,
-		.error = on_error,
-	};
+	struct job job = {.body = {text, len}};
 
-	memset(&lt_said, 0, sizeof(lt_said));
-	return lt_job("logs")(&job);
+	return run(&job, id);
+}
+
+enum job_verdict
+lt_run_blob(unsigned id, const char *path)
+{
+	struct job job = {.blob = {path, 0}};
+
+	return run(&job, id);
 }
 
 enum job_verdict
@@ -105,7 +132,8 @@ int
 lt_drop(void **state)
 {
 	static const char *const others[] = {
-		"answer", "log", "out", "second.db"};
+		"answer", "conf", "log", "log.gz", "log.zst", "out",
+		"second.db"};
 	struct lt_place *p = *state;
 	char name[96];
 	int err;
