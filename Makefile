@@ -67,7 +67,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(JOBS) $(BLOB) $(WIRE)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(BLOB) $(WIRE)
-$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report_open show view text hist hll) $(WIRE)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report_open show show_json show_csv view text hist hll) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-bench: $(call objs,bench) $(WIRE)
