@@ -10,10 +10,10 @@
 const char *const bot_words[] = {"googlebot", "bingbot", "yandex", "baidu",
 	"applebot", "duckduckbot", "gptbot", "claudebot", "amazonbot",
 	"ahrefsbot", "semrushbot", "facebookexternalhit", "bytespider",
-	"crawler", "spider", "slurp", "scrapy", "bot", "curl", "wget",
-	"python", "go-http-client", "java/", "okhttp", "libwww", "axios",
-	"node-fetch", "headless", "uptime", "monitor", "nagios", "prometheus",
-	"zgrab", "nmap", "nikto", "masscan", NULL};
+	"crawler", "spider", "slurp", "scrapy", "bot", "curl", "wget", "python",
+	"go-http-client", "java/", "okhttp", "libwww", "axios", "node-fetch",
+	"headless", "uptime", "monitor", "nagios", "prometheus", "zgrab",
+	"nmap", "nikto", "masscan", NULL};
 
 static int
 word_at(const char *p, const char *word)

@@ -34,6 +34,7 @@ void feed_init(struct feed *, struct unpack *from, feed_tap_fn *, void *arg);
  * The next piece, borrowed until the next call: an enum feed_kind, or an
  * error of unpack_read or of the tap.
  */
-int feed_next(struct feed *, struct bytes *) __attribute__((warn_unused_result));
+int
+feed_next(struct feed *, struct bytes *) __attribute__((warn_unused_result));
 
 #endif

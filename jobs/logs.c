@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive.h"
 #include "error.h"
 #include "feed.h"
 #include "report.h"
@@ -21,6 +22,8 @@ const struct conf_key logs_keys[] = {
 	 "gzip and zstd: bytes that they may expand to"},
 	{"max_ratio", CONF_COUNT, 1, 1000000, "250",
 	 "gzip and zstd: times that they may expand, beyond 1 MB"},
+	{"archive", CONF_TEXT, 0, 0, NULL,
+	 "a folder that keeps what was read, as zstd"},
 	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
 };
 /* clang-format on */
@@ -30,9 +33,12 @@ struct run {
 	struct job *job;
 	struct tally *tally;
 	struct feed *feed;
+	struct archive *archive; /* or NULL */
+	int archive_err;
 	struct report *report; /* NULL: not begun */
 	int known;	       /* the report has this job already */
 	uint64_t requests, bad, bytes;
+	int64_t first_s; /* SCAN_NO_TIME: none was seen */
 };
 
 /* The open report of this child, kept from job to job. */
@@ -99,6 +105,15 @@ begin(struct run *r)
 	return err < 0 ? err : 0;
 }
 
+static void
+first_note(struct run *r)
+{
+	int64_t s = r->tally->first_s;
+
+	if (r->first_s == SCAN_NO_TIME || (s != SCAN_NO_TIME && s < r->first_s))
+		r->first_s = s;
+}
+
 /*
  * Hands over what was counted so far, within the one transaction of the job:
  * only a log with very many paths or days needs more than one part.
@@ -112,6 +127,7 @@ part_store(struct run *r)
 	r->requests += t->requests;
 	r->bad += t->bad;
 	r->bytes += t->bytes;
+	first_note(r);
 	if (err == 0 && !r->known)
 		err = report_add(r->report, &r->job->id, t);
 	return err;
@@ -159,12 +175,25 @@ tell_result(const struct run *r)
 }
 
 static enum job_verdict
+cannot_archive(struct run *r, int err)
+{
+	r->job->error(r->job, "the archive %s cannot be written: %s",
+		conf_text(r->job->conf, "logs", "archive"), sw_strerror(err));
+	return JOB_RETRY;
+}
+
+/* The archive is on disk before the report says that the job was counted. */
+static enum job_verdict
 finish(struct run *r)
 {
 	int err;
 
 	if (r->report == NULL && r->tally->requests == 0 && r->tally->bad > 0)
 		return refuse(r->job, r->tally);
+	first_note(r);
+	err = r->archive == NULL ? 0 : archive_finish(r->archive, r->first_s);
+	if (err < 0)
+		return cannot_archive(r, err);
 	err = part_store(r);
 	if (err == 0 && !r->known)
 		err = report_commit(r->report);
@@ -179,9 +208,20 @@ cannot_read(struct run *r, int err)
 {
 	int final = err == SW_ETOOBIG || err == SW_ECORRUPT;
 
+	if (r->archive_err < 0)
+		return cannot_archive(r, err);
 	r->job->error(r->job, "%s",
 		final ? unpack_why(r->feed->from) : sw_strerror(err));
 	return final ? JOB_FAIL : JOB_RETRY;
+}
+
+static int
+on_bytes(void *arg, struct bytes b)
+{
+	struct run *r = arg;
+
+	r->archive_err = archive_add(r->archive, b);
+	return r->archive_err;
 }
 
 /* Reads it to its end, then stores. */
@@ -213,12 +253,20 @@ unpacked(struct job *job, struct unpack *from)
 {
 	static struct tally t; /* too much for a stack frame, as is the feed */
 	static struct feed feed;
-	struct run r = {.job = job, .tally = &t, .feed = &feed};
+	struct run r = {.job = job,
+		.tally = &t,
+		.feed = &feed,
+		.first_s = SCAN_NO_TIME};
+	const char *folder = conf_text(job->conf, "logs", "archive");
+	int archived = folder != NULL && folder[0] != '\0', err = 0;
 	enum job_verdict verdict;
 
+	if (archived)
+		err = archive_open(&r.archive, folder, &job->id);
 	tally_reset(&t);
-	feed_init(&feed, from, NULL, NULL);
-	verdict = pieces(&r);
+	feed_init(&feed, from, archived ? on_bytes : NULL, &r);
+	verdict = err < 0 ? cannot_archive(&r, err) : pieces(&r);
+	archive_close(r.archive);
 	if (r.report != NULL)
 		report_abort(r.report);
 	tally_fini(&t);

@@ -8,12 +8,14 @@
  * the SQLite file named by the environment's SPILLWAY_LOGS_DB, else
  * "spillway-logs.db" in the working folder; spillway-report prints it.
  *
+ * With [logs] archive = FOLDER the plain text is kept there (archive.h).
+ *
  *	ack	merged, durably and once (report.h); the result is
  *		{"lines":L,"bad":B,"bytes":S}
  *	fail	the log has lines and none of them is a log line; its gzip or
  *		zstd data is damaged, ends in the middle, or expands too far
- *	retry	the report cannot be written: busy, disk full, wrong file …
- *		The body is not to blame: it is not buried for that at once.
+ *	retry	the report or the archive cannot be written: busy, disk full,
+ *wrong file … The body is not to blame: it is not buried for that at once.
  */
 #ifndef JOBS_LOGS_H
 #define JOBS_LOGS_H

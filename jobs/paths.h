@@ -23,17 +23,17 @@ enum { PATH_TIME_BITS = 4, PATH_TIMES = HIST_LEN >> PATH_TIME_BITS };
 static inline uint64_t
 path_time_us(unsigned bucket)
 {
-	return hist_value((bucket << PATH_TIME_BITS) +
-			  (1U << (PATH_TIME_BITS - 1)));
+	return hist_value(
+		(bucket << PATH_TIME_BITS) + (1U << (PATH_TIME_BITS - 1)));
 }
 
 struct path {
 	struct bytes key; /* owned by the table */
 	uint64_t hash, n;
-	uint64_t errors[2];    /* of 4xx and 5xx */
-	uint64_t timed;	       /* requests that had a time */
-	uint64_t us, us_max;   /* all their times, and the longest */
-	uint32_t *times;       /* PATH_TIMES buckets; NULL: none timed */
+	uint64_t errors[2];  /* of 4xx and 5xx */
+	uint64_t timed;	     /* requests that had a time */
+	uint64_t us, us_max; /* all their times, and the longest */
+	uint32_t *times;     /* PATH_TIMES buckets; NULL: none timed */
 };
 
 struct block;

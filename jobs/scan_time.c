@@ -217,6 +217,13 @@ exponent(const char **p, const char *end, int *e)
 	return 0;
 }
 
+/* All that a double holds exactly. */
+static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
+	1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
+	1e22};
+
+enum { POWERS = sizeof(powers) / sizeof(powers[0]) - 1 };
+
 int64_t
 scan_took(struct bytes text, int64_t unit_us)
 {
@@ -238,9 +245,9 @@ scan_took(struct bytes text, int64_t unit_us)
 	}
 	if (whole == 0 || exponent(&p, end, &e) < 0 || p < end)
 		return SCAN_NO_TOOK;
-	for (us = (double)v * (double)unit_us; e < 0 && us > 0; e++)
-		us /= 10;
-	for (; e > 0 && us > 0 && us <= (double)TOOK_MAX_US; e--)
-		us *= 10;
+	if (e < -POWERS || e > POWERS)
+		return v == 0 || e < 0 ? 0 : SCAN_NO_TOOK;
+	us = (double)v * (double)unit_us;
+	us = e < 0 ? us / powers[-e] : us * powers[e];
 	return us <= (double)TOOK_MAX_US ? (int64_t)(us + 0.5) : SCAN_NO_TOOK;
 }

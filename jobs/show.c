@@ -324,7 +324,8 @@ bots(const struct show *s, const struct view *v)
 	if (v->n_bots == 0)
 		return;
 	toned(s, BOLD, "\nBots");
-	(void)fprintf(s->f, ", %.2f %% of all requests, %.2f %% of what was sent\n",
+	(void)fprintf(s->f,
+		", %.2f %% of all requests, %.2f %% of what was sent\n",
 		percent(v->bot_requests, v->requests),
 		percent(v->bot_bytes, v->bytes));
 	for (size_t i = 0; i < v->n_bots; i++) {

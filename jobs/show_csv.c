@@ -75,8 +75,9 @@ row_print(FILE *f, sqlite3_stmt *st)
 			(void)fprintf(f, "%lld",
 				(long long)sqlite3_column_int64(st, i));
 		else if (type != SQLITE_NULL)
-			err = cell_print(f, bytes_of(p,
-				(size_t)sqlite3_column_bytes(st, i)));
+			err = cell_print(f,
+				bytes_of(p,
+					(size_t)sqlite3_column_bytes(st, i)));
 	}
 	(void)fputs("\r\n", f);
 	return err;

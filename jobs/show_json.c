@@ -74,8 +74,8 @@ json_bots(FILE *f, const struct view *v)
 	for (size_t i = 0; i < v->n_bots; i++) {
 		(void)fprintf(f, "%s{\"word\":", comma(i));
 		text_json(f, v->bots[i].word);
-		(void)fprintf(f, ",\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64
-				 "}",
+		(void)fprintf(f,
+			",\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
 			v->bots[i].n, v->bots[i].bytes);
 	}
 	(void)fputs("]},", f);

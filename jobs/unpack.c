@@ -129,9 +129,8 @@ static int
 zstd_begin(struct unpack *u)
 {
 	u->zstd = ZSTD_createDCtx();
-	if (u->zstd == NULL ||
-		ZSTD_isError(ZSTD_DCtx_setParameter(
-			u->zstd, ZSTD_d_windowLogMax, WINDOW_ZSTD)))
+	if (u->zstd == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd,
+				       ZSTD_d_windowLogMax, WINDOW_ZSTD)))
 		return -ENOMEM;
 	return 0;
 }
@@ -172,26 +171,39 @@ enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
 /* --- the stream ---------------------------------------------------------- */
 
+/* As much of the file as there is room for. */
+static ssize_t
+file_read(struct unpack *u, void *to, size_t cap)
+{
+	ssize_t n;
+
+	do
+		n = read(u->fd, to, cap);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	u->ended = n == 0;
+	u->in_all += (uint64_t)n;
+	return n;
+}
+
 static int
 refill(struct unpack *u)
 {
 	size_t len = 0;
-	ssize_t n = 1;
 
-	if (u->in.len > 0 || u->ended)
+	if (u->in.len > 0)
 		return 0;
-	while (n > 0 && len < sizeof(u->chunk)) {
-		n = read(u->fd, u->chunk + len, sizeof(u->chunk) - len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n < 0)
-			return -errno;
-		else
-			len += (size_t)n;
+	/* The magic must not come in two. */
+	while (!u->ended && len < sizeof(u->chunk)) {
+		ssize_t n = file_read(
+			u, u->chunk + len, sizeof(u->chunk) - len);
+
+		if (n < 0)
+			return (int)n;
+		len += (size_t)n;
 	}
-	u->ended = n == 0;
 	u->in = bytes_of(u->chunk, len);
-	u->in_all += len;
 	return 0;
 }
 
@@ -200,10 +212,9 @@ format_of(struct bytes in)
 {
 	size_t i = 0;
 
-	while (i < FORMATS - 1 &&
-		(in.len < formats[i].magic.len ||
-			memcmp(in.p, formats[i].magic.p,
-				formats[i].magic.len) != 0))
+	while (i < FORMATS - 1 && (in.len < formats[i].magic.len ||
+					  memcmp(in.p, formats[i].magic.p,
+						  formats[i].magic.len) != 0))
 		i++;
 	return &formats[i];
 }
@@ -273,6 +284,9 @@ unpack_read(struct unpack *u, void *out, size_t cap)
 	ssize_t n;
 	int err;
 
+	/* What needs no decoder needs no copy. */
+	if (u->format->turn == plain_turn && u->in.len == 0)
+		return u->ended ? 0 : file_read(u, out, cap);
 	for (;;) {
 		err = refill(u);
 		if (err < 0)

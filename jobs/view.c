@@ -14,7 +14,7 @@
 /* The p99 is the bucket that at least 99 of 100 times do not exceed. */
 const char view_slow_sql[] =
 	"SELECT path, timed, time_us,"
-	" (SELECT time_us(min(bucket)) FROM"
+	" (SELECT min(time_us(min(bucket)), p.time_us_max) FROM"
 	"   (SELECT bucket, sum(n) OVER (ORDER BY bucket) AS upto"
 	"     FROM path_time AS t WHERE t.path = p.path)"
 	"   WHERE upto * 100 >= p.timed * 99) AS p99_us,"
@@ -324,8 +324,7 @@ db_begin(sqlite3 *db)
 			SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, time_us_sql,
 			NULL, NULL));
 	if (err == 0)
-		err = report_error(
-			sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
+		err = report_error(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
 	if (err == 0)
 		err = report_check(db);
 	if (err > 0)

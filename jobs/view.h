@@ -20,8 +20,8 @@ struct view_path {
 };
 
 struct view_slow {
-	struct bytes path; /* owned by the view */
-	uint64_t n;	   /* requests with a time */
+	struct bytes path;	     /* owned by the view */
+	uint64_t n;		     /* requests with a time */
 	uint64_t us, us_p99, us_max; /* us: of all together */
 };
 

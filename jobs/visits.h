@@ -38,9 +38,9 @@ enum {
 };
 
 struct span {
-	uint64_t visitor;     /* a hash */
+	uint64_t visitor;	 /* a hash */
 	int32_t first_s, last_s; /* since midnight */
-	uint32_t before;      /* 1 + index of the visitor's span before this */
+	uint32_t before; /* 1 + index of the visitor's span before this */
 };
 
 /* All zero is empty. */

@@ -12,7 +12,8 @@ static const char three[] = LT_THREE;
 static const char result[] = "{\"lines\":4,\"bad\":1,\"bytes\":120}";
 
 static void
-file_write(const struct lt_place *p, const char *name, const void *b, size_t len)
+file_write(
+	const struct lt_place *p, const char *name, const void *b, size_t len)
 {
 	char path[128];
 	FILE *f;
@@ -174,13 +175,12 @@ a_blob_of_any_size_counts_with_its_lines_whole(void **state)
 	f = fopen(path, "w");
 	assert_non_null(f);
 	for (int i = 0; i < 20000; i++)
-		(void)fprintf(f,
-			LINE("192.0.2.%d", "/%0*d", "200", "10"), i % 250,
-			1 + i % 97, i % 1000);
+		(void)fprintf(f, LINE("192.0.2.%d", "/%0*d", "200", "10"),
+			i % 250, 1 + i % 97, i % 1000);
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(lt_run_blob(1, path), JOB_ACK);
-	assert_string_equal(lt_said.result,
-		"{\"lines\":20000,\"bad\":0,\"bytes\":200000}");
+	assert_string_equal(
+		lt_said.result, "{\"lines\":20000,\"bad\":0,\"bytes\":200000}");
 	lt_look(p, &a);
 	assert_int_equal(lt_shell("gzip %s", path), 0);
 	(void)snprintf(path, sizeof(path), "%s/log.gz", p->dir);
@@ -197,8 +197,8 @@ static void
 a_line_that_is_too_long_is_one_bad_line(void **state)
 {
 	const struct lt_place *p = *state;
-	size_t lens[] = {FEED_MAX - 1, FEED_MAX, FEED_MAX + 1,
-		3 * (size_t)FEED_MAX};
+	size_t lens[] = {
+		FEED_MAX - 1, FEED_MAX, FEED_MAX + 1, 3 * (size_t)FEED_MAX};
 	struct view v;
 	char path[128];
 
@@ -217,8 +217,44 @@ a_line_that_is_too_long_is_one_bad_line(void **state)
 			"{\"lines\":9,\"bad\":3,\"bytes\":240}");
 	}
 	lt_look(p, &v);
-	assert_true(bytes_eq(
-		v.samples[7].why, bytes_str("longer than 256 KB")));
+	assert_true(
+		bytes_eq(v.samples[7].why, bytes_str("longer than 256 KB")));
+	view_fini(&v);
+}
+
+static void
+the_archive_gives_back_what_was_read(void **state)
+{
+	const struct lt_place *p = *state;
+	char conf[256];
+	struct view v;
+	size_t len;
+	char *b;
+
+	(void)snprintf(
+		conf, sizeof(conf), "[logs]\narchive = %s/out\n", p->dir);
+	conf_use(p, conf);
+	assert_int_equal(lt_run_text(1, three), JOB_RETRY);
+	assert_non_null(strstr(lt_said.error, "the archive"));
+	assert_int_equal(lt_shell("mkdir %s/out", p->dir), 0);
+	file_write(p, "log", three, sizeof(three) - 1);
+	b = packed(p, "gz", &len);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(lt_run(1, b, len), JOB_ACK);
+	assert_int_equal(lt_run(2, b, len - 1), JOB_FAIL);
+	assert_int_equal(lt_run_text(3, "no log"), JOB_FAIL);
+	free(b);
+	assert_int_equal(
+		lt_shell("cd %s && test \"$(ls out out/2*)\" = \"$(printf"
+			 " 'out:\\n2009-04-22\\n\\nout/2009-04-22:\\n"
+			 "00000000-0000-0000-0000-000000000001.log.zst'"
+			 ")\" && zstdcat out/*/* | cmp - log &&"
+			 " rm -r out",
+			p->dir),
+		0);
+	conf_use(p, "");
+	lt_look(p, &v);
+	assert_int_equal(v.jobs, 1);
 	view_fini(&v);
 }
 
@@ -231,8 +267,10 @@ main(void)
 		IN_PLACE(what_is_packed_counts_as_what_is_not),
 		IN_PLACE(what_was_cut_off_or_goes_on_with_junk_fails_for_good),
 		IN_PLACE(no_flipped_bit_is_more_than_a_failure),
-		IN_PLACE(a_bomb_is_refused_by_either_limit_and_goes_off_without),
+		IN_PLACE(
+			a_bomb_is_refused_by_either_limit_and_goes_off_without),
 		IN_PLACE(a_blob_of_any_size_counts_with_its_lines_whole),
+		IN_PLACE(the_archive_gives_back_what_was_read),
 		IN_PLACE(a_line_that_is_too_long_is_one_bad_line),
 	};
 

@@ -76,7 +76,7 @@ sum_plain(void)
 	for (size_t i = 0; i < HITS; i++) {
 		int new = i == 0 || h[i].visitor != h[i - 1].visitor;
 
-		sum.visitors += (uint64_t)new;
+		sum.visitors += (uint64_t) new;
 		sum.sessions += new || h[i].s - h[i - 1].s > 1800;
 	}
 	return sum;

@@ -131,9 +131,8 @@ lt_file_drop(const char *db)
 int
 lt_drop(void **state)
 {
-	static const char *const others[] = {
-		"answer", "conf", "log", "log.gz", "log.zst", "out",
-		"second.db"};
+	static const char *const others[] = {"answer", "conf", "log", "log.gz",
+		"log.zst", "out", "second.db"};
 	struct lt_place *p = *state;
 	char name[96];
 	int err;

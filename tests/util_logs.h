@@ -42,7 +42,8 @@ extern struct lt_said lt_said;
 /* The built-in job of that name. */
 job_fn *lt_job(const char *name);
 
-/* The configuration of the jobs to come; NULL: as it is, at first by default. */
+/* The configuration of the jobs to come; NULL: as it is, at first by default.
+ */
 const struct conf *lt_conf(const char *file);
 
 /* Runs the job `logs` under an id made of a number. */
