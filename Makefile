@@ -90,7 +90,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev zlib1g-dev libzstd-dev procps mandoc systemd openssl
+	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd openssl
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
@@ -113,6 +113,7 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/run $B
+	@bench/logs.sh $B
 ## valgrind: the unit tests under memcheck
 valgrind: deps
 	@tests/deps.sh valgrind

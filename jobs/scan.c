@@ -168,14 +168,12 @@ numbers(const char *p, const char *end, struct scan_line *l, const char **why)
 static int64_t
 took(const char *p, const char *end)
 {
-	const char *blank;
+	const char *q = end;
+	int points = 0;
 
-	if (p == end)
-		return SCAN_NO_TOOK;
-	blank = memrchr(p, ' ', (size_t)(end - p));
-	p = blank == NULL ? p : blank + 1;
-	return find(p, end, '.') == NULL ? SCAN_NO_TOOK
-					 : scan_took(span(p, end), 1000000);
+	while (q > p && q[-1] != ' ')
+		points += *--q == '.';
+	return points == 1 ? scan_took(span(q, end), 1000000) : SCAN_NO_TOOK;
 }
 
 static const char *
