@@ -47,10 +47,12 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 {
 	struct load *ld = arg;
 	struct core *c = ld->core;
-	uint32_t no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
+	uint32_t no = QUEUES_MAX;
 	struct queue *q;
 
-	if (key.len != 5 || no >= QUEUES_MAX) {
+	if (key.len == 5)
+		no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
+	if (no >= QUEUES_MAX) {
 		ld->err = SW_ECORRUPT;
 		return 1;
 	}
@@ -63,8 +65,7 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 	q->tokens_at_ms = c->mono_ms;
 	q->count[SW_LEASED] = 0; /* counted anew from the rows */
 	c->queues[no] = q;
-	if (no >= c->queues_n)
-		c->queues_n = no + 1;
+	c->queues_n = no + 1; /* the rows come in order */
 	HASH_ADD_STR(c->queues_by_name, name, q);
 	return 0;
 }
@@ -85,8 +86,8 @@ load_id(void *arg, struct bytes key, struct bytes val)
 
 /*
  * One lease runs on, whole, for whoever comes with its token.  The row names
- * the queue, so that a damaged record stops its own job and not the broker:
- * when the lease is over it is buried.
+ * the queue, so that a damaged record, or a lost one, stops its own job and
+ * not the broker: when the lease is over it is buried.
  */
 static int
 lease_rearm(struct core *c, const struct sw_id *id)
@@ -99,7 +100,7 @@ lease_rearm(struct core *c, const struct sw_id *id)
 	struct queue *q;
 	int err = job_load(c, id, &r);
 
-	if (err < 0 && err != SW_ECORRUPT)
+	if (err < 0 && !is_lost(err))
 		return err;
 	q = err == 0 ? r.q : NULL;
 	err = c->store->driver->get(
@@ -385,7 +386,7 @@ lease_expire(struct core *c, struct lease *l)
 	struct record r;
 	int err = job_load(c, &l->id, &r);
 
-	if (err == SW_ECORRUPT)
+	if (is_lost(err))
 		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
 		attempt_end(c, &r, l->back ? &lease_back : &lost);

@@ -112,7 +112,7 @@ walk_begin(struct request *rq, struct walk *w, struct sw_item *it)
 static int
 walk_full(const struct walk *w)
 {
-	return w->n == SW_ITEMS_MAX - 1 || w->items.len > SW_BATCH_MAX;
+	return w->n == SW_ITEMS_MAX - 1;
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include "core_in.h"
 #include "error.h"
+#include "must.h"
 #include "plant.h"
 
 const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
@@ -172,8 +173,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	q->count[was]--;
 	sw_put_id(&f, id);
 	sw_put_text(&f, SW_F_QUEUE, q->name);
-	if (sw_item_open(sw_buf_bytes(&f), &it) < 0)
-		return;
+	must(sw_item_open(sw_buf_bytes(&f), &it) == 0);
 	record_of_put(&r, &it);
 	r.q = q;
 	r.created_at_ms = r.ended_at_ms = at_ms;

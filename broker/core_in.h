@@ -6,6 +6,7 @@
 #define BROKER_CORE_IN_H
 
 #include "core.h"
+#include "error.h"
 #include "life.h"
 
 enum {
@@ -72,11 +73,21 @@ extern const struct attempt lease_back; /* its worker has left in peace */
 /* Buries a job for a reason that is not an attempt's. */
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);
 
+/* Whether job_load has told of damage: who has a row of the job's buries it. */
+static inline int
+is_lost(int err)
+{
+	return err == SW_ECORRUPT || err == SW_ENOJOB;
+}
+
 /* Writes the row that lets a lease outlive a restart. */
 void lease_row(struct core *, const struct lease *);
 
 /* Whether another job holds the key that `r` would hold if it were waiting. */
 int unique_taken(struct core *, const struct record *);
+
+/* A ready job has its place in the line, whether or not it had one. */
+void ready_row_add(struct core *, const struct record *);
 
 /* A ready job is leased: its start-before timer goes. */
 void job_started(struct core *, const struct record *);

@@ -15,16 +15,11 @@ static const struct bytes nothing = {"", 0};
 int
 row_get(struct core *c, struct bytes key, struct bytes *val)
 {
+	enum batch_found found = batch_get(&c->batch, key, val);
 	int err;
 
-	switch (batch_get(&c->batch, key, val)) {
-	case BATCH_HELD:
-		return 0;
-	case BATCH_DELETED:
-		return SW_ENOJOB;
-	case BATCH_UNKNOWN:
-		break;
-	}
+	if (found != BATCH_UNKNOWN)
+		return found == BATCH_HELD ? 0 : SW_ENOJOB;
 	err = c->store->driver->get(c->store, c->claim.shard, key, val);
 	if (err < 0 && err != SW_ENOJOB)
 		c->err = err;
@@ -180,8 +175,7 @@ counters_move(struct queue *q, const struct record *r, enum sw_state was,
 
 	if (was != SW_NONE)
 		q->count[was]--;
-	if (is != SW_NONE)
-		q->count[is]++;
+	q->count[is]++;
 	q->total[TOTAL_BYTES] += (holds - held) * r->body_len;
 	q->total[TOTAL_PUT] += was == SW_NONE;
 	q->total[TOTAL_DONE] += is == SW_DONE;
@@ -289,6 +283,15 @@ record_put_dead(struct core *c, struct record *r, struct bytes event)
 	index_of(r, SW_DEAD, &after);
 	rows_follow(c, r, &before, &after);
 	waiters_answer(c, r, 0);
+}
+
+void
+ready_row_add(struct core *c, const struct record *r)
+{
+	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
+
+	batch_put(&c->batch, key_bytes(&k), nothing);
+	queue_line_add(r->q, r->lane, r->rank, &r->id);
 }
 
 void

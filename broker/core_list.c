@@ -89,8 +89,6 @@ selects(const struct selector *sel, const struct record *r)
 
 	if ((sel->state != SW_NONE && r->state != sel->state) ||
 		(sel->q != NULL && r->q != sel->q) ||
-		(sel->id.len > 0 &&
-			memcmp(r->id.b, sel->id.p, SW_ID_LEN) != 0) ||
 		at < sel->since_ms || at > sel->until_ms ||
 		!error_matches(r, sel->match))
 		return 0;
@@ -118,7 +116,8 @@ page_range(const struct selector *sel, const struct sw_item *it, struct page *p)
 		p->from = key_start(sel->state == SW_LEASED ? 'l' : 'j');
 	}
 	p->to = key_after(p->from);
-	if (cursor.len > p->from.len && cursor.len < sizeof(p->from.b) &&
+	_Static_assert(SW_CURSOR_MAX < sizeof(p->from.b), "a cursor fits");
+	if (cursor.len > p->from.len &&
 		memcmp(cursor.p, p->from.b, p->from.len) == 0) {
 		p->from.len = 0;
 		key_raw(&p->from, cursor.p, cursor.len);

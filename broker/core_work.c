@@ -243,11 +243,12 @@ follows_apply(struct core *c, const struct sw_item *it)
 	struct record known;
 	size_t at = 0;
 
-	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw))
-		if (sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id) &&
-			job_load(c, &id, &known) == SW_ENOJOB &&
+	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
+		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
+		if (job_load(c, &id, &known) == SW_ENOJOB &&
 			put_check(c, &f, &none, &holder) == 0)
 			put_apply(c, &f);
+	}
 }
 
 static int
@@ -456,6 +457,7 @@ hand_out_some(struct core *c, struct session *s, int most)
 
 	out_begin(c, &b, JOBS_BYTES, SW_OP_JOBS, 0);
 	while (given < most && s->sent < s->credit &&
+		lease_count(&c->leases) < LEASES_MAX &&
 		b.len < JOBS_BYTES - SW_BODY_MAX - JOB_ROOM &&
 		(q = session_next_queue(s, queue_ready, c)) != NULL) {
 		struct record r;
@@ -464,19 +466,19 @@ hand_out_some(struct core *c, struct session *s, int most)
 		uint64_t lane;
 		int err;
 
-		if (!queue_line_next(q, &lane, &e) ||
-			lease_count(&c->leases) == LEASES_MAX)
-			break;
+		must(queue_line_next(q, &lane, &e)); /* as queue_ready saw */
 		queue_line_pop(q, lane);
 		err = job_load(c, &e.id, &r);
 		if (err < 0) {
 			corrupt_ready(c, q, lane, &e);
 			continue;
 		}
-		if (!row_is_of(&r, q, lane, &e))
+		if (!row_is_of(&r, q, lane, &e)) {
 			ready_row_drop(c, q, lane, &e);
-		if (r.state != SW_READY)
+			if (r.state == SW_READY)
+				ready_row_add(c, &r); /* where it belongs */
 			continue;
+		}
 		l = lease_give(c, s, &r);
 		job_send(&b, &r, l);
 		given++;

@@ -30,9 +30,12 @@ zeros_write(int fd, size_t size)
 	uint8_t *zeros = calloc(1, ZEROS);
 	int err = zeros == NULL ? -ENOMEM : 0;
 
-	for (size_t at = 0; err == 0 && at < size; at += ZEROS)
-		if (pwrite(fd, zeros, ZEROS, (off_t)at) != ZEROS)
-			err = errno != 0 ? -errno : -ENOSPC;
+	for (size_t at = 0; err == 0 && at < size; at += ZEROS) {
+		ssize_t wrote = pwrite(fd, zeros, ZEROS, (off_t)at);
+
+		if (wrote != ZEROS)
+			err = wrote < 0 ? -errno : -ENOSPC;
+	}
 	free(zeros);
 	if (err == 0 && fsync(fd) != 0)
 		err = -errno;
@@ -112,9 +115,11 @@ journal_fits(const struct journal *j, const struct store_op *ops, size_t n)
 }
 
 static uint64_t
-sum_of(const uint8_t *head, const uint8_t *ops, size_t len)
+sum_of(const struct journal *j, const uint8_t *head, const uint8_t *ops,
+	size_t len)
 {
-	return XXH3_64bits_withSeed(ops, len, XXH3_64bits(head, 24));
+	return XXH3_64bits_withSeed(
+		ops, len, XXH3_64bits_withSeed(head, 24, j->salt));
 }
 
 static void
@@ -152,7 +157,7 @@ journal_append(struct journal *j, const struct store_op *ops, size_t n)
 	le_set(j->buf + 16, 8, j->next);
 	ops_encode(j->buf + JOURNAL_HEAD, ops, n);
 	le_set(j->buf + 24, 8,
-		sum_of(j->buf, j->buf + JOURNAL_HEAD, len - JOURNAL_HEAD));
+		sum_of(j, j->buf, j->buf + JOURNAL_HEAD, len - JOURNAL_HEAD));
 	memset(j->buf + len, 0, all - len);
 	wrote = pwrite(j->fd, j->buf, all, (off_t)j->at);
 	if (wrote != (ssize_t)all)
@@ -187,7 +192,7 @@ record_at(const struct journal *j, const uint8_t *file, size_t at)
 	size_t len = le_get(p + 4, 4);
 
 	if (le_get(p, 4) == MAGIC && len <= j->size - at - JOURNAL_HEAD &&
-		le_get(p + 24, 8) == sum_of(p, p + JOURNAL_HEAD, len))
+		le_get(p + 24, 8) == sum_of(j, p, p + JOURNAL_HEAD, len))
 		r.len = JOURNAL_HEAD + len;
 	return r;
 }

@@ -13,13 +13,15 @@
  *	4   u32  length of the operations
  *	8   u64  generation
  *	16  u64  number within the generation, from 0
- *	24  u64  XXH3-64 of the operations, seeded with the three numbers above
+ *	24  u64  XXH3-64 of the operations, seeded with the three numbers above,
+ *		 and these with the store's salt
  *	32       operations: u8 kind, u16 key length, u32 value length, bytes
  *
  * A record that power loss has torn fails its checksum and ends the replay:
  * it was never confirmed.  A sound record behind a broken one can only be
  * damage, and one of a later generation than the index knows means that the
- * index is an older copy: both are refused.
+ * index is an older copy: both are refused.  A salt that no producer knows
+ * keeps the bytes of a job's body from being taken for such a record.
  */
 #ifndef BROKER_JOURNAL_H
 #define BROKER_JOURNAL_H
@@ -31,7 +33,7 @@ enum { JOURNAL_ALIGN = 512, JOURNAL_HEAD = 32 };
 struct journal {
 	int fd;		 /* -1: closed */
 	size_t size, at; /* bytes; where the next record goes */
-	uint64_t generation, next;
+	uint64_t generation, next, salt;
 	uint8_t *buf; /* one record */
 	size_t buf_cap;
 };
@@ -39,8 +41,8 @@ struct journal {
 /*
  * Opens DIR/journal, made and zeroed with `size` bytes where there is none
  * and `fresh` says that there need not be one.  0, -errno, or SW_ECORRUPT:
- * it is missing.  Its name is durable when the caller has synced DIR.
- * journal_close is wanted in any case.
+ * it is missing.  Its name is durable when the caller has synced DIR.  The
+ * salt is 0 until the caller sets it.  journal_close is wanted in any case.
  */
 int journal_open(struct journal *, const char *dir, size_t size, int fresh)
 	__attribute__((warn_unused_result));

@@ -123,14 +123,14 @@ key_queue(uint32_t queue)
 	return k;
 }
 
-/* The first key behind all that start with `k`. */
+/* The first key behind all that start with `k`; there is one, for `k` begins
+ * with a letter. */
 static inline struct key
 key_after(struct key k)
 {
-	while (k.len > 0 && k.b[k.len - 1] == 0xff)
+	while (k.b[k.len - 1] == 0xff)
 		k.len--;
-	if (k.len > 0)
-		k.b[k.len - 1]++;
+	k.b[k.len - 1]++;
 	return k;
 }
 

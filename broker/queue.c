@@ -149,12 +149,21 @@ covers_all(const struct queue *q)
 	return q->lo == 0 && q->hi == UINT64_MAX;
 }
 
+/* A new round has begun, and its first lanes are not in memory. */
+static int
+is_behind(const struct queue *q)
+{
+	return q->turn < q->lo;
+}
+
 int
 queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
 {
 	const struct entry *first;
 	unsigned start = lane_at(q, q->turn);
 
+	if (is_behind(q))
+		return 0;
 	for (unsigned i = 0; i < q->lanes_n; i++) {
 		unsigned at = (start + i) % q->lanes_n;
 
@@ -188,6 +197,8 @@ must_slide(const struct queue *q)
 {
 	if (covers_all(q))
 		return 0;
+	if (is_behind(q))
+		return 1;
 	for (unsigned i = lane_at(q, q->turn); i < q->lanes_n; i++)
 		if (q->lanes[i]->w.n > 0 || !q->lanes[i]->w.whole)
 			return 0;

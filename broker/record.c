@@ -143,8 +143,7 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	int_unless_zero(&b, SW_F_TOKEN, (int64_t)r->token);
 	if (r->result.len > 0)
 		sw_put_bytes(&b, SW_F_RESULT, r->result);
-	if (!(without & SW_BIT(SW_F_EVENT)))
-		events_copy(&b, r, event.len > 0);
+	events_copy(&b, r, event.len > 0);
 	if (event.len > 0)
 		sw_put_bytes(&b, SW_F_EVENT, event);
 	must(!b.full);
@@ -156,12 +155,16 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 int
 record_last_attempt(const struct record *r, struct sw_item *event)
 {
-	struct bytes e, last = {NULL, 0};
+	struct sw_item it;
+	struct bytes e;
 	size_t at = 0;
+	int found = 0;
 
 	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
-		if (sw_item_open(e, event) == 0 &&
-			sw_int(event, SW_F_KIND, 0) == SW_EV_ATTEMPT)
-			last = e;
-	return last.p != NULL && sw_item_open(last, event) == 0;
+		if (sw_item_open(e, &it) == 0 &&
+			sw_int(&it, SW_F_KIND, 0) == SW_EV_ATTEMPT) {
+			*event = it;
+			found = 1;
+		}
+	return found;
 }

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "must.h"
 #include "store_lmdb.h"
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
@@ -147,10 +148,25 @@ free_count(struct lmdb *l)
  * as good, if it has its blocks.
  */
 static int
-room_is_inside(struct lmdb *l, int fd, off_t end, unsigned page_size)
+room_is_inside(struct lmdb *l, const struct lmdb_extent *x)
 {
-	return fallocate(fd, 0, 0, end) == 0 &&
-	       (off_t)(free_count(l) * page_size) >= RESERVE_BYTES / 2;
+	return fallocate(x->fd, 0, 0, x->end) == 0 &&
+	       (off_t)(free_count(l) * x->page_size) >= RESERVE_BYTES / 2;
+}
+
+void
+lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+
+	/* An environment that is open can say all that. */
+	must(mdb_env_info(l->env, &info) == 0 &&
+		mdb_env_stat(l->env, &st) == 0 &&
+		mdb_env_get_fd(l->env, &x->fd) == 0);
+	x->page_size = st.ms_psize;
+	x->end = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
+	x->max = (off_t)info.me_mapsize;
 }
 
 /*
@@ -165,31 +181,28 @@ room_is_inside(struct lmdb *l, int fd, off_t end, unsigned page_size)
 void
 lmdb_room_reserve(struct lmdb *l)
 {
-	MDB_envinfo info;
-	MDB_stat st;
+	struct lmdb_extent x;
 	struct stat file;
-	int fd, no_room;
-	off_t want, end;
+	int no_room;
+	off_t want;
 
-	if (mdb_env_info(l->env, &info) != 0 ||
-		mdb_env_stat(l->env, &st) != 0 ||
-		mdb_env_get_fd(l->env, &fd) != 0 || fstat(fd, &file) != 0)
+	lmdb_extent(l, &x);
+	if (fstat(x.fd, &file) != 0)
 		return;
-	end = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
-	want = end + RESERVE_BYTES / 2;
+	want = x.end + RESERVE_BYTES / 2;
 	if (want <= l->reserved && !l->disk_full)
 		return;
 	want += RESERVE_BYTES / 2;
-	if (want > (off_t)info.me_mapsize)
-		want = (off_t)info.me_mapsize;
-	if (fallocate(fd, 0, 0, want) == 0) {
+	if (want > x.max)
+		want = x.max;
+	if (fallocate(x.fd, 0, 0, want) == 0) {
 		l->reserved = want;
 		l->disk_full = 0;
 		return;
 	}
 	no_room = errno == ENOSPC || errno == EDQUOT;
-	l->disk_full = no_room && !room_is_inside(l, fd, end, st.ms_psize);
-	if ((file.st_size >= want || ftruncate(fd, want) == 0) && !no_room)
+	l->disk_full = no_room && !room_is_inside(l, &x);
+	if ((file.st_size >= want || ftruncate(x.fd, want) == 0) && !no_room)
 		l->reserved = want;
 }
 
@@ -213,15 +226,14 @@ txn_rebuild(struct lmdb *l)
 	return SW_EUNKNOWN;
 }
 
-/* LMDB commits all batches; the journal begins anew.  SW_EFULL: later. */
+/* All batches; the journal begins anew.  SW_EFULL: later. */
 int
 lmdb_checkpoint(struct lmdb *l)
 {
 	uint64_t next = l->journal.generation + 1;
-	int err = lmdb_txn_need(l), rc;
+	int err, rc;
 
-	if (err < 0)
-		return err;
+	must(l->txn != NULL);
 	l->tried = l->journal.at;
 	rc = lmdb_meta_put(l, "journal", next);
 	if (rc == 0) {
@@ -481,24 +493,18 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	return lmdb_convert(l, rc, "scan");
 }
 
-static int
+static void
 usage_read(struct lmdb *l, struct store_usage *u)
 {
-	MDB_envinfo info;
-	MDB_stat st;
-	int rc = mdb_env_info(l->env, &info);
+	struct lmdb_extent x;
 
-	if (rc == 0)
-		rc = mdb_env_stat(l->env, &st);
-	if (rc != 0)
-		return lmdb_convert(l, rc, "usage");
-	u->page_size = st.ms_psize;
-	u->used_pages = info.me_last_pgno + 1;
-	u->max_pages = info.me_mapsize / st.ms_psize;
+	lmdb_extent(l, &x);
+	u->page_size = x.page_size;
+	u->used_pages = (uint64_t)x.end / x.page_size;
+	u->max_pages = (uint64_t)x.max / x.page_size;
 	if (u->used_pages * 2 > u->max_pages)
 		(void)free_count(l); /* now it matters */
 	u->free_pages = l->free_pages;
-	return 0;
 }
 
 /*
@@ -524,15 +530,15 @@ static int
 lmdb_usage(struct store *s, struct store_usage *u)
 {
 	struct lmdb *l = (struct lmdb *)s;
-	int err = usage_read(l, u);
 
-	if (err == 0 && checkpoint_wanted(l, u)) {
-		err = lmdb_checkpoint(l);
-		if (err == 0 || err == SW_EFULL)
-			err = usage_read(l, u);
+	usage_read(l, u);
+	if (checkpoint_wanted(l, u)) {
+		int err = lmdb_checkpoint(l);
+
+		if (err < 0 && err != SW_EFULL)
+			return err;
+		usage_read(l, u);
 	}
-	if (err < 0)
-		return err;
 	if (l->disk_full) {
 		lmdb_room_reserve(l); /* room may have been made */
 		u->free_pages = l->disk_full ? 0 : u->free_pages;

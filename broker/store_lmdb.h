@@ -44,8 +44,17 @@ int lmdb_txn_need(struct lmdb *);
 uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
 int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
 
-/* LMDB commits all batches; the journal begins anew.  SW_EFULL: later. */
+/* LMDB commits the transaction, with all batches; the journal begins anew.
+ * SW_EFULL: later. */
 int lmdb_checkpoint(struct lmdb *);
+
+/* Where the index ends in its file, in bytes, and what bounds it. */
+struct lmdb_extent {
+	int fd;
+	unsigned page_size;
+	off_t end, max;
+};
+void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 
 /* Room on disk and length of the file, ahead of the last page. */
 void lmdb_room_reserve(struct lmdb *);

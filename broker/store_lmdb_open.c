@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "must.h"
 #include "plant.h"
 #include "store_lmdb.h"
 
@@ -161,21 +163,13 @@ names_sync(struct lmdb *l, const char *dir)
 static int
 length_check(struct lmdb *l, const char *dir)
 {
-	MDB_envinfo info;
-	MDB_stat st;
+	struct lmdb_extent x;
 	struct stat file;
-	int fd, rc = mdb_env_info(l->env, &info);
 
-	if (rc == 0)
-		rc = mdb_env_stat(l->env, &st);
-	if (rc == 0)
-		rc = mdb_env_get_fd(l->env, &fd);
-	if (rc != 0)
-		return lmdb_convert(l, rc, dir);
-	if (fstat(fd, &file) != 0)
+	lmdb_extent(l, &x);
+	if (fstat(x.fd, &file) != 0)
 		return lmdb_say(l, -errno, dir, strerror(errno));
-	if ((uint64_t)file.st_size <
-		(uint64_t)(info.me_last_pgno + 1) * st.ms_psize)
+	if (file.st_size < x.end)
 		return lmdb_say(l, SW_ECORRUPT, dir, "data.mdb is cut short");
 	return 0;
 }
@@ -202,7 +196,7 @@ dbis_open(struct lmdb *l)
 		(void)snprintf(name, sizeof(name), "shard%d", i);
 		rc = mdb_dbi_open(
 			l->txn, name, i == 0 ? MDB_CREATE : 0, &l->rows[i]);
-		if (rc == MDB_NOTFOUND && i > 0)
+		if (rc == MDB_NOTFOUND)
 			rc = 0;
 	}
 	return rc;
@@ -221,11 +215,27 @@ handles_keep(struct lmdb *l, const char *dir)
 	return rc != 0 ? lmdb_convert(l, rc, dir) : lmdb_txn_need(l);
 }
 
+/*
+ * Once in a store's life, in the transaction whose checkpoint makes void what
+ * the journal held without it.
+ */
+static int
+salt_make(struct lmdb *l, const char *dir)
+{
+	uint64_t salt;
+
+	/* So few bytes are always given whole, getrandom(2). */
+	must(getrandom(&salt, sizeof(salt), 0) == (ssize_t)sizeof(salt));
+	l->journal.salt = salt | 1; /* 0: none yet */
+	return lmdb_convert(
+		l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
+}
+
 /* Opens the tables, checks the format, brings in what the journal holds. */
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
-	uint64_t generation, format;
+	uint64_t generation, format, salt;
 	int err = lmdb_txn_need(l);
 
 	if (err == 0)
@@ -234,6 +244,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		return err;
 	format = lmdb_meta_get(l, "format", 0);
 	generation = lmdb_meta_get(l, "journal", 0);
+	salt = lmdb_meta_get(l, "salt", 0);
 	if (format != 0 && format != STORE_FORMAT)
 		return lmdb_say(l, SW_EFORMAT, dir,
 			"written by another, newer version");
@@ -245,6 +256,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		return lmdb_say(l, err, dir,
 			err == SW_ECORRUPT ? "its journal is missing"
 					   : strerror(-err));
+	l->journal.salt = salt;
 	err = names_sync(l, dir);
 	if (err < 0)
 		return err;
@@ -255,6 +267,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 					     "data.mdb is an older copy"
 					   : sw_strerror(err));
 	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
+	if (err == 0 && salt == 0)
+		err = salt_make(l, dir);
 	return err < 0 ? err : lmdb_checkpoint(l);
 }
 

@@ -120,8 +120,7 @@ row_set(struct row *r, const struct store_op *op)
 	uint8_t *p = malloc(op->key.len + op->val.len + 1);
 
 	must_have(p);
-	if (op->key.len > 0)
-		memcpy(p, op->key.p, op->key.len);
+	memcpy(p, op->key.p, op->key.len);
 	if (op->val.len > 0)
 		memcpy(p + op->key.len, op->val.p, op->val.len);
 	*r = (struct row){bytes_of(p, op->key.len),

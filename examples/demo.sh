@@ -1,98 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# demo.sh BUILD: real work through a real broker and real workers, two of
+# demo.sh BUILD: real work through a front, a broker and workers, two of
 # which, and the broker, are killed with -9 in the middle.
-set -euo pipefail
-
-b=$(cd "$1" && pwd)
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p build/demo
-dir=$(mktemp -d build/demo/run.XXXXXX)
-dir=$(cd "$dir" && pwd)
-export SPILLWAY_BROKER="ipc://$dir/broker.sock"
-export PATH="$b:$PATH"
-pids=()
-
-tty=false bold='' dim='' off=''
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
-	tty=true bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'
-fi
-
-finish() {
-	for p in "${pids[@]}"; do kill "$p" 2>/dev/null || :; done
-	wait 2>/dev/null || :
-}
-trap finish EXIT
-
-say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
-note() { printf '%s%s%s\n' "$dim" "$*" "$off"; }
-
-broker_start() {
-	: >>"$dir/broker.log"
-	local from
-	from=$(wc -l <"$dir/broker.log")
-	spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER" 2>>"$dir/broker.log" &
-	broker=$!
-	pids+=("$broker")
-	until tail -n "+$((from + 1))" "$dir/broker.log" | grep -q 'ev=ready'; do
-		kill -0 "$broker" 2>/dev/null || { cat "$dir/broker.log"; exit 1; }
-		read -rt 0.02 <> <(:) || :
-	done
-}
-
-# worker_start NAME DB QUEUE=JOB...
-worker_start() {
-	local name=$1 db=$2 q=()
-	shift 2
-	for j in "$@"; do q+=(--queue "$j"); done
-	SPILLWAY_LOGS_DB=$db spillway-worker --name "$name" --slots 2 "${q[@]}" \
-		2>>"$dir/$name.log" &
-	worker=$!
-	pids+=("$worker")
-}
-
-# The value of a counter of a queue.
-counter() {
-	spillway queues --json 2>/dev/null | python3 -c '
-import json, sys
-q = [json.loads(line) for line in sys.stdin]
-q = [x for x in q if x["queue"] == sys.argv[1]]
-s = q[0]["stats"] if q else {}
-print(sum(int(s.get(k, 0)) for k in sys.argv[2:]))' "$@" || echo 0
-}
-
-# As kill -9, without the shell's word about it.
-kill9() {
-	kill -9 "$1"
-	wait "$1" 2>/dev/null || :
-}
-
-progress() {
-	$tty && printf '\r%s  %6d of %d jobs done, %d waiting or running %s\e[K' "$dim" "$1" "$2" "$3" "$off"
-	return 0
-}
-
-# drain QUEUE TOTAL: waits until nothing is waiting or running.
-drain() {
-	local left
-	while :; do
-		left=$(counter "$1" ready delayed leased)
-		progress "$(counter "$1" done_total)" "$2" "$left"
-		[ "$left" = 0 ] && break
-		read -rt 0.3 <> <(:) || :
-	done
-	if $tty; then printf '\n'; else note "  $(counter "$1" done_total) of $2 jobs done"; fi
-}
-
-# until_done QUEUE N: waits until so many are done.
-until_done() {
-	while [ "$(counter "$1" done_total)" -lt "$2" ]; do
-		progress "$(counter "$1" done_total)" "$3" "$(counter "$1" ready delayed leased)"
-		read -rt 0.1 <> <(:) || :
-	done
-	$tty && printf '\n'
-	return 0
-}
+. "$(dirname "$0")/demo_lib.sh"
+"$here/demo_front.sh" "$b"
 
 real_log() {
 	local got=build/logstalgia/usr/share/games/logstalgia/example.log
@@ -149,7 +60,10 @@ say "The totals against the generator's answer"
 spillway-report --json "$dir/generated.db" >"$dir/report.json"
 python3 "$here/demo_check.py" "$dir/answer.json" "$dir/report.json"
 
-say "3. Poison: a log that is none, and a job that kills its process"
+say "3. Film"
+"$here/demo_transcode.sh" "$b"
+
+say "4. Poison: a log that is none, and a job that kills its process"
 worker_start four "$dir/generated.db" generated=logs "crash=exec:$here/crash.sh"
 spillway queue set crash backoff_ms=100
 printf 'this\nis not\na log\n' | spillway put generated - >"$dir/junk.id"

@@ -9,11 +9,15 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000LL
 
-enum { BACKSTOP_S = 2 }; /* that layer 3 is later than the others */
+enum {
+	BACKSTOP_S = 10, /* that layer 3 leaves to an isolate for its life */
+	SLACK = 100,	 /* the part of a budget that layer 1 may be late */
+};
 
 /* The kernel's time counts as well: without it a handler that lets the
  * kernel work was never stopped. */
@@ -51,14 +55,21 @@ perf_kills(int fd, pid_t pid)
 	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
 }
 
-static void
-backstop_set(struct budget *b, int64_t used_ns)
+/* Once: without privileges a hard limit cannot be raised again. */
+static int
+backstop_set(struct budget *b, int64_t ns)
 {
-	int64_t limit_s = used_ns / NS_PER_S + 1 + BACKSTOP_S;
-	struct rlimit l = {(rlim_t)limit_s, (rlim_t)limit_s};
+	struct rlimit l;
 
-	if (prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0)
-		b->limit_s = limit_s;
+	b->limit_s = ns / NS_PER_S + 1 + BACKSTOP_S;
+	l.rlim_cur = l.rlim_max = (rlim_t)b->limit_s;
+	return prlimit(b->pid, RLIMIT_CPU, &l, NULL) == 0 ? 0 : -errno;
+}
+
+int
+budget_worn(const struct budget *b, int64_t ns, int64_t used_ns)
+{
+	return (used_ns + ns) / NS_PER_S + 1 >= b->limit_s;
 }
 
 int
@@ -66,7 +77,8 @@ budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
 {
 	int err;
 
-	*b = (struct budget){.pid = pid, .perf = -1};
+	*b = (struct budget){
+		.pid = pid, .perf = -1, .timer = -1, .renewed_ns = -ns};
 	err = clock_getcpuclockid(pid, &b->clock);
 	if (err != 0)
 		return -err;
@@ -74,9 +86,13 @@ budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
 		b->perf = perf_open(pid, ns);
 		if (b->perf < 0 || !perf_kills(b->perf, pid))
 			return -errno;
+	} else {
+		b->timer = timerfd_create(
+			CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (b->timer < 0)
+			return -errno;
 	}
-	backstop_set(b, 0);
-	return 0;
+	return backstop_set(b, ns);
 }
 
 void
@@ -84,18 +100,51 @@ budget_close(struct budget *b)
 {
 	if (b->pid > 0 && b->perf >= 0)
 		close(b->perf);
-	*b = (struct budget){.perf = -1};
+	if (b->pid > 0 && b->timer >= 0)
+		close(b->timer);
+	*b = (struct budget){.perf = -1, .timer = -1};
+}
+
+/*
+ * The kernel renews it on the processor that the isolate ran on last: an
+ * interrupt there, and waiting for it, cost more than a small request.  So
+ * it is left alone while hardly anything is gone.
+ */
+static void
+perf_renew(struct budget *b, int64_t ns, int64_t used_ns)
+{
+	uint64_t period = (uint64_t)(ns + ns / SLACK);
+
+	if (used_ns - b->renewed_ns <= ns / SLACK)
+		return;
+	if (ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period) == 0)
+		b->renewed_ns = used_ns;
 }
 
 void
 budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
 {
-	uint64_t period = (uint64_t)ns;
-
 	if (b->perf >= 0)
-		(void)ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period);
-	if (used_ns / NS_PER_S + BACKSTOP_S > b->limit_s)
-		backstop_set(b, used_ns);
+		perf_renew(b, ns, used_ns);
+	else if (!b->timing)
+		budget_timer_set(b, ns);
+}
+
+void
+budget_timer_set(struct budget *b, int64_t ns)
+{
+	struct itimerspec t = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
+
+	b->timing = timerfd_settime(b->timer, 0, &t, NULL) == 0;
+}
+
+void
+budget_timer_heed(struct budget *b)
+{
+	uint64_t n;
+
+	(void)!read(b->timer, &n, sizeof(n));
+	b->timing = 0;
 }
 
 int64_t

@@ -18,9 +18,12 @@
 
 struct budget {
 	pid_t pid;
-	int perf; /* -1: layer 2 is wanted */
+	int perf;  /* layer 1's event, or -1 */
+	int timer; /* layer 2's timerfd, or -1 */
 	clockid_t clock;
-	int64_t limit_s; /* layer 3 as it is set */
+	int timing;	    /* the timer runs */
+	int64_t renewed_ns; /* layer 1: what was used then */
+	int64_t limit_s;    /* layer 3 as it is set */
 };
 
 /* Whether layer 1 works here: 0, or -errno of why not. */
@@ -31,8 +34,18 @@ int budget_open(struct budget *, pid_t, int64_t ns, int perf)
 	__attribute__((warn_unused_result));
 void budget_close(struct budget *);
 
-/* A whole budget from now on; `used_ns`: what budget_used() said last. */
+/*
+ * A whole budget from now on, and a percent more at most; `used_ns`: what
+ * budget_used() said last.
+ */
 void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
+
+/* Whether layer 3 would come before another budget is used up. */
+int budget_worn(const struct budget *, int64_t ns, int64_t used_ns);
+
+/* Layer 2's timer is readable, or will be, after `ns`. */
+void budget_timer_set(struct budget *, int64_t ns);
+void budget_timer_heed(struct budget *);
 
 /* CPU time of the process since its birth; -1: it is gone. */
 int64_t budget_used(const struct budget *);

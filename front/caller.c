@@ -3,10 +3,11 @@
 
 #include <event2/buffer.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uthash.h>
 
-enum { LOOK = 2 };
+#include "clock.h"
+
+enum { LOOK = 2, FRESH_MS = 500 };
 
 struct caller {
 	TAILQ_ENTRY(caller) link;
@@ -16,20 +17,12 @@ struct caller {
 	 * connection could get its number and this one read its bytes.
 	 */
 	struct bufferevent *bev;
-	int64_t began_s; /* when its request's first byte came, or 0 */
-	size_t came;	 /* bytes since its last request was answered */
+	int64_t born_ms;  /* 0: it has had an answer */
+	int64_t began_ms; /* when its request's first byte came, or 0 */
+	size_t came;	  /* bytes since its last request was answered */
 	int busy;
 	UT_hash_handle hh;
 };
-
-static int64_t
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return t.tv_sec;
-}
 
 static void
 bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
@@ -37,8 +30,8 @@ bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 	struct caller *c = arg;
 
 	(void)b;
-	if (info->n_added > 0 && c->began_s == 0 && !c->busy)
-		c->began_s = now_s();
+	if (info->n_added > 0 && c->began_ms == 0 && !c->busy)
+		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 static void
@@ -113,6 +106,7 @@ caller_new(struct event_base *base, void *arg)
 		return NULL;
 	}
 	bufferevent_incref(c->bev);
+	c->born_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 	look_around(cs);
 	HASH_ADD_PTR(cs->table, bev, c);
 	TAILQ_INSERT_TAIL(&cs->list, c, link);
@@ -146,20 +140,32 @@ caller_answered(struct callers *cs, struct bufferevent *bev)
 	if (c == NULL)
 		return;
 	c->busy = 0;
-	c->began_s = 0;
+	c->born_ms = c->began_ms = 0;
+}
+
+int
+callers_expected(const struct callers *cs)
+{
+	int64_t fresh = clock_now_ms(CLOCK_MONOTONIC_COARSE) - FRESH_MS;
+	struct caller *c;
+
+	TAILQ_FOREACH(c, &cs->list, link)
+	if (!is_gone(c) && (c->began_ms != 0 || c->born_ms > fresh))
+		return 1;
+	return 0;
 }
 
 void
 callers_check(struct callers *cs, int64_t request_s)
 {
-	int64_t limit = now_s() - request_s;
+	int64_t limit = clock_now_ms(CLOCK_MONOTONIC_COARSE) - request_s * 1000;
 	struct caller *c, *next;
 
 	HASH_ITER(hh, cs->table, c, next)
 	{
 		if (is_gone(c))
 			caller_forget(cs, c);
-		else if (!c->busy && c->began_s != 0 && c->began_s < limit)
+		else if (!c->busy && c->began_ms != 0 && c->began_ms < limit)
 			bufferevent_trigger_event(c->bev,
 				BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
 	}

@@ -31,6 +31,12 @@ struct bufferevent *caller_new(struct event_base *, void *arg);
 void caller_busy(struct callers *, struct bufferevent *);
 void caller_answered(struct callers *, struct bufferevent *);
 
+/*
+ * Whether there is one whose first request may still be on its way, as it
+ * has come just now, or whose request has begun to arrive.
+ */
+int callers_expected(const struct callers *);
+
 /* Once a second: ends those whose request has been coming for too long. */
 void callers_check(struct callers *, int64_t request_s);
 void callers_fini(struct callers *);

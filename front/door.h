@@ -31,7 +31,10 @@ int door_adopt(struct door *, int fd) __attribute__((warn_unused_result));
 /* What comes from now on goes by this table. */
 void door_table_set(struct door *, struct table *);
 
-/* No new connections; `empty` is called when no request is under way. */
+/*
+ * No new connections; `empty` is called, perhaps more than once, when no
+ * request is under way or about to come.
+ */
 void door_close(struct door *, void (*empty)(void *arg), void *arg);
 
 #endif

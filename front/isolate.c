@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "parcel.h"
 
 enum { HEADERS = 256, VALUE_NAME = 128 };
@@ -93,15 +93,6 @@ response_print(struct sw_response *res, const char *fmt, ...)
 
 /* --- the environment ---------------------------------------------------- */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
 queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 {
@@ -114,7 +105,8 @@ queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 
 		if (err == 0) {
 			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
-				jobs[i].id = sw_id_make(now_ms());
+				jobs[i].id = sw_id_make(
+					clock_now_ms(CLOCK_REALTIME));
 			slot.id = jobs[i].id;
 			err = parcel_add(desk.jobs, &jobs[i], &slot);
 		} else {
@@ -187,7 +179,7 @@ static void
 request_open(void)
 {
 	const struct mail_request *r = desk.mail->request;
-	const char *p = (const char *)desk.mail->texts;
+	const char *p = (const char *)desk.mail->texts, *blob;
 
 	desk.req = (struct sw_request){.headers = desk.headers,
 		.header = request_header,
@@ -197,6 +189,11 @@ request_open(void)
 	desk.req.path = text_next(&p);
 	desk.req.query = text_next(&p);
 	desk.req.client = text_next(&p);
+	blob = text_next(&p);
+	if (*blob != '\0') {
+		desk.req.blob = blob;
+		desk.req.blob_size = strtoll(strchr(blob, '=') + 1, NULL, 10);
+	}
 	for (; desk.req.headers_n < r->headers_n &&
 		desk.req.headers_n < HEADERS;
 		desk.req.headers_n++) {
@@ -236,13 +233,23 @@ request_run(const struct sw_handler *handler)
 	*desk.mail->answer = desk.a;
 }
 
+static int
+answer_tell(int out, uint32_t number)
+{
+	const uint64_t one = 1;
+
+	return !mailbox_post(desk.mail, number) ||
+	       write(out, &one, sizeof(one)) == sizeof(one);
+}
+
 void
 isolate_run(const struct mailbox *mail, int in, int out,
 	const struct sw_handler *handler)
 {
-	uint64_t one = 1, n;
+	uint64_t n;
 
 	desk.mail = mail;
+	desk.a.number = MAIL_READY;
 	desk.jobs = parcel_new(NULL);
 	desk.res.header = response_header;
 	desk.res.write = response_write;
@@ -252,8 +259,7 @@ isolate_run(const struct mailbox *mail, int in, int out,
 	desk.env.value = env_value;
 	desk.env.log = env_log;
 	desk.env.id_text = id_text;
-	while (desk.jobs != NULL &&
-		write(out, &one, sizeof(one)) == sizeof(one) &&
+	while (desk.jobs != NULL && answer_tell(out, desk.a.number) &&
 		read(in, &n, sizeof(n)) == sizeof(n))
 		request_run(handler);
 	_exit(0);

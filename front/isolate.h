@@ -13,9 +13,9 @@
 #include "spillway-handler.h" /* leaves out what those have said */
 
 /*
- * Serves requests for ever: each is announced by a number on `in` and its
- * answer on `out` (eventfd(2)); a first one on `out` says that the isolate
- * is ready.  Ends when `in` does.
+ * Serves requests for ever: each is announced by a number on `in`, and its
+ * answer, where the front wants that, on `out` (eventfd(2)); a first one on
+ * `out` says that the isolate is ready.  Ends when `in` does.
  */
 void isolate_run(const struct mailbox *, int in, int out,
 	const struct sw_handler *) __attribute__((noreturn));

@@ -2,7 +2,10 @@
 #include "mailbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { PAGE = 4096 };
 
@@ -20,6 +23,25 @@ mailbox_len(const struct mail_sizes *s)
 	       rounded(s->answer);
 }
 
+/* Sealed, so that nobody can take the memory from under our feet. */
+int
+mailbox_file(const struct mail_sizes *s)
+{
+	int fd = (int)syscall(
+		SYS_memfd_create, "mailbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)mailbox_len(s)) == 0 &&
+		fcntl(fd, F_ADD_SEALS,
+			F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 int
 mailbox_map(struct mailbox *m, int fd, const struct mail_sizes *s)
 {
@@ -31,6 +53,8 @@ mailbox_map(struct mailbox *m, int fd, const struct mail_sizes *s)
 	*m = (struct mailbox){.sizes = *s, .len = len, .base = p};
 	m->request = (struct mail_request *)(void *)p;
 	m->answer = (struct mail_answer *)(void *)(p + 64);
+	m->answered = (_Atomic uint32_t *)(void *)(p + 128);
+	m->quiet = (_Atomic uint32_t *)(void *)(p + 192);
 	m->texts = p + PAGE;
 	m->headers = m->texts + rounded(s->request);
 	m->log = m->headers + rounded(MAIL_HEADERS_MAX);
@@ -45,6 +69,30 @@ mailbox_unmap(struct mailbox *m)
 	if (m->base != NULL)
 		munmap(m->base, m->len);
 	m->base = NULL;
+}
+
+/*
+ * Either the isolate sees that the front is about to sleep, or the front sees
+ * the answer: each writes its word before it reads the other's, in one order
+ * for both (seq_cst).
+ */
+int
+mailbox_post(const struct mailbox *m, uint32_t number)
+{
+	atomic_store(m->answered, number);
+	return atomic_load(m->quiet) == 0;
+}
+
+uint32_t
+mailbox_posted(const struct mailbox *m)
+{
+	return atomic_load(m->answered);
+}
+
+void
+mailbox_quiet(const struct mailbox *m, int quiet)
+{
+	atomic_store(m->quiet, (uint32_t)quiet);
 }
 
 int

@@ -21,6 +21,7 @@ enum {
 	MAIL_HEADERS_MAX = 16 * 1024, /* of an answer, as text */
 	MAIL_LOG_MAX = 8 * 1024,
 	MAIL_JOBS_MAX = 1024 * 1024 + 64, /* a PUT message */
+	MAIL_READY = 1, /* answered first, before there is a request */
 };
 
 /* Bytes; the same for front and isolate. */
@@ -31,8 +32,8 @@ struct mail_sizes {
 struct mail_request {
 	uint32_t number;
 	uint32_t headers_n;
-	uint32_t texts_len; /* method, path, query, client, names and values,
-			     * each with its NUL */
+	uint32_t texts_len; /* method, path, query, client, blob, names and
+			     * values, each with its NUL */
 	uint32_t body_len;
 };
 
@@ -54,17 +55,33 @@ struct mailbox {
 	uint8_t *base; /* NULL: none */
 	struct mail_request *request;
 	struct mail_answer *answer;
-	uint8_t *texts; /* and the body behind them */
+	_Atomic uint32_t *answered; /* the isolate's: the number of it */
+	_Atomic uint32_t *quiet;    /* the front's: 1: it looks by itself */
+	uint8_t *texts;		    /* and the body behind them */
 	uint8_t *headers, *log, *jobs, *body;
 };
 
-/* The length of the mapping. */
+/* The length of the mapping, and a sealed file of it; -errno. */
 size_t mailbox_len(const struct mail_sizes *);
+int mailbox_file(const struct mail_sizes *) __attribute__((warn_unused_result));
 
 /* Maps `fd`, which is of that length; 0 or -errno. */
 int mailbox_map(struct mailbox *, int fd, const struct mail_sizes *)
 	__attribute__((warn_unused_result));
 void mailbox_unmap(struct mailbox *);
+
+/*
+ * The isolate's side: answer `number` is there.  1: the front must be told,
+ * for it sleeps or is about to.
+ */
+int mailbox_post(const struct mailbox *, uint32_t number);
+
+/*
+ * The front's side: what was posted last, and whether to be told of the next.
+ * Who asks to be told must look once more afterwards.
+ */
+uint32_t mailbox_posted(const struct mailbox *);
+void mailbox_quiet(const struct mailbox *, int quiet);
 
 /*
  * A copy of the head of the answer to request `number`, every length of it

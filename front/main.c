@@ -23,13 +23,14 @@ enum { SIGNALS = 3 };
 struct front {
 	const char *file;
 	struct event_base *base;
+	struct watch watch;
 	struct table *table, *coming; /* serving; being loaded, or NULL */
 	struct handoff *handoff;
 	struct access access;
 	struct door *door;
 	struct evhttp *stats;
 	struct event *signals[SIGNALS], *accounting;
-	int status;
+	int status, ended;
 };
 
 static int
@@ -146,7 +147,7 @@ first_ready(struct front *f, int err)
 	if (err < 0)
 		f->status = EX_CONFIG;
 	if (err < 0 || parts_open(f) < 0 || listen_all(f) < 0) {
-		event_base_loopbreak(f->base);
+		f->ended = 1;
 		return;
 	}
 	accounting_set(f);
@@ -200,7 +201,7 @@ drained(void *arg)
 {
 	struct front *f = arg;
 
-	event_base_loopexit(f->base, NULL);
+	f->ended = 1;
 }
 
 static void
@@ -216,10 +217,10 @@ signalled(evutil_socket_t sig, short what, void *arg)
 		if (f->door != NULL)
 			door_close(f->door, drained, f);
 		else
-			event_base_loopbreak(f->base);
+			f->ended = 1;
 	} else if (f->coming == NULL && f->door != NULL &&
-		   table_open(&f->coming, f->base, f->file, table_ready, f) <
-			   0) {
+		   table_open(&f->coming, f->base, &f->watch, f->file,
+			   table_ready, f) < 0) {
 		sw_log(SW_LOG_ERR, "reload", "text",
 			"refused, the old configuration serves on", NULL);
 	}
@@ -248,18 +249,35 @@ front_close(struct front *f)
 
 /* --- running ------------------------------------------------------------ */
 
+/*
+ * Interest in a socket is told to the kernel once a turn.  What we watch and
+ * others hold as well is closed when these are dead, as the flag asks.
+ */
 static struct event_base *
 base_new(void)
 {
 	struct event_config *c = event_config_new();
 	struct event_base *base = NULL;
 
-	if (c != NULL &&
-		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+	if (c != NULL && event_config_set_flag(
+				 c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(c);
 	if (c != NULL)
 		event_config_free(c);
 	return base;
+}
+
+static void
+loop(struct front *f)
+{
+	while (!f->ended) {
+		int more = watch_turn(&f->watch) ? EVLOOP_NONBLOCK : 0;
+
+		if (event_base_loop(f->base, EVLOOP_ONCE | more) < 0)
+			f->ended = 1;
+	}
+	/* The last answer may have been left to the loop. */
+	(void)event_base_loop(f->base, EVLOOP_NONBLOCK);
 }
 
 static int
@@ -268,20 +286,27 @@ front_run(const char *file)
 	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 	struct front f = {.file = file, .base = base_new()};
 
+	int err = zygote_find();
+
 	signal(SIGPIPE, SIG_IGN);
 	if (f.base == NULL)
 		return EX_OSERR;
+	if (err < 0) {
+		(void)fail(&f, EX_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
+		event_base_free(f.base);
+		return f.status;
+	}
 	f.accounting = event_new(f.base, -1, EV_PERSIST, accounting, &f);
 	for (int i = 0; i < SIGNALS; i++) {
 		f.signals[i] = evsignal_new(f.base, signals[i], signalled, &f);
 		if (f.signals[i] != NULL)
 			event_add(f.signals[i], NULL);
 	}
-	if (f.accounting == NULL ||
-		table_open(&f.table, f.base, file, table_ready, &f) < 0)
+	if (f.accounting == NULL || table_open(&f.table, f.base, &f.watch, file,
+					    table_ready, &f) < 0)
 		f.status = EX_CONFIG;
 	else
-		event_base_dispatch(f.base);
+		loop(&f);
 	front_close(&f);
 	return f.status;
 }
@@ -320,8 +345,6 @@ main(int argc, char **argv)
 	const char *file = NULL;
 	int c, check_only = 0;
 
-	if (argc > 1 && strcmp(argv[1], ZYGOTE_ARG) == 0)
-		return zygote_main(argc, argv);
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':

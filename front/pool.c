@@ -2,25 +2,30 @@
 #include "pool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "death.h"
 #include "error.h"
 #include "log.h"
 
-enum { SWEEP_MS = 10, AGAIN_MS = 200, SLACK_NS = 50000 };
+enum {
+	START_MS = 5000, /* for a module to load */
+	SWEEP_MS = 10,
+	AGAIN_MS = 200,
+	SLACK_NS = 50000,
+};
 
 enum state { EMPTY, ASKED, STARTING, IDLE, BUSY, DYING };
 
 struct isolate {
+	struct watched watched;	   /* first: the one is the other */
 	TAILQ_ENTRY(isolate) link; /* in `asked` or `idle` */
 	struct pool *pool;
 	enum state state;
@@ -31,8 +36,9 @@ struct isolate {
 	struct event *answered, *died, *spent;
 	struct task *task;
 	enum fate killed; /* ANSWER: not by us */
-	int64_t used_ns;  /* when its request began */
-	uint32_t served;
+	int64_t born_ms;
+	int64_t used_ns;	 /* when its request began */
+	uint32_t served, number; /* of what it is to answer */
 };
 
 TAILQ_HEAD(isolate_list, isolate);
@@ -42,6 +48,7 @@ struct pool {
 	const struct pool_plan *plan;
 	struct event_base *base;
 	struct usage *usage;
+	struct watch *watch;
 	pool_ready_fn *ready;
 	void *arg;
 	void (*gone)(void *);
@@ -52,18 +59,10 @@ struct pool {
 	struct isolate_list asked, idle;
 	struct task_list waiting;
 	size_t waiting_n, busy;
-	int loaded, retired;
+	int loaded; /* -1: it cannot be */
+	int retired;
 	struct isolate isolates[];
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 timer_set(struct event *e, int64_t us)
@@ -98,6 +97,7 @@ event_end(struct event **e)
 static void
 isolate_clear(struct isolate *i)
 {
+	watch_end(&i->watched);
 	if (i->state == ASKED)
 		TAILQ_REMOVE(&i->pool->asked, i, link);
 	if (i->state == IDLE)
@@ -113,21 +113,8 @@ isolate_clear(struct isolate *i)
 	i->state = EMPTY;
 }
 
-/* Sealed, so that nobody can take the memory from under our feet. */
-static int
-memory_make(size_t len)
-{
-	int fd = memfd_create("isolate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd >= 0 && (ftruncate(fd, (off_t)len) != 0 ||
-			       fcntl(fd, F_ADD_SEALS,
-				       F_SEAL_SHRINK | F_SEAL_GROW |
-					       F_SEAL_SEAL) != 0))
-		shut(&fd);
-	return fd;
-}
-
-static void isolate_answered(evutil_socket_t, short, void *);
+static int isolate_look(struct watched *);
+static void isolate_told(evutil_socket_t, short, void *);
 static void isolate_died(evutil_socket_t, short, void *);
 static void isolate_spent(evutil_socket_t, short, void *);
 
@@ -136,7 +123,7 @@ isolate_ask(struct isolate *i)
 {
 	struct pool *p = i->pool;
 	const struct mail_sizes *sizes = &p->plan->zygote.sizes;
-	int memory = memory_make(mailbox_len(sizes)), err = -1;
+	int memory = mailbox_file(sizes), err = -1;
 
 	i->in = eventfd(0, EFD_CLOEXEC);
 	i->out = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -151,6 +138,8 @@ isolate_ask(struct isolate *i)
 	}
 	i->state = ASKED;
 	i->served = 0;
+	i->number = MAIL_READY;
+	i->watched = (struct watched){.mail = &i->mail, .look = isolate_look};
 	i->killed = FATE_ANSWER;
 	TAILQ_INSERT_TAIL(&p->asked, i, link);
 }
@@ -185,12 +174,13 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 	i->state = STARTING;
 	i->pid = pid;
 	i->pidfd = pidfd;
+	i->born_ms = clock_now_ms(CLOCK_MONOTONIC);
+	timer_set(p->sweep, SWEEP_MS * 1000);
 	p->usage->starts++;
 	i->answered = event_new(
-		p->base, i->out, EV_READ | EV_PERSIST, isolate_answered, i);
+		p->base, i->out, EV_READ | EV_PERSIST, isolate_told, i);
 	i->died = event_new(p->base, pidfd, EV_READ, isolate_died, i);
-	i->spent = event_new(p->base, -1, 0, isolate_spent, i);
-	if (i->answered == NULL || i->died == NULL || i->spent == NULL ||
+	if (i->answered == NULL || i->died == NULL ||
 		event_add(i->answered, NULL) != 0 ||
 		event_add(i->died, NULL) != 0)
 		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "error",
@@ -219,14 +209,14 @@ isolate_begin(struct isolate *i, struct task *t)
 	TAILQ_REMOVE(&p->idle, i, link);
 	i->state = BUSY;
 	i->task = t;
-	t->since_ms = now_ms();
+	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
 	t->fill(t, &i->mail);
-	i->mail.request->number = ++i->served;
+	i->served++;
+	i->mail.request->number = ++i->number;
 	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns);
-	if (i->budget.perf < 0)
-		timer_set(i->spent, p->plan->budget_ns / 1000);
 	if (p->busy++ == 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
+	watch_begin(p->watch, &i->watched);
 	if (write(i->in, &one, sizeof(one)) != sizeof(one))
 		isolate_kill(i, FATE_BROKEN);
 }
@@ -259,10 +249,13 @@ task_end(struct isolate *i, enum fate fate, const struct mail_answer *a,
 static void
 isolate_rest(struct isolate *i)
 {
+	const struct pool_plan *plan = i->pool->plan;
+
 	i->state = IDLE;
 	TAILQ_INSERT_HEAD(&i->pool->idle, i, link);
-	if (i->pool->plan->requests_max > 0 &&
-		i->served >= (uint32_t)i->pool->plan->requests_max)
+	if ((plan->requests_max > 0 &&
+		    i->served >= (uint32_t)plan->requests_max) ||
+		budget_worn(&i->budget, plan->budget_ns, i->used_ns))
 		isolate_kill(i, FATE_ANSWER);
 }
 
@@ -273,6 +266,11 @@ isolate_ready(struct isolate *i)
 	int err = budget_open(
 		&i->budget, i->pid, p->plan->budget_ns, p->plan->perf);
 
+	if (err == 0 && i->budget.timer >= 0) {
+		i->spent = event_new(p->base, i->budget.timer,
+			EV_READ | EV_PERSIST, isolate_spent, i);
+		err = i->spent == NULL ? -ENOMEM : event_add(i->spent, NULL);
+	}
 	i->used_ns = budget_used(&i->budget);
 	if (err < 0 || i->used_ns < 0) {
 		isolate_kill(i, FATE_BROKEN);
@@ -286,36 +284,53 @@ isolate_ready(struct isolate *i)
 }
 
 static void
-isolate_answered(evutil_socket_t fd, short what, void *arg)
+isolate_finish(struct isolate *i)
 {
-	struct isolate *i = arg;
-	struct pool *p = i->pool;
+	int64_t used_ns = budget_used(&i->budget), before_ns = i->used_ns;
 	struct mail_answer a;
-	int64_t used_ns, before_ns = i->used_ns;
-	uint64_t n;
 
-	(void)what;
-	if (read((int)fd, &n, sizeof(n)) != sizeof(n))
-		return;
-	if (i->state == STARTING) {
-		isolate_ready(i);
-	} else if (i->state == BUSY && i->killed == FATE_ANSWER) {
-		used_ns = budget_used(&i->budget);
-		if (mailbox_answer(&i->mail, i->served, &a) < 0) {
-			isolate_kill(i, FATE_BROKEN);
-			return;
-		}
-		if (i->budget.perf < 0)
-			event_del(i->spent);
-		i->used_ns = used_ns > 0 ? used_ns : before_ns;
-		task_end(i, FATE_ANSWER, &a, i->used_ns - before_ns);
-		isolate_rest(i);
-	} else if (i->state == IDLE) {
+	if (mailbox_answer(&i->mail, i->number, &a) < 0) {
 		isolate_kill(i, FATE_BROKEN);
+		return;
 	}
+	i->used_ns = used_ns > 0 ? used_ns : before_ns;
+	task_end(i, FATE_ANSWER, &a, i->used_ns - before_ns);
+	isolate_rest(i);
+}
+
+/* Takes what it has posted, if that is new; 1: it was. */
+static int
+isolate_look(struct watched *w)
+{
+	struct isolate *i = (struct isolate *)w;
+	struct pool *p = i->pool;
+	uint32_t posted = mailbox_posted(&i->mail);
+
+	if (i->killed != FATE_ANSWER ||
+		posted == i->number - (i->state != IDLE))
+		return 0;
+	watch_end(&i->watched);
+	if (posted != i->number)
+		isolate_kill(i, FATE_BROKEN);
+	else if (i->state == STARTING)
+		isolate_ready(i);
+	else if (i->state == BUSY)
+		isolate_finish(i);
 	hand_out(p);
 	if (p->retired && pool_tasks(p) == 0)
 		pool_free(p);
+	return 1;
+}
+
+/* What was looked at before the bell came is no news: it may come late. */
+static void
+isolate_told(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t n;
+
+	(void)what;
+	if (read((int)fd, &n, sizeof(n)) == sizeof(n))
+		(void)isolate_look(arg);
 }
 
 /* --- isolates go -------------------------------------------------------- */
@@ -329,43 +344,32 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	budget_timer_heed(&i->budget);
 	if (i->state != BUSY)
 		return;
 	if (left_ns <= 0)
 		isolate_kill(i, FATE_CPU);
 	else
-		timer_set(i->spent, (left_ns + SLACK_NS) / 1000);
+		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 }
 
-/* Whose doing it was, from what it had used when it died. */
-static enum fate
-fate_of(const struct isolate *i, const siginfo_t *si, const struct rusage *ru,
-	int64_t cpu_ns)
+/* It cannot be loaded, now or any more; `why` "": it did not say. */
+static void
+pool_fail(struct pool *p, const char *why)
 {
-	const struct pool_plan *plan = i->pool->plan;
+	char text[1024];
 
-	if (i->killed != FATE_ANSWER)
-		return i->killed;
-	/*
-	 * Nobody else can send it a SIGKILL but the kernel: at the end of its
-	 * budget, or short of memory.
-	 */
-	if (si->si_code == CLD_KILLED &&
-		((si->si_status == SIGKILL && i->budget.perf >= 0) ||
-			si->si_status == SIGXCPU))
-		return cpu_ns >= plan->budget_ns / 2 ? FATE_CPU : FATE_MEMORY;
-	if ((si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED) &&
-		(size_t)ru->ru_maxrss * 1024 >= plan->zygote.memory / 4 * 3)
-		return FATE_MEMORY;
-	return FATE_CRASH;
-}
-
-static int64_t
-cpu_of(const struct rusage *ru)
-{
-	return ((int64_t)ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) *
-		       1000000000 +
-	       ((int64_t)ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) * 1000;
+	(void)snprintf(text, sizeof(text), "%s%s",
+		why[0] != '\0' ? why : p->plan->zygote.module,
+		why[0] != '\0' ? "" : ": its process ended while loading");
+	if (p->loaded == 0) {
+		p->loaded = -1;
+		p->ready(p->arg, -ENOEXEC, text);
+	} else if (p->loaded > 0) {
+		sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text",
+			text, NULL);
+		timer_set(p->again, AGAIN_MS * 1000);
+	}
 }
 
 static void
@@ -373,37 +377,39 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 {
 	struct isolate *i = arg;
 	struct pool *p = i->pool;
-	struct rusage ru = {0};
-	siginfo_t si = {0};
+	struct death d = death_reap(fd);
 	int64_t cpu_ns;
+	char why[480] = "";
 	int early = i->state == STARTING;
 
 	(void)what;
-	(void)syscall(SYS_waitid, P_PIDFD, fd, &si, WEXITED, &ru);
 	if (i->state == BUSY) {
-		cpu_ns = cpu_of(&ru) - i->used_ns;
+		cpu_ns = death_cpu_ns(&d) - i->used_ns;
 		cpu_ns = cpu_ns > 0 ? cpu_ns : 0;
-		task_end(i, fate_of(i, &si, &ru, cpu_ns), NULL, cpu_ns);
+		task_end(i,
+			death_fate(&d, i->killed, cpu_ns, p->plan->budget_ns,
+				p->plan->zygote.memory),
+			NULL, cpu_ns);
 	}
+	if (early)
+		(void)snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1,
+			(const char *)i->mail.log);
 	isolate_clear(i);
-	if (p->retired && pool_tasks(p) == 0) {
+	if (p->retired && pool_tasks(p) == 0)
 		pool_free(p);
-		return;
-	}
-	if (early) {
-		sw_log(SW_LOG_ERR, "isolate", "route", p->plan->name, "text",
-			"ended before it was ready", NULL);
-		timer_set(p->again, AGAIN_MS * 1000);
-		return;
-	}
-	fill_up(p);
+	else if (early)
+		pool_fail(p, why);
+	else
+		fill_up(p);
 }
 
 static void
 sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
-	int64_t limit = now_ms() - p->plan->wall_ms;
+	int64_t now_ms = clock_now_ms(CLOCK_MONOTONIC);
+	int64_t limit = now_ms - p->plan->wall_ms, start = now_ms - START_MS;
+	int starting = 0;
 	struct task *t;
 
 	(void)fd;
@@ -414,6 +420,10 @@ sweep(evutil_socket_t fd, short what, void *arg)
 		if (i->state == BUSY && i->killed == FATE_ANSWER &&
 			i->task->since_ms < limit)
 			isolate_kill(i, FATE_WALL);
+		else if (i->state == STARTING && i->born_ms < start)
+			(void)syscall(SYS_pidfd_send_signal, i->pidfd, SIGKILL,
+				NULL, 0);
+		starting += i->state == STARTING;
 	}
 	while ((t = TAILQ_FIRST(&p->waiting)) != NULL && t->since_ms < limit) {
 		TAILQ_REMOVE(&p->waiting, t, link);
@@ -421,7 +431,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 		usage_add(p->usage, FATE_BUSY, -1);
 		t->done(t, FATE_BUSY, NULL, NULL, -1);
 	}
-	if (pool_tasks(p) > 0)
+	if (pool_tasks(p) + (size_t)starting > 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
 	else if (p->retired)
 		pool_free(p);
@@ -462,17 +472,7 @@ zygote_said(evutil_socket_t fd, short what, void *arg)
 	if (got == 0)
 		return;
 	zygote_close(p);
-	if (got != -ENOEXEC)
-		(void)snprintf(why, sizeof(why),
-			"%s: its process ended while loading",
-			p->plan->zygote.module);
-	if (!p->loaded) {
-		p->loaded = 1;
-		p->ready(p->arg, -ENOEXEC, why);
-		return;
-	}
-	sw_log(SW_LOG_ERR, "module", "route", p->plan->name, "text", why, NULL);
-	timer_set(p->again, AGAIN_MS * 1000);
+	pool_fail(p, got == -ENOEXEC ? why : "");
 }
 
 static void
@@ -510,7 +510,8 @@ again(evutil_socket_t fd, short what, void *arg)
 
 struct pool *
 pool_new(struct event_base *base, const struct pool_plan *plan,
-	struct usage *usage, pool_ready_fn *ready, void *arg)
+	struct usage *usage, struct watch *watch, pool_ready_fn *ready,
+	void *arg)
 {
 	struct pool *p = calloc(1,
 		sizeof(*p) + (size_t)plan->isolates * sizeof(p->isolates[0]));
@@ -520,6 +521,7 @@ pool_new(struct event_base *base, const struct pool_plan *plan,
 	p->plan = plan;
 	p->base = base;
 	p->usage = usage;
+	p->watch = watch;
 	p->ready = ready;
 	p->arg = arg;
 	p->sock = -1;
@@ -548,8 +550,7 @@ pool_free(struct pool *p)
 
 		if (i->state > ASKED) {
 			isolate_kill(i, FATE_ANSWER);
-			(void)waitid(P_PIDFD, (id_t)i->pidfd, &(siginfo_t){0},
-				WEXITED);
+			(void)death_reap(i->pidfd);
 		}
 		i->state = i->state == ASKED ? ASKED : EMPTY;
 		isolate_clear(i);
@@ -564,7 +565,7 @@ pool_free(struct pool *p)
 void
 pool_run(struct pool *p, struct task *t)
 {
-	t->since_ms = now_ms();
+	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
 	if (!TAILQ_EMPTY(&p->idle)) {
 		isolate_begin(TAILQ_FIRST(&p->idle), t);
 		return;

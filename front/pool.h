@@ -14,6 +14,7 @@
 
 #include "budget.h"
 #include "usage.h"
+#include "watch.h"
 #include "zygote.h"
 
 struct pool;
@@ -51,9 +52,10 @@ struct pool_plan {
  */
 typedef void pool_ready_fn(void *arg, int err, const char *why);
 
-/* The plan is borrowed for the pool's life.  NULL: no memory. */
+/* The plan is borrowed for the pool's life, as is the rest.  NULL: no memory.
+ */
 struct pool *pool_new(struct event_base *, const struct pool_plan *,
-	struct usage *, pool_ready_fn *, void *arg);
+	struct usage *, struct watch *, pool_ready_fn *, void *arg);
 
 /* Runs a task, or keeps it until an isolate is free, or refuses it. */
 void pool_run(struct pool *, struct task *);

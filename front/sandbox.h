@@ -7,6 +7,10 @@
  * calls there are (seccomp(2)): memory, the clock, random bytes, and reading
  * and writing the two descriptors that are open.  Any other call returns
  * EPERM.
+ *
+ * It is entered before the module is loaded, as loading runs its code; until
+ * it is closed there are also the calls that a loader makes, and the
+ * system's libraries may be read.
  */
 #ifndef FRONT_SANDBOX_H
 #define FRONT_SANDBOX_H
@@ -15,16 +19,20 @@
 #include <stddef.h>
 
 struct sandbox {
-	struct sock_fprog filter; /* made once, entered by every isolate */
-	size_t memory;		  /* bytes of address space, in all */
-	int landlock;		  /* its version here, 0: none */
+	struct sock_fprog load, run; /* made once, entered by every isolate */
+	size_t memory;		     /* bytes of address space, in all */
+	int libraries;		     /* a ruleset; -1: no landlock here */
 };
 
-/* In the zygote, before it forks.  `memory` is what a handler may take. */
-int sandbox_init(struct sandbox *, size_t memory)
+/*
+ * In the zygote, before it forks, with what little it has: `memory` is what
+ * a module and its handler may take.  0 or -errno.
+ */
+int sandbox_init(struct sandbox *, const char *module, size_t memory)
 	__attribute__((warn_unused_result));
 
-/* In the isolate: there is no way back.  0 or -errno. */
+/* In the isolate, one after the other: no way back.  0 or -errno. */
 int sandbox_enter(const struct sandbox *) __attribute__((warn_unused_result));
+int sandbox_close(const struct sandbox *) __attribute__((warn_unused_result));
 
 #endif

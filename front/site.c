@@ -31,6 +31,8 @@ static const struct {
 		"HOST:PORT or unix:PATH for GET /stats (none)"},
 	{"perf", offsetof(struct site, perf),
 		"kernel's kill: auto, no, must (auto)"},
+	{"blobs", offsetof(struct site, blobs),
+		"where routes with blob = 1 put bodies (none)"},
 };
 
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
@@ -223,6 +225,21 @@ line_read(char *buf, int n, void *arg)
 }
 
 static int
+route_whole(const struct site *cfg, const struct route_config *r)
+{
+	const char *lacks = r->module == NULL ? "module"
+			    : r->n[ROUTE_blob] && cfg->blobs == NULL
+				    ? "blobs in [front] for its blob = 1"
+				    : NULL;
+
+	if (lacks == NULL)
+		return 0;
+	fprintf(stderr, "spillway-front: %s:%d: [route %s] has no %s\n",
+		cfg->file, r->line, r->path, lacks);
+	return -1;
+}
+
+static int
 whole(const struct site *cfg)
 {
 	static const char *const perfs[] = {"auto", "no", "must"};
@@ -243,14 +260,8 @@ whole(const struct site *cfg)
 		return -1;
 	}
 	for (size_t i = 1; i < cfg->routes_n; i++)
-		if (cfg->routes[i].module == NULL) {
-			fprintf(stderr,
-				"spillway-front: %s:%d: [route %s] has no "
-				"module\n",
-				cfg->file, cfg->routes[i].line,
-				cfg->routes[i].path);
+		if (route_whole(cfg, &cfg->routes[i]) < 0)
 			return -1;
-		}
 	return 0;
 }
 

@@ -26,6 +26,9 @@
 	X(idle_s, 60, 1, 86400, "a connection may be silent for")              \
 	X(request_s, 20, 1, 86400, "a request may take to arrive")             \
 	X(put_ms, 5000, 1, 600000, "a job may take to be confirmed")           \
+	X(uploads, 16, 1, 10000, "bodies that go into the blobs at once")      \
+	X(upload_s, 300, 1, 86400,                                             \
+		"a body that has come may take to be stored")                  \
 	X(stats_s, 60, 0, 86400, "between lines of accounting, 0: none")
 #define ROUTE_NUMBERS(X)                                                       \
 	X(isolates, 2, 1, 1024, "processes: requests at once")                 \
@@ -36,6 +39,8 @@
 	X(wall_ms, 1000, 1, 600000, "for a request, by the clock on the wall") \
 	X(memory, 134217728, 1048576, 1099511627776, "bytes for a handler")    \
 	X(max_answer, 1048576, 1024, 67108864, "bytes of an answer's body")    \
+	X(blob, 0, 0, 1, "1: a request's body goes into the blobs")            \
+	X(max_blob, 1073741824, 1, 1099511627776, "bytes of such a body")      \
 	X(sandbox, 1, 0, 1, "0: a handler may do what the front may")
 
 enum front_number {
@@ -69,6 +74,7 @@ struct site {
 	char *access_log; /* a path; "-": stdout; NULL: none */
 	char *stats;	  /* HOST:PORT or unix:PATH; NULL: none */
 	char *perf;	  /* auto, no, must */
+	char *blobs;	  /* a URI (docs/blobs.md); NULL: none */
 	int64_t n[FRONT_NUMBERS_N];
 	struct route_config *routes;
 	size_t routes_n;

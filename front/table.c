@@ -119,8 +119,8 @@ pools_start(struct table *t, int perf)
 		struct route *r = &t->routes[i];
 
 		r->plan = plan_of(&t->config, r->config, perf);
-		r->pool = pool_new(
-			t->base, &r->plan, &r->usage, pool_is_ready, t);
+		r->pool = pool_new(t->base, &r->plan, &r->usage, t->watch,
+			pool_is_ready, t);
 		if (r->pool == NULL)
 			return -1;
 		t->pools++;
@@ -129,8 +129,9 @@ pools_start(struct table *t, int perf)
 }
 
 int
-table_open(struct table **out, struct event_base *base, const char *file,
-	void (*ready)(void *arg, struct table *, int err), void *arg)
+table_open(struct table **out, struct event_base *base, struct watch *watch,
+	const char *file, void (*ready)(void *arg, struct table *, int err),
+	void *arg)
 {
 	struct table *t = calloc(1, sizeof(*t));
 	int perf;
@@ -138,6 +139,7 @@ table_open(struct table **out, struct event_base *base, const char *file,
 	if (t == NULL)
 		return -1;
 	t->base = base;
+	t->watch = watch;
 	t->ready = ready;
 	t->arg = arg;
 	perf = site_read(&t->config, file) < 0 ? -1 : perf_wanted(&t->config);
@@ -197,6 +199,9 @@ requests_of(const struct usage *u)
 	return n;
 }
 
+#define X(id, name, status, text)                                              \
+	"ended_" name, sw_num((long long)u->fates[FATE_##id]),
+
 void
 table_usage_log(const struct table *t)
 {
@@ -210,11 +215,12 @@ table_usage_log(const struct table *t)
 			"cpu_p50_us", sw_num(usage_percentile(u, 0.5) / 1000),
 			"cpu_p99_us", sw_num(usage_percentile(u, 0.99) / 1000),
 			"cpu_max_us", sw_num((long long)u->cpu_max_ns / 1000),
-			"killed_cpu", sw_num((long long)u->fates[FATE_CPU]),
-			"crashed", sw_num((long long)u->fates[FATE_CRASH]),
-			"starts", sw_num((long long)u->starts), NULL);
+			"budget_us", sw_num(t->routes[i].plan.budget_ns / 1000),
+			"isolate_starts", sw_num((long long)u->starts),
+			FATES(X) NULL);
 	}
 }
+#undef X
 
 static void
 number_add(cJSON *o, const char *name, int64_t ns)

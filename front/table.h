@@ -26,6 +26,7 @@ struct table {
 
 	/* its own: */
 	struct event_base *base;
+	struct watch *watch;
 	void (*ready)(void *arg, struct table *, int err);
 	void *arg;
 	size_t waited_for, pools;
@@ -37,9 +38,9 @@ struct table {
  * 0; or -ENOEXEC, a module cannot be used, which was logged: table_retire()
  * then.  -1: the file was refused, a line on stderr says why.
  */
-int table_open(struct table **, struct event_base *, const char *file,
-	void (*ready)(void *arg, struct table *, int err), void *arg)
-	__attribute__((warn_unused_result));
+int table_open(struct table **, struct event_base *, struct watch *,
+	const char *file, void (*ready)(void *arg, struct table *, int err),
+	void *arg) __attribute__((warn_unused_result));
 
 /* Serves what it has and then frees itself.  Accepts NULL. */
 void table_retire(struct table *);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -18,9 +19,46 @@
 #include "isolate.h"
 #include "sandbox.h"
 
-enum { SOCK = 3, FDS = 3, START_CPU_S = 1, WHY = 480 };
+enum {
+	SOCK = 3,
+	FDS = 3,
+	FILE_FD = 2,
+	START_CPU_S = 1,
+	WHY = 480,
+	PROGRAM_FD = 10,
+	PATH_LEN = 4096
+};
+
+/* The module, whatever stands under its name by now. */
+#define FILE_PATH "/proc/self/fd/2"
 
 /* --- the front's side --------------------------------------------------- */
+
+static int program = -1;
+
+int
+zygote_find(void)
+{
+	char path[PATH_LEN];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	int fd, err = 0;
+
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	len = strrchr(path, '/') + 1 - path;
+	if ((size_t)len + sizeof(ZYGOTE_PROGRAM) > sizeof(path))
+		return -ENAMETOOLONG;
+	strcpy(path + len, ZYGOTE_PROGRAM);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	program = fcntl(fd, F_DUPFD_CLOEXEC, PROGRAM_FD);
+	if (program < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
 
 static char **
 values_copy(const char *const *values)
@@ -51,6 +89,7 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
+	char path[32];
 	sigset_t none;
 	int err = posix_spawn_file_actions_init(&fa);
 
@@ -61,7 +100,8 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_adddup2(&fa, sock, SOCK);
-	err = posix_spawn(pid, "/proc/self/exe", &fa, &attr, argv, env);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", program);
+	err = posix_spawn(pid, path, &fa, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&attr);
 	return -err;
@@ -70,9 +110,9 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 int
 zygote_start(const struct zygote_plan *plan, pid_t *pid, int *sock)
 {
-	char name[] = "spillway-front", what[] = ZYGOTE_ARG;
+	char name[] = ZYGOTE_PROGRAM;
 	char numbers[4][24], *module = strdup(plan->module);
-	char *argv[] = {name, what, module, numbers[0], numbers[1], numbers[2],
+	char *argv[] = {name, module, numbers[0], numbers[1], numbers[2],
 		numbers[3], NULL};
 	char **env = values_copy(plan->values);
 	int pair[2], err = -ENOMEM;
@@ -190,7 +230,8 @@ zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
 /* --- its own side ------------------------------------------------------- */
 
 struct zygote {
-	const struct sw_handler *handler;
+	const char *module;
+	int file; /* the module's */
 	struct sandbox box;
 	struct mail_sizes sizes;
 	int sandboxed;
@@ -211,19 +252,70 @@ tie(pid_t front)
 	       getppid() == front;
 }
 
-/* In the new process: with the two eventfds and nothing else. */
+/* Of the loader's words the module's name is ours. */
+static const char *
+module_text(void)
+{
+	const char *text = dlerror();
+
+	if (text == NULL)
+		return "";
+	if (strncmp(text, FILE_PATH, sizeof(FILE_PATH) - 1) == 0)
+		text = strchr(text, ' ') != NULL ? strchr(text, ' ') + 1 : text;
+	return text;
+}
+
+/* Runs the module's own start.  NULL when it cannot be used, and `why`. */
+static const struct sw_handler *
+module_load(const char *name, char *why, size_t why_cap)
+{
+	void *so = dlopen(FILE_PATH, RTLD_NOW | RTLD_LOCAL);
+	const struct sw_handler *h = so != NULL ? dlsym(so, "sw_handler")
+						: NULL;
+
+	if (h != NULL && h->abi == SW_HANDLER_ABI && h->handle != NULL)
+		return h;
+	if (h != NULL)
+		(void)snprintf(why, why_cap,
+			"%s: built for version %d of spillway-handler.h, not "
+			"%d",
+			name, h->abi, SW_HANDLER_ABI);
+	else
+		(void)snprintf(why, why_cap, "%s: %s", name, module_text());
+	return NULL;
+}
+
+/*
+ * In the new process: with the two eventfds, the module's file, which it
+ * loads in the sandbox, and nothing else.  Why that fails stands in the
+ * mailbox.  SCHED_BATCH: being woken it does not push aside the front, which
+ * has more to hand out.
+ */
 static void
 isolate_start(const struct zygote *z, const int *fds)
 {
+	static const struct sched_param none;
+	static const struct rlimit start = {START_CPU_S, RLIM_INFINITY};
+	struct sandbox box = z->box;
+	const struct sw_handler *handler;
 	struct mailbox mail;
 
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	(void)setrlimit(RLIMIT_CPU, &start); /* until the front sets its own */
 	if (!tie(z->front) || mailbox_map(&mail, fds[0], &z->sizes) < 0 ||
-		dup2(fds[1], 0) != 0 || dup2(fds[2], 1) != 1)
+		dup2(fds[1], 0) != 0 || dup2(fds[2], 1) != 1 ||
+		dup2(z->file, FILE_FD) != FILE_FD)
 		_exit(1);
-	closefrom(2);
-	if (z->sandboxed && sandbox_enter(&z->box) < 0)
+	if (box.libraries >= 0)
+		box.libraries = dup2(box.libraries, FILE_FD + 1);
+	closefrom(box.libraries >= 0 ? FILE_FD + 2 : FILE_FD + 1);
+	if (z->sandboxed && sandbox_enter(&box) < 0)
 		_exit(1);
-	isolate_run(&mail, 0, 1, z->handler);
+	handler = module_load(z->module, (char *)mail.log, MAIL_LOG_MAX);
+	close(FILE_FD);
+	if (handler == NULL || (z->sandboxed && sandbox_close(&box) < 0))
+		_exit(1);
+	isolate_run(&mail, 0, 1, handler);
 }
 
 static int
@@ -243,33 +335,11 @@ isolate_fork(const struct zygote *z, const int *fds)
 	return err;
 }
 
-/* NULL when it cannot be used, which the front has been told. */
-static const struct sw_handler *
-module_load(const char *path)
-{
-	char why[WHY];
-	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	const struct sw_handler *h = so != NULL ? dlsym(so, "sw_handler")
-						: NULL;
-
-	if (h != NULL && h->abi == SW_HANDLER_ABI && h->handle != NULL)
-		return h;
-	if (h != NULL)
-		(void)snprintf(why, sizeof(why),
-			"%s: built for version %d of spillway-handler.h, not "
-			"%d",
-			path, h->abi, SW_HANDLER_ABI);
-	else
-		(void)snprintf(why, sizeof(why), "%s", dlerror());
-	(void)say(why);
-	return NULL;
-}
-
 static void
 serve(const struct zygote *z)
 {
 	for (;;) {
-		char byte;
+		char byte = 0;
 		int fds[FDS];
 		size_t n;
 		ssize_t got = packet_recv(SOCK, &byte, 1, fds, &n);
@@ -283,30 +353,43 @@ serve(const struct zygote *z)
 	}
 }
 
+/* What it cannot do the front is told. */
+static int
+prepare(struct zygote *z, size_t memory)
+{
+	char why[WHY];
+	int err;
+
+	z->file = open(z->module, O_RDONLY | O_CLOEXEC);
+	if (z->file < 0) {
+		(void)snprintf(why, sizeof(why),
+			"%s: cannot open shared object file: %s", z->module,
+			strerror(errno));
+		(void)say(why);
+		return -1;
+	}
+	err = sandbox_init(&z->box, z->module, memory);
+	if (err < 0)
+		(void)say("the sandbox cannot be built");
+	return err;
+}
+
 int
 zygote_main(int argc, char **argv)
 {
-	struct rlimit start = {START_CPU_S, RLIM_INFINITY}, none = start;
 	struct zygote z = {.front = getppid()};
-	size_t memory;
 
-	if (argc != 7 || !tie(z.front))
+	if (argc != 6 || !tie(z.front))
 		return 1;
+	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	closefrom(SOCK + 1);
-	z.sizes.request = strtoull(argv[3], NULL, 10);
-	z.sizes.answer = strtoull(argv[4], NULL, 10);
-	memory = strtoull(argv[5], NULL, 10);
-	z.sandboxed = (int)strtol(argv[6], NULL, 10);
-	none.rlim_cur = RLIM_INFINITY;
-	(void)setrlimit(RLIMIT_CPU, &start);
-	z.handler = module_load(argv[2]);
-	(void)setrlimit(RLIMIT_CPU, &none);
-	if (z.handler == NULL)
+	z.module = argv[1];
+	z.sizes.request = strtoull(argv[2], NULL, 10);
+	z.sizes.answer = strtoull(argv[3], NULL, 10);
+	z.sandboxed = (int)strtol(argv[5], NULL, 10);
+	if (prepare(&z, strtoull(argv[4], NULL, 10) + mailbox_len(&z.sizes)) <
+		0)
 		return 1;
-	if (sandbox_init(&z.box, memory + mailbox_len(&z.sizes)) < 0) {
-		(void)say("the sandbox cannot be built");
-		return 1;
-	}
 	if (say(ZYGOTE_READY) == 0)
 		serve(&z);
 	return 0;

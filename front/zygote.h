@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zygote.h - a small process that has loaded one module and forks isolates
+ * zygote.h - a small process that forks the isolates of one module
  *
- * It is the front's own program started anew, so that it has nothing of the
- * front's memory, threads or descriptors.  Isolates are the front's children
- * and not the zygote's (clone(2), CLONE_PARENT): the front reaps them.
+ * It is a program of its own, so that it has nothing of the front's memory,
+ * threads or descriptors, and few libraries: what is mapped has to be copied
+ * when an isolate is made and taken down when it is killed.  Isolates are the
+ * front's children and not the zygote's (clone(2), CLONE_PARENT): the front
+ * reaps them.  Each
+ * loads the module itself, in its sandbox, from the file that the zygote has
+ * open: nothing of a module ever runs in the zygote, so that its word can be
+ * believed, and until the next zygote all isolates are of the same file.
  *
  * Over a socket of packets it first says ZYGOTE_READY or why it cannot.
  * Then, for each packet with a mailbox and two eventfds, it forks and
@@ -17,7 +22,8 @@
 
 #include "mailbox.h"
 
-#define ZYGOTE_READY "ready"
+#define ZYGOTE_READY   "ready " SPILLWAY_VERSION
+#define ZYGOTE_PROGRAM "spillway-isolate"
 
 struct zygote_plan {
 	const char *module;	   /* path of the .so */
@@ -26,6 +32,12 @@ struct zygote_plan {
 	size_t memory; /* bytes a handler may take */
 	int sandbox;   /* 0: none, for tests of the budget */
 };
+
+/*
+ * Finds the program, which is beside our own, once and for all: an upgrade
+ * does not mix two versions.  0 or -errno.
+ */
+int zygote_find(void) __attribute__((warn_unused_result));
 
 /* Starts one; `sock` is ours and non-blocking.  0 or -errno. */
 int zygote_start(const struct zygote_plan *, pid_t *pid, int *sock)
@@ -43,8 +55,7 @@ int zygote_ask(int sock, int mail, int in, int out)
 int zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
 
-/* The program's other main, when argv[1] is ZYGOTE_ARG. */
-#define ZYGOTE_ARG "--zygote"
+/* The main of that program. */
 int zygote_main(int argc, char **argv);
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "email.h"
 #include "job.h"
 #include "logs.h"
+#include "profile.h"
+#include "transcode.h"
 #include "webhook.h"
 #include "webhook_endpoint.h"
 
@@ -13,6 +16,8 @@ noop_run(struct job *job)
 
 /* clang-format off */
 const struct job_type job_types[] = {
+	{.name = "email", .run = email_run, .keys = email_keys,
+	 .text = "sends one mail to one recipient, through a mail server"},
 	{.name = "logs", .run = logs_run,
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV,
 	 .keys = logs_keys},
@@ -22,6 +27,10 @@ const struct job_type job_types[] = {
 	 .text = "posts the body to a receiver, signed (Standard Webhooks)",
 	 .keys = endpoint_keys, .profile_keys = endpoint_profile_keys,
 	 .check = endpoint_check},
+	{.name = "transcode", .run = transcode_run,
+	 .keys = transcode_keys, .profile_keys = profile_keys,
+	 .check = profile_check,
+	 .text = "a blob's film or sound as hls, mp4, webm, audio or an image"},
 	{.name = NULL},
 };
 /* clang-format on */

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
-/*
- * The length of the character of UTF-8 (RFC 3629: no overlong forms, no
- * surrogates) at the front of `len` bytes, or 0.
- */
-static size_t
-utf8(const uint8_t *p, size_t len, uint32_t *c)
+size_t
+text_utf8(const uint8_t *p, size_t len, uint32_t *c)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = 1;
@@ -46,7 +42,7 @@ text_print(FILE *f, struct bytes text, size_t max)
 	uint32_t c;
 
 	for (size_t i = 0, n; i < len; i += n) {
-		n = utf8(p + i, len - i, &c);
+		n = text_utf8(p + i, len - i, &c);
 		if (n > 0 && !is_hostile(c)) {
 			(void)fwrite(p + i, 1, n, f);
 			columns++;
@@ -68,7 +64,7 @@ text_json(FILE *f, struct bytes text)
 
 	(void)fputc('"', f);
 	for (size_t i = 0, n; i < text.len; i += n) {
-		n = utf8(p + i, text.len - i, &c);
+		n = text_utf8(p + i, text.len - i, &c);
 		if (n == 0)
 			(void)fputs("\\ufffd", f);
 		else if (c == '"' || c == '\\')

@@ -10,6 +10,12 @@
 #include "bytes.h"
 
 /*
+ * The length of the character of UTF-8 (RFC 3629: no overlong forms, no
+ * surrogates) at the front of `len` bytes, at least one, or 0.
+ */
+size_t text_utf8(const uint8_t *, size_t len, uint32_t *c);
+
+/*
  * `max` bytes of `text` at most, for a terminal: control characters (also
  * those of C1), bytes that are no UTF-8 and marks that turn the direction of
  * writing come out as \xNN.  Returns the number of columns, taking each

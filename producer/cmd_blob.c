@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,6 +50,24 @@ cmd_blob_fail(struct cmd *c, const char *what)
 
 /* --- put ----------------------------------------------------------------- */
 
+static volatile sig_atomic_t stopped;
+
+static void
+stop(int sig)
+{
+	stopped = sig;
+}
+
+/* Who is stopped in the middle has put nothing, and leaves nothing behind. */
+static void
+stop_set(void (*handler)(int))
+{
+	const struct sigaction sa = {.sa_handler = handler}; /* reads end */
+
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+}
+
 static int
 stream_put(struct cmd *c, FILE *f, const char *name, struct blob_put *p)
 {
@@ -56,9 +75,14 @@ stream_put(struct cmd *c, FILE *f, const char *name, struct blob_put *p)
 	int rc = buf == NULL ? cmd_refuse(c, "out of memory") : CMD_OK;
 	size_t n;
 
-	while (rc == CMD_OK && (n = fread(buf, 1, BLOB_CHUNK, f)) > 0)
+	stop_set(stop);
+	while (rc == CMD_OK && !stopped &&
+		(n = fread(buf, 1, BLOB_CHUNK, f)) > 0)
 		if (blob_put_write(p, buf, n) < 0)
 			rc = cmd_blob_fail(c, name);
+	stop_set(SIG_DFL);
+	if (rc == CMD_OK && stopped)
+		rc = cmd_refuse(c, "%s: stopped, nothing was put", name);
 	if (rc == CMD_OK && ferror(f))
 		rc = cmd_refuse(c, "%s: %s", name, strerror(errno));
 	free(buf);

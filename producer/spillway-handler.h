@@ -23,9 +23,9 @@
  * A handler has 10 ms of CPU time for a request, all of it counted, also
  * what the kernel does for it, and is killed when they are used up; then the
  * client gets 503 "error code: 1102".  It runs in a sandbox: no files, no
- * network, no processes, 1 MiB of stack.  What it keeps in memory may be gone with the next
- * request.  One request at a time; everything it is handed is borrowed until
- * it returns.
+ * network, no processes, 1 MiB of stack.  What it keeps in memory may be gone
+ * with the next request.  One request at a time; everything it is handed is
+ * borrowed until it returns.
  */
 #ifndef SPILLWAY_HANDLER_H
 #define SPILLWAY_HANDLER_H
@@ -50,6 +50,14 @@ struct sw_request {
 
 	/* The first header of that name, in any case; or NULL. */
 	const char *(*header)(const struct sw_request *, const char *name);
+
+	/*
+	 * On a route with "blob = 1" a body is not here but among the blobs,
+	 * durable, and this is what names it: "sha256:HEX64;size=N".  A job
+	 * gets it by its header "blob=…".  NULL: there was no body.
+	 */
+	const char *blob;
+	int64_t blob_size;
 };
 
 /*

@@ -27,7 +27,7 @@ sed_or_copy() {
 	esac
 }
 
-for p in spillway-broker spillway-worker spillway spillway-report spillway-front; do
+for p in spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate; do
 	place 755 "$b/$p" "$BINDIR/$p"
 done
 place 644 "$b/libspillway.a" "$LIBDIR/libspillway.a"
@@ -38,11 +38,11 @@ place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
 for m in docs/man/*.[1-8]; do
 	place 644 "$m" "$MANDIR/man${m##*.}/$(basename "$m")"
 done
-for u in systemd/*.service; do
+for u in systemd/*.service systemd/*.socket; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
-for c in broker jobs; do
+for c in broker jobs nginx; do
 	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
 done
 if [ "$what" = install ]; then

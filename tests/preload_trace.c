@@ -139,6 +139,13 @@ opened(int fd, const char *path, int flags)
 	return fd;
 }
 
+/* What is executed runs without. */
+__attribute__((constructor)) static void
+begin(void)
+{
+	unsetenv("LD_PRELOAD");
+}
+
 OPEN_TO_ALL void
 trace_begin(const char *root, const char *file, uint32_t last)
 {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "error.h"
+#include "key.h"
 #include "util_rig.h"
 
 static int
@@ -204,6 +205,45 @@ a_job_that_did_not_start_in_time_is_dead_of_expiry(void **state)
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	assert_int_equal(rig_state(r, 2), SW_DEAD);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+}
+
+/* A ready job, a delayed, a done, a dead one, a leased one, and none. */
+static void
+a_timer_that_comes_too_early_changes_nothing(void **state)
+{
+	static const enum sw_state states[] = {SW_NONE, SW_READY, SW_DONE,
+		SW_DEAD, SW_LEASED, SW_DELAYED};
+	struct rig *r = *state;
+	uint64_t token;
+
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	for (int n = 2; n <= 4; n++) {
+		assert_int_equal(rig_put(r, n, "q", ""), 0);
+		assert_int_equal(rig_take(r, 1, &token), n);
+		if (n < 4)
+			assert_int_equal(
+				rig_done(r, 1, n, token,
+					n == 2 ? SW_ACK : SW_FAIL, SW_C_ERROR),
+				0);
+	}
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_set(r, "q", "delay_ms=1h"), 0);
+	assert_int_equal(rig_put(r, 5, "q", ""), 0);
+	for (int n = 0; n <= 5; n++) {
+		struct sw_id id = rig_id(n);
+		struct key k = key_timer((uint64_t)r->now_ms, &id);
+
+		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	}
+	rig_restart(r);
+	rig_pass(r, 1);
+	for (int n = 0; n <= 5; n++) {
+		struct sw_id id = rig_id(n);
+		struct key k = key_timer((uint64_t)r->now_ms - 1, &id);
+
+		assert_int_equal(rig_state(r, n), states[n]);
+		assert_false(rig_row_is_there(r, &k));
+	}
 }
 
 static void
@@ -495,6 +535,7 @@ main(void)
 		T(a_backlog_longer_than_the_window_leaves_whole_and_in_order),
 		T(a_delayed_job_waits_for_its_time),
 		T(a_job_that_did_not_start_in_time_is_dead_of_expiry),
+		T(a_timer_that_comes_too_early_changes_nothing),
 		T(a_paused_queue_hands_out_nothing),
 		T(no_more_run_at_once_than_the_concurrency_allows),
 		T(no_more_start_than_the_rate_allows),

@@ -9,14 +9,19 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "error.h"
-#include "store.h"
+#include "journal.h"
 
 static const struct store_options options = {.map_size = 256 << 20};
 static char dir[64];
@@ -264,6 +269,129 @@ an_older_index_beside_the_journal_is_refused(void **state)
 	s->driver->close(s);
 }
 
+/* --- what a producer may have written ------------------------------------- */
+
+/* A record of a generation to come, whose checksum is right. */
+static void
+record_forge(uint8_t p[JOURNAL_HEAD])
+{
+	memset(p, 0, JOURNAL_HEAD);
+	memcpy(p, "SWJ1", 4);
+	le_set(p + 8, 8, UINT64_MAX / 2);
+	le_set(p + 24, 8,
+		XXH3_64bits_withSeed(p + 32, 0, XXH3_64bits(p, 24)));
+}
+
+/* Commits one batch in a process that ends without closing. */
+static void
+crashed_after(struct bytes val)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct open_store o = opened();
+		struct store_op op = {STORE_PUT, bytes_str("k"), val};
+		int err = 1;
+
+		_exit(o.s->driver->commit(o.s, &o.c, &op, 1, told, &err) != 0 ||
+			err != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/*
+ * The sectors of a large record lie where records begin; when its generation
+ * is over, a forged one in a job's body would speak of damage.
+ */
+static void
+a_body_that_looks_like_a_record_of_the_journal_is_only_a_body(void **state)
+{
+	enum { BEFORE = JOURNAL_HEAD + 7 + 1 }; /* operation and key "k" */
+	uint8_t body[4 * JOURNAL_ALIGN] = {0};
+	struct open_store o;
+
+	(void)state;
+	for (size_t at = JOURNAL_ALIGN; at < sizeof(body); at += JOURNAL_ALIGN)
+		record_forge(body + at - BEFORE);
+	crashed_after(bytes_of(body, sizeof(body)));
+	crashed_after(bytes_str("small"));
+	o = opened();
+	closed(&o);
+}
+
+/* --- opening -------------------------------------------------------------- */
+
+/* "/tmp/spillway-store.XXXXXX/././." and on, `len` long. */
+static const char *
+long_path(size_t len)
+{
+	static char path[PATH_MAX + 16];
+	size_t n = strlen(dir);
+
+	memcpy(path, dir, n);
+	for (; n < len; n++)
+		path[n] = (n - strlen(dir)) % 2 == 0 ? '/' : '.';
+	path[len] = '\0';
+	return path;
+}
+
+static void
+a_path_too_long_for_the_journal_or_its_beginning_is_refused(void **state)
+{
+	static const size_t lengths[] = {PATH_MAX - 9, PATH_MAX + 8};
+	struct journal j;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(journal_open(&j, long_path(lengths[i]),
+					 1 << 20, 1),
+			-ENAMETOOLONG);
+		journal_close(&j);
+	}
+}
+
+/* Each name below it has its own length; none is cut without a word. */
+static void
+a_folder_whose_names_would_be_too_long_is_refused(void **state)
+{
+	(void)state;
+	for (size_t len = PATH_MAX - 14; len < PATH_MAX + 2; len++) {
+		struct store *s = NULL;
+
+		assert_true(store_open(&s, long_path(len), &options) < 0);
+		s->driver->close(s);
+	}
+}
+
+static int
+nothing_to_apply(void *arg, const struct store_op *ops, size_t n)
+{
+	(void)arg;
+	(void)ops;
+	return n == 0 ? 0 : -EINVAL;
+}
+
+static void
+a_journal_that_shrinks_while_it_is_read_is_an_error(void **state)
+{
+	struct journal j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j, dir, 1 << 20, 1), 0);
+	assert_int_equal(ftruncate(j.fd, 4096), 0);
+	assert_int_equal(journal_replay(&j, 1, nothing_to_apply, NULL), -EIO);
+	journal_close(&j);
+	assert_int_equal(journal_open(&j, dir, 1 << 20, 0), 0);
+	assert_int_equal(ftruncate(j.fd, 100), 0);
+	journal_close(&j);
+	assert_int_equal(journal_open(&j, dir, 1 << 20, 0), 0);
+	assert_int_equal(
+		journal_replay(&j, 1, nothing_to_apply, NULL), SW_ECORRUPT);
+	journal_close(&j);
+}
+
 int
 main(void)
 {
@@ -275,6 +403,10 @@ main(void)
 		T(damage_in_the_middle_of_the_journal_is_refused),
 		T(a_missing_journal_is_refused),
 		T(an_older_index_beside_the_journal_is_refused),
+		T(a_body_that_looks_like_a_record_of_the_journal_is_only_a_body),
+		T(a_path_too_long_for_the_journal_or_its_beginning_is_refused),
+		T(a_folder_whose_names_would_be_too_long_is_refused),
+		T(a_journal_that_shrinks_while_it_is_read_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

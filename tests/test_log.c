@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+
 #include "log.h"
 
 static int saved_stderr, out[2];
@@ -155,20 +157,33 @@ a_line_that_is_too_long_is_cut_and_still_one_line(void **state)
 }
 
 static void
-numbers_live_for_eight_calls(void **state)
+numbers_live_for_sixteen_calls(void **state)
 {
 	const char *first = sw_num(INT64_MIN);
 
 	(void)state;
-	for (int i = 1; i < 8; i++)
+	for (int i = 1; i < 16; i++)
 		(void)sw_num(i);
 	assert_string_equal(first, "-9223372036854775808");
-	(void)sw_num(8);
-	assert_string_equal(first, "8");
+	(void)sw_num(16);
+	assert_string_equal(first, "16");
 }
 
 #define LOG_TEST(f)                                                            \
 	cmocka_unit_test_setup_teardown(f, stderr_into_a_pipe, stderr_back)
+
+static void
+a_line_that_cannot_be_written_is_lost_and_the_next_is_not(void **state)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_true(dup2(null, STDERR_FILENO) >= 0);
+	sw_log(SW_LOG_INFO, "t", "k", "lost", NULL);
+	assert_true(dup2(out[1], STDERR_FILENO) >= 0);
+	close(null);
+	expect_logged("here", "here");
+}
 
 int
 main(void)
@@ -181,7 +196,8 @@ main(void)
 		LOG_TEST(control_characters_are_escaped),
 		LOG_TEST(a_missing_value_is_an_empty_one),
 		LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
-		LOG_TEST(numbers_live_for_eight_calls),
+		LOG_TEST(numbers_live_for_sixteen_calls),
+		LOG_TEST(a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -524,40 +524,39 @@ random_changes_give_an_error_or_a_message(void **state)
 	assert_true(opened > 1000 && refused > 1000);
 }
 
+static void
+random_item_put(struct sw_buf *b)
+{
+	static uint8_t value[SW_TEXT_MAX];
+	size_t at = sw_item_begin(b);
+
+	for (size_t i = 0; i < sizeof(value); i++)
+		value[i] = (uint8_t)('a' + i % 26);
+	for (uint64_t tag = any(8); tag < SW_TAGS; tag += 1 + any(16)) {
+		const struct sw_field_rule *r = &sw_field_rules[tag];
+		size_t len = r->max < sizeof(value) ? r->max : sizeof(value);
+
+		if (r->name == NULL)
+			continue;
+		if (r->type > SW_T_ID)
+			len = any(len + 1);
+		sw_put_bytes(b, (enum sw_tag)tag, bytes_of(value, len));
+	}
+	sw_item_end(b, at);
+}
+
 /* Any fields of any legal size in any order, to and back. */
 static void
 random_messages_survive_the_round_trip(void **state)
 {
-	static uint8_t value[SW_TEXT_MAX];
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(value); i++)
-		value[i] = (uint8_t)('a' + i % 26);
 	for (int i = 0; i < 2000; i++) {
 		struct sw_buf b = fresh();
 
 		sw_msg_begin(&b, (int)any(256), (unsigned)any(65536),
 			any(1ULL << 53));
-		for (uint64_t n = any(SW_ITEMS_MAX + 1); n > 0; n--) {
-			size_t at = sw_item_begin(&b);
-
-			for (uint64_t tag = any(8); tag < SW_TAGS;
-				tag += 1 + any(16)) {
-				const struct sw_field_rule *r =
-					&sw_field_rules[tag];
-				size_t len = r->max < sizeof(value)
-						     ? r->max
-						     : sizeof(value);
-
-				if (r->name == NULL)
-					continue;
-				if (r->type > SW_T_ID)
-					len = any(len + 1);
-				sw_put_bytes(&b, (enum sw_tag)tag,
-					bytes_of(value, len));
-			}
-			sw_item_end(&b, at);
-		}
+		for (uint64_t n = any(SW_ITEMS_MAX + 1); n > 0; n--)
+			random_item_put(&b);
 		assert_false(b.full);
 		assert_int_equal(open_copy(b.p, b.len), 0);
 		expect_same_again(b.p, b.len);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -188,6 +189,7 @@ static void
 the_default_endpoint_follows_the_environment(void **state)
 {
 	char buf[64], small[24];
+	int root = geteuid() == 0;
 
 	(void)state;
 	assert_int_equal(setenv("RUNTIME_DIRECTORY", "/run/here", 1), 0);
@@ -198,12 +200,24 @@ the_default_endpoint_follows_the_environment(void **state)
 
 	assert_int_equal(unsetenv("RUNTIME_DIRECTORY"), 0);
 	assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/user/7", 1), 0);
+	if (root) { /* it has one place */
+		assert_int_equal(sw_endpoint_default(buf, sizeof(buf)), 0);
+		assert_string_equal(buf, "ipc:///run/spillway/broker.sock");
+		assert_int_equal(seteuid(65534), 0);
+	}
 	assert_int_equal(sw_endpoint_default(buf, sizeof(buf)), 0);
-	if (strcmp(buf, "ipc:///run/spillway/broker.sock") == 0)
-		return; /* root has one place */
 	assert_string_equal(buf, "ipc:///run/user/7/spillway/broker.sock");
 	assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
 	assert_int_equal(sw_endpoint_default(buf, sizeof(buf)), -ENOENT);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+}
+
+static void
+what_is_no_socket_cannot_be_set_like_one(void **state)
+{
+	(void)state;
+	assert_int_equal(sw_socket_set(NULL), -ENOTSOCK);
 }
 
 int
@@ -220,6 +234,7 @@ main(void)
 		cmocka_unit_test(every_error_has_a_name_and_a_text_of_its_own),
 		cmocka_unit_test(any_number_has_an_error_text),
 		cmocka_unit_test(the_default_endpoint_follows_the_environment),
+		cmocka_unit_test(what_is_no_socket_cannot_be_set_like_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -334,12 +334,30 @@ every_history_adds_up_and_every_job_ends(void **state)
 	rig_check_rows(w->r);
 }
 
+static void
+odd_field_put(struct world *w, enum sw_tag tag)
+{
+	static const int64_t odd[] = {0, 1, -1, 2, 100, INT64_MAX, INT64_MIN,
+		INT64_MAX / 2, 1LL << 40, 1700000000000};
+	struct sw_buf *b = &w->r->b;
+	struct sw_id id = rig_id(1 + pick(w, 50));
+
+	if (sw_field_rules[tag].name == NULL || pick(w, 4) != 0)
+		return;
+	if (tag == SW_F_QUEUE)
+		sw_put_text(b, SW_F_QUEUE, queues[pick(w, QUEUES)]);
+	else if (sw_field_rules[tag].type == SW_T_INT)
+		sw_put_int(b, tag, odd[pick(w, 10)]);
+	else if (sw_field_rules[tag].type == SW_T_ID)
+		sw_put_id(b, &id);
+	else
+		sw_put_bytes(b, tag, bytes_of("a=b", 3));
+}
+
 /* Any fields with any values, to any operation: an answer, never an abort. */
 static void
 foreign_bytes_do_no_harm(void **state)
 {
-	static const int64_t odd[] = {0, 1, -1, 2, 100, INT64_MAX, INT64_MIN,
-		INT64_MAX / 2, 1LL << 40, 1700000000000};
 	struct world *w = *state;
 	struct sw_buf *b = &w->r->b;
 
@@ -348,25 +366,8 @@ foreign_bytes_do_no_harm(void **state)
 		for (int items = pick(w, 4); items > 0; items--) {
 			size_t mark = sw_item_begin(b);
 
-			for (int tag = 1; tag < SW_TAGS; tag++) {
-				const struct sw_field_rule *rule =
-					&sw_field_rules[tag];
-				struct sw_id id = rig_id(1 + pick(w, 50));
-
-				if (rule->name == NULL || pick(w, 4) != 0)
-					continue;
-				if (tag == SW_F_QUEUE)
-					sw_put_text(b, SW_F_QUEUE,
-						queues[pick(w, QUEUES)]);
-				else if (rule->type == SW_T_INT)
-					sw_put_int(b, (enum sw_tag)tag,
-						odd[pick(w, 10)]);
-				else if (rule->type == SW_T_ID)
-					sw_put_id(b, &id);
-				else
-					sw_put_bytes(b, (enum sw_tag)tag,
-						bytes_of("a=b", 3));
-			}
+			for (int tag = 1; tag < SW_TAGS; tag++)
+				odd_field_put(w, (enum sw_tag)tag);
 			sw_item_end(b, mark);
 		}
 		rig_send(w->r, 1 + pick(w, WORKERS));

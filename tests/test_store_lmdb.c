@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "store_lmdb.h"
 #include "util_store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
@@ -247,10 +248,10 @@ a_file_that_is_not_lmdb_is_refused(void **state)
 
 /* Writes a format number with LMDB itself, as a later version would. */
 static void
-format_set(struct fixture *f, uint8_t format)
+format_set(struct fixture *f, uint8_t format, size_t len)
 {
 	uint8_t le[8] = {format};
-	MDB_val k = {6, (char[]){"format"}}, v = {sizeof(le), le};
+	MDB_val k = {6, (char[]){"format"}}, v = {len, le};
 	MDB_env *env;
 	MDB_txn *txn;
 	MDB_dbi dbi;
@@ -272,10 +273,12 @@ a_newer_format_is_refused_and_left_as_it_is(void **state)
 
 	assert_int_equal(fx_put(f, "a", "1"), 0);
 	fx_closed(f);
-	format_set(f, STORE_FORMAT + 1);
+	format_set(f, STORE_FORMAT + 1, 8);
 	assert_refused(f, SW_EFORMAT);
 	assert_refused(f, SW_EFORMAT);
-	format_set(f, STORE_FORMAT);
+	format_set(f, STORE_FORMAT, 7);
+	assert_refused(f, SW_EFORMAT);
+	format_set(f, STORE_FORMAT, 8);
 	fx_opened(f);
 	fx_assert_val(f, "a", "1");
 }
@@ -397,6 +400,90 @@ a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 	fx_assert_scan(f, "", "", 99, "kept=1 more=2 ");
 }
 
+/* A start that died after making the journal, before the first commit. */
+static void
+a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	uint8_t zeros[4096] = {0};
+	int fd;
+
+	fx_closed(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/journal", f->dir);
+	assert_int_equal(truncate(path, 2), 0);
+	assert_refused(f, SW_ECORRUPT);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+	close(fd);
+	fx_opened(f);
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "a", "1");
+}
+
+static void
+a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written(
+	void **state)
+{
+	static const uint8_t key[STORE_KEY_MAX + 1];
+	struct fixture *f = *state;
+	const struct store_op ops[] = {fx_op_put("b", "2"),
+		{STORE_PUT, bytes_of(key, sizeof(key)), bytes_str("long")}};
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(fx_commit(f, ops, 2), SW_EUNKNOWN);
+	fx_assert_val(f, "a", "1");
+	fx_assert_none(f, "b");
+}
+
+/* Counting needs a reader's place; LMDB has 126. */
+static void
+a_free_list_that_cannot_be_read_counts_as_it_did(void **state)
+{
+	enum { READERS = 126 };
+	struct fixture *f = *state;
+	struct lmdb *l = (struct lmdb *)f->s;
+	struct store_usage before, now;
+	MDB_txn *readers[READERS];
+	int n = 0;
+
+	assert_int_equal(run(f, STORE_PUT, 0, 400, 100000), 0);
+	assert_int_equal(f->s->driver->usage(f->s, &before), 0);
+	assert_true(before.used_pages * 2 > before.max_pages);
+	while (n < READERS && mdb_txn_begin(l->env, NULL, MDB_RDONLY,
+				      &readers[n]) == 0)
+		n++;
+	assert_int_equal(f->s->driver->claim(f->s, 0, 0, &f->c), 0);
+	assert_int_equal(f->s->driver->usage(f->s, &now), 0);
+	assert_int_equal(now.free_pages, before.free_pages);
+	while (n > 0)
+		mdb_txn_abort(readers[--n]);
+}
+
+static void
+where_no_size_is_said_the_map_is_64_gib(void **state)
+{
+	struct fixture *f = *state;
+	struct store_usage u;
+
+	fx_closed(f);
+	f->map_size = 0;
+	fx_opened(f);
+	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+	assert_int_equal(u.max_pages * u.page_size, 64ULL << 30);
+}
+
+static void
+nothing_may_be_closed(void **state)
+{
+	(void)state;
+	store_lmdb.close(NULL);
+	store_mem.close(NULL);
+}
+
 /* clang-format off */
 #define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
 /* clang-format on */
@@ -417,6 +504,11 @@ main(void)
 		T(what_was_put_and_deleted_at_once_does_not_look_cut_short),
 		T(a_store_filled_to_90_percent_can_be_drained_and_filled_again),
 		T(a_batch_too_large_for_the_map_leaves_no_trace),
+		T(a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not),
+		T(a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written),
+		T(a_free_list_that_cannot_be_read_counts_as_it_did),
+		T(where_no_size_is_said_the_map_is_64_gib),
+		T(nothing_may_be_closed),
 	};
 
 	return cmocka_run_group_tests_name("store_lmdb", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 # filled through a pointer, and both are looked for at run time by valgrind.  It
 # does not see the tests: on some of them it takes minutes.
 set -eu
+tests/deps.sh libhiredis-dev clang-tidy cppcheck
 flags='-std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION=\"\" -I producer'
 for d in "$@"; do flags="$flags -iquote $d"; done
 analyzer="-O1 -fanalyzer -Werror -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value"

@@ -27,6 +27,7 @@ struct script script;
 static struct {
 	char dir[64], endpoint[96];
 	pthread_t thread;
+	pthread_mutex_t lock; /* over what an answer reads and writes */
 	_Atomic int stop;
 	void *ctx, *socket;
 	uint8_t reply[SW_MSG_MAX];
@@ -34,7 +35,7 @@ static struct {
 	uint8_t asked[ASKED][FRAME];
 	size_t asked_len[ASKED];
 	struct sw_id last; /* that was put */
-} own;
+} own = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct sw_id
 id_of(const char *text)
@@ -369,6 +370,7 @@ serve(void *arg)
 {
 	zmq_pollitem_t p = {.socket = own.socket, .events = ZMQ_POLLIN};
 	zmq_msg_t who, frame;
+	int answered;
 
 	(void)arg;
 	while (!own.stop) {
@@ -378,8 +380,11 @@ serve(void *arg)
 		(void)zmq_msg_init(&frame);
 		(void)zmq_msg_recv(&who, own.socket, 0);
 		(void)zmq_msg_recv(&frame, own.socket, 0);
-		if (answer(bytes_of(
-			    zmq_msg_data(&frame), zmq_msg_size(&frame)))) {
+		pthread_mutex_lock(&own.lock);
+		answered = answer(
+			bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
+		pthread_mutex_unlock(&own.lock);
+		if (answered) {
 			(void)zmq_msg_send(&who, own.socket, ZMQ_SNDMORE);
 			(void)zmq_send(own.socket, own.b.p, own.b.len, 0);
 		}
@@ -446,10 +451,14 @@ seen_run_in(const char *words, const char *text, size_t len)
 	for (char *w = strtok(copy, "|"); w != NULL; w = strtok(NULL, "|"))
 		argv[n++] = w;
 	argv[n] = NULL;
+	pthread_mutex_lock(&own.lock);
 	script.asked_n = 0;
 	memset(&own.last, 0, sizeof(own.last));
 	script.stored_len = script.bodies = script.largest = 0;
+	pthread_mutex_unlock(&own.lock);
 	rc = cmd_main(n, argv, in, o, e);
+	pthread_mutex_lock(&own.lock); /* what it asked is read from now on */
+	pthread_mutex_unlock(&own.lock);
 	(void)fclose(in);
 	(void)fclose(o);
 	(void)fclose(e);

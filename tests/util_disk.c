@@ -6,19 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "must.h"
-#include "util_sweep.h"
+#include "util_image.h"
 
 enum {
-	SECTOR = 512,
 	NAME = 80,
 	PATH = 512,
 	FDS = 1024,
-	BLOCK = 1 << 16, /* zeros of this size are left out */
 };
 
 struct entry {
@@ -31,20 +28,11 @@ struct entries {
 	size_t n, cap;
 };
 
-/*
- * Zeros from `used` on.  The memory is shared, so that a process that is
- * forked to look at a state costs no copies of it.
- */
-struct bytes_of_file {
-	uint8_t *p;
-	size_t size, used, cap;
-};
-
 struct node {
 	int is_folder, parent;
-	char name[NAME];	    /* the last one */
-	struct entries now, sure;   /* of a folder */
-	struct bytes_of_file bytes; /* of a file: those that are sure */
+	char name[NAME];	  /* the last one */
+	struct entries now, sure; /* of a folder */
+	struct image bytes;	  /* of a file: those that are sure */
 };
 
 enum change_kind { BYTES, LENGTH, AT_LEAST, NAMED, UNNAMED };
@@ -71,7 +59,7 @@ struct disk {
 	size_t changes_n, changes_cap;
 	uint64_t ids;
 	int fds[FDS];
-	struct bytes_of_file scratch;
+	struct image scratch;
 };
 
 static void *
@@ -85,91 +73,15 @@ grown(void *p, size_t n, size_t *cap, size_t size)
 	return p;
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-uint64_t
-disk_draw(uint64_t *seed)
-{
-	uint64_t z = (*seed += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* --- bytes --------------------------------------------------------------- */
 
 static void
-bytes_size(struct bytes_of_file *b, size_t size)
-{
-	if (size < b->used) {
-		memset(b->p + size, 0, b->used - size);
-		b->used = size;
-	}
-	b->size = size;
-}
-
-static void
-bytes_room(struct bytes_of_file *b, size_t need)
-{
-	size_t cap = need * 2 + BLOCK;
-	uint8_t *p;
-
-	if (need <= b->cap)
-		return;
-	p = sweep_share(cap);
-	if (b->p != NULL) {
-		memcpy(p, b->p, b->used);
-		munmap(b->p, b->cap);
-	}
-	b->p = p;
-	b->cap = cap;
-}
-
-static void
-bytes_write(struct bytes_of_file *b, size_t at, const uint8_t *from, size_t len)
-{
-	size_t end = at + len;
-
-	bytes_room(b, end);
-	memcpy(b->p + at, from, len);
-	b->used = end > b->used ? end : b->used;
-	b->size = end > b->size ? end : b->size;
-}
-
-static void
-bytes_free(struct bytes_of_file *b)
-{
-	if (b->p != NULL)
-		munmap(b->p, b->cap);
-}
-
-/* A part of the sectors: any of them, or up to one, or from one on. */
-static void
-bytes_tear(struct bytes_of_file *b, const struct change *c, uint64_t *seed)
-{
-	uint64_t how = disk_draw(seed) % 3;
-	size_t cut = c->at + disk_draw(seed) % (c->len + 1);
-
-	for (size_t at = c->at, next; at < c->at + c->len; at = next) {
-		int kept = how == 0   ? (int)(disk_draw(seed) & 1)
-			   : how == 1 ? at < cut
-				      : at >= cut;
-
-		next = (at / SECTOR + 1) * SECTOR;
-		if (next > c->at + c->len)
-			next = c->at + c->len;
-		if (kept)
-			bytes_write(b, at, c->from + (at - c->at), next - at);
-	}
-}
-
-static void
-bytes_change(struct bytes_of_file *b, const struct change *c)
+bytes_change(struct image *b, const struct change *c)
 {
 	if (c->kind == BYTES)
-		bytes_write(b, c->at, c->from, c->len);
+		image_write(b, c->at, c->from, c->len);
 	else if (c->kind == LENGTH || c->len > b->size)
-		bytes_size(b, c->len);
+		image_size(b, c->len);
 }
 
 /* --- names --------------------------------------------------------------- */
@@ -449,9 +361,9 @@ fates_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
 	for (size_t i = 0; i < d->changes_n; i++) {
 		struct change *c = &d->changes[i];
 
-		c->fate = disk_draw(seed) % 100 >= luck->keep ? LOST
+		c->fate = image_draw(seed) % 100 >= luck->keep ? LOST
 			  : c->kind == BYTES &&
-					  disk_draw(seed) % 100 < luck->tear
+					  image_draw(seed) % 100 < luck->tear
 				  ? TORN
 				  : KEPT;
 		if (c->sure)
@@ -464,36 +376,15 @@ fates_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
 				d->changes[i].fate = LOST;
 }
 
-static int
-is_zero(const uint8_t *p, size_t n)
-{
-	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
-static void
-file_write(const char *path, const struct bytes_of_file *b)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	must(fd >= 0 && ftruncate(fd, (off_t)b->size) == 0);
-	for (size_t at = 0; at < b->used; at += BLOCK) {
-		size_t n = b->used - at < BLOCK ? b->used - at : BLOCK;
-
-		if (!is_zero(b->p + at, n))
-			must(pwrite(fd, b->p + at, n, (off_t)at) == (ssize_t)n);
-	}
-	close(fd);
-}
-
 static void
 file_leave(struct disk *d, int node, const char *path, uint64_t *seed)
 {
-	const struct bytes_of_file *sure = &d->nodes[node].bytes;
-	struct bytes_of_file *b = &d->scratch;
+	const struct image *sure = &d->nodes[node].bytes;
+	struct image *b = &d->scratch;
 
-	bytes_size(b, sure->used);
+	image_size(b, sure->used);
 	if (sure->used > 0)
-		bytes_write(b, 0, sure->p, sure->used);
+		image_write(b, 0, sure->p, sure->used);
 	b->size = sure->size;
 	for (size_t i = 0; i < d->changes_n; i++) {
 		const struct change *c = &d->changes[i];
@@ -501,9 +392,9 @@ file_leave(struct disk *d, int node, const char *path, uint64_t *seed)
 		if (c->node == node && c->fate == KEPT)
 			bytes_change(b, c);
 		else if (c->node == node && c->fate == TORN)
-			bytes_tear(b, c, seed);
+			image_tear(b, c->at, c->from, c->len, seed);
 	}
-	file_write(path, b);
+	image_save(b, path);
 }
 
 static void
@@ -556,19 +447,6 @@ disk_new(const char *root)
 }
 
 static void
-file_load(struct bytes_of_file *b, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-
-	must(fd >= 0 && fstat(fd, &st) == 0);
-	b->size = b->used = (size_t)st.st_size;
-	bytes_room(b, b->size);
-	must(read(fd, b->p, b->size) == st.st_size);
-	close(fd);
-}
-
-static void
 folder_load(struct disk *d, int folder, const char *path)
 {
 	DIR *dir = opendir(path);
@@ -589,7 +467,7 @@ folder_load(struct disk *d, int folder, const char *path)
 		if (e->d_type == DT_DIR)
 			folder_load(d, node, below);
 		else
-			file_load(&d->nodes[node].bytes, below);
+			image_load(&d->nodes[node].bytes, below);
 	}
 	closedir(dir);
 }
@@ -606,10 +484,10 @@ disk_free(struct disk *d)
 	for (size_t i = 0; i < d->nodes_n; i++) {
 		free(d->nodes[i].now.all);
 		free(d->nodes[i].sure.all);
-		bytes_free(&d->nodes[i].bytes);
+		image_free(&d->nodes[i].bytes);
 	}
 	free(d->nodes);
 	free(d->changes);
-	bytes_free(&d->scratch);
+	image_free(&d->scratch);
 	free(d);
 }

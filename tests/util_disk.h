@@ -41,7 +41,4 @@ struct disk_luck {
 /* Makes the folder `to` and in it what the disk holds after a power loss. */
 void disk_fail(struct disk *, const struct disk_luck *, const char *to);
 
-/* A stream of numbers, for whoever must be able to say them again. */
-uint64_t disk_draw(uint64_t *seed);
-
 #endif

@@ -17,6 +17,7 @@
 
 #include "must.h"
 #include "util_disk.h"
+#include "util_image.h"
 #include "util_sweep.h"
 
 enum {
@@ -206,8 +207,8 @@ base_make(const struct power_scene *sc, int pass, struct record *rec)
 
 	base.seed = sc->seed;
 	must(record_make(&base, pass, &b) == 0);
-	stop = disk_draw(&seed) % b.len;
-	luck.seed = disk_draw(&seed);
+	stop = image_draw(&seed) % b.len;
+	luck.seed = image_draw(&seed);
 	for (size_t at = 0; at < stop && (r = record_at(&b, at)) != NULL;) {
 		disk_step(b.disk, r, 0);
 		if (r->kind == TRACE_MARK)
@@ -305,6 +306,7 @@ struct play {
 	struct power_story story;
 	void *known;
 	int pass, point;
+	uint64_t seed;
 	int64_t until_ms;
 };
 
@@ -325,14 +327,14 @@ luck_of(const struct play *p, int variant)
 	static const unsigned keeps[] = {10, 50, 50, 90, 98};
 	uint64_t seed = p->sc->seed + (uint64_t)p->point * 1000 +
 			(uint64_t)variant * 7 + (uint64_t)p->sc->n;
-	struct disk_luck luck = {disk_draw(&seed), 0, 0};
+	struct disk_luck luck = {image_draw(&seed), 0, 0};
 
 	if (variant == 1)
 		luck.keep = 100;
 	if (variant < RANDOM)
 		return luck;
-	luck.keep = keeps[disk_draw(&seed) % 5];
-	luck.tear = disk_draw(&seed) % 2 == 0 ? 50 : 10;
+	luck.keep = keeps[image_draw(&seed) % 5];
+	luck.tear = image_draw(&seed) % 2 == 0 ? 50 : 10;
 	return luck;
 }
 
@@ -353,8 +355,10 @@ state_look(struct play *p, int variant)
 		(void)snprintf(p->tally->what, sizeof(p->tally->what), "%s",
 			verdict->what);
 		if (!p->tally->quiet)
-			(void)fprintf(stderr, "FAILED: POWER_ONE=%s: %s\n",
-				name, verdict->what);
+			(void)fprintf(stderr,
+				"FAILED: SEED=%" PRIu64
+				" POWER_ONE=%s make power: %s\n",
+				p->seed, name, verdict->what);
 	} else if (p->only != NULL) {
 		printf("%s: well\n", name);
 	}
@@ -369,7 +373,7 @@ is_sparse(const struct play *p)
 	uint64_t seed = p->sc->seed + (uint64_t)p->point;
 
 	return p->sc->every > 0 &&
-	       disk_draw(&seed) % (uint64_t)p->sc->every != 0;
+	       image_draw(&seed) % (uint64_t)p->sc->every != 0;
 }
 
 /*
@@ -415,7 +419,7 @@ is_lie(const struct play *p, const struct trace_rec *r)
 static int
 is_over(const struct play *p)
 {
-	return p->tally->wrong >= (p->tally->quiet ? 1 : WRONG_MAX) ||
+	return p->tally->wrong >= (p->tally->quiet ? 1 : POWER_WRONG_MAX) ||
 	       (p->only == NULL && power_now_ms() > p->until_ms);
 }
 
@@ -469,6 +473,7 @@ power_run(const struct power_scene *scene, int n, int pass, uint64_t seed,
 		.only = only,
 		.tally = tally,
 		.pass = pass,
+		.seed = seed,
 		.until_ms = until_ms};
 	int ended;
 

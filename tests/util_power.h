@@ -18,7 +18,7 @@
 
 #include "preload_trace.h"
 
-enum { POWER_OPS = 256, POWER_LIVES = 4 };
+enum { POWER_OPS = 256, POWER_LIVES = 4, POWER_WRONG_MAX = 20 };
 
 enum power_fate {
 	POWER_UNTRIED,

@@ -12,6 +12,7 @@
 #include "must.h"
 #include "util_blob.h"
 #include "util_power.h"
+#include "util_sweep.h"
 
 enum { BLOBS = 7 };
 
@@ -65,18 +66,18 @@ static void *
 prepare(const struct power_scene *sc, const struct power_story *end)
 {
 	struct blob_ref *refs = calloc(BLOBS, sizeof(*refs));
-	char root[64] = "/tmp/spillway-power.XXXXXX", command[128];
+	char root[64];
 	struct blobs *s;
 
 	(void)sc;
 	(void)end;
-	must(refs != NULL && mkdtemp(root) != NULL);
+	must(refs != NULL);
+	sweep_folder(root);
 	s = opened(root);
 	for (unsigned b = 0; b < BLOBS; b++)
 		refs[b] = put(s, b);
 	blobs_close(s);
-	(void)snprintf(command, sizeof(command), "rm -r %s", root);
-	must(system(command) == 0);
+	sweep_remove(root);
 	return refs;
 }
 

@@ -44,6 +44,12 @@ void
 rig_close(struct rig *r)
 {
 	rig_check_counters(r);
+	rig_drop(r);
+}
+
+void
+rig_drop(struct rig *r)
+{
 	outs_free(r);
 	core_fini(r->core);
 	r->store->driver->close(r->store);
@@ -132,7 +138,8 @@ rig_pass(struct rig *r, int64_t ms)
 static struct peer
 peer_of(int who)
 {
-	return (struct peer){.b = {0, (uint8_t)who}, .len = 5};
+	return (struct peer){
+		.b = {(uint8_t)(who >> 8), (uint8_t)who}, .len = 5};
 }
 
 void
@@ -360,6 +367,8 @@ rig_check_counters(struct rig *r)
 	for (unsigned i = 0; i < r->core->queues_n && i < 64; i++) {
 		struct queue *q = r->core->queues[i];
 
+		if (q == NULL)
+			continue;
 		for (int s = SW_DELAYED; s < SW_STATES; s++)
 			assert_int_equal(q->count[s], t->count[i][s]);
 		assert_int_equal(q->total[TOTAL_BYTES], t->bytes[i]);

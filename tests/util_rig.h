@@ -27,7 +27,8 @@ struct rig {
 
 /* `uri` as store_open; ends the test on an error. */
 struct rig *rig_open(const char *uri);
-void rig_close(struct rig *);
+void rig_close(struct rig *); /* its counters are right */
+void rig_drop(struct rig *);  /* ... or speak of what is damaged */
 
 /* A broker that dies and starts anew on what was committed. */
 void rig_restart(struct rig *);

@@ -58,8 +58,9 @@ void *sweep_own(struct sweep_own *, unsigned long bytes);
 
 /*
  * Calls fn(arg) in a process of its own, 30 s at most, without faults or,
- * `plan` not being NULL, with them.  0; 1: it returned or exited with
- * something else or died, and a line on stderr said so.
+ * `plan` not being NULL, with them.  0, also where it ended by must_have for
+ * want of memory; 1: it returned or exited with something else or died, and a
+ * line on stderr said so.
  */
 int sweep_fork(int (*fn)(void *), void *arg, struct fault_block *plan);
 

@@ -24,7 +24,7 @@ sw_endpoint_default(char *buf, size_t cap)
 	if (dir == NULL)
 		return -ENOENT;
 	n = snprintf(buf, cap, "ipc://%s%s/%s", dir, sub, SW_SOCKET_NAME);
-	return n > 0 && (size_t)n < cap ? 0 : -ENAMETOOLONG;
+	return (size_t)n < cap ? 0 : -ENAMETOOLONG;
 }
 
 int
@@ -43,12 +43,11 @@ sw_socket_set(void *socket)
 		{ZMQ_RECONNECT_IVL_MAX, 1000},
 	};
 	int64_t max = SW_MSG_MAX;
+	int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof(max));
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (zmq_setsockopt(socket, options[i].option, &options[i].value,
-			    sizeof(int)) != 0)
-			return -zmq_errno();
-	if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max, sizeof(max)) != 0)
-		return -zmq_errno();
-	return 0;
+	for (size_t i = 0; rc == 0 && i < sizeof(options) / sizeof(options[0]);
+		i++)
+		rc = zmq_setsockopt(socket, options[i].option,
+			&options[i].value, sizeof(int));
+	return rc == 0 ? 0 : -zmq_errno();
 }

@@ -98,9 +98,9 @@ sw_log(enum sw_log_level lv, const char *event, ...)
 const char *
 sw_num(long long n)
 {
-	static char ring[8][24];
+	static char ring[16][24];
 	static unsigned at;
-	char *s = ring[at++ % 8];
+	char *s = ring[at++ % 16];
 
 	(void)snprintf(s, sizeof(ring[0]), "%lld", n);
 	return s;

@@ -19,7 +19,7 @@ void sw_log_set(enum sw_log_level);
  */
 void sw_log(enum sw_log_level, const char *event, ...) __attribute__((sentinel));
 
-/* A number as a value, in one of 8 static buffers used in turn. */
+/* A number as a value, in one of 16 static buffers used in turn. */
 const char *sw_num(long long);
 
 #endif

@@ -76,7 +76,7 @@ child_clear(struct child *c)
 	c->out = c->report = -1;
 	c->delay_ms = -1;
 	c->said = (struct sw_buf){0};
-	c->dir[0] = '\0';
+	c->alarm[0] = c->dir[0] = '\0';
 }
 
 static void
@@ -307,6 +307,21 @@ line_take(struct child *c)
 }
 
 static void
+byte_take(struct child *c, char b)
+{
+	if (b == '\n') {
+		if (!c->line_long && c->job != NULL)
+			line_take(c);
+		c->line_len = 0;
+		c->line_long = 0;
+	} else if (c->line_len < sizeof(c->line) - 1) {
+		c->line[c->line_len++] = b;
+	} else {
+		c->line_long = 1;
+	}
+}
+
+static void
 lines_read(struct child *c)
 {
 	char b[4096];
@@ -314,19 +329,8 @@ lines_read(struct child *c)
 
 	while ((n = read(c->report, b, sizeof(b))) > 0 ||
 		(n < 0 && errno == EINTR))
-		for (ssize_t i = 0; i < n; i++) {
-			if (b[i] != '\n') {
-				if (c->line_len < sizeof(c->line) - 1)
-					c->line[c->line_len++] = b[i];
-				else
-					c->line_long = 1;
-				continue;
-			}
-			if (!c->line_long && c->job != NULL)
-				line_take(c);
-			c->line_len = 0;
-			c->line_long = 0;
-		}
+		for (ssize_t i = 0; i < n; i++)
+			byte_take(c, b[i]);
 	c->lost |= n < 0 && errno != EAGAIN;
 	if (n == 0) {
 		close(c->report);
@@ -343,6 +347,10 @@ packet_take(struct child *c, struct bytes packet)
 
 	if (sw_item_open(packet, &it) < 0)
 		return 0;
+	if (!sw_has(&it, SW_F_OUTCOME) && sw_has(&it, SW_F_ERROR)) {
+		sw_get_text(&it, SW_F_ERROR, c->alarm, sizeof(c->alarm));
+		return 0;
+	}
 	if (!sw_has(&it, SW_F_OUTCOME)) {
 		c->job->progress = sw_int(&it, SW_F_PROGRESS, 0);
 		sw_get_text(&it, SW_F_TEXT, c->job->text, sizeof(c->job->text));

@@ -37,6 +37,7 @@ struct child {
 	int64_t delay_ms;
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
+	char alarm[SW_TEXT_MAX + 1]; /* its job's, not told yet, or "" */
 	int lost;     /* something it reported could not be kept */
 	char dir[DIR_PATH]; /* for its files, removed at its end; "" none */
 };

@@ -44,6 +44,8 @@ struct job {
 		__attribute__((format(printf, 2, 3)));
 	/* With JOB_RETRY: not before so long; otherwise the queue's backoff. */
 	void (*retry_after)(struct job *, int64_t ms);
+	/* Not this job but its set-up is at fault: logged, see alarm.h. */
+	void (*alarm)(struct job *, const char *text);
 	/* Hands over a further job, stored in the same commit as our ack. */
 	int (*follow)(struct job *, const char *queue, struct bytes body);
 };

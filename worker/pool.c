@@ -97,6 +97,17 @@ job_error(struct job *job, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A packet with an error and no outcome. */
+static void
+job_alarm(struct job *job, const char *text)
+{
+	uint8_t room[SW_TEXT_MAX + 64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+
+	sw_put_fmt(&b, SW_F_ERROR, "%.*s", SW_TEXT_MAX, text);
+	packet_send(run_of(job), &b);
+}
+
 static void
 job_retry_after(struct job *job, int64_t ms)
 {
@@ -125,6 +136,19 @@ cpu_ms(const struct rusage *ru)
 	       (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
 }
 
+/* CPU time of this process and of those that it ran; and its memory. */
+static int64_t
+used(int64_t *rss_kb)
+{
+	struct rusage self, ran;
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &ran);
+	*rss_kb = self.ru_maxrss > ran.ru_maxrss ? self.ru_maxrss
+						 : ran.ru_maxrss;
+	return cpu_ms(&self) + cpu_ms(&ran);
+}
+
 static void
 end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 {
@@ -133,7 +157,7 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 		[JOB_RETRY] = {SW_RETRY, SW_C_ERROR},
 		[JOB_FAIL] = {SW_FAIL, SW_C_PERMANENT},
 	};
-	struct rusage ru;
+	int64_t rss_kb, now = used(&rss_kb);
 
 	if (verdict != JOB_ACK) {
 		r->said.len = 0; /* results go with an ack */
@@ -141,11 +165,10 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 	}
 	if (verdict == JOB_RETRY && r->delay_ms >= 0)
 		sw_put_int(&r->said, SW_F_DELAY_MS, r->delay_ms);
-	getrusage(RUSAGE_SELF, &ru);
 	sw_put_int(&r->said, SW_F_OUTCOME, said[verdict][0]);
 	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
-	sw_put_int(&r->said, SW_F_CPU_MS, cpu_ms(&ru) - cpu);
-	sw_put_int(&r->said, SW_F_RSS_KB, ru.ru_maxrss);
+	sw_put_int(&r->said, SW_F_CPU_MS, now - cpu);
+	sw_put_int(&r->said, SW_F_RSS_KB, rss_kb);
 	packet_send(r, &r->said);
 }
 
@@ -170,13 +193,13 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
 	enum job_verdict verdict;
-	struct rusage ru;
+	int64_t cpu, rss_kb;
 	struct timespec t;
 
 	if (sw_item_open(packet, &r->item) < 0)
 		_exit(EXIT_FAILURE);
 	clock_gettime(CLOCK_REALTIME, &t);
-	getrusage(RUSAGE_SELF, &ru);
+	cpu = used(&rss_kb);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
 	(void)sw_get_id(&r->item, &r->job.id);
 	sw_get_text(&r->item, SW_F_CONTENT_TYPE, type_text, sizeof(type_text));
@@ -194,7 +217,7 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	verdict = job_call(r, type);
 	if (r->dir_used)
 		dir_empty(r->dir);
-	end_send(r, verdict, cpu_ms(&ru));
+	end_send(r, verdict, cpu);
 }
 
 void
@@ -214,6 +237,7 @@ pool_run(const struct job_type *type, int sock,
 			.progress = job_progress,
 			.result = job_result,
 			.error = job_error,
+			.alarm = job_alarm,
 			.retry_after = job_retry_after,
 			.folder = job_folder,
 			.follow = job_follow},

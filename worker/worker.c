@@ -117,12 +117,31 @@ worker_close(struct worker *w)
 
 /* --- jobs and children --------------------------------------------------- */
 
+/* Heard on the way, told with the end: a job that is done ends an alarm. */
+static void
+alarm_tell(struct worker *w, struct child *c)
+{
+	const struct job_type *type = c->route->type;
+	int well = c->job->report.outcome == SW_ACK;
+
+	if (type == NULL || (!well && c->alarm[0] == '\0'))
+		return;
+	if (well)
+		c->alarm[0] = '\0';
+	if (alarms_note(&w->alarms, type, c->alarm))
+		sw_log(well ? SW_LOG_INFO : SW_LOG_ERR,
+			well ? "alarm-over" : "alarm", "job", type->name,
+			"text", c->alarm, NULL);
+	c->alarm[0] = '\0';
+}
+
 static void
 job_ended(struct worker *w, struct child *c)
 {
 	struct held *j = c->job;
 	char id[SW_ID_TEXT];
 
+	alarm_tell(w, c);
 	c->job = NULL;
 	if (j->report.outcome != SW_ACK && j->fate == FATE_NONE) {
 		sw_id_format(&j->id, id);

@@ -7,6 +7,7 @@
 
 #include <zmq.h>
 
+#include "alarm.h"
 #include "child.h"
 
 struct worker_options {
@@ -21,6 +22,7 @@ struct worker {
 	struct worker_options o;
 	struct holder holder;
 	struct child *children; /* a slot each */
+	struct alarms alarms;
 	zmq_pollitem_t *polls;
 	void *ctx, *socket;
 	int signals;

@@ -2,7 +2,8 @@
 /*
  * signup.c - takes {"email": …} and hands a welcome mail over
  *
- * The answer is sent when the mail's job is on disk.  The address is the
+ * The job is one for docs/email.md; the environment's FROM, or else the mail
+ * worker's configuration, says who sends.  The answer is sent when the mail's job is on disk.  The address is the
  * unique key, so whoever signs up twice while the first mail waits gets one.
  */
 #define _GNU_SOURCE
@@ -50,9 +51,10 @@ handle(const struct sw_request *req, struct sw_response *res,
 	if (!address_find(req, address))
 		return 400;
 	n = snprintf(body, sizeof(body),
-		"{\"from\": \"%s\", \"to\": \"%s\", \"subject\": \"Welcome\", "
+		"{%s%s%s\"to\": \"%s\", \"subject\": \"Welcome\", "
 		"\"text\": \"Glad that you are here.\"}\n",
-		from != NULL ? from : "hello@example.org", address);
+		from != NULL ? "\"from\": \"" : "", from != NULL ? from : "",
+		from != NULL ? "\", " : "", address);
 	job.body_len = (size_t)n;
 	if (env->queue->put(env, &job, 1) < 0)
 		return 500;

@@ -94,6 +94,19 @@ spillway put noop x --header "$none" --blob "$dir/dead" >"$dir/said"
 until_true count_is 1 noop dead
 spillway blob put "$dir/old" "$dir/young" >"$dir/said"
 aged "$(path_of "$dir/waits")" "$(path_of "$dir/dead")" "$(path_of "$dir/old")" "$(path_of "$dir/big")"
+# Who is stopped in the middle has put nothing, and leaves nothing behind.
+mkfifo "$dir/slow"
+spillway blob put - <"$dir/slow" 2>"$dir/said" &
+stopped=$!
+exec 7>"$dir/slow"
+noise 300000 "$dir/noise" && cat "$dir/noise" >&7
+until_true compgen -G "$store/tmp/put.*"
+kill -TERM "$stopped"
+! wait "$stopped" || fail "it was stopped and says it was not"
+exec 7>&-
+grep -q 'nothing was put' "$dir/said" || fail "stopped: $(cat "$dir/said")"
+! compgen -G "$store/tmp/put.*" || fail "a put that was stopped left something behind"
+
 printf half >"$store/tmp/put.dead01" && aged "$store/tmp/put.dead01"
 printf half >"$store/tmp/put.live01"
 blobs_are 5

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asks a front everything: front.py DIR PID PERF."""
-import http.client, json, os, signal, socket, subprocess, sys, threading, time
+import hashlib, http.client, json, os, select, signal, socket, subprocess, sys, threading, time
 
 folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -62,7 +62,8 @@ DEEDS = {
     "random": KILLED, "populate": KILLED, "memory": KILLED,
     "sleep": (504, "the handler took too long\n"),
     "exit": CRASHED, "crash": CRASHED,
-    "scribble": CRASHED, "nul": CRASHED,
+    "scribble": CRASHED, "nul": CRASHED, "unmap": CRASHED,
+    "lie0": CRASHED, "lie1": CRASHED, "lie2": CRASHED, "lie3": CRASHED,
 }
 SANDBOXED = {"zero": (200, "zero: 1\n"), "fork": (200, "fork: 1\n"), "tear": (200, "tear: 0\n"),
              "stack": CRASHED}
@@ -75,7 +76,15 @@ def hostile():
             expect(ask(f"/{route}/{deed}")[:2], want, f"{route} {deed}")
             expect(ask(f"/{route}/none")[:2], (200, "nothing done\n"), f"after {deed}")
     ends = stats()["/hostile"]["ends"]
-    assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 3, ends
+    assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 4 and ends["broken"] == 6, ends
+
+
+def early():
+    """A module's own start is in the sandbox as well; without one it could."""
+    expect(ask("/early")[1], "did:\n", "a module's start")
+    did = ask("/early-bare")[1].split()
+    for what in ("open", "socket", "fork", "limits", "loose"):
+        assert what in did, did
 
 
 def bystanders():
@@ -147,6 +156,120 @@ def stored():
     return 0
 
 
+def rss():
+    return int(open(f"/proc/{pid}/statm").read().split()[1]) * 4096
+
+
+def upload():
+    """A film goes into the blobs as it comes, and its name into a job."""
+    mb = bytes(range(256)) * 4096
+    before, most = rss(), 0
+    d = Door()
+    d.putrequest("PUT", "/upload/film.mkv")
+    d.putheader("Content-Length", 100 << 20)
+    d.endheaders()
+    hash = hashlib.sha256()
+    for i in range(100):
+        part = bytes([i]) + mb[1:]
+        hash.update(part)
+        d.send(part)
+        most = max(most, rss())
+    r = d.getresponse()
+    said = json.loads(r.read())
+    expect(r.status, 202, "upload")
+    expect(ask("/upload", "small", door=d)[0], 202, "another on the same connection")
+    expect(ask("/hello", "x" * 1000, door=d)[0], 200, "a route without blobs on it")
+    d.close()
+    expect(said["blob"], f"sha256:{hash.hexdigest()};size={100 << 20}", "the blob's name")
+    assert most - before < 16 << 20, f"{(most - before) >> 20} MB of it were in memory"
+    job = json.loads(spillway("get", said["job"], "--json"))
+    expect((job["queue"], job["headers"]), ("transcode", {"blob": said["blob"]}), "the film's job")
+    got = subprocess.run(["spillway", "blob", "get", said["blob"].split(";")[0], "--blobs", f"{folder}/blobs"],
+                         check=True, capture_output=True).stdout
+    expect(hashlib.sha256(got).hexdigest(), hash.hexdigest(), "the blob")
+    spillway("blob", "gc", "--older", "0", "--force", "--blobs", f"{folder}/blobs")
+    assert said["blob"][7:71] in spillway("blob", "ls", "--blobs", f"{folder}/blobs"), "gc took a job's blob"
+    try:
+        expect(ask("/hello", "x" * (2 << 20))[0], 413, "its limit is its own")
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    expect(ask("/upload", method="GET")[0], 400, "no body")
+    expect(ask("/upload", "", method="PUT", headers={"Content-Length": "0"})[0], 400, "an empty one")
+    expect(ask("/upload", method="HEAD", headers={"Content-Length": "5"})[0], 400, "a method without a body")
+    expect(ask("/upload", iter([b"chunk"]), method="PUT")[0], 411, "chunks")
+    held(), half(), crowd_of_uploads()
+
+
+def writers():
+    return subprocess.run(["pgrep", "-f", f"blob put - --blobs dir:{folder}/blobs"], capture_output=True, text=True).stdout
+
+
+HALF = 8 << 20
+
+
+def half_sent(n):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    s.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % HALF + b"x" * n)
+    return s
+
+
+def blobs():
+    return sorted(json.loads(line)["name"] for line in
+                  spillway("blob", "ls", "--json", "--blobs", f"{folder}/blobs").splitlines())
+
+
+def held():
+    """A store that stands still holds its client back, who is not late for that."""
+    s = half_sent(1000)
+    until(writers, "it is being written")
+    writer, sent = int(writers()), 1000
+    os.kill(writer, signal.SIGSTOP)
+    s.setblocking(False)
+    try:
+        while select.select([], [s], [], 3)[1]:  # 3 s: longer than request_s
+            sent += s.send(bytes(min(65536, HALF - sent)))
+            assert sent < HALF, "all of it went into a store that stands still"
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    s.setblocking(True)
+    s.sendall(bytes(HALF - sent))
+    assert s.recv(100).startswith(b"HTTP/1.1 202"), "held, and then stored"
+    s.close()
+
+
+def half():
+    """A client that breaks off leaves nothing; one that dawdles is ended."""
+    before = blobs()
+    s = half_sent(500000)
+    until(lambda: os.listdir(f"{folder}/blobs/tmp"), "it is being written")
+    s.close()
+    until(lambda: not os.listdir(f"{folder}/blobs/tmp") and not writers(), "nothing is left of it")
+    s = half_sent(500000)
+    s.settimeout(30)
+    expect(s.recv(1), b"", "too slow")
+    until(lambda: not os.listdir(f"{folder}/blobs/tmp") and not writers(), "nothing is left of the slow one")
+    expect(blobs(), before, "no blob of a half")
+
+
+def crowd_of_uploads():
+    """The fourth of three is told so; so is who fills the store."""
+    held = [half_sent(1000) for _ in range(3)]
+    until(lambda: len(writers().split()) == 3, "three are writing")
+    expect(ask("/upload", "x")[:2], (503, "the body could not be stored\n"), "one too many")
+    for s in held:
+        s.close()
+    until(lambda: not writers(), "they have gone")
+    expect(ask("/upload", "x" * 1000000)[0], 202, "there is room again")
+    for n in range(4):
+        status = ask("/upload", bytes([n]) * (150 << 20))[0]
+        if status == 503:
+            break
+        expect(status, 202, "a large one")
+    expect(status, 503, "the quota is used up")
+    expect(ask("/hello")[0], 200, "hello beside a full store")
+
+
 def broker_away():
     """No broker: no promise.  It comes back: all goes on."""
     broker = int(subprocess.run(["pgrep", "-f", f"spillway-broker --data {folder}"],
@@ -170,6 +293,8 @@ def limits():
     assert status in (400, 431), status  # evhttp's limit or the front's
     expect(ask("/hello", headers={f"X{i}": "y" for i in range(300)})[0], 431, "headers' number")
     expect(ask("/hello", method="BREW")[0], 501, "method")
+    expect(ask("/hello?" + "q" * 15000)[0], 200, "a long address")
+    expect(ask("/hello?" + "q" * 20000)[0], 400, "too long an address")
     s = socket.socket(socket.AF_UNIX)
     s.connect(f"{folder}/http")
     s.sendall(b"\x00\xff garbage\r\n\r\n")
@@ -200,6 +325,17 @@ def slowloris():
             except (BrokenPipeError, ConnectionResetError):
                 slow.remove(s)
         time.sleep(0.1)
+
+
+def idle():
+    """Who says nothing is sent away, before a first request and after one."""
+    silent, kept = socket.socket(socket.AF_UNIX), Door()
+    silent.connect(f"{folder}/http")
+    silent.settimeout(30)
+    expect(ask("/hello", door=kept)[0], 200, "before it falls silent")
+    expect(silent.recv(1), b"", "one that never spoke")
+    kept.sock.settimeout(30)
+    expect(kept.sock.recv(1), b"", "one that has fallen silent")
 
 
 def crowd():
@@ -238,12 +374,21 @@ def reload():
     os.kill(pid, signal.SIGHUP)
     until(lambda: "refused" in open(f"{folder}/front.log").read(), "a bad one is refused")
     expect(ask("/hello")[1], "hello, you\n", "the old one serves on")
+    with open(f"{folder}/front.conf", "w") as f:
+        f.write(conf)
+    os.rename(f"{folder}/hello.so", f"{folder}/hello.old")
+    os.rename(f"{folder}/other.so", f"{folder}/hello.so")
+    expect(ask("/hello")[1], "hello, you\n", "until it is told")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: ask("/hello")[1] == "another module\n", "a new module")
+    os.rename(f"{folder}/hello.so", f"{folder}/other.so")
+    os.rename(f"{folder}/hello.old", f"{folder}/hello.so")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: ask("/hello")[1] == "hello, world\n", "the old module")
     stop.set()
     for t in threads:
         t.join()
     expect(wrong, [], "while it was exchanged")
-    with open(f"{folder}/front.conf", "w") as f:
-        f.write(conf)
     for name in ("hello, world\n", "hello, world\n"):  # the log by its name, each time
         os.rename(f"{folder}/access.log", f"{folder}/access.old")
         os.kill(pid, signal.SIGHUP)
@@ -251,7 +396,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, bystanders, overload, jobs, broker_away, limits, slowloris, crowd, reload):
+for test in (hello, hostile, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

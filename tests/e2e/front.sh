@@ -8,22 +8,35 @@ for m in "$root"/examples/handlers/*.c "$root"/tests/handlers/*.c; do
 	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename "$m" .c).so" "$m"
 done
 
+cat >"$dir/other.c" <<'C'
+#include <spillway-handler.h>
+static int handle(const struct sw_request *q, struct sw_response *r, struct sw_env *e)
+{ (void)q; (void)e; return r->print(r, "another module\n"); }
+SW_HANDLER(handle);
+C
+cc -shared -fPIC -I"$root/producer" -o "$dir/other.so" "$dir/other.c"
+
 # A sanitizer's report of a crash takes more than 10 ms of CPU by itself.
-bare_us=10000
-case $b in *asan | *tsan) bare_us=500000 ;; esac
+bare_us=10000 bare_ms=1000
+case $b in *asan | *tsan) bare_us=300000 bare_ms=10000
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=4" ;; esac
 
 # conf KEY=VALUE...: with lines of [front]
 conf() {
 	printf '[front]\nlisten = unix:%s/http\n' "$dir"
 	printf 'stats = unix:%s/stats\naccess_log = %s/access.log\nbroker = %s\n' \
 		"$dir" "$dir" "$SPILLWAY_BROKER"
-	printf 'request_s = 2\nmax_connections = 200\nput_ms = 2000\n'
+	printf 'blobs = dir:%s/blobs?quota=400m\nuploads = 3\n' "$dir"
+	printf 'idle_s = 4\nrequest_s = 2\nmax_connections = 200\nput_ms = 2000\n'
 	printf '%s\n' "$@"
 	for r in hello signup beacon hostile; do
 		printf '[route /%s]\nmodule = %s/%s.so\n' "$r" "$dir" "$r"
 	done
 	printf 'set.FROM = news@example.org\n'
-	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\n' "$dir" "$bare_us"
+	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
+	printf '[route /early]\nmodule = %s/early.so\n[route /early-bare]\nmodule = %s/early.so\nsandbox = 0\n' "$dir" "$dir"
+	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = %s\n' \
+		"$dir" "$bare_us" "$bare_ms"
 	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
 }
 
@@ -36,7 +49,7 @@ front_start() {
 }
 
 isolates_gone() {
-	! pgrep -f "spillway-front --zygote $dir" && ! pgrep -P 1 -f "spillway-front.*$dir"
+	! pgrep -f "spillway-isolate $dir"
 }
 
 broker_start
@@ -53,16 +66,41 @@ for perf in auto no; do
 done
 grep -q 'kill="timer' "$dir/front.log" || fail "perf = no was not heeded"
 
+# The access log is one that our own job understands, to the last line.
+SPILLWAY_LOGS_DB=$dir/access.db
+export SPILLWAY_LOGS_DB
+worker_start logs --queue access=logs
+spillway put access --lines "$dir/access.log" >"$dir/said"
+until_true count_is 0 access ready leased
+spillway-report --json "$dir/access.db" >"$dir/said"
+grep -q "\"requests\":$(wc -l <"$dir/access.log"),\"bad\":0," "$dir/said" ||
+	fail "the access log, $(wc -l <"$dir/access.log") lines: $(head -c 200 "$dir/said")"
+
 # kill -9: nothing outlives the front.
 front_start
 kill -9 "$front"
 until_true isolates_gone
 
+# Sockets of a service manager: by a launcher of ours, and by systemd's.
+conf 'max_connections = 5000' | grep -v '^\(listen\|stats\)' >"$dir/restart.conf"
+python3 "$root/tests/e2e/front_restart.py" "$dir"
+if command -v systemd-socket-activate >/dev/null; then
+	systemd-socket-activate -l "$dir/activated" "$(command -v spillway-front)" \
+		--config "$dir/restart.conf" 2>"$dir/activate.log" &
+	activated=$!
+	pids+=("$activated")
+	until_true test -S "$dir/activated"
+	[ "$(curl -s --unix-socket "$dir/activated" http://x/hello)" = "hello, world" ] ||
+		fail "by systemd-socket-activate"
+	kill -TERM "$activated"
+	wait "$activated" || fail "activated: status $?"
+fi
+
 # What is wrong is said in one line, with its place.
 bad() {
 	conf >"$dir/bad.conf"
 	printf '%s\n' "$3" >>"$dir/bad.conf"
-	refused "$1" "$2" spillway-front --config "$dir/bad.conf"
+	refused "$1" "$2" timeout 20 spillway-front --config "$dir/bad.conf"
 }
 bad 78 'bad.conf:[0-9]+: unknown key .colour' 'colour = red'
 bad 78 'bad.conf:[0-9]+: isolates is .0., not 1 to' 'isolates = 0'
@@ -74,13 +112,19 @@ bad 78 'unknown section' '[colours]
 red = 1'
 bad 78 'cannot open shared object' '[route /gone]
 module = /nonexistent.so'
+conf | grep -v '^blobs' >"$dir/bad.conf"
+refused 78 'route /upload. has no blobs in .front.' spillway-front --config "$dir/bad.conf"
 printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
 cc -shared -fPIC -I"$root/producer" -o "$dir/empty.so" "$dir/empty.c"
 bad 78 'sw_handler' "[route /empty]
 module = $dir/empty.so"
-printf '#include <spillway-handler.h>\n__attribute__((constructor)) static void f(void) { for (;;); }\n' >"$dir/loop.c"
-cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
-bad 78 'ended while loading' "[route /loop]
+for start in 'for (;;);' 'sleep(1000);' 'sigset_t s; sigfillset(&s); sigprocmask(SIG_SETMASK, &s, 0); for (;;);'; do
+	printf '#define _GNU_SOURCE\n#include <signal.h>\n#include <unistd.h>\n#include <spillway-handler.h>\n' >"$dir/loop.c"
+	printf '__attribute__((constructor)) static void f(void) { %s }\n' "$start" >>"$dir/loop.c"
+	cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
+	bad 78 'ended while loading' "[route /loop]
 module = $dir/loop.so"
+done
+until_true isolates_gone
 refused 64 'config FILE is wanted' spillway-front
 echo "front: each asked with the kernel's kill and with the timer's"

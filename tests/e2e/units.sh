@@ -12,7 +12,7 @@ fi
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-for u in systemd/*.service; do
+for u in systemd/*.service systemd/*.socket; do
 	sed "s|@BINDIR@|$b|g" "$u" >"$dir/$(basename "$u")"
 	if grep -n '@[A-Z]*@' "$dir/$(basename "$u")"; then
 		echo "$u: a placeholder that nobody replaces"
@@ -23,17 +23,20 @@ export SYSTEMD_UNIT_PATH="$dir:"
 
 # It also reads units that ours name; only lines about ours are ours.
 systemd-analyze verify --man=no "$dir/spillway-broker.service" \
-	"$dir/spillway-worker@1.service" "$dir/spillway-front.service" >"$dir/said" 2>&1 || :
+	"$dir/spillway-worker@1.service" "$dir/spillway-front.service" \
+	"$dir/spillway-front.socket" >"$dir/said" 2>&1 || :
 if grep spillway "$dir/said"; then
 	echo "systemd-analyze verify: see above"
 	exit 1
 fi
-systemd-analyze security --offline=true --threshold=20 --no-pager \
-	"$dir/spillway-broker.service" >"$dir/said" || {
-	cat "$dir/said"
-	exit 1
-}
-tail -n 1 "$dir/said"
+for u in "broker 20" "front 30"; do
+	systemd-analyze security --offline=true --threshold="${u#* }" --no-pager \
+		"$dir/spillway-${u% *}.service" >"$dir/said" || {
+		cat "$dir/said"
+		exit 1
+	}
+	tail -n 1 "$dir/said"
+done
 
 if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers --dry-run "$PWD/systemd/spillway.sysusers"

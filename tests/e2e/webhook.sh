@@ -321,3 +321,4 @@ if command -v npm >/dev/null && mkdir -p "$have" &&
 else
 	echo "not run: the package standardwebhooks is not there"
 fi
+echo "$(requests plain) requests over HTTP, $(requests tls) over TLS, $(cat "$dir/private") private spellings refused"

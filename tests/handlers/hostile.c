@@ -17,6 +17,8 @@
 
 static volatile int sink;
 
+static sw_handle_fn handle;
+
 static int
 spin(void)
 {
@@ -147,7 +149,13 @@ tear(void)
 	int torn = prctl(PR_SET_SECCOMP, 0, 0, 0, 0) == 0;
 
 	torn += setrlimit(RLIMIT_AS, &all) == 0;
-	torn += kill(getpid(), 0) == 0;
+	torn += kill(getppid(), 0) == 0;
+	torn += syscall(SYS_ptrace, 16 /* ATTACH */, getppid(), 0, 0) == 0;
+	torn += syscall(SYS_io_uring_setup, 8, NULL) >= 0;
+	torn += syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0) >= 0;
+	torn += prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == 0;
+	torn += syscall(SYS_unshare, 0x10000000 /* NEWUSER */) == 0;
+	torn += dup(0) >= 0;
 	torn += open("/etc/passwd", O_RDONLY) >= 0;
 	torn += socket(AF_INET, SOCK_STREAM, 0) >= 0;
 	torn += mmap(NULL, 4096, PROT_EXEC | PROT_WRITE,
@@ -181,6 +189,40 @@ scribble(const struct sw_request *req, int c)
 		sink++;
 }
 
+/*
+ * An answer of the right number that says of one of its parts, the one that
+ * `which` names, that it is longer than there is room.
+ */
+static void
+lie(const struct sw_request *req, int which)
+{
+	uint64_t one = 1;
+	uint32_t *page = (uint32_t *)(((uintptr_t)req->method &
+					      ~(uintptr_t)4095) -
+				      4096);
+	uint32_t *answer = page + 16, number = page[0];
+
+	answer[0] = number;
+	answer[1] = 200;
+	memset(answer + 2, 0, 24);
+	answer[2 + which % 4] = UINT32_MAX;
+	page[32] = number;
+	(void)!write(1, &one, sizeof(one));
+	for (;;)
+		sink++;
+}
+
+/* Nothing to return to. */
+static void
+unmap(void)
+{
+	(void)munmap((void *)((uintptr_t)&sink & ~(uintptr_t)4095), 4096);
+	for (uintptr_t at = (uintptr_t)handle & ~(uintptr_t)4095;;
+		at += 4096)
+		if (munmap((void *)at, 4096) != 0)
+			return;
+}
+
 static int
 handle(const struct sw_request *req, struct sw_response *res,
 	struct sw_env *env)
@@ -192,6 +234,10 @@ handle(const struct sw_request *req, struct sw_response *res,
 		scribble(req, 0xff);
 	if (strcmp(what, "nul") == 0)
 		scribble(req, 0);
+	if (strncmp(what, "lie", 3) == 0)
+		lie(req, what[3] - '0');
+	if (strcmp(what, "unmap") == 0)
+		unmap();
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
 		if (strcmp(deeds[i].name, what) == 0)
 			return res->print(

@@ -7,4 +7,5 @@ b=$(cd "$1" && pwd)
 export PATH="$b:$PATH" NO_COLOR=1 FAULT_PRELOAD="$b/tests/preload_fault.so" ASAN_OPTIONS=verify_asan_link_order=0
 
 LD_PRELOAD="$FAULT_PRELOAD" "$b/tests/proof_faults"
+LD_PRELOAD="$FAULT_PRELOAD" "$b/tests/proof_faults_core" 2> >(grep -v ev=memory >&2)
 "$b/tests/proof_faults_run"

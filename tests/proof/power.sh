@@ -15,6 +15,6 @@ if [ -n "${CONTROL:-}" ]; then
 	planted=build/release-NO_SYNC
 	make -s -j2 PLANT=NO_SYNC $planted/tests/proof_power $planted/tests/preload_trace.so
 	! found=$(power $planted 2>&1) || { echo "FAILED: MDB_NOSYNC, and nothing was found"; exit 1; }
-	grep -m 1 '^FAILED: POWER_ONE' <<<"$found" | sed 's/^FAILED/control: MDB_NOSYNC/'
+	grep -m 1 '^FAILED: SEED' <<<"$found" | sed 's/^FAILED/control: MDB_NOSYNC/'
 fi
 power "$b"

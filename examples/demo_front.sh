@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# demo_front.sh BUILD: HTTP comes in, handlers with 10 ms of CPU each hand
+# jobs over, and one that does not end is ended.
+. "$(dirname "$0")/demo_lib.sh"
+
+lines=20000 spins=20 neighbours=4 asks=2000
+
+# ask PATH [curl's options]: over the front's socket
+ask() {
+	local path=$1
+	shift
+	curl -sS --unix-socket "$dir/http" "$@" "http://front$path"
+}
+
+front_start() {
+	for h in hello signup beacon spin; do
+		cc -shared -fPIC -I"$here/../producer" -o "$dir/$h.so" "$here/handlers/$h.c"
+	done
+	{
+		printf '[front]\nlisten = unix:%s/http\nstats = unix:%s/stats\n' "$dir" "$dir"
+		printf 'broker = %s\naccess_log = %s/access.log\n' "$SPILLWAY_BROKER" "$dir"
+		for h in hello signup beacon spin; do
+			printf '[route /%s]\nmodule = %s/%s.so\n' "$h" "$dir" "$h"
+		done
+	} >"$dir/front.conf"
+	spillway-front --config "$dir/front.conf" 2>"$dir/front.log" &
+	pids+=("$!")
+	local front=$!
+	until grep -q ev=ready "$dir/front.log"; do
+		kill -0 "$front" 2>/dev/null || { cat "$dir/front.log"; exit 1; }
+		read -rt 0.02 <> <(:) || :
+	done
+}
+
+# A mail server, and a configuration of the job `email` that names it.
+mail_start() {
+	mkdir "$dir/mail"
+	/usr/bin/python3 "$here/mail_server.py" "$dir/mail" 2>"$dir/mail.log" &
+	local server=$!
+	pids+=("$server")
+	until [ -e "$dir/mail/port" ]; do
+		kill -0 "$server" 2>/dev/null || { cat "$dir/mail.log"; exit 1; }
+		read -rt 0.02 <> <(:) || :
+	done
+	printf '[email]\nserver = 127.0.0.1:%s\ntls = none\nfrom = The Shop <shop@example.org>\n' \
+		"$(cat "$dir/mail/port")" >"$dir/jobs.conf"
+	export SPILLWAY_JOBS=$dir/jobs.conf
+}
+
+lines_counted() {
+	spillway-report --json "$dir/front.db" 2>/dev/null | grep -qE "\"requests\": ?$lines\b"
+}
+
+# What each route has cost, by GET /stats.
+costs() {
+	curl -sS --unix-socket "$dir/stats" http://front/stats | python3 -c '
+import json, sys
+print("  route      requests  CPU p50 µs  p99 µs  max µs  killed  isolates started")
+for r in sorted(json.load(sys.stdin), key=lambda r: r["route"]):
+    print("  %-9s %9d %11.0f %7.0f %7.0f %7d %17d" % (r["route"], r["requests"],
+          r["cpu_p50_us"], r["cpu_p99_us"], r["cpu_max_us"], r["ends"]["cpu"], r["isolate_starts"]))'
+}
+
+say "0. The front: four handlers in C, each in sandboxed processes of its own, 10 ms of CPU for a request"
+broker_start
+front_start
+note "  cc -shared -fPIC -o signup.so examples/handlers/signup.c"
+note "  spillway-front --config $dir/front.conf"
+
+say "Somebody signs up: answered once the job is on disk, the mail is a worker's affair"
+mail_start
+note "  curl -d '{\"email\": \"ann@example.org\"}' http://front/signup"
+worker_start mail "$dir/front.db" email=email logs=logs
+answer=$(ask /signup -d '{"email": "ann@example.org"}' -w '\n%{http_code}')
+echo "  ${answer//$'\n'/ }"
+id=$(sed -n 's/.*"job": "\([^"]*\)".*/\1/p' <<<"$answer")
+echo "  $(spillway wait "$id" --timeout 60s)"
+note "  what the mail server took:"
+tr -d '\r' <"$dir/mail/ann@example.org.eml" | sed 's/^/    /'
+
+say "Pages send $lines lines of a log: answered at once, the logs job counts them"
+loggen --lines "$lines" --seed 5 --answer "$dir/answer.json" >"$dir/lines.log"
+split -C 900k "$dir/lines.log" "$dir/part."
+for part in "$dir"/part.*; do
+	echo "  $(ask /beacon --data-binary "@$part" -o /dev/null -w '%{http_code}, %{size_upload} bytes')"
+done
+until lines_counted; do
+	[ "$SECONDS" -lt 120 ] || { echo "not all lines were counted"; exit 1; }
+	read -rt 0.1 <> <(:) || :
+done
+spillway-report "$dir/front.db" | sed -n '2,/^Status/p' | sed '$d'
+
+say "A handler that does not end is ended by the kernel; its neighbours go on"
+note "  curl -i http://front/spin"
+ask /spin -w '  after %{time_total} s\n' -D "$dir/head" | sed 's/^error/  error/'
+sed -n '1p; /^Server-Timing/p' "$dir/head" | tr -d '\r' | sed 's/^/  /'
+asked=()
+for n in $(seq "$neighbours"); do
+	ask "/hello?[1-$asks]" -o /dev/null -w '%{http_code}\n' >"$dir/neighbour.$n" &
+	asked+=("$!")
+done
+for _ in $(seq "$spins"); do ask /spin -o /dev/null -w '%{http_code}\n'; done >"$dir/spun"
+wait "${asked[@]}"
+cut=$(grep -c 503 "$dir/spun")
+answered=$(cat "$dir"/neighbour.* | grep -c 200)
+echo "  $cut of $spins spinning requests were cut; meanwhile $answered of $((neighbours * asks)) to /hello were answered"
+costs
+[ "$cut" = "$spins" ] && [ "$answered" = $((neighbours * asks)) ]

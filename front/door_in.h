@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * door_in.h - the door's inside: connections in door.c, and exchanges, each
+ * a request from its head to its answer, in exchange.c
+ */
+#ifndef FRONT_DOOR_IN_H
+#define FRONT_DOOR_IN_H
+
+#include <time.h>
+
+#include "caller.h"
+#include "door.h"
+#include "upload.h"
+
+struct door {
+	struct event_base *base;
+	struct evhttp *http;
+	struct table *table;
+	struct handoff *handoff;
+	struct access *access;
+	struct event *second, *closing;
+	struct callers callers;
+	struct uploads uploads;
+	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
+	size_t bound_n, under_way;
+	int full;   /* listeners are off until there is room */
+	int asking; /* we are called by evhttp, with a request */
+	time_t date_at;
+	char date[40];
+	void (*empty)(void *);
+	void *arg;
+};
+
+/* Both for evhttp, with the door: a request's head has come; all of it has. */
+int exchange_expect(struct evhttp_request *, void *door);
+void exchange_begin(struct evhttp_request *, void *door);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "door_in.h"
+#include "error.h"
+#include "log.h"
+
+enum { HEADERS_MAX = 256 };
+
+static const struct {
+	enum evhttp_cmd_type type;
+	const char *name;
+} methods[] = {{EVHTTP_REQ_GET, "GET"}, {EVHTTP_REQ_POST, "POST"},
+	{EVHTTP_REQ_HEAD, "HEAD"}, {EVHTTP_REQ_PUT, "PUT"},
+	{EVHTTP_REQ_DELETE, "DELETE"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"},
+	{EVHTTP_REQ_PATCH, "PATCH"}};
+
+enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
+
+/* One request, from its arrival to its answer. */
+struct exchange {
+	struct task task; /* first: the one is the other */
+	struct door *door;
+	struct evhttp_request *req;
+	struct route *route;
+	struct mail_request head;
+	const char *path, *query;
+	const char *client; /* evhttp's */
+	struct mail_answer answer;
+	int64_t cpu_ns;
+	struct upload *upload; /* NULL: none */
+	const char *blob;      /* the upload's name, "" without */
+};
+
+static const char *
+method_of(struct evhttp_request *req)
+{
+	for (size_t i = 0; i < METHODS; i++)
+		if (methods[i].type == evhttp_request_get_command(req))
+			return methods[i].name;
+	return "-";
+}
+
+/* --- answers ------------------------------------------------------------ */
+
+static void
+logged(const struct exchange *x, int status, size_t bytes)
+{
+	struct evkeyvalq *in = evhttp_request_get_input_headers(x->req);
+	int head = evhttp_request_get_command(x->req) == EVHTTP_REQ_HEAD;
+	char version[16];
+	struct access_line l = {.client = x->client,
+		.method = method_of(x->req),
+		.target = evhttp_request_get_uri(x->req),
+		.version = version,
+		.status = status,
+		.bytes = head ? 0 : bytes,
+		.referer = evhttp_find_header(in, "Referer"),
+		.agent = evhttp_find_header(in, "User-Agent")};
+
+	(void)snprintf(version, sizeof(version), "HTTP/%d.%d", x->req->major,
+		x->req->minor);
+	access_write(x->door->access, &l);
+}
+
+/* evhttp would make a new one for each answer. */
+static const char *
+date(struct door *d)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != d->date_at && gmtime_r(&now, &tm) != NULL) {
+		evutil_date_rfc1123(d->date, sizeof(d->date), &tm);
+		d->date_at = now;
+	}
+	return d->date;
+}
+
+static void
+timing_add(struct exchange *x)
+{
+	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
+	long long us = x->cpu_ns / 1000;
+	char timing[48];
+
+	if (evhttp_find_header(out, "Date") == NULL)
+		evhttp_add_header(out, "Date", date(x->door));
+	if (x->cpu_ns < 0)
+		return;
+	(void)snprintf(timing, sizeof(timing), "cpu;dur=%lld.%03lld", us / 1000,
+		us % 1000);
+	evhttp_add_header(out, "Server-Timing", timing);
+}
+
+/*
+ * Left to the loop, an answer would wait for a turn of its own, in which the
+ * kernel says what we know, that there is room in the socket.  What does not
+ * fit stays with the loop.
+ */
+static void
+answer_push(struct bufferevent *bev)
+{
+	struct evbuffer *out = bufferevent_get_output(bev);
+
+	evbuffer_unfreeze(out, 1);
+	(void)evbuffer_write(out, bufferevent_getfd(bev));
+	evbuffer_freeze(out, 1);
+	if (evbuffer_get_length(out) == 0)
+		bufferevent_trigger(bev, EV_WRITE, 0);
+}
+
+/* The end of every exchange: headers and body are in the request already. */
+static void
+exchange_end(struct exchange *x, int status)
+{
+	struct door *d = x->door;
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(
+		evhttp_request_get_connection(x->req));
+
+	timing_add(x);
+	if (d->empty != NULL)
+		evhttp_add_header(evhttp_request_get_output_headers(x->req),
+			"Connection", "close");
+	if (d->access->f != NULL)
+		logged(x, status,
+			evbuffer_get_length(
+				evhttp_request_get_output_buffer(x->req)));
+	caller_answered(&d->callers, bev);
+	evhttp_send_reply(x->req, status, NULL, NULL);
+	if (!d->asking)
+		answer_push(bev);
+	upload_free(x->upload);
+	free(x);
+	d->under_way--;
+}
+
+/* An answer of our own; what the handler has said is dropped. */
+static void
+exchange_fail(struct exchange *x, int status, const char *text)
+{
+	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
+	struct evbuffer *body = evhttp_request_get_output_buffer(x->req);
+
+	evhttp_clear_headers(out);
+	evbuffer_drain(body, evbuffer_get_length(body));
+	evhttp_add_header(out, "Content-Type", "text/plain");
+	if (status == 503)
+		evhttp_add_header(out, "Retry-After", "1");
+	evbuffer_add(body, text, strlen(text));
+	exchange_end(x, status);
+}
+
+/* What the client can do about it: change something, or come again. */
+static int
+refusal_status(int err)
+{
+	return err == SW_EUNIQUE ? 409
+	       : err == SW_ETOOBIG || err == SW_EINVAL || err == SW_EQUEUE
+		       ? 500
+		       : fate_status[FATE_REFUSED];
+}
+
+static void
+handed_over(void *arg, int err, const char *why)
+{
+	struct exchange *x = arg;
+
+	if (err == 0) {
+		exchange_end(x, (int)x->answer.status);
+		return;
+	}
+	x->route->usage.fates[FATE_REFUSED]++;
+	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
+		sw_errname(err), "text", why, NULL);
+	exchange_fail(x, refusal_status(err), fate_texts[FATE_REFUSED]);
+}
+
+/* The client has its answer; `arg` is a route's path. */
+static void
+handed_after(void *arg, int err, const char *why)
+{
+	if (err != 0)
+		sw_log(SW_LOG_ERR, "put-after", "route", arg, "error",
+			sw_errname(err), "text", why, NULL);
+	free(arg);
+}
+
+/* --- what the isolate said ---------------------------------------------- */
+
+/* These are between the front and the client. */
+static int
+is_ours(const char *name)
+{
+	static const char *const ours[] = {"connection", "content-length",
+		"transfer-encoding", "keep-alive", "upgrade", "trailer"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return 1;
+	return 0;
+}
+
+/* evhttp refuses what would break out of a header's line. */
+static void
+headers_take(struct exchange *x, const struct mailbox *mail)
+{
+	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
+	static char text[MAIL_HEADERS_MAX + 2];
+	char *p = text, *end;
+
+	memcpy(text, mail->headers, x->answer.headers_len);
+	end = text + x->answer.headers_len;
+	end[0] = end[1] = '\0';
+	while (p < end) {
+		char *value = p + strlen(p) + 1;
+
+		if (value <= end && *p != '\0' && strpbrk(p, " :\t") == NULL &&
+			!is_ours(p))
+			evhttp_add_header(out, p, value <= end ? value : "");
+		p = value + strlen(value < end ? value : "") + 1;
+	}
+}
+
+static void
+log_take(const struct exchange *x, const struct mailbox *mail)
+{
+	static char text[MAIL_LOG_MAX + 1];
+
+	memcpy(text, mail->log, x->answer.log_len);
+	text[x->answer.log_len] = '\0';
+	for (char *p = text; p < text + x->answer.log_len; p += strlen(p) + 1)
+		sw_log(SW_LOG_INFO, "handler", "route", x->route->config->path,
+			"text", p, NULL);
+}
+
+static void
+jobs_take(struct exchange *x, const struct mailbox *mail)
+{
+	struct handoff *h = x->door->handoff;
+	size_t len = x->answer.jobs_len;
+	uint8_t *put = malloc(len);
+	char *path = x->answer.after ? strdup(x->route->config->path) : NULL;
+
+	if (put == NULL || (x->answer.after && path == NULL)) {
+		free(put);
+		free(path);
+		handed_over(x, -ENOMEM, "");
+		return;
+	}
+	memcpy(put, mail->jobs, len);
+	if (path != NULL) {
+		exchange_end(x, (int)x->answer.status);
+		handoff_put(h, bytes_of(put, len), handed_after, path);
+	} else {
+		handoff_put(h, bytes_of(put, len), handed_over, x);
+	}
+	free(put);
+}
+
+static void
+task_done(struct task *t, enum fate fate, const struct mail_answer *a,
+	const struct mailbox *mail, int64_t cpu_ns)
+{
+	struct exchange *x = (struct exchange *)t;
+
+	x->cpu_ns = cpu_ns;
+	if (fate != FATE_ANSWER) {
+		if (fate != FATE_BUSY)
+			sw_log(SW_LOG_WARN, "killed", "route",
+				x->route->config->path, "cause",
+				fate_names[fate], "cpu_us",
+				sw_num(cpu_ns / 1000), NULL);
+		exchange_fail(x, fate_status[fate], fate_texts[fate]);
+		return;
+	}
+	x->answer = *a;
+	if (a->log_len > 0)
+		log_take(x, mail);
+	headers_take(x, mail);
+	evbuffer_add(evhttp_request_get_output_buffer(x->req), mail->body,
+		a->body_len);
+	if (a->jobs_len > 0)
+		jobs_take(x, mail);
+	else
+		exchange_end(x, (int)a->status);
+}
+
+/* --- what the client said ----------------------------------------------- */
+
+static uint8_t *
+text_put(uint8_t *to, const char *s)
+{
+	size_t len = strlen(s) + 1;
+
+	memcpy(to, s, len);
+	return to + len;
+}
+
+static void
+task_fill(struct task *t, struct mailbox *mail)
+{
+	struct exchange *x = (struct exchange *)t;
+	struct evbuffer *body = evhttp_request_get_input_buffer(x->req);
+	struct evkeyval *h;
+	uint8_t *to = mail->texts;
+
+	to = text_put(to, method_of(x->req));
+	to = text_put(to, x->path);
+	to = text_put(to, x->query);
+	to = text_put(to, x->client);
+	to = text_put(to, x->blob);
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(x->req), next)
+	{
+		to = text_put(to, h->key);
+		to = text_put(to, h->value);
+	}
+	evbuffer_copyout(body, to, x->head.body_len);
+	*mail->request = x->head;
+}
+
+/* How large it will be in the mailbox; 0 or the status that refuses it. */
+static int
+request_measure(struct exchange *x)
+{
+	size_t len, room = x->route->plan.zygote.sizes.request;
+	size_t most = (size_t)x->door->table->config.n[FRONT_max_headers];
+	struct evkeyval *h;
+
+	len = strlen(method_of(x->req)) + strlen(x->path) + strlen(x->query) +
+	      strlen(x->client) + strlen(x->blob) + 5;
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(x->req), next)
+	{
+		len += strlen(h->key) + strlen(h->value) + 2;
+		x->head.headers_n++;
+	}
+	x->head.texts_len = (uint32_t)len;
+	x->head.body_len = (uint32_t)evbuffer_get_length(
+		evhttp_request_get_input_buffer(x->req));
+	if (x->head.headers_n > HEADERS_MAX || len > most)
+		return 431;
+	return len + x->head.body_len > room ? 413 : 0;
+}
+
+static const char *
+or_empty(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+/* 0, or the status that refuses it. */
+static int
+request_check(struct exchange *x)
+{
+	const struct route *r = x->route;
+	int status;
+
+	if (r == NULL)
+		return 404;
+	status = request_measure(x);
+	return r->config->n[ROUTE_blob] && x->head.body_len > 0 ? 411 : status;
+}
+
+static void
+request_run(struct exchange *x)
+{
+	int status = request_check(x);
+
+	if (status == 0)
+		pool_run(x->route->pool, &x->task);
+	else
+		exchange_fail(x, status,
+			status == 404	? "no route\n"
+			: status == 411 ? "Content-Length is wanted\n"
+					: "too large\n");
+}
+
+static void
+stored(void *arg, const char *ref)
+{
+	struct exchange *x = arg;
+
+	if (ref == NULL) {
+		exchange_fail(x, 503, "the body could not be stored\n");
+		return;
+	}
+	x->blob = ref;
+	request_run(x);
+}
+
+void
+exchange_begin(struct evhttp_request *req, void *arg)
+{
+	struct door *d = arg;
+	struct evhttp_connection *conn = evhttp_request_get_connection(req);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct exchange *x = calloc(1, sizeof(*x));
+	char *client = NULL;
+	uint16_t port;
+
+	if (x == NULL || uri == NULL) {
+		free(x);
+		evhttp_send_error(req, x == NULL ? 500 : 400, NULL);
+		return;
+	}
+	d->under_way++;
+	d->asking = 1;
+	*x = (struct exchange){.door = d, .req = req, .cpu_ns = -1, .blob = ""};
+	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
+	x->task.fill = task_fill;
+	x->task.done = task_done;
+	evhttp_connection_get_peer(conn, &client, &port);
+	x->client = client != NULL && client[0] != '\0' ? client : "-";
+	x->path = or_empty(evhttp_uri_get_path(uri));
+	x->query = or_empty(evhttp_uri_get_query(uri));
+	x->route = table_find(d->table, x->path);
+	x->upload = upload_of(req);
+	if (x->upload != NULL)
+		upload_end(x->upload, d->table->config.n[FRONT_upload_s],
+			stored, x);
+	else
+		request_run(x);
+	d->asking = 0;
+}
+
+/* Chunks are not for this: evhttp keeps each in memory whole. */
+static int
+has_length(struct evhttp_request *req)
+{
+	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
+	const char *len = evhttp_find_header(in, "Content-Length");
+
+	return evhttp_request_get_command(req) != EVHTTP_REQ_HEAD &&
+	       len != NULL && strtoll(len, NULL, 10) > 0 &&
+	       evhttp_find_header(in, "Transfer-Encoding") == NULL;
+}
+
+/* Before the body: where it shall go, and how much of it. */
+int
+exchange_expect(struct evhttp_request *req, void *arg)
+{
+	struct door *d = arg;
+	const struct site *c = &d->table->config;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	int64_t most = c->n[FRONT_max_body];
+	const struct route *r = NULL;
+
+	if (c->blobs != NULL && uri != NULL)
+		r = table_find(d->table, or_empty(evhttp_uri_get_path(uri)));
+	if (r != NULL && r->config->n[ROUTE_blob] && has_length(req) &&
+		upload_begin(&d->uploads, req, c->blobs,
+			(size_t)c->n[FRONT_uploads]) == 0)
+		most = r->config->n[ROUTE_max_blob];
+	evhttp_connection_set_max_body_size(
+		evhttp_request_get_connection(req), most);
+	return 0;
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The unit tests under memcheck: nothing unset decides, is written or sent, nothing is lost.
+# What is wrong in a forked child ends it with 99, and its parent's test fails; what a
+# child has not freed at its end is no leak.  VALGRIND_ALL=1 runs the slow ones too, and
+# VALGRIND='test_msg test_core' these alone.
+# Always left out: test_accept takes all descriptors and test_guard measures memory, of
+# which valgrind has its own; test_corpus_core does for two minutes what test_core does.
+set -u
+b=$1
+case $b in *asan | *tsan) echo "skipped: a sanitizer is in it already"; exit ;; esac
+never='test_(accept|guard|corpus_core)'
+slow='test_(blob|edge|random|store|store_lmdb)'
+[ -z "${VALGRIND_ALL:-}" ] || slow=$never
+tests=${VALGRIND:-$(find "$b"/tests -maxdepth 1 -name 'test_*' -executable -type f | sed 's,.*/,,' | grep -vxE "$never|$slow" | sort)}
+logs=$b/tests/valgrind
+export SPILLWAY_BIN="$b" NO_COLOR=1
+rm -rf "$logs" && mkdir -p "$logs"
+# shellcheck disable=SC2086 # a list of names
+set -- $tests
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
+	log=$3/$2
+	timeout 250 valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+		--errors-for-leak-kinds=none --child-silent-after-fork=yes \
+		--suppressions=tests/valgrind.supp "$1/tests/$2" >"$log" 2>&1 &&
+		! grep -a -q "definitely lost" "$log" && exit
+	echo "FAILED: $2"
+	grep -a -E "^==|FAILED|SEED|ERROR|LINE" "$log" | head -n 60
+	exit 1' valgrind "$b" {} "$logs" || exit 1
+echo "$# tests without a word from memcheck"

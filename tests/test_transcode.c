@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/* What a transcoding job asks of ffmpeg, and what its cage holds back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "complaint.h"
+#include "error.h"
+#include "tool.h"
+
+static char folder[] = "/tmp/spillway-transcode.XXXXXX";
+static char why[512];
+
+static int
+conf_text_read(const char *text, struct conf **c)
+{
+	char path[64];
+	FILE *f;
+	int err;
+
+	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+	err = conf_read(c, path, job_types, why, sizeof(why));
+	if (err < 0)
+		return err;
+	err = profile_check(*c, why, sizeof(why));
+	if (err < 0)
+		conf_free(*c);
+	return err;
+}
+
+/* --- profiles ------------------------------------------------------------ */
+
+static void
+the_profiles_need_no_configuration(void **state)
+{
+	static const char *const names[] = {
+		"hls", "mp4", "webm", "audio", "thumbnail", "poster"};
+	struct profile p;
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_text_read("", &c), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(
+			profile_read(&p, c, names[i], why, sizeof(why)), 0);
+	assert_int_equal(
+		profile_read(&p, c, "x", why, sizeof(why)), SW_EINVAL);
+	conf_free(c);
+}
+
+static void
+a_section_changes_a_profile_or_makes_another(void **state)
+{
+	struct profile p;
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_text_read("[transcode hls]\n"
+					"ladder = 720:2800  480:1400\n"
+					"[transcode small]\n"
+					"base = webm\ncodec = av1\ncrf = 40\n"
+					"audio = none\n"
+					"[transcode first]\n"
+					"base = poster\nat = 0\n",
+				 &c),
+		0);
+	assert_int_equal(profile_read(&p, c, "hls", why, sizeof(why)), 0);
+	assert_int_equal(p.rungs_n, 2);
+	assert_int_equal(p.rungs[1].height, 480);
+	assert_int_equal(p.rungs[1].kbit, 1400);
+	assert_int_equal(p.crf, 23);
+	assert_int_equal(profile_read(&p, c, "small", why, sizeof(why)), 0);
+	assert_string_equal(p.codec->encoder, "libsvtav1");
+	assert_string_equal(p.ext, "webm");
+	assert_null(p.audio);
+	assert_int_equal(p.crf, 40);
+	assert_int_equal(profile_read(&p, c, "first", why, sizeof(why)), 0);
+	assert_int_equal(p.at_percent, 0);
+	conf_free(c);
+}
+
+static void
+a_profile_that_cannot_be_is_refused_at_the_start(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} bad[] = {
+		{"[transcode mine]\ncrf = 20\n", "base = "},
+		{"[transcode mp4]\ncodec = vp9\n", "h264 h265 av1 is wanted"},
+		{"[transcode mp4]\ncodec = \n", "h264 h265 av1 is wanted"},
+		{"[transcode webm]\naudio = aac\n", "opus none is wanted"},
+		{"[transcode hls]\naudio = mp3\n", "aac none is wanted"},
+		{"[transcode mp4]\npreset = -f\n", "ultrafast to veryslow"},
+		{"[transcode mp4]\nladder = 720:1 480:1\n", "one HEIGHT:KBIT"},
+		{"[transcode hls]\nladder = 480:900 720:900\n", "falling"},
+		{"[transcode hls]\nladder = 721:900\n", "even"},
+		{"[transcode hls]\nladder = 720\n", "HEIGHT:KBIT"},
+		{"[transcode hls]\nladder = 720:9000x\n", "HEIGHT:KBIT"},
+		{"[transcode hls]\nladder =\n", "HEIGHT:KBIT"},
+		{"[transcode poster]\ncrf = 20\n", "no use for 'crf'"},
+		{"[transcode mp4]\nwidth = 20\n", "no use for 'width'"},
+		{"[transcode]\nffmpeg = ffmpeg\n", "a whole path is wanted"},
+	};
+	struct conf *c = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(conf_text_read(bad[i].text, &c), SW_EINVAL);
+		if (strstr(why, bad[i].said) == NULL)
+			fail_msg("'%s' has no '%s'", why, bad[i].said);
+	}
+}
+
+/* --- command lines ------------------------------------------------------- */
+
+static struct command command;
+
+/* The command line for a film of that size, as one string. */
+static const char *
+line_of(const char *profile, int width, int height, int64_t at_ms)
+{
+	static char text[COMMAND_ROOM + COMMAND_WORDS];
+	struct probe probe = {.duration_ms = 20000,
+		.video = 1,
+		.audio = 2,
+		.width = width,
+		.height = height};
+	struct task t = {.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
+	struct profile p;
+	struct conf *c;
+
+	assert_int_equal(conf_text_read("", &c), 0);
+	assert_int_equal(profile_read(&p, c, profile, why, sizeof(why)), 0);
+	t.conf = c;
+	t.profile = &p;
+	command_make(&command, &t);
+	assert_false(command.full);
+	conf_free(c);
+	text[0] = '\0';
+	for (int i = 0; i < command.n; i++) {
+		strcat(text, command.argv[i]);
+		strcat(text, " ");
+	}
+	return text;
+}
+
+#define assert_in(text, part)                                                  \
+	do {                                                                   \
+		if (strstr(text, part) == NULL)                                \
+			fail_msg("no '%s' in: %s", part, text);                \
+	} while (0)
+
+static void
+every_command_guards_its_input(void **state)
+{
+	static const char *const names[] = {
+		"hls", "mp4", "webm", "audio", "thumbnail", "poster"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *l = line_of(names[i], 640, 360, -1);
+		const char *input = strstr(l, " -i file:/b/ab ");
+
+		assert_non_null(input);
+		assert_in(l, "/usr/bin/ffmpeg -nostdin ");
+		assert_in(l, "-protocol_whitelist file ");
+		assert_true(strstr(l, "-format_whitelist mov,") < input);
+		assert_in(l, "-max_pixels 35389440 ");
+		assert_in(l, "-map_metadata -1 ");
+		assert_null(strstr(l, "hls,"));
+		assert_null(strstr(l, "concat"));
+	}
+}
+
+static void
+no_rung_is_higher_than_the_source(void **state)
+{
+	const char *l = line_of("hls", 854, 480, -1);
+
+	(void)state;
+	assert_in(l, "[0:1]split=2[s0][s1];[s0]scale=-2:480[v0];"
+		     "[s1]scale=-2:360[v1]");
+	assert_in(l, "-maxrate:v:0 1400k -bufsize:v:0 2800k");
+	assert_in(l, "v:0,agroup:a,name:480p v:1,agroup:a,name:360p "
+		     "a:0,agroup:a,default:yes,name:audio");
+	assert_in(l, "%v_%05d.ts");
+	l = line_of("hls", 201, 101, -1);
+	assert_in(l, "[0:1]split=1[s0];[s0]scale=-2:100[v0]");
+	assert_in(line_of("mp4", 2, 1, -1), "scale=-2:2");
+}
+
+static void
+of_a_film_higher_than_wide_the_width_counts(void **state)
+{
+	(void)state;
+	assert_in(line_of("mp4", 1080, 1920, -1), "scale=1080:-2");
+	assert_in(line_of("mp4", 3840, 2160, -1), "scale=-2:1080");
+}
+
+static void
+an_image_is_taken_where_the_job_or_the_profile_says(void **state)
+{
+	(void)state;
+	assert_in(line_of("poster", 640, 360, -1), "-ss 2.000 -i");
+	assert_in(line_of("poster", 640, 360, 1500), "-ss 1.500 -i");
+	assert_in(line_of("thumbnail", 640, 360, 0), "-ss 0.000 -i");
+}
+
+static void
+a_command_that_does_not_fit_is_not_run(void **state)
+{
+	static char path[COMMAND_ROOM + 1];
+	struct conf *c;
+
+	(void)state;
+	memset(path, 'x', sizeof(path) - 1);
+	assert_int_equal(conf_text_read("", &c), 0);
+	command_probe(&command, c, path);
+	assert_true(command.full);
+	command_probe(&command, c, "/b/ab");
+	assert_false(command.full);
+	conf_free(c);
+}
+
+/* --- what ffprobe and ffmpeg say ----------------------------------------- */
+
+static void
+a_probe_finds_streams_and_turns_the_picture(void **state)
+{
+	struct probe p;
+
+	(void)state;
+	assert_int_equal(
+		probe_read(
+			bytes_str("{\"streams\":[{\"index\":0,\"codec_type\":"
+				  "\"video\",\"width\":9,\"height\":9,"
+				  "\"disposition\":{\"attached_pic\":1}},"
+				  "{\"index\":1,\"codec_type\":\"data\"},"
+				  "{\"index\":2,\"codec_type\":\"audio\"},"
+				  "{\"index\":3,\"codec_type\":\"video\","
+				  "\"width\":64,\"height\":48,"
+				  "\"side_data_list\":[{},{\"rotation\":-90}]}"
+				  "],\"format\":{\"format_name\":\"avi\","
+				  "\"duration\":\"1.6004\"}}"),
+			&p),
+		0);
+	assert_int_equal(p.streams, 4);
+	assert_int_equal(p.video, 3);
+	assert_int_equal(p.audio, 2);
+	assert_int_equal(p.width, 48);
+	assert_int_equal(p.height, 64);
+	assert_int_equal(p.duration_ms, 1600);
+	assert_string_equal(p.format, "avi");
+}
+
+static void
+a_probe_that_cannot_be_is_refused(void **state)
+{
+	static const char *const bad[] = {"", "[]", "{", "1",
+		"{\"streams\":[{\"index\":-1}]}", "{\"streams\":[{\"index\":"
+		"0,\"codec_type\":\"video\",\"width\":-5}]}",
+		"{\"streams\":[{\"index\":0,\"codec_type\":\"video\","
+		"\"width\":1e30}]}"};
+	struct probe p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+			probe_read(bytes_str(bad[i]), &p), SW_EFORMAT);
+	assert_int_equal(probe_read(bytes_str("{\"format\":{\"duration\":"
+					      "\"nan\"}}"),
+				 &p),
+		0);
+	assert_int_equal(p.duration_ms, 0);
+	assert_int_equal(p.video, -1);
+}
+
+static void
+progress_comes_in_pieces_and_never_steps_back(void **state)
+{
+	static const char text[] = "frame=1\nout_time_us=N/A\nspeed=N/A\n"
+				   "out_time_us=2500000\nspeed=1.53x\n"
+				   "out_time_us=2400000\nprogress=end\n";
+	struct progress p = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		progress_take(&p, text + i, 1);
+	assert_int_equal(p.out_ms, 2500);
+	assert_int_equal(p.speed_x100, 153);
+}
+
+static void
+a_complaint_tells_the_films_faults_from_the_machines(void **state)
+{
+	static const struct {
+		const char *said, *line;
+		int final;
+	} all[] = {
+		{"[mov @ 0x55] moov atom not found\n/b/ab: Invalid data found "
+		 "when processing input\n",
+			"Invalid data found when processing input (moov atom "
+			"not found)",
+			1},
+		{"file:/b/ab: End of file\n", "End of file", 1},
+		{"av_write: No space left on device\nInvalid data found\n",
+			"Invalid data found (av_write: No space left on "
+			"device)",
+			0},
+		{"x: Cannot allocate memory\n", "x: Cannot allocate memory",
+			0},
+		{"\033[31mred\n", "\\x1b[31mred", 0},
+		{"", "exit 1, and not a word", 0},
+	};
+	char line[COMPLAINT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct tool t = {.end = TOOL_EXITED, .code = 1};
+
+		strcpy(t.said, all[i].said);
+		t.said_len = strlen(t.said);
+		assert_int_equal(complaint_write(&t, "/b/ab", line),
+			all[i].final);
+		assert_string_equal(line, all[i].line);
+	}
+}
+
+/* --- the cage ------------------------------------------------------------ */
+
+static char got[4096];
+static size_t got_len;
+
+static int
+got_take(void *arg, const char *b, size_t n)
+{
+	(void)arg;
+	if (n > sizeof(got) - 1 - got_len)
+		return -1;
+	memcpy(got + got_len, b, n);
+	got_len += n;
+	got[got_len] = '\0';
+	return 0;
+}
+
+/* Runs lines of Python, in the cage or without; the tool tells how it went. */
+static struct tool
+python(const char *text, int uncaged, struct cage cage)
+{
+	static char program[] = "/usr/bin/python3", alone[] = "-ISBc";
+	static char words[1024];
+	char *argv[] = {program, alone, words, NULL};
+	struct tool t = {.argv = argv,
+		.cage = &cage,
+		.uncaged = uncaged,
+		.disk = 1 << 20,
+		.take = got_take};
+
+	(void)snprintf(words, sizeof(words), "%s", text);
+	cage.program = program;
+	cage.folder = folder;
+	got_len = 0;
+	got[0] = '\0';
+	assert_int_equal(tool_run(&t), 0);
+	return t;
+}
+
+/* Each is done without the cage, and refused within. */
+static void
+the_cage_holds_back_network_files_processes_and_signals(void **state)
+{
+	static const char *const tries[] = {
+		"import socket; socket.socket()",
+		"import socket; socket.socketpair()",
+		"open('/etc/passwd')",
+		"import os; os.listdir('/')",
+		"open('/tmp/spillway-outside', 'w').close(); import os; "
+		"os.unlink('/tmp/spillway-outside')",
+		"import os; os.fork() or os._exit(0)",
+		"import os; os.execv('/bin/true', ['true'])",
+		"import os, signal; os.kill(os.getppid(), 0)",
+		"import os; os.symlink('/etc', 'link'); os.unlink('link')",
+		"import os; os.mkdir('d'); os.rmdir('d')",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct tool t = python(tries[i], 1, (struct cage){0});
+
+		if (t.end != TOOL_EXITED || t.code != 0)
+			fail_msg("control: %s: %s", tries[i], t.said);
+		t = python(tries[i], 0, (struct cage){0});
+		if (t.end != TOOL_EXITED || t.code == 0 ||
+			(strstr(t.said, "PermissionError") == NULL))
+			fail_msg("not held back: %s: %s", tries[i], t.said);
+	}
+}
+
+static void
+in_the_cage_the_work_itself_can_be_done(void **state)
+{
+	struct tool t = python("import threading as t, os, sys\n"
+			       "f = open('file', 'w'); f.write('x' * 5)\n"
+			       "f.close(); os.rename('file', 'other')\n"
+			       "w = t.Thread(target=lambda: print("
+			       "open('other').read())); w.start(); w.join()\n"
+			       "os.unlink('other'); sys.exit(7)",
+		0, (struct cage){0});
+
+	(void)state;
+	assert_int_equal(t.end, TOOL_EXITED);
+	if (t.code != 7)
+		fail_msg("%s", t.said);
+	assert_string_equal(got, "xxxxx\n");
+}
+
+static void
+big_remove(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/big", folder);
+	(void)unlink(path);
+}
+
+static void
+each_limit_has_an_end_of_its_own(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	t = python("while True: pass", 0, (struct cage){.cpu_s = 1});
+	assert_int_equal(t.end, TOOL_CPU);
+	t = python("import signal as s; s.signal(s.SIGXFSZ, s.SIG_DFL); "
+		   "f = open('big', 'wb', 0)\nwhile True: f.write(bytes(4096))",
+		0, (struct cage){.file_size = 100000});
+	assert_int_equal(t.end, TOOL_FILE);
+	t = python("f = open('big', 'wb', 0)\n"
+		   "for i in range(1000): f.write(bytes(4096))\n"
+		   "while True: pass",
+		0, (struct cage){0});
+	assert_int_equal(t.end, TOOL_DISK);
+	big_remove();
+	t = python("while True: print('x' * 100, flush=True)", 0,
+		(struct cage){0});
+	assert_int_equal(t.end, TOOL_REFUSED);
+#ifndef __SANITIZE_ADDRESS__ /* whose own address space is beyond any limit */
+	t = python("bytearray(1 << 30)", 0, (struct cage){.memory = 1 << 29});
+	assert_int_equal(t.end, TOOL_EXITED);
+	assert_in(t.said, "MemoryError");
+#endif
+	t = python("import os; os.abort()", 0, (struct cage){0});
+	assert_int_equal(t.end, TOOL_KILLED);
+	assert_int_equal(t.code, SIGABRT);
+}
+
+static void
+a_program_that_is_not_there_is_an_error_not_an_end(void **state)
+{
+	static char program[] = "/nonexistent/ffmpeg";
+	char *argv[] = {program, NULL};
+	struct cage cage = {.program = program, .folder = folder};
+	struct tool t = {.argv = argv, .cage = &cage, .take = got_take};
+
+	(void)state;
+	assert_int_equal(tool_run(&t), -ENOENT);
+}
+
+static void
+of_much_that_is_said_the_end_is_kept(void **state)
+{
+	struct tool t = python("import sys; sys.stderr.write('a' * 100000 + "
+			       "'the end')",
+		0, (struct cage){0});
+
+	(void)state;
+	assert_int_equal(t.said_len, TOOL_SAID - 1);
+	assert_string_equal(t.said + t.said_len - 8, "athe end");
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int
+finish(void **state)
+{
+	char path[64];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
+	(void)unlink(path);
+	big_remove();
+	return rmdir(folder);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_profiles_need_no_configuration),
+		cmocka_unit_test(a_section_changes_a_profile_or_makes_another),
+		cmocka_unit_test(
+			a_profile_that_cannot_be_is_refused_at_the_start),
+		cmocka_unit_test(every_command_guards_its_input),
+		cmocka_unit_test(no_rung_is_higher_than_the_source),
+		cmocka_unit_test(of_a_film_higher_than_wide_the_width_counts),
+		cmocka_unit_test(
+			an_image_is_taken_where_the_job_or_the_profile_says),
+		cmocka_unit_test(a_command_that_does_not_fit_is_not_run),
+		cmocka_unit_test(a_probe_finds_streams_and_turns_the_picture),
+		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
+		cmocka_unit_test(
+			progress_comes_in_pieces_and_never_steps_back),
+		cmocka_unit_test(
+			a_complaint_tells_the_films_faults_from_the_machines),
+		cmocka_unit_test(
+			the_cage_holds_back_network_files_processes_and_signals),
+		cmocka_unit_test(in_the_cage_the_work_itself_can_be_done),
+		cmocka_unit_test(each_limit_has_an_end_of_its_own),
+		cmocka_unit_test(
+			a_program_that_is_not_there_is_an_error_not_an_end),
+		cmocka_unit_test(of_much_that_is_said_the_end_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, begin, finish);
+}
