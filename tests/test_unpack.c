@@ -258,6 +258,68 @@ the_archive_gives_back_what_was_read(void **state)
 	view_fini(&v);
 }
 
+enum { DAYS_LINES = 12000 };
+
+/* Lines of 200 days in turn: more days than a tally holds. */
+static void
+many_days_write(const struct lt_place *p, int from, int to)
+{
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (int i = from; i < to; i++)
+		(void)fprintf(f,
+			"192.0.2.%d - - [%02d/%s/2026:%02d:%02d:00 +0000] "
+			"\"GET "
+			"/p%d HTTP/1.1\" %d 7 \"-\" \"curl/8\" 0.%03d\n",
+			i % 50, 1 + i % 28,
+			&"Jan\0Feb\0Mar\0Apr\0May\0Jun\0Jul"[4 * (i / 28 % 7)],
+			i % 24, i % 60, i % 40, 200 + 100 * (i % 4), i % 1000);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+a_log_that_goes_to_the_report_in_parts_is_one_job(void **state)
+{
+	struct lt_place *p = *state;
+	struct view a, b;
+	unsigned id = 1;
+	char path[128];
+	size_t len;
+	char *gz;
+
+	/* Cut off near its end, behind many parts: nothing is counted. */
+	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
+	assert_int_equal(lt_run_text(id++, three), JOB_ACK);
+	many_days_write(p, 0, DAYS_LINES);
+	gz = packed(p, "gz", &len);
+	assert_int_equal(lt_run(id++, gz, len - 9), JOB_FAIL);
+	lt_look(p, &a);
+	assert_int_equal(a.requests, 3);
+	assert_int_equal(a.n_days, 1);
+	view_fini(&a);
+
+	assert_int_equal(lt_run(id++, gz, len), JOB_ACK);
+	free(gz);
+	lt_look(p, &a);
+	assert_int_equal(a.jobs, 2);
+	assert_int_equal(a.requests, DAYS_LINES + 3);
+	assert_int_equal(a.n_days, 197);
+	lt_file_drop(p->db);
+	assert_int_equal(lt_run_text(id++, three), JOB_ACK);
+	for (int i = DAYS_LINES; i > 0; i -= 500) {
+		many_days_write(p, i - 500, i);
+		assert_int_equal(lt_run_blob(id++, path), JOB_ACK);
+	}
+	lt_look(p, &b);
+	lt_same_totals(&a, &b);
+	view_fini(&a);
+	view_fini(&b);
+}
+
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, lt_make, lt_drop)
 
 int
@@ -270,6 +332,7 @@ main(void)
 		IN_PLACE(
 			a_bomb_is_refused_by_either_limit_and_goes_off_without),
 		IN_PLACE(a_blob_of_any_size_counts_with_its_lines_whole),
+		IN_PLACE(a_log_that_goes_to_the_report_in_parts_is_one_job),
 		IN_PLACE(the_archive_gives_back_what_was_read),
 		IN_PLACE(a_line_that_is_too_long_is_one_bad_line),
 	};

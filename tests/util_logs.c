@@ -172,6 +172,26 @@ lt_same_totals(const struct view *a, const struct view *b)
 		assert_true(bytes_eq(a->top[i].path, b->top[i].path));
 		assert_int_equal(a->top[i].n, b->top[i].n);
 	}
+	for (size_t e = 0; e < 2; e++) {
+		assert_int_equal(a->n_errors[e], b->n_errors[e]);
+		for (size_t i = 0; i < a->n_errors[e]; i++)
+			assert_int_equal(a->errors[e][i].n, b->errors[e][i].n);
+	}
+	assert_int_equal(a->n_slow, b->n_slow);
+	for (size_t i = 0; i < a->n_slow; i++) {
+		assert_true(bytes_eq(a->slow[i].path, b->slow[i].path));
+		assert_int_equal(a->slow[i].us, b->slow[i].us);
+		assert_int_equal(a->slow[i].us_p99, b->slow[i].us_p99);
+	}
+	assert_int_equal(a->bot_requests, b->bot_requests);
+	assert_int_equal(a->bot_bytes, b->bot_bytes);
+	assert_int_equal(a->n_days, b->n_days);
+	for (size_t i = 0; i < a->n_days; i++) {
+		assert_string_equal(a->days[i].day, b->days[i].day);
+		assert_int_equal(a->days[i].requests, b->days[i].requests);
+		assert_int_equal(a->days[i].sessions, b->days[i].sessions);
+		assert_int_equal(a->days[i].visitors, b->days[i].visitors);
+	}
 }
 
 /* The programs lie beside the folder that this test lies in. */
