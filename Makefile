@@ -48,7 +48,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp
+LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -60,7 +60,7 @@ $B/%.o: %.c Makefile
 $B/spillway-broker: $B/broker/main.o $(broker_O) $(wire_O)
 $B/spillway-worker: $B/worker/main.o $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
 $B/spillway: $B/producer/main.o $(CMD) $(LIB) $(blob_O) $(wire_O)
-$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report show view text hist hll topk) $(wire_O)
+$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report_open show show_json show_csv view text hist hll) $(wire_O)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(wire_O)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
@@ -83,7 +83,7 @@ $B/libspillway.so.0: $(LIB) $(wire_O) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg
+	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:

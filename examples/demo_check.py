@@ -7,9 +7,11 @@ import sys
 answer, report = (json.load(open(path)) for path in sys.argv[1:3])
 wrong = 0
 for key, want in answer.items():
-    if key not in report or key in ("visitors", "visitors_exact"):
+    if key not in report or key in ("visitors", "visitors_exact", "days"):
         continue
     got = report[key]
+    if key == "bots":
+        got = {k: got[k] for k in want}
     same = got == want
     wrong += not same
     shown = got if not isinstance(got, (list, dict)) else f"{len(got)} values"
@@ -24,4 +26,15 @@ if "visitors" in answer and "visitors" in report:
     error = abs(got - want) / want
     wrong += error > 0.06
     print(f"  {'visitors':<16} {got!s:>16}  {want} exactly, estimated {100 * error:.1f} % off")
+for what in ("day", "requests", "bytes"):
+    same = [d[what] for d in report["days"]] == [d[what] for d in answer["days"]]
+    wrong += not same
+    print(f"  {'days: ' + what:<16} {len(answer['days'])!s:>9} values  {'equal' if same else 'WRONG'}")
+for what in ("sessions", "visitors"):
+    errors = [abs(g[what] - w[what]) / w[what] for g, w in zip(report["days"], answer["days"])]
+    # Five standard errors where a day is estimated.
+    bad = any(e > (0 if g["exact"] else 0.1) for e, g in zip(errors, report["days"]))
+    wrong += bad
+    print(f"  {'days: ' + what:<16} {len(errors)!s:>9} values  "
+          f"{'WRONG, ' if bad else ''}at most {100 * max(errors):.1f} % off, {sum(d['exact'] for d in report['days'])} exact")
 sys.exit(1 if wrong else 0)

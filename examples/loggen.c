@@ -7,10 +7,11 @@
  * Lines of the combined format go to stdout, the answer to the file named:
  * what a report on that log must say, counted here by other means than the
  * report's (everything exact, by sorting).  The same seed gives the same
- * log.  Paths and visitors are spread as on a real site (Zipf), sizes are
- * log-normal, addresses of both families; user agents hold escaped quotes,
- * some requests are none, and every Nth line is malformed in one of several
- * ways.
+ * log.  A visitor keeps to one user agent, and each path to a pace of its own
+ * (nginx's $request_time ends the line).  Paths and visitors are spread as on a
+ *real site (Zipf), sizes are log-normal, addresses of both families; user
+ *agents hold escaped quotes, some requests are none, and every Nth line is
+ *malformed in one of several ways.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,14 +23,9 @@
 #include <sysexits.h>
 #include <time.h>
 
-enum {
-	PATHS = 3000,
-	VISITORS = 60000,
-	TOP = 10,
-	LINE_MAX_LEN = 1024,
-	CLASSES = 6,
-	LINES_MAX = 100 * 1000 * 1000,
-};
+enum { PATHS = 3000, VISITORS = 60000, TOP = 10, LINE_MAX_LEN = 1024 };
+enum { CLASSES = 6, AGENTS = 7, LINES_MAX = 100 * 1000 * 1000 };
+enum { DAY_S = 86400, GAP_S = 30 * 60 }; /* a longer gap ends a session */
 
 /* 2026-03-01 00:00:00 UTC */
 #define START_S INT64_C(1772323200)
@@ -39,6 +35,12 @@ struct zipf {
 	size_t n;
 };
 
+/* A request, for the days. */
+struct hit {
+	uint32_t who, size;
+	int64_t at_s;
+};
+
 struct gen {
 	uint64_t random;
 	uint64_t lines, bad_every;
@@ -46,14 +48,17 @@ struct gen {
 	struct zipf paths, visitors;
 	/* The answer. */
 	uint64_t requests, bad, bytes;
-	uint64_t classes[CLASSES];  /* [0]: other */
-	uint64_t path_n[PATHS + 1]; /* the last: no valid request */
-	uint32_t *sizes;	    /* one for each request */
-	unsigned char *seen;	    /* by visitor */
+	uint64_t classes[CLASSES];     /* [0]: other */
+	uint64_t path_n[PATHS + 1];    /* the last: no valid request */
+	uint64_t errors[2][PATHS + 1]; /* 4xx, 5xx */
+	uint64_t bot_requests, bot_bytes;
+	struct hit *hits; /* one for each request, as the next */
+	uint32_t *sizes;
+	unsigned char *seen; /* by visitor */
 	int64_t first_s, last_s;
 };
 
-static const char *const agents[] = {
+static const char *const agents[AGENTS] = {
 	"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
 	"Firefox/128.0",
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
@@ -65,6 +70,8 @@ static const char *const agents[] = {
 	"a \\\"quoted\\\" agent\\\\",
 	"Mozilla/5.0 (compatible; Crawler/2.1; +http://crawler.example/bot)",
 };
+
+static const unsigned char is_bot[AGENTS] = {[3] = 1, [6] = 1};
 
 static const char *const referers[] = {
 	"-",
@@ -199,6 +206,13 @@ size_pick(struct gen *g, int status)
 	return (uint32_t)(v < 4e9 ? v : 4e9);
 }
 
+/* Seconds; each path has a pace of its own. */
+static double
+took_pick(struct gen *g, size_t path)
+{
+	return (double)(1 + path * 7919 % 97) * (0.5 + unit(g)) / 1000;
+}
+
 /* A request that is none, as servers log them. */
 static void
 junk_request(struct gen *g, char *out, size_t cap)
@@ -232,9 +246,19 @@ request_text(struct gen *g, char *out, size_t cap)
 }
 
 static void
-count(struct gen *g, size_t visitor, size_t path, int status, uint32_t size)
+count(struct gen *g, size_t visitor, int common, size_t path, int status,
+	uint32_t size)
 {
+	/* A line without its agent is by another visitor, to whoever reads. */
+	g->hits[g->requests] = (struct hit){
+		(uint32_t)(2 * visitor) + (common != 0), size, g->now_s};
 	g->sizes[g->requests++] = size;
+	if (status >= 400 && status < 600)
+		g->errors[status >= 500][path]++;
+	if (!common && is_bot[visitor % AGENTS]) {
+		g->bot_requests++;
+		g->bot_bytes += size;
+	}
 	g->bytes += size;
 	g->classes[status >= 100 && status < 600 ? status / 100 : 0]++;
 	g->path_n[path]++;
@@ -264,10 +288,11 @@ good_line(struct gen *g)
 		    status, size_of) < 0)
 		return;
 	if (!common)
-		(void)printf(" \"%s\" \"%s\"%s", PICK(g, referers),
-			PICK(g, agents), below(g, 20) == 0 ? " \"-\"" : "");
+		(void)printf(" \"%s\" \"%s\"%s %.3f", PICK(g, referers),
+			agents[visitor % AGENTS],
+			below(g, 20) == 0 ? " \"-\"" : "", took_pick(g, path));
 	(void)puts(below(g, 100) == 0 ? "\r" : "");
-	count(g, visitor, path, status, size);
+	count(g, visitor, common, path, status, size);
 }
 
 /* Not one of these is a line of the format. */
@@ -279,7 +304,8 @@ bad_line(struct gen *g)
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET / HTTP/1.1",
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200",
 		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 2x0 17",
-		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200 1 \"-",
+		"192.0.2.1 - - [01/Mar/2026:00:00:00 +0000] \"GET /\" 200 1 "
+		"\"-",
 		"192.0.2.1 - - [31/Feb/2026:00:00:00 +0000] \"GET /\" 200 17",
 		"192.0.2.1 - - [01/Mar/2026:24:00:00 +0000] \"GET /\" 200 17",
 		"192.0.2.1 - - \"GET / HTTP/1.1\" 200 17 \"-\" \"-\"",
@@ -306,11 +332,15 @@ lines_write(struct gen *g)
 }
 
 static int
+compare(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int
 by_size(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	return compare(*(const uint32_t *)a, *(const uint32_t *)b);
 }
 
 /* Nearest rank, in a sorted array. */
@@ -332,16 +362,15 @@ path_of(char *out, size_t cap, size_t i)
 
 /* The greatest count that is not taken yet, ties by path; PATHS + 1: none. */
 static size_t
-path_best(const struct gen *g, const unsigned char *taken)
+path_best(const uint64_t *n, const unsigned char *taken)
 {
 	size_t best = PATHS + 1;
 	char a[128], b[128];
 
 	for (size_t i = 0; i <= PATHS; i++) {
-		if (taken[i] || g->path_n[i] == 0 ||
-			(best <= PATHS && g->path_n[i] < g->path_n[best]))
+		if (taken[i] || n[i] == 0 || (best <= PATHS && n[i] < n[best]))
 			continue;
-		if (best <= PATHS && g->path_n[i] == g->path_n[best]) {
+		if (best <= PATHS && n[i] == n[best]) {
 			path_of(a, sizeof(a), i);
 			path_of(b, sizeof(b), best);
 			if (strcmp(a, b) > 0)
@@ -353,25 +382,81 @@ path_best(const struct gen *g, const unsigned char *taken)
 }
 
 static void
-paths_write(const struct gen *g, FILE *f)
+paths_write(FILE *f, const char *list, const char *count_of, const uint64_t *n)
 {
 	unsigned char taken[PATHS + 1] = {0};
 	char path[128];
-	uint64_t n = 0;
 
-	for (size_t i = 0; i <= PATHS; i++)
-		n += g->path_n[i] > 0;
-	(void)fprintf(f, "\"paths\":%" PRIu64 ",\"top_paths\":[", n);
+	(void)fprintf(f, ",\"%s\":[", list);
 	for (int k = 0; k < TOP; k++) {
-		size_t best = path_best(g, taken);
+		size_t best = path_best(n, taken);
 
 		if (best > PATHS)
 			break;
 		taken[best] = 1;
 		path_of(path, sizeof(path), best);
-		(void)fprintf(f, "%s{\"path\":\"%s\",\"requests\":%" PRIu64 "}",
-			k > 0 ? "," : "", path, g->path_n[best]);
+		(void)fprintf(f, "%s{\"path\":\"%s\",\"%s\":%" PRIu64 "}",
+			k > 0 ? "," : "", path, count_of, n[best]);
 	}
+	(void)fputs("]", f);
+}
+
+static int
+by_day(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+	int day = compare(x->at_s / DAY_S, y->at_s / DAY_S);
+	int who = compare(x->who, y->who);
+
+	return day != 0 ? day : who != 0 ? who : compare(x->at_s, y->at_s);
+}
+
+/* The day that begins at g->hits[i]; where the next one does. */
+static size_t
+day_write(const struct gen *g, size_t i, FILE *f)
+{
+	int64_t day = g->hits[i].at_s / DAY_S;
+	uint64_t bytes = 0, sessions = 0, visitors = 0;
+	time_t t = (time_t)g->hits[i].at_s;
+	size_t from = i;
+	char text[16];
+	struct tm tm;
+
+	for (; i < g->requests && g->hits[i].at_s / DAY_S == day; i++) {
+		const struct hit *h = &g->hits[i];
+		int new = i == from || h[-1].who != h->who;
+
+		bytes += h->size;
+		visitors += (uint64_t) new;
+		sessions += new || h->at_s - h[-1].at_s > GAP_S;
+	}
+	(void)gmtime_r(&t, &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%d", &tm);
+	(void)fprintf(f,
+		"%s{\"day\":\"%s\",\"requests\":%zu,\"bytes\":%" PRIu64
+		",\"sessions\":%" PRIu64 ",\"visitors\":%" PRIu64 "}",
+		from > 0 ? "," : "", text, i - from, bytes, sessions, visitors);
+	return i;
+}
+
+static void
+lists_write(struct gen *g, FILE *f)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i <= PATHS; i++)
+		n += g->path_n[i] > 0;
+	(void)fprintf(f, "\"paths\":%" PRIu64, n);
+	paths_write(f, "top_paths", "requests", g->path_n);
+	paths_write(f, "errors_4xx", "errors", g->errors[0]);
+	paths_write(f, "errors_5xx", "errors", g->errors[1]);
+	(void)fprintf(f,
+		",\"bots\":{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64
+		"},\"days\":[",
+		g->bot_requests, g->bot_bytes);
+	qsort(g->hits, g->requests, sizeof(*g->hits), by_day);
+	for (size_t i = 0; i < g->requests;)
+		i = day_write(g, i, f);
 	(void)fputs("]}\n", f);
 }
 
@@ -410,7 +495,7 @@ answer_write(struct gen *g, FILE *f)
 		visitors, quantile(g, 50), quantile(g, 99));
 	time_write(f, "first", g->first_s, g->requests > 0);
 	time_write(f, "last", g->last_s, g->requests > 0);
-	paths_write(g, f);
+	lists_write(g, f);
 }
 
 static int
@@ -495,6 +580,7 @@ main(int argc, char **argv)
 	zipf_init(&g.paths, PATHS);
 	zipf_init(&g.visitors, VISITORS);
 	g.sizes = or_die(calloc(g.lines + 1, sizeof(*g.sizes)));
+	g.hits = or_die(calloc(g.lines + 1, sizeof(*g.hits)));
 	g.seen = or_die(calloc(VISITORS, 1));
 	lines_write(&g);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -506,6 +592,7 @@ main(int argc, char **argv)
 	free(g.paths.sums);
 	free(g.visitors.sums);
 	free(g.sizes);
+	free(g.hits);
 	free(g.seen);
 	return rc;
 }

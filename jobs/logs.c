@@ -2,16 +2,44 @@
 #include "logs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "archive.h"
 #include "error.h"
+#include "feed.h"
 #include "report.h"
 #include "tally.h"
 #include "text.h"
+
+/* clang-format off */
+const struct conf_key logs_keys[] = {
+	{"max_expanded", CONF_BYTES, 1, INT64_MAX, "1g",
+	 "gzip and zstd: bytes that they may expand to"},
+	{"max_ratio", CONF_COUNT, 1, 1000000, "250",
+	 "gzip and zstd: times that they may expand, beyond 1 MB"},
+	{"archive", CONF_TEXT, 0, 0, NULL,
+	 "a folder that keeps what was read, as zstd"},
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+};
+/* clang-format on */
+
+/* One job. */
+struct run {
+	struct job *job;
+	struct tally *tally;
+	struct feed *feed;
+	struct archive *archive; /* or NULL */
+	int archive_err;
+	struct report *report; /* NULL: not begun */
+	int known;	       /* the report has this job already */
+	uint64_t requests, bad, bytes;
+	int64_t first_s; /* SCAN_NO_TIME: none was seen */
+};
 
 /* The open report of this child, kept from job to job. */
 static struct {
@@ -54,85 +82,217 @@ kept_open(const char *path, struct report **r)
 	return 0;
 }
 
+static const char *
+report_path(void)
+{
+	const char *path = getenv(LOGS_DB_ENV);
+
+	return path == NULL || path[0] == '\0' ? LOGS_DB_DEFAULT : path;
+}
+
 static int
-store(const struct job *job, const char *path, const struct tally *t)
+begin(struct run *r)
 {
 	struct timespec now;
-	struct report *r;
-	int err = kept_open(path, &r);
+	int err = kept_open(report_path(), &r->report);
 
 	if (err < 0)
 		return err;
 	clock_gettime(CLOCK_REALTIME, &now);
-	err = report_merge(r, &job->id, t,
+	err = report_begin(r->report, &r->job->id,
 		(int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-	if (err < 0)
-		kept_drop();
+	r->known = err == 1;
+	return err < 0 ? err : 0;
+}
+
+static void
+first_note(struct run *r)
+{
+	int64_t s = r->tally->first_s;
+
+	if (r->first_s == SCAN_NO_TIME || (s != SCAN_NO_TIME && s < r->first_s))
+		r->first_s = s;
+}
+
+/*
+ * Hands over what was counted so far, within the one transaction of the job:
+ * only a log with very many paths or days needs more than one part.
+ */
+static int
+part_store(struct run *r)
+{
+	struct tally *t = r->tally;
+	int err = r->report == NULL ? begin(r) : 0;
+
+	r->requests += t->requests;
+	r->bad += t->bad;
+	r->bytes += t->bytes;
+	first_note(r);
+	if (err == 0 && !r->known)
+		err = report_add(r->report, &r->job->id, t);
 	return err;
 }
 
+static enum job_verdict
+cannot_store(struct run *r, int err)
+{
+	r->job->error(r->job, "the report %s cannot be written: %s",
+		report_path(), sw_strerror(err));
+	kept_drop();
+	r->report = NULL;
+	return JOB_RETRY;
+}
+
 /* No line could be read: says so with the first of them. */
-static void
+static enum job_verdict
 refuse(struct job *job, const struct tally *t)
 {
-	char text[4 * REPORT_LINE_MAX + 1] = "";
+	const struct tally_sample *s = &t->samples[0];
+	char text[4 * TALLY_LINE_MAX + 1] = "";
 	FILE *f = fmemopen(text, sizeof(text), "w");
 
 	if (f != NULL) {
-		(void)text_print(f, t->samples[0].line, REPORT_LINE_MAX);
+		(void)text_print(f, bytes_of(s->line, s->len), s->len);
 		(void)fclose(f);
 	}
 	job->error(job,
 		"not an access log: none of %" PRIu64 " lines could be read; "
 		"the first (%s): %s",
-		t->bad, t->samples[0].why, text);
+		t->bad, s->why, text);
+	return JOB_FAIL;
 }
 
 static void
-tell_result(struct job *job, const struct tally *t)
+tell_result(const struct run *r)
 {
 	char text[96];
 	int n = snprintf(text, sizeof(text),
 		"{\"lines\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"bytes\":%" PRIu64
 		"}",
-		t->requests + t->bad, t->bad, t->bytes);
+		r->requests + r->bad, r->bad, r->bytes);
 
-	job->result(job, bytes_of(text, (size_t)n));
+	r->job->result(r->job, bytes_of(text, (size_t)n));
 }
 
 static enum job_verdict
-tallied(struct job *job, const struct tally *t)
+cannot_archive(struct run *r, int err)
 {
-	const char *path = getenv(LOGS_DB_ENV);
+	r->job->error(r->job, "the archive %s cannot be written: %s",
+		conf_text(r->job->conf, "logs", "archive"), sw_strerror(err));
+	return JOB_RETRY;
+}
+
+/* The archive is on disk before the report says that the job was counted. */
+static enum job_verdict
+finish(struct run *r)
+{
 	int err;
 
-	if (t->requests == 0 && t->bad > 0) {
-		refuse(job, t);
-		return JOB_FAIL;
-	}
-	if (path == NULL || path[0] == '\0')
-		path = LOGS_DB_DEFAULT;
-	err = store(job, path, t);
-	if (err < 0) {
-		job->error(job, "the report %s cannot be written: %s", path,
-			sw_strerror(err));
-		return JOB_RETRY;
-	}
-	tell_result(job, t);
+	if (r->report == NULL && r->tally->requests == 0 && r->tally->bad > 0)
+		return refuse(r->job, r->tally);
+	first_note(r);
+	err = r->archive == NULL ? 0 : archive_finish(r->archive, r->first_s);
+	if (err < 0)
+		return cannot_archive(r, err);
+	err = part_store(r);
+	if (err == 0 && !r->known)
+		err = report_commit(r->report);
+	if (err < 0)
+		return cannot_store(r, err);
+	tell_result(r);
 	return JOB_ACK;
+}
+
+static enum job_verdict
+cannot_read(struct run *r, int err)
+{
+	int final = err == SW_ETOOBIG || err == SW_ECORRUPT;
+
+	if (r->archive_err < 0)
+		return cannot_archive(r, err);
+	r->job->error(r->job, "%s",
+		final ? unpack_why(r->feed->from) : sw_strerror(err));
+	return final ? JOB_FAIL : JOB_RETRY;
+}
+
+static int
+on_bytes(void *arg, struct bytes b)
+{
+	struct run *r = arg;
+
+	r->archive_err = archive_add(r->archive, b);
+	return r->archive_err;
+}
+
+/* Reads it to its end, then stores. */
+static enum job_verdict
+pieces(struct run *r)
+{
+	struct bytes piece;
+	int kind, err = 0;
+
+	while ((kind = feed_next(r->feed, &piece)) > FEED_END) {
+		if (kind == FEED_LONG)
+			tally_add_long(r->tally, piece);
+		else
+			err = tally_add(r->tally, piece);
+		if (err < 0)
+			return cannot_read(r, err);
+		if (!tally_full(r->tally))
+			continue;
+		err = part_store(r);
+		if (err < 0)
+			return cannot_store(r, err);
+		tally_reset(r->tally);
+	}
+	return kind < 0 ? cannot_read(r, kind) : finish(r);
+}
+
+static enum job_verdict
+unpacked(struct job *job, struct unpack *from)
+{
+	static struct tally t; /* too much for a stack frame, as is the feed */
+	static struct feed feed;
+	struct run r = {.job = job,
+		.tally = &t,
+		.feed = &feed,
+		.first_s = SCAN_NO_TIME};
+	const char *folder = conf_text(job->conf, "logs", "archive");
+	int archived = folder != NULL && folder[0] != '\0', err = 0;
+	enum job_verdict verdict;
+
+	if (archived)
+		err = archive_open(&r.archive, folder, &job->id);
+	tally_reset(&t);
+	feed_init(&feed, from, archived ? on_bytes : NULL, &r);
+	verdict = err < 0 ? cannot_archive(&r, err) : pieces(&r);
+	archive_close(r.archive);
+	if (r.report != NULL)
+		report_abort(r.report);
+	tally_fini(&t);
+	return verdict;
 }
 
 enum job_verdict
 logs_run(struct job *job)
 {
-	static struct tally t; /* 50 KB, too much for a stack frame */
+	const struct unpack_limits limits = {
+		(uint64_t)conf_number(job->conf, "logs", "max_expanded"),
+		(uint64_t)conf_number(job->conf, "logs", "max_ratio")};
+	int blob = job->body.len == 0 && job->blob.path != NULL;
+	int fd = blob ? open(job->blob.path, O_RDONLY | O_CLOEXEC) : -1;
 	enum job_verdict verdict = JOB_RETRY;
-	int err = tally_init(&t, job->body);
+	struct unpack *from = NULL;
+	int err = blob && fd < 0 ? -errno : 0;
 
+	if (err == 0)
+		err = unpack_open(&from, job->body, fd, &limits);
 	if (err < 0)
-		job->error(job, "%s", sw_strerror(err));
+		job->error(job, "the log cannot be read: %s", sw_strerror(err));
 	else
-		verdict = tallied(job, &t);
-	tally_fini(&t);
+		verdict = unpacked(job, from);
+	unpack_close(from);
+	if (fd >= 0)
+		close(fd);
 	return verdict;
 }

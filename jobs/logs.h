@@ -2,15 +2,20 @@
 /*
  * logs.h - the job `logs`: a piece of an access log into the common report
  *
- * The body is lines of a web server's access log (scan.h).  The report is
+ * The body is lines of a web server's access log (scan.h), as they are or
+ * within gzip or zstd (unpack.h); of a job without a body it is the blob
+ * that it refers to, of any size, in bounded memory.  The report is
  * the SQLite file named by the environment's SPILLWAY_LOGS_DB, else
  * "spillway-logs.db" in the working folder; spillway-report prints it.
  *
+ * With [logs] archive = FOLDER the plain text is kept there (archive.h).
+ *
  *	ack	merged, durably and once (report.h); the result is
  *		{"lines":L,"bad":B,"bytes":S}
- *	fail	the body has lines and none of them is a log line
- *	retry	the report cannot be written: busy, disk full, wrong file …
- *		The body is not to blame: it is not buried for that at once.
+ *	fail	the log has lines and none of them is a log line; its gzip or
+ *		zstd data is damaged, ends in the middle, or expands too far
+ *	retry	the report or the archive cannot be written: busy, disk full,
+ *wrong file … The body is not to blame: it is not buried for that at once.
  */
 #ifndef JOBS_LOGS_H
 #define JOBS_LOGS_H
@@ -19,6 +24,8 @@
 
 #define LOGS_DB_ENV	"SPILLWAY_LOGS_DB"
 #define LOGS_DB_DEFAULT "spillway-logs.db"
+
+extern const struct conf_key logs_keys[];
 
 enum job_verdict logs_run(struct job *);
 

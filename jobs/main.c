@@ -14,22 +14,24 @@
 #include "view.h"
 
 static const char usage[] =
-	"usage: spillway-report [--json] [FILE]\n"
+	"usage: spillway-report [--json | --csv TABLE] [FILE]\n"
 	"\n"
 	"Prints the report that the job `logs` keeps in FILE; without it, in\n"
 	"$" LOGS_DB_ENV ", or else in " LOGS_DB_DEFAULT ".\n"
 	"\n"
-	"  --json     one JSON object instead of tables\n"
-	"  --help     print this\n"
-	"  --version  print the version\n"
+	"  --json       one JSON object instead of tables\n"
+	"  --csv TABLE  total, status, days, paths, slow, bots or malformed\n"
+	"  --help       print this\n"
+	"  --version    print the version\n"
 	"\n"
 	"Exit: 0, or of sysexits.h: 64 usage, 65 not a report, 66 no such\n"
 	"file, 74 it cannot be read or printed.\n";
 
-enum { OPT_JSON = 256, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_CSV, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
+	{"csv", required_argument, NULL, OPT_CSV},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -48,11 +50,16 @@ file_name(int argc, char **argv)
 static int
 complain(const char *path, int err)
 {
-	int damaged = err == SW_EFORMAT || err == SW_ECORRUPT;
+	int damaged = err == SW_EFORMAT || err == SW_ECORRUPT ||
+		      err == SW_EVERSION;
+	const char *why = sw_strerror(err);
 
-	(void)fprintf(stderr, "spillway-report: %s: %s\n", path,
-		err == SW_EFORMAT ? "not a report, or of a newer version"
-				  : sw_strerror(err));
+	if (err == SW_EFORMAT)
+		why = "not a report, or of a newer version";
+	if (err == SW_EVERSION)
+		why = "a report of version 1: the next job that adds to it "
+		      "brings it up to date";
+	(void)fprintf(stderr, "spillway-report: %s: %s\n", path, why);
 	if (damaged)
 		return EX_DATAERR;
 	return err == -ENOENT || err == -EACCES || err == -EISDIR ? EX_NOINPUT
@@ -85,9 +92,28 @@ report_print(const char *path, int json)
 	return flushed();
 }
 
+static int
+csv_print(const char *path, const struct show_table *t)
+{
+	int err = show_csv(stdout, path, t);
+
+	return err < 0 ? complain(path, err) : flushed();
+}
+
+static const struct show_table *
+table_of(const char *name)
+{
+	for (const struct show_table *t = show_tables; t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	(void)fprintf(stderr, "spillway-report: --csv: no table %s\n", name);
+	exit(EX_USAGE);
+}
+
 int
 main(int argc, char **argv)
 {
+	const struct show_table *csv = NULL;
 	int c, json = 0;
 
 	(void)setlocale(LC_CTYPE, "");
@@ -95,6 +121,9 @@ main(int argc, char **argv)
 		switch (c) {
 		case OPT_JSON:
 			json = 1;
+			break;
+		case OPT_CSV:
+			csv = table_of(optarg);
 			break;
 		case 'h':
 		case OPT_HELP:
@@ -112,5 +141,11 @@ main(int argc, char **argv)
 		(void)fputs("spillway-report: one file at a time\n", stderr);
 		return EX_USAGE;
 	}
+	if (csv != NULL && json) {
+		(void)fputs("spillway-report: --json or --csv\n", stderr);
+		return EX_USAGE;
+	}
+	if (csv != NULL)
+		return csv_print(file_name(argc, argv), csv);
 	return report_print(file_name(argc, argv), json);
 }

@@ -9,7 +9,7 @@
  * processes may merge into one file (on a local disk).
  *
  * The tables are plain, for sqlite3(1) to query: total, status, size, path,
- * sample, merged.
+ * path_time, bot, day, sample, merged; docs/logs.md tells of them.
  */
 #ifndef JOBS_REPORT_H
 #define JOBS_REPORT_H
@@ -19,18 +19,16 @@
 
 /* The file's PRAGMA application_id, "SWLG", and its user_version. */
 #define REPORT_APP_ID  0x53574c47
-#define REPORT_VERSION 1
+#define REPORT_VERSION 2
 
-enum {
-	REPORT_BUSY_MS = 10 * 1000, /* waits so long for other writers */
-	REPORT_LINE_MAX = 200,	    /* bytes kept of a malformed line */
-};
+enum { REPORT_BUSY_MS = 10 * 1000 }; /* waits so long for other writers */
 
 struct report;
 struct sqlite3;
 
 /*
- * Opens the report at `path`, making it if there is none.
+ * Opens the report at `path`, making it if there is none; one of version 1
+ * is brought to version 2, in one transaction.
  *	SW_EFORMAT	the file is something else, or of a newer version
  *	-EBUSY		others kept it locked for REPORT_BUSY_MS
  *	-errno		of the file: -ENOENT (also: cannot be made), -EACCES,
@@ -48,19 +46,39 @@ void report_close(struct report *);
 int report_stale(const struct report *);
 
 /*
- * Adds what the job `id` found.  0: it is on disk; 1: it was there before
- * and nothing was changed.  Errors as of report_open; nothing was changed
- * then, or, should the commit itself have failed, all of it was: run it again.
+ * Begins to add what the job `id` found: others wait until it is committed
+ * or aborted.  1: it is in there already, and nothing was begun.
  */
-int report_merge(struct report *, const struct sw_id *id, const struct tally *,
-	int64_t at_ms) __attribute__((warn_unused_result));
+int report_begin(struct report *, const struct sw_id *id, int64_t at_ms)
+	__attribute__((warn_unused_result));
+
+/*
+ * Adds a part of it.  The tally is used up by it: its days hold what the
+ * report has of them, too.
+ */
+int report_add(struct report *, const struct sw_id *id, struct tally *)
+	__attribute__((warn_unused_result));
+
+/*
+ * 0: all of it is on disk.  On an error, here and above, nothing was changed
+ * or, should the commit itself have failed, all of it was: run it again.
+ */
+int report_commit(struct report *) __attribute__((warn_unused_result));
+
+/* Forgets what was begun, if anything was. */
+void report_abort(struct report *);
 
 /* For the parts of this module. */
 
 /* An SQLite result as an error; 0 for OK, ROW and DONE. */
 int report_error(int rc);
 
-/* 0; 1: an empty file, that no one has made a report of; or an error. */
+/* What else than 0 or an error report_check() finds. */
+enum {
+	REPORT_EMPTY = 1, /* a file that no one has made a report of */
+	REPORT_OLD,	  /* a report of version 1 */
+};
+
 int report_check(struct sqlite3 *);
 
 #endif

@@ -164,6 +164,18 @@ numbers(const char *p, const char *end, struct scan_line *l, const char **why)
 	return q == end || *q == ' ' ? q : NULL;
 }
 
+/* The last field behind the agent, if it is a number with a point. */
+static int64_t
+took(const char *p, const char *end)
+{
+	const char *q = end;
+	int points = 0;
+
+	while (q > p && q[-1] != ' ')
+		points += *--q == '.';
+	return points == 1 ? scan_took(span(q, end), 1000000) : SCAN_NO_TOOK;
+}
+
 static const char *
 scan_clf(struct scan *s, struct scan_line *l)
 {
@@ -192,7 +204,10 @@ scan_clf(struct scan *s, struct scan_line *l)
 	p = quoted(p, end, &l->agent);
 	if (p == NULL)
 		return "no \"user agent\" after the referer";
-	return p == end || *p == ' ' ? NULL : "text behind the user agent";
+	if (p < end && *p != ' ')
+		return "text behind the user agent";
+	l->took_us = took(p, end);
+	return NULL;
 }
 
 void
@@ -236,7 +251,8 @@ scan_next(struct scan *s, struct scan_line *line)
 
 	if (!line_take(s, &raw))
 		return SCAN_END;
-	*line = (struct scan_line){.raw = raw, .at_s = SCAN_NO_TIME};
+	*line = (struct scan_line){
+		.raw = raw, .at_s = SCAN_NO_TIME, .took_us = SCAN_NO_TOOK};
 	line->why = *(const char *)raw.p == '{' ? scan_json(s, line)
 						: scan_clf(s, line);
 	return line->why == NULL ? SCAN_GOOD : SCAN_BAD;

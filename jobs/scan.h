@@ -9,10 +9,11 @@
  *	JSON lines	one object a line, see `keys` in scan_json.c
  *
  * What follows the user agent is ignored (servers append fields of their
- * own).  A quote within quotes is escaped by a backslash (Apache) or written
- * \x22 (nginx); escapes are handed out as they stand, JSON's are resolved.
- * A line ends at '\n' or at the end of the text; a '\r' before it is left
- * out; empty lines are no lines.
+ * own), but for a last field that is a number with a decimal point: the time
+ * that the request took, in seconds (nginx's $request_time).  A quote within
+ *quotes is escaped by a backslash (Apache) or written \x22 (nginx); escapes are
+ *handed out as they stand, JSON's are resolved. A line ends at '\n' or at the
+ *end of the text; a '\r' before it is left out; empty lines are no lines.
  *
  * The scanner is total: any bytes are read without over-read, each line
  * comes out as good or bad, in time linear in its length.
@@ -25,6 +26,7 @@
 #include "bytes.h"
 
 #define SCAN_NO_TIME   INT64_MIN
+#define SCAN_NO_TOOK   (-1)
 #define SCAN_BYTES_MAX (((uint64_t)1 << 40) - 1) /* a larger answer is bad */
 
 enum scan_kind { SCAN_END, SCAN_GOOD, SCAN_BAD };
@@ -41,7 +43,8 @@ struct scan_line {
 	struct bytes client, method;
 	struct bytes path; /* without the query; empty: no valid request */
 	struct bytes referer, agent;
-	int64_t at_s; /* Unix time or SCAN_NO_TIME (JSON alone) */
+	int64_t at_s;	 /* Unix time or SCAN_NO_TIME (JSON alone) */
+	int64_t took_us; /* or SCAN_NO_TOOK */
 	uint64_t bytes;
 	int status; /* 0-999: nginx logs 000 for a closed client */
 };
@@ -85,6 +88,9 @@ int scan_time_clf(struct scan *, const char *p, int64_t *at_s);
  * anything else.
  */
 int64_t scan_time(struct scan *, struct bytes text);
+
+/* 0.004, 12 or 5.1e-05 of `unit_us`, in us; a day at most; SCAN_NO_TOOK. */
+int64_t scan_took(struct bytes text, int64_t unit_us);
 
 /* Decimal digits alone, at most `max`; 0, or -1. */
 int scan_number(struct bytes text, uint64_t max, uint64_t *n);

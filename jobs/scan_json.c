@@ -14,6 +14,8 @@ enum field {
 	F_TIME,
 	F_REFERER,
 	F_AGENT,
+	F_TOOK_S,
+	F_TOOK_MS,
 	FIELDS
 };
 
@@ -59,6 +61,9 @@ static const struct {
 	{"agent", F_AGENT},
 	{"user_agent", F_AGENT},
 	{"http_user_agent", F_AGENT},
+	{"request_time", F_TOOK_S},
+	{"duration", F_TOOK_S},
+	{"duration_ms", F_TOOK_MS},
 };
 
 struct object {
@@ -219,6 +224,9 @@ scan_json(struct scan *s, struct scan_line *l)
 	l->client = o.got[F_CLIENT];
 	l->status = (int)status;
 	l->at_s = scan_time(s, o.got[F_TIME]);
+	l->took_us = scan_took(o.got[F_TOOK_S], 1000000);
+	if (l->took_us == SCAN_NO_TOOK)
+		l->took_us = scan_took(o.got[F_TOOK_MS], 1000);
 	l->referer = o.got[F_REFERER];
 	l->agent = o.got[F_AGENT];
 	scan_request(o.got[F_REQUEST], l);

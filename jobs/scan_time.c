@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "scan.h"
 
+#define TOOK_MAX_US INT64_C(86400000000)
+
 enum {
 	MINUTE_LEN = 17, /* 22/Apr/2009:18:52 */
 	ZONE_AT = 20,	 /* in 22/Apr/2009:18:52:51 +1200, with the blank */
@@ -178,4 +180,74 @@ scan_time(struct scan *s, struct bytes text)
 		unix_read(text.p, text.len, &at) == 0)
 		return at;
 	return SCAN_NO_TIME;
+}
+
+/* The digits at the front of `*p`, into `*v` while there is room. */
+static int
+digits(const char **p, const char *end, uint64_t *v, int *dropped)
+{
+	const char *from = *p;
+
+	for (; *p < end && **p >= '0' && **p <= '9'; (*p)++) {
+		if (*v < UINT64_MAX / 100)
+			*v = *v * 10 + (uint64_t)(**p - '0');
+		else
+			(*dropped)++;
+	}
+	return (int)(*p - from);
+}
+
+/* "e-05" at the front of `*p`, or nothing; 0, or -1. */
+static int
+exponent(const char **p, const char *end, int *e)
+{
+	uint64_t v = 0;
+	int minus, dropped = 0, n;
+
+	if (*p == end || (**p != 'e' && **p != 'E'))
+		return 0;
+	(*p)++;
+	minus = *p < end && **p == '-';
+	if (*p < end && (**p == '-' || **p == '+'))
+		(*p)++;
+	n = digits(p, end, &v, &dropped);
+	if (n < 1 || n > 3)
+		return -1;
+	*e += minus ? -(int)v : (int)v;
+	return 0;
+}
+
+/* All that a double holds exactly. */
+static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
+	1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
+	1e22};
+
+enum { POWERS = sizeof(powers) / sizeof(powers[0]) - 1 };
+
+int64_t
+scan_took(struct bytes text, int64_t unit_us)
+{
+	const char *p = text.p, *end;
+	uint64_t v = 0;
+	int e = 0, n, lost = 0, whole;
+	double us;
+
+	if (text.len == 0 || text.len > 40)
+		return SCAN_NO_TOOK;
+	end = p + text.len;
+	whole = digits(&p, end, &v, &e);
+	if (whole > 0 && p < end && *p == '.') {
+		p++;
+		n = digits(&p, end, &v, &lost);
+		if (n == 0)
+			return SCAN_NO_TOOK;
+		e -= n - lost;
+	}
+	if (whole == 0 || exponent(&p, end, &e) < 0 || p < end)
+		return SCAN_NO_TOOK;
+	if (e < -POWERS || e > POWERS)
+		return v == 0 || e < 0 ? 0 : SCAN_NO_TOOK;
+	us = (double)v * (double)unit_us;
+	us = e < 0 ? us / powers[-e] : us * powers[e];
+	return us <= (double)TOOK_MAX_US ? (int64_t)(us + 0.5) : SCAN_NO_TOOK;
 }

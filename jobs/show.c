@@ -14,6 +14,7 @@
 enum {
 	BAR = 24, /* columns of a full bar */
 	PATH_MAX_COLUMNS = 48,
+	DAYS = 14,
 	NUMBER = 32, /* room for a number as text */
 };
 
@@ -98,15 +99,13 @@ human(char out[NUMBER], uint64_t n)
 }
 
 static const char *
-utc(char out[NUMBER], int64_t at_s, int iso)
+utc(char out[NUMBER], int64_t at_s)
 {
 	time_t t = (time_t)at_s;
 	struct tm tm;
 
 	if (gmtime_r(&t, &tm) == NULL ||
-		strftime(out, NUMBER,
-			iso ? "%Y-%m-%dT%H:%M:%SZ" : "%Y-%m-%d %H:%M:%S",
-			&tm) == 0)
+		strftime(out, NUMBER, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		out[0] = '\0';
 	return out;
 }
@@ -151,8 +150,8 @@ headline(const struct show *s, const struct view *v, const char *name)
 	(void)text_print(s->f, bytes_str(name), SIZE_MAX);
 	(void)fputc('\n', s->f);
 	if (v->first_s != SCAN_NO_TIME)
-		(void)fprintf(s->f, "%s to %s UTC\n", utc(from, v->first_s, 0),
-			utc(to, v->last_s, 0));
+		(void)fprintf(s->f, "%s to %s UTC\n", utc(from, v->first_s),
+			utc(to, v->last_s));
 	(void)fputc('\n', s->f);
 }
 
@@ -219,31 +218,122 @@ classes(const struct show *s, const struct view *v)
 	}
 }
 
+/* A path, as long as there is room for it. */
 static void
-paths(const struct show *s, const struct view *v)
+path(const struct show *s, struct bytes p)
 {
 	size_t max = PATH_MAX_COLUMNS;
-	char a[NUMBER];
 
-	if (v->n_top == 0)
-		return;
 	if (s->style.width == 0)
 		max = SIZE_MAX;
 	else if (s->style.width > 80)
 		max += (size_t)s->style.width - 80;
-	toned(s, BOLD, "\nTop paths\n");
-	for (size_t i = 0; i < v->n_top; i++) {
-		struct bytes path = v->top[i].path;
+	if (p.len == 0)
+		toned(s, DIM, "(no valid request line)");
+	(void)text_print(s->f, p, max);
+	(void)fputs(p.len > max ? "...\n" : "\n", s->f);
+}
 
+/* `whole`: of what the percentages are. */
+static void
+paths(const struct show *s, const char *title, const struct view_path *p,
+	size_t n, uint64_t whole)
+{
+	char a[NUMBER];
+
+	if (n == 0)
+		return;
+	toned(s, BOLD, title);
+	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(s->f, "  %2zu %14s %6.2f %%  ", i + 1,
-			grouped(a, v->top[i].n),
-			percent(v->top[i].n, v->requests));
-		if (path.len == 0)
-			toned(s, DIM, "(no valid request line)");
-		(void)text_print(s->f, path, max);
-		if (path.len > max)
-			(void)fputs("...", s->f);
+			grouped(a, p[i].n), percent(p[i].n, whole));
+		path(s, p[i].path);
+	}
+}
+
+/* 3.2 ms */
+static const char *
+duration(char out[NUMBER], double us)
+{
+	if (us < 999.5)
+		(void)snprintf(out, NUMBER, "%.0f us", us);
+	else if (us < 999.5 * 1000)
+		(void)snprintf(out, NUMBER, "%.3g ms", us / 1000);
+	else
+		(void)snprintf(out, NUMBER, "%.4g s", us / 1000000);
+	return out;
+}
+
+static void
+slow(const struct show *s, const struct view *v)
+{
+	char n[NUMBER], mean[NUMBER], p99[NUMBER], max[NUMBER];
+
+	if (v->n_slow == 0)
+		return;
+	toned(s, BOLD, "\nSlow paths");
+	toned(s, DIM, ", by the p99 of their times, within 6 %\n");
+	(void)fprintf(s->f, "  %17s %10s %10s %10s\n", "requests", "mean",
+		"p99", "longest");
+	for (size_t i = 0; i < v->n_slow; i++) {
+		const struct view_slow *p = &v->slow[i];
+
+		(void)fprintf(s->f, "  %2zu %14s %10s %10s %10s  ", i + 1,
+			grouped(n, p->n),
+			duration(mean, (double)p->us / (double)p->n),
+			duration(p99, (double)p->us_p99),
+			duration(max, (double)p->us_max));
+		path(s, p->path);
+	}
+}
+
+static void
+days(const struct show *s, const struct view *v)
+{
+	size_t from = v->n_days > DAYS ? v->n_days - DAYS : 0;
+	char n[NUMBER], sessions[NUMBER], visitors[NUMBER], sent[NUMBER];
+	uint64_t most = 0;
+
+	if (v->n_days == 0)
+		return;
+	for (size_t i = from; i < v->n_days; i++)
+		if (v->days[i].requests > most)
+			most = v->days[i].requests;
+	toned(s, BOLD, from > 0 ? "\nThe last days" : "\nDays");
+	toned(s, DIM, ", of UTC; with ~: estimated\n");
+	(void)fprintf(s->f, "  %-10s %14s %11s  %11s  %11s\n", "", "requests",
+		"sessions", "visitors", "sent");
+	for (size_t i = from; i < v->n_days; i++) {
+		const struct view_day *d = &v->days[i];
+		char about = d->exact ? ' ' : '~';
+
+		(void)fprintf(s->f, "  %-10s %14s %11s%c %11s%c %11s", d->day,
+			grouped(n, d->requests), grouped(sessions, d->sessions),
+			about, grouped(visitors, d->visitors), about,
+			human(sent, d->bytes));
+		bar(s, d->requests, most, CYAN);
 		(void)fputc('\n', s->f);
+	}
+}
+
+static void
+bots(const struct show *s, const struct view *v)
+{
+	char n[NUMBER], sent[NUMBER];
+
+	if (v->n_bots == 0)
+		return;
+	toned(s, BOLD, "\nBots");
+	(void)fprintf(s->f,
+		", %.2f %% of all requests, %.2f %% of what was sent\n",
+		percent(v->bot_requests, v->requests),
+		percent(v->bot_bytes, v->bytes));
+	for (size_t i = 0; i < v->n_bots; i++) {
+		(void)fprintf(s->f, "  %2zu %14s %6.2f %% %11s  ", i + 1,
+			grouped(n, v->bots[i].n),
+			percent(v->bots[i].n, v->requests),
+			human(sent, v->bots[i].bytes));
+		path(s, v->bots[i].word);
 	}
 }
 
@@ -278,68 +368,13 @@ show_text(FILE *f, const struct view *v, const char *name,
 	headline(&s, v, name);
 	summary(&s, v);
 	classes(&s, v);
-	paths(&s, v);
+	days(&s, v);
+	paths(&s, "\nTop paths\n", v->top, v->n_top, v->requests);
+	paths(&s, "\nClient errors (4xx) by path\n", v->errors[0],
+		v->n_errors[0], v->classes[4]);
+	paths(&s, "\nServer errors (5xx) by path\n", v->errors[1],
+		v->n_errors[1], v->classes[5]);
+	slow(&s, v);
+	bots(&s, v);
 	samples(&s, v);
-}
-
-static void
-json_number(FILE *f, const char *name, uint64_t n)
-{
-	(void)fprintf(f, "\"%s\":%" PRIu64 ",", name, n);
-}
-
-static void
-json_time(FILE *f, const char *name, int64_t at_s)
-{
-	char text[NUMBER];
-
-	if (at_s == SCAN_NO_TIME)
-		(void)fprintf(f, "\"%s\":null,", name);
-	else
-		(void)fprintf(f, "\"%s\":\"%s\",", name, utc(text, at_s, 1));
-}
-
-static void
-json_lists(FILE *f, const struct view *v)
-{
-	(void)fputs("\"top_paths\":[", f);
-	for (size_t i = 0; i < v->n_top; i++) {
-		(void)fputs(i > 0 ? ",{\"path\":" : "{\"path\":", f);
-		text_json(f, v->top[i].path);
-		(void)fprintf(f, ",\"requests\":%" PRIu64 "}", v->top[i].n);
-	}
-	(void)fputs("],\"malformed\":[", f);
-	for (size_t i = 0; i < v->n_samples; i++) {
-		(void)fputs(i > 0 ? ",{\"line\":" : "{\"line\":", f);
-		text_json(f, v->samples[i].line);
-		(void)fputs(",\"why\":", f);
-		text_json(f, v->samples[i].why);
-		(void)fputc('}', f);
-	}
-	(void)fputs("]}\n", f);
-}
-
-void
-show_json(FILE *f, const struct view *v)
-{
-	static const char *const names[VIEW_CLASSES] = {
-		"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
-
-	(void)fputc('{', f);
-	json_number(f, "requests", v->requests);
-	json_number(f, "bad", v->bad);
-	json_number(f, "bytes", v->bytes);
-	(void)fputs("\"status\":{", f);
-	for (unsigned i = 1; i <= VIEW_CLASSES; i++)
-		(void)fprintf(f, "%s\"%s\":%" PRIu64, i > 1 ? "," : "",
-			names[i % VIEW_CLASSES], v->classes[i % VIEW_CLASSES]);
-	(void)fputs("},", f);
-	json_number(f, "visitors", (uint64_t)llrint(v->visitors));
-	json_number(f, "p50", v->p50);
-	json_number(f, "p99", v->p99);
-	json_number(f, "paths", v->n_paths);
-	json_time(f, "first", v->first_s);
-	json_time(f, "last", v->last_s);
-	json_number(f, "jobs", v->jobs);
-	json_lists(f, v);
 }

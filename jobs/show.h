@@ -26,4 +26,19 @@ show_text(FILE *, const struct view *, const char *name, struct show_style);
 /* One JSON object on a line; a time that is not known is null. */
 void show_json(FILE *, const struct view *);
 
+/* What can be had as CSV; ends with an entry without a name. */
+struct show_table {
+	const char *name, *sql;
+};
+
+extern const struct show_table show_tables[];
+
+/*
+ * One of them, of the report in the file `path`, by RFC 4180 with a line of
+ * names.  What a spreadsheet would take for a formula gets a ' in front, what
+ * could not be printed safely becomes \xNN.  Errors as of view_init.
+ */
+int show_csv(FILE *, const char *path, const struct show_table *)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -151,7 +151,7 @@ a_foreign_or_newer_database_is_left_alone(void **state)
 	lt_file_drop(p->db);
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
-	assert_int_equal(sql(p->db, "PRAGMA user_version = 2"), SQLITE_OK);
+	assert_int_equal(sql(p->db, "PRAGMA user_version = 3"), SQLITE_OK);
 	assert_int_equal(view_init(&v, p->db), SW_EFORMAT);
 }
 
@@ -238,10 +238,51 @@ samples_are_few_and_short(void **state)
 	assert_int_equal(v.bad, 16);
 	assert_int_equal(v.n_samples, TALLY_SAMPLES);
 	for (size_t i = 0; i < v.n_samples; i++) {
-		assert_int_equal(v.samples[i].line.len, REPORT_LINE_MAX);
+		assert_int_equal(v.samples[i].line.len, TALLY_LINE_MAX);
 		assert_int_equal(((const char *)v.samples[i].line.p)[3],
 			'0' + (char)(i % 8));
 	}
+	view_fini(&v);
+}
+
+#define TIMED(agent, path, status, s)                                          \
+	"192.0.2.1 - - [22/Apr/2009:18:52:51 +1200] \"GET " path               \
+	" HTTP/1.1\" " status " 10 \"-\" \"" agent "\" " s "\n"
+
+static void
+errors_times_and_bots_are_counted_by_path_and_word(void **state)
+{
+	char text[4096] = "";
+	struct view v;
+
+	for (int i = 0; i < 9; i++)
+		(void)strcat(text, TIMED("curl/8", "/a", "404", "0.100"));
+	(void)strcat(text, TIMED("Googlebot/2", "/a", "503", "1.100"));
+	for (int i = 0; i < 9; i++)
+		(void)strcat(text, TIMED("Firefox", "/few", "200", "9.000"));
+	(void)strcat(text, TIMED("someROBOT", "/b", "500", "-"));
+	assert_int_equal(lt_run_text(1, text), JOB_ACK);
+	lt_look(*state, &v);
+	assert_int_equal(v.n_errors[0], 1);
+	assert_int_equal(v.errors[0][0].n, 9);
+	assert_int_equal(v.n_errors[1], 2);
+	assert_true(bytes_eq(v.errors[1][0].path, bytes_str("/a")));
+	assert_true(bytes_eq(v.errors[1][1].path, bytes_str("/b")));
+	assert_int_equal(v.n_slow, 1); /* of /few there are too few */
+	assert_int_equal(v.slow[0].n, 10);
+	assert_int_equal(v.slow[0].us, 2000000);
+	assert_int_equal(v.slow[0].us_max, 1100000);
+	assert_in_range(v.slow[0].us_p99, 1100000 * 15 / 16, 1100000);
+	assert_int_equal(v.bot_requests, 11);
+	assert_int_equal(v.bot_bytes, 110);
+	assert_int_equal(v.n_bots, 3);
+	assert_true(bytes_eq(v.bots[0].word, bytes_str("curl")));
+	assert_true(bytes_eq(v.bots[1].word, bytes_str("bot")));
+	assert_true(bytes_eq(v.bots[2].word, bytes_str("googlebot")));
+	assert_int_equal(v.n_days, 1);
+	assert_string_equal(v.days[0].day, "2009-04-22");
+	assert_int_equal(v.days[0].sessions, 4);
+	assert_int_equal(v.days[0].requests, 20);
 	view_fini(&v);
 }
 
@@ -269,6 +310,7 @@ main(void)
 		IN_PLACE(an_error_in_the_middle_changes_nothing),
 		IN_PLACE(a_full_disk_means_again_later_and_loses_nothing),
 		IN_PLACE(a_report_that_was_removed_is_begun_anew),
+		IN_PLACE(errors_times_and_bots_are_counted_by_path_and_word),
 		IN_PLACE(samples_are_few_and_short),
 		cmocka_unit_test(noop_is_done_at_once),
 	};

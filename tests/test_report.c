@@ -62,12 +62,44 @@ item(const cJSON *o, const char *name)
 	return i->valuedouble;
 }
 
+/* Exact up to 4095 visitors a day, else within five standard errors. */
+static void
+assert_days_right(const cJSON *want, const cJSON *got)
+{
+	const cJSON *g = got->child;
+
+	assert_int_equal(cJSON_GetArraySize(want), cJSON_GetArraySize(got));
+	for (const cJSON *w = want->child; w != NULL;
+		w = w->next, g = g->next) {
+		int exact = cJSON_IsTrue(cJSON_GetObjectItem(g, "exact"));
+		double off = exact ? 0 : 0.1;
+
+		assert_true(cJSON_Compare(cJSON_GetObjectItem(w, "day"),
+			cJSON_GetObjectItem(g, "day"), 1));
+		assert_true(exact == (item(w, "visitors") < 4096));
+		assert_true(item(w, "requests") == item(g, "requests"));
+		assert_true(item(w, "bytes") == item(g, "bytes"));
+		assert_true(fabs(item(w, "sessions") - item(g, "sessions")) <=
+			    off * item(w, "sessions"));
+		assert_true(fabs(item(w, "visitors") - item(g, "visitors")) <=
+			    off * item(w, "visitors"));
+	}
+}
+
+static void
+assert_bots_right(const cJSON *want, const cJSON *got)
+{
+	assert_true(item(want, "requests") == item(got, "requests"));
+	assert_true(item(want, "bytes") == item(got, "bytes"));
+}
+
 /* The report's JSON against the generator's answer. */
 static void
 assert_right(const char *dir)
 {
 	static const char *const exact[] = {"requests", "bad", "bytes",
-		"status", "paths", "first", "last", "top_paths"};
+		"status", "paths", "first", "last", "top_paths", "errors_4xx",
+		"errors_5xx"};
 	size_t len;
 	char *a = lt_slurp(dir, "answer", &len),
 	     *b = lt_slurp(dir, "out", &len);
@@ -80,6 +112,10 @@ assert_right(const char *dir)
 		if (!cJSON_Compare(cJSON_GetObjectItem(want, exact[i]),
 			    cJSON_GetObjectItem(got, exact[i]), 1))
 			fail_msg("%s: want %s got %s", exact[i], a, b);
+	assert_days_right(cJSON_GetObjectItem(want, "days"),
+		cJSON_GetObjectItem(got, "days"));
+	assert_bots_right(cJSON_GetObjectItem(want, "bots"),
+		cJSON_GetObjectItem(got, "bots"));
 	visitors = item(want, "visitors");
 	assert_true(fabs(item(got, "visitors") - visitors) < 0.09 * visitors);
 	assert_true(fabs(item(got, "p50") - item(want, "p50_exact")) * 256 <=

@@ -285,6 +285,52 @@ times_next_to_each_other_are_told_apart(void **state)
 	}
 }
 
+static void
+the_time_a_request_took_is_read_where_it_is_one(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} tails[] = {{" 0.004", 4000}, {" \"-\" 12.5", 12500000}, {" 0.000", 0},
+		{" 1e3", -1}, {" 4", -1}, {" -0.5", -1}, {" 0.5x", -1},
+		{" 1.2.3", -1}, {" .5", -1}, {" 5.", -1}, {" \"0.5\"", -1},
+		{" 86400.0", 86400000000}, {" 86400.1", -1}, {" 0.0000004", 0},
+		{" 0.004 ", -1}, {"", -1}};
+	static const struct {
+		const char *pair;
+		int64_t us;
+	} pairs[] = {{"\"request_time\":0.25", 250000},
+		{"\"request_time\":\"0.25\"", 250000},
+		{"\"duration\":5.1e-05", 51}, {"\"duration\":2E+1", 20000000},
+		{"\"duration_ms\":12", 12000}, {"\"duration\":\"1.2ms\"", -1},
+		{"\"duration\":1e999", -1}, {"\"duration\":1e-999", 0},
+		{"\"duration\":1e9999", -1}, {"\"duration\":null", -1},
+		{"\"duration\":0.12345678901234567890123", 123457}};
+	struct scan_line l;
+	char text[256];
+	struct scan s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+			"h - - " WHEN " \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"%s",
+			tails[i].text);
+		scan_init(&s, bytes_str(text), NULL, 0);
+		assert_int_equal(scan_next(&s, &l), SCAN_GOOD);
+		if (l.took_us != tails[i].us)
+			fail_msg("%s: %lld", text, (long long)l.took_us);
+	}
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+			"{\"ip\":\"h\",\"uri\":\"/\",\"status\":200,%s}",
+			pairs[i].pair);
+		scan_init(&s, bytes_str(text), NULL, 0);
+		assert_int_equal(scan_next(&s, &l), SCAN_GOOD);
+		if (l.took_us != pairs[i].us)
+			fail_msg("%s: %lld", text, (long long)l.took_us);
+	}
+}
+
 static uint64_t
 seed_of(void)
 {
@@ -378,6 +424,8 @@ main(void)
 		cmocka_unit_test(lines_end_at_newlines_and_empty_ones_are_none),
 		cmocka_unit_test(times_agree_with_the_c_library),
 		cmocka_unit_test(times_next_to_each_other_are_told_apart),
+		cmocka_unit_test(
+			the_time_a_request_took_is_read_where_it_is_one),
 		cmocka_unit_test(any_bytes_are_read_without_harm),
 	};
 

@@ -14,7 +14,7 @@
 
 #include "hist.h"
 #include "hll.h"
-#include "topk.h"
+#include "paths.h"
 
 static uint64_t
 seed_of(void)
@@ -197,7 +197,7 @@ every_path_is_counted_exactly(void **state)
 {
 	static uint64_t want[3000];
 	static char text[3000][8];
-	struct topk t = {0};
+	struct paths t = {0};
 	uint64_t r = seed_of(), seen = 0;
 
 	(void)state;
@@ -207,9 +207,9 @@ every_path_is_counted_exactly(void **state)
 		uint64_t k = next(&r) % 3000 * (next(&r) % 3000) / 3000;
 
 		seen += want[k]++ == 0;
-		assert_int_equal(topk_add(&t, bytes_str(text[k])), 0);
+		assert_int_equal(paths_add(&t, bytes_of(text[k], sizeof(text[k])), 200, -1), 0);
 	}
-	assert_int_equal(topk_add(&t, bytes_of(NULL, 0)), 0);
+	assert_int_equal(paths_add(&t, bytes_of(NULL, 0), 200, -1), 0);
 	assert_int_equal(t.n, seen + 1);
 	assert_int_equal(t.entries[seen].n, 1);
 	for (size_t i = 0; i < seen; i++) {
@@ -217,8 +217,8 @@ every_path_is_counted_exactly(void **state)
 
 		assert_int_equal(t.entries[i].n, want[k]);
 	}
-	topk_fini(&t);
-	topk_fini(&t);
+	paths_fini(&t);
+	paths_fini(&t);
 }
 
 int

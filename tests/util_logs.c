@@ -52,21 +52,48 @@ lt_job(const char *name)
 	return NULL;
 }
 
+const struct conf *
+lt_conf(const char *file)
+{
+	static struct conf *conf;
+	char why[512] = "";
+
+	if (conf == NULL || file != NULL) {
+		conf_free(conf);
+		if (conf_read(&conf, file, job_types, why, sizeof(why)) < 0)
+			fail_msg("%s", why);
+	}
+	return conf;
+}
+
+static enum job_verdict
+run(struct job *job, unsigned id)
+{
+	job->id = id_of(id);
+	job->conf = lt_conf(NULL);
+	job->queue = "logs";
+	job->attempt = 1;
+	job->max_attempts = 3;
+	job->result = on_result;
+	job->error = on_error;
+	memset(&lt_said, 0, sizeof(lt_said));
+	return lt_job("logs")(job);
+}
+
 enum job_verdict
 lt_run(unsigned id, const void *text, size_t len)
 {
-	struct job job = {
-		.id = id_of(id),
-		.queue = "logs",
-		.body = {text, len},
-		.attempt = 1,
-		.max_attempts = 3,
-		.result = on_result,
-		.error = on_error,
-	};
+	struct job job = {.body = {text, len}};
 
-	memset(&lt_said, 0, sizeof(lt_said));
-	return lt_job("logs")(&job);
+	return run(&job, id);
+}
+
+enum job_verdict
+lt_run_blob(unsigned id, const char *path)
+{
+	struct job job = {.blob = {path, 0}};
+
+	return run(&job, id);
 }
 
 enum job_verdict
@@ -104,8 +131,8 @@ lt_file_drop(const char *db)
 int
 lt_drop(void **state)
 {
-	static const char *const others[] = {
-		"answer", "log", "out", "second.db"};
+	static const char *const others[] = {"answer", "conf", "log", "log.gz",
+		"log.zst", "out", "second.db"};
 	struct lt_place *p = *state;
 	char name[96];
 	int err;
@@ -144,6 +171,26 @@ lt_same_totals(const struct view *a, const struct view *b)
 	for (size_t i = 0; i < a->n_top; i++) {
 		assert_true(bytes_eq(a->top[i].path, b->top[i].path));
 		assert_int_equal(a->top[i].n, b->top[i].n);
+	}
+	for (size_t e = 0; e < 2; e++) {
+		assert_int_equal(a->n_errors[e], b->n_errors[e]);
+		for (size_t i = 0; i < a->n_errors[e]; i++)
+			assert_int_equal(a->errors[e][i].n, b->errors[e][i].n);
+	}
+	assert_int_equal(a->n_slow, b->n_slow);
+	for (size_t i = 0; i < a->n_slow; i++) {
+		assert_true(bytes_eq(a->slow[i].path, b->slow[i].path));
+		assert_int_equal(a->slow[i].us, b->slow[i].us);
+		assert_int_equal(a->slow[i].us_p99, b->slow[i].us_p99);
+	}
+	assert_int_equal(a->bot_requests, b->bot_requests);
+	assert_int_equal(a->bot_bytes, b->bot_bytes);
+	assert_int_equal(a->n_days, b->n_days);
+	for (size_t i = 0; i < a->n_days; i++) {
+		assert_string_equal(a->days[i].day, b->days[i].day);
+		assert_int_equal(a->days[i].requests, b->days[i].requests);
+		assert_int_equal(a->days[i].sessions, b->days[i].sessions);
+		assert_int_equal(a->days[i].visitors, b->days[i].visitors);
 	}
 }
 

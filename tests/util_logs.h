@@ -42,8 +42,13 @@ extern struct lt_said lt_said;
 /* The built-in job of that name. */
 job_fn *lt_job(const char *name);
 
+/* The configuration of the jobs to come; NULL: as it is, at first by default.
+ */
+const struct conf *lt_conf(const char *file);
+
 /* Runs the job `logs` under an id made of a number. */
 enum job_verdict lt_run(unsigned id, const void *text, size_t len);
+enum job_verdict lt_run_blob(unsigned id, const char *path);
 enum job_verdict lt_run_text(unsigned id, const char *text);
 
 /* Set-up and teardown of a struct lt_place; the environment names its db. */
