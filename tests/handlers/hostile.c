@@ -200,7 +200,7 @@ scribble(const struct sw_request *req, int c)
 
 /*
  * An answer of the right number that says of one of its parts, the one that
- * `which` names, that it is longer than there is room.
+ * `which` names, that it is longer than there is room; and no end with it.
  */
 static void
 lie(const struct sw_request *req, int which)
@@ -214,7 +214,8 @@ lie(const struct sw_request *req, int which)
 	answer[0] = number;
 	answer[1] = 200;
 	memset(answer + 2, 0, 24);
-	answer[2 + which % 4] = UINT32_MAX;
+	if (which < 4)
+		answer[2 + which] = UINT32_MAX;
 	page[32] = number;
 	(void)!write(1, &one, sizeof(one));
 	for (;;)
@@ -245,6 +246,8 @@ handle(const struct sw_request *req, struct sw_response *res,
 		scribble(req, 0);
 	if (strncmp(what, "lie", 3) == 0)
 		lie(req, what[3] - '0');
+	if (strcmp(what, "linger") == 0)
+		lie(req, 4);
 	if (strcmp(what, "unmap") == 0)
 		unmap();
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
