@@ -176,11 +176,11 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } deeds[] = {{"spin", spin}, {"spin-blocked", spin_blocked},
-	{"syscalls", syscalls}, {"denied", denied_syscalls},
-	{"zero", dev_zero}, {"random", randomness}, {"populate", populate},
-	{"sleep", sleep_long}, {"fork", fork_bomb}, {"exit", end},
-	{"crash", crash}, {"memory", memory_bomb}, {"stack", stack},
-	{"tear", tear}, {"bell", bell}};
+	{"syscalls", syscalls}, {"denied", denied_syscalls}, {"zero", dev_zero},
+	{"random", randomness}, {"populate", populate}, {"sleep", sleep_long},
+	{"fork", fork_bomb}, {"exit", end}, {"crash", crash},
+	{"memory", memory_bomb}, {"stack", stack}, {"tear", tear},
+	{"bell", bell}};
 
 /*
  * The mailbox is one mapping before and behind the request: bytes of `c`
@@ -206,9 +206,9 @@ static void
 lie(const struct sw_request *req, int which)
 {
 	uint64_t one = 1;
-	uint32_t *page = (uint32_t *)(((uintptr_t)req->method &
-					      ~(uintptr_t)4095) -
-				      4096);
+	uint32_t *page =
+		(uint32_t *)(((uintptr_t)req->method & ~(uintptr_t)4095) -
+			     4096);
 	uint32_t *answer = page + 16, number = page[0];
 
 	answer[0] = number;
@@ -227,8 +227,7 @@ static void
 unmap(void)
 {
 	(void)munmap((void *)((uintptr_t)&sink & ~(uintptr_t)4095), 4096);
-	for (uintptr_t at = (uintptr_t)handle & ~(uintptr_t)4095;;
-		at += 4096)
+	for (uintptr_t at = (uintptr_t)handle & ~(uintptr_t)4095;; at += 4096)
 		if (munmap((void *)at, 4096) != 0)
 			return;
 }
