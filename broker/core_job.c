@@ -106,12 +106,10 @@ rows_follow(struct core *c, const struct record *r, const struct index *was,
 	const struct index *is)
 {
 	for (int i = 0; i < INDEX_ROWS; i++)
-		if (was->row[i].len > 0 &&
-			!key_same(&was->row[i], &is->row[i]))
+		if (was->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
 			row_remove(c, r, &was->row[i]);
 	for (int i = 0; i < INDEX_ROWS; i++)
-		if (is->row[i].len > 0 &&
-			!key_same(&was->row[i], &is->row[i]))
+		if (is->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
 			row_add(c, r, &is->row[i], (enum index_slot)i);
 }
 

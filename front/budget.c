@@ -17,6 +17,7 @@
 enum {
 	BACKSTOP_S = 10, /* that layer 3 leaves to an isolate for its life */
 	SLACK = 100,	 /* the part of a budget that layer 1 may be late */
+	REST_NS = 100 * 1000000, /* layer 2, where there is no request */
 };
 
 /* The kernel's time counts as well: without it a handler that lets the
@@ -136,6 +137,13 @@ budget_timer_set(struct budget *b, int64_t ns)
 	struct itimerspec t = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
 
 	b->timing = timerfd_settime(b->timer, 0, &t, NULL) == 0;
+}
+
+void
+budget_timer_rest(struct budget *b)
+{
+	budget_timer_set(b, REST_NS);
+	b->timing = 0; /* the next request's budget is not to wait for it */
 }
 
 void

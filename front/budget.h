@@ -47,6 +47,9 @@ int budget_worn(const struct budget *, int64_t ns, int64_t used_ns);
 void budget_timer_set(struct budget *, int64_t ns);
 void budget_timer_heed(struct budget *);
 
+/* It has answered, which says nothing of whether it has come to rest. */
+void budget_timer_rest(struct budget *);
+
 /* CPU time of the process since its birth; -1: it is gone. */
 int64_t budget_used(const struct budget *);
 

@@ -31,7 +31,8 @@ struct exchange {
 	struct task task; /* first: the one is the other */
 	struct door *door;
 	struct evhttp_request *req;
-	struct route *route;
+	struct table *table; /* held while there is a route */
+	struct route *route; /* or NULL */
 	struct mail_request head;
 	const char *path, *query;
 	const char *client; /* evhttp's */
@@ -155,6 +156,8 @@ exchange_end(struct exchange *x, int status)
 	if (!d->asking)
 		answer_push(bev);
 	upload_free(x->upload);
+	if (x->route != NULL)
+		table_release(x->table);
 	free(x);
 	d->under_way--;
 }
@@ -388,8 +391,14 @@ request_check(struct exchange *x)
 static void
 request_run(struct exchange *x)
 {
-	int status = request_check(x);
+	int status;
 
+	/* Not before: the table that was there when it came may be gone. */
+	x->table = x->door->table;
+	x->route = table_find(x->table, x->path);
+	if (x->route != NULL)
+		table_hold(x->table);
+	status = request_check(x);
 	if (status == 0)
 		pool_run(x->route->pool, &x->task);
 	else
@@ -437,7 +446,6 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	x->client = client != NULL && client[0] != '\0' ? client : "-";
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
-	x->route = table_find(d->table, x->path);
 	x->upload = upload_of(req);
 	if (x->upload != NULL)
 		upload_end(x->upload, d->table->config.n[FRONT_upload_s],

@@ -345,12 +345,12 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	budget_timer_heed(&i->budget);
-	if (i->state != BUSY)
-		return;
 	if (left_ns <= 0)
 		isolate_kill(i, FATE_CPU);
-	else
+	else if (i->state == BUSY)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
+	else
+		budget_timer_rest(&i->budget);
 }
 
 /* It cannot be loaded, now or any more; `why` "": it did not say. */

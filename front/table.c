@@ -19,13 +19,23 @@ table_free(struct table *t)
 	free(t);
 }
 
+void
+table_hold(struct table *t)
+{
+	t->holders++;
+}
+
+void
+table_release(struct table *t)
+{
+	if (--t->holders == 0)
+		table_free(t);
+}
+
 static void
 pool_gone(void *arg)
 {
-	struct table *t = arg;
-
-	if (--t->pools == 0)
-		table_free(t);
+	table_release(arg);
 }
 
 void
@@ -33,11 +43,11 @@ table_retire(struct table *t)
 {
 	if (t == NULL)
 		return;
-	t->pools++; /* not before this loop has ended */
+	table_hold(t); /* until this loop has ended */
 	for (size_t i = 0; i < t->n; i++)
 		if (t->routes[i].pool != NULL)
 			pool_retire(t->routes[i].pool, pool_gone, t);
-	pool_gone(t);
+	table_release(t);
 }
 
 static void
@@ -123,7 +133,7 @@ pools_start(struct table *t, int perf)
 			pool_is_ready, t);
 		if (r->pool == NULL)
 			return -1;
-		t->pools++;
+		table_hold(t);
 	}
 	return 0;
 }

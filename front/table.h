@@ -29,7 +29,7 @@ struct table {
 	struct watch *watch;
 	void (*ready)(void *arg, struct table *, int err);
 	void *arg;
-	size_t waited_for, pools;
+	size_t waited_for, holders; /* its pools, and whoever asked */
 	int told;
 };
 
@@ -44,6 +44,10 @@ int table_open(struct table **, struct event_base *, struct watch *,
 
 /* Serves what it has and then frees itself.  Accepts NULL. */
 void table_retire(struct table *);
+
+/* Whoever holds it may use its routes, also when it has been retired. */
+void table_hold(struct table *);
+void table_release(struct table *);
 
 /* The route with the longest path that leads to `path`; or NULL. */
 struct route *table_find(struct table *, const char *path);

@@ -91,6 +91,26 @@ def hostile():
     assert ends["cpu"] >= 6 and ends["wall"] == 1 and ends["crash"] == 4 and ends["broken"] == 6, ends
 
 
+def cpu_s():
+    """The most that a process with the hostile module has used."""
+    pids = subprocess.run(["pgrep", "-f", f"spillway-isolate {folder}/hostile.so"], capture_output=True, text=True)
+    most = 0
+    for pid in pids.stdout.split():
+        try:
+            most = max(most, int(open(f"/proc/{pid}/stat").read().rsplit(")")[1].split()[11]))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return most / os.sysconf("SC_CLK_TCK")
+
+
+def linger():
+    """Who goes on after his answer is ended as well, long before the backstop."""
+    before, used = stats()["/hostile"]["isolate_starts"], []
+    expect(ask("/hostile/linger")[0], 200, "an answer in time")
+    until(lambda: used.append(cpu_s()) or stats()["/hostile"]["isolate_starts"] > before, "it was ended")
+    assert max(used) < 3, f"{max(used)} s of CPU for an answer"
+
+
 def early():
     """A module's own start is in the sandbox as well; without one it could."""
     expect(ask("/early")[1], "did:\n", "a module's start")
@@ -408,7 +428,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
+for test in (hello, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

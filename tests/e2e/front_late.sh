@@ -1,43 +1,76 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A store that is told to end, and says that all is well: nobody asks it any more.
+# What comes late: a body that is stored after its routes have been replaced, a job that is
+# refused after them, and a store that says that all is well when nobody asks it any more.
 . "$(dirname "$0")/../e2e_lib.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
-cc -shared -fPIC -I"$root/producer" -o "$dir/upload.so" "$root/examples/handlers/upload.c"
-cc -shared -fPIC -I"$root/producer" -o "$dir/hello.so" "$root/examples/handlers/hello.c"
+for m in upload hello; do
+	cc -shared -fPIC -I"$root/producer" -o "$dir/$m.so" "$root/examples/handlers/$m.c"
+done
 
 # The front takes the `spillway` beside it.
 mkdir "$dir/bin"
 cp "$b/spillway-front" "$b/spillway-isolate" "$dir/bin"
 cat >"$dir/bin/spillway" <<'SH'
 #!/usr/bin/env bash
-trap 'echo told >"$0.told"; exit 0' TERM
+trap 'echo >"$0.told"; exit 0' TERM
 cat >/dev/null
-while :; do read -rt 0.05 <> <(:) || :; done
+echo >"$0.has"
+until [ -e "$0.go" ]; do read -rt 0.05 <> <(:) || :; done
+printf 'sha256:%064d;size=4\n' 0
 SH
 chmod +x "$dir/bin/spillway"
 
-cat >"$dir/front.conf" <<CONF
+# conf UPLOAD_S
+conf() {
+	cat >"$dir/front.conf" <<CONF
 [front]
 listen = unix:$dir/http
 blobs = dir:$dir/blobs
-upload_s = 1
+broker = ipc://$dir/none.sock
+put_ms = 2000
+upload_s = $1
 [route /hello]
 module = $dir/hello.so
 [route /upload]
 module = $dir/upload.so
 blob = 1
 CONF
-"$dir/bin/spillway-front" --config "$dir/front.conf" 2>"$dir/front.log" &
-front=$!
-pids+=("$front")
-until_true grep -q ev=ready "$dir/front.log"
+}
 
-ask() { curl -sS --max-time 30 --unix-socket "$dir/http" "$@"; }
+ask() { curl -sS --max-time 60 --unix-socket "$dir/http" "$@"; }
 
+reloaded() { kill -HUP "$front" && grep -q 'ev=reload routes' "$dir/front.log"; }
+answered() { kill -HUP "$front" && ! kill -0 "$asking" 2>/dev/null; }
+
+# front_start UPLOAD_S
+front_start() {
+	conf "$1"
+	"$dir/bin/spillway-front" --config "$dir/front.conf" 2>"$dir/front.log" &
+	front=$!
+	pids+=("$front")
+	until_true grep -q ev=ready "$dir/front.log"
+}
+
+front_stop() {
+	kill -TERM "$front"
+	wait "$front" || fail "front: status $?"
+}
+
+front_start 60
+ask -d film http://front/upload >"$dir/said" &
+asking=$!
+until_true test -e "$dir/bin/spillway.has"
+until_true reloaded
+touch "$dir/bin/spillway.go"
+until_true answered
+[ "$(cat "$dir/said")" = "the job could not be handed over" ] || fail "over two tables: $(cat "$dir/said")"
+front_stop
+rm "$dir/bin/spillway.go"
+
+front_start 1
 [ "$(ask -d film http://front/upload)" = "the body could not be stored" ] || fail "it was too late"
 until_true test -e "$dir/bin/spillway.told"
 [ "$(ask http://front/hello)" = "hello, world" ] || fail "the front serves on"
-kill -TERM "$front"
-wait "$front" || fail "front: status $?"
+front_stop

@@ -176,11 +176,11 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } deeds[] = {{"spin", spin}, {"spin-blocked", spin_blocked},
-	{"syscalls", syscalls}, {"denied", denied_syscalls},
-	{"zero", dev_zero}, {"random", randomness}, {"populate", populate},
-	{"sleep", sleep_long}, {"fork", fork_bomb}, {"exit", end},
-	{"crash", crash}, {"memory", memory_bomb}, {"stack", stack},
-	{"tear", tear}, {"bell", bell}};
+	{"syscalls", syscalls}, {"denied", denied_syscalls}, {"zero", dev_zero},
+	{"random", randomness}, {"populate", populate}, {"sleep", sleep_long},
+	{"fork", fork_bomb}, {"exit", end}, {"crash", crash},
+	{"memory", memory_bomb}, {"stack", stack}, {"tear", tear},
+	{"bell", bell}};
 
 /*
  * The mailbox is one mapping before and behind the request: bytes of `c`
@@ -200,21 +200,22 @@ scribble(const struct sw_request *req, int c)
 
 /*
  * An answer of the right number that says of one of its parts, the one that
- * `which` names, that it is longer than there is room.
+ * `which` names, that it is longer than there is room; and no end with it.
  */
 static void
 lie(const struct sw_request *req, int which)
 {
 	uint64_t one = 1;
-	uint32_t *page = (uint32_t *)(((uintptr_t)req->method &
-					      ~(uintptr_t)4095) -
-				      4096);
+	uint32_t *page =
+		(uint32_t *)(((uintptr_t)req->method & ~(uintptr_t)4095) -
+			     4096);
 	uint32_t *answer = page + 16, number = page[0];
 
 	answer[0] = number;
 	answer[1] = 200;
 	memset(answer + 2, 0, 24);
-	answer[2 + which % 4] = UINT32_MAX;
+	if (which < 4)
+		answer[2 + which] = UINT32_MAX;
 	page[32] = number;
 	(void)!write(1, &one, sizeof(one));
 	for (;;)
@@ -226,8 +227,7 @@ static void
 unmap(void)
 {
 	(void)munmap((void *)((uintptr_t)&sink & ~(uintptr_t)4095), 4096);
-	for (uintptr_t at = (uintptr_t)handle & ~(uintptr_t)4095;;
-		at += 4096)
+	for (uintptr_t at = (uintptr_t)handle & ~(uintptr_t)4095;; at += 4096)
 		if (munmap((void *)at, 4096) != 0)
 			return;
 }
@@ -245,6 +245,8 @@ handle(const struct sw_request *req, struct sw_response *res,
 		scribble(req, 0);
 	if (strncmp(what, "lie", 3) == 0)
 		lie(req, what[3] - '0');
+	if (strcmp(what, "linger") == 0)
+		lie(req, 4);
 	if (strcmp(what, "unmap") == 0)
 		unmap();
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
