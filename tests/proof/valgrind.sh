@@ -5,11 +5,12 @@
 # child has not freed at its end is no leak.  VALGRIND_ALL=1 runs the slow ones too, and
 # VALGRIND='test_msg test_core' these alone.
 # Always left out: test_accept takes all descriptors and test_guard measures memory, of
-# which valgrind has its own; test_corpus_core does for two minutes what test_core does.
+# which valgrind has its own; test_transcode cages programs, and memcheck does not live in a cage;
+# test_corpus_core does for two minutes what test_core does.
 set -u
 b=$1
 case $b in *asan | *tsan) echo "skipped: a sanitizer is in it already"; exit ;; esac
-never='test_(accept|guard|corpus_core)'
+never='test_(accept|guard|transcode|corpus_core)'
 slow='test_(blob|edge|random|store|store_lmdb)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(find "$b"/tests -maxdepth 1 -name 'test_*' -executable -type f | sed 's,.*/,,' | grep -vxE "$never|$slow" | sort)}
