@@ -150,7 +150,7 @@ used(int64_t *rss_kb)
 }
 
 static void
-end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
+end_put(struct run *r, enum job_verdict verdict, int64_t cpu)
 {
 	static const int said[][2] = {
 		[JOB_ACK] = {SW_ACK, SW_C_NONE},
@@ -161,6 +161,7 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 
 	if (verdict != JOB_ACK) {
 		r->said.len = 0; /* results go with an ack */
+		r->said.full = 0;
 		sw_put_bytes(&r->said, SW_F_ERROR, bytes_str(r->error));
 	}
 	if (verdict == JOB_RETRY && r->delay_ms >= 0)
@@ -169,6 +170,17 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
 	sw_put_int(&r->said, SW_F_CPU_MS, now - cpu);
 	sw_put_int(&r->said, SW_F_RSS_KB, rss_kb);
+}
+
+/* An ack that lost a result, or its own outcome, would be none. */
+static void
+end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
+{
+	end_put(r, verdict, cpu);
+	if (r->said.full) {
+		job_error(&r->job, "there was no room for what it reported");
+		end_put(r, JOB_RETRY, cpu);
+	}
 	packet_send(r, &r->said);
 }
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process of built-in jobs says at the end of a job. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "error.h"
+
+static char much[SW_BODY_MAX];
+
+/* Two follow-ups and, by the body, a result that has room beside them. */
+static enum job_verdict
+much_run(struct job *job)
+{
+	int small = bytes_eq(job->body, bytes_str("small"));
+	enum job_verdict verdict = JOB_ACK;
+
+	for (int i = 0; i < 2; i++)
+		if (job->follow(job, "next", bytes_of(much, sizeof(much))) < 0)
+			return JOB_FAIL;
+	if (job->follow(job, "next", bytes_of(much, sizeof(much))) !=
+		SW_ETOOBIG)
+		return JOB_FAIL;
+	job->result(job, bytes_of(much, small ? 1 : SW_RESULT_MAX));
+	if (bytes_eq(job->body, bytes_str("retry"))) {
+		job->error(job, "not now");
+		verdict = JOB_RETRY;
+	}
+	return verdict;
+}
+
+static const struct job_type type = {.name = "much", .run = much_run};
+static uint8_t packet[CHILD_PACKET];
+
+/* One job with that body; what the process says of it. */
+static struct sw_item
+said_of(int sock, const char *body)
+{
+	uint8_t room[64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_item it;
+	ssize_t n;
+
+	sw_put_text(&b, SW_F_QUEUE, "much");
+	sw_put_bytes(&b, SW_F_BODY, bytes_str(body));
+	assert_int_equal(send(sock, b.p, b.len, 0), (ssize_t)b.len);
+	n = recv(sock, packet, sizeof(packet), 0);
+	assert_true(n > 0);
+	assert_int_equal(sw_item_open(bytes_of(packet, (size_t)n), &it), 0);
+	return it;
+}
+
+static void
+what_has_no_room_is_not_acknowledged(void **state)
+{
+	static const int size = CHILD_PACKET * 2;
+	static const struct child_limits limits;
+	char error[SW_ERROR_MAX];
+	struct sw_item it;
+	int sock[2];
+	pid_t pid;
+
+	(void)state;
+	alarm(60); /* a packet without an outcome is waited for in vain */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(setsockopt(sock[i], SOL_SOCKET, SO_SNDBUF,
+					 &size, sizeof(size)),
+			0);
+	pid = fork();
+	if (pid == 0) {
+		close(sock[0]); /* or it would never see its end */
+		pool_run(&type, sock[1], &limits, "");
+	}
+	close(sock[1]);
+
+	it = said_of(sock[0], "small");
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_ACK);
+	assert_int_equal(sw_bytes(&it, SW_F_RESULT).len, 1);
+	it = said_of(sock[0], "large");
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_RETRY);
+	sw_get_text(&it, SW_F_ERROR, error, sizeof(error));
+	assert_string_equal(error, "there was no room for what it reported");
+	assert_false(sw_has(&it, SW_F_RESULT));
+	it = said_of(sock[0], "retry");
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_RETRY);
+	sw_get_text(&it, SW_F_ERROR, error, sizeof(error));
+	assert_string_equal(error, "not now");
+	it = said_of(sock[0], "small");
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_ACK);
+
+	close(sock[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_has_no_room_is_not_acknowledged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
