@@ -174,6 +174,14 @@ bit_flip(const char *root, const char *name, off_t at, int bit)
 	close(fd);
 }
 
+static void
+flipped_copy(const char *root, const struct file *file, off_t at, int bit)
+{
+	file_copy(root, file->from, "data.mdb");
+	file_copy(root, file->from, "journal");
+	bit_flip(root, file->name, at, bit);
+}
+
 static enum end
 child_run(
 	const char *root, void (*reader)(const char *, int), struct findings *f)
@@ -217,9 +225,7 @@ gone_judge(const char *root, const struct file *file, off_t at, int bit,
 	struct findings f;
 	enum end e;
 
-	file_copy(root, file->from, "data.mdb");
-	file_copy(root, file->from, "journal");
-	bit_flip(root, file->name, at, bit);
+	flipped_copy(root, file, at, bit);
 	e = child_run(root, reader_mend, &f);
 	t->missing++;
 	t->unseen += e == GOOD && f.verified == 0 &&
@@ -235,9 +241,7 @@ flip_one(const char *root, const struct file *file, int i, struct tally *t)
 	struct findings f;
 	enum end e;
 
-	file_copy(root, file->from, "data.mdb");
-	file_copy(root, file->from, "journal");
-	bit_flip(root, file->name, at, bit);
+	flipped_copy(root, file, at, bit);
 	e = child_run(root, reader_run, &f);
 	t->n[e]++;
 	t->trials++;
