@@ -6,6 +6,8 @@
 set -u
 b=$1
 export SPILLWAY_BIN="$b" NO_COLOR=1
+# What runs for a time is brief for a person who waits, and not in CI.
+[ -n "${CI:-}" ] || export BRIEF=y
 logs=$b/tests/logs
 
 # The command of a test, in $@ of who asks.
@@ -17,7 +19,7 @@ run() {
 	*.sh) set -- "$1" "$b" ;;
 	*/protocol-tables) set -- "$1" check docs/protocol.md ;;
 	esac
-	if timeout "${TEST_S:-300}" "$@" >"$log" 2>&1; then
+	if timeout "${TEST_S:-600}" "$@" >"$log" 2>&1; then
 		if how=$(grep -a -m 1 '^skipped:' "$log"); then
 			echo skipped >"$log.end"
 			echo "skip  $name: ${how#skipped: }"

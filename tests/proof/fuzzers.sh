@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every decoder under libFuzzer, two at a time, for FUZZ_S seconds each (5).
+# Every decoder under libFuzzer, two at a time, for FUZZ_S seconds each: 20,
+# and 5 where a person runs `make check`.
 # What it finds lies in build/fuzz/NAME-crash-*: build/fuzz/NAME FILE repeats it.
 set -u
 if ! command -v clang >/dev/null; then
@@ -17,7 +18,8 @@ MAKEFLAGS='' make -s -j2 $(printf 'build/fuzz/%s ' $names) >"$logs/make" 2>&1 ||
 }
 
 # The exit status of xargs tells whether one of them failed.
-export logs seconds="${FUZZ_S:-5}"
+seconds=${FUZZ_S:-${BRIEF:+5}}
+export logs seconds="${seconds:-20}"
 # shellcheck disable=SC2016
 if ! printf '%s\n' $names | xargs -P 2 -I{} sh -c \
 	'tests/fuzz.sh build/fuzz/{} "$seconds" >"$logs/{}" 2>&1 || { cat "$logs/{}"; exit 1; }'; then

@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # sim.sh BUILD: the simulator over the seeds that once failed, then over fresh
-# ones for SIM_S seconds: 60, and 20 in `make check` or where CI is set.
+# ones for SIM_S seconds: 60, and 20 where a person runs `make check`.
 set -u
 sim=$1/tests/proof_sim
-seconds=60
-# run.sh sets the one.
-[ -n "${SPILLWAY_BIN:-}${CI:-}" ] && seconds=20
-seconds=${SIM_S:-$seconds}
+seconds=${SIM_S:-${BRIEF:+20}}
+seconds=${seconds:-60}
 
 old=0
 while read -r seed; do

@@ -319,7 +319,7 @@ def check(found, what):
 
 def main(build, folder):
     seed = int(os.environ.get("SEED") or random.SystemRandom().getrandbits(32))
-    seconds = float(os.environ.get("TORTURE_S", 20))
+    seconds = float(os.environ.get("TORTURE_S", 20 if os.environ.get("BRIEF") else 60))
     print("SEED=%d TORTURE_S=%g" % (seed, seconds), flush=True)
     t, w = torture(build, folder + "/run", seed, seconds)
     rooms = finish_rooms(w)
