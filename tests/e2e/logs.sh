@@ -59,7 +59,9 @@ for i in 1 2 3 4 5 6 7 8; do cat "$dir/a.txt"; done | zstd -q >"$dir/large.zst"
 id=$(spillway put small --blob "$dir/large.zst")
 spillway wait "$id" | grep -q '"lines":480000,'
 rss=$(spillway get "$id" | sed -n 's/.*rss \([0-9]*\)[.0-9]* MB.*/\1/p')
-[ "$rss" -lt 64 ] || fail "it took $rss MB"
+most=64
+case $b in *asan) most=160 ;; esac # what a sanitizer keeps of its own
+[ "$rss" -lt $most ] || fail "it took $rss MB"
 
 # Bombs and damage end at once, with a line; without limits the bomb goes off.
 dies "$(spillway put small --blob "$dir/bomb.gz")" 'expands (to )?more than .*max_'
