@@ -231,7 +231,7 @@ samples_are_few_and_short(void **state)
 	struct view v;
 
 	for (int i = 0; i < 8; i++)
-		(void)snprintf(text + strlen(text), 400, "bad%d%0390d\n", i, 0);
+		(void)snprintf(text + strlen(text), 420, "bad%d%0390d\n", i, 0);
 	assert_int_equal(lt_run_text(1, text), JOB_ACK);
 	assert_int_equal(lt_run_text(2, text), JOB_ACK);
 	lt_look(*state, &v);

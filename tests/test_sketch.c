@@ -196,7 +196,7 @@ static void
 every_path_is_counted_exactly(void **state)
 {
 	static uint64_t want[3000];
-	static char text[3000][8];
+	static char text[3000][12];
 	struct paths t = {0};
 	uint64_t r = seed_of(), seen = 0;
 
