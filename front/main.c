@@ -276,8 +276,11 @@ loop(struct front *f)
 		if (event_base_loop(f->base, EVLOOP_ONCE | more) < 0)
 			f->ended = 1;
 	}
-	/* The last answer may have been left to the loop. */
-	(void)event_base_loop(f->base, EVLOOP_NONBLOCK);
+	/*
+	 * The last answer may have been left to the loop.  One turn: without
+	 * EVLOOP_ONCE it would go on for as long as anything happens.
+	 */
+	(void)event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static int

@@ -384,9 +384,10 @@ upload_end(struct upload *u, int64_t limit_s, upload_done_fn *done, void *arg)
 void
 uploads_fini(struct uploads *all)
 {
-	struct upload *u;
+	struct upload *u, *next;
 
-	while ((u = TAILQ_FIRST(&all->list)) != NULL) {
+	for (u = TAILQ_FIRST(&all->list); u != NULL; u = next) {
+		next = TAILQ_NEXT(u, link);
 		conn_forget(u);
 		if (u->pid > 0) {
 			kill(u->pid, SIGKILL);

@@ -133,7 +133,7 @@ files_put(struct putting *p, const char *folder)
 	struct dirent **names = NULL;
 	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	int n = dir < 0 ? -1 : scandirat(dir, ".", &names, is_file, alphasort);
-	struct blob_ref ref;
+	struct blob_ref ref = {.size = 0};
 
 	if (n < 0)
 		err = failed(p, folder, -errno);
@@ -175,7 +175,7 @@ static int
 result_make(struct putting *p, cJSON *o)
 {
 	char *manifest = cJSON_PrintUnformatted(o), text[BLOB_REF];
-	struct blob_ref ref;
+	struct blob_ref ref = {.size = 0};
 	size_t len;
 	int err;
 

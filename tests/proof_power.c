@@ -63,10 +63,11 @@ static void
 scene_run(const struct power_scene *sc, int pass, uint64_t seed, int64_t until,
 	struct power_tally *t)
 {
+	const struct power_view view = {NULL, NULL, until};
 	int n = 1;
 
 	while (t->wrong < POWER_WRONG_MAX &&
-		power_run(sc, n, pass, seed, NULL, NULL, until, t) == 0 &&
+		power_run(sc, n, pass, seed, &view, t) == 0 &&
 		power_now_ms() < until)
 		if (!sc->killed && (sc->base == NULL || n >= TWICE))
 			break;
@@ -99,11 +100,11 @@ static int
 lie_found(int i, uint64_t seed)
 {
 	const struct power_scene *sc = &scenes[lies[i].scene];
+	const struct power_view view = {&lies[i].lie, NULL, INT64_MAX};
 	struct power_tally t = {.quiet = 1};
 
 	for (int pass = 0; pass < 3 && t.wrong == 0; pass++)
-		(void)power_run(
-			sc, 1, pass, seed, &lies[i].lie, NULL, INT64_MAX, &t);
+		(void)power_run(sc, 1, pass, seed, &view, &t);
 	printf("%s: %s is not synced: %s (%d states)\n",
 		t.wrong > 0 ? "control" : "FAILED", lies[i].what,
 		t.wrong > 0 ? t.what : "and it was not found", t.states);
@@ -118,13 +119,14 @@ one_run(const char *name, uint64_t seed)
 	size_t len = strcspn(name, "./");
 	int n = name[len] == '.' ? atoi(name + len + 1) : 1;
 	const char *slash = strchr(name, '/');
+	const struct power_view view = {NULL, name, INT64_MAX};
 	struct power_tally t = {0};
 
 	for (int i = 0; i < SCENES && slash != NULL; i++)
 		if (strlen(scenes[i].name) == len &&
 			memcmp(scenes[i].name, name, len) == 0)
 			(void)power_run(&scenes[i], n, atoi(slash + 1), seed,
-				NULL, name, INT64_MAX, &t);
+				&view, &t);
 	if (t.states == 0)
 		printf("there is no state %s\n", name);
 	return t.states != 1 || t.wrong > 0;

@@ -300,14 +300,12 @@ image_well(const struct power_scene *sc, const char *image,
 struct play {
 	const struct power_scene *sc;
 	struct record *rec;
-	const struct power_lie *lie;
-	const char *only;
+	const struct power_view *view;
 	struct power_tally *tally;
 	struct power_story story;
 	void *known;
 	int pass, point;
 	uint64_t seed;
-	int64_t until_ms;
 };
 
 static void
@@ -345,7 +343,7 @@ state_look(struct play *p, int variant)
 	char name[80];
 
 	state_name(p, variant, name);
-	if (p->only != NULL && strcmp(p->only, name) != 0)
+	if (p->view->only != NULL && strcmp(p->view->only, name) != 0)
 		return;
 	disk_fail(p->rec->disk, &luck, p->rec->image);
 	p->tally->states++;
@@ -359,11 +357,11 @@ state_look(struct play *p, int variant)
 				"FAILED: SEED=%" PRIu64
 				" POWER_ONE=%s make power: %s\n",
 				p->seed, name, verdict->what);
-	} else if (p->only != NULL) {
+	} else if (p->view->only != NULL) {
 		printf("%s: well\n", name);
 	}
 	sweep_remove(p->rec->image);
-	if (p->only != NULL && getenv("POWER_KEEP") != NULL)
+	if (p->view->only != NULL && getenv("POWER_KEEP") != NULL)
 		disk_fail(p->rec->disk, &luck, getenv("POWER_KEEP"));
 }
 
@@ -406,7 +404,7 @@ point_look(struct play *p, const struct trace_rec *r, size_t next)
 static int
 is_lie(const struct play *p, const struct trace_rec *r)
 {
-	const struct power_lie *l = p->lie;
+	const struct power_lie *l = p->view->lie;
 	const char *name;
 
 	if (l == NULL || r->kind != l->kind || p->story.next < l->from)
@@ -420,7 +418,7 @@ static int
 is_over(const struct play *p)
 {
 	return p->tally->wrong >= (p->tally->quiet ? 1 : POWER_WRONG_MAX) ||
-	       (p->only == NULL && power_now_ms() > p->until_ms);
+	       (p->view->only == NULL && power_now_ms() > p->view->until_ms);
 }
 
 static void
@@ -462,19 +460,16 @@ trace_check(const struct play *p)
 
 int
 power_run(const struct power_scene *scene, int n, int pass, uint64_t seed,
-	const struct power_lie *lie, const char *only, int64_t until_ms,
-	struct power_tally *tally)
+	const struct power_view *view, struct power_tally *tally)
 {
 	struct power_scene sc = *scene;
 	struct record rec;
 	struct play p = {.sc = &sc,
 		.rec = &rec,
-		.lie = lie,
-		.only = only,
+		.view = view,
 		.tally = tally,
 		.pass = pass,
-		.seed = seed,
-		.until_ms = until_ms};
+		.seed = seed};
 	int ended;
 
 	if (verdict == NULL)

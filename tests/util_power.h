@@ -81,14 +81,18 @@ struct power_tally {
 	char what[400];
 };
 
+struct power_view {
+	const struct power_lie *lie; /* NULL: all syncs are honest */
+	const char *only;	     /* that state alone; NULL: all */
+	int64_t until_ms; /* monotonic clock: later ones are left out */
+};
+
 /*
- * Looks at the states of one pass.  `only`: at that one alone, NULL at all;
- * `lie` NULL: all syncs are honest.  `until_ms`, by the monotonic clock: later
- * ones are left out.  1: a scene that is killed ended before its call.
+ * Looks at the states of one pass.  1: a scene that is killed ended before
+ * its call.
  */
 int power_run(const struct power_scene *, int n, int pass, uint64_t seed,
-	const struct power_lie *, const char *only, int64_t until_ms,
-	struct power_tally *);
+	const struct power_view *, struct power_tally *);
 
 int64_t power_now_ms(void);
 
