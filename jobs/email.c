@@ -100,7 +100,7 @@ tls_of(const char *text, enum email_tls *tls)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(char *); i++)
-		if (strcmp(text, names[i]) == 0) {
+		if (text != NULL && strcmp(text, names[i]) == 0) {
 			*tls = (enum email_tls)i;
 			return 0;
 		}

@@ -178,6 +178,7 @@ run(struct work *w, struct tool *t)
 	t->cage = &cage;
 	t->disk = limit(w, "disk");
 	err = tool_run(t);
+	t->cage = NULL;
 	if (err == -ENOSYS && !cage.no_landlock)
 		return retry(w, "this kernel has no Landlock", err);
 	if (err < 0)
