@@ -68,6 +68,7 @@ client_open(struct client **out, const char *endpoint)
 	if (c == NULL)
 		return -ENOMEM;
 	c->due_ms = INT64_MAX;
+	c->dirty = 1; /* what befell the link is not told before a first look */
 	err = endpoint_find(c, endpoint);
 	if (err == 0)
 		err = dial_open(&c->dial, c->endpoint);
@@ -123,6 +124,13 @@ static int
 waits_for_room(const struct client *c)
 {
 	return c->stalled && c->dial.up;
+}
+
+/* The descriptor tells when there is work, and of all that is there by now. */
+static void
+settle(struct client *c)
+{
+	dial_settle(&c->dial, c->dirty ? 0 : c->due_ms, waits_for_room(c));
 }
 
 static void
@@ -199,7 +207,7 @@ client_start(struct client *c, struct client_req *r)
 	if (due_ms < c->due_ms)
 		c->due_ms = due_ms;
 	if (!c->turning)
-		dial_settle(&c->dial, c->due_ms, waits_for_room(c));
+		settle(c);
 }
 
 void
@@ -368,7 +376,7 @@ client_turn(struct client *c, int64_t wait_ms)
 		now_ms = client_now_ms();
 	}
 	c->turning = 0;
-	dial_settle(&c->dial, c->dirty ? 0 : c->due_ms, waits_for_room(c));
+	settle(c);
 	return n;
 }
 
