@@ -18,6 +18,7 @@ HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection 
 OPT_release := -O2 $(HARDEN)
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -fsanitize=thread
+OPT_fuzz := -w -O1 -fsanitize=fuzzer-no-link,address,undefined
 CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
@@ -115,13 +116,11 @@ tsan: deps
 cover: deps
 	@tests/cover.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
-fuzz: $(FUZZERS)
+fuzz:
+	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-build/fuzz/%: tests/fuzz_%.c $(wildcard wire/*.c blob/*.c jobs/scan*.c jobs/text.c jobs/probe.c jobs/webhook_a*.c jobs/webhook_sign.c jobs/email_[!dl]*.c) \
-		$(filter-out broker/main.c broker/broker.c,$(wildcard broker/*.c)) worker/line.c
-	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(foreach d,$(INC_tests),-iquote $d) -o $@ $^ -lzmq -luuid -lyajl -linih -llmdb -lm -lcjson -lidn2 -lcurl -lcrypto -lexpat
+$(FUZZERS): build/fuzz/%: $B/tests/fuzz_%.o $(broker_O) $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
+	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md

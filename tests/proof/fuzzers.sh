@@ -12,7 +12,7 @@ names=$(cd tests && ls fuzz_*.c | sed 's/fuzz_\(.*\)\.c/\1/')
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 # shellcheck disable=SC2086
-MAKEFLAGS='' make -s -j2 $(printf 'build/fuzz/%s ' $names) >"$logs/make" 2>&1 || {
+MAKEFLAGS='' make -s -j2 KIND=fuzz CC=clang $(printf 'build/fuzz/%s ' $names) >"$logs/make" 2>&1 || {
 	cat "$logs/make"
 	exit 1
 }
