@@ -225,7 +225,7 @@ conn_forget(struct upload *u)
 	if (u->conn == NULL)
 		return;
 	evhttp_connection_set_closecb(u->conn, NULL, NULL);
-	HASH_DEL(by_conn, u);
+	HASH_DEL(by_conn, u); /* NOLINT: u is in it, so it is not empty */
 	u->conn = NULL;
 }
 
