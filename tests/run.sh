@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BUILD: runs all tests of a build, one for each processor at a time; a
-# line for each, and the log of what failed.  TEST_JOBS=1: one after the other.
+# run.sh BUILD: runs all tests of a build, one more at a time than there are
+# processors, for many of them wait; a line for each, and the log of what
+# failed.  TEST_JOBS=1: one after the other.
 # run.sh BUILD TEST: one alone.
 set -u
 b=$1
@@ -48,7 +49,7 @@ rm -rf "$logs" && mkdir -p "$logs"
 for t in tests/proof/*.sh tests/e2e/*.sh "$b"/tests/test_* "$b/protocol-tables"; do
 	case $t in *.o | *.d) continue ;; esac
 	echo "$t"
-done | xargs -n 1 -P "${TEST_JOBS:-$(nproc)}" "$0" "$b"
+done | xargs -n 1 -P "${TEST_JOBS:-$(($(nproc) + 1))}" "$0" "$b"
 count() { cat "$logs"/*.end | grep -c "$1"; }
 failed=$(count failed)
 echo "$(count passed) passed, $failed failed, $(count skipped) skipped"
