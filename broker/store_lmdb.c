@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -401,31 +400,43 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 
 /* --- reading ------------------------------------------------------------ */
 
-enum { LMDB_SHORT = 2048, LMDB_PAGE_LEAST = 4096 };
+enum {
+	LMDB_SHORT = 2048, /* lies within a leaf, or might */
+	LMDB_HEAD = 16,	   /* of a page: number 8, pad 2, flags 2, pages 4 */
+	LMDB_OVERFLOW = 0x04,
+	LMDB_DIRTY = 0x10,
+	LMDB_KEEP = 0x8000,
+};
 
 /*
- * LMDB believes the length that a node gives: a damaged one reaches past the
- * end of the file, where reading is death.  Up to STORE_VAL_MAX there is room
- * behind any page (lmdb_room_reserve), but pages that wait for their commit
- * lie in the heap, and end where it ends.  Nothing short reaches so far.
+ * LMDB believes the length that a node gives: a damaged one reaches into
+ * what lies behind, or past the end of the file, where reading is death.
+ * What is too long for a leaf has pages of its own, whose header (MDB_page in
+ * lmdb.c, the same in all of 0.9) says how many.  Where that header is on
+ * disk it may be damaged too, but up to STORE_VAL_MAX there is room behind any
+ * page (lmdb_room_reserve); where it waits for its commit we have written it.
  */
 static int
-memory_is_there(const MDB_val *v)
+has_pages_for(struct lmdb *l, const MDB_val *v)
 {
-	static unsigned char seen[STORE_VAL_MAX / LMDB_PAGE_LEAST + 2];
-	size_t into = (uintptr_t)v->mv_data % (size_t)sysconf(_SC_PAGESIZE);
+	const uint8_t *head = (const uint8_t *)v->mv_data - LMDB_HEAD;
+	struct lmdb_extent x;
+	uint64_t flags = le_get(head + 10, 2) &
+			 ~(uint64_t)(LMDB_DIRTY | LMDB_KEEP);
 
-	return v->mv_size < LMDB_SHORT ||
-	       mincore((char *)v->mv_data - into, v->mv_size + into, seen) == 0;
+	lmdb_extent(l, &x);
+	return le_get(head + 8, 2) == 0 && flags == LMDB_OVERFLOW &&
+	       le_get(head + 12, 4) * x.page_size >= LMDB_HEAD + v->mv_size;
 }
 
 static int
 value_sound(struct lmdb *l, const MDB_val *v)
 {
-	if (v->mv_size <= STORE_VAL_MAX && memory_is_there(v))
+	if (v->mv_size < LMDB_SHORT ||
+		(v->mv_size <= STORE_VAL_MAX && has_pages_for(l, v)))
 		return 0;
 	return lmdb_say(l, SW_ECORRUPT, "data.mdb",
-		"damaged, a value is longer than any that was written");
+		"damaged, a value is longer than its place");
 }
 
 static int
