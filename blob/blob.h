@@ -7,6 +7,8 @@
  *
  *	blob=sha256:HEX64;size=N
  *
+ * and by manifest=sha256:HEX64 to a blob that names others, kept as long.
+ *
  * A store is named by a URI:
  *
  *	dir:/path[?quota=SIZE], or just a path with a / in it
@@ -46,8 +48,9 @@ enum {
 	BLOB_CHUNK = 256 * 1024, /* a good size to read and write by */
 };
 
-#define BLOB_HEADER "blob"
-#define BLOBS_ENV   "SPILLWAY_BLOBS"
+#define BLOB_HEADER	"blob"
+#define MANIFEST_HEADER "manifest" /* names a blob that names others */
+#define BLOBS_ENV	"SPILLWAY_BLOBS"
 
 struct blob_hash {
 	uint8_t b[BLOB_HASH];

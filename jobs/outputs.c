@@ -191,6 +191,8 @@ result_make(struct putting *p, cJSON *o)
 		cJSON_DeleteItemFromObject(o, "outputs");
 	if (cJSON_AddStringToObject(o, "manifest", text) != NULL)
 		p->o->json = cJSON_PrintUnformatted(o);
+	(void)snprintf(p->o->manifest, sizeof(p->o->manifest),
+		MANIFEST_HEADER "=%s", text);
 	return p->o->json == NULL ? failed(p, "result", -ENOMEM) : 0;
 }
 

@@ -15,7 +15,7 @@
 #include "blob.h"
 
 enum {
-	OUTPUTS_MAX = 100000,	  /* files */
+	OUTPUTS_MAX = 100000,	    /* files */
 	OUTPUTS_INLINE = 32 * 1024, /* bytes of a result with its list */
 };
 
@@ -23,6 +23,7 @@ struct outputs {
 	const char *profile;
 	int64_t duration_ms;
 	char *json; /* the result; free() it */
+	char manifest[sizeof(MANIFEST_HEADER) + BLOB_REF]; /* as a header */
 	char why[BLOB_WHY];
 };
 

@@ -346,7 +346,8 @@ store(struct work *w)
 	}
 	result = bytes_str(o.json);
 	job->result(job, result);
-	err = w->then[0] != '\0' ? job->follow(job, w->then, result) : 0;
+	err = w->then[0] != '\0' ? job->follow(job, w->then, o.manifest, result)
+				 : 0;
 	free(o.json);
 	return err < 0 ? retry(w, "then", err) : JOB_ACK;
 }

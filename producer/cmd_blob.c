@@ -328,7 +328,7 @@ mark_add(struct gc *g, const struct blob_hash *h)
 	return CMD_OK;
 }
 
-/* All names in a header, whatever that is called. */
+/* All names in a text. */
 static int
 marks_in(struct gc *g, struct bytes raw)
 {
@@ -349,15 +349,70 @@ marks_in(struct gc *g, struct bytes raw)
 	return rc;
 }
 
+/* A name may be cut by the end of a piece: its last bytes are read again. */
+static int
+manifest_read(struct gc *g, struct blob_get *get, char *buf, size_t cap)
+{
+	size_t kept = 0;
+	int rc = CMD_OK;
+	ssize_t n;
+
+	while (rc == CMD_OK &&
+		(n = blob_get_read(get, buf + kept, cap - kept)) != 0) {
+		size_t len = kept + (size_t)(n > 0 ? n : 0);
+
+		if (n < 0)
+			return cmd_blob_fail(g->c, "manifest");
+		rc = marks_in(g, bytes_of(buf, len));
+		kept = len < BLOB_NAME ? len : BLOB_NAME;
+		memmove(buf, buf + len - kept, kept);
+	}
+	return rc;
+}
+
+/* One that is gone keeps nothing. */
+static int
+manifest_marks(struct gc *g, struct bytes name)
+{
+	struct blob_hash h;
+	struct blob_get *get;
+	char *buf;
+	int rc;
+
+	if (blob_name_parse(name, &h) < 0)
+		return CMD_OK;
+	rc = blob_get_open(g->c->blobs, &h, &get);
+	if (rc == -ENOENT)
+		return CMD_OK;
+	if (rc < 0)
+		return cmd_blob_fail(g->c, "manifest");
+	buf = malloc(BLOB_CHUNK);
+	rc = buf == NULL ? cmd_refuse(g->c, "out of memory")
+			 : manifest_read(g, get, buf, BLOB_CHUNK);
+	free(buf);
+	blob_get_close(get);
+	return rc;
+}
+
+/* All names in a header, whatever that is called, and in a manifest. */
 static int
 marks_of(struct gc *g, const struct sw_item *job)
 {
+	static const char manifest[] = MANIFEST_HEADER "=sha256:";
+	const size_t key = strlen(MANIFEST_HEADER "=");
 	struct bytes h;
 	size_t at = 0;
 	int rc = CMD_OK;
 
-	while (rc == CMD_OK && sw_item_each(job, SW_F_HEADER, &at, &h))
+	while (rc == CMD_OK && sw_item_each(job, SW_F_HEADER, &at, &h)) {
+		const char *p = h.p;
+
 		rc = marks_in(g, h);
+		if (rc == CMD_OK && h.len >= key + BLOB_NAME - 1 &&
+			memcmp(p, manifest, sizeof(manifest) - 1) == 0)
+			rc = manifest_marks(
+				g, bytes_of(p + key, BLOB_NAME - 1));
+	}
 	return rc;
 }
 

@@ -24,9 +24,9 @@ much_run(struct job *job)
 	enum job_verdict verdict = JOB_ACK;
 
 	for (int i = 0; i < 2; i++)
-		if (job->follow(job, "next", bytes_of(much, sizeof(much))) < 0)
+		if (job->follow(job, "next", NULL, bytes_of(much, sizeof(much))) < 0)
 			return JOB_FAIL;
-	if (job->follow(job, "next", bytes_of(much, sizeof(much))) !=
+	if (job->follow(job, "next", NULL, bytes_of(much, sizeof(much))) !=
 		SW_ETOOBIG)
 		return JOB_FAIL;
 	job->result(job, bytes_of(much, small ? 1 : SW_RESULT_MAX));

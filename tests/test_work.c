@@ -180,16 +180,22 @@ the_last_result_counts_and_follow_ups_add_up(void **state)
 
 	(void)state;
 	result_put(&b, bytes_str("first"));
-	assert_int_equal(follow_put(&b, "a", bytes_str("1")), 0);
+	assert_int_equal(follow_put(&b, "a", NULL, bytes_str("1")), 0);
 	result_put(&b, bytes_str("second"));
-	assert_int_equal(follow_put(&b, "b", bytes_str("2")), 0);
-	assert_int_equal(follow_put(&b, "B", bytes_str("3")), SW_EQUEUE);
+	assert_int_equal(follow_put(&b, "b", "k=v", bytes_str("2")), 0);
+	assert_int_equal(follow_put(&b, "B", NULL, bytes_str("3")), SW_EQUEUE);
 	assert_int_equal(
-		follow_put(&b, "c", bytes_of(room, sizeof(room))), SW_ETOOBIG);
+		follow_put(&b, "c", NULL, bytes_of(room, sizeof(room))),
+		SW_ETOOBIG);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("second")));
-	while (sw_item_each(&it, SW_F_FOLLOW, &at, &raw))
+	while (sw_item_each(&it, SW_F_FOLLOW, &at, &raw)) {
+		struct sw_item follow;
+
+		assert_int_equal(sw_item_open(raw, &follow), 0);
+		assert_int_equal(sw_has(&follow, SW_F_HEADER), n == 1);
 		n++;
+	}
 	assert_int_equal(n, 2);
 }
 

@@ -300,7 +300,7 @@ line_take(struct child *c)
 		c->delay_ms = l.number;
 		break;
 	case LINE_PUT:
-		c->lost |= follow_put(said_room(c), l.queue,
+		c->lost |= follow_put(said_room(c), l.queue, NULL,
 				   bytes_str(l.text)) < 0;
 		break;
 	}

@@ -46,8 +46,12 @@ struct job {
 	void (*retry_after)(struct job *, int64_t ms);
 	/* Not this job but its set-up is at fault: logged, see alarm.h. */
 	void (*alarm)(struct job *, const char *text);
-	/* Hands over a further job, stored in the same commit as our ack. */
-	int (*follow)(struct job *, const char *queue, struct bytes body);
+	/*
+	 * Hands over a further job, stored in the same commit as our ack;
+	 * `header` is "name=value" or NULL.
+	 */
+	int (*follow)(struct job *, const char *queue, const char *header,
+		struct bytes body);
 };
 
 /* What a job's function returns. */

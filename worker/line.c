@@ -94,21 +94,26 @@ result_put(struct sw_buf *b, struct bytes result)
 }
 
 int
-follow_put(struct sw_buf *b, const char *queue, struct bytes body)
+follow_put(struct sw_buf *b, const char *queue, const char *header,
+	struct bytes body)
 {
+	size_t header_len = header != NULL ? strlen(header) : 0;
 	struct timespec t;
 	struct sw_id id;
 	size_t mark;
 
 	if (sw_queue_check(queue, strlen(queue)) < 0)
 		return SW_EQUEUE;
-	if (body.len > SW_BODY_MAX || b->cap - b->len < body.len + 256)
+	if (body.len > SW_BODY_MAX ||
+		b->cap - b->len < header_len + body.len + 256)
 		return SW_ETOOBIG;
 	clock_gettime(CLOCK_REALTIME, &t);
 	id = sw_id_make((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
 	mark = sw_nest_begin(b, SW_F_FOLLOW);
 	sw_put_id(b, &id);
 	sw_put_text(b, SW_F_QUEUE, queue);
+	if (header != NULL)
+		sw_put_text(b, SW_F_HEADER, header);
 	sw_put_bytes(b, SW_F_BODY, body);
 	sw_nest_end(b, mark);
 	return 0;

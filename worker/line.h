@@ -28,7 +28,11 @@ line_parse(const char *text, struct line *) __attribute__((warn_unused_result));
 /* Writes RESULT in the place of an earlier one; it is cut at its limit. */
 void result_put(struct sw_buf *, struct bytes result);
 
-/* Adds a FOLLOW of a fresh id.  0, SW_EQUEUE, or SW_ETOOBIG: no room. */
-int follow_put(struct sw_buf *, const char *queue, struct bytes body);
+/*
+ * Adds a FOLLOW of a fresh id; `header` is "name=value" or NULL.  0, SW_EQUEUE,
+ * or SW_ETOOBIG: no room.
+ */
+int follow_put(struct sw_buf *, const char *queue, const char *header,
+	struct bytes body) __attribute__((warn_unused_result));
 
 #endif

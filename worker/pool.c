@@ -115,9 +115,10 @@ job_retry_after(struct job *job, int64_t ms)
 }
 
 static int
-job_follow(struct job *job, const char *queue, struct bytes body)
+job_follow(struct job *job, const char *queue, const char *header,
+	struct bytes body)
 {
-	return follow_put(&run_of(job)->said, queue, body);
+	return follow_put(&run_of(job)->said, queue, header, body);
 }
 
 static const char *

@@ -40,7 +40,7 @@ words_run(struct job *job)
 	}
 	(void)snprintf(text, sizeof(text), "{\"words\":%zu}", words_count(job));
 	job->result(job, bytes_str(text));
-	err = job->follow(job, "counted", bytes_str(text));
+	err = job->follow(job, "counted", NULL, bytes_str(text));
 	if (err < 0) {
 		job->error(job, "the follow-up: %s", sw_strerror(err));
 		job->retry_after(job, 10000);

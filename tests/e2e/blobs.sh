@@ -119,6 +119,24 @@ spillway blob gc --json >"$dir/said"
 for f in waits dead young; do [ -e "$(path_of "$dir/$f")" ] || fail "gc took $f"; done
 [ -e "$store/tmp/put.live01" ] || fail "gc took what is being written"
 
+# A manifest that a job names keeps what it names, also across two reads of it.
+for f in listed first; do noise 1000 "$dir/$f"; done
+listed=$(spillway blob put "$dir/listed") first=$(spillway blob put "$dir/first")
+{ echo "$first"; head -c 262032 /dev/zero | tr '\0' ' '; echo "$listed"; } >"$dir/manifest"
+manifest=$(spillway blob put "$dir/manifest")
+id=$(spillway put later x --delay 1h --header "manifest=${manifest%;*}")
+aged "$(path_of "$dir/listed")" "$(path_of "$dir/first")" "$(path_of "$dir/manifest")"
+spillway blob gc >"$dir/said"
+for f in listed first manifest; do [ -e "$(path_of "$dir/$f")" ] || fail "gc took $f"; done
+# Damage in it stops gc, for what it named is not known.
+cp "$(path_of "$dir/manifest")" "$dir/kept"
+chmod u+w "$(path_of "$dir/manifest")" && printf x | dd of="$(path_of "$dir/manifest")" conv=notrunc 2>"$dir/said"
+refused 1 "manifest" spillway blob gc
+cp "$dir/kept" "$(path_of "$dir/manifest")" && aged "$(path_of "$dir/manifest")"
+spillway cancel "$id" >"$dir/said"
+spillway blob gc >"$dir/said"
+for f in listed first manifest; do [ ! -e "$(path_of "$dir/$f")" ] || fail "gc left $f"; done
+
 # A job that goes round and round is seen by every gc.
 spillway queue set round backoff_ms=1 max_attempts=1000 backoff_factor=1
 worker_start round --queue "round=exec:sh -c 'exit 1'"

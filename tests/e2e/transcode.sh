@@ -134,6 +134,8 @@ near "$(similar "$dir/hls.png" "$dir/source.png")" 1 0.1 || fail "hls: the pictu
 # The follow-up has the result as its body.
 id=$(spillway list queue=next --json | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["id"])')
 [ "$(spillway get "$id" --body)" = "$(cat "$dir/mp4.json")" ] || fail "then: $(spillway get "$id" --body)"
+want=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/mp4.json")
+spillway get "$id" --json | grep -qF "{\"manifest\":\"$want\"}" || fail "its manifest: $(spillway get "$id" --json)"
 
 # A film that is higher than wide: the shorter side counts.
 ffmpeg "${quiet[@]}" -f lavfi -i testsrc2=s=180x320:r=10:d=1 -c:v libx264 -preset ultrafast "$dir/tall.mp4"
