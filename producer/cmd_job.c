@@ -209,14 +209,11 @@ end_print(struct cmd *c, const char *id, const struct sw_item *it)
 		bytes_print(c, sw_bytes(it, SW_F_RESULT));
 	if (state == SW_DONE)
 		return CMD_OK;
-	if (state == SW_DEAD)
-		out_lines(c->err, client_last_error(it), "    ", ERROR_LINES);
-	return cmd_refuse(c, "%s ended %s%s%s%s%s%s", id, sw_state_name(state),
-		cause == SW_C_NONE ? "" : " (",
-		cause == SW_C_NONE ? "" : sw_cause_name(cause),
-		cause == SW_C_NONE ? "" : ")",
-		state == SW_DEAD ? ", see spillway dead show " : "",
-		state == SW_DEAD ? id : "");
+	if (state != SW_DEAD)
+		return cmd_refuse(c, "%s ended %s", id, sw_state_name(state));
+	out_lines(c->err, client_last_error(it), "    ", ERROR_LINES);
+	return cmd_refuse(c, "%s ended dead (%s), see spillway dead show %s",
+		id, sw_cause_name(cause), id);
 }
 
 int
