@@ -86,6 +86,8 @@ a_file_of_lines_arrives_whole_and_in_order(void **state)
 	assert_memory_equal(script.stored, text, len);
 	assert_true(script.largest <= SW_BODY_MAX);
 	assert_string_equal(seen.out, "29 jobs, 3.6 MB\n");
+	assert_int_equal(seen_run_in("put|logs|--lines|-", "a\n", 2), CMD_OK);
+	assert_string_equal(seen.out, "1 job, 2 B\n");
 
 	/* more jobs than a batch holds, several batches */
 	assert_int_equal(
