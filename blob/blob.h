@@ -162,6 +162,7 @@ blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
 /*
  * A path of the blob's content, checked, to be read only: in a folder store
  * its own file, else a copy in `dir`, which is the caller's to remove.
+ * SW_EINVAL: the blob is whole, and of another size than `ref` says.
  */
 int blobs_fetch(struct blobs *, const struct blob_ref *, const char *dir,
 	char *path, size_t cap) __attribute__((warn_unused_result));

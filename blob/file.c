@@ -99,6 +99,19 @@ fetch(struct blob_get *g, const char *dir, char *path, size_t cap)
 	return err;
 }
 
+/* Of another size: if the content is right all the same, `ref` is wrong. */
+static int
+size_judge(struct blob_get *g, const struct blob_ref *ref)
+{
+	int err = get_all(g, -1, 0);
+
+	return err < 0 ? err
+		       : blob_fail(g->s, SW_EINVAL,
+				 "the blob has %lld bytes, its reference says "
+				 "%lld",
+				 (long long)g->ref.size, (long long)ref->size);
+}
+
 int
 blobs_fetch(struct blobs *s, const struct blob_ref *ref, const char *dir,
 	char *path, size_t cap)
@@ -106,12 +119,9 @@ blobs_fetch(struct blobs *s, const struct blob_ref *ref, const char *dir,
 	struct blob_get *g = NULL;
 	int err = blob_get_open(s, &ref->hash, &g);
 
-	if (err == 0 && g->ref.size != ref->size)
-		err = blob_fail(s, SW_ECORRUPT,
-			"the blob has %lld bytes, its reference says %lld",
-			(long long)g->ref.size, (long long)ref->size);
 	if (err == 0)
-		err = fetch(g, dir, path, cap);
+		err = g->ref.size == ref->size ? fetch(g, dir, path, cap)
+					       : size_judge(g, ref);
 	blob_get_close(g);
 	return err;
 }

@@ -19,6 +19,7 @@ struct archive {
 	char name[NAME]; /* in the day's folder */
 	char part[NAME]; /* in `dir`, until then; "": there is none */
 	ZSTD_CCtx *zstd;
+	int open; /* the last line has no newline yet */
 	char out[CHUNK];
 };
 
@@ -95,6 +96,8 @@ pack(struct archive *a, struct bytes from, ZSTD_EndDirective how)
 int
 archive_add(struct archive *a, struct bytes b)
 {
+	if (b.len > 0)
+		a->open = ((const char *)b.p)[b.len - 1] != '\n';
 	return pack(a, b, ZSTD_e_continue);
 }
 
@@ -132,7 +135,7 @@ name_it(struct archive *a, const char *day)
 int
 archive_finish(struct archive *a, int64_t first_s)
 {
-	int err = pack(a, bytes_of(NULL, 0), ZSTD_e_end);
+	int err = pack(a, bytes_str(a->open ? "\n" : ""), ZSTD_e_end);
 	char day[DAY];
 
 	if (err < 0)

@@ -3,7 +3,8 @@
  * archive.h - what a job has read, kept as zstd
  *
  * One file for each job, FOLDER/DAY/JOB.log.zst, DAY being that of its first
- * line in time, in UTC, or "undated".  The file is written beside its place
+ * line in time, in UTC, or "undated".  A last line without a newline gets
+ * one, so that archives one after the other are a log.  The file is written beside its place
  * and named when it is whole and on disk; a job that runs again writes the
  * same bytes to the same place.
  */

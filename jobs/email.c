@@ -53,9 +53,9 @@ static struct email_mail message;
 static struct email_source source;
 
 static const char *
-conf_of(const struct job *job, const char *key)
+conf_of(const struct conf *c, const char *key)
 {
-	const char *text = conf_text(job->conf, "email", key);
+	const char *text = conf_text(c, "email", key);
 
 	return text == NULL || text[0] == '\0' ? NULL : text;
 }
@@ -116,39 +116,117 @@ name_ok(const char *text)
 		       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]")] == '\0';
 }
 
+/* "host", "host:25", "[::1]" or "[::1]:25". */
 static int
-server_of(const struct job *job, struct email_server *s, char *secret,
-	struct email_why *why)
+server_ok(const char *name)
 {
-	const char *file = conf_of(job, "password_file");
+	const char *port = strrchr(name, ':');
+	char *end;
+	long n;
 
+	if (!name_ok(name) || name[0] == ':')
+		return 0;
+	if (port == NULL || name[strlen(name) - 1] == ']')
+		return 1;
+	if (name[0] != '[' && strchr(name, ':') != port)
+		return 0;
+	n = strtol(port + 1, &end, 10);
+	return *end == '\0' && n >= 1 && n <= 65535;
+}
+
+/* All of the server but its password. */
+static int
+server_of(const struct conf *c, struct email_server *s, struct email_why *why)
+{
 	*s = (struct email_server){
-		.name = conf_of(job, "server"),
-		.user = conf_of(job, "user"),
-		.password = secret,
-		.ca_file = conf_of(job, "ca_file"),
-		.hello = conf_of(job, "hello"),
-		.connect_ms = conf_number(
-			job->conf, "email", "connect_timeout"),
+		.name = conf_of(c, "server"),
+		.user = conf_of(c, "user"),
+		.ca_file = conf_of(c, "ca_file"),
+		.hello = conf_of(c, "hello"),
+		.connect_ms = conf_number(c, "email", "connect_timeout"),
 	};
-	secret[0] = '\0';
 	if (s->name == NULL)
 		return email_alarm(why, "no server in [email]");
-	if (!name_ok(s->name) || (s->hello != NULL && !name_ok(s->hello)))
+	if (!server_ok(s->name))
+		return email_alarm(why,
+			"server in [email]: %s is not HOST or HOST:PORT",
+			s->name);
+	if (s->hello != NULL && !name_ok(s->hello))
 		return email_alarm(
-			why, "server or hello in [email] is not a host");
-	if (tls_of(conf_of(job, "tls"), &s->tls) < 0)
+			why, "hello in [email]: %s is not a host", s->hello);
+	if (tls_of(conf_of(c, "tls"), &s->tls) < 0)
 		return email_alarm(
 			why, "tls in [email] is not starttls, tls or none");
-	if (s->user == NULL)
-		return 0;
-	if (s->tls == EMAIL_TLS_NONE)
+	if (s->user != NULL && s->tls == EMAIL_TLS_NONE)
 		return email_alarm(why,
 			"user in [email]: no password goes out without TLS");
-	if (file == NULL)
+	if (s->user != NULL && conf_of(c, "password_file") == NULL)
 		return email_alarm(
 			why, "user without password_file in [email]");
-	return secret_read(file, secret, why);
+	return 0;
+}
+
+static int
+password_of(const struct conf *c, struct email_server *s, char *secret,
+	struct email_why *why)
+{
+	s->password = secret;
+	secret[0] = '\0';
+	return s->user == NULL
+		       ? 0
+		       : secret_read(conf_of(c, "password_file"), secret, why);
+}
+
+/* Where `key` is not set, `a` stays what it is. */
+static int
+mailbox_of(const struct conf *c, const char *key, struct email_address *a,
+	struct email_why *why)
+{
+	const char *text = conf_of(c, key), *wrong = NULL;
+
+	if (text != NULL)
+		wrong = email_address_parse(text, NULL, a);
+	return wrong == NULL
+		       ? 0
+		       : email_alarm(why, "%s in [email]: %s", key, wrong);
+}
+
+static int
+dkim_check(const struct conf *c, struct email_why *why)
+{
+	static const char *const keys[] = {
+		"dkim_domain", "dkim_selector", "dkim_key"};
+	const char *there = NULL, *missing = NULL;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(char *); i++)
+		if (conf_of(c, keys[i]) != NULL)
+			there = keys[i];
+		else
+			missing = keys[i];
+	return there == NULL || missing == NULL
+		       ? 0
+		       : email_alarm(why, "%s without %s in [email]", there,
+				 missing);
+}
+
+/* What files hold is not asked: it may change while we run. */
+int
+email_conf_check(const struct conf *c, char *text, size_t cap)
+{
+	struct email_why why;
+	struct email_server server;
+	struct email_address a;
+	int err = server_of(c, &server, &why);
+
+	if (err == 0)
+		err = mailbox_of(c, "from", &a, &why);
+	if (err == 0)
+		err = mailbox_of(c, "sender", &a, &why);
+	if (err == 0)
+		err = dkim_check(c, &why);
+	if (err < 0)
+		(void)snprintf(text, cap, "%s (see --jobs)", why.text);
+	return err;
 }
 
 /* --- the mail ------------------------------------------------------------- */
@@ -196,8 +274,8 @@ mail_read(const struct job *job, struct email_why *why)
 		json = bytes_of(fetched, (size_t)job->blob.size);
 	}
 	if (err == 0)
-		err = email_read(&mail, json, conf_of(job, "from"),
-			conf_of(job, "templates"), why);
+		err = email_read(&mail, json, conf_of(job->conf, "from"),
+			conf_of(job->conf, "templates"), why);
 	free(fetched); /* cJSON has copied */
 	return err;
 }
@@ -219,31 +297,18 @@ shelf_open(
 static int
 mail_sign(const struct job *job, int64_t at_s, struct email_why *why)
 {
-	const char *domain = conf_of(job, "dkim_domain");
+	const char *domain = conf_of(job->conf, "dkim_domain");
 	int err = 0;
 
 	if (domain == NULL)
 		return 0;
 	if (kept.dkim.key == NULL)
 		err = email_dkim_open(&kept.dkim, domain,
-			conf_of(job, "dkim_selector"), conf_of(job, "dkim_key"),
-			why);
+			conf_of(job->conf, "dkim_selector"),
+			conf_of(job->conf, "dkim_key"), why);
 	return err == 0 ? email_dkim_sign(
 				  &kept.dkim, &message, at_s, &source, why)
 			: err;
-}
-
-/* Bounces go to `sender`, or to whoever the mail is from. */
-static int
-sender_of(const struct job *job, struct email_address *sender,
-	struct email_why *why)
-{
-	const char *text = conf_of(job, "sender"), *wrong;
-
-	*sender = mail.from;
-	wrong = text != NULL ? email_address_parse(text, NULL, sender) : NULL;
-	return wrong == NULL ? 0
-			     : email_alarm(why, "sender in [email]: %s", wrong);
 }
 
 static int
@@ -251,15 +316,16 @@ mail_send(const struct job *job, const struct email_server *server,
 	struct email_why *why)
 {
 	int64_t left = job->deadline_ms - now_ms() - SPARE_MS;
-	struct email_address sender;
+	struct email_address sender = mail.from; /* bounces go there */
 	struct email_envelope env = {
 		.from = &sender,
 		.to = &mail.recipient,
-		.own_sender = mail.has_from && conf_of(job, "sender") == NULL,
+		.own_sender = mail.has_from &&
+			      conf_of(job->conf, "sender") == NULL,
 		.size = email_mail_size(&message),
 		.timeout_ms = conf_number(job->conf, "email", "timeout"),
 	};
-	int err = sender_of(job, &sender, why);
+	int err = mailbox_of(job->conf, "sender", &sender, why);
 
 	if (err < 0)
 		return err;
@@ -283,7 +349,9 @@ mail_do(const struct job *job, struct email_why *why)
 	int err = mail_read(job, why);
 
 	if (err == 0)
-		err = server_of(job, &server, secret, why);
+		err = server_of(job->conf, &server, why);
+	if (err == 0)
+		err = password_of(job->conf, &server, secret, why);
 	if (err == 0)
 		err = shelf_open(job, &order.shelf, why);
 	order.host = mail.from.text + mail.from.host;

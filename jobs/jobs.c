@@ -17,6 +17,7 @@ noop_run(struct job *job)
 /* clang-format off */
 const struct job_type job_types[] = {
 	{.name = "email", .run = email_run, .keys = email_keys,
+	 .check = email_conf_check,
 	 .text = "sends one mail to one recipient, through a mail server"},
 	{.name = "logs", .run = logs_run,
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV,

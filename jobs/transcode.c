@@ -144,6 +144,8 @@ request_read(struct work *w)
 		return fail(w, text);
 	if (w->task.at_ms >= 0 && w->profile.kind != PROFILE_IMAGE)
 		return fail(w, "'at_ms' is for images");
+	if (job->blob.size == 0)
+		return fail(w, "the input is empty");
 	return JOB_ACK;
 }
 

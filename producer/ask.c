@@ -36,26 +36,12 @@ ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
 	return inside_fail(c, err, why[0] != '\0' ? why : sw_strerror(err));
 }
 
-/* The error of the last attempt that has one. */
-static struct bytes
-last_error(const struct sw_item *it)
-{
-	struct bytes raw, last = sw_bytes(it, SW_F_ERROR);
-	struct sw_item event;
-	size_t at = 0;
-
-	while (sw_item_each(it, SW_F_EVENT, &at, &raw))
-		if (sw_item_open(raw, &event) == 0 &&
-			sw_has(&event, SW_F_ERROR))
-			last = sw_bytes(&event, SW_F_ERROR);
-	return last;
-}
-
 static void
 info_read(const struct sw_item *it, const struct sw_id *id, struct sw_info *i)
 {
 	struct bytes body = sw_bytes(it, SW_F_BODY),
-		     result = sw_bytes(it, SW_F_RESULT), error = last_error(it);
+		     result = sw_bytes(it, SW_F_RESULT),
+		     error = client_last_error(it);
 
 	*i = (struct sw_info){
 		.id = *id,

@@ -439,3 +439,17 @@ client_call(struct client *c, struct sw_buf *request, int64_t timeout_ms,
 		*reply = call.reply;
 	return call.err;
 }
+
+struct bytes
+client_last_error(const struct sw_item *it)
+{
+	struct bytes raw, last = sw_bytes(it, SW_F_ERROR);
+	struct sw_item event;
+	size_t at = 0;
+
+	while (sw_item_each(it, SW_F_EVENT, &at, &raw))
+		if (sw_item_open(raw, &event) == 0 &&
+			sw_has(&event, SW_F_ERROR))
+			last = sw_bytes(&event, SW_F_ERROR);
+	return last;
+}

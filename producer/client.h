@@ -108,6 +108,12 @@ int client_fd(struct client *) __attribute__((warn_unused_result));
 /* Makes the descriptor readable at once: there is something to be done. */
 void client_poke(struct client *);
 
+/*
+ * What the last attempt said that failed with a word: of a job as get and
+ * wait show it, with its history, or as a list does.  Empty: none did.
+ */
+struct bytes client_last_error(const struct sw_item *);
+
 /* Milliseconds on the clock that the waits here run on. */
 int64_t client_now_ms(void);
 

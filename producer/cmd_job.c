@@ -8,6 +8,8 @@
 #include "error.h"
 #include "proto.h"
 
+enum { ERROR_LINES = 10 };
+
 /* What is done with the answer for one id; the exit code. */
 typedef int answer_fn(struct cmd *, const char *id, const struct sw_item *);
 
@@ -199,7 +201,6 @@ static int
 end_print(struct cmd *c, const char *id, const struct sw_item *it)
 {
 	int state = (int)sw_int(it, SW_F_STATE, SW_NONE);
-	struct bytes error = sw_bytes(it, SW_F_ERROR);
 	int cause = (int)sw_int(it, SW_F_CAUSE, SW_C_NONE);
 
 	if (c->value[CMD_O_JSON] != NULL)
@@ -208,13 +209,11 @@ end_print(struct cmd *c, const char *id, const struct sw_item *it)
 		bytes_print(c, sw_bytes(it, SW_F_RESULT));
 	if (state == SW_DONE)
 		return CMD_OK;
-	out_lines(c->err, error, "    ", 10);
-	return cmd_refuse(c, "%s ended %s%s%s%s%s%s", id, sw_state_name(state),
-		cause == SW_C_NONE ? "" : " (",
-		cause == SW_C_NONE ? "" : sw_cause_name(cause),
-		cause == SW_C_NONE ? "" : ")",
-		state == SW_DEAD ? ", see spillway dead show " : "",
-		state == SW_DEAD ? id : "");
+	if (state != SW_DEAD)
+		return cmd_refuse(c, "%s ended %s", id, sw_state_name(state));
+	out_lines(c->err, client_last_error(it), "    ", ERROR_LINES);
+	return cmd_refuse(c, "%s ended dead (%s), see spillway dead show %s",
+		id, sw_cause_name(cause), id);
 }
 
 int

@@ -388,13 +388,14 @@ summary(struct run *r)
 			r->jobs, r->bytes, r->refused, r->unknown);
 		return;
 	}
-	(void)fprintf(ids ? c->err : c->out.f, "%s jobs, %s\n",
-		human_count(jobs, r->jobs), human_bytes(size, r->bytes));
+	(void)fprintf(ids ? c->err : c->out.f, "%s job%s, %s\n",
+		human_count(jobs, r->jobs), r->jobs == 1 ? "" : "s",
+		human_bytes(size, r->bytes));
 	if (r->refused > 0)
-		(void)cmd_refuse(c, "%s jobs were not stored",
-			human_count(refused, r->refused));
+		(void)cmd_refuse(
+			c, "not stored: %s", human_count(refused, r->refused));
 	if (r->unknown > 0)
-		(void)cmd_refuse(c, "of %s jobs the outcome is unknown",
+		(void)cmd_refuse(c, "outcome unknown: %s",
 			human_count(refused, r->unknown));
 }
 

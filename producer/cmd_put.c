@@ -188,8 +188,9 @@ body_claim(struct put *p, struct bytes head, FILE *f, const char *name)
 
 	if (p->c->value[CMD_O_CLAIM] == NULL)
 		return cmd_refuse(p->c,
-			"%s: the body is larger than 128 KB (%d bytes)", name,
-			SW_BODY_MAX);
+			"%s: the body is larger than 128 KB (%d bytes): with "
+			"--claim-check it goes to the blobs",
+			name, SW_BODY_MAX);
 	rc = cmd_blob_put_all(p->c, head, f, name, &ref);
 	if (rc == CMD_OK)
 		ref_add(p, &ref);

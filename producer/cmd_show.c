@@ -62,7 +62,7 @@ line_state(struct cmd *c, const struct sw_item *it)
 	out_colour(&c->out, out_state_colour(state));
 	(void)fputs(sw_state_name(state), c->out.f);
 	out_colour(&c->out, OUT_PLAIN);
-	if (cause != SW_C_NONE)
+	if (cause != SW_C_NONE && state != SW_DONE && state != SW_CANCELLED)
 		(void)fprintf(c->out.f, " (%s)", sw_cause_name(cause));
 	if (sw_has(it, SW_F_PROGRESS))
 		(void)fprintf(c->out.f, ", %" PRId64 " %%",

@@ -160,7 +160,7 @@ a_job_is_put_found_and_cancelled(void **state)
 	assert_non_null(strstr(seen.out, "cancelled"));
 	(void)snprintf(words, sizeof(words), "wait|%s", id);
 	assert_int_equal(seen_run(words), CMD_REFUSED);
-	assert_non_null(strstr(seen.err, "ended cancelled"));
+	assert_non_null(strstr(seen.err, "ended cancelled\n"));
 }
 
 static void

@@ -86,6 +86,8 @@ a_file_of_lines_arrives_whole_and_in_order(void **state)
 	assert_memory_equal(script.stored, text, len);
 	assert_true(script.largest <= SW_BODY_MAX);
 	assert_string_equal(seen.out, "29 jobs, 3.6 MB\n");
+	assert_int_equal(seen_run_in("put|logs|--lines|-", "a\n", 2), CMD_OK);
+	assert_string_equal(seen.out, "1 job, 2 B\n");
 
 	/* more jobs than a batch holds, several batches */
 	assert_int_equal(
@@ -178,6 +180,8 @@ each_id_gets_its_answer_though_replies_are_short(void **state)
 		"\"status_text\":\"no such job\",\"id\":\"" NONE "\"}\n{");
 	HAS(seen.out, "\"body_base64\":\"dG86IP8ACg==\"");
 	HAS(seen.out, "{\"attempt\":2,\"cause\":\"crash\",\"signal\":11,");
+	assert_int_equal(seen_run("get|" DONE), CMD_OK);
+	HAS(seen.out, "state     done\n");
 	assert_int_equal(seen_run("get|--body|" DONE), CMD_OK);
 	assert_int_equal(seen.out_len, 5);
 	assert_memory_equal(seen.out, "\x01\0raw", 5);
@@ -190,6 +194,7 @@ the_end_of_a_wait_is_the_exit_code(void **state)
 	assert_int_equal(seen_run("wait|" DONE), CMD_OK);
 	assert_memory_equal(seen.out, "4\0002\n", 4);
 	assert_int_equal(seen_run("wait|" DEAD), CMD_REFUSED);
+	HAS(seen.err, "    first line\n    no such \\x1b[31mhost\n");
 	HAS(seen.err, "ended dead (crash), see spillway dead show " DEAD);
 	assert_int_equal(seen_run("wait|" NONE), CMD_REFUSED);
 	HAS(seen.err, "no such job");

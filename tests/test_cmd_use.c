@@ -98,7 +98,8 @@ what_cannot_be_read_is_refused_before_a_broker_is_asked(void **state)
 		{"put|q|--file|/nonexistent/file", "/nonexistent/file: No such"},
 		{"put|q|--lines|/nonexistent/file", "/nonexistent/file: No"},
 		{"put|q|--file|/", "Is a directory"},
-		{"put|q|--file|/dev/zero", "larger than 128 KB"},
+		{"put|q|--file|/dev/zero",
+		 "larger than 128 KB (131072 bytes): with --claim-check"},
 		{"put|q|--lines|/dev/zero|--broker|ipc:///nonexistent/s|"
 		 "--patience=1ms", "/nonexistent/s"},
 	};

@@ -244,6 +244,11 @@ the_archive_gives_back_what_was_read(void **state)
 	assert_int_equal(lt_run(2, b, len - 1), JOB_FAIL);
 	assert_int_equal(lt_run_text(3, "no log"), JOB_FAIL);
 	free(b);
+	assert_int_equal(lt_run(4, three, sizeof(three) - 2), JOB_ACK);
+	assert_int_equal(lt_shell("cd %s/out/2* && zstdcat *4.log.zst |"
+				  " cmp - ../../log && rm *4.log.zst",
+				 p->dir),
+		0);
 	assert_int_equal(
 		lt_shell("cd %s && test \"$(ls out out/2*)\" = \"$(printf"
 			 " 'out:\\n2009-04-22\\n\\nout/2009-04-22:\\n"
@@ -254,7 +259,7 @@ the_archive_gives_back_what_was_read(void **state)
 		0);
 	conf_use(p, "");
 	lt_look(p, &v);
-	assert_int_equal(v.jobs, 1);
+	assert_int_equal(v.jobs, 2);
 	view_fini(&v);
 }
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 
 #include "child.h"
@@ -160,12 +161,14 @@ other_lines_are_passed_over(void **state)
 {
 	static const char *const bad[] = {"", "progress", "progress x",
 		"progress 101", "progress -1", "progress 4x",
-		"retry-after soon", "put", "put BAD name", "Result x", "hello"};
+		"retry-after soon", "put", "Result x", "hello"};
 	struct line l;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(line_parse(bad[i], &l) < 0, 1);
+		assert_int_equal(line_parse(bad[i], &l), -EINVAL);
+	assert_int_equal(line_parse("put BAD name", &l), SW_EQUEUE);
+	assert_int_equal(line_parse("put ", &l), SW_EQUEUE);
 }
 
 static void

@@ -162,6 +162,7 @@ done_full(struct sw_buf *b)
 
 	sw_put_id(b, &id);
 	sw_put_int(b, SW_F_STATE, SW_DONE);
+	sw_put_int(b, SW_F_CAUSE, SW_C_LOST);
 	sw_put_bytes(b, SW_F_RESULT, bytes_of("4\0002\n", 4));
 	sw_put_bytes(b, SW_F_BODY, bytes_of("\x01\0raw", 5));
 }

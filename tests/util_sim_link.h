@@ -15,6 +15,7 @@
 #define client_endpoint	   sim_client_endpoint
 #define client_fd	   sim_client_fd
 #define client_foreign	   sim_client_foreign
+#define client_last_error  sim_client_last_error
 #define client_now_ms	   sim_client_now_ms
 #define client_open	   sim_client_open
 #define client_poke	   sim_client_poke

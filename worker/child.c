@@ -15,6 +15,7 @@
 
 #include "dir.h"
 #include "env.h"
+#include "error.h"
 #include "line.h"
 
 enum { FILES_MAX = 1024, SAID_MAX = 512 * 1024 };
@@ -71,7 +72,8 @@ child_clear(struct child *c)
 {
 	memset(c, 0, offsetof(struct child, tail));
 	c->tail_len = c->line_len = 0;
-	c->line_long = c->timed_out = c->killed = c->jobs = c->lost = 0;
+	c->line_long = c->timed_out = c->killed = c->jobs = 0;
+	c->lost = NULL;
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
 	c->delay_ms = -1;
@@ -267,6 +269,8 @@ out_read(struct child *c)
 	}
 }
 
+static const char no_room[] = "the worker had no room for what it reported";
+
 static struct sw_buf *
 said_room(struct child *c)
 {
@@ -281,9 +285,13 @@ static void
 line_take(struct child *c)
 {
 	struct line l;
+	int err;
 
 	c->line[c->line_len] = '\0';
-	if (line_parse(c->line, &l) < 0)
+	err = line_parse(c->line, &l);
+	if (err == SW_EQUEUE)
+		c->lost = "a put on descriptor 3 names no queue";
+	if (err < 0)
 		return;
 	switch (l.kind) {
 	case LINE_PROGRESS:
@@ -294,26 +302,34 @@ line_take(struct child *c)
 		break;
 	case LINE_RESULT:
 		result_put(said_room(c), bytes_str(l.text));
-		c->lost |= c->said.full;
+		if (c->said.full)
+			c->lost = no_room;
 		break;
 	case LINE_RETRY_AFTER:
 		c->delay_ms = l.number;
 		break;
 	case LINE_PUT:
-		c->lost |= follow_put(said_room(c), l.queue, NULL,
-				   bytes_str(l.text)) < 0;
+		if (c->line_long || follow_put(said_room(c), l.queue, NULL,
+					    bytes_str(l.text)) < 0)
+			c->lost = no_room;
 		break;
 	}
+}
+
+static void
+line_end(struct child *c)
+{
+	if (c->job != NULL && c->line_len > 0)
+		line_take(c);
+	c->line_len = 0;
+	c->line_long = 0;
 }
 
 static void
 byte_take(struct child *c, char b)
 {
 	if (b == '\n') {
-		if (!c->line_long && c->job != NULL)
-			line_take(c);
-		c->line_len = 0;
-		c->line_long = 0;
+		line_end(c);
 	} else if (c->line_len < sizeof(c->line) - 1) {
 		c->line[c->line_len++] = b;
 	} else {
@@ -331,7 +347,8 @@ lines_read(struct child *c)
 		(n < 0 && errno == EINTR))
 		for (ssize_t i = 0; i < n; i++)
 			byte_take(c, b[i]);
-	c->lost |= n < 0 && errno != EAGAIN;
+	if (n < 0 && errno != EAGAIN)
+		c->lost = no_room;
 	if (n == 0) {
 		close(c->report);
 		c->report = -1;
@@ -474,10 +491,12 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	struct sw_buf *b = said_room(c);
 
 	(void)child_read(c);
-	if (v.outcome == SW_ACK && c->lost) {
+	if (WIFEXITED(status))
+		line_end(c); /* whole, though no newline ends it */
+	if (v.outcome == SW_ACK && c->lost != NULL) {
 		v = (struct verdict){SW_RETRY, SW_C_ERROR};
-		c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail),
-			"the worker had no room for what it reported");
+		c->tail_len = (size_t)snprintf(
+			c->tail, sizeof(c->tail), "%s", c->lost);
 	}
 	*r = (struct report){.outcome = v.outcome,
 		.cause = v.cause,

@@ -32,13 +32,13 @@ struct child {
 	size_t tail_len;	      /* ever printed since the job began */
 	char line[SW_BODY_MAX + 256]; /* of fd 3, not ended yet */
 	size_t line_len;
-	int line_long;	    /* it was too long: skipped to its end */
+	int line_long;	    /* it is longer: cut */
 	struct sw_buf said; /* RESULT and FOLLOW so far */
 	int64_t delay_ms;
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
 	char alarm[SW_TEXT_MAX + 1]; /* its job's, not told yet, or "" */
-	int lost;     /* something it reported could not be kept */
+	const char *lost;   /* why something it reported could not be kept */
 	char dir[DIR_PATH]; /* for its files, removed at its end; "" none */
 };
 

@@ -43,7 +43,7 @@ put_parse(const char *s, struct line *l)
 	size_t n = blank != NULL ? (size_t)(blank - s) : strlen(s);
 
 	if (sw_queue_check(s, n) < 0)
-		return -EINVAL;
+		return SW_EQUEUE;
 	memcpy(l->queue, s, n);
 	l->queue[n] = '\0';
 	l->text = blank != NULL ? blank + 1 : s + n;

@@ -21,7 +21,10 @@ struct line {
 	const char *text; /* points into the line */
 };
 
-/* 0, or -EINVAL: it is none of these and to be passed over. */
+/*
+ * 0; -EINVAL: it is none of these and to be passed over; SW_EQUEUE: a put
+ * that names no queue, so a job would be lost.
+ */
 int
 line_parse(const char *text, struct line *) __attribute__((warn_unused_result));
 

@@ -268,7 +268,6 @@ auth="server = localhost:$(port auth)"
 echo s3cret-right >"$dir/right"
 echo s3cret-wrong >"$dir/wrong"
 chmod 600 "$dir/right" "$dir/wrong"
-set_ups noserver "no server" "tls = none"
 set_ups refused "on connecting" "server = localhost:$down" "tls = none"
 set_ups resolve "on connecting" "server = no.such.host.invalid" "tls = none"
 set_ups badca "on EHLO or STARTTLS|on connecting" "server = localhost:$(port other)" "ca_file = $dir/ca.pem"
@@ -281,11 +280,30 @@ set_ups noservice "554 5.3.2" "server = localhost:$(port noservice)" "tls = none
 set_ups silent "on connecting" "server = localhost:$(port silent)" "tls = none" "timeout = 1s"
 set_ups wrong "on AUTH: 535|on AUTH" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 set_ups anonymous "530" "$auth" "ca_file = $dir/ca.pem"
-set_ups bare "without TLS" "$auth" "tls = none" "user = ann" "password_file = $dir/right"
 set_ups sender "not your address" "server = localhost:$(port plain)" "tls = none" "sender = forged@example.org"
 chmod 644 "$dir/wrong"
 set_ups open "open to everybody" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
-set_ups name "is not a host" "server = localhost/x@y" "tls = none"
+
+# What can be seen without a mail ends the worker at its start.
+ends() {
+	local pattern=$1
+	shift
+	{ echo "[email]" && printf '%s\n' "$@"; } >"$dir/ends.conf"
+	refused 64 "$pattern" timeout 10 spillway-worker --queue ends=email --jobs "$dir/ends.conf"
+}
+refused 64 "no server in \[email\]" timeout 10 spillway-worker --queue ends=email
+ends "no server in \[email\]" "from = a@example.org"
+for name in localhost/x@y localhost: localhost:0 localhost:65536 localhost:25x :25 ::1; do
+	ends "server in \[email\]: $name is not HOST" "server = $name"
+done
+ends "hello in \[email\]" "server = a" "hello = b/c"
+ends "tls in \[email\]" "server = a" "tls = yes"
+ends "without TLS" "server = a" "tls = none" "user = ann" "password_file = $dir/right"
+ends "user without password_file" "server = a" "user = ann"
+ends "from in \[email\]" "server = a" "from = Shop"
+ends "sender in \[email\]" "server = a" "sender = bounces"
+ends "dkim_selector without dkim_key" "server = a" "dkim_domain = a.example" "dkim_selector = mail"
+ends "dkim_key without dkim_domain" "server = a" "dkim_selector = mail" "dkim_key = k"
 ! grep -rE "s3cret" "$dir"/*.log || fail "a password is in a log"
 
 worker_with overload "server = localhost:$(port overload)" "tls = none"

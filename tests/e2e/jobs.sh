@@ -46,6 +46,24 @@ for i in 1 2 3 4 5 6; do
 done >&3
 S
 )
+unended=$(script unended <<'S'
+printf 'put last of %s\n' "$SPILLWAY_JOB_ID" >&3
+printf 'result whole\nput last %s' "$(cat)" >&3
+S
+)
+cut=$(script cut <<'S'
+printf 'put last a whole' >&3
+kill -9 $$
+S
+)
+nowhere=$(script nowhere <<'S'
+echo "put Last x" >&3
+S
+)
+longer=$(script longer <<'S'
+{ printf 'put last '; head -c 140000 /dev/zero | tr '\0' x; } >&3
+S
+)
 slow=$(script slow <<'S'
 echo begun >>"$EFFECT"
 sleep 300 &
@@ -60,7 +78,8 @@ S
 )
 
 broker_start
-worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop"
+worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -82,6 +101,22 @@ id=$(spillway put flood x)
 ! spillway wait "$id" || fail "done, but its follow-ups are lost"
 spillway dead show "$id" | grep -q "no room for what it reported" || fail "why they were"
 count_is 1 next ready || fail "follow-ups of a job that was not done"
+
+# A last line that no newline ends counts if the process ended by itself; a
+# follow-up that cannot be is no success.
+id=$(spillway put unended "its body")
+[ "$(spillway wait "$id")" = whole ] || fail "a result before a line without an end"
+count_is 2 last ready || fail "a follow-up without a newline"
+for q in cut nowhere longer; do
+	spillway queue set $q max_attempts=1 max_crashes=1
+	id=$(spillway put $q x)
+	! spillway wait "$id" 2>"$dir/said" || fail "$q: done, but its follow-up is lost"
+	case $q in
+	nowhere) grep -q "names no queue" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	longer) grep -q "no room" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	esac
+done
+count_is 2 last ready || fail "follow-ups of jobs that were not done"
 
 # A timeout ends the whole group.
 spillway queue set slow timeout_ms=300 max_attempts=1

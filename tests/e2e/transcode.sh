@@ -153,7 +153,8 @@ printf 'a text\nof two lines\n' >"$dir/text"
 : >"$dir/empty"
 refused_job "truncated: it says it is 6.0 s" '{"profile":"mp4"}' "$dir/truncated.mp4"
 refused_job "moov atom not found" '{"profile":"mp4"}' "$dir/headless.mp4"
-for f in junk text empty; do refused_job "ffprobe: .*Invalid data found" '{"profile":"mp4"}' "$dir/$f"; done
+refused_job "the input is empty" '{"profile":"mp4"}' "$dir/empty"
+for f in junk text; do refused_job "ffprobe: .*Invalid data found" '{"profile":"mp4"}' "$dir/$f"; done
 refused_job "no such profile|no profile of that name" '{"profile":"nonsense"}' "$dir/gen.mp4"
 refused_job "no profile" '{}' "$dir/gen.mp4"
 refused_job "no JSON object" 'mp4' "$dir/gen.mp4"
