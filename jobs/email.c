@@ -170,11 +170,12 @@ static int
 password_of(const struct conf *c, struct email_server *s, char *secret,
 	struct email_why *why)
 {
+	const char *file = conf_of(c, "password_file");
+
 	s->password = secret;
 	secret[0] = '\0';
-	return s->user == NULL
-		       ? 0
-		       : secret_read(conf_of(c, "password_file"), secret, why);
+	return s->user == NULL || file == NULL ? 0
+					       : secret_read(file, secret, why);
 }
 
 /* Where `key` is not set, `a` stays what it is. */

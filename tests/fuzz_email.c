@@ -47,10 +47,8 @@ header_check(const char *p, size_t len, const struct email *e)
 	for (const char *to = p + len; p < to; p += end) {
 		const char *lf = memchr(p, '\n', (size_t)(to - p)), *colon;
 
-		must(lf != NULL && lf > p && lf[-1] == '\r');
-		/* must() ends it. */
-		/* cppcheck-suppress nullPointerArithmeticRedundantCheck */
-		end = (size_t)(lf - p) + 1;
+		end = lf != NULL ? (size_t)(lf - p) + 1 : 0;
+		must(end >= 2 && p[end - 2] == '\r');
 		must(end <= 1000 && memchr(p, '\r', end - 2) == NULL &&
 			memchr(p, '\0', end) == NULL);
 		if (p[0] == ' ')
