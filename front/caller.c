@@ -2,7 +2,6 @@
 #include "caller.h"
 
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -18,11 +17,10 @@ struct caller {
 	 * connection could get its number and this one read its bytes.
 	 */
 	struct bufferevent *bev;
-	struct event *interest; /* NULL: not yet */
-	int64_t born_ms;	/* 0: it has had an answer */
-	int64_t began_ms;	/* when its request's first byte came, or 0 */
-	size_t came;		/* bytes since its last request was answered */
-	int busy;		/* 2: and more may have come */
+	int64_t born_ms;  /* 0: it has had an answer */
+	int64_t began_ms; /* when its request's first byte came, or 0 */
+	size_t came;	  /* bytes since its last request was answered */
+	int busy;
 	UT_hash_handle hh;
 };
 
@@ -39,8 +37,6 @@ bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 static void
 caller_free(struct caller *c)
 {
-	if (c->interest != NULL)
-		event_free(c->interest);
 	evbuffer_remove_cb(bufferevent_get_input(c->bev), bytes_came, c);
 	bufferevent_decref(c->bev);
 	free(c);
@@ -63,37 +59,6 @@ is_gone(struct caller *c)
 
 	bufferevent_getcb(c->bev, NULL, NULL, &cb, NULL);
 	return cb == NULL;
-}
-
-/*
- * evhttp stops reading while a request is with us, and begins again with its
- * answer: an epoll_ctl each.  An event of ours on the same descriptor keeps the
- * kernel's interest, until something comes that nobody would read now.  The
- * first that is told of, while a request is with us, is that request.
- */
-static void
-unread_came(evutil_socket_t fd, short what, void *arg)
-{
-	struct caller *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (is_gone(c) || c->busy > 1)
-		(void)event_del(c->interest);
-	else if (c->busy)
-		c->busy++;
-}
-
-static void
-interest_keep(struct caller *c)
-{
-	evutil_socket_t fd = bufferevent_getfd(c->bev);
-
-	if (c->interest == NULL && fd >= 0)
-		c->interest = event_new(bufferevent_get_base(c->bev), fd,
-			EV_READ | EV_PERSIST, unread_came, c);
-	if (c->interest != NULL)
-		(void)event_add(c->interest, NULL);
 }
 
 /* With each that comes we look whether two have gone. */
@@ -175,8 +140,6 @@ caller_answered(struct callers *cs, struct bufferevent *bev)
 	if (c == NULL)
 		return;
 	c->busy = 0;
-	if (c->born_ms == 0)
-		interest_keep(c); /* it asks more than once */
 	c->born_ms = c->began_ms = 0;
 }
 
