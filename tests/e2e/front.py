@@ -67,6 +67,39 @@ def smuggled():
     assert got.startswith(b"HTTP/1.1 404") and got.count(b"HTTP/1.1") == 1, got
 
 
+def raw(*pieces):
+    """All that is answered on one connection until it is closed."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(f"{folder}/http")
+    for piece in pieces:
+        s.sendall(piece)
+    s.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+
+
+def answers():
+    """Each answer ends where the next begins, whatever its kind."""
+    get = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    last = get % (b"/hello", b"Connection: close\r\n")
+    heads = raw(b"HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n", last).split("\r\n\r\n")
+    expect([h.split("\r\n")[0] for h in heads], ["HTTP/1.1 200 OK"] * 2 + ["hello, world\n"], "after HEAD")
+    assert "Content-Length: 13" in heads[0] and "Connection: close" not in heads[0], heads
+    assert "Connection: close" in heads[1], heads
+    got = raw(b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", last)
+    expect([s.endswith("\r\n\r\nhello, world\n") for s in got.split("HTTP/1.1 200 OK")[1:]], [True] * 2, "after chunks")
+    got = raw(b"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /hello HTTP/1.0\r\n\r\n")
+    expect((got.count("HTTP/1.0 200 OK"), got.count("Connection: keep-alive"), got.count("Connection: close")),
+           (2, 1, 1), "HTTP/1.0")
+    d = Door()
+    for path, want in (("empty?1", (204, "")), ("odd?1", (299, "a line of a long answer\n")), ("dated", (200, "")),
+                       ("?40000", (200, "a line of a long answer\n" * 40000))):
+        status, text, headers = ask(f"/answer/{path}", door=d)
+        assert (status, text) == want, f"{path}: {status}, {len(text)} bytes"
+        expect(headers.get_all("Date") == ["Thu, 01 Jan 1970 00:00:00 GMT"], path == "dated", "its own Date")
+    expect(len(raw(get % (b"/answer/?40000", b""), last).split("HTTP/1.1 200 OK")), 3, "long, then short")
+
+
 KILLED = (503, "error code: 1102\n")
 CRASHED = (500, "error code: 1101\n")
 DEEDS = {
@@ -428,7 +461,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
+for test in (hello, answers, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)
