@@ -92,13 +92,14 @@ static void
 exchange_end(struct exchange *x)
 {
 	struct door *d = x->door;
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(
+		evhttp_request_get_connection(x->req));
 
 	x->reply.closes = d->empty != NULL || body_unread(x->req);
 	if (d->access->f != NULL)
 		logged(x);
-	caller_answered(
-		&d->callers, evhttp_connection_get_bufferevent(
-				     evhttp_request_get_connection(x->req)));
+	caller_heed(&d->callers, bev);
+	caller_answered(&d->callers, bev);
 	reply_send(x->req, &x->reply, &d->date, d->asking);
 	upload_free(x->upload);
 	if (x->route != NULL)
@@ -415,6 +416,7 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	struct door *d = arg;
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
 	struct exchange *x = calloc(1, sizeof(*x));
 	char *client = NULL;
 	uint16_t port;
@@ -428,7 +430,8 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	d->asking = 1;
 	*x = (struct exchange){
 		.door = d, .req = req, .reply.cpu_ns = -1, .blob = ""};
-	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
+	caller_busy(&d->callers, bev);
+	caller_hush(&d->callers, bev);
 	x->task.fill = task_fill;
 	x->task.done = task_done;
 	evhttp_connection_get_peer(conn, &client, &port);

@@ -227,7 +227,9 @@ reply_send(struct evhttp_request *req, const struct reply *r,
 			"Connection", "close");
 	if (!later)
 		push(bev);
-	if (evbuffer_get_length(out) > 0)
+	if (evbuffer_get_length(out) > 0) {
+		bufferevent_disable(bev, EV_READ);
 		bufferevent_enable(bev, EV_WRITE);
+	}
 	evhttp_send_reply_end(req);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asks a front everything: front.py DIR PID PERF."""
-import hashlib, http.client, json, os, select, signal, socket, subprocess, sys, threading, time
+import fcntl, hashlib, http.client, json, os, select, signal, socket, subprocess, sys, termios, threading, time
 
 folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -98,6 +98,35 @@ def answers():
         assert (status, text) == want, f"{path}: {status}, {len(text)} bytes"
         expect(headers.get_all("Date") == ["Thu, 01 Jan 1970 00:00:00 GMT"], path == "dated", "its own Date")
     expect(len(raw(get % (b"/answer/?40000", b""), last).split("HTTP/1.1 200 OK")), 3, "long, then short")
+
+
+def sent_and_read(s, request):
+    s.sendall(request)
+    until(lambda: fcntl.ioctl(s, termios.TIOCOUTQ, b"1234") == bytes(4), "the front has read it")
+
+
+def early_bird():
+    """What comes while a request is served waits: it is neither lost nor in the way nor read without end."""
+    get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(f"{folder}/http")
+    sent_and_read(s, get % b"/bare/sleep")
+    sent_and_read(s, (get % b"/hello") * 2)
+    s.sendall((get % b"/hello")[:9])
+    s.shutdown(socket.SHUT_WR)
+    got = b"".join(iter(lambda: s.recv(4096), b""))
+    expect((got.count(b"HTTP/1.1 504"), got.count(b"hello, world")), (1, 2), "those that were early")
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    sent_and_read(s, get % b"/bare/sleep")
+    s.setblocking(False)
+    sent = 0
+    while select.select([s], [s], [], 0.05)[1] and sent < 1 << 22:
+        sent += s.send(bytes(65536))
+    assert sent < 1 << 20, f"{sent} bytes were read while they were not wanted"
+    s.setblocking(True)
+    assert s.recv(4096).startswith(b"HTTP/1.1 504")
 
 
 KILLED = (503, "error code: 1102\n")
@@ -461,7 +490,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, answers, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
+for test in (hello, answers, early_bird, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)
