@@ -2,6 +2,7 @@
 #include "caller.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -21,6 +22,7 @@ struct caller {
 	int64_t began_ms; /* when its request's first byte came, or 0 */
 	size_t came;	  /* bytes since its last request was answered */
 	int busy;
+	bufferevent_event_cb theirs; /* evhttp's, while it is hushed */
 	UT_hash_handle hh;
 };
 
@@ -141,6 +143,55 @@ caller_answered(struct callers *cs, struct bufferevent *bev)
 		return;
 	c->busy = 0;
 	c->born_ms = c->began_ms = 0;
+	/* The next one's beginning has come with it, or meanwhile. */
+	if (evbuffer_get_length(bufferevent_get_input(bev)) > 0)
+		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
+}
+
+/* One read is kept in the buffer, the rest in the kernel. */
+static void
+came_early(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	bufferevent_disable(bev, EV_READ);
+}
+
+/* Who has said all that he wants to is told as well.  Reading is off now. */
+static void
+hung_up(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	(void)what;
+	(void)arg;
+}
+
+void
+caller_hush(struct callers *cs, struct bufferevent *bev)
+{
+	struct caller *c = find(cs, bev);
+	bufferevent_data_cb written;
+	void *arg;
+
+	if (c == NULL) {
+		bufferevent_disable(bev, EV_READ);
+		return;
+	}
+	bufferevent_getcb(bev, NULL, &written, &c->theirs, &arg);
+	bufferevent_setcb(bev, came_early, written, hung_up, arg);
+}
+
+void
+caller_heed(struct callers *cs, struct bufferevent *bev)
+{
+	struct caller *c = find(cs, bev);
+	bufferevent_data_cb written;
+	void *arg;
+
+	if (c == NULL || c->theirs == NULL)
+		return;
+	bufferevent_getcb(bev, NULL, &written, NULL, &arg);
+	bufferevent_setcb(bev, came_early, written, c->theirs, arg);
+	c->theirs = NULL;
 }
 
 int

@@ -32,6 +32,15 @@ void caller_busy(struct callers *, struct bufferevent *);
 void caller_answered(struct callers *, struct bufferevent *);
 
 /*
+ * From when evhttp has its request until just before the answer, what it
+ * sends and that it goes is of no interest: instead of evhttp's, callbacks
+ * are set that leave it for later.  evhttp would take the socket out of the
+ * loop and put it back, which cost a tenth of the CPU of a small request.
+ */
+void caller_hush(struct callers *, struct bufferevent *);
+void caller_heed(struct callers *, struct bufferevent *);
+
+/*
  * Whether there is one whose first request may still be on its way, as it
  * has come just now, or whose request has begun to arrive.
  */

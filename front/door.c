@@ -10,7 +10,12 @@
 #include "early.h"
 #include "listen.h"
 
-enum { CLOSING_US = 20000 };
+enum {
+	CLOSING_US = 20000,
+	METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+		  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+		  EVHTTP_REQ_PATCH,
+};
 
 static void
 listeners_set(struct door *d, int on)
@@ -105,13 +110,12 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 		return NULL;
 	}
 	evhttp_set_bevcb(d->http, connection_new, d);
-	evhttp_set_gencb(d->http, exchange_begin, d);
-	early_set(d->http, exchange_expect, d);
+	early_set(d->http, &(struct early){.head_came = exchange_expect,
+				   .whole_came = exchange_begin,
+				   .methods = METHODS,
+				   .arg = d});
 	evhttp_set_default_content_type(d->http, NULL);
-	evhttp_set_allowed_methods(
-		d->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-				 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-				 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+	evhttp_set_allowed_methods(d->http, METHODS);
 	limits_set(d);
 	return d;
 }
@@ -123,7 +127,7 @@ door_free(struct door *d)
 		return;
 	if (d->http != NULL)
 		evhttp_free(d->http);
-	early_set(NULL, NULL, NULL);
+	early_set(NULL, NULL);
 	uploads_fini(&d->uploads);
 	callers_fini(&d->callers);
 	if (d->second != NULL)

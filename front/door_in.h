@@ -6,10 +6,9 @@
 #ifndef FRONT_DOOR_IN_H
 #define FRONT_DOOR_IN_H
 
-#include <time.h>
-
 #include "caller.h"
 #include "door.h"
+#include "reply.h"
 #include "upload.h"
 
 struct door {
@@ -25,8 +24,7 @@ struct door {
 	size_t bound_n, under_way;
 	int full;   /* listeners are off until there is room */
 	int asking; /* we are called by evhttp, with a request */
-	time_t date_at;
-	char date[40];
+	struct reply_date date;
 	void (*empty)(void *);
 	void *arg;
 };

@@ -7,30 +7,44 @@
 #include "early.h"
 
 #include <dlfcn.h>
+#include <event2/http_struct.h>
 #include <string.h>
 
 typedef void request_fn(struct evhttp_request *, void *);
 typedef struct evhttp_request *request_new_fn(request_fn *, void *);
 
 static struct {
-	struct evhttp *http;
-	early_fn *fn;
-	void *arg;
+	struct evhttp *http; /* NULL: none */
+	struct early by;
+	request_fn *theirs;
 } watched;
 
 void
-early_set(struct evhttp *http, early_fn *fn, void *arg)
+early_set(struct evhttp *http, const struct early *by)
 {
 	watched.http = http;
-	watched.fn = fn;
-	watched.arg = arg;
+	if (http != NULL)
+		watched.by = *by;
 }
 
 static int
 head_came(struct evhttp_request *req, void *http)
 {
-	(void)http;
-	return watched.fn != NULL ? watched.fn(req, watched.arg) : 0;
+	return http == watched.http ? watched.by.head_came(req, watched.by.arg)
+				    : 0;
+}
+
+/* Of what is not good evhttp has taken the URI away. */
+static void
+whole_came(struct evhttp_request *req, void *http)
+{
+	if (http != watched.http || req->uri == NULL ||
+		((unsigned)req->type & watched.by.methods) == 0) {
+		watched.theirs(req, http);
+		return;
+	}
+	req->userdone = 0; /* it is ours to answer */
+	watched.by.whole_came(req, watched.by.arg);
 }
 
 static request_new_fn *
@@ -49,9 +63,13 @@ theirs(void)
 __attribute__((visibility("default"))) struct evhttp_request *
 evhttp_request_new(request_fn *cb, void *arg)
 {
-	struct evhttp_request *req = theirs()(cb, arg);
+	struct evhttp_request *req;
 
-	if (req != NULL && arg == watched.http && watched.fn != NULL)
+	if (arg == NULL || arg != watched.http)
+		return theirs()(cb, arg);
+	watched.theirs = cb;
+	req = theirs()(whole_came, arg);
+	if (req != NULL)
 		evhttp_request_set_header_cb(req, head_came);
 	return req;
 }

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.h - a request as soon as its head is there, before its body
+ * early.h - requests, before evhttp has made much of them
+ *
+ * It is told when the head is there, before the body; and when all is, before
+ * evhttp takes its interest off the connection.
  */
 #ifndef FRONT_EARLY_H
 #define FRONT_EARLY_H
 
 #include <event2/http.h>
 
-/* 0, or -1: the connection is closed. */
-typedef int early_fn(struct evhttp_request *, void *arg);
+struct early {
+	/* 0, or -1: the connection is closed. */
+	int (*head_came)(struct evhttp_request *, void *arg);
 
-/* For all requests to `http`, one in the program; `fn` NULL: no more. */
-void early_set(struct evhttp *http, early_fn *fn, void *arg);
+	/* It is good, and its method one of `methods`; others are evhttp's. */
+	void (*whole_came)(struct evhttp_request *, void *arg);
+	unsigned methods;
+	void *arg;
+};
+
+/* For all requests to `http`, one in the program; `http` NULL: no more. */
+void early_set(struct evhttp *http, const struct early *);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
@@ -37,7 +36,8 @@ struct exchange {
 	const char *path, *query;
 	const char *client; /* evhttp's */
 	struct mail_answer answer;
-	int64_t cpu_ns;
+	struct reply reply;
+	void *kept;	       /* what of it we hold ourselves, or NULL */
 	struct upload *upload; /* NULL: none */
 	const char *blob;      /* the upload's name, "" without */
 };
@@ -54,70 +54,22 @@ method_of(struct evhttp_request *req)
 /* --- answers ------------------------------------------------------------ */
 
 static void
-logged(const struct exchange *x, int status, size_t bytes)
+logged(const struct exchange *x)
 {
 	struct evkeyvalq *in = evhttp_request_get_input_headers(x->req);
-	int head = evhttp_request_get_command(x->req) == EVHTTP_REQ_HEAD;
 	char version[16];
 	struct access_line l = {.client = x->client,
 		.method = method_of(x->req),
 		.target = evhttp_request_get_uri(x->req),
 		.version = version,
-		.status = status,
-		.bytes = head ? 0 : bytes,
+		.status = x->reply.status,
+		.bytes = reply_body_len(x->req, &x->reply),
 		.referer = evhttp_find_header(in, "Referer"),
 		.agent = evhttp_find_header(in, "User-Agent")};
 
 	(void)snprintf(version, sizeof(version), "HTTP/%d.%d", x->req->major,
 		x->req->minor);
 	access_write(x->door->access, &l);
-}
-
-/* evhttp would make a new one for each answer. */
-static const char *
-date(struct door *d)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (now != d->date_at && gmtime_r(&now, &tm) != NULL) {
-		evutil_date_rfc1123(d->date, sizeof(d->date), &tm);
-		d->date_at = now;
-	}
-	return d->date;
-}
-
-static void
-timing_add(struct exchange *x)
-{
-	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
-	long long us = x->cpu_ns / 1000;
-	char timing[48];
-
-	if (evhttp_find_header(out, "Date") == NULL)
-		evhttp_add_header(out, "Date", date(x->door));
-	if (x->cpu_ns < 0)
-		return;
-	(void)snprintf(timing, sizeof(timing), "cpu;dur=%lld.%03lld", us / 1000,
-		us % 1000);
-	evhttp_add_header(out, "Server-Timing", timing);
-}
-
-/*
- * Left to the loop, an answer would wait for a turn of its own, in which the
- * kernel says what we know, that there is room in the socket.  What does not
- * fit stays with the loop.
- */
-static void
-answer_push(struct bufferevent *bev)
-{
-	struct evbuffer *out = bufferevent_get_output(bev);
-
-	evbuffer_unfreeze(out, 1);
-	(void)evbuffer_write(out, bufferevent_getfd(bev));
-	evbuffer_freeze(out, 1);
-	if (evbuffer_get_length(out) == 0)
-		bufferevent_trigger(bev, EV_WRITE, 0);
 }
 
 /*
@@ -135,47 +87,44 @@ body_unread(struct evhttp_request *req)
 		       evhttp_find_header(in, "Transfer-Encoding") != NULL);
 }
 
-/* The end of every exchange: headers and body are in the request already. */
+/* The end of every exchange, whose reply is ready. */
 static void
-exchange_end(struct exchange *x, int status)
+exchange_end(struct exchange *x)
 {
 	struct door *d = x->door;
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(
 		evhttp_request_get_connection(x->req));
 
-	timing_add(x);
-	if (d->empty != NULL || body_unread(x->req))
-		evhttp_add_header(evhttp_request_get_output_headers(x->req),
-			"Connection", "close");
+	x->reply.closes = d->empty != NULL || body_unread(x->req);
 	if (d->access->f != NULL)
-		logged(x, status,
-			evbuffer_get_length(
-				evhttp_request_get_output_buffer(x->req)));
+		logged(x);
+	caller_heed(&d->callers, bev);
 	caller_answered(&d->callers, bev);
-	evhttp_send_reply(x->req, status, NULL, NULL);
-	if (!d->asking)
-		answer_push(bev);
+	reply_send(x->req, &x->reply, &d->date, d->asking);
 	upload_free(x->upload);
 	if (x->route != NULL)
 		table_release(x->table);
+	free(x->kept);
 	free(x);
 	d->under_way--;
 }
 
-/* An answer of our own; what the handler has said is dropped. */
+/* An answer of our own, instead of what the handler has said. */
 static void
 exchange_fail(struct exchange *x, int status, const char *text)
 {
-	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
-	struct evbuffer *body = evhttp_request_get_output_buffer(x->req);
+	static const char plain[] = "Content-Type: text/plain\r\n";
+	static const char again[] = "Content-Type: text/plain\r\n"
+				    "Retry-After: 1\r\n";
 
-	evhttp_clear_headers(out);
-	evbuffer_drain(body, evbuffer_get_length(body));
-	evhttp_add_header(out, "Content-Type", "text/plain");
-	if (status == 503)
-		evhttp_add_header(out, "Retry-After", "1");
-	evbuffer_add(body, text, strlen(text));
-	exchange_end(x, status);
+	x->reply = (struct reply){.status = status,
+		.lines = status == 503 ? again : plain,
+		.lines_len = status == 503 ? sizeof(again) - 1
+					   : sizeof(plain) - 1,
+		.body = text,
+		.body_len = strlen(text),
+		.cpu_ns = x->reply.cpu_ns};
+	exchange_end(x);
 }
 
 /* What the client can do about it: change something, or come again. */
@@ -194,7 +143,7 @@ handed_over(void *arg, int err, const char *why)
 	struct exchange *x = arg;
 
 	if (err == 0) {
-		exchange_end(x, (int)x->answer.status);
+		exchange_end(x);
 		return;
 	}
 	x->route->usage.fates[FATE_REFUSED]++;
@@ -228,25 +177,46 @@ is_ours(const char *name)
 	return 0;
 }
 
-/* evhttp refuses what would break out of a header's line. */
-static void
-headers_take(struct exchange *x, const struct mailbox *mail)
+/* Nothing may break out of its line. */
+static int
+is_header(const char *name, const char *value)
 {
-	struct evkeyvalq *out = evhttp_request_get_output_headers(x->req);
-	static char text[MAIL_HEADERS_MAX + 2];
-	char *p = text, *end;
+	return *name != '\0' && strpbrk(name, " :\t\r\n") == NULL &&
+	       strpbrk(value, "\r\n") == NULL && !is_ours(name);
+}
 
-	memcpy(text, mail->headers, x->answer.headers_len);
-	end = text + x->answer.headers_len;
+static char *
+line_put(char *to, const char *name, const char *value)
+{
+	to = stpcpy(to, name);
+	to = stpcpy(to, ": ");
+	to = stpcpy(to, value);
+	return stpcpy(to, "\r\n");
+}
+
+/* What it has of lines is good until the next call. */
+static void
+headers_take(struct reply *r, const struct mailbox *mail, size_t len)
+{
+	static char text[MAIL_HEADERS_MAX + 2];
+	static char lines[2 * MAIL_HEADERS_MAX + 8]; /* 2 more for each */
+	char *p = text, *end = text + len, *to = lines;
+
+	memcpy(text, mail->headers, len);
 	end[0] = end[1] = '\0';
 	while (p < end) {
-		char *value = p + strlen(p) + 1;
+		const char *name = p, *value = p + strlen(p) + 1;
 
-		if (value <= end && *p != '\0' && strpbrk(p, " :\t") == NULL &&
-			!is_ours(p))
-			evhttp_add_header(out, p, value <= end ? value : "");
-		p = value + strlen(value < end ? value : "") + 1;
+		if (value > end)
+			value = end;
+		p += (size_t)(value - p) + strlen(value) + 1;
+		if (!is_header(name, value))
+			continue;
+		to = line_put(to, name, value);
+		r->dated |= strcasecmp(name, "Date") == 0;
 	}
+	r->lines = lines;
+	r->lines_len = (size_t)(to - lines);
 }
 
 static void
@@ -261,6 +231,23 @@ log_take(const struct exchange *x, const struct mailbox *mail)
 			"text", p, NULL);
 }
 
+/* The mailbox is the isolate's again before the broker has confirmed. */
+static int
+reply_keep(struct exchange *x)
+{
+	struct reply *r = &x->reply;
+	char *kept = malloc(r->lines_len + r->body_len + 1);
+
+	if (kept == NULL)
+		return -ENOMEM;
+	memcpy(kept, r->lines, r->lines_len);
+	memcpy(kept + r->lines_len, r->body, r->body_len);
+	r->lines = kept;
+	r->body = kept + r->lines_len;
+	x->kept = kept;
+	return 0;
+}
+
 static void
 jobs_take(struct exchange *x, const struct mailbox *mail)
 {
@@ -269,7 +256,8 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 	uint8_t *put = malloc(len);
 	char *path = x->answer.after ? strdup(x->route->config->path) : NULL;
 
-	if (put == NULL || (x->answer.after && path == NULL)) {
+	if (put == NULL ||
+		(x->answer.after ? path == NULL : reply_keep(x) < 0)) {
 		free(put);
 		free(path);
 		handed_over(x, -ENOMEM, "");
@@ -277,7 +265,7 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 	}
 	memcpy(put, mail->jobs, len);
 	if (path != NULL) {
-		exchange_end(x, (int)x->answer.status);
+		exchange_end(x);
 		handoff_put(h, bytes_of(put, len), handed_after, path);
 	} else {
 		handoff_put(h, bytes_of(put, len), handed_over, x);
@@ -291,7 +279,7 @@ task_done(struct task *t, enum fate fate, const struct mail_answer *a,
 {
 	struct exchange *x = (struct exchange *)t;
 
-	x->cpu_ns = cpu_ns;
+	x->reply.cpu_ns = cpu_ns;
 	if (fate != FATE_ANSWER) {
 		if (fate != FATE_BUSY)
 			sw_log(SW_LOG_WARN, "killed", "route",
@@ -304,13 +292,14 @@ task_done(struct task *t, enum fate fate, const struct mail_answer *a,
 	x->answer = *a;
 	if (a->log_len > 0)
 		log_take(x, mail);
-	headers_take(x, mail);
-	evbuffer_add(evhttp_request_get_output_buffer(x->req), mail->body,
-		a->body_len);
+	x->reply.status = (int)a->status;
+	x->reply.body = mail->body;
+	x->reply.body_len = a->body_len;
+	headers_take(&x->reply, mail, a->headers_len);
 	if (a->jobs_len > 0)
 		jobs_take(x, mail);
 	else
-		exchange_end(x, (int)a->status);
+		exchange_end(x);
 }
 
 /* --- what the client said ----------------------------------------------- */
@@ -427,6 +416,7 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	struct door *d = arg;
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
 	struct exchange *x = calloc(1, sizeof(*x));
 	char *client = NULL;
 	uint16_t port;
@@ -438,8 +428,10 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	}
 	d->under_way++;
 	d->asking = 1;
-	*x = (struct exchange){.door = d, .req = req, .cpu_ns = -1, .blob = ""};
-	caller_busy(&d->callers, evhttp_connection_get_bufferevent(conn));
+	*x = (struct exchange){
+		.door = d, .req = req, .reply.cpu_ns = -1, .blob = ""};
+	caller_busy(&d->callers, bev);
+	caller_hush(&d->callers, bev);
 	x->task.fill = task_fill;
 	x->task.done = task_done;
 	evhttp_connection_get_peer(conn, &client, &port);

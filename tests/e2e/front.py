@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asks a front everything: front.py DIR PID PERF."""
-import hashlib, http.client, json, os, select, signal, socket, subprocess, sys, threading, time
+import fcntl, hashlib, http.client, json, os, select, signal, socket, subprocess, sys, termios, threading, time
 
 folder, pid, perf = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -87,6 +87,68 @@ def hasty():
     used, took = front_cpu_s() - used, time.monotonic() - begun
     assert used < took / 2, f"the front turned {used:.2f} s of {took:.2f}"
     d.close()
+
+
+def raw(*pieces):
+    """All that is answered on one connection until it is closed."""
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(f"{folder}/http")
+    for piece in pieces:
+        s.sendall(piece)
+    s.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+
+
+def answers():
+    """Each answer ends where the next begins, whatever its kind."""
+    get = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    last = get % (b"/hello", b"Connection: close\r\n")
+    heads = raw(b"HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n", last).split("\r\n\r\n")
+    expect([h.split("\r\n")[0] for h in heads], ["HTTP/1.1 200 OK"] * 2 + ["hello, world\n"], "after HEAD")
+    assert "Content-Length: 13" in heads[0] and "Connection: close" not in heads[0], heads
+    assert "Connection: close" in heads[1], heads
+    got = raw(b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", last)
+    expect([s.endswith("\r\n\r\nhello, world\n") for s in got.split("HTTP/1.1 200 OK")[1:]], [True] * 2, "after chunks")
+    got = raw(b"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /hello HTTP/1.0\r\n\r\n")
+    expect((got.count("HTTP/1.0 200 OK"), got.count("Connection: keep-alive"), got.count("Connection: close")),
+           (2, 1, 1), "HTTP/1.0")
+    d = Door()
+    for path, want in (("empty?1", (204, "")), ("odd?1", (299, "a line of a long answer\n")), ("dated", (200, "")),
+                       ("?40000", (200, "a line of a long answer\n" * 40000))):
+        status, text, headers = ask(f"/answer/{path}", door=d)
+        assert (status, text) == want, f"{path}: {status}, {len(text)} bytes"
+        expect(headers.get_all("Date") == ["Thu, 01 Jan 1970 00:00:00 GMT"], path == "dated", "its own Date")
+    expect(len(raw(get % (b"/answer/?40000", b""), last).split("HTTP/1.1 200 OK")), 3, "long, then short")
+
+
+def sent_and_read(s, request):
+    s.sendall(request)
+    until(lambda: fcntl.ioctl(s, termios.TIOCOUTQ, b"1234") == bytes(4), "the front has read it")
+
+
+def early_bird():
+    """What comes while a request is served waits: it is neither lost nor in the way nor read without end."""
+    get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(f"{folder}/http")
+    sent_and_read(s, get % b"/bare/sleep")
+    sent_and_read(s, (get % b"/hello") * 2)
+    s.sendall((get % b"/hello")[:9])
+    s.shutdown(socket.SHUT_WR)
+    got = b"".join(iter(lambda: s.recv(4096), b""))
+    expect((got.count(b"HTTP/1.1 504"), got.count(b"hello, world")), (1, 2), "those that were early")
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(f"{folder}/http")
+    sent_and_read(s, get % b"/bare/sleep")
+    s.setblocking(False)
+    sent = 0
+    while select.select([s], [s], [], 0.05)[1] and sent < 1 << 22:
+        sent += s.send(bytes(65536))
+    assert sent < 1 << 20, f"{sent} bytes were read while they were not wanted"
+    s.setblocking(True)
+    assert s.recv(4096).startswith(b"HTTP/1.1 504")
 
 
 KILLED = (503, "error code: 1102\n")
@@ -450,7 +512,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hasty, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
+for test in (hello, hasty, answers, early_bird, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

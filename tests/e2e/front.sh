@@ -34,6 +34,7 @@ conf() {
 	done
 	printf 'set.FROM = news@example.org\n'
 	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
+	printf '[route /answer]\nmodule = %s/answer.so\n' "$dir"
 	printf '[route /early]\nmodule = %s/early.so\n[route /early-bare]\nmodule = %s/early.so\nsandbox = 0\n' "$dir" "$dir"
 	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = %s\n' \
 		"$dir" "$bare_us" "$bare_ms"
