@@ -291,11 +291,13 @@ conf_number(const struct conf *c, const char *section, const char *key)
 	enum conf_kind kind;
 	const char *text = value_find(c, section, key, &kind);
 	int64_t v = 0;
+	int err = 0;
 
 	assert(kind != CONF_TEXT);
-	if (text != NULL)
-		assert(sw_value_parse(units[kind], text, &v) == 0);
-	return v;
+	if (text != NULL) /* not in the assert: NDEBUG takes those away */
+		err = sw_value_parse(units[kind], text, &v);
+	assert(err == 0);
+	return err == 0 ? v : 0;
 }
 
 int
