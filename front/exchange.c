@@ -35,6 +35,7 @@ struct exchange {
 	struct mail_request head;
 	const char *path, *query;
 	const char *client; /* evhttp's */
+	const char *wrong;  /* with the head, or NULL */
 	struct mail_answer answer;
 	struct reply reply;
 	void *kept;	       /* what of it we hold ourselves, or NULL */
@@ -87,6 +88,28 @@ body_unread(struct evhttp_request *req)
 		       evhttp_find_header(in, "Transfer-Encoding") != NULL);
 }
 
+/*
+ * What a proxy in front of us may have read otherwise than we do: RFC 9112, 3.2
+ * and 6.3.  NULL: nothing.
+ */
+static const char *
+head_wrong(struct evhttp_request *req)
+{
+	struct evkeyval *h;
+	int hosts = 0, lengths = 0;
+
+	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+	{
+		hosts += strcasecmp(h->key, "Host") == 0;
+		lengths += strcasecmp(h->key, "Content-Length") == 0;
+	}
+	if (lengths > 1)
+		return "a second Content-Length\n";
+	if (hosts > 1)
+		return "a second Host\n";
+	return hosts == 0 && req->minor > 0 ? "Host is wanted\n" : NULL;
+}
+
 /* The end of every exchange, whose reply is ready. */
 static void
 exchange_end(struct exchange *x)
@@ -95,7 +118,8 @@ exchange_end(struct exchange *x)
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(
 		evhttp_request_get_connection(x->req));
 
-	x->reply.closes = d->empty != NULL || body_unread(x->req);
+	x->reply.closes = d->empty != NULL || x->wrong != NULL ||
+			  body_unread(x->req);
 	if (d->access->f != NULL)
 		logged(x);
 	caller_heed(&d->callers, bev);
@@ -146,6 +170,8 @@ handed_over(void *arg, int err, const char *why)
 		exchange_end(x);
 		return;
 	}
+	/* It was counted when its handler had answered. */
+	x->route->usage.fates[FATE_ANSWER]--;
 	x->route->usage.fates[FATE_REFUSED]++;
 	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
 		sw_errname(err), "text", why, NULL);
@@ -382,6 +408,10 @@ request_run(struct exchange *x)
 {
 	int status;
 
+	if (x->wrong != NULL) {
+		exchange_fail(x, 400, x->wrong);
+		return;
+	}
 	/* Not before: the table that was there when it came may be gone. */
 	x->table = x->door->table;
 	x->route = table_find(x->table, x->path);
@@ -436,6 +466,7 @@ exchange_begin(struct evhttp_request *req, void *arg)
 	x->task.done = task_done;
 	evhttp_connection_get_peer(conn, &client, &port);
 	x->client = client != NULL && client[0] != '\0' ? client : "-";
+	x->wrong = head_wrong(req);
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
 	x->upload = upload_of(req);

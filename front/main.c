@@ -319,7 +319,7 @@ help(void)
 {
 	puts("usage: spillway-front --config FILE [options]\n\n"
 	     "  --config FILE    what to serve\n"
-	     "  --check-config   read the configuration and end\n"
+	     "  --check-config   read the configuration, look for the modules, end\n"
 	     "  --verbose        log more\n"
 	     "  --help           print this\n"
 	     "  --version        print the version");
@@ -332,6 +332,12 @@ check(const char *file)
 	struct site c;
 	int err = site_read(&c, file);
 
+	for (size_t i = 1; err == 0 && i < c.routes_n; i++)
+		if (access(c.routes[i].module, R_OK) != 0) {
+			err = -errno;
+			(void)fprintf(stderr, "spillway-front: %s: %s\n",
+				c.routes[i].module, strerror(errno));
+		}
 	site_fini(&c);
 	return err < 0 ? EX_CONFIG : 0;
 }

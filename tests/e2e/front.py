@@ -122,6 +122,17 @@ def answers():
     expect(len(raw(get % (b"/answer/?40000", b""), last).split("HTTP/1.1 200 OK")), 3, "long, then short")
 
 
+def two_readings():
+    """What a proxy may have read otherwise than we do ends the connection: what follows is nobody's request."""
+    follows = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+    for head, why in ((b"Host: x\r\nContent-Length: 3\r\ncontent-length: 4\r\n", "a second Content-Length"),
+                      (b"Host: x\r\nhost: y\r\nContent-Length: 4\r\n", "a second Host"),
+                      (b"Content-Length: 4\r\n", "Host is wanted")):
+        got = raw(b"POST /hello HTTP/1.1\r\n%s\r\nabcd" % head, follows)
+        assert got.startswith("HTTP/1.1 400") and got.count("HTTP/1.1") == 1 and got.endswith(why + "\n"), got
+    assert raw(b"GET /hello HTTP/1.0\r\n\r\n").startswith("HTTP/1.0 200"), "HTTP/1.0 knows no Host"
+
+
 def sent_and_read(s, request):
     s.sendall(request)
     until(lambda: fcntl.ioctl(s, termios.TIOCOUTQ, b"1234") == bytes(4), "the front has read it")
@@ -391,8 +402,11 @@ def broker_away():
     broker = int(subprocess.run(["pgrep", "-f", f"spillway-broker --data {folder}"],
                                 capture_output=True, text=True).stdout)
     os.kill(broker, signal.SIGSTOP)
+    before = stats()["/signup"]["ends"]
     try:
         expect(ask("/signup", '{"email": "bob@example.org"}')[0], 503, "no broker")
+        ends = stats()["/signup"]["ends"]
+        expect([ends[k] - before[k] for k in ("answer", "refused")], [0, 1], "a refused request is one")
         expect(ask("/hello")[0], 200, "hello without a broker")
     finally:
         os.kill(broker, signal.SIGCONT)
@@ -512,7 +526,7 @@ def reload():
         expect(ask("/hello")[1], name, "the first configuration again")
 
 
-for test in (hello, hasty, answers, early_bird, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
+for test in (hello, hasty, answers, two_readings, early_bird, hostile, linger, early, bystanders, overload, jobs, upload, broker_away, limits, slowloris, idle, crowd, reload):
     test()
     os.kill(pid, 0)
     print(f"[       OK ] {test.__name__} ({perf})", flush=True)

@@ -113,6 +113,7 @@ bad 78 'unknown section' '[colours]
 red = 1'
 bad 78 'cannot open shared object' '[route /gone]
 module = /nonexistent.so'
+refused 78 '/nonexistent.so: No such file' spillway-front --config "$dir/bad.conf" --check-config
 conf | grep -v '^blobs' >"$dir/bad.conf"
 refused 78 'route /upload. has no blobs in .front.' spillway-front --config "$dir/bad.conf"
 printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
