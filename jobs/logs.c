@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,19 @@ const struct conf_key logs_keys[] = {
 	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
 };
 /* clang-format on */
+
+int
+logs_check(const struct conf *c, char *why, size_t cap)
+{
+	const char *folder = conf_text(c, "logs", "archive");
+
+	if (folder == NULL || folder[0] == '\0' ||
+		access(folder, W_OK | X_OK) == 0)
+		return 0;
+	(void)snprintf(
+		why, cap, "archive in [logs]: %s: %s", folder, strerror(errno));
+	return SW_EINVAL;
+}
 
 /* One job. */
 struct run {
@@ -133,11 +147,23 @@ part_store(struct run *r)
 	return err;
 }
 
+/* The set-up is to blame, and so for every job. */
+static void
+place_fails(struct job *job, const char *what, const char *path, int err)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		"the %s %.400s cannot be written: %s", what, path,
+		sw_strerror(err));
+	job->error(job, "%s", text);
+	job->alarm(job, text);
+}
+
 static enum job_verdict
 cannot_store(struct run *r, int err)
 {
-	r->job->error(r->job, "the report %s cannot be written: %s",
-		report_path(), sw_strerror(err));
+	place_fails(r->job, "report", report_path(), err);
 	kept_drop();
 	r->report = NULL;
 	return JOB_RETRY;
@@ -177,8 +203,8 @@ tell_result(const struct run *r)
 static enum job_verdict
 cannot_archive(struct run *r, int err)
 {
-	r->job->error(r->job, "the archive %s cannot be written: %s",
-		conf_text(r->job->conf, "logs", "archive"), sw_strerror(err));
+	place_fails(r->job, "archive",
+		conf_text(r->job->conf, "logs", "archive"), err);
 	return JOB_RETRY;
 }
 

@@ -15,7 +15,8 @@
  *	fail	the log has lines and none of them is a log line; its gzip or
  *		zstd data is damaged, ends in the middle, or expands too far
  *	retry	the report or the archive cannot be written: busy, disk full,
- *wrong file … The body is not to blame: it is not buried for that at once.
+ *		wrong file …, with an alarm.  The body is not to blame: it is
+ *		not buried for that at once.
  */
 #ifndef JOBS_LOGS_H
 #define JOBS_LOGS_H
@@ -26,6 +27,10 @@
 #define LOGS_DB_DEFAULT "spillway-logs.db"
 
 extern const struct conf_key logs_keys[];
+
+/* The archive is a folder that can be written; see job_type. */
+int logs_check(const struct conf *, char *why, size_t cap)
+	__attribute__((warn_unused_result));
 
 enum job_verdict logs_run(struct job *);
 

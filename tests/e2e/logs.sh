@@ -19,6 +19,8 @@ printf '[logs]\nmax_expanded = 95m\nmax_ratio = 200\narchive = %s\n' "$dir/archi
 printf '[logs]\nmax_ratio = 1000000\n' >"$dir/open.conf"
 printf '[logs]\nmax_expanded = 0\n' >"$dir/bad.conf"
 refused 64 'bad.conf:2.*max_expanded' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
+printf '[logs]\narchive = %s/nowhere\n' "$dir" >"$dir/bad.conf"
+refused 64 'archive in .logs.: .*/nowhere: No such file' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
 
 broker_start
 worker_of() { SPILLWAY_LOGS_DB=$dir/$1.db worker_start "$1" --blobs "$dir/blobs" --jobs "$dir/${2-jobs}.conf" --queue "$1=logs"; }
@@ -89,6 +91,16 @@ assert rows("total")[0]["first"] == "2026-03-01 00:00:00"
 assert b"\r\n" in open(f"{sys.argv[1]}/slow.csv", "rb").read()
 P
 refused 64 'no table nonsense' spillway-report --csv nonsense "$dir/evil.db"
+
+# A report that cannot be written is an alarm; it ends with the first that can.
+mkdir "$dir/late.db"
+spillway queue set late backoff_ms=10 max_attempts=1000 backoff_factor=1
+worker_of late
+id=$(spillway put late --blob "$dir/evil.txt")
+until_true grep -q 'ev=alarm job=logs text="the report .*/late.db cannot be written' "$dir/late.log"
+rmdir "$dir/late.db"
+spillway wait "$id" >/dev/null
+until_true grep -q 'ev=alarm-over job=logs' "$dir/late.log"
 
 # A report of version 1 is read by nobody, and brought up to date by a job.
 python3 - "$dir/old.db" <<'P'
