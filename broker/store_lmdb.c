@@ -312,8 +312,46 @@ lmdb_hold(struct store *s, struct claim *c)
 	return err < 0 ? err : epoch_check(l, c);
 }
 
+/* --- damage ------------------------------------------------------------- */
+
+enum { LMDB_SHORT = 2048, LMDB_PAGE_LEAST = 4096 };
+
+/*
+ * LMDB believes the length that a node gives: a damaged one reaches past the
+ * end of the file, where reading is death.  Up to STORE_VAL_MAX there is room
+ * behind any page (lmdb_room_reserve), but pages that wait for their commit
+ * lie in the heap, and end where it ends.  Nothing short reaches so far.
+ */
+static int
+memory_is_there(const MDB_val *v)
+{
+	static unsigned char seen[STORE_VAL_MAX / LMDB_PAGE_LEAST + 2];
+	size_t into = (uintptr_t)v->mv_data % (size_t)sysconf(_SC_PAGESIZE);
+
+	return v->mv_size < LMDB_SHORT ||
+	       mincore((char *)v->mv_data - into, v->mv_size + into, seen) == 0;
+}
+
+int
+lmdb_value_sound(const MDB_val *v)
+{
+	return v->mv_size <= STORE_VAL_MAX && memory_is_there(v);
+}
+
+static struct bytes
+value_bytes(const MDB_val *v)
+{
+	return lmdb_value_sound(v) ? bytes_of(v->mv_data, v->mv_size)
+				   : bytes_of("", 0);
+}
+
 /* --- commit ------------------------------------------------------------- */
 
+/*
+ * LMDB moves as many bytes as the old value's length says, over memory that
+ * is not its own: so what is to go is looked at first.  A put of what is new,
+ * most of them, costs nothing more by it.
+ */
 static int
 op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
 {
@@ -321,13 +359,20 @@ op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
 		const void *c;
 		void *p;
 	} key = {op->key.p}, val = {op->val.p};
-	MDB_val k = {op->key.len, key.p}, v = {op->val.len, val.p};
-	int rc;
+	const MDB_val put = {op->val.len, val.p};
+	MDB_val k = {op->key.len, key.p}, v = put;
+	int is_put = op->kind == STORE_PUT;
+	int rc = is_put ? mdb_put(txn, dbi, &k, &v, MDB_NOOVERWRITE)
+			: mdb_get(txn, dbi, &k, &v);
 
-	if (op->kind == STORE_PUT)
-		return mdb_put(txn, dbi, &k, &v, 0);
-	rc = mdb_del(txn, dbi, &k, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (rc != (is_put ? MDB_KEYEXIST : 0))
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	if (!lmdb_value_sound(&v))
+		return MDB_CORRUPTED;
+	if (!is_put)
+		return mdb_del(txn, dbi, &k, NULL);
+	v = put;
+	return mdb_put(txn, dbi, &k, &v, 0);
 }
 
 /* There is one shard here, so the journal need not name it. */
@@ -339,7 +384,11 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = op_apply(l->txn, l->rows[0], &ops[i]);
-	return lmdb_convert(l, rc, "write");
+	return rc == MDB_CORRUPTED
+		       ? lmdb_say(l, SW_ECORRUPT, "data.mdb",
+				 "a row is damaged; spillway-broker "
+				 "--mend makes the file anew")
+		       : lmdb_convert(l, rc, "write");
 }
 
 /* A batch that half went in goes out again, with all since the checkpoint. */
@@ -401,33 +450,6 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 
 /* --- reading ------------------------------------------------------------ */
 
-enum { LMDB_SHORT = 2048, LMDB_PAGE_LEAST = 4096 };
-
-/*
- * LMDB believes the length that a node gives: a damaged one reaches past the
- * end of the file, where reading is death.  Up to STORE_VAL_MAX there is room
- * behind any page (lmdb_room_reserve), but pages that wait for their commit
- * lie in the heap, and end where it ends.  Nothing short reaches so far.
- */
-static int
-memory_is_there(const MDB_val *v)
-{
-	static unsigned char seen[STORE_VAL_MAX / LMDB_PAGE_LEAST + 2];
-	size_t into = (uintptr_t)v->mv_data % (size_t)sysconf(_SC_PAGESIZE);
-
-	return v->mv_size < LMDB_SHORT ||
-	       mincore((char *)v->mv_data - into, v->mv_size + into, seen) == 0;
-}
-
-static int
-value_sound(struct lmdb *l, const MDB_val *v)
-{
-	if (v->mv_size <= STORE_VAL_MAX && memory_is_there(v))
-		return 0;
-	return lmdb_say(l, SW_ECORRUPT, "data.mdb",
-		"damaged, a value is longer than any that was written");
-}
-
 static int
 lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
@@ -443,9 +465,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 		err = lmdb_convert(
 			l, mdb_get(l->txn, l->rows[shard], &k, &v), "get");
 	if (err == 0)
-		err = value_sound(l, &v);
-	if (err == 0)
-		*val = bytes_of(v.mv_data, v.mv_size);
+		*val = value_bytes(&v);
 	return err;
 }
 
@@ -481,16 +501,13 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	for (; rc == 0 && limit > 0; limit--) {
 		if (to.len > 0 && !before(&k, to))
 			break;
-		err = value_sound(l, &v);
-		if (err < 0 || each(arg, bytes_of(k.mv_data, k.mv_size),
-				       bytes_of(v.mv_data, v.mv_size)) != 0)
+		if (each(arg, bytes_of(k.mv_data, k.mv_size),
+			    value_bytes(&v)) != 0)
 			break;
 		rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cur);
-	if (err < 0 || rc == MDB_NOTFOUND)
-		return err;
-	return lmdb_convert(l, rc, "scan");
+	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
 }
 
 static void
@@ -574,4 +591,5 @@ const struct store_driver store_lmdb = {
 	.usage = lmdb_usage,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
+	.mend = lmdb_mend,
 };
