@@ -160,14 +160,24 @@ wreck_open(struct bytes raw, struct sw_item *it)
 				 it);
 }
 
-/* The bytes are kept for whoever wants to look; nobody runs them. */
+/*
+ * The bytes are kept for whoever wants to look; nobody runs them.  What its
+ * body was is no longer counted, as far as that can be told.
+ */
 static void
-wreck_keep(struct core *c, const struct sw_id *id, struct bytes raw)
+wreck_keep(struct core *c, struct queue *q, const struct sw_id *id,
+	struct bytes raw)
 {
 	struct key wreck = key_id('c', id);
+	struct sw_item it;
+	int64_t was = 0;
 
 	batch_put(&c->batch, key_bytes(&wreck),
 		bytes_of(raw.p, raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
+	if (wreck_open(raw, &it) == 0)
+		was = (int64_t)sw_bytes(&it, SW_F_BODY).len;
+	if (was <= q->total[TOTAL_BYTES])
+		q->total[TOTAL_BYTES] -= was;
 }
 
 /* A record that is sound, but of a queue whose row is lost, is for --mend. */
@@ -231,7 +241,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	if (err == 0 && is_sound(c, id, raw))
 		return;
 	if (err == 0)
-		wreck_keep(c, id, raw);
+		wreck_keep(c, q, id, raw);
 	q->count[was]--;
 	sw_put_id(&f, id);
 	sw_put_text(&f, SW_F_QUEUE, q->name);
@@ -242,6 +252,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
 	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted when it died */
 }
 
 void

@@ -531,6 +531,44 @@ a_job_whose_record_has_no_length_is_among_the_dead_and_untouched(void **unused)
 	rig_drop(r);
 }
 
+static void
+a_dead_job_that_turns_out_corrupt_has_died_once(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
+	record_damage(r, 1, SIZE_MAX);
+	rig_begin(r, SW_OP_LIST);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
+	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
+	assert_int_equal(r->core->queues[0]->total[TOTAL_DEAD], 1);
+	rig_close(r); /* and its bytes are counted no more */
+}
+
+static void
+the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
+	assert_int_equal(rig_put(r, 2, "q", "another"), 0);
+	record_damage(r, 1, SIZE_MAX);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(r->core->queues[0]->total[TOTAL_BYTES], 7);
+	rig_close(r);
+}
+
 /* What names no queue or no state cannot be buried; it stays as it is. */
 static void
 a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
@@ -687,6 +725,10 @@ main(void)
 		cmocka_unit_test(a_sound_job_whose_queue_is_lost_is_not_buried),
 		cmocka_unit_test(
 			a_job_whose_record_has_no_length_is_among_the_dead_and_untouched),
+		cmocka_unit_test(
+			a_dead_job_that_turns_out_corrupt_has_died_once),
+		cmocka_unit_test(
+			the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more),
 		cmocka_unit_test(
 			a_delayed_job_of_which_too_little_is_left_is_passed_over),
 		cmocka_unit_test(
