@@ -153,8 +153,67 @@ rows_walk(struct pass *p, struct key from, struct bytes to, row_fn *each)
 
 /* --- from records to rows ------------------------------------------------ */
 
+/*
+ * A unique key that names another job may be damaged, or that other job holds
+ * it, too: then it was taken while this one's row was lost.
+ */
+static int
+key_is_held_by(struct core *c, const struct key *k, struct bytes val,
+	struct record *holder)
+{
+	struct index x;
+	struct sw_id id;
+
+	if (val.len != SW_ID_LEN)
+		return 0;
+	memcpy(id.b, val.p, SW_ID_LEN);
+	if (job_load(c, &id, holder) < 0)
+		return 0;
+	index_of(holder, holder->state, &x);
+	return bytes_eq(key_bytes(&x.row[INDEX_UNIQUE]), key_bytes(k));
+}
+
+static int
+is_older(const struct record *a, const struct record *b)
+{
+	if (a->created_at_ms != b->created_at_ms)
+		return a->created_at_ms < b->created_at_ms;
+	return memcmp(a->id.b, b->id.b, SW_ID_LEN) < 0;
+}
+
+/* A lease is no part of the record (record.h). */
 static void
-row_want(struct pass *p, const struct record *r, const struct index *x,
+claim_drop(struct core *c, struct record *r)
+{
+	struct key k = key_id('j', &r->id);
+	enum sw_state was = (enum sw_state)sw_int(&r->it, SW_F_STATE, SW_NONE);
+
+	r->state = was;
+	batch_put_taken(&c->batch, key_bytes(&k),
+		record_seal(&c->batch.arena, r, SW_BIT(SW_F_UNIQUE),
+			bytes_of("", 0)),
+		0);
+}
+
+/* Whether `r`, whose key is held by another job, is to have its row. */
+static int
+claim_judge(struct pass *p, struct record *r, struct record *holder)
+{
+	struct record *younger = is_older(holder, r) ? r : holder;
+	char text[SW_ID_TEXT], other[SW_ID_TEXT];
+
+	sw_id_format(&younger->id, text);
+	sw_id_format(younger == r ? &holder->id : &r->id, other);
+	found(p, VERIFY_CLAIM,
+		"job %s holds a unique key in %s that job %s, older, holds",
+		text, r->q->name, other);
+	if (p->v->mend)
+		claim_drop(p->v->core, younger);
+	return younger != r;
+}
+
+static void
+row_want(struct pass *p, struct record *r, const struct index *x,
 	enum index_slot slot)
 {
 	static const char *const lacks[INDEX_ROWS] = {
@@ -165,6 +224,7 @@ row_want(struct pass *p, const struct record *r, const struct index *x,
 	struct core *c = p->v->core;
 	struct bytes key = key_bytes(&x->row[slot]), val, id;
 	char text[SW_ID_TEXT];
+	struct record holder;
 	int err = row_get(c, key, &val);
 
 	id = bytes_of(r->id.b, slot == INDEX_UNIQUE ? SW_ID_LEN : 0);
@@ -172,6 +232,11 @@ row_want(struct pass *p, const struct record *r, const struct index *x,
 		return;
 	if (err < 0 && err != SW_ENOJOB)
 		return;
+	if (err == 0 && key_is_held_by(c, &x->row[slot], val, &holder)) {
+		if (claim_judge(p, r, &holder) && p->v->mend)
+			batch_put(&c->batch, key, id);
+		return;
+	}
 	sw_id_format(&r->id, text);
 	found(p, VERIFY_MISSING, "job %s is %s in %s: %s", text,
 		sw_state_name((int)r->state), r->q->name, lacks[slot]);

@@ -19,6 +19,7 @@
 	X(VERIFY_STRAY, "rows too many")                                       \
 	X(VERIFY_ROW, "rows damaged")                                          \
 	X(VERIFY_QUEUE, "queues without a row")                                \
+	X(VERIFY_CLAIM, "unique keys held twice")                              \
 	X(VERIFY_COUNTER, "counters wrong")
 
 enum verify_kind {
@@ -41,7 +42,8 @@ struct verify {
  * 0, whatever was found; or the store's error, -ENOMEM.  A damaged record is
  * not mended: what it was is lost, and it dies as corrupt when its turn comes.
  * A queue whose row is damaged is made anew, with the default settings, where
- * jobs name it.  A lease whose row is gets a token that nobody has.
+ * jobs name it.  A lease whose row is gets a token that nobody has.  Of two
+ * jobs that hold one unique key the older keeps it; the younger runs without.
  * While there is a damaged record the counters are left alone.  After mending
  * the core is to be thrown away and opened anew.
  */

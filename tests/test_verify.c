@@ -502,6 +502,80 @@ a_damaged_lease_of_a_damaged_job_is_removed(void **state)
 	rig_drop(r);
 }
 
+/* --- unique keys --------------------------------------------------------- */
+
+/* The first job's row is lost, and the key is taken again; `later` it is. */
+static struct rig *
+a_key_taken_twice(int first, int second, int64_t later)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = key_unique(0, bytes_str("key"));
+
+	put_with(r, first, 0, 0, "key");
+	rig_row_change(r, STORE_DELETE, &k, nothing);
+	rig_pass(r, later);
+	put_with(r, second, 0, 0, "key");
+	return r;
+}
+
+static void
+of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
+{
+	/* The order of the walk is that of the ids; of one instant the lower
+	 * id is the older. */
+	static const struct {
+		int older, younger;
+		int64_t later;
+	} cases[] = {{1, 2, 5}, {2, 1, 5}, {1, 2, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct rig *r = a_key_taken_twice(
+			cases[i].older, cases[i].younger, cases[i].later);
+		struct key k = key_unique(0, bytes_str("key"));
+		struct sw_id older = rig_id(cases[i].older);
+		char line[LINE];
+		struct bytes val;
+		struct verify v = verify(r, 0, line);
+
+		assert_int_equal(v.found[VERIFY_CLAIM], 1);
+		assert_int_equal(found_in_all(&v), 1);
+		v = verify(r, 1, line);
+		assert_int_equal(v.found[VERIFY_CLAIM], 1);
+		v = verify(r, 0, line);
+		assert_string_equal(line, "");
+		assert_int_equal(
+			r->store->driver->get(r->store, 0, key_bytes(&k), &val),
+			0);
+		assert_true(bytes_eq(val, bytes_of(older.b, SW_ID_LEN)));
+		put_with(r, 3, 0, 0, "key");
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		assert_int_equal(strlen(rig_drain(r, 1, "q")), strlen("1 2"));
+		rig_close(r);
+	}
+}
+
+/* A lease is no part of the record: it goes on, with its token. */
+static void
+a_job_that_runs_may_lose_its_unique_key(void **state)
+{
+	struct rig *r = a_key_taken_twice(1, 2, 5);
+	char line[LINE];
+	struct verify v;
+	uint64_t token;
+
+	(void)state;
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	(void)verify(r, 1, line);
+	v = verify(r, 0, line);
+	assert_int_equal(found_in_all(&v), 0);
+	assert_int_equal(rig_done(r, 1, 2, token, SW_ACK, 0), 0);
+	assert_int_equal(rig_state(r, 2), SW_DONE);
+	rig_close(r);
+}
+
 /* Pages end in the middle of things; what is mended changes what is walked. */
 static void
 many_jobs_are_walked_in_pages(void **state)
@@ -558,6 +632,9 @@ main(void)
 			a_row_of_a_queue_number_that_cannot_be_is_removed),
 		cmocka_unit_test(a_damaged_lease_is_written_anew_and_runs_out),
 		cmocka_unit_test(a_damaged_lease_of_a_damaged_job_is_removed),
+		cmocka_unit_test(
+			of_two_jobs_with_one_unique_key_the_older_keeps_it),
+		cmocka_unit_test(a_job_that_runs_may_lose_its_unique_key),
 		cmocka_unit_test(many_jobs_are_walked_in_pages),
 	};
 
