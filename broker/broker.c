@@ -130,8 +130,11 @@ signals_open(struct broker *br)
 	return br->signals < 0 ? fail(-errno, "signals", "signalfd") : 0;
 }
 
+typedef int init_fn(struct core *, struct store *, const struct claim *,
+	int64_t now_ms, int64_t mono_ms);
+
 static int
-store_ready(struct broker *br, const struct config *cfg)
+store_ready(struct broker *br, const struct config *cfg, init_fn *init)
 {
 	struct store_options o = {
 		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
@@ -145,9 +148,13 @@ store_ready(struct broker *br, const struct config *cfg)
 			br->store != NULL ? br->store->why : "", NULL);
 		return err;
 	}
-	err = core_init(&br->core, br->store, &br->claim,
-		clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
-	return err < 0 ? fail(err, "load", cfg->data) : 0;
+	err = init(&br->core, br->store, &br->claim, clock_ms(CLOCK_REALTIME),
+		clock_ms(CLOCK_BOOTTIME));
+	if (err < 0)
+		sw_log(SW_LOG_ERR, "load", "at", cfg->data, "error",
+			sw_errname(err), "text", sw_strerror(err), "why",
+			br->store->why, NULL);
+	return err;
 }
 
 static int
@@ -166,19 +173,25 @@ settings_apply(struct broker *br, const struct config *cfg)
 	return 0;
 }
 
-int
-broker_load(struct broker *br, const struct config *cfg)
+static int
+load(struct broker *br, const struct config *cfg, init_fn *init)
 {
 	*br = (struct broker){.signals = -1, .guard.statm = -1};
 	umask(077);
-	return store_ready(br, cfg);
+	return store_ready(br, cfg, init);
+}
+
+int
+broker_load(struct broker *br, const struct config *cfg)
+{
+	return load(br, cfg, core_init_any);
 }
 
 int
 broker_open(struct broker *br, const struct config *cfg)
 {
 	uint64_t watchdog_us = 0;
-	int err = broker_load(br, cfg);
+	int err = load(br, cfg, core_init);
 
 	if (err == 0)
 		err = signals_open(br);
@@ -336,6 +349,19 @@ watchdog_feed(struct broker *br)
 	}
 }
 
+/* What is damaged is passed over, and not in silence. */
+static void
+damage_tell(struct broker *br)
+{
+	const struct core *c = &br->core;
+
+	if (c->damaged != br->damage_told)
+		sw_log(SW_LOG_ERR, "damage", "what", c->damage, "found",
+			sw_num((int64_t)c->damaged), "run",
+			"spillway-broker --mend", NULL);
+	br->damage_told = c->damaged;
+}
+
 /* Workers and clients connect again; leases go on meanwhile. */
 static int
 guard_turn(struct broker *br)
@@ -367,6 +393,7 @@ turn(struct broker *br)
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);
+	damage_tell(br);
 	if (c->err < 0)
 		return c->err;
 	if (planted(EARLY_ANSWER))
@@ -396,6 +423,10 @@ broker_run(struct broker *br)
 	sd_notify(0, "STOPPING=1");
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
-			sw_strerror(err), "why", br->store->why, NULL);
+			sw_strerror(err), "why", br->store->why, "run",
+			err == SW_ECORRUPT || strstr(br->store->why, "--mend")
+				? "spillway-broker --mend"
+				: "",
+			NULL);
 	return err;
 }

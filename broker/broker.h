@@ -19,11 +19,13 @@ struct broker {
 	int signals; /* signalfd */
 	int stop;
 	int committed; /* what the store said of the batch; 1: not yet */
+	uint64_t damage_told;
 	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */
 };
 
 /*
- * Opens the store alone; broker_open does that, too, and begins to serve.  On
+ * Opens the store alone, to verify it, also where queues' rows are damaged;
+ * broker_open does that only where they are not, and begins to serve.  On
  * an error one line was logged; broker_close is wanted all the same.
  */
 int broker_load(struct broker *, const struct config *)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "core_in.h"
 #include "error.h"
@@ -10,6 +12,7 @@ enum {
 	SECOND_MS = 1000,
 	SECONDS_MAX = 60, /* after these the means have forgotten the rest */
 	TOKEN_BITS = 40,
+	KEY_MOST = sizeof(((struct key *)NULL)->b) - 1,
 };
 
 static op_fn *const operations[SW_REPLY] = {
@@ -37,11 +40,26 @@ static op_fn *const operations[SW_REPLY] = {
 struct load {
 	struct core *core;
 	struct sw_id ids[PAGE_LOOK];
-	struct bytes vals[1];
-	size_t n;
+	size_t n, seen;
+	struct key last;
 	int err;
 };
 
+void
+core_damage(struct core *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->damaged++;
+	va_start(ap, fmt);
+	(void)vsnprintf(c->damage, sizeof(c->damage), fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * A row that is no queue's is passed over; who serves then refuses to, for
+ * without its settings a queue that was paused would run.
+ */
 static int
 load_queue(void *arg, struct bytes key, struct bytes val)
 {
@@ -52,15 +70,18 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 
 	if (key.len == 5)
 		no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
-	if (no >= QUEUES_MAX) {
-		ld->err = SW_ECORRUPT;
+	q = queue_new("", no);
+	if (q == NULL) {
+		ld->err = -ENOMEM;
 		return 1;
 	}
-	q = queue_new("", no);
-	ld->err = q == NULL ? -ENOMEM : queue_decode(q, val);
-	if (ld->err < 0) {
+	if (no >= QUEUES_MAX || c->queues[no] != NULL ||
+		queue_decode(q, val) < 0 ||
+		queue_find(c, bytes_str(q->name)) != NULL) {
+		core_damage(c, "the row of queue number %u", no);
+		c->queues_lost++;
 		queue_free(q);
-		return 1;
+		return 0;
 	}
 	q->tokens_at_ms = c->mono_ms;
 	q->count[SW_LEASED] = 0; /* counted anew from the rows */
@@ -77,55 +98,82 @@ load_id(void *arg, struct bytes key, struct bytes val)
 	struct load *ld = arg;
 
 	(void)val;
-	if (key.len != 1 + SW_ID_LEN) {
-		ld->err = SW_ECORRUPT;
-		return 1;
-	}
-	memcpy(ld->ids[ld->n++].b, (const uint8_t *)key.p + 1, SW_ID_LEN);
+	if (key.len == 1 + SW_ID_LEN)
+		memcpy(ld->ids[ld->n++].b, (const uint8_t *)key.p + 1,
+			SW_ID_LEN);
+	else
+		core_damage(ld->core, "the key of a lease");
+	ld->seen++;
+	memcpy(ld->last.b, key.p, key.len < KEY_MOST ? key.len : KEY_MOST);
+	ld->last.len = key.len < KEY_MOST ? key.len : KEY_MOST;
 	return 0;
 }
 
+int
+lease_row_open(struct core *c, struct bytes val, struct lease_said *said)
+{
+	if (sw_item_open(val, &said->it) < 0)
+		said->it = (struct sw_item){.raw = {"", 0}};
+	said->q = queue_find(c, sw_bytes(&said->it, SW_F_QUEUE));
+	return said->q != NULL && sw_has(&said->it, SW_F_TOKEN) ? 0
+								: SW_ECORRUPT;
+}
+
+static void
+lease_arm(struct core *c, struct lease *l, const struct lease_said *said)
+{
+	l->since_ms = sw_int(&said->it, SW_F_AT_MS, c->now_ms);
+	if (l->since_ms < 0 || l->since_ms > c->now_ms)
+		l->since_ms = c->now_ms;
+	sw_get_text(&said->it, SW_F_WORKER, l->worker, sizeof(l->worker));
+	l->cancel = sw_has(&said->it, SW_F_CAUSE) && !planted(LOST_CANCEL);
+	lease_extend(&c->leases, l,
+		c->mono_ms +
+			(planted(SHORT_REARM) ? 1 : l->q->set[SW_S_lease_ms]));
+	l->q->count[SW_LEASED]++;
+}
+
 /*
- * One lease runs on, whole, for whoever comes with its token.  The row names
- * the queue, so that a damaged record, or a lost one, stops its own job and
- * not the broker: when the lease is over it is buried.
+ * One lease runs on, whole, for whoever comes with its token.  Of a row that
+ * is damaged the token is lost: it gets one that nobody has, runs out, and the
+ * job is tried again.  The row names the queue, so that a damaged record, or
+ * a lost one, stops its own job and not the broker: when the lease is over it
+ * is buried.  Where both are damaged there is nothing to go by.
  */
 static int
 lease_rearm(struct core *c, const struct sw_id *id)
 {
 	struct key k = key_id('l', id);
+	struct lease_said said;
+	char text[SW_ID_TEXT];
 	struct record r;
-	struct sw_item row;
 	struct bytes val;
 	struct lease *l;
-	struct queue *q;
-	int err = job_load(c, id, &r);
+	int err = job_load(c, id, &r), sound;
 
 	if (err < 0 && !is_lost(err))
 		return err;
-	q = err == 0 ? r.q : NULL;
+	if (err < 0)
+		r.q = NULL;
 	err = c->store->driver->get(
 		c->store, c->claim.shard, key_bytes(&k), &val);
-	if (err < 0)
-		return err;
-	if (sw_item_open(val, &row) < 0)
-		return SW_ECORRUPT;
-	if (q == NULL)
-		q = queue_find(c, sw_bytes(&row, SW_F_QUEUE));
-	if (q == NULL)
-		return SW_ECORRUPT;
+	if (err < 0) /* a key in a wrong place is walked over, not found */
+		return err == SW_ENOJOB ? 0 : err;
+	sound = lease_row_open(c, val, &said) == 0;
+	sw_id_format(id, text);
+	if (!sound)
+		core_damage(c, "the lease of job %s", text);
+	if (r.q == NULL)
+		r.q = said.q;
+	if (r.q == NULL)
+		return 0;
 	l = lease_new(&c->leases, id);
 	if (l == NULL)
 		return SW_EBUSY;
-	l->q = q;
-	l->token = (uint64_t)sw_int(&row, SW_F_TOKEN, 0);
-	l->since_ms = sw_int(&row, SW_F_AT_MS, c->now_ms);
-	sw_get_text(&row, SW_F_WORKER, l->worker, sizeof(l->worker));
-	l->cancel = sw_has(&row, SW_F_CAUSE) && !planted(LOST_CANCEL);
-	lease_extend(&c->leases, l,
-		c->mono_ms +
-			(planted(SHORT_REARM) ? 1 : q->set[SW_S_lease_ms]));
-	q->count[SW_LEASED]++;
+	l->q = r.q;
+	l->token = sound ? (uint64_t)sw_int(&said.it, SW_F_TOKEN, 0)
+			 : c->next_token++;
+	lease_arm(c, l, &said);
 	return 0;
 }
 
@@ -136,18 +184,15 @@ load_leases(struct core *c, struct load *ld)
 	int err;
 
 	do {
-		ld->n = 0;
+		ld->n = ld->seen = 0;
 		err = c->store->driver->scan(c->store, c->claim.shard,
 			key_bytes(&from), key_bytes(&to), PAGE_LOOK, load_id,
 			ld);
-		if (err == 0)
-			err = ld->err;
-		for (size_t i = 0; err == 0 && i < ld->n; i++) {
+		for (size_t i = 0; err == 0 && i < ld->n; i++)
 			err = lease_rearm(c, &ld->ids[i]);
-			from = key_id('l', &ld->ids[i]);
-			from.b[from.len++] = 0;
-		}
-	} while (err == 0 && ld->n == PAGE_LOOK);
+		from = ld->last;
+		from.b[from.len++] = 0;
+	} while (err == 0 && ld->seen == PAGE_LOOK);
 	return err;
 }
 
@@ -172,7 +217,7 @@ load(struct core *c)
 }
 
 int
-core_init(struct core *c, struct store *s, const struct claim *claim,
+core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	int64_t now_ms, int64_t mono_ms)
 {
 	int err;
@@ -194,6 +239,20 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 	if (err < 0)
 		core_fini(c);
 	return err;
+}
+
+int
+core_init(struct core *c, struct store *s, const struct claim *claim,
+	int64_t now_ms, int64_t mono_ms)
+{
+	int err = core_init_any(c, s, claim, now_ms, mono_ms);
+
+	if (err < 0 || c->queues_lost == 0)
+		return err;
+	(void)snprintf(s->why, sizeof(s->why),
+		"damaged: %s; spillway-broker --mend makes it anew", c->damage);
+	core_fini(c);
+	return SW_ECORRUPT;
 }
 
 /* A table that is cleared leaves its entries linked, in their order. */

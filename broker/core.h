@@ -83,11 +83,22 @@ struct core {
 	int more;	       /* something is left to do at once */
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;
+	uint64_t damaged;     /* what was found damaged and passed over */
+	unsigned queues_lost; /* ... of it queues' rows, at the start */
+	char damage[128];     /* the last of it, for people */
 };
 
-/* Reads queues and leases.  0, -ENOMEM, or the store's error. */
+/*
+ * Reads queues and leases.  0, -ENOMEM, or the store's error; SW_ECORRUPT,
+ * and the store's `why` says of which queue the row is damaged.
+ */
 int core_init(struct core *, struct store *, const struct claim *,
 	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
+
+/* The same, without the queues whose rows are damaged: for verify.h alone. */
+int core_init_any(struct core *, struct store *, const struct claim *,
+	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
+
 void core_fini(struct core *);
 
 void core_begin(struct core *, int64_t now_ms, int64_t mono_ms);

@@ -148,6 +148,72 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 	job_move(c, r, LIFE_BURY, event_plain(c, &b, kind, cause));
 }
 
+/* The fields of a record whose checksum is wrong, if they are still fields. */
+static int
+wreck_open(struct bytes raw, struct sw_item *it)
+{
+	return raw.len < RECORD_SUM
+		       ? SW_ECORRUPT
+		       : sw_item_open(
+				 bytes_of((const uint8_t *)raw.p + RECORD_SUM,
+					 raw.len - RECORD_SUM),
+				 it);
+}
+
+/*
+ * The bytes are kept for whoever wants to look; nobody runs them.  What its
+ * body was is no longer counted, as far as that can be told.
+ */
+static void
+wreck_keep(struct core *c, struct queue *q, const struct sw_id *id,
+	struct bytes raw)
+{
+	struct key wreck = key_id('c', id);
+	struct sw_item it;
+	int64_t was = 0;
+
+	batch_put(&c->batch, key_bytes(&wreck),
+		bytes_of(raw.p, raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
+	if (wreck_open(raw, &it) == 0)
+		was = (int64_t)sw_bytes(&it, SW_F_BODY).len;
+	if (was <= q->total[TOTAL_BYTES])
+		q->total[TOTAL_BYTES] -= was;
+}
+
+/* A record that is sound, but of a queue whose row is lost, is for --mend. */
+static int
+is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
+{
+	char text[SW_ID_TEXT];
+	struct record r;
+
+	if (record_open(raw, id, &r) < 0)
+		return 0;
+	sw_id_format(id, text);
+	core_damage(c, "the row of the queue of job %s", text);
+	return 1;
+}
+
+/*
+ * The store cannot tell its length, and so not write over it (store.h).  It
+ * is among the dead from now on, and looks like one after --mend.
+ */
+static void
+bury_unread(struct core *c, struct queue *q, const struct sw_id *id,
+	enum sw_state was, int64_t at_ms)
+{
+	struct key x = key_dead(q->no, (uint64_t)at_ms, id);
+	char text[SW_ID_TEXT];
+
+	sw_id_format(id, text);
+	core_damage(c, "the length of the record of job %s", text);
+	batch_put(&c->batch, key_bytes(&x), bytes_of("", 0));
+	q->count[was]--;
+	q->count[SW_DEAD]++;
+	q->total[TOTAL_DEAD] += was != SW_DEAD;
+	queue_touch(q);
+}
+
 void
 job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	enum sw_state was, int64_t at_ms)
@@ -155,24 +221,27 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	uint8_t fields[SW_QUEUE_MAX + 64], room[64];
 	struct sw_buf f = {.p = fields, .cap = sizeof(fields)};
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	struct key j = key_id('j', id), wreck = key_id('c', id);
-	struct key l = key_id('l', id);
+	struct key j = key_id('j', id), l = key_id('l', id);
 	struct lease *lease = lease_find(&c->leases, id);
 	struct sw_item it;
 	struct record r;
 	struct bytes raw;
+	int err;
 
-	/* The bytes are kept for whoever wants to look; nobody runs them.  A
-	 * length that is damaged may be more than any record ever had. */
-	if (c->store->driver->get(
-		    c->store, c->claim.shard, key_bytes(&j), &raw) == 0)
-		batch_put(&c->batch, key_bytes(&wreck),
-			bytes_of(raw.p,
-				raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
+	err = c->store->driver->get(
+		c->store, c->claim.shard, key_bytes(&j), &raw);
 	if (lease != NULL) {
 		batch_delete(&c->batch, key_bytes(&l));
 		lease_drop(&c->leases, lease);
 	}
+	if (err == 0 && raw.len == 0) {
+		bury_unread(c, q, id, was, at_ms);
+		return;
+	}
+	if (err == 0 && is_sound(c, id, raw))
+		return;
+	if (err == 0)
+		wreck_keep(c, q, id, raw);
 	q->count[was]--;
 	sw_put_id(&f, id);
 	sw_put_text(&f, SW_F_QUEUE, q->name);
@@ -183,6 +252,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
 	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted when it died */
 }
 
 void
@@ -194,10 +264,7 @@ job_bury_wreck(struct core *c, const struct sw_id *id)
 	struct bytes raw;
 	int64_t was;
 
-	if (row_get(c, key_bytes(&k), &raw) < 0 || raw.len < RECORD_SUM ||
-		sw_item_open(bytes_of((const uint8_t *)raw.p + RECORD_SUM,
-				     raw.len - RECORD_SUM),
-			&it) < 0)
+	if (row_get(c, key_bytes(&k), &raw) < 0 || wreck_open(raw, &it) < 0)
 		return;
 	q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
 	was = sw_int(&it, SW_F_STATE, SW_NONE);

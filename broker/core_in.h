@@ -37,10 +37,16 @@ void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,
 /* The fields of a job as GET shows them, or without body and ledger. */
 void job_show(struct core *, struct sw_buf *, const struct record *, int whole);
 
+/* Notes damage that is passed over, for whoever runs the core to tell. */
+void core_damage(struct core *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Queues (core_queue.c). */
 struct queue *queue_find(struct core *, struct bytes name);
 int queue_get(struct core *, struct bytes name,
 	struct queue **); /* made new if need be */
+int queue_make(struct core *, struct bytes name, unsigned no,
+	struct queue **); /* there is none of this name and number */
 void queue_touch(struct queue *);
 int64_t queue_oldest_ms(struct core *, struct queue *);
 
@@ -82,6 +88,13 @@ is_lost(int err)
 
 /* Writes the row that lets a lease outlive a restart. */
 void lease_row(struct core *, const struct lease *);
+
+/* What a lease's row says; SW_ECORRUPT: too little, `q` may be NULL. */
+struct lease_said {
+	struct sw_item it; /* empty where it cannot be read */
+	struct queue *q;
+};
+int lease_row_open(struct core *, struct bytes val, struct lease_said *);
 
 /* Whether another job holds the key that `r` would hold if it were waiting. */
 int unique_taken(struct core *, const struct record *);

@@ -88,6 +88,10 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 	err = row_get(c, key_bytes(&k), &val);
 	if (err < 0)
 		return err == SW_ENOJOB ? 0 : err;
+	if (val.len != SW_ID_LEN) {
+		core_damage(c, "a unique key in queue %s", q->name);
+		return SW_ECORRUPT; /* somebody holds it */
+	}
 	memcpy(holder->b, val.p, SW_ID_LEN);
 	return SW_EUNIQUE;
 }

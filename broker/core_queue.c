@@ -14,28 +14,37 @@ queue_find(struct core *c, struct bytes name)
 }
 
 int
+queue_make(struct core *c, struct bytes name, unsigned no, struct queue **out)
+{
+	char text[SW_QUEUE_MAX + 1];
+	struct queue *q;
+
+	if (sw_queue_check(name.p, name.len) < 0)
+		return SW_EQUEUE;
+	if (no == QUEUES_MAX)
+		return SW_EBUSY;
+	memcpy(text, name.p, name.len);
+	text[name.len] = '\0';
+	q = queue_new(text, no);
+	if (q == NULL)
+		return SW_EBUSY;
+	q->tokens_at_ms = c->mono_ms;
+	c->queues[no] = q;
+	if (no >= c->queues_n)
+		c->queues_n = no + 1;
+	HASH_ADD_STR(c->queues_by_name, name, q);
+	queue_touch(q);
+	*out = q;
+	return 0;
+}
+
+int
 queue_get(struct core *c, struct bytes name, struct queue **out)
 {
 	struct queue *q = queue_find(c, name);
-	char text[SW_QUEUE_MAX + 1];
-	unsigned no = c->queues_n;
 
-	if (q == NULL) {
-		if (sw_queue_check(name.p, name.len) < 0)
-			return SW_EQUEUE;
-		if (no == QUEUES_MAX)
-			return SW_EBUSY;
-		memcpy(text, name.p, name.len);
-		text[name.len] = '\0';
-		q = queue_new(text, no);
-		if (q == NULL)
-			return SW_EBUSY;
-		q->tokens_at_ms = c->mono_ms;
-		c->queues[no] = q;
-		c->queues_n++;
-		HASH_ADD_STR(c->queues_by_name, name, q);
-		queue_touch(q);
-	}
+	if (q == NULL)
+		return queue_make(c, name, c->queues_n, out);
 	*out = q;
 	return 0;
 }

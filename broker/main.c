@@ -69,6 +69,30 @@ store_missing(const struct config *cfg)
 	return 1;
 }
 
+/* Before its rows are mended the file must be one that can be written to. */
+static int
+file_mend(const struct config *cfg)
+{
+	struct store_options o = {
+		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
+	struct store *s = NULL;
+	uint64_t damaged = 0;
+	int err = store_open(&s, cfg->data, &o);
+
+	if (err == 0 && s->driver->mend != NULL)
+		err = s->driver->mend(s, 0, &damaged);
+	if (err < 0)
+		fprintf(stderr, "spillway-broker: %s: %s %s\n", cfg->data,
+			sw_strerror(err), s != NULL ? s->why : "");
+	else if (damaged > 0)
+		printf("data.mdb is made anew: %llu rows had a damaged length "
+		       "or place\n",
+			(unsigned long long)damaged);
+	if (s != NULL)
+		s->driver->close(s);
+	return err;
+}
+
 /* After mending it is looked at again, for not all can be mended. */
 static int
 store_verify(const struct config *cfg)
@@ -78,7 +102,9 @@ store_verify(const struct config *cfg)
 
 	if (store_missing(cfg))
 		return EX_NOINPUT;
-	err = pass_run(cfg, &v);
+	err = v.mend ? file_mend(cfg) : 0;
+	if (err == 0)
+		err = pass_run(cfg, &v);
 	if (err == 0)
 		summary_print(&v, "");
 	if (err == 0 && v.mend && !in_order(&v)) {

@@ -6,7 +6,8 @@
  * durable commit.  A claim makes this process a shard's only writer: every
  * commit carries the claim's epoch, so a broker that has lost its shard
  * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp,
- * values at most STORE_VAL_MAX.
+ * values at most STORE_VAL_MAX: one that the files say is longer is damage.
+ * It reads as empty, and what would change its row is SW_ECORRUPT.
  * "mem" has 16 shards, "lmdb" only shard 0; any other is -EINVAL.
  *
  * Errors, besides -errno from open: SW_EFULL, the batch does not fit and
@@ -25,9 +26,9 @@
 #include "bytes.h"
 
 enum {
-	STORE_KEY_MAX = 511,	 /* LMDB's limit */
-	STORE_VAL_MAX = 4 << 20, /* a longer one that is read is damage */
-	STORE_FORMAT = 2,	 /* version of what is in the files */
+	STORE_KEY_MAX = 511, /* LMDB's limit */
+	STORE_VAL_MAX = 4 << 20,
+	STORE_FORMAT = 2, /* version of what is in the files */
 };
 
 struct store { /* drivers embed it as their first member */
@@ -117,6 +118,15 @@ struct store_driver {
 	int (*fd)(struct store *);   /* joins the poll set, -1: commits are done
 					at once */
 	int (*turn)(struct store *); /* fd is readable: calls the callbacks */
+
+	/*
+	 * How many rows of shard 0 are damaged so that they cannot be written
+	 * over, by the length of a value or the place of a key.  Unless only
+	 * to `look`, new files are made without such damage: a value that was
+	 * lost is one byte, 0, and a second row of one key has zeros behind
+	 * it.  Then the store is to be closed.  NULL: none can be damaged.
+	 */
+	int (*mend)(struct store *, int look, uint64_t *damaged);
 };
 
 extern const struct store_driver store_lmdb, store_mem;

@@ -311,8 +311,20 @@ lmdb_hold(struct store *s, struct claim *c)
 	return err < 0 ? err : epoch_check(l, c);
 }
 
+static struct bytes
+value_bytes(struct lmdb *l, const MDB_val *v)
+{
+	return lmdb_value_sound(l->env, v) ? bytes_of(v->mv_data, v->mv_size)
+					   : bytes_of("", 0);
+}
+
 /* --- commit ------------------------------------------------------------- */
 
+/*
+ * LMDB moves as many bytes as the old value's length says, over memory that
+ * is not its own: so what is to go is looked at first.  A put of what is new,
+ * most of them, costs nothing more by it.
+ */
 static int
 op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
 {
@@ -320,13 +332,20 @@ op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
 		const void *c;
 		void *p;
 	} key = {op->key.p}, val = {op->val.p};
-	MDB_val k = {op->key.len, key.p}, v = {op->val.len, val.p};
-	int rc;
+	const MDB_val put = {op->val.len, val.p};
+	MDB_val k = {op->key.len, key.p}, v = put;
+	int is_put = op->kind == STORE_PUT;
+	int rc = is_put ? mdb_put(txn, dbi, &k, &v, MDB_NOOVERWRITE)
+			: mdb_get(txn, dbi, &k, &v);
 
-	if (op->kind == STORE_PUT)
-		return mdb_put(txn, dbi, &k, &v, 0);
-	rc = mdb_del(txn, dbi, &k, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (rc != (is_put ? MDB_KEYEXIST : 0))
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	if (!lmdb_value_sound(mdb_txn_env(txn), &v))
+		return MDB_CORRUPTED;
+	if (!is_put)
+		return mdb_del(txn, dbi, &k, NULL);
+	v = put;
+	return mdb_put(txn, dbi, &k, &v, 0);
 }
 
 /* There is one shard here, so the journal need not name it. */
@@ -338,7 +357,11 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = op_apply(l->txn, l->rows[0], &ops[i]);
-	return lmdb_convert(l, rc, "write");
+	return rc == MDB_CORRUPTED
+		       ? lmdb_say(l, SW_ECORRUPT, "data.mdb",
+				 "a row is damaged; spillway-broker "
+				 "--mend makes the file anew")
+		       : lmdb_convert(l, rc, "write");
 }
 
 /* A batch that half went in goes out again, with all since the checkpoint. */
@@ -400,45 +423,6 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 
 /* --- reading ------------------------------------------------------------ */
 
-enum {
-	LMDB_SHORT = 2048, /* lies within a leaf, or might */
-	LMDB_HEAD = 16,	   /* of a page: number 8, pad 2, flags 2, pages 4 */
-	LMDB_OVERFLOW = 0x04,
-	LMDB_DIRTY = 0x10,
-	LMDB_KEEP = 0x8000,
-};
-
-/*
- * LMDB believes the length that a node gives: a damaged one reaches into
- * what lies behind, or past the end of the file, where reading is death.
- * What is too long for a leaf has pages of its own, whose header (MDB_page in
- * lmdb.c, the same in all of 0.9) says how many.  Where that header is on
- * disk it may be damaged too, but up to STORE_VAL_MAX there is room behind any
- * page (lmdb_room_reserve); where it waits for its commit we have written it.
- */
-static int
-has_pages_for(struct lmdb *l, const MDB_val *v)
-{
-	const uint8_t *head = (const uint8_t *)v->mv_data - LMDB_HEAD;
-	struct lmdb_extent x;
-	uint64_t flags = le_get(head + 10, 2) &
-			 ~(uint64_t)(LMDB_DIRTY | LMDB_KEEP);
-
-	lmdb_extent(l, &x);
-	return le_get(head + 8, 2) == 0 && flags == LMDB_OVERFLOW &&
-	       le_get(head + 12, 4) * x.page_size >= LMDB_HEAD + v->mv_size;
-}
-
-static int
-value_sound(struct lmdb *l, const MDB_val *v)
-{
-	if (v->mv_size < LMDB_SHORT ||
-		(v->mv_size <= STORE_VAL_MAX && has_pages_for(l, v)))
-		return 0;
-	return lmdb_say(l, SW_ECORRUPT, "data.mdb",
-		"damaged, a value is longer than its place");
-}
-
 static int
 lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
@@ -454,9 +438,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 		err = lmdb_convert(
 			l, mdb_get(l->txn, l->rows[shard], &k, &v), "get");
 	if (err == 0)
-		err = value_sound(l, &v);
-	if (err == 0)
-		*val = bytes_of(v.mv_data, v.mv_size);
+		*val = value_bytes(l, &v);
 	return err;
 }
 
@@ -492,16 +474,13 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	for (; rc == 0 && limit > 0; limit--) {
 		if (to.len > 0 && !before(&k, to))
 			break;
-		err = value_sound(l, &v);
-		if (err < 0 || each(arg, bytes_of(k.mv_data, k.mv_size),
-				       bytes_of(v.mv_data, v.mv_size)) != 0)
+		if (each(arg, bytes_of(k.mv_data, k.mv_size),
+			    value_bytes(l, &v)) != 0)
 			break;
 		rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT);
 	}
 	mdb_cursor_close(cur);
-	if (err < 0 || rc == MDB_NOTFOUND)
-		return err;
-	return lmdb_convert(l, rc, "scan");
+	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
 }
 
 static void
@@ -585,4 +564,5 @@ const struct store_driver store_lmdb = {
 	.usage = lmdb_usage,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
+	.mend = lmdb_mend,
 };

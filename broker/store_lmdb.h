@@ -59,11 +59,24 @@ void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 /* Room on disk and length of the file, ahead of the last page. */
 void lmdb_room_reserve(struct lmdb *);
 
+/* Whether a value's length may be true (store_lmdb_mend.c). */
+int lmdb_value_sound(MDB_env *, const MDB_val *);
+
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
 
 /* Opening and closing (store_lmdb_open.c). */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);
 void lmdb_close(struct store *);
+
+/* Opens the tables within the transaction, made first where they are not
+ * there; LMDB's error. */
+int lmdb_tables_make(struct lmdb *);
+
+/* What is in the folder outlasts the power. */
+int lmdb_path_sync(struct lmdb *, const char *path);
+
+/* store_driver.mend (store_lmdb_mend.c). */
+int lmdb_mend(struct store *, int look, uint64_t *damaged);
 
 #endif

@@ -124,8 +124,8 @@ index_need(struct lmdb *l, const char *dir)
 	return err < 0 ? err : index_make(l, dir, path);
 }
 
-static int
-path_sync(struct lmdb *l, const char *path)
+int
+lmdb_path_sync(struct lmdb *l, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
@@ -145,13 +145,13 @@ static int
 names_sync(struct lmdb *l, const char *dir)
 {
 	char above[PATH_MAX];
-	int err = path_sync(l, dir);
+	int err = lmdb_path_sync(l, dir);
 
 	if (err < 0)
 		return err;
 	if (snprintf(above, sizeof(above), "%s/..", dir) >= (int)sizeof(above))
 		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
-	err = path_sync(l, above);
+	err = lmdb_path_sync(l, above);
 	return err == -EACCES || err == -EROFS || err == -EINVAL ? 0 : err;
 }
 
@@ -185,8 +185,8 @@ journal_size(const struct store_options *o)
 				      : size;
 }
 
-static int
-dbis_open(struct lmdb *l)
+int
+lmdb_tables_make(struct lmdb *l)
 {
 	int rc = mdb_dbi_open(l->txn, "meta", MDB_CREATE, &l->meta);
 
@@ -227,8 +227,7 @@ salt_make(struct lmdb *l, const char *dir)
 	/* So few bytes are always given whole, getrandom(2). */
 	must(getrandom(&salt, sizeof(salt), 0) == (ssize_t)sizeof(salt));
 	l->journal.salt = salt | 1; /* 0: none yet */
-	return lmdb_convert(
-		l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
+	return lmdb_convert(l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
 }
 
 /* Opens the tables, checks the format, brings in what the journal holds. */
@@ -239,7 +238,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	int err = lmdb_txn_need(l);
 
 	if (err == 0)
-		err = lmdb_convert(l, dbis_open(l), dir);
+		err = lmdb_convert(l, lmdb_tables_make(l), dir);
 	if (err < 0)
 		return err;
 	format = lmdb_meta_get(l, "format", 0);

@@ -153,8 +153,67 @@ rows_walk(struct pass *p, struct key from, struct bytes to, row_fn *each)
 
 /* --- from records to rows ------------------------------------------------ */
 
+/*
+ * A unique key that names another job may be damaged, or that other job holds
+ * it, too: then it was taken while this one's row was lost.
+ */
+static int
+key_is_held_by(struct core *c, const struct key *k, struct bytes val,
+	struct record *holder)
+{
+	struct index x;
+	struct sw_id id;
+
+	if (val.len != SW_ID_LEN)
+		return 0;
+	memcpy(id.b, val.p, SW_ID_LEN);
+	if (job_load(c, &id, holder) < 0)
+		return 0;
+	index_of(holder, holder->state, &x);
+	return bytes_eq(key_bytes(&x.row[INDEX_UNIQUE]), key_bytes(k));
+}
+
+static int
+is_older(const struct record *a, const struct record *b)
+{
+	if (a->created_at_ms != b->created_at_ms)
+		return a->created_at_ms < b->created_at_ms;
+	return memcmp(a->id.b, b->id.b, SW_ID_LEN) < 0;
+}
+
+/* A lease is no part of the record (record.h). */
 static void
-row_want(struct pass *p, const struct record *r, const struct index *x,
+claim_drop(struct core *c, struct record *r)
+{
+	struct key k = key_id('j', &r->id);
+	enum sw_state was = (enum sw_state)sw_int(&r->it, SW_F_STATE, SW_NONE);
+
+	r->state = was;
+	batch_put_taken(&c->batch, key_bytes(&k),
+		record_seal(&c->batch.arena, r, SW_BIT(SW_F_UNIQUE),
+			bytes_of("", 0)),
+		0);
+}
+
+/* Whether `r`, whose key is held by another job, is to have its row. */
+static int
+claim_judge(struct pass *p, struct record *r, struct record *holder)
+{
+	struct record *younger = is_older(holder, r) ? r : holder;
+	char text[SW_ID_TEXT], other[SW_ID_TEXT];
+
+	sw_id_format(&younger->id, text);
+	sw_id_format(younger == r ? &holder->id : &r->id, other);
+	found(p, VERIFY_CLAIM,
+		"job %s holds a unique key in %s that job %s, older, holds",
+		text, r->q->name, other);
+	if (p->v->mend)
+		claim_drop(p->v->core, younger);
+	return younger != r;
+}
+
+static void
+row_want(struct pass *p, struct record *r, const struct index *x,
 	enum index_slot slot)
 {
 	static const char *const lacks[INDEX_ROWS] = {
@@ -165,6 +224,7 @@ row_want(struct pass *p, const struct record *r, const struct index *x,
 	struct core *c = p->v->core;
 	struct bytes key = key_bytes(&x->row[slot]), val, id;
 	char text[SW_ID_TEXT];
+	struct record holder;
 	int err = row_get(c, key, &val);
 
 	id = bytes_of(r->id.b, slot == INDEX_UNIQUE ? SW_ID_LEN : 0);
@@ -172,6 +232,11 @@ row_want(struct pass *p, const struct record *r, const struct index *x,
 		return;
 	if (err < 0 && err != SW_ENOJOB)
 		return;
+	if (err == 0 && key_is_held_by(c, &x->row[slot], val, &holder)) {
+		if (claim_judge(p, r, &holder) && p->v->mend)
+			batch_put(&c->batch, key, id);
+		return;
+	}
 	sw_id_format(&r->id, text);
 	found(p, VERIFY_MISSING, "job %s is %s in %s: %s", text,
 		sw_state_name((int)r->state), r->q->name, lacks[slot]);
@@ -209,6 +274,55 @@ record_strayed(struct pass *p, const struct key *k)
 	p->again = 1;
 }
 
+/* The number under which a job of the queue has its place; else a new one. */
+static unsigned
+queue_number_of(struct core *c, struct record *r)
+{
+	struct queue *was = r->q, tried = {.no = 0};
+	unsigned no = 0;
+	struct bytes val;
+	struct index x;
+
+	r->q = &tried;
+	for (; no < QUEUES_MAX; tried.no = ++no) {
+		if (c->queues[no] != NULL)
+			continue;
+		index_of(r, r->state, &x);
+		if (x.row[INDEX_PLACE].len == 0 ||
+			x.row[INDEX_PLACE].b[0] == 't')
+			no = QUEUES_MAX - 1; /* it tells of no queue */
+		else if (row_get(c, key_bytes(&x.row[INDEX_PLACE]), &val) == 0)
+			break;
+	}
+	r->q = was;
+	return no < QUEUES_MAX ? no : c->queues_n;
+}
+
+/*
+ * A record may be sound and name a queue that has no row.  Where only to
+ * look, the queue is in memory alone.
+ */
+static int
+queue_is_lost(struct pass *p, const struct sw_id *id)
+{
+	struct key k = key_id('j', id);
+	struct core *c = p->v->core;
+	struct queue *q;
+	struct record r;
+	struct bytes val;
+
+	if (row_get(c, key_bytes(&k), &val) < 0 || record_open(val, id, &r) < 0)
+		return 0;
+	p->err = queue_make(
+		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
+	if (p->err < 0)
+		return 0;
+	found(p, VERIFY_QUEUE, "queue %s has jobs, but no row of its own%s",
+		q->name, p->v->mend ? ": it has the default settings now" : "");
+	q->dirty = p->v->mend;
+	return 1;
+}
+
 static void
 record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 {
@@ -222,6 +336,9 @@ record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 	memcpy(id.b, k->b + 1, SW_ID_LEN);
 	err = k->len == 1 + SW_ID_LEN ? job_load(p->v->core, &id, &r)
 				      : SW_ECORRUPT;
+	if (err == SW_ECORRUPT && k->len == 1 + SW_ID_LEN &&
+		queue_is_lost(p, &id))
+		err = job_load(p->v->core, &id, &r);
 	if (err == SW_ECORRUPT)
 		record_strayed(p, k);
 	if (err < 0)
@@ -242,10 +359,10 @@ row_is_of(const struct key *k, const struct record *r)
 {
 	struct index x;
 
-	if (k->b[0] == 'l')
-		return r->state == SW_LEASED;
-	if (k->b[0] == 'c')
-		return r->cause == SW_C_CORRUPT;
+	if (k->b[0] == 'l' || k->b[0] == 'c')
+		return k->len == 1 + SW_ID_LEN &&
+		       (k->b[0] == 'l' ? r->state == SW_LEASED
+				       : r->cause == SW_C_CORRUPT);
 	index_of(r, r->state, &x);
 	for (int i = 0; i < INDEX_ROWS; i++)
 		if (bytes_eq(key_bytes(k), key_bytes(&x.row[i])))
@@ -265,6 +382,55 @@ key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
 		strcat(text, "...");
 }
 
+/* What core_init_any has passed over, or two rows of one queue. */
+static void
+queue_row_check(struct pass *p, const struct key *k)
+{
+	struct core *c = p->v->core;
+	struct queue *q = queue_new("", 0), *known;
+	char text[2 * KEY_TEXT + 4];
+	struct bytes val;
+	int sound;
+
+	must_have(q);
+	sound = k->len == 5 && row_get(c, key_bytes(k), &val) == 0 &&
+		queue_decode(q, val) == 0;
+	known = sound ? queue_find(c, bytes_str(q->name)) : NULL;
+	sound = known != NULL && known->no == be_get(k->b + 1, 4);
+	if (!sound) {
+		key_text(k, text);
+		found(p, VERIFY_ROW, "row %s is no queue's%s%s", text,
+			known != NULL ? ", for there is another of the name "
+				      : "",
+			known != NULL ? known->name : "");
+	}
+	queue_free(q);
+	if (!sound && p->v->mend)
+		batch_delete(&c->batch, key_bytes(k));
+}
+
+/* It is armed all the same, and written as it is now. */
+static void
+lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
+{
+	struct core *c = p->v->core;
+	const struct lease *l = lease_find(&c->leases, id);
+	struct lease_said said;
+	char text[SW_ID_TEXT];
+	struct bytes val;
+
+	if (row_get(c, key_bytes(k), &val) < 0 ||
+		lease_row_open(c, val, &said) == 0)
+		return;
+	sw_id_format(id, text);
+	found(p, VERIFY_ROW, "job %s: the row of its lease is damaged%s", text,
+		l != NULL ? "" : ", as the job is");
+	if (p->v->mend && l != NULL)
+		lease_row(c, l);
+	else if (p->v->mend)
+		batch_delete(&c->batch, key_bytes(k));
+}
+
 static void
 row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 {
@@ -274,12 +440,16 @@ row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 	int err = SW_ENOJOB;
 
 	p->v->rows++;
+	if (k->b[0] == 'q')
+		queue_row_check(p, k);
 	if (k->b[0] == 'j' || k->b[0] == 'q')
 		return;
 	if (k->b[0] != 'u' && k->len > SW_ID_LEN)
 		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
 	if (strchr("rtxulc", k->b[0]) != NULL)
 		err = job_load(p->v->core, &id, &r);
+	if (k->b[0] == 'l' && (err == 0 || err == SW_ECORRUPT))
+		lease_row_check(p, k, &id);
 	/* A damaged record may well have this row. */
 	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||
 		(err < 0 && err != SW_ENOJOB))
@@ -327,6 +497,21 @@ counters_check(struct pass *p)
 		p->err = page_commit(c);
 }
 
+/* What no row shows to whoever reads it. */
+static int
+file_look(struct pass *p)
+{
+	struct store *s = p->v->core->store;
+	uint64_t n = 0;
+	int err = s->driver->mend != NULL ? s->driver->mend(s, 1, &n) : 0;
+
+	if (err == 0 && n > 0)
+		found(p, VERIFY_ROW,
+			"%llu rows have a damaged length or place in data.mdb",
+			(unsigned long long)n);
+	return err;
+}
+
 int
 verify_run(struct verify *v)
 {
@@ -341,6 +526,8 @@ verify_run(struct verify *v)
 	if (p.page == NULL || p.tally == NULL)
 		p.err = -ENOMEM;
 	else
+		p.err = file_look(&p);
+	if (p.err == 0)
 		rows_walk(&p, jobs, key_bytes(&after), record_check);
 	if (p.err == 0 && p.again) {
 		v->jobs = 0;

@@ -17,6 +17,9 @@
 	X(VERIFY_DAMAGED, "damaged records")                                   \
 	X(VERIFY_MISSING, "rows missing")                                      \
 	X(VERIFY_STRAY, "rows too many")                                       \
+	X(VERIFY_ROW, "rows damaged")                                          \
+	X(VERIFY_QUEUE, "queues without a row")                                \
+	X(VERIFY_CLAIM, "unique keys held twice")                              \
 	X(VERIFY_COUNTER, "counters wrong")
 
 enum verify_kind {
@@ -27,7 +30,7 @@ enum verify_kind {
 };
 
 struct verify {
-	struct core *core; /* just opened, no turn begun */
+	struct core *core; /* just opened by core_init_any, no turn begun */
 	int mend;	   /* missing rows are written, and so on */
 	void (*say)(void *arg, const char *line); /* of each finding */
 	void *arg;
@@ -38,8 +41,11 @@ struct verify {
 /*
  * 0, whatever was found; or the store's error, -ENOMEM.  A damaged record is
  * not mended: what it was is lost, and it dies as corrupt when its turn comes.
- * While there is one the counters are left alone.  After mending the core
- * is to be thrown away and opened anew.
+ * A queue whose row is damaged is made anew, with the default settings, where
+ * jobs name it.  A lease whose row is gets a token that nobody has.  Of two
+ * jobs that hold one unique key the older keeps it; the younger runs without.
+ * While there is a damaged record the counters are left alone.  After mending
+ * the core is to be thrown away and opened anew.
  */
 int verify_run(struct verify *) __attribute__((warn_unused_result));
 

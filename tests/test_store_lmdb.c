@@ -66,7 +66,7 @@ data_and_epoch_outlive_the_process(void **state)
 static void
 length_damage(const char *path, const char *key)
 {
-	static uint8_t file[1 << 20];
+	static uint8_t file[8 << 20];
 	size_t n = strlen(key);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	ssize_t len = read(fd, file, sizeof(file));
@@ -83,28 +83,137 @@ length_damage(const char *path, const char *key)
 	close(fd);
 }
 
+/* A store whose second row of three says that it is 1 GB long. */
 static void
-a_value_that_reaches_past_the_end_of_the_file_is_damage(void **state)
+with_a_damaged_length(struct fixture *f)
+{
+	char path[128];
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(fx_put(f, "b-long-key", "value"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_closed(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	length_damage(path, "b-long-key");
+	fx_opened(f);
+}
+
+static void
+a_value_that_reaches_past_the_end_of_the_file_reads_as_empty(void **state)
 {
 	struct fixture *f = *state;
 	struct fx_seen seen = {0};
-	struct bytes val;
-	char path[128];
 
-	assert_int_equal(fx_put(f, "a-long-key", "value"), 0);
-	assert_int_equal(fx_put(f, "another", "1"), 0);
-	fx_closed(f);
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
-	length_damage(path, "a-long-key");
-	fx_opened(f);
-	assert_int_equal(
-		f->s->driver->get(f->s, 0, bytes_str("a-long-key"), &val),
-		SW_ECORRUPT);
-	assert_non_null(strstr(f->s->why, "longer"));
+	with_a_damaged_length(f);
+	fx_assert_val(f, "b-long-key", "");
 	assert_int_equal(f->s->driver->scan(f->s, 0, bytes_str("a"),
 				 bytes_str(""), 9, fx_see, &seen),
-		SW_ECORRUPT);
-	fx_assert_val(f, "another", "1");
+		0);
+	assert_int_equal(seen.n, 3);
+	fx_assert_val(f, "c", "3");
+}
+
+/* LMDB would move a GB of what is not its own. */
+static void
+a_row_of_damaged_length_is_not_written_over(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_op ops[] = {
+		fx_op_put("b-long-key", "new"), fx_op_delete("b-long-key")};
+
+	with_a_damaged_length(f);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(fx_commit(f, &ops[i], 1), SW_EUNKNOWN);
+		assert_non_null(strstr(f->s->why, "--mend"));
+		fx_reopened(f);
+	}
+	assert_int_equal(fx_put(f, "c", "4"), 0);
+	fx_assert_val(f, "c", "4");
+}
+
+static void
+a_file_with_a_damaged_length_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 7;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 0);
+	with_a_damaged_length(f);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 0);
+	fx_assert_val(f, "a", "1");
+	fx_assert_val(f, "c", "3");
+	assert_int_equal(fx_put(f, "b-long-key", "new"), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "b-long-key", "new");
+}
+
+/* In more than one commit. */
+static void
+a_file_made_anew_has_every_row(void **state)
+{
+	enum { ROWS = 25000 };
+	struct fixture *f = *state;
+	struct bytes val;
+	uint64_t n = 0;
+	uint8_t key[5] = {0};
+
+	assert_int_equal(run(f, STORE_PUT, 1, ROWS, 20), 0);
+	with_a_damaged_length(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	for (uint32_t i = 1; i < ROWS; i++) {
+		be_set(key, 4, i);
+		assert_int_equal(
+			f->s->driver->get(f->s, 0, bytes_of(key, 4), &val), 0);
+		assert_int_equal(val.len, 20);
+	}
+	fx_assert_val(f, "a", "1");
+}
+
+static void
+of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
+{
+	static uint8_t file[1 << 20];
+	struct fixture *f = *state;
+	uint64_t n = 0;
+	char path[128];
+	ssize_t len;
+	int fd, found = 0;
+
+	assert_int_equal(fx_put(f, "row-one", "1"), 0);
+	assert_int_equal(fx_put(f, "row-two", "2"), 0);
+	fx_closed(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	len = read(fd, file, sizeof(file));
+	assert_true(fd >= 0 && len > 0);
+	for (ssize_t at = 0; at + 7 <= len; at++)
+		if (memcmp(file + at, "row-two", 7) == 0) {
+			memcpy(file + at, "row-one", 7);
+			found++;
+		}
+	assert_true(found > 0);
+	assert_int_equal(pwrite(fd, file, (size_t)len, 0), len);
+	close(fd);
+	fx_opened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	fx_assert_val(f, "row-one", "1");
+	assert_int_equal(f->s->driver->get(f->s, 0, bytes_of("row-one", 8),
+				 &(struct bytes){0}),
+		0);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 0);
 }
 
 static struct {
@@ -506,8 +615,8 @@ a_free_list_that_cannot_be_read_counts_as_it_did(void **state)
 	assert_int_equal(run(f, STORE_PUT, 0, 400, 100000), 0);
 	assert_int_equal(f->s->driver->usage(f->s, &before), 0);
 	assert_true(before.used_pages * 2 > before.max_pages);
-	while (n < READERS && mdb_txn_begin(l->env, NULL, MDB_RDONLY,
-				      &readers[n]) == 0)
+	while (n < READERS &&
+		mdb_txn_begin(l->env, NULL, MDB_RDONLY, &readers[n]) == 0)
 		n++;
 	assert_int_equal(f->s->driver->claim(f->s, 0, 0, &f->c), 0);
 	assert_int_equal(f->s->driver->usage(f->s, &now), 0);
@@ -549,7 +658,11 @@ main(void)
 		T(each_start_makes_the_names_of_files_and_folder_durable),
 		T(a_beginning_that_power_loss_cut_short_is_begun_anew),
 		T(the_files_are_for_their_owner_alone),
-		T(a_value_that_reaches_past_the_end_of_the_file_is_damage),
+		T(a_value_that_reaches_past_the_end_of_the_file_reads_as_empty),
+		T(a_row_of_damaged_length_is_not_written_over),
+		T(a_file_with_a_damaged_length_is_made_anew),
+		T(a_file_made_anew_has_every_row),
+		T(of_two_rows_with_one_key_the_second_is_kept_beside_it),
 		T(a_file_that_is_not_lmdb_is_refused),
 		T(a_store_of_the_first_format_is_taken_over_with_its_journal),
 		T(a_newer_format_is_refused_and_left_as_it_is),

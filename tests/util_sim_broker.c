@@ -149,7 +149,7 @@ sim_broker_start(struct sim *w)
 	must(br != NULL);
 	br->signals = -1;
 	br->socket = w;
-	if (store_ready(br, &cfg) < 0)
+	if (store_ready(br, &cfg, core_init) < 0)
 		sim_fail(w, "the broker does not start on its own store");
 	w->broker = br;
 	w->core = &br->core;
