@@ -57,7 +57,9 @@ queue_touch(struct queue *q)
 
 /*
  * The longest wait among the jobs next in line, one for each lane in memory:
- * exact while a queue's jobs have one priority and few tenants.
+ * exact while a queue's jobs have one priority and few tenants, and those in
+ * front were not tried before.  The order of the line is that of ranks, which
+ * do not tell when a job became ready.
  */
 int64_t
 queue_oldest_ms(struct core *c, struct queue *q)

@@ -14,36 +14,11 @@
 #include "key.h"
 #include "util_rig.h"
 
-static struct key
-key_job(char letter, int n)
-{
-	struct sw_id id = rig_id(n);
-
-	return key_id(letter, &id);
-}
-
 static int
 starts(struct rig *r)
 {
 	core_fini(r->core);
 	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
-}
-
-/* Flips a bit of job `n`'s record, or leaves so many bytes of it. */
-static void
-record_damage(struct rig *r, int n, size_t keep)
-{
-	struct key k = key_job('j', n);
-	uint8_t copy[1024];
-	struct bytes val;
-
-	assert_int_equal(
-		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
-	assert_true(val.len < sizeof(copy));
-	memcpy(copy, val.p, val.len);
-	copy[0] ^= 1;
-	rig_row_change(r, STORE_PUT, &k,
-		bytes_of(copy, val.len < keep ? val.len : keep));
 }
 
 /* A second place in the line, before the one that the job knows. */
@@ -296,7 +271,7 @@ a_damaged_job_at_the_head_of_the_line_does_not_spoil_the_listing(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	record_damage(r, 1, SIZE_MAX);
+	rig_record_damage(r, 1, SIZE_MAX);
 	rig_begin(r, SW_OP_QUEUES);
 	rig_send(r, 1);
 	assert_true(rig_item(r, 1, SW_OP_QUEUES | SW_REPLY, 1, &it));
@@ -318,7 +293,7 @@ a_damaged_job_that_is_put_again_counts_as_dead(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	record_damage(r, 1, SIZE_MAX);
+	rig_record_damage(r, 1, SIZE_MAX);
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	assert_true(rig_item(r, 100, SW_OP_PUT | SW_REPLY, 0, &it));
 	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DEAD);
@@ -329,7 +304,7 @@ static void
 a_ready_job_that_is_lost_is_dead_and_not_silently_gone(void **unused)
 {
 	struct rig *r = rig_open("mem:");
-	struct key k = key_job('j', 1);
+	struct key k = rig_key('j', 1);
 	uint64_t token;
 
 	(void)unused;
@@ -347,7 +322,7 @@ a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job(void **unused)
 	(void)unused;
 	for (int lost = 0; lost < 2; lost++) {
 		struct rig *r = rig_open("mem:");
-		struct key k = key_job('j', 1);
+		struct key k = rig_key('j', 1);
 		uint64_t token;
 
 		assert_int_equal(rig_put(r, 1, "q", ""), 0);
@@ -356,7 +331,7 @@ a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job(void **unused)
 		if (lost)
 			rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 		else
-			record_damage(r, 1, SIZE_MAX);
+			rig_record_damage(r, 1, SIZE_MAX);
 		rig_restart(r);
 		rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
 		assert_int_equal(rig_state(r, 1), SW_DEAD);
@@ -376,7 +351,7 @@ a_worker_may_leave_while_its_job_is_damaged(void **unused)
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
-	record_damage(r, 1, SIZE_MAX);
+	rig_record_damage(r, 1, SIZE_MAX);
 	rig_begin(r, SW_OP_BYE);
 	rig_send(r, 1);
 	assert_true(rig_item(r, 1, SW_OP_BYE | SW_REPLY, 0, &it));
@@ -394,7 +369,7 @@ a_lease_that_names_no_queue_and_no_job_is_passed_over(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < 2; i++) {
 		struct rig *r = rig_open("mem:");
-		struct key k = key_job('l', 1);
+		struct key k = rig_key('l', 1);
 
 		rig_row_change(r, STORE_PUT, &k, vals[i]);
 		assert_int_equal(starts(r), 0);
@@ -402,171 +377,6 @@ a_lease_that_names_no_queue_and_no_job_is_passed_over(void **unused)
 		assert_int_equal(lease_count(&r->core->leases), 0);
 		rig_close(r);
 	}
-}
-
-static int
-extend(struct rig *r, int n, int64_t token)
-{
-	struct sw_id id = rig_id(n);
-	struct sw_item it;
-	size_t mark;
-
-	rig_begin(r, SW_OP_EXTEND);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_put_int(&r->b, SW_F_TOKEN, token);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_EXTEND | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
-}
-
-/* Whose row it was cannot be told: the job is tried again when it is over. */
-static void
-a_job_whose_lease_is_damaged_runs_again(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	struct key k = key_job('l', 1);
-	uint64_t token, again;
-
-	(void)unused;
-	assert_int_equal(rig_set(r, "q", "backoff_ms=0"), 0);
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
-	rig_row_change(r, STORE_PUT, &k, bytes_of("?", 1));
-	rig_restart(r);
-	assert_non_null(strstr(r->core->damage, "the lease of job"));
-	assert_int_equal(rig_state(r, 1), SW_LEASED);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), SW_ESTALE);
-	assert_int_equal(extend(r, 1, 0), SW_ESTALE);
-	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &again), 1);
-	assert_true(again != token);
-	assert_int_equal(rig_done(r, 1, 1, again, SW_ACK, 0), 0);
-	assert_false(rig_row_is_there(r, &k));
-	rig_close(r);
-}
-
-static void
-a_unique_key_whose_holder_cannot_be_told_is_not_given_away(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	struct key k = key_unique(0, bytes_str("key"));
-	struct sw_item it;
-	struct sw_id id = rig_id(1);
-	size_t mark;
-
-	(void)unused;
-	assert_int_equal(rig_put(r, 9, "q", ""), 0);
-	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	sw_put_text(&r->b, SW_F_BODY, "");
-	sw_put_text(&r->b, SW_F_UNIQUE, "key");
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_PUT | SW_REPLY, 0, &it));
-	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_ECORRUPT);
-	assert_int_equal(r->core->damaged, 1);
-	rig_close(r);
-}
-
-/* --mend can still bring it back: its record must not be written over. */
-static void
-a_sound_job_whose_queue_is_lost_is_not_buried(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	struct key from = key_queue(0), j = key_job('j', 1);
-	struct queue *other = queue_new("renamed", 0);
-	uint8_t row[1024];
-	struct sw_buf b = {.p = row, .cap = sizeof(row)};
-	struct bytes val;
-	struct record rec;
-	struct sw_id id = rig_id(1);
-	uint64_t token;
-
-	(void)unused;
-	assert_non_null(other);
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	other->count[SW_READY] = 1;
-	queue_encode(other, &b);
-	queue_free(other);
-	rig_row_change(r, STORE_PUT, &from, sw_buf_bytes(&b));
-	rig_restart(r);
-	assert_int_equal(rig_hello(r, 1, "renamed", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 0);
-	assert_int_equal(
-		r->store->driver->get(r->store, 0, key_bytes(&j), &val), 0);
-	assert_int_equal(record_open(val, &id, &rec), 0);
-	assert_non_null(strstr(r->core->damage, "the queue of job"));
-	rig_drop(r);
-}
-
-/* As the store shows what it must not write over. */
-static void
-a_job_whose_record_has_no_length_is_among_the_dead_and_untouched(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	struct key j = key_job('j', 1);
-	struct bytes val;
-	uint64_t token;
-
-	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	rig_row_change(r, STORE_PUT, &j, bytes_of("", 0));
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 0);
-	assert_int_equal(
-		r->store->driver->get(r->store, 0, key_bytes(&j), &val), 0);
-	assert_int_equal(val.len, 0);
-	assert_int_equal(r->core->queues[0]->count[SW_READY], 0);
-	assert_int_equal(r->core->queues[0]->count[SW_DEAD], 1);
-	assert_int_equal(r->core->queues[0]->total[TOTAL_DEAD], 1);
-	assert_non_null(strstr(r->core->damage, "length"));
-	rig_drop(r);
-}
-
-static void
-a_dead_job_that_turns_out_corrupt_has_died_once(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	struct sw_item it;
-	uint64_t token;
-
-	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
-	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
-	record_damage(r, 1, SIZE_MAX);
-	rig_begin(r, SW_OP_LIST);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
-	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
-	assert_int_equal(r->core->queues[0]->total[TOTAL_DEAD], 1);
-	rig_close(r); /* and its bytes are counted no more */
-}
-
-static void
-the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more(void **unused)
-{
-	struct rig *r = rig_open("mem:");
-	uint64_t token;
-
-	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
-	assert_int_equal(rig_put(r, 2, "q", "another"), 0);
-	record_damage(r, 1, SIZE_MAX);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 2);
-	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(r->core->queues[0]->total[TOTAL_BYTES], 7);
-	rig_close(r);
 }
 
 /* What names no queue or no state cannot be buried; it stays as it is. */
@@ -578,11 +388,11 @@ a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		struct rig *r = rig_open("mem:");
-		struct key k = key_job('j', 1);
+		struct key k = rig_key('j', 1);
 
 		assert_int_equal(rig_set(r, "q", "delay_ms=1s"), 0);
 		assert_int_equal(rig_put(r, 1, "q", ""), 0);
-		record_damage(r, 1, kept[i]);
+		rig_record_damage(r, 1, kept[i]);
 		rig_pass(r, 1000);
 		rig_pass(r, 1000);
 		assert_true(rig_row_is_there(r, &k));
@@ -601,7 +411,7 @@ a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	record_damage(r, 1, SIZE_MAX);
+	rig_record_damage(r, 1, SIZE_MAX);
 	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	rig_restart(r);
 	rig_pass(r, 1);
@@ -618,7 +428,7 @@ a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
 	(void)unused;
 	for (int i = 0; i < 2; i++) {
 		struct rig *r = rig_open("mem:");
-		struct key k = key_job('j', 1);
+		struct key k = rig_key('j', 1);
 		uint8_t room[64] = {0};
 		struct sw_buf b = {.p = room, .len = RECORD_SUM, .cap = 64};
 
@@ -655,7 +465,7 @@ a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten(
 			assert_int_equal(
 				rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 		}
-		record_damage(r, 1, SIZE_MAX);
+		rig_record_damage(r, 1, SIZE_MAX);
 		rig_pass(r, sw_setting_rules[SW_S_retain_done_ms].def);
 		assert_int_equal(rig_state(r, 1), SW_DEAD);
 		rig_close(r);
@@ -719,16 +529,6 @@ main(void)
 		cmocka_unit_test(a_worker_may_leave_while_its_job_is_damaged),
 		cmocka_unit_test(
 			a_lease_that_names_no_queue_and_no_job_is_passed_over),
-		cmocka_unit_test(a_job_whose_lease_is_damaged_runs_again),
-		cmocka_unit_test(
-			a_unique_key_whose_holder_cannot_be_told_is_not_given_away),
-		cmocka_unit_test(a_sound_job_whose_queue_is_lost_is_not_buried),
-		cmocka_unit_test(
-			a_job_whose_record_has_no_length_is_among_the_dead_and_untouched),
-		cmocka_unit_test(
-			a_dead_job_that_turns_out_corrupt_has_died_once),
-		cmocka_unit_test(
-			the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more),
 		cmocka_unit_test(
 			a_delayed_job_of_which_too_little_is_left_is_passed_over),
 		cmocka_unit_test(

@@ -11,68 +11,9 @@
 
 #include "error.h"
 #include "index.h"
-#include "util_rig.h"
-#include "verify.h"
-
-enum { LINE = 512 };
+#include "util_verify.h"
 
 static const struct bytes nothing = {"", 0};
-
-static void
-line_keep(void *arg, const char *line)
-{
-	(void)snprintf(arg, LINE, "%s", line);
-}
-
-/* As after a start; what was said last is in `line`. */
-static struct verify
-verify(struct rig *r, int mend, char line[LINE])
-{
-	struct verify v = {
-		.core = r->core, .mend = mend, .say = line_keep, .arg = line};
-
-	line[0] = '\0';
-	core_fini(r->core);
-	assert_int_equal(core_init_any(r->core, r->store, &r->claim, r->now_ms,
-				 r->mono_ms),
-		0);
-	assert_int_equal(verify_run(&v), 0);
-	core_fini(r->core);
-	assert_int_equal(core_init_any(r->core, r->store, &r->claim, r->now_ms,
-				 r->mono_ms),
-		0);
-	return v;
-}
-
-static uint64_t
-found_in_all(const struct verify *v)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < VERIFY_KINDS; i++)
-		n += v->found[i];
-	return n;
-}
-
-/* A put of its own, so that any field can be in it. */
-static void
-put_with(struct rig *r, int n, int field, int64_t value, const char *unique)
-{
-	struct sw_id id = rig_id(n);
-	size_t mark;
-
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	sw_put_text(&r->b, SW_F_BODY, "body");
-	if (field != 0)
-		sw_put_int(&r->b, field, value);
-	if (unique != NULL)
-		sw_put_text(&r->b, SW_F_UNIQUE, unique);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 0);
-}
 
 /* One job in each state, with all rows that there are. */
 static struct rig *
@@ -90,8 +31,8 @@ filled(void)
 	assert_int_equal(rig_done(r, 1, 2, token, SW_FAIL, SW_C_PERMANENT), 0);
 	assert_int_equal(rig_take(r, 1, &token), 3);
 	assert_int_equal(rig_cancel(r, 4), 0);
-	put_with(r, 5, SW_F_DELAY_MS, 60000, "key");
-	put_with(r, 6, SW_F_EXPIRES_AT_MS, r->now_ms + 60000, NULL);
+	rig_put_with(r, 5, SW_F_DELAY_MS, 60000, "key");
+	rig_put_with(r, 6, SW_F_EXPIRES_AT_MS, r->now_ms + 60000, NULL);
 	return r;
 }
 
@@ -99,8 +40,8 @@ static void
 a_store_that_nobody_has_touched_is_in_order(void **state)
 {
 	struct rig *r = filled();
-	char line[LINE];
-	struct verify v = verify(r, 0, line);
+	char line[VERIFY_LINE];
+	struct verify v = verified(r, 0, line);
 
 	(void)state;
 	assert_string_equal(line, "");
@@ -137,7 +78,7 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 	static struct keys k;
 	struct rig *r = filled();
 	size_t tried = 0;
-	char line[LINE];
+	char line[VERIFY_LINE];
 
 	(void)state;
 	k.n = 0;
@@ -151,14 +92,14 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 			continue;
 		tried++;
 		rig_row_change(r, STORE_DELETE, &k.all[i], nothing);
-		v = verify(r, 0, line);
+		v = verified(r, 0, line);
 		assert_int_equal(v.found[VERIFY_MISSING], 1);
-		assert_int_equal(found_in_all(&v), 1);
+		assert_int_equal(verified_found(&v), 1);
 		assert_false(rig_row_is_there(r, &k.all[i]));
-		v = verify(r, 1, line);
+		v = verified(r, 1, line);
 		assert_int_equal(v.found[VERIFY_MISSING], 1);
 		assert_true(rig_row_is_there(r, &k.all[i]));
-		v = verify(r, 0, line);
+		v = verified(r, 0, line);
 		assert_string_equal(line, "");
 	}
 	assert_int_equal(tried, 7); /* r; t of 1, 4, 5, 6; x; u */
@@ -172,12 +113,12 @@ a_unique_key_that_names_another_job_is_set_right(void **state)
 	struct key k = key_unique(0, bytes_str("key"));
 	struct sw_id other = rig_id(6), is = rig_id(5);
 	struct bytes val;
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_of(other.b, SW_ID_LEN));
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_MISSING], 1);
 	assert_int_equal(
 		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
@@ -194,7 +135,7 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 		key_ready(0, 0, 5, &done), key_timer(7, &done),
 		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
 		key_id('c', &done), key_start('?')};
-	char line[LINE];
+	char line[VERIFY_LINE];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(stray) / sizeof(stray[0]); i++) {
@@ -203,9 +144,9 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 		rig_row_change(r, STORE_PUT, &stray[i],
 			stray[i].b[0] == 'u' ? bytes_of(none.b, SW_ID_LEN)
 					     : nothing);
-		v = verify(r, 1, line);
+		v = verified(r, 1, line);
 		assert_int_equal(v.found[VERIFY_STRAY], 1);
-		assert_int_equal(found_in_all(&v), 1);
+		assert_int_equal(verified_found(&v), 1);
 		assert_false(rig_row_is_there(r, &stray[i]));
 	}
 	rig_close(r);
@@ -219,7 +160,7 @@ a_job_that_was_lost_from_sight_runs_after_mending(void **state)
 	struct sw_id id = rig_id(1);
 	struct record rec;
 	struct index x;
-	char line[LINE], text[SW_ID_TEXT];
+	char line[VERIFY_LINE], text[SW_ID_TEXT];
 	uint64_t token;
 
 	(void)state;
@@ -234,7 +175,7 @@ a_job_that_was_lost_from_sight_runs_after_mending(void **state)
 	index_of(&rec, SW_READY, &x);
 	assert_true(rig_row_is_there(r, &x.row[INDEX_PLACE]));
 	rig_row_change(r, STORE_DELETE, &x.row[INDEX_PLACE], nothing);
-	(void)verify(r, 1, line);
+	(void)verified(r, 1, line);
 	sw_id_format(&id, text);
 	assert_non_null(strstr(line, text));
 	assert_non_null(strstr(line, "is ready in q: no row leads to it"));
@@ -250,24 +191,24 @@ a_damaged_record_is_told_and_left_for_the_dead(void **state)
 	struct rig *r = filled();
 	struct sw_id id = rig_id(6);
 	struct key k = key_id('j', &id);
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_str("not a record at all"));
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
-	assert_int_equal(found_in_all(&v), 1);
+	assert_int_equal(verified_found(&v), 1);
 	assert_non_null(strstr(line, "its record is damaged"));
 	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
 	rig_pass(r, 1);
 	assert_int_equal(rig_state(r, 6), SW_DEAD);
 	/* What it had besides was not to be read any more. */
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_STRAY], 1);
 	assert_int_equal(v.found[VERIFY_COUNTER], 1);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
 	rig_close(r);
 }
 
@@ -279,7 +220,7 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	struct key k = key_id('j', &own), away = key_id('j', &other);
 	static uint8_t copy[4096];
 	struct bytes val;
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
@@ -289,11 +230,11 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	memcpy(copy, val.p, val.len);
 	rig_row_change(r, STORE_PUT, &away, bytes_of(copy, val.len));
 	rig_row_change(r, STORE_DELETE, &k, nothing);
-	v = verify(r, 0, line);
+	v = verified(r, 0, line);
 	assert_true(v.found[VERIFY_STRAY] > 0);
-	(void)verify(r, 1, line);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
 	assert_int_equal(rig_state(r, 6), SW_READY);
 	assert_false(rig_row_is_there(r, &away));
 	rig_close(r);
@@ -306,7 +247,7 @@ counters_are_counted_and_set_right(void **state)
 	uint8_t row[1024];
 	struct sw_buf b = {.p = row, .cap = sizeof(row)};
 	struct key k = key_queue(0);
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
@@ -314,149 +255,16 @@ counters_are_counted_and_set_right(void **state)
 	r->core->queues[0]->total[TOTAL_BYTES] -= 1;
 	queue_encode(r->core->queues[0], &b);
 	rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
-	v = verify(r, 0, line);
+	v = verified(r, 0, line);
 	assert_int_equal(v.found[VERIFY_COUNTER], 2);
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_COUNTER], 2);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
 	rig_close(r);
 }
 
-/* --- queues and leases --------------------------------------------------- */
-
-/* Two queues, in each a job that is ready, one dead and one delayed. */
-static struct rig *
-two_queues(void)
-{
-	static const char *const names[] = {"a", "b"};
-	struct rig *r = rig_open("mem:");
-	uint64_t token;
-
-	for (int i = 0; i < 2; i++) {
-		int n = 10 * (i + 1);
-
-		assert_int_equal(rig_set(r, names[i], "delay_ms=1m"), 0);
-		assert_int_equal(rig_put(r, n, names[i], "late"), 0);
-		assert_int_equal(rig_set(r, names[i], "delay_ms=0"), 0);
-		assert_int_equal(rig_put(r, n + 1, names[i], "poison"), 0);
-		assert_int_equal(rig_put(r, n + 2, names[i], "body"), 0);
-		assert_int_equal(rig_hello(r, i, names[i], 0), 0);
-		assert_int_equal(rig_take(r, i, &token), n + 1);
-		assert_int_equal(
-			rig_done(r, i, n + 1, token, SW_FAIL, SW_C_PERMANENT),
-			0);
-	}
-	return r;
-}
-
-/* A row for queue `no` that says it is `name`, as another one is, maybe. */
-static void
-queue_row_forge(struct rig *r, uint32_t no, const char *name)
-{
-	struct queue *q = queue_new(name, no);
-	struct key k = key_queue(no);
-	uint8_t row[1024];
-	struct sw_buf b = {.p = row, .cap = sizeof(row)};
-
-	assert_non_null(q);
-	queue_encode(q, &b);
-	queue_free(q);
-	rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
-}
-
-/* All six jobs are in their states, and the two that are ready run. */
-static void
-all_is_well(struct rig *r)
-{
-	char line[LINE];
-	struct verify v = verify(r, 0, line);
-	uint64_t token;
-
-	assert_string_equal(line, "");
-	assert_int_equal(found_in_all(&v), 0);
-	rig_restart(r);
-	rig_check_counters(r);
-	for (int i = 0; i < 2; i++) {
-		int n = 10 * (i + 1);
-
-		assert_int_equal(rig_state(r, n), SW_DELAYED);
-		assert_int_equal(rig_state(r, n + 1), SW_DEAD);
-		assert_int_equal(rig_hello(r, i, i == 0 ? "a" : "b", 0), 0);
-		assert_int_equal(rig_take(r, i, &token), n + 2);
-		assert_int_equal(rig_done(r, i, n + 2, token, SW_ACK, 0), 0);
-	}
-	rig_close(r);
-}
-
-/* Each way in which a queue's row can be lost, and what is said of it. */
-static void
-a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs(void **state)
-{
-	static const struct {
-		uint32_t no;
-		const char *name; /* NULL: the row is no queue's */
-	} cases[] = {{0, NULL}, {1, NULL}, {1, "a"}, {0, "b"}, {0, "c"}};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct rig *r = two_queues();
-		struct key k = key_queue(cases[i].no);
-		char line[LINE];
-		struct verify v;
-
-		if (cases[i].name != NULL)
-			queue_row_forge(r, cases[i].no, cases[i].name);
-		else
-			rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
-		v = verify(r, 0, line);
-		assert_int_equal(v.found[VERIFY_QUEUE], 1);
-		assert_int_equal(v.found[VERIFY_ROW],
-			cases[i].name == NULL || *cases[i].name != 'c');
-		v = verify(r, 1, line);
-		assert_int_equal(v.found[VERIFY_QUEUE], 1);
-		all_is_well(r);
-	}
-}
-
-static void
-a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do(void **state)
-{
-	struct rig *r = two_queues();
-	struct key k = key_queue(1);
-
-	(void)state;
-	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
-	core_fini(r->core);
-	assert_int_equal(
-		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
-		SW_ECORRUPT);
-	assert_string_equal(r->store->why,
-		"damaged: the row of queue number 1; spillway-broker --mend "
-		"makes it anew");
-	rig_drop(r);
-}
-
-static void
-a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
-{
-	struct key keys[] = {key_start('q'), key_queue(QUEUES_MAX)};
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct rig *r = two_queues();
-		char line[LINE];
-		struct verify v;
-
-		rig_row_change(r, STORE_PUT, &keys[i], bytes_str("?"));
-		v = verify(r, 1, line);
-		assert_int_equal(v.found[VERIFY_ROW], 1);
-		assert_int_equal(found_in_all(&v), 1);
-		assert_non_null(strstr(line, "is no queue's"));
-		assert_false(rig_row_is_there(r, &keys[i]));
-		all_is_well(r);
-	}
-}
+/* --- leases ------------------------------------------------------------- */
 
 static void
 a_damaged_lease_is_written_anew_and_runs_out(void **state)
@@ -464,18 +272,18 @@ a_damaged_lease_is_written_anew_and_runs_out(void **state)
 	struct rig *r = filled();
 	struct sw_id leased = rig_id(3), none = rig_id(99);
 	struct key k = key_id('l', &leased), stray = key_id('l', &none);
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
 	rig_row_change(r, STORE_PUT, &stray, bytes_str("?"));
-	v = verify(r, 0, line);
+	v = verified(r, 0, line);
 	assert_int_equal(v.found[VERIFY_ROW], 1);
 	assert_int_equal(v.found[VERIFY_STRAY], 1);
-	(void)verify(r, 1, line);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
 	assert_false(rig_row_is_there(r, &stray));
 	assert_int_equal(rig_state(r, 3), SW_LEASED);
 	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
@@ -489,91 +297,17 @@ a_damaged_lease_of_a_damaged_job_is_removed(void **state)
 	struct rig *r = filled();
 	struct sw_id id = rig_id(3);
 	struct key l = key_id('l', &id), j = key_id('j', &id);
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &l, bytes_str("?"));
 	rig_row_change(r, STORE_PUT, &j, bytes_str("?"));
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_ROW], 1);
 	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
 	assert_false(rig_row_is_there(r, &l));
 	rig_drop(r);
-}
-
-/* --- unique keys --------------------------------------------------------- */
-
-/* The first job's row is lost, and the key is taken again; `later` it is. */
-static struct rig *
-a_key_taken_twice(int first, int second, int64_t later)
-{
-	struct rig *r = rig_open("mem:");
-	struct key k = key_unique(0, bytes_str("key"));
-
-	put_with(r, first, 0, 0, "key");
-	rig_row_change(r, STORE_DELETE, &k, nothing);
-	rig_pass(r, later);
-	put_with(r, second, 0, 0, "key");
-	return r;
-}
-
-static void
-of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
-{
-	/* The order of the walk is that of the ids; of one instant the lower
-	 * id is the older. */
-	static const struct {
-		int older, younger;
-		int64_t later;
-	} cases[] = {{1, 2, 5}, {2, 1, 5}, {1, 2, 0}};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct rig *r = a_key_taken_twice(
-			cases[i].older, cases[i].younger, cases[i].later);
-		struct key k = key_unique(0, bytes_str("key"));
-		struct sw_id older = rig_id(cases[i].older);
-		char line[LINE];
-		struct bytes val;
-		struct verify v = verify(r, 0, line);
-
-		assert_int_equal(v.found[VERIFY_CLAIM], 1);
-		assert_int_equal(found_in_all(&v), 1);
-		v = verify(r, 1, line);
-		assert_int_equal(v.found[VERIFY_CLAIM], 1);
-		v = verify(r, 0, line);
-		assert_string_equal(line, "");
-		assert_int_equal(
-			r->store->driver->get(r->store, 0, key_bytes(&k), &val),
-			0);
-		assert_true(bytes_eq(val, bytes_of(older.b, SW_ID_LEN)));
-		put_with(r, 3, 0, 0, "key");
-		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-		assert_int_equal(strlen(rig_drain(r, 1, "q")), strlen("1 2"));
-		rig_close(r);
-	}
-}
-
-/* A lease is no part of the record: it goes on, with its token. */
-static void
-a_job_that_runs_may_lose_its_unique_key(void **state)
-{
-	struct rig *r = a_key_taken_twice(1, 2, 5);
-	char line[LINE];
-	struct verify v;
-	uint64_t token;
-
-	(void)state;
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
-	assert_int_equal(rig_take(r, 1, &token), 2);
-	(void)verify(r, 1, line);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
-	assert_int_equal(rig_done(r, 1, 2, token, SW_ACK, 0), 0);
-	assert_int_equal(rig_state(r, 2), SW_DONE);
-	rig_close(r);
 }
 
 /* Pages end in the middle of things; what is mended changes what is walked. */
@@ -582,7 +316,7 @@ many_jobs_are_walked_in_pages(void **state)
 {
 	enum { JOBS = 2500 };
 	struct rig *r = rig_open("mem:");
-	char line[LINE];
+	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
@@ -598,12 +332,12 @@ many_jobs_are_walked_in_pages(void **state)
 		assert_true(rig_row_is_there(r, &k));
 		rig_row_change(r, STORE_DELETE, &k, nothing);
 	}
-	v = verify(r, 1, line);
+	v = verified(r, 1, line);
 	assert_int_equal(v.jobs, JOBS);
 	assert_int_equal(v.found[VERIFY_MISSING], JOBS / 2);
-	assert_int_equal(found_in_all(&v), JOBS / 2);
-	v = verify(r, 0, line);
-	assert_int_equal(found_in_all(&v), 0);
+	assert_int_equal(verified_found(&v), JOBS / 2);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
 	assert_int_equal(v.rows, 2 * JOBS + 1); /* j and r, and q */
 	rig_close(r);
 }
@@ -624,17 +358,8 @@ main(void)
 			a_damaged_record_is_told_and_left_for_the_dead),
 		cmocka_unit_test(a_record_under_the_key_of_another_comes_home),
 		cmocka_unit_test(counters_are_counted_and_set_right),
-		cmocka_unit_test(
-			a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs),
-		cmocka_unit_test(
-			a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do),
-		cmocka_unit_test(
-			a_row_of_a_queue_number_that_cannot_be_is_removed),
 		cmocka_unit_test(a_damaged_lease_is_written_anew_and_runs_out),
 		cmocka_unit_test(a_damaged_lease_of_a_damaged_job_is_removed),
-		cmocka_unit_test(
-			of_two_jobs_with_one_unique_key_the_older_keeps_it),
-		cmocka_unit_test(a_job_that_runs_may_lose_its_unique_key),
 		cmocka_unit_test(many_jobs_are_walked_in_pages),
 	};
 

@@ -94,6 +94,30 @@ rig_row_is_there(struct rig *r, const struct key *k)
 	return r->store->driver->get(r->store, 0, key_bytes(k), &val) == 0;
 }
 
+struct key
+rig_key(char letter, int n)
+{
+	struct sw_id id = rig_id(n);
+
+	return key_id(letter, &id);
+}
+
+void
+rig_record_damage(struct rig *r, int n, size_t keep)
+{
+	struct key k = rig_key('j', n);
+	uint8_t copy[1024];
+	struct bytes val;
+
+	assert_int_equal(
+		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
+	assert_true(val.len < sizeof(copy));
+	memcpy(copy, val.p, val.len);
+	copy[0] ^= 1;
+	rig_row_change(r, STORE_PUT, &k,
+		bytes_of(copy, val.len < keep ? val.len : keep));
+}
+
 static void
 turn(struct rig *r, const struct peer *from)
 {

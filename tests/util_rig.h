@@ -64,6 +64,10 @@ const char *rig_drain(struct rig *, int who, const char *queue);
 void rig_row_change(
 	struct rig *, enum store_op_kind, const struct key *, struct bytes val);
 int rig_row_is_there(struct rig *, const struct key *);
+struct key rig_key(char letter, int n); /* of job n's row, as key_id */
+
+/* Flips a bit of job `n`'s record, or leaves so many bytes of it. */
+void rig_record_damage(struct rig *, int n, size_t keep);
 
 int rig_set(struct rig *, const char *queue, const char *setting);
 
