@@ -55,6 +55,8 @@ mailbox_map(struct mailbox *m, int fd, const struct mail_sizes *s)
 	m->answer = (struct mail_answer *)(void *)(p + 64);
 	m->answered = (_Atomic uint32_t *)(void *)(p + 128);
 	m->quiet = (_Atomic uint32_t *)(void *)(p + 192);
+	m->asked = (_Atomic uint32_t *)(void *)(p + 256);
+	m->dozing = (_Atomic uint32_t *)(void *)(p + 320);
 	m->texts = p + PAGE;
 	m->headers = m->texts + rounded(s->request);
 	m->log = m->headers + rounded(MAIL_HEADERS_MAX);
@@ -81,6 +83,25 @@ mailbox_post(const struct mailbox *m, uint32_t number)
 {
 	atomic_store(m->answered, number);
 	return atomic_load(m->quiet) == 0;
+}
+
+int
+mailbox_has(const struct mailbox *m, uint32_t number)
+{
+	return atomic_load(m->asked) == number;
+}
+
+void
+mailbox_doze(const struct mailbox *m, int doze)
+{
+	atomic_store(m->dozing, (uint32_t)doze);
+}
+
+int
+mailbox_ask(const struct mailbox *m, uint32_t number)
+{
+	atomic_store(m->asked, number);
+	return atomic_load(m->dozing) != 0;
 }
 
 uint32_t

@@ -57,6 +57,8 @@ struct mailbox {
 	struct mail_answer *answer;
 	_Atomic uint32_t *answered; /* the isolate's: the number of it */
 	_Atomic uint32_t *quiet;    /* the front's: 1: it looks by itself */
+	_Atomic uint32_t *asked;    /* the front's: the last request */
+	_Atomic uint32_t *dozing;   /* the isolate's: 1: it must be woken */
 	uint8_t *texts;		    /* and the body behind them */
 	uint8_t *headers, *log, *jobs, *body;
 };
@@ -75,6 +77,19 @@ void mailbox_unmap(struct mailbox *);
  * for it sleeps or is about to.
  */
 int mailbox_post(const struct mailbox *, uint32_t number);
+
+/*
+ * The isolate's side: whether request `number` is there, and whether to be
+ * woken when it is.  Who asks to be woken must look once more afterwards.
+ */
+int mailbox_has(const struct mailbox *, uint32_t number);
+void mailbox_doze(const struct mailbox *, int doze);
+
+/*
+ * The front's side: request `number` is there.  1: the isolate must be woken.
+ * If it lies, then to its own harm: it is not asked, and its time runs out.
+ */
+int mailbox_ask(const struct mailbox *, uint32_t number);
 
 /*
  * The front's side: what was posted last, and whether to be told of the next.

@@ -217,7 +217,8 @@ isolate_begin(struct isolate *i, struct task *t)
 	if (p->busy++ == 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
 	watch_begin(p->watch, &i->watched);
-	if (write(i->in, &one, sizeof(one)) != sizeof(one))
+	if (mailbox_ask(&i->mail, i->number) &&
+		write(i->in, &one, sizeof(one)) != sizeof(one))
 		isolate_kill(i, FATE_BROKEN);
 }
 

@@ -89,6 +89,25 @@ who_has_not_answered_rings(void **state)
 }
 
 static void
+who_dozes_is_woken_and_who_looks_is_not(void **state)
+{
+	struct watch w = LIST_HEAD_INITIALIZER(w);
+	struct fake f;
+
+	(void)state;
+	fake_open(&f, &w);
+	assert_int_equal(mailbox_ask(&f.mail, 2), 0);
+	assert_true(mailbox_has(&f.mail, 2));
+	mailbox_doze(&f.mail, 1);
+	assert_false(mailbox_has(&f.mail, 3));
+	assert_int_equal(mailbox_ask(&f.mail, 3), 1);
+	assert_true(mailbox_has(&f.mail, 3));
+	mailbox_doze(&f.mail, 0);
+	assert_int_equal(mailbox_ask(&f.mail, 4), 0);
+	mailbox_unmap(&f.mail);
+}
+
+static void
 an_answer_between_the_last_look_and_sleep_is_not_missed(void **state)
 {
 	struct watch w = LIST_HEAD_INITIALIZER(w);
@@ -139,6 +158,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_is_there_keeps_the_loop_awake),
 		cmocka_unit_test(who_has_not_answered_rings),
+		cmocka_unit_test(who_dozes_is_woken_and_who_looks_is_not),
 		cmocka_unit_test(
 			an_answer_between_the_last_look_and_sleep_is_not_missed),
 		cmocka_unit_test(
