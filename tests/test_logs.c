@@ -111,6 +111,7 @@ a_report_that_cannot_be_written_is_not_the_jobs_fault(void **state)
 	assert_int_equal(setenv(LOGS_DB_ENV, name, 1), 0);
 	assert_int_equal(lt_run_text(1, three), JOB_RETRY);
 	assert_non_null(strstr(lt_said.error, name));
+	assert_string_equal(lt_said.alarm, lt_said.error);
 
 	(void)snprintf(name, sizeof(name), "%s/second.db", p->dir);
 	f = fopen(name, "w");

@@ -33,6 +33,13 @@ on_error(struct job *job, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void
+on_alarm(struct job *job, const char *text)
+{
+	(void)job;
+	(void)snprintf(lt_said.alarm, sizeof(lt_said.alarm), "%s", text);
+}
+
 static struct sw_id
 id_of(unsigned n)
 {
@@ -76,6 +83,7 @@ run(struct job *job, unsigned id)
 	job->max_attempts = 3;
 	job->result = on_result;
 	job->error = on_error;
+	job->alarm = on_alarm;
 	memset(&lt_said, 0, sizeof(lt_said));
 	return lt_job("logs")(job);
 }

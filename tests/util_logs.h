@@ -34,7 +34,7 @@ struct lt_place {
 
 /* What the last job said. */
 struct lt_said {
-	char result[256], error[4096];
+	char result[256], error[4096], alarm[4096];
 };
 
 extern struct lt_said lt_said;
