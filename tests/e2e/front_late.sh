@@ -47,7 +47,8 @@ answered() { kill -HUP "$front" && ! kill -0 "$asking" 2>/dev/null; }
 # front_start UPLOAD_S
 front_start() {
 	conf "$1"
-	"$dir/bin/spillway-front" --config "$dir/front.conf" 2>"$dir/front.log" &
+	: >"$dir/front.log"
+	"$dir/bin/spillway-front" --config "$dir/front.conf" 2>>"$dir/front.log" &
 	front=$!
 	pids+=("$front")
 	until_true grep -q ev=ready "$dir/front.log"
