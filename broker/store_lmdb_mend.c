@@ -16,8 +16,6 @@
 #include "must.h"
 #include "store_lmdb.h"
 
-enum { ROWS_A_COMMIT = 10000 };
-
 enum {
 	LMDB_PAGE_LEAST = 4096,
 	LMDB_HEAD = 16, /* of a page: number 8, pad 2, flags 2, pages 4 */
@@ -60,7 +58,7 @@ lmdb_value_sound(MDB_env *env, const MDB_val *v)
 struct walk {
 	struct lmdb *l;
 	struct lmdb to; /* env NULL: rows are only looked at */
-	uint64_t rows, damaged;
+	uint64_t damaged;
 	uint8_t last[STORE_KEY_MAX];
 	size_t last_len;
 };
@@ -91,82 +89,65 @@ value_or_wreck(const struct walk *w, const MDB_val *v)
 static int
 row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
 {
-	uint8_t key[STORE_KEY_MAX];
+	uint8_t key[STORE_KEY_MAX] = {0};
 	MDB_val to = {k->mv_size, key}, val;
-	int rc = MDB_KEYEXIST;
+	int rc;
 
 	memcpy(key, k->mv_data, k->mv_size);
-	while (rc == MDB_KEYEXIST && to.mv_size <= STORE_KEY_MAX) {
+	do {
 		val = value_or_wreck(w, v); /* LMDB shows the other one in it */
 		rc = mdb_put(
 			w->to.txn, w->to.rows[0], &to, &val, MDB_NOOVERWRITE);
-		if (rc == MDB_KEYEXIST && to.mv_size < STORE_KEY_MAX)
-			key[to.mv_size] = 0;
 		to.mv_size++;
-	}
-	if (rc != 0 || w->rows % ROWS_A_COMMIT != 0)
-		return rc;
-	rc = mdb_txn_commit(w->to.txn);
-	w->to.txn = NULL;
-	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
+	} while (rc == MDB_KEYEXIST && to.mv_size <= STORE_KEY_MAX);
+	return rc;
+}
+
+static int
+key_is_one(const MDB_val *k)
+{
+	return k->mv_size - 1 < STORE_KEY_MAX;
 }
 
 static int
 row_look(struct walk *w, const MDB_val *k, const MDB_val *v)
 {
-	int key_sound = k->mv_size > 0 && k->mv_size <= STORE_KEY_MAX;
+	int is_one = key_is_one(k), is_later = is_one && key_is_later(w, k);
 
-	w->rows++;
-	w->damaged += !key_sound || !key_is_later(w, k) ||
-		      !lmdb_value_sound(w->l->env, v);
-	if (!key_sound)
-		return 0;
-	if (key_is_later(w, k)) {
+	w->damaged += !is_later || !lmdb_value_sound(w->l->env, v);
+	if (is_later) {
 		memcpy(w->last, k->mv_data, k->mv_size);
 		w->last_len = k->mv_size;
 	}
-	return w->to.env == NULL ? 0 : row_copy(w, k, v);
+	return is_one && w->to.env != NULL ? row_copy(w, k, v) : 0;
 }
 
+typedef int row_fn(struct walk *, const MDB_val *k, const MDB_val *v);
+
+/* Each row of a table, until one has an error. */
 static int
-rows_walk(struct walk *w)
+table_walk(struct walk *w, MDB_dbi table, row_fn *each)
 {
 	MDB_val k, v;
 	MDB_cursor *cur;
-	int rc = mdb_cursor_open(w->l->txn, w->l->rows[0], &cur);
+	int rc = mdb_cursor_open(w->l->txn, table, &cur);
 
 	if (rc != 0)
 		return rc;
-	w->rows = w->damaged = 0;
-	w->last_len = 0;
-	rc = mdb_cursor_get(cur, &k, &v, MDB_FIRST);
-	while (rc == 0) {
-		rc = row_look(w, &k, &v);
-		if (rc == 0)
-			rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT);
-	}
+	while (rc == 0 && (rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0)
+		rc = each(w, &k, &v);
 	mdb_cursor_close(cur);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int
-meta_copy(struct walk *w)
+meta_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
 {
-	MDB_val k, v;
-	MDB_cursor *cur;
-	int rc = mdb_cursor_open(w->l->txn, w->l->meta, &cur);
+	MDB_val key = *k, val = *v;
 
-	if (rc != 0)
-		return rc;
-	while ((rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0) {
-		rc = lmdb_value_sound(w->l->env, &v)
-			     ? mdb_put(w->to.txn, w->to.meta, &k, &v, 0)
-			     : MDB_CORRUPTED;
-		if (rc != 0)
-			break;
-	}
-	mdb_cursor_close(cur);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return lmdb_value_sound(w->l->env, v)
+		       ? mdb_put(w->to.txn, w->to.meta, &key, &val, 0)
+		       : MDB_CORRUPTED;
 }
 
 /* Synced once, when it is whole: nobody reads it before. */
@@ -179,53 +160,47 @@ part_open(struct walk *w, const char *part)
 	lmdb_extent(w->l, &x);
 	(void)unlink(part);
 	rc = mdb_env_create(&w->to.env);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(w->to.env, (size_t)x.max);
-	if (rc == 0)
-		rc = mdb_env_set_maxdbs(w->to.env, LMDB_SHARDS_MAX + 1);
-	if (rc == 0)
-		rc = mdb_env_open(w->to.env, part,
-			MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0600);
-	if (rc == 0)
-		rc = mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
-	return rc == 0 ? lmdb_tables_make(&w->to) : rc;
+	if (rc != 0)
+		return rc;
+	must(mdb_env_set_mapsize(w->to.env, (size_t)x.max) == 0 &&
+		mdb_env_set_maxdbs(w->to.env, LMDB_SHARDS_MAX + 1) == 0);
+	rc = mdb_env_open(
+		w->to.env, part, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0600);
+	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
 }
 
+/* One transaction: LMDB spills to the file what grows too large for memory. */
 static int
 part_fill(struct walk *w)
 {
-	int rc = meta_copy(w);
+	int rc = lmdb_tables_make(&w->to);
 
 	if (rc == 0)
-		rc = rows_walk(w);
-	if (rc == 0) {
-		rc = mdb_txn_commit(w->to.txn);
-		w->to.txn = NULL;
+		rc = table_walk(w, w->l->meta, meta_copy);
+	w->damaged = w->last_len = 0;
+	if (rc == 0)
+		rc = table_walk(w, w->l->rows[0], row_look);
+	if (rc != 0) {
+		mdb_txn_abort(w->to.txn);
+		return rc;
 	}
-	if (rc == 0) {
+	rc = mdb_txn_commit(w->to.txn);
+	if (rc == 0)
 		lmdb_room_reserve(&w->to);
-		rc = mdb_env_sync(w->to.env, 1);
-	}
-	return rc;
+	return rc != 0 ? rc : mdb_env_sync(w->to.env, 1);
 }
 
 static int
 file_make(struct walk *w, const char *dir)
 {
-	char path[PATH_MAX], part[PATH_MAX];
+	char path[PATH_MAX + 16], part[PATH_MAX + 16];
 	int rc;
 
-	if (snprintf(path, sizeof(path), "%s/data.mdb", dir) >=
-			(int)sizeof(path) ||
-		snprintf(part, sizeof(part), "%s/data.mdb.part", dir) >=
-			(int)sizeof(part))
-		return lmdb_say(
-			w->l, -ENAMETOOLONG, dir, "the path is too long");
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", dir);
 	rc = part_open(w, part);
 	if (rc == 0)
 		rc = part_fill(w);
-	if (w->to.txn != NULL)
-		mdb_txn_abort(w->to.txn);
 	if (w->to.env != NULL)
 		mdb_env_close(w->to.env);
 	if (rc == 0 && rename(part, path) != 0)
@@ -242,12 +217,13 @@ lmdb_mend(struct store *s, int look, uint64_t *damaged)
 	const char *dir;
 	int err = lmdb_txn_need(l);
 
-	if (err == 0 && !look && l->dirty)
-		err = lmdb_checkpoint(l);
+	if (err == 0 && !look)
+		err = lmdb_checkpoint(l); /* the new file begins a journal */
 	if (err == 0)
 		err = lmdb_txn_need(l);
 	if (err == 0)
-		err = lmdb_convert(l, rows_walk(&w), "data.mdb");
+		err = lmdb_convert(
+			l, table_walk(&w, l->rows[0], row_look), "data.mdb");
 	if (err < 0)
 		return err;
 	*damaged = w.damaged;

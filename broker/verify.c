@@ -274,28 +274,26 @@ record_strayed(struct pass *p, const struct key *k)
 	p->again = 1;
 }
 
-/* The number under which a job of the queue has its place; else a new one. */
+/* The number under which the job has its place; else the first that is free. */
 static unsigned
 queue_number_of(struct core *c, struct record *r)
 {
-	struct queue *was = r->q, tried = {.no = 0};
-	unsigned no = 0;
+	struct queue tried = {.no = 0};
+	unsigned first = QUEUES_MAX;
 	struct bytes val;
 	struct index x;
 
 	r->q = &tried;
-	for (; no < QUEUES_MAX; tried.no = ++no) {
-		if (c->queues[no] != NULL)
+	for (; tried.no < QUEUES_MAX; tried.no++) {
+		if (c->queues[tried.no] != NULL)
 			continue;
+		if (first == QUEUES_MAX)
+			first = tried.no;
 		index_of(r, r->state, &x);
-		if (x.row[INDEX_PLACE].len == 0 ||
-			x.row[INDEX_PLACE].b[0] == 't')
-			no = QUEUES_MAX - 1; /* it tells of no queue */
-		else if (row_get(c, key_bytes(&x.row[INDEX_PLACE]), &val) == 0)
-			break;
+		if (row_get(c, key_bytes(&x.row[INDEX_PLACE]), &val) == 0)
+			return tried.no;
 	}
-	r->q = was;
-	return no < QUEUES_MAX ? no : c->queues_n;
+	return first;
 }
 
 /*
@@ -448,7 +446,8 @@ row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
 	if (strchr("rtxulc", k->b[0]) != NULL)
 		err = job_load(p->v->core, &id, &r);
-	if (k->b[0] == 'l' && (err == 0 || err == SW_ECORRUPT))
+	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
+		(err == 0 || err == SW_ECORRUPT))
 		lease_row_check(p, k, &id);
 	/* A damaged record may well have this row. */
 	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||

@@ -210,7 +210,8 @@ child_run(
 
 struct tally {
 	int n[ENDS];
-	int trials, corrupt, missing, unseen, back, delivered;
+	int trials, corrupt, missing, unseen, back, delivered, ended, mended,
+		lost;
 };
 
 /*
@@ -233,6 +234,26 @@ gone_judge(const char *root, const struct file *file, off_t at, int bit,
 	t->back += e == GOOD && f.missing == 0;
 }
 
+/*
+ * It did not start, or ended: --mend may lead back to one that runs.  A damaged
+ * journal it leaves alone, for that holds what was confirmed last.
+ */
+static void
+ended_judge(const char *root, const struct file *file, off_t at, int bit,
+	struct tally *t)
+{
+	struct findings f;
+
+	if (strcmp(file->name, "journal") == 0)
+		return;
+	t->ended++;
+	flipped_copy(root, file, at, bit);
+	if (child_run(root, reader_mend, &f) != GOOD)
+		return;
+	t->mended++;
+	t->lost += f.missing;
+}
+
 static void
 flip_one(const char *root, const struct file *file, int i, struct tally *t)
 {
@@ -248,6 +269,8 @@ flip_one(const char *root, const struct file *file, int i, struct tally *t)
 	t->corrupt += f.corrupt > 0;
 	if (e == GOOD && f.missing > 0)
 		gone_judge(root, file, at, bit, t);
+	if (e == REFUSED || e == GAVE_UP)
+		ended_judge(root, file, at, bit, t);
 	t->delivered += f.delivered;
 	if (e >= WRONG || getenv("ONE") != NULL || getenv("VERBOSE") != NULL)
 		printf("%s: %s: flip %d, byte %lld bit %d of %s/%s: %s "
@@ -285,9 +308,11 @@ verdict(const struct tally *t, uint64_t seed)
 		if (t->n[e] > 0)
 			printf(" %d %s,", t->n[e], end_names[e]);
 	printf(" %d with a job dead as corrupt, %d with a job gone, %d of "
-	       "these unseen by --verify, %d back after --mend; "
+	       "these unseen by --verify, %d back after --mend; %d of the "
+	       "%d that data.mdb ended run after it, with %d jobs gone; "
 	       "SEED=%" PRIu64 "\n",
-		t->corrupt, t->missing, t->unseen, t->back, seed);
+		t->corrupt, t->missing, t->unseen, t->back, t->mended, t->ended,
+		t->lost, seed);
 	return bad > 0;
 }
 

@@ -57,6 +57,45 @@ a_job_whose_lease_is_damaged_runs_again(void **unused)
 	rig_close(r);
 }
 
+/* What a lease's row says of token, time and queue; -1: nothing. */
+static void
+lease_forge(struct rig *r, int n, int64_t token, int64_t at_ms)
+{
+	uint8_t room[256];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct key k = rig_key('l', n);
+
+	if (token >= 0)
+		sw_put_int(&b, SW_F_TOKEN, token);
+	sw_put_int(&b, SW_F_AT_MS, at_ms);
+	sw_put_text(&b, SW_F_QUEUE, "q");
+	rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
+	rig_restart(r);
+}
+
+static void
+a_lease_is_believed_as_far_as_it_can_be_true(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	int64_t now = r->now_ms;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	lease_forge(r, 1, 7, INT64_MIN);
+	assert_int_equal(lease_find(&r->core->leases, &id)->since_ms, now);
+	assert_int_equal(lease_find(&r->core->leases, &id)->token, 7);
+	lease_forge(r, 1, 7, INT64_MAX);
+	assert_int_equal(lease_find(&r->core->leases, &id)->since_ms, now);
+	lease_forge(r, 1, -1, now - 5);
+	assert_int_equal(lease_find(&r->core->leases, &id)->since_ms, now - 5);
+	assert_int_equal(r->core->damaged, 1);
+	rig_close(r);
+}
+
 static void
 a_unique_key_whose_holder_cannot_be_told_is_not_given_away(void **unused)
 {
@@ -176,11 +215,29 @@ the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more(void **unused)
 	rig_close(r);
 }
 
+/* The counter is damaged, too: it does not go below what is there. */
+static void
+bytes_that_were_never_counted_are_not_taken_off(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
+	rig_record_damage(r, 1, SIZE_MAX);
+	r->core->queues[0]->total[TOTAL_BYTES] = 3;
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(r->core->queues[0]->total[TOTAL_BYTES], 3);
+	rig_drop(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_whose_lease_is_damaged_runs_again),
+		cmocka_unit_test(a_lease_is_believed_as_far_as_it_can_be_true),
 		cmocka_unit_test(
 			a_unique_key_whose_holder_cannot_be_told_is_not_given_away),
 		cmocka_unit_test(a_sound_job_whose_queue_is_lost_is_not_buried),
@@ -190,6 +247,8 @@ main(void)
 			a_dead_job_that_turns_out_corrupt_has_died_once),
 		cmocka_unit_test(
 			the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more),
+		cmocka_unit_test(
+			bytes_that_were_never_counted_are_not_taken_off),
 	};
 
 	return cmocka_run_group_tests_name("damage_mend", tests, NULL, NULL);

@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "store_lmdb.h"
 #include "util_store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
@@ -37,20 +40,26 @@ rows_put(struct fixture *f, uint32_t n)
 	}
 }
 
-/* In every page that has it: the node's length is in front of flags and key. */
+/*
+ * Of each node with that key in any page a bit is set `at` bytes after the
+ * key's begin: before it stand its length, flags and the value's length.
+ */
 static void
-length_damage(const char *path, const char *key)
+file_damage(const struct fixture *f, const char *key, int at)
 {
 	static uint8_t file[8 << 20];
 	size_t n = strlen(key);
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	ssize_t len = read(fd, file, sizeof(file));
-	int found = 0;
+	char path[128];
+	ssize_t len;
+	int fd, found = 0;
 
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	len = read(fd, file, sizeof(file));
 	assert_true(fd >= 0 && len > 0);
-	for (size_t at = 8; at + n <= (size_t)len; at++)
-		if (memcmp(file + at, key, n) == 0) {
-			file[at - 5] |= 0x40;
+	for (ssize_t i = 8; i + (ssize_t)n <= len; i++)
+		if (memcmp(file + i, key, n) == 0) {
+			file[i + at] |= 0x40;
 			found++;
 		}
 	assert_true(found > 0);
@@ -62,14 +71,11 @@ length_damage(const char *path, const char *key)
 static void
 with_a_damaged_length(struct fixture *f)
 {
-	char path[128];
-
 	assert_int_equal(fx_put(f, "a", "1"), 0);
 	assert_int_equal(fx_put(f, "b-long-key", "value"), 0);
 	assert_int_equal(fx_put(f, "c", "3"), 0);
 	fx_closed(f);
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
-	length_damage(path, "b-long-key");
+	file_damage(f, "b-long-key", -5);
 	fx_opened(f);
 }
 
@@ -130,7 +136,6 @@ a_file_with_a_damaged_length_is_made_anew(void **state)
 	fx_assert_val(f, "b-long-key", "new");
 }
 
-/* In more than one commit. */
 static void
 a_file_made_anew_has_every_row(void **state)
 {
@@ -157,38 +162,98 @@ a_file_made_anew_has_every_row(void **state)
 static void
 of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
 {
-	static uint8_t file[1 << 20];
 	struct fixture *f = *state;
+	struct bytes val;
 	uint64_t n = 0;
-	char path[128];
-	ssize_t len;
-	int fd, found = 0;
 
-	assert_int_equal(fx_put(f, "row-one", "1"), 0);
-	assert_int_equal(fx_put(f, "row-two", "2"), 0);
+	assert_int_equal(fx_put(f, "!-row", "2"), 0);
+	assert_int_equal(fx_put(f, "a-row", "1"), 0);
 	fx_closed(f);
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	len = read(fd, file, sizeof(file));
-	assert_true(fd >= 0 && len > 0);
-	for (ssize_t at = 0; at + 7 <= len; at++)
-		if (memcmp(file + at, "row-two", 7) == 0) {
-			memcpy(file + at, "row-one", 7);
-			found++;
-		}
-	assert_true(found > 0);
-	assert_int_equal(pwrite(fd, file, (size_t)len, 0), len);
-	close(fd);
+	file_damage(f, "!-row", 0);
 	fx_opened(f);
 	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
 	assert_int_equal(n, 1);
 	fx_reopened(f);
-	fx_assert_val(f, "row-one", "1");
-	assert_int_equal(f->s->driver->get(f->s, 0, bytes_of("row-one", 8),
-				 &(struct bytes){0}),
-		0);
+	fx_assert_val(f, "a-row", "2");
+	assert_int_equal(
+		f->s->driver->get(f->s, 0, bytes_of("a-row", 6), &val), 0);
 	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
 	assert_int_equal(n, 0);
+}
+
+/* Of a row that is there: the high byte of its key's length. */
+static void
+a_row_whose_key_has_lost_its_length_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 0;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(fx_put(f, "b-long-key", "value"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_closed(f);
+	file_damage(f, "b-long-key", -1);
+	fx_opened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	fx_assert_scan(f, "", "", 9, "a=1 c=3 ");
+}
+
+/* Each thing that can go wrong leaves the old file where it was. */
+static void
+a_new_file_that_cannot_be_made_leaves_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	char part[128];
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", f->dir);
+	assert_int_equal(mkdir(part, 0700), 0);
+	assert_true(f->s->driver->mend(f->s, 0, &n) < 0);
+	assert_int_equal(rmdir(part), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "a", "1");
+}
+
+static void
+a_file_whose_own_table_is_damaged_is_not_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	file_damage(f, "salt", -5); /* seen through the map at once */
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), SW_ECORRUPT);
+	fx_assert_val(f, "a", "1");
+}
+
+/* It was renamed, and nobody but a test puts a folder in its place. */
+static void
+a_new_file_that_cannot_take_its_place_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void
+a_store_of_unknown_outcome_is_not_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct lmdb *l = (struct lmdb *)f->s;
+	uint64_t n = 0;
+
+	l->broken = 1;
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), SW_EUNKNOWN);
 }
 
 /* clang-format off */
@@ -204,6 +269,11 @@ main(void)
 		T(a_file_with_a_damaged_length_is_made_anew),
 		T(a_file_made_anew_has_every_row),
 		T(of_two_rows_with_one_key_the_second_is_kept_beside_it),
+		T(a_row_whose_key_has_lost_its_length_is_left_out),
+		T(a_new_file_that_cannot_be_made_leaves_the_old_one),
+		T(a_file_whose_own_table_is_damaged_is_not_made_anew),
+		T(a_new_file_that_cannot_take_its_place_is_an_error),
+		T(a_store_of_unknown_outcome_is_not_mended),
 	};
 
 	return cmocka_run_group_tests_name("store_mend", tests, NULL, NULL);

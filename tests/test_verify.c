@@ -106,35 +106,54 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 	rig_close(r);
 }
 
+/* A job that does not hold it, none at all, or not even an id. */
 static void
 a_unique_key_that_names_another_job_is_set_right(void **state)
 {
 	struct rig *r = filled();
 	struct key k = key_unique(0, bytes_str("key"));
-	struct sw_id other = rig_id(6), is = rig_id(5);
+	struct sw_id other = rig_id(6), none = rig_id(99), is = rig_id(5);
+	const struct bytes vals[] = {bytes_of(other.b, SW_ID_LEN),
+		bytes_of(none.b, SW_ID_LEN), bytes_str("?")};
 	struct bytes val;
 	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
-	rig_row_change(r, STORE_PUT, &k, bytes_of(other.b, SW_ID_LEN));
-	v = verified(r, 1, line);
-	assert_int_equal(v.found[VERIFY_MISSING], 1);
-	assert_int_equal(
-		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
-	assert_true(bytes_eq(val, bytes_of(is.b, SW_ID_LEN)));
+	for (size_t i = 0; i < 3; i++) {
+		rig_row_change(r, STORE_PUT, &k, vals[i]);
+		v = verified(r, 1, line);
+		assert_int_equal(v.found[VERIFY_MISSING], 1);
+		assert_int_equal(verified_found(&v), 1);
+		assert_int_equal(
+			r->store->driver->get(r->store, 0, key_bytes(&k), &val),
+			0);
+		assert_true(bytes_eq(val, bytes_of(is.b, SW_ID_LEN)));
+	}
 	rig_close(r);
+}
+
+static struct key
+key_behind(char letter, const struct sw_id *id)
+{
+	struct key k = key_start(letter);
+
+	key_num(&k, 1, 0);
+	key_raw(&k, id->b, SW_ID_LEN);
+	return k;
 }
 
 static void
 rows_that_lead_nowhere_are_found_and_removed(void **state)
 {
 	struct rig *r = filled();
-	struct sw_id none = rig_id(99), done = rig_id(1);
+	struct sw_id none = rig_id(99), done = rig_id(1), leased = rig_id(3);
 	struct key stray[] = {key_ready(0, 0, 5, &none),
 		key_ready(0, 0, 5, &done), key_timer(7, &done),
 		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
-		key_id('c', &done), key_start('?')};
+		key_id('c', &done), key_start('?'),
+		/* the ids at their end would be right */
+		key_behind('l', &leased), key_behind('c', &done)};
 	char line[VERIFY_LINE];
 
 	(void)state;
@@ -237,6 +256,34 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	assert_int_equal(verified_found(&v), 0);
 	assert_int_equal(rig_state(r, 6), SW_READY);
 	assert_false(rig_row_is_there(r, &away));
+	rig_close(r);
+}
+
+/* As the store keeps a second row of one key (store.h). */
+static void
+a_record_beside_the_one_of_another_comes_home(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id own = rig_id(6), other = rig_id(5);
+	struct key k = key_id('j', &own), beside = key_id('j', &other);
+	static uint8_t copy[4096];
+	char line[VERIFY_LINE];
+	struct bytes val;
+	struct verify v;
+
+	(void)state;
+	key_num(&beside, 1, 0);
+	assert_int_equal(
+		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
+	assert_true(val.len < sizeof(copy));
+	memcpy(copy, val.p, val.len);
+	rig_row_change(r, STORE_PUT, &beside, bytes_of(copy, val.len));
+	rig_row_change(r, STORE_DELETE, &k, nothing);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	assert_int_equal(rig_state(r, 5), SW_DELAYED);
+	assert_int_equal(rig_state(r, 6), SW_READY);
 	rig_close(r);
 }
 
@@ -357,6 +404,7 @@ main(void)
 		cmocka_unit_test(
 			a_damaged_record_is_told_and_left_for_the_dead),
 		cmocka_unit_test(a_record_under_the_key_of_another_comes_home),
+		cmocka_unit_test(a_record_beside_the_one_of_another_comes_home),
 		cmocka_unit_test(counters_are_counted_and_set_right),
 		cmocka_unit_test(a_damaged_lease_is_written_anew_and_runs_out),
 		cmocka_unit_test(a_damaged_lease_of_a_damaged_job_is_removed),

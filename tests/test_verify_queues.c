@@ -13,9 +13,10 @@
 
 static const struct bytes nothing = {"", 0};
 
-/* Two queues, in each a job that is ready, one dead and one delayed. */
+/* Two queues, in each one job that is ready, one dead and one delayed, which
+ * is the first or, `late` is 2, the last. */
 static struct rig *
-two_queues(void)
+two_queues(int late)
 {
 	static const char *const names[] = {"a", "b"};
 	struct rig *r = rig_open("mem:");
@@ -25,15 +26,16 @@ two_queues(void)
 		int n = 10 * (i + 1);
 
 		assert_int_equal(rig_set(r, names[i], "delay_ms=1m"), 0);
-		assert_int_equal(rig_put(r, n, names[i], "late"), 0);
+		assert_int_equal(rig_put(r, n + late, names[i], "late"), 0);
 		assert_int_equal(rig_set(r, names[i], "delay_ms=0"), 0);
 		assert_int_equal(rig_put(r, n + 1, names[i], "poison"), 0);
-		assert_int_equal(rig_put(r, n + 2, names[i], "body"), 0);
 		assert_int_equal(rig_hello(r, i, names[i], 0), 0);
 		assert_int_equal(rig_take(r, i, &token), n + 1);
 		assert_int_equal(
 			rig_done(r, i, n + 1, token, SW_FAIL, SW_C_PERMANENT),
 			0);
+		assert_int_equal(
+			rig_put(r, n + 2 - late, names[i], "body"), 0);
 	}
 	return r;
 }
@@ -55,7 +57,7 @@ queue_row_forge(struct rig *r, uint32_t no, const char *name)
 
 /* All six jobs are in their states, and the two that are ready run. */
 static void
-all_is_well(struct rig *r)
+all_is_well(struct rig *r, int late)
 {
 	char line[VERIFY_LINE];
 	struct verify v = verified(r, 0, line);
@@ -68,11 +70,12 @@ all_is_well(struct rig *r)
 	for (int i = 0; i < 2; i++) {
 		int n = 10 * (i + 1);
 
-		assert_int_equal(rig_state(r, n), SW_DELAYED);
+		assert_int_equal(rig_state(r, n + late), SW_DELAYED);
 		assert_int_equal(rig_state(r, n + 1), SW_DEAD);
 		assert_int_equal(rig_hello(r, i, i == 0 ? "a" : "b", 0), 0);
-		assert_int_equal(rig_take(r, i, &token), n + 2);
-		assert_int_equal(rig_done(r, i, n + 2, token, SW_ACK, 0), 0);
+		assert_int_equal(rig_take(r, i, &token), n + 2 - late);
+		assert_int_equal(
+			rig_done(r, i, n + 2 - late, token, SW_ACK, 0), 0);
 	}
 	rig_close(r);
 }
@@ -87,8 +90,10 @@ a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs(void **state)
 	} cases[] = {{0, NULL}, {1, NULL}, {1, "a"}, {0, "b"}, {0, "c"}};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct rig *r = two_queues();
+	for (size_t n = 0; n < 2 * sizeof(cases) / sizeof(cases[0]); n++) {
+		size_t i = n / 2;
+		int late = n % 2 == 0 ? 0 : 2;
+		struct rig *r = two_queues(late);
 		struct key k = key_queue(cases[i].no);
 		char line[VERIFY_LINE];
 		struct verify v;
@@ -103,14 +108,37 @@ a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs(void **state)
 			cases[i].name == NULL || *cases[i].name != 'c');
 		v = verified(r, 1, line);
 		assert_int_equal(v.found[VERIFY_QUEUE], 1);
-		all_is_well(r);
+		all_is_well(r, late);
 	}
+}
+
+/* So that the rows of its jobs need not be written again. */
+static void
+a_queue_made_anew_has_its_old_number_if_a_row_tells_it(void **state)
+{
+	struct rig *r = two_queues(2);
+	struct key k = key_queue(1);
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	assert_int_equal(rig_put(r, 30, "c", ""), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
+	k = key_queue(0);
+	rig_row_change(r, STORE_DELETE, &k, nothing);
+	v = verified(r, 1, line);
+	assert_int_equal(v.found[VERIFY_QUEUE], 2);
+	assert_int_equal(v.found[VERIFY_STRAY], 0);
+	assert_int_equal(v.found[VERIFY_MISSING], 0);
+	assert_string_equal(r->core->queues[0]->name, "a");
+	assert_string_equal(r->core->queues[1]->name, "b");
+	all_is_well(r, 2);
 }
 
 static void
 a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do(void **state)
 {
-	struct rig *r = two_queues();
+	struct rig *r = two_queues(0);
 	struct key k = key_queue(1);
 
 	(void)state;
@@ -132,7 +160,7 @@ a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct rig *r = two_queues();
+		struct rig *r = two_queues(0);
 		char line[VERIFY_LINE];
 		struct verify v;
 
@@ -142,7 +170,7 @@ a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
 		assert_int_equal(verified_found(&v), 1);
 		assert_non_null(strstr(line, "is no queue's"));
 		assert_false(rig_row_is_there(r, &keys[i]));
-		all_is_well(r);
+		all_is_well(r, 0);
 	}
 }
 
@@ -170,18 +198,23 @@ of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
 	static const struct {
 		int older, younger;
 		int64_t later;
-	} cases[] = {{1, 2, 5}, {2, 1, 5}, {1, 2, 0}};
+		int named; /* by the key's row */
+	} cases[] = {{1, 2, 5, 2}, {2, 1, 5, 1}, {1, 2, 0, 2}, {1, 2, 5, 1},
+		{2, 1, 5, 2}};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct rig *r = a_key_taken_twice(
 			cases[i].older, cases[i].younger, cases[i].later);
 		struct key k = key_unique(0, bytes_str("key"));
 		struct sw_id older = rig_id(cases[i].older);
+		struct sw_id named = rig_id(cases[i].named);
 		char line[VERIFY_LINE];
 		struct bytes val;
-		struct verify v = verified(r, 0, line);
+		struct verify v;
 
+		rig_row_change(r, STORE_PUT, &k, bytes_of(named.b, SW_ID_LEN));
+		v = verified(r, 0, line);
 		assert_int_equal(v.found[VERIFY_CLAIM], 1);
 		assert_int_equal(verified_found(&v), 1);
 		v = verified(r, 1, line);
@@ -220,6 +253,47 @@ a_job_that_runs_may_lose_its_unique_key(void **state)
 	rig_close(r);
 }
 
+/* --- the file ------------------------------------------------------------ */
+
+static int mend_says;
+
+static int
+mend_look(struct store *s, int look, uint64_t *damaged)
+{
+	(void)s;
+	assert_true(look);
+	if (mend_says < 0)
+		return mend_says;
+	*damaged = (uint64_t)mend_says;
+	return 0;
+}
+
+static void
+what_only_the_store_can_see_is_told_too(void **state)
+{
+	struct rig *r = two_queues(0);
+	struct store_driver d = *r->store->driver;
+	struct verify v;
+	char line[VERIFY_LINE];
+
+	(void)state;
+	d.mend = mend_look;
+	r->store->driver = &d;
+	mend_says = 0;
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	mend_says = 3;
+	v = verified(r, 0, line);
+	assert_int_equal(v.found[VERIFY_ROW], 1);
+	assert_string_equal(
+		line, "3 rows have a damaged length or place in data.mdb");
+	mend_says = SW_ECORRUPT;
+	v.core = r->core;
+	assert_int_equal(verify_run(&v), SW_ECORRUPT);
+	r->store->driver = &store_mem;
+	rig_close(r);
+}
+
 int
 main(void)
 {
@@ -227,12 +301,15 @@ main(void)
 		cmocka_unit_test(
 			a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs),
 		cmocka_unit_test(
+			a_queue_made_anew_has_its_old_number_if_a_row_tells_it),
+		cmocka_unit_test(
 			a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do),
 		cmocka_unit_test(
 			a_row_of_a_queue_number_that_cannot_be_is_removed),
 		cmocka_unit_test(
 			of_two_jobs_with_one_unique_key_the_older_keeps_it),
 		cmocka_unit_test(a_job_that_runs_may_lose_its_unique_key),
+		cmocka_unit_test(what_only_the_store_can_see_is_told_too),
 	};
 
 	return cmocka_run_group_tests_name("verify_queues", tests, NULL, NULL);

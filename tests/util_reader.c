@@ -377,25 +377,47 @@ signals_catch(struct reader *rd)
 	setitimer(ITIMER_REAL, &limit, NULL);
 }
 
-static void
-reader_open(struct reader *rd, const char *dir, int out)
-{
-	static const struct store_options options = {.map_size = MAP};
-	int err;
+typedef int init_fn(struct core *, struct store *, const struct claim *,
+	int64_t now_ms, int64_t mono_ms);
 
-	rd->out = out;
-	rd->now_ms = 1700000100000;
-	rd->mono_ms = 5000;
-	signals_catch(rd);
-	err = store_open(&rd->store, dir, &options);
+static const struct store_options options = {.map_size = MAP};
+
+static void
+reader_open(struct reader *rd, const char *dir, init_fn *init)
+{
+	int err = store_open(&rd->store, dir, &options);
+
 	if (err == 0)
 		err = rd->store->driver->claim(rd->store, 0, 0, &rd->claim);
 	if (err == 0)
-		err = core_init(&rd->core, rd->store, &rd->claim, rd->now_ms,
+		err = init(&rd->core, rd->store, &rd->claim, rd->now_ms,
 			rd->mono_ms);
 	if (err < 0)
 		finish(rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
 			rd->store->why);
+}
+
+static void
+reader_begin(struct reader *rd, int out)
+{
+	rd->out = out;
+	rd->now_ms = 1700000100000;
+	rd->mono_ms = 5000;
+	signals_catch(rd);
+}
+
+/* As main.c does before it looks at the rows. */
+static void
+file_mend(struct reader *rd, const char *dir)
+{
+	uint64_t n;
+	int err = store_open(&rd->store, dir, &options);
+
+	if (err == 0)
+		err = rd->store->driver->mend(rd->store, 0, &n);
+	if (err < 0)
+		finish(rd, REFUSED, rd->store->why);
+	rd->store->driver->close(rd->store);
 }
 
 static _Noreturn void
@@ -411,7 +433,8 @@ reader_run(const char *dir, int out)
 {
 	static struct reader rd;
 
-	reader_open(&rd, dir, out);
+	reader_begin(&rd, out);
+	reader_open(&rd, dir, core_init);
 	read_all(&rd);
 	idle_check(&rd);
 	reader_close(&rd);
@@ -434,7 +457,9 @@ reader_mend(const char *dir, int out)
 		.core = &rd.core, .mend = 1, .say = line_count, .arg = &rd.f};
 	int err;
 
-	reader_open(&rd, dir, out);
+	reader_begin(&rd, out);
+	file_mend(&rd, dir);
+	reader_open(&rd, dir, core_init_any);
 	err = verify_run(&v);
 	core_fini(&rd.core);
 	if (err == 0)
