@@ -109,17 +109,21 @@ budget_close(struct budget *b)
 /*
  * The kernel renews it on the processor that the isolate ran on last: an
  * interrupt there, and waiting for it, cost more than a small request.  So
- * it is left alone while hardly anything is gone.
+ * it is left alone while hardly anything is gone, for which it is armed with
+ * a slack; but not for an isolate's first request, after which, if that is
+ * an offender, there is no second.
  */
 static void
 perf_renew(struct budget *b, int64_t ns, int64_t used_ns)
 {
-	uint64_t period = (uint64_t)(ns + ns / SLACK);
+	int64_t slack_ns = b->renewed_ns < 0 ? 0 : ns / SLACK;
+	uint64_t period = (uint64_t)(ns + slack_ns);
 
-	if (used_ns - b->renewed_ns <= ns / SLACK)
+	if (used_ns - b->renewed_ns <= b->slack_ns ||
+		ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period) != 0)
 		return;
-	if (ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period) == 0)
-		b->renewed_ns = used_ns;
+	b->renewed_ns = used_ns;
+	b->slack_ns = slack_ns;
 }
 
 void

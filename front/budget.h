@@ -22,7 +22,8 @@ struct budget {
 	int timer; /* layer 2's timerfd, or -1 */
 	clockid_t clock;
 	int timing;	    /* the timer runs */
-	int64_t renewed_ns; /* layer 1: what was used then */
+	int64_t renewed_ns; /* layer 1: what was used then; < 0: never */
+	int64_t slack_ns;   /* and what it was given beyond a budget */
 	int64_t limit_s;    /* layer 3 as it is set */
 };
 

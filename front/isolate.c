@@ -224,7 +224,7 @@ request_run(const struct sw_handler *handler)
 	parcel_reset(desk.jobs);
 	said = handler->handle(&desk.req, &desk.res, &desk.env);
 	desk.a.status = (uint32_t)desk.res.status;
-	if (said != 0 || desk.res.status < 100 || desk.res.status > 599)
+	if (said != 0 || desk.res.status < 200 || desk.res.status > 599)
 		answer_plain(said);
 	if (desk.jobs->n > 0) {
 		desk.a.jobs_len = (uint32_t)desk.jobs->buf.len;

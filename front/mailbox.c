@@ -121,7 +121,7 @@ mailbox_answer(const struct mailbox *m, uint32_t number, struct mail_answer *a)
 {
 	struct mail_answer copy = *(volatile struct mail_answer *)m->answer;
 
-	if (copy.number != number || copy.status < 100 || copy.status > 599 ||
+	if (copy.number != number || copy.status < 200 || copy.status > 599 ||
 		copy.headers_len > MAIL_HEADERS_MAX ||
 		copy.body_len > m->sizes.answer ||
 		copy.jobs_len > MAIL_JOBS_MAX || copy.log_len > MAIL_LOG_MAX)

@@ -66,7 +66,7 @@ struct sw_request {
  * Content-Length and Connection are the front's business.
  */
 struct sw_response {
-	int status; /* 200 at first */
+	int status; /* 200 at first; 200 to 599, else 500 is sent */
 	int (*header)(
 		struct sw_response *, const char *name, const char *value);
 	int (*write)(struct sw_response *, const void *, size_t);

@@ -114,8 +114,8 @@ def answers():
     expect((got.count("HTTP/1.0 200 OK"), got.count("Connection: keep-alive"), got.count("Connection: close")),
            (2, 1, 1), "HTTP/1.0")
     d = Door()
-    for path, want in (("empty?1", (204, "")), ("odd?1", (299, "a line of a long answer\n")), ("dated", (200, "")),
-                       ("?40000", (200, "a line of a long answer\n" * 40000))):
+    for path, want in (("empty?1", (204, "")), ("interim?1", (500, "")), ("dated", (200, "")),
+                       ("odd?1", (299, "a line of a long answer\n")), ("?40000", (200, "a line of a long answer\n" * 40000))):
         status, text, headers = ask(f"/answer/{path}", door=d)
         assert (status, text) == want, f"{path}: {status}, {len(text)} bytes"
         expect(headers.get_all("Date") == ["Thu, 01 Jan 1970 00:00:00 GMT"], path == "dated", "its own Date")

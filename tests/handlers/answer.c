@@ -16,6 +16,8 @@ handle(const struct sw_request *req, struct sw_response *res,
 		res->status = 204;
 	if (strcmp(what, "dated") == 0)
 		res->header(res, "Date", "Thu, 01 Jan 1970 00:00:00 GMT");
+	if (strcmp(what, "interim") == 0)
+		res->status = 101;
 	if (strcmp(what, "odd") == 0)
 		res->status = 299;
 	for (long n = strtol(req->query, NULL, 10); n > 0; n--)
