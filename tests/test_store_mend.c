@@ -94,6 +94,26 @@ a_value_that_reaches_past_the_end_of_the_file_reads_as_empty(void **state)
 	fx_assert_val(f, "c", "3");
 }
 
+/* By 16 KB: one that lies in a leaf, and one with two pages of its own. */
+static void
+a_value_that_reaches_past_its_pages_reads_as_empty(void **state)
+{
+	struct fixture *f = *state;
+	static char own[5001];
+
+	memset(own, 'x', sizeof(own) - 1);
+	assert_int_equal(fx_put(f, "in-a-leaf", "value"), 0);
+	assert_int_equal(fx_put(f, "with-pages", own), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "with-pages", own);
+	fx_closed(f);
+	file_damage(f, "in-a-leaf", -7);
+	file_damage(f, "with-pages", -7);
+	fx_opened(f);
+	fx_assert_val(f, "in-a-leaf", "");
+	fx_assert_val(f, "with-pages", "");
+}
+
 /* LMDB would move a GB of what is not its own. */
 static void
 a_row_of_damaged_length_is_not_written_over(void **state)
@@ -265,6 +285,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_value_that_reaches_past_the_end_of_the_file_reads_as_empty),
+		T(a_value_that_reaches_past_its_pages_reads_as_empty),
 		T(a_row_of_damaged_length_is_not_written_over),
 		T(a_file_with_a_damaged_length_is_made_anew),
 		T(a_file_made_anew_has_every_row),
