@@ -278,13 +278,13 @@ record_strayed(struct pass *p, const struct key *k)
 static unsigned
 queue_number_of(struct core *c, struct record *r)
 {
-	struct queue tried = {.no = 0};
+	static struct queue tried; /* a record points to it meanwhile */
 	unsigned first = QUEUES_MAX;
 	struct bytes val;
 	struct index x;
 
 	r->q = &tried;
-	for (; tried.no < QUEUES_MAX; tried.no++) {
+	for (tried.no = 0; tried.no < QUEUES_MAX; tried.no++) {
 		if (c->queues[tried.no] != NULL)
 			continue;
 		if (first == QUEUES_MAX)
