@@ -52,20 +52,24 @@ cmd_blob_fail(struct cmd *c, const char *what)
 
 static volatile sig_atomic_t stopped;
 
+/* One that comes just before a read does not end it: so it comes again. */
 static void
 stop(int sig)
 {
 	stopped = sig;
+	(void)alarm(1);
 }
 
 /* Who is stopped in the middle has put nothing, and leaves nothing behind. */
 static void
-stop_set(void (*handler)(int))
+stop_set(void (*handler)(int), void (*again)(int))
 {
-	const struct sigaction sa = {.sa_handler = handler}; /* reads end */
+	const struct sigaction first = {.sa_handler = handler}; /* reads end */
+	const struct sigaction more = {.sa_handler = again};
 
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
+	(void)sigaction(SIGALRM, &more, NULL);
+	(void)sigaction(SIGTERM, &first, NULL);
+	(void)sigaction(SIGINT, &first, NULL);
 }
 
 static int
@@ -75,12 +79,12 @@ stream_put(struct cmd *c, FILE *f, const char *name, struct blob_put *p)
 	int rc = buf == NULL ? cmd_refuse(c, "out of memory") : CMD_OK;
 	size_t n;
 
-	stop_set(stop);
+	stop_set(stop, stop);
 	while (rc == CMD_OK && !stopped &&
 		(n = fread(buf, 1, BLOB_CHUNK, f)) > 0)
 		if (blob_put_write(p, buf, n) < 0)
 			rc = cmd_blob_fail(c, name);
-	stop_set(SIG_DFL);
+	stop_set(SIG_DFL, SIG_IGN);
 	if (rc == CMD_OK && stopped)
 		rc = cmd_refuse(c, "%s: stopped, nothing was put", name);
 	if (rc == CMD_OK && ferror(f))
