@@ -300,6 +300,12 @@ blob_get_size(const struct blob_get *g)
 	return g->ref.size;
 }
 
+const char *
+blob_get_why(const struct blob_get *g)
+{
+	return g->s->why;
+}
+
 void
 blob_get_seek(struct blob_get *g, int64_t offset)
 {

@@ -120,6 +120,8 @@ void blob_put_abort(struct blob_put *);
 int blob_get_open(struct blobs *, const struct blob_hash *, struct blob_get **)
 	__attribute__((warn_unused_result));
 int64_t blob_get_size(const struct blob_get *);
+/* As blobs_why() of its store. */
+const char *blob_get_why(const struct blob_get *);
 ssize_t blob_get_read(struct blob_get *, void *, size_t)
 	__attribute__((warn_unused_result));
 void blob_get_seek(struct blob_get *, int64_t offset);
@@ -158,6 +160,13 @@ int blobs_clean(struct blobs *, int64_t age_ms, int dry)
  */
 int
 blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
+
+/* Opens what a reference means; SW_ECORRUPT if it is not of that size. */
+int blob_get_open_ref(struct blobs *, const struct blob_ref *,
+	struct blob_get **) __attribute__((warn_unused_result));
+
+/* Reads what is left, for the check at the end; 0 if it was made before. */
+int blob_get_check(struct blob_get *) __attribute__((warn_unused_result));
 
 /*
  * A path of the blob's content, checked, to be read only: in a folder store

@@ -64,6 +64,12 @@ blob_get_copy(struct blob_get *g, int fd)
 	return err;
 }
 
+int
+blob_get_check(struct blob_get *g)
+{
+	return get_all(g, -1, 0);
+}
+
 static int
 copy_open(struct blobs *s, const char *dir, char *path, size_t cap)
 {
@@ -113,11 +119,31 @@ size_judge(struct blob_get *g, const struct blob_ref *ref)
 }
 
 int
+blob_get_open_ref(
+	struct blobs *s, const struct blob_ref *ref, struct blob_get **out)
+{
+	struct blob_get *g;
+	int err = blob_get_open(s, &ref->hash, &g);
+
+	if (err < 0)
+		return err;
+	if (g->ref.size != ref->size) {
+		err = blob_fail(s, SW_ECORRUPT,
+			"the blob has %lld bytes, its reference says %lld",
+			(long long)g->ref.size, (long long)ref->size);
+		blob_get_close(g);
+		return err;
+	}
+	*out = g;
+	return 0;
+}
+
+int
 blobs_fetch(struct blobs *s, const struct blob_ref *ref, const char *dir,
 	char *path, size_t cap)
 {
 	struct blob_get *g = NULL;
-	int err = blob_get_open(s, &ref->hash, &g);
+	int err = blob_get_open_ref(s, ref, &g);
 
 	if (err == 0)
 		err = g->ref.size == ref->size ? fetch(g, dir, path, cap)

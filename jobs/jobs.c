@@ -21,7 +21,7 @@ const struct job_type job_types[] = {
 	 .text = "sends one mail to one recipient, through a mail server"},
 	{.name = "logs", .run = logs_run,
 	 .text = "adds a piece of an access log to the report in $" LOGS_DB_ENV,
-	 .keys = logs_keys, .check = logs_check},
+	 .keys = logs_keys, .check = logs_check, .streams = 1},
 	{.name = "noop", .run = noop_run,
 	 .text = "does nothing, successfully: to measure and to try things out"},
 	{.name = "webhook", .run = webhook_run,

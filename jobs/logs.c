@@ -2,7 +2,6 @@
 #include "logs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,9 +41,16 @@ logs_check(const struct conf *c, char *why, size_t cap)
 	return SW_EINVAL;
 }
 
+/* The blob of a job. */
+struct source {
+	struct blob_get *stream; /* NULL: the body it is */
+	int err;		 /* of the blob */
+};
+
 /* One job. */
 struct run {
 	struct job *job;
+	struct source *source;
 	struct tally *tally;
 	struct feed *feed;
 	struct archive *archive; /* or NULL */
@@ -208,12 +214,44 @@ cannot_archive(struct run *r, int err)
 	return JOB_RETRY;
 }
 
-/* The archive is on disk before the report says that the job was counted. */
+static ssize_t
+source_more(void *arg, void *to, size_t cap)
+{
+	struct source *s = arg;
+	ssize_t n = blob_get_read(s->stream, to, cap);
+
+	if (n < 0)
+		s->err = (int)n;
+	return n;
+}
+
+/* Whether the blob is what its name says; reads what is left of it. */
+static int
+source_check(struct source *s)
+{
+	if (s->err == 0 && s->stream != NULL)
+		s->err = blob_get_check(s->stream);
+	return s->err;
+}
+
+static enum job_verdict
+source_blame(const struct source *s, struct job *job)
+{
+	job->error(job, "blob: %s", blob_get_why(s->stream));
+	return blob_is_final(s->err) ? JOB_FAIL : JOB_RETRY;
+}
+
+/*
+ * The blob is checked first; the archive is on disk before the report says
+ * that the job was counted.
+ */
 static enum job_verdict
 finish(struct run *r)
 {
 	int err;
 
+	if (source_check(r->source) < 0)
+		return source_blame(r->source, r->job);
 	if (r->report == NULL && r->tally->requests == 0 && r->tally->bad > 0)
 		return refuse(r->job, r->tally);
 	first_note(r);
@@ -236,6 +274,9 @@ cannot_read(struct run *r, int err)
 
 	if (r->archive_err < 0)
 		return cannot_archive(r, err);
+	/* A damaged blob may not be what was put: no fault of the log's. */
+	if (r->source->err < 0 || (final && source_check(r->source) < 0))
+		return source_blame(r->source, r->job);
 	r->job->error(r->job, "%s",
 		final ? unpack_why(r->feed->from) : sw_strerror(err));
 	return final ? JOB_FAIL : JOB_RETRY;
@@ -275,11 +316,12 @@ pieces(struct run *r)
 }
 
 static enum job_verdict
-unpacked(struct job *job, struct unpack *from)
+unpacked(struct job *job, struct source *source, struct unpack *from)
 {
 	static struct tally t; /* too much for a stack frame, as is the feed */
 	static struct feed feed;
 	struct run r = {.job = job,
+		.source = source,
 		.tally = &t,
 		.feed = &feed,
 		.first_s = SCAN_NO_TIME};
@@ -305,20 +347,19 @@ logs_run(struct job *job)
 	const struct unpack_limits limits = {
 		(uint64_t)conf_number(job->conf, "logs", "max_expanded"),
 		(uint64_t)conf_number(job->conf, "logs", "max_ratio")};
-	int blob = job->body.len == 0 && job->blob.path != NULL;
-	int fd = blob ? open(job->blob.path, O_RDONLY | O_CLOEXEC) : -1;
-	enum job_verdict verdict = JOB_RETRY;
+	struct source source = {
+		.stream = job->body.len == 0 ? job->blob.stream : NULL};
 	struct unpack *from = NULL;
-	int err = blob && fd < 0 ? -errno : 0;
+	enum job_verdict verdict = JOB_RETRY;
+	int err = unpack_open(&from, job->body,
+		source.stream == NULL ? NULL : source_more, &source, &limits);
 
-	if (err == 0)
-		err = unpack_open(&from, job->body, fd, &limits);
-	if (err < 0)
+	if (source.err < 0)
+		verdict = source_blame(&source, job);
+	else if (err < 0)
 		job->error(job, "the log cannot be read: %s", sw_strerror(err));
 	else
-		verdict = unpacked(job, from);
+		verdict = unpacked(job, &source, from);
 	unpack_close(from);
-	if (fd >= 0)
-		close(fd);
 	return verdict;
 }

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -24,7 +23,8 @@ struct format;
 struct unpack {
 	const struct format *format;
 	struct unpack_limits limits;
-	int fd;
+	unpack_more_fn *more;
+	void *more_arg;
 	int ended;	 /* there is no more input than `in` */
 	int inside;	 /* a member or frame has begun */
 	struct bytes in; /* input that is not taken yet */
@@ -171,17 +171,14 @@ enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
 /* --- the stream ---------------------------------------------------------- */
 
-/* As much of the file as there is room for. */
+/* As much as there is room for, or less. */
 static ssize_t
-file_read(struct unpack *u, void *to, size_t cap)
+more_read(struct unpack *u, void *to, size_t cap)
 {
-	ssize_t n;
+	ssize_t n = u->more(u->more_arg, to, cap);
 
-	do
-		n = read(u->fd, to, cap);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return -errno;
+		return n;
 	u->ended = n == 0;
 	u->in_all += (uint64_t)n;
 	return n;
@@ -196,7 +193,7 @@ refill(struct unpack *u)
 		return 0;
 	/* The magic must not come in two. */
 	while (!u->ended && len < sizeof(u->chunk)) {
-		ssize_t n = file_read(
+		ssize_t n = more_read(
 			u, u->chunk + len, sizeof(u->chunk) - len);
 
 		if (n < 0)
@@ -220,8 +217,8 @@ format_of(struct bytes in)
 }
 
 int
-unpack_open(struct unpack **out, struct bytes input, int fd,
-	const struct unpack_limits *limits)
+unpack_open(struct unpack **out, struct bytes input, unpack_more_fn *more,
+	void *arg, const struct unpack_limits *limits)
 {
 	struct unpack *u = calloc(1, sizeof(*u));
 	int err;
@@ -229,9 +226,10 @@ unpack_open(struct unpack **out, struct bytes input, int fd,
 	if (u == NULL)
 		return -ENOMEM;
 	u->limits = *limits;
-	u->fd = fd;
-	u->ended = fd < 0;
-	u->in = fd < 0 ? input : bytes_of(u->chunk, 0);
+	u->more = more;
+	u->more_arg = arg;
+	u->ended = more == NULL;
+	u->in = more == NULL ? input : bytes_of(u->chunk, 0);
 	u->in_all = u->in.len;
 	err = refill(u);
 	if (err == 0) {
@@ -286,7 +284,7 @@ unpack_read(struct unpack *u, void *out, size_t cap)
 
 	/* What needs no decoder needs no copy. */
 	if (u->format->turn == plain_turn && u->in.len == 0)
-		return u->ended ? 0 : file_read(u, out, cap);
+		return u->ended ? 0 : more_read(u, out, cap);
 	for (;;) {
 		err = refill(u);
 		if (err < 0)

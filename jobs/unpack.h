@@ -10,7 +10,7 @@
  * Errors:
  *	SW_ETOOBIG	it expands beyond a limit
  *	SW_ECORRUPT	it is damaged, or ends in the middle
- *	-ENOMEM, -EIO, ...	of memory and the file
+ *	-ENOMEM, -EIO, ...	of memory, and what `more` says
  */
 #ifndef JOBS_UNPACK_H
 #define JOBS_UNPACK_H
@@ -20,7 +20,7 @@
 #include "bytes.h"
 
 enum {
-	UNPACK_CHUNK = 128 * 1024, /* of a file, at a time */
+	UNPACK_CHUNK = 128 * 1024, /* of what is read, at a time */
 	UNPACK_FREE = 1024 * 1024, /* so much may come of however little */
 };
 
@@ -32,9 +32,13 @@ struct unpack_limits {
 
 struct unpack;
 
-/* Of `input`, or of the file `fd` if that is not negative; both borrowed. */
-int unpack_open(struct unpack **, struct bytes input, int fd,
-	const struct unpack_limits *) __attribute__((warn_unused_result));
+/* Reads on: the number of bytes, 0 at the end, or an error. */
+typedef ssize_t unpack_more_fn(void *arg, void *to, size_t cap);
+
+/* Of `input`, or of what `more` reads if it is not NULL; all borrowed. */
+int unpack_open(struct unpack **, struct bytes input, unpack_more_fn *more,
+	void *arg, const struct unpack_limits *)
+	__attribute__((warn_unused_result));
 void unpack_close(struct unpack *);
 
 /* Up to `cap` bytes of the plain text; 0: its end; or an error. */

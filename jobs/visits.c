@@ -7,7 +7,7 @@
 
 #include "error.h"
 
-enum { SLOTS_MIN = 64 };
+enum { SLOTS_MIN = 64, BINS = 2048 };
 
 static uint32_t *
 slot_of(const struct visits *v, uint64_t visitor)
@@ -53,15 +53,57 @@ by_visitor(const void *a, const void *b)
 	return (x->first_s > y->first_s) - (x->first_s < y->first_s);
 }
 
+/* How far to shift hashes so that they spread over the bins. */
+static int
+bins_shift(const struct visits *v)
+{
+	uint64_t all = BINS - 1;
+
+	for (size_t i = 0; i < v->n; i++)
+		all |= v->spans[i].visitor;
+	return 64 - __builtin_clzll(all) - __builtin_ctz(BINS);
+}
+
+/*
+ * Hashes are spread evenly: by their first bits most are in order, and what
+ * shares a bin is a few.  Without memory for that it is a plain sort.
+ */
+static void
+spans_sort(struct visits *v)
+{
+	struct span *sorted = reallocarray(NULL, v->cap, sizeof(*sorted));
+	uint32_t at[BINS + 1] = {0};
+	int shift = bins_shift(v);
+
+	if (sorted == NULL) {
+		qsort(v->spans, v->n, sizeof(*v->spans), by_visitor);
+		return;
+	}
+	for (size_t i = 0; i < v->n; i++)
+		at[(v->spans[i].visitor >> shift) + 1]++;
+	for (size_t bin = 0; bin < BINS; bin++)
+		at[bin + 1] += at[bin];
+	/* Then at[bin] goes from where the bin begins to where it ends. */
+	for (size_t i = 0; i < v->n; i++)
+		sorted[at[v->spans[i].visitor >> shift]++] = v->spans[i];
+	for (size_t bin = 0, from = 0; bin < BINS; from = at[bin++])
+		if (at[bin] - from > 1)
+			qsort(sorted + from, at[bin] - from, sizeof(*sorted),
+				by_visitor);
+	free(v->spans);
+	v->spans = sorted;
+}
+
 void
 visits_tidy(struct visits *v)
 {
-	struct span *to = v->spans;
+	struct span *to;
 	size_t visitors = 0;
 
 	if (v->n == 0)
 		return;
-	qsort(v->spans, v->n, sizeof(*v->spans), by_visitor);
+	spans_sort(v);
+	to = v->spans;
 	for (size_t i = 0; i < v->n; i++) {
 		struct span s = v->spans[i];
 		int same = visitors > 0 && to[-1].visitor == s.visitor;

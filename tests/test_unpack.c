@@ -163,6 +163,58 @@ a_bomb_is_refused_by_either_limit_and_goes_off_without(void **state)
 	conf_use(p, "");
 }
 
+/* At its last byte as well, and whatever the log makes of the bit. */
+static void
+a_damaged_blob_counts_nothing_and_is_tried_again(void **state)
+{
+	static const char *const names[] = {"log", "log.gz", "log.zst"};
+	const struct lt_place *p = *state;
+	unsigned id = 1;
+
+	file_write(p, "log", three, sizeof(three) - 1);
+	for (int i = 0; i < 2; i++) {
+		size_t len;
+
+		free(packed(p, ends[i], &len));
+	}
+	for (int i = 0; i < 3; i++) {
+		char path[128];
+		size_t len;
+
+		free(lt_slurp(p->dir, names[i], &len));
+		(void)snprintf(path, sizeof(path), "%s/%s", p->dir, names[i]);
+		for (size_t at = 0; at < len; at++) {
+			assert_int_equal(
+				lt_run_flipped(id, path, (off_t)at), JOB_RETRY);
+			assert_non_null(strstr(lt_said.error, "it is damaged"));
+			assert_string_equal(lt_said.result, "");
+		}
+		assert_int_equal(lt_run_blob(id++, path), JOB_ACK);
+		assert_string_equal(lt_said.result, result);
+	}
+}
+
+/*
+ * What is no log is blamed only if it is what was put; also if most of it
+ * was not read when gzip gave up, at its header.
+ */
+static void
+a_damaged_blob_is_not_blamed_for_what_it_holds(void **state)
+{
+	const struct lt_place *p = *state;
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/log.gz", p->dir);
+	assert_int_equal(lt_shell("seq 300000 | gzip >%s/log.gz", p->dir), 0);
+	assert_int_equal(lt_run_flipped(1, path, 2), JOB_RETRY);
+	assert_non_null(strstr(lt_said.error, "it is damaged"));
+	assert_int_equal(lt_run_blob(1, path), JOB_FAIL);
+	file_write(p, "log", "no log\n", 7);
+	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
+	assert_int_equal(lt_run_flipped(1, path, 0), JOB_RETRY);
+	assert_int_equal(lt_run_blob(1, path), JOB_FAIL);
+}
+
 static void
 a_blob_of_any_size_counts_with_its_lines_whole(void **state)
 {
@@ -336,6 +388,8 @@ main(void)
 		IN_PLACE(no_flipped_bit_is_more_than_a_failure),
 		IN_PLACE(
 			a_bomb_is_refused_by_either_limit_and_goes_off_without),
+		IN_PLACE(a_damaged_blob_counts_nothing_and_is_tried_again),
+		IN_PLACE(a_damaged_blob_is_not_blamed_for_what_it_holds),
 		IN_PLACE(a_blob_of_any_size_counts_with_its_lines_whole),
 		IN_PLACE(a_log_that_goes_to_the_report_in_parts_is_one_job),
 		IN_PLACE(the_archive_gives_back_what_was_read),

@@ -2,6 +2,7 @@
 #include "util_logs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,12 +97,63 @@ lt_run(unsigned id, const void *text, size_t len)
 	return run(&job, id);
 }
 
+static void
+put(struct blobs *s, const char *path, struct blob_ref *ref)
+{
+	FILE *f = fopen(path, "r");
+	struct blob_put *p;
+	char part[4096];
+	size_t n;
+
+	assert_non_null(f);
+	assert_int_equal(blob_put_begin(s, &p), 0);
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		assert_int_equal(blob_put_write(p, part, n), 0);
+	assert_int_equal(blob_put_finish(p, ref), 0);
+	(void)fclose(f);
+}
+
+static void
+flip(struct blobs *s, const struct blob_ref *ref, off_t at)
+{
+	char path[512], c;
+	int fd;
+
+	assert_int_equal(blobs_fetch(s, ref, "", path, sizeof(path)), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, &c, 1, at), 1);
+	c ^= 1;
+	assert_int_equal(pwrite(fd, &c, 1, at), 1);
+	close(fd);
+}
+
+enum job_verdict
+lt_run_flipped(unsigned id, const char *path, off_t at)
+{
+	char dir[] = "/tmp/spillway-logs.XXXXXX", why[BLOB_WHY];
+	enum job_verdict verdict;
+	struct job job = {0};
+	struct blob_ref ref;
+	struct blobs *s;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(blobs_open(&s, dir, why), 0);
+	put(s, path, &ref);
+	if (at >= 0)
+		flip(s, &ref, at);
+	assert_int_equal(blob_get_open_ref(s, &ref, &job.blob.stream), 0);
+	verdict = run(&job, id);
+	blob_get_close(job.blob.stream);
+	blobs_close(s);
+	assert_int_equal(lt_shell("rm -r %s", dir), 0);
+	return verdict;
+}
+
 enum job_verdict
 lt_run_blob(unsigned id, const char *path)
 {
-	struct job job = {.blob = {path, 0}};
-
-	return run(&job, id);
+	return lt_run_flipped(id, path, -1);
 }
 
 enum job_verdict

@@ -29,32 +29,19 @@ ref_find(const struct sw_item *job, struct bytes *value)
 	return 0;
 }
 
+/* What the job refers to: 1 with the store open, 0, or an error. */
 static int
-fetch(const char *uri, const struct blob_ref *ref, const char *dir,
+begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 	struct attached *a)
 {
-	struct blobs *s = NULL;
-	int err = blobs_open(&s, uri, a->why);
-
-	if (err < 0)
-		return err == SW_EINVAL ? -EIO : err; /* not the job's fault */
-	err = blobs_fetch(s, ref, dir, a->path, sizeof(a->path));
-	(void)snprintf(a->why, sizeof(a->why), "%s", blobs_why(s));
-	a->size = ref->size;
-	blobs_close(s);
-	return err < 0 ? err : 1;
-}
-
-int
-attach(const struct sw_item *job, const char *uri, const char *dir,
-	struct attached *a)
-{
-	struct blob_ref ref;
 	struct bytes value;
+	int err;
 
+	a->store = NULL;
+	a->stream = NULL;
 	if (!ref_find(job, &value))
 		return 0;
-	if (blob_ref_parse(value, &ref) < 0) {
+	if (blob_ref_parse(value, ref) < 0) {
 		(void)snprintf(a->why, sizeof(a->why),
 			"header blob=%.*s: malformed, sha256:HEX64;size=N is "
 			"wanted",
@@ -68,5 +55,54 @@ attach(const struct sw_item *job, const char *uri, const char *dir,
 			"--blobs");
 		return -ENODEV;
 	}
-	return fetch(uri, &ref, dir, a);
+	a->size = ref->size;
+	err = blobs_open(&a->store, uri, a->why);
+	if (err < 0)
+		return err == SW_EINVAL ? -EIO : err; /* not the job's fault */
+	return 1;
+}
+
+/* `err` of the open store, that may be its success. */
+static int
+begun(struct attached *a, int err)
+{
+	(void)snprintf(a->why, sizeof(a->why), "%s", blobs_why(a->store));
+	return err < 0 ? err : 1;
+}
+
+int
+attach(const struct sw_item *job, const char *uri, const char *dir,
+	struct attached *a)
+{
+	struct blob_ref ref;
+	int err = begin(job, uri, &ref, a);
+
+	if (err == 1)
+		err = begun(a, blobs_fetch(a->store, &ref, dir, a->path,
+				       sizeof(a->path)));
+	attach_close(a);
+	return err;
+}
+
+int
+attach_open(const struct sw_item *job, const char *uri, struct attached *a)
+{
+	struct blob_ref ref;
+	int err = begin(job, uri, &ref, a);
+
+	if (err == 1)
+		err = begun(a, blob_get_open_ref(a->store, &ref, &a->stream));
+	if (err < 0)
+		attach_close(a);
+	return err;
+}
+
+void
+attach_close(struct attached *a)
+{
+	blob_get_close(a->stream);
+	if (a->store != NULL)
+		blobs_close(a->store);
+	a->store = NULL;
+	a->stream = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach.h - the blob that a job refers to, as a file
+ * attach.h - the blob that a job refers to, as a file or as a stream
  *
  * Fetched in the job's own process: the worker's loop never waits for it,
  * and the job's time limit covers it.
@@ -17,6 +17,8 @@ struct attached {
 	char path[ATTACH_PATH];
 	int64_t size;
 	char why[BLOB_WHY]; /* of an error */
+	struct blobs *store; /* of the stream */
+	struct blob_get *stream;
 };
 
 /*
@@ -26,5 +28,10 @@ struct attached {
  */
 int attach(const struct sw_item *job, const char *uri, const char *dir,
 	struct attached *) __attribute__((warn_unused_result));
+
+/* The same, but 1 is `stream` at its start, checked when read to its end. */
+int attach_open(const struct sw_item *job, const char *uri, struct attached *)
+	__attribute__((warn_unused_result));
+void attach_close(struct attached *);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef WORKER_JOB_H
 #define WORKER_JOB_H
 
+#include "blob.h"
 #include "bytes.h"
 #include "conf.h"
 #include "id.h"
@@ -22,10 +23,12 @@ struct job {
 	int attempt, max_attempts;
 	int64_t deadline_ms; /* Unix time at which the worker kills us */
 
-	/* What the job refers to, checked; to be read only. */
+	/* What the job refers to: a file, checked, to be read only. */
 	struct {
 		const char *path; /* NULL: it refers to no blob */
 		int64_t size;
+		/* Instead of `path`, of a type that has `streams`. */
+		struct blob_get *stream;
 	} blob;
 
 	const struct conf *conf;
@@ -63,6 +66,12 @@ struct job_type {
 	const char *name; /* as in --queue NAME=JOB */
 	const char *text; /* one line for --help */
 	job_fn *run;
+	/*
+	 * It reads its blob itself, as a stream, in one pass.  What it read is
+	 * not checked before blob_get_check(): until then nothing may count,
+	 * nor the blob be blamed.
+	 */
+	int streams;
 	/* What its configuration may say, or NULL (conf.h). */
 	const struct conf_key *keys, *profile_keys;
 	/*

@@ -189,16 +189,22 @@ end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 static enum job_verdict
 job_call(struct run *r, const struct job_type *type)
 {
-	int err = attach(&r->item, r->job.blobs, r->dir, &r->blob);
+	enum job_verdict verdict;
+	int err = type->streams
+			  ? attach_open(&r->item, r->job.blobs, &r->blob)
+			  : attach(&r->item, r->job.blobs, r->dir, &r->blob);
 
-	r->job.blob.path = err == 1 ? r->blob.path : NULL;
+	r->job.blob.path = err == 1 && !type->streams ? r->blob.path : NULL;
+	r->job.blob.stream = r->blob.stream;
 	r->job.blob.size = err == 1 ? r->blob.size : 0;
 	r->dir_used = r->dir[0] != '\0' && r->job.blobs != NULL;
 	if (err < 0) {
 		job_error(&r->job, "blob: %s", r->blob.why);
 		return blob_is_final(err) ? JOB_FAIL : JOB_RETRY;
 	}
-	return type->run(&r->job);
+	verdict = type->run(&r->job);
+	attach_close(&r->blob);
+	return verdict;
 }
 
 static void
