@@ -25,7 +25,7 @@ run() {
 	log=$logs/$(basename "$1")
 	case $(basename "$1") in
 	proof_faults*) set -- env LD_PRELOAD="$PWD/$preload" "$1" ;;
-	proof_sim) set -- "$1" --from 1 --seconds 10 ;;
+	proof_sim) set -- "$1" --from 1 --seeds 30 ;;
 	esac
 	timeout 300 "$@" >"$log" 2>&1 || { echo "FAILED: $*"; cat "$log"; exit 1; }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulator: proof_sim [--seed N [--trace]] [--seconds S] [--from N]
+ * The simulator: proof_sim [--seed N [--trace]] [--from N] [--seconds S | --seeds K]
  *
- * Runs one seed, or seed after seed for S seconds.
+ * Runs one seed, or seed after seed from N for S seconds, or K of them.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -60,6 +60,7 @@ int
 main(int argc, char **argv)
 {
 	uint64_t seed = 0, from = (uint64_t)time(NULL) * 1000, steps = 0, n = 0;
+	uint64_t most = UINT64_MAX;
 	int one = 0, trace = 0;
 	double limit_s = 1, began = seconds(), s;
 
@@ -74,6 +75,8 @@ main(int argc, char **argv)
 			from = strtoull(value, NULL, 10);
 		else if (strcmp(argv[i], "--seconds") == 0 && ++i)
 			limit_s = strtod(value, NULL);
+		else if (strcmp(argv[i], "--seeds") == 0 && ++i)
+			most = strtoull(value, NULL, 10), limit_s = 1e9;
 	}
 	program = argv[0];
 	sw_log_set((enum sw_log_level)0);
@@ -81,7 +84,7 @@ main(int argc, char **argv)
 	signal(SIGSEGV, crashed);
 	if (one)
 		return run(seed, trace);
-	for (; n == 0 || seconds() - began < limit_s; n++) {
+	for (; n == 0 || (n < most && seconds() - began < limit_s); n++) {
 		if (run(from + n, 0) != 0)
 			return 1;
 		steps += world.steps;

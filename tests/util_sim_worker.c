@@ -95,14 +95,19 @@ sim_worker_free(struct sim_worker *s)
 	free(s);
 }
 
+static int64_t
+on_the_way(const struct sim_worker *s)
+{
+	const struct sim *w = s->w;
+
+	return w->links[w->ends[s->end].link].sent - s->h.received;
+}
+
 /* It has no jobs, and the broker counts those that it has had as it does. */
 int
 sim_worker_idle(const struct sim_worker *s)
 {
-	const struct sim *w = s->w;
-
-	return s->alive && s->h.joined && s->h.used == 0 &&
-	       s->h.received == w->links[w->ends[s->end].link].sent;
+	return s->alive && s->h.joined && s->h.used == 0 && on_the_way(s) == 0;
 }
 
 /* --- jobs --------------------------------------------------------------- */
@@ -249,7 +254,7 @@ leave(struct sim_worker *s)
 	sim_wake(s->w, s->end, s->w->now);
 }
 
-/* In calm too: then no job may be left behind. */
+/* In calm too: then no job may be left behind, and least one on its way. */
 static void
 calm_leave(struct sim_worker *s)
 {
@@ -261,6 +266,8 @@ calm_leave(struct sim_worker *s)
 		s->leave_at = w->now + sim_pick(w, LEAVE_MS);
 	if (w->now < s->leave_at || s->gone_once || s->end == 0 ||
 		w->ends[s->end].link == 0)
+		return;
+	if (on_the_way(s) == 0 && w->now < s->leave_at + LEAVE_MS)
 		return;
 	s->gone_once = 1;
 	leave(s);

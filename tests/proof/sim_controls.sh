@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # sim_controls.sh BUILD: puts a bug into the product and sees that the
-# simulator finds it; one line for each.
+# simulator finds it within so many seeds, however slow the machine; one line
+# for each.
 set -u
 build=$1
 [ "$(basename "$build")" = release ] || {
@@ -25,7 +26,7 @@ for bug in $bugs; do
 	prepare "$bug"
 	make -s -j2 PLANT="$bug" "$build-$bug/tests/proof_sim" || exit 1
 	began=$(date +%s%N)
-	if found=$("$build-$bug/tests/proof_sim" --from 1 --seconds 30 2>&1); then
+	if found=$("$build-$bug/tests/proof_sim" --from 1 --seeds 200 2>&1); then
 		echo "NOT FOUND: $bug ($found)"
 		failed=1
 		continue
@@ -34,7 +35,7 @@ for bug in $bugs; do
 	seed=$(sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' <<<"$found")
 	echo "found $bug at seed $seed in $ms ms: $(head -n 1 <<<"$found")"
 done
-if ! plain=$("$build/tests/proof_sim" --from 1 --seconds 2 2>&1); then
+if ! plain=$("$build/tests/proof_sim" --from 1 --seeds 20 2>&1); then
 	echo "FAILED without a bug: $plain"
 	failed=1
 fi
