@@ -194,6 +194,12 @@ caller_heed(struct callers *cs, struct bufferevent *bev)
 	c->theirs = NULL;
 }
 
+static int
+has_unsent(const struct caller *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+}
+
 int
 callers_expected(const struct callers *cs)
 {
@@ -201,7 +207,8 @@ callers_expected(const struct callers *cs)
 	struct caller *c;
 
 	TAILQ_FOREACH(c, &cs->list, link)
-	if (!is_gone(c) && (c->began_ms != 0 || c->born_ms > fresh))
+	if (!is_gone(c) &&
+		(c->began_ms != 0 || c->born_ms > fresh || has_unsent(c)))
 		return 1;
 	return 0;
 }

@@ -42,7 +42,8 @@ void caller_heed(struct callers *, struct bufferevent *);
 
 /*
  * Whether there is one whose first request may still be on its way, as it
- * has come just now, or whose request has begun to arrive.
+ * has come just now, or whose request has begun to arrive, or who has not
+ * been sent all of its answer.
  */
 int callers_expected(const struct callers *);
 

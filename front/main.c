@@ -276,11 +276,6 @@ loop(struct front *f)
 		if (event_base_loop(f->base, EVLOOP_ONCE | more) < 0)
 			f->ended = 1;
 	}
-	/*
-	 * The last answer may have been left to the loop.  One turn: without
-	 * EVLOOP_ONCE it would go on for as long as anything happens.
-	 */
-	(void)event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static int
@@ -319,7 +314,8 @@ help(void)
 {
 	puts("usage: spillway-front --config FILE [options]\n\n"
 	     "  --config FILE    what to serve\n"
-	     "  --check-config   read the configuration, look for the modules, end\n"
+	     "  --check-config   read the configuration, look for the modules, "
+	     "end\n"
 	     "  --verbose        log more\n"
 	     "  --help           print this\n"
 	     "  --version        print the version");

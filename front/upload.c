@@ -63,6 +63,7 @@ program_find(char *path, size_t cap)
 		(void)snprintf(path, cap, "spillway");
 }
 
+/* In a group of its own: what ends ours at the terminal ends no upload. */
 static int
 process_spawn(pid_t *pid, const char *uri, int sock)
 {
@@ -83,8 +84,9 @@ process_spawn(pid_t *pid, const char *uri, int sock)
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigaddset(&set, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setflags(
-		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+						POSIX_SPAWN_SETSIGDEF |
+						POSIX_SPAWN_SETPGROUP);
 	err = where == NULL
 		      ? ENOMEM
 		      : posix_spawnp(pid, program, &fa, &attr, argv, environ);
