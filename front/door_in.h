@@ -22,8 +22,9 @@ struct door {
 	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
 	size_t bound_n, under_way;
-	int full;   /* listeners are off until there is room */
-	int asking; /* we are called by evhttp, with a request */
+	size_t most; /* connections */
+	int full;    /* listeners are off until there is room */
+	int asking;  /* we are called by evhttp, with a request */
 	struct reply_date date;
 	void (*empty)(void *);
 	void *arg;
