@@ -391,7 +391,7 @@ follows_check(struct sim *w)
 			f->parent->was_token != f->token)
 			continue;
 		/* It may have come and gone within the turn. */
-		if (sim_heard(w, f->job, SW_OP_CANCEL))
+		if (m->purge || sim_heard(w, f->job, SW_OP_CANCEL))
 			f->job->existed = 1;
 		if (!f->job->existed)
 			sim_fail(w,
