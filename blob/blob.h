@@ -114,8 +114,12 @@ void blob_put_abort(struct blob_put *);
 
 /*
  * Reads: from the start or, after a seek, from anywhere.  One that has read
- * from the start to the end has checked the hash: the read at the end gives
- * SW_ECORRUPT instead of 0.  A seek gives that check up.
+ * from the start to the end has checked the content: the read at the end
+ * gives SW_ECORRUPT instead of 0.  A seek gives that check up.
+ *
+ * A bucket's content is checked by its name.  A folder's is by a checksum
+ * that the put has kept with the file, where there is one: against rot, cuts
+ * and files under a wrong name, not against who may write into the folder.
  */
 int blob_get_open(struct blobs *, const struct blob_hash *, struct blob_get **)
 	__attribute__((warn_unused_result));
