@@ -161,7 +161,10 @@ int blobs_clean(struct blobs *, int64_t age_ms, int dry)
 int
 blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
 
-/* Opens what a reference means; SW_ECORRUPT if it is not of that size. */
+/*
+ * Opens what a reference means.  If it is not of the size that `ref` says, it
+ * is read: SW_EINVAL if it is whole all the same.
+ */
 int blob_get_open_ref(struct blobs *, const struct blob_ref *,
 	struct blob_get **) __attribute__((warn_unused_result));
 
@@ -171,7 +174,6 @@ int blob_get_check(struct blob_get *) __attribute__((warn_unused_result));
 /*
  * A path of the blob's content, checked, to be read only: in a folder store
  * its own file, else a copy in `dir`, which is the caller's to remove.
- * SW_EINVAL: the blob is whole, and of another size than `ref` says.
  */
 int blobs_fetch(struct blobs *, const struct blob_ref *, const char *dir,
 	char *path, size_t cap) __attribute__((warn_unused_result));

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chance.h"
+
 static struct {
 	pid_t pid;
 	int port, rooms;
@@ -228,15 +230,11 @@ uint8_t *
 noise(unsigned seed, size_t len)
 {
 	uint8_t *p = malloc(len + 8);
-	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + 1;
+	uint64_t chance = seed;
 
 	assert_non_null(p);
-	for (size_t i = 0; i < len; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		le_set(p + i, 8, x);
-	}
+	for (size_t i = 0; i < len; i += 8)
+		le_set(p + i, 8, chance_draw(&chance));
 	return p;
 }
 
