@@ -171,6 +171,16 @@ room_down(void **state)
 	return 0;
 }
 
+void
+room_path(const struct blob_room *r, const struct blob_ref *ref, char path[256])
+{
+	char name[BLOB_NAME];
+
+	blob_name_write(&ref->hash, name);
+	(void)snprintf(
+		path, 256, "%s/store/%.2s/%s", r->dir, name + 7, name + 7);
+}
+
 static int age_by;
 
 static int
