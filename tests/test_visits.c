@@ -110,7 +110,7 @@ sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 			assert_int_equal(
 				visits_add(&v, hits[i].visitor, hits[i].s), 0);
 		assert_int_equal(visits_load(&v, bytes_of(*stored, *len)), 0);
-		visits_tidy(&v);
+		assert_int_equal(visits_tidy(&v), 0);
 		sum = visits_count(&v);
 		free(*stored);
 		*len = visits_stored_len(&v);
@@ -194,7 +194,7 @@ a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 	assert_int_equal(visits_add(&v, 7, 1800), 0);
 	assert_int_equal(visits_add(&v, 7, 3601), 0);
 	assert_int_equal(visits_add(&v, 8, 3601), 0);
-	visits_tidy(&v);
+	assert_int_equal(visits_tidy(&v), 0);
 	assert_int_equal(visits_count(&v).sessions, 3);
 	assert_int_equal(visits_count(&v).visitors, 2);
 	visits_fini(&v);
@@ -203,8 +203,45 @@ a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 	assert_int_equal(visits_add(&v, 7, 100), 0);
 	assert_int_equal(visits_add(&v, 7, 3500), 0);
 	assert_int_equal(visits_add(&v, 7, 1800), 0);
-	visits_tidy(&v);
+	assert_int_equal(visits_tidy(&v), 0);
 	assert_int_equal(visits_count(&v).sessions, 1);
+	visits_fini(&v);
+}
+
+static void
+the_last_visitor_of_a_full_sample_is_still_in_it(void **state)
+{
+	struct visits v = {0};
+
+	(void)state;
+	for (uint64_t i = 1; i <= VISITS_MAX; i++)
+		assert_int_equal(visits_add(&v, i, 0), 0);
+	assert_int_equal(visits_tidy(&v), 0);
+	assert_int_equal(visits_add(&v, VISITS_MAX, VISITS_DAY_S - 1), 0);
+	assert_int_equal(visits_add(&v, VISITS_MAX + 1, 0), 0);
+	assert_int_equal(visits_tidy(&v), 0);
+	assert_int_equal(visits_stored_len(&v), (VISITS_MAX + 1) * VISITS_SPAN);
+	visits_fini(&v);
+}
+
+static void
+what_comes_after_a_count_is_counted_too(void **state)
+{
+	static const int32_t at[] = {0, 40000, 80000, 20000, 60000};
+	struct visits v = {0};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++) {
+		for (uint64_t i = 1; i < VISITS_MAX; i++)
+			assert_int_equal(visits_add(&v, i, at[k]), 0);
+		if (k % 2 == 1)
+			continue;
+		assert_int_equal(visits_tidy(&v), 0);
+		assert_int_equal(visits_tidy(&v), 0);
+		assert_int_equal(
+			visits_count(&v).sessions, (k + 1) * (VISITS_MAX - 1));
+		assert_int_equal(visits_count(&v).visitors, VISITS_MAX - 1);
+	}
 	visits_fini(&v);
 }
 
@@ -234,6 +271,9 @@ main(void)
 			beyond_the_sample_the_estimate_is_near_and_still_the_same),
 		cmocka_unit_test(
 			a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not),
+		cmocka_unit_test(
+			the_last_visitor_of_a_full_sample_is_still_in_it),
+		cmocka_unit_test(what_comes_after_a_count_is_counted_too),
 		cmocka_unit_test(what_is_no_stored_day_is_refused),
 	};
 
