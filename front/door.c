@@ -157,6 +157,7 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 	evhttp_set_bevcb(d->http, connection_new, d);
 	early_set(d->http, &(struct early){.head_came = exchange_expect,
 				   .whole_came = exchange_begin,
+				   .bad_came = exchange_refuse,
 				   .methods = METHODS,
 				   .arg = d});
 	evhttp_set_default_content_type(d->http, NULL);

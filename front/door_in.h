@@ -30,8 +30,12 @@ struct door {
 	void *arg;
 };
 
-/* Both for evhttp, with the door: a request's head has come; all of it has. */
+/*
+ * For early.h, with the door: a request's head has come; all of it has; or it
+ * is none that can be served.
+ */
 int exchange_expect(struct evhttp_request *, void *door);
 void exchange_begin(struct evhttp_request *, void *door);
+void exchange_refuse(struct evhttp_request *, void *door);
 
 #endif

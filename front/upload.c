@@ -31,6 +31,7 @@ struct upload {
 	struct uploads *all;
 	struct evhttp_connection *conn; /* the key; NULL: not by it any more */
 	struct bufferevent *client, *store;
+	struct caller *caller;
 	struct event *ended, *late;
 	pid_t pid; /* 0: none */
 	int pidfd;
@@ -153,10 +154,10 @@ client_hold(struct upload *u, int hold)
 {
 	u->full = hold;
 	if (hold) {
-		caller_busy(u->all->callers, u->client);
+		caller_hold(u->caller);
 		bufferevent_disable(u->client, EV_READ);
 	} else {
-		caller_answered(u->all->callers, u->client);
+		caller_release(u->caller);
 		bufferevent_enable(u->client, EV_READ);
 	}
 }
@@ -199,7 +200,7 @@ body_came(struct evhttp_request *req, void *http)
 	u->step += evbuffer_get_length(in);
 	if (u->step >= STEP) {
 		u->step = 0;
-		caller_answered(u->all->callers, u->client);
+		caller_release(u->caller);
 	}
 	if (u->failed) {
 		evbuffer_drain(in, evbuffer_get_length(in));
@@ -326,6 +327,7 @@ upload_begin(struct uploads *all, struct evhttp_request *req, const char *uri,
 	u->pidfd = -1;
 	u->conn = evhttp_request_get_connection(req);
 	u->client = evhttp_connection_get_bufferevent(u->conn);
+	u->caller = caller_of(all->callers, u->client);
 	TAILQ_INSERT_TAIL(&all->list, u, link);
 	HASH_ADD_PTR(by_conn, conn, u);
 	evhttp_connection_set_closecb(u->conn, client_gone, u);

@@ -38,4 +38,68 @@ def few_descriptors():
     assert "ev=accept" not in front.said and "ev=libevent" not in front.said, front.said
 
 
-run(given, few_descriptors)
+def log_lines():
+    """Of the access log, what stands between address and time, and the agent."""
+    return [line.split("] ", 1)[1].rsplit(' "-" "-"', 1)[0] for line in open(f"{folder}/access.log")]
+
+
+POST = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
+REFUSED = (
+    (b"\x00\xff garbage\r\n\r\n", 400, '"-" 400'),
+    (b"GET /hello HTTP/2.0\r\n\r\n", 400, '"-" 400'),
+    (get(b"/hello", b"no colon\r\n"), 400, '"-" 400'),
+    (get(b"/hello", b"no colon\r\n") + b"x" * 4090, 400, '"-" 400'),
+    (POST + b"Content-Length: four\r\n\r\nabcd", 400, '"-" 400'),
+    (get(b"/hello?" + b"q" * 5000), 414, '"-" 414'),
+    (b"GET /hello?" + b"q" * 20000, 414, '"-" 414'),
+    (get(b"/hello", b"X: %s\r\n" % (b"y" * 5000)), 431, '"-" 431'),
+    (b"GET /hello HTTP/1.1\r\nX: " + b"y" * 5000, 431, '"-" 431'),
+    (POST + b"Content-Length: 100001\r\n\r\n", 413, '"-" 413'),
+    (POST + b"Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413, '"-" 413'),
+    (POST + b"Transfer-Encoding: chunked\r\n\r\n186a1\r\n", 413, '"-" 413'),
+    (b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", 501, '"- /pot HTTP/1.1" 501'),
+    # What a proxy might read as a body, or as none: what follows is nobody's request.
+    (POST + b"Content-Length : 4\r\n\r\nabcd", 400, '"POST /echo HTTP/1.1" 400'),
+    (POST + b"Content-Length: +4\r\n\r\nabcd", 400, '"POST /echo HTTP/1.1" 400'),
+    (POST + b": 4\r\n\r\n", 400, '"POST /echo HTTP/1.1" 400'),
+    (POST + b"Transfer-Encoding: gzip\r\n\r\n", 400, '"POST /echo HTTP/1.1" 400'),
+    (b"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, '"POST /echo HTTP/1.0" 400'),
+)
+
+
+def refusals():
+    """Who is refused is told so as by a handler's front, and stands in the access log."""
+    front = Front(folder)
+    for n, (request, status, line) in enumerate(REFUSED):
+        got = front.ask(request + get(b"/hello")).decode()
+        head, _, body = got.partition("\r\n\r\n")
+        assert head.split()[1] == str(status) and got.count("Date: ") == 1, (request[:60], got)
+        assert "text/plain" in head and "Connection: close" in head, head
+        assert f"Content-Length: {len(body)}" in head, got
+    front.end()
+    got = log_lines()[-len(REFUSED):]
+    for (request, _, line), logged in zip(REFUSED, got):
+        assert logged.startswith(line + " "), (request[:60], logged)
+
+
+def blank_lines():
+    """Empty lines before a request are none of it, however they come."""
+    front = Front(folder)
+    got = front.ask(b"\r\n\r\n" + get(b"/hello") + b"\r\n\n" + get(b"/hello") + b"\r\n")
+    assert got.count(b"HTTP/1.1 200") == got.count(b"HTTP/1.1") == 2, got
+    s = front.begin(b"\r")
+    for piece in (b"\n", b"\r\nG", get(b"/hello", b"Connection: close\r\n")[1:]):
+        front.ask(get(b"/hello"))  # by now what was sent before has been read
+        s.sendall(piece)
+    assert rest(s).endswith(b"hello, world\n")
+    s = front.begin()
+    try:
+        while True:  # nor does it take longer
+            s.sendall(b"\r\n")
+            front.ask(get(b"/hello"))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    front.end()
+
+
+run(given, few_descriptors, refusals, blank_lines)
