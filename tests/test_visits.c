@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "error.h"
 #include "visits.h"
 
@@ -21,36 +21,15 @@ struct hit {
 
 static struct hit hits[HITS];
 
-static uint64_t
-next(uint64_t *r)
-{
-	uint64_t z = *r += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static uint64_t
-seed_of(void)
-{
-	const char *env = getenv("SEED");
-	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
-				    : (uint64_t)time(NULL);
-
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
-
 /* So many visitors, whose hashes are spread as hashes are. */
 static void
 hits_make(uint64_t *r, uint64_t visitors)
 {
 	for (size_t i = 0; i < HITS; i++) {
-		uint64_t who = next(r) % visitors;
+		uint64_t who = chance_draw(r) % visitors;
 
-		hits[i].visitor = next(&who);
-		hits[i].s = (int32_t)(next(r) % VISITS_DAY_S);
+		hits[i].visitor = chance_draw(&who);
+		hits[i].s = (int32_t)(chance_draw(r) % VISITS_DAY_S);
 	}
 }
 
@@ -86,7 +65,7 @@ static void
 hits_shuffle(uint64_t *r)
 {
 	for (size_t i = HITS - 1; i > 0; i--) {
-		size_t k = next(r) % (i + 1);
+		size_t k = chance_draw(r) % (i + 1);
 		struct hit h = hits[i];
 
 		hits[i] = hits[k];
@@ -134,7 +113,7 @@ same_in_any_pieces(uint64_t *r, struct visits_sum want)
 		struct visits_sum got;
 
 		hits_shuffle(r);
-		got = sum_of_pieces(1 + next(r) % 40, &stored, &len);
+		got = sum_of_pieces(1 + chance_draw(r) % 40, &stored, &len);
 		assert_int_equal(got.sessions, want.sessions);
 		assert_int_equal(got.visitors, want.visitors);
 		assert_int_equal(got.exact, want.exact);
@@ -149,7 +128,7 @@ static void
 sessions_are_exact_however_the_day_was_cut(void **state)
 {
 	static const uint64_t visitors[] = {1, 30, 900, VISITS_MAX - 1};
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(visitors) / sizeof(visitors[0]); i++) {
@@ -161,7 +140,7 @@ sessions_are_exact_however_the_day_was_cut(void **state)
 static void
 beyond_the_sample_the_estimate_is_near_and_still_the_same(void **state)
 {
-	uint64_t r = seed_of(), max = 0;
+	uint64_t r = chance_seed(), max = 0;
 	struct visits_sum want, got;
 	uint8_t *stored;
 	size_t len;
