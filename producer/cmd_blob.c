@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,38 +162,120 @@ cmd_blob_put(struct cmd *c)
 
 /* --- get ----------------------------------------------------------------- */
 
+/* What --range asks for, both ends included; the whole blob without it. */
+struct range {
+	int64_t from, to; /* from -1: the last `to` bytes */
+};
+
+/* An offset off the front of *s. */
 static int
-stream_get(struct cmd *c, struct blob_get *g, FILE *f)
+offset_take(const char **s, int64_t *at)
+{
+	char *end;
+
+	if (**s < '0' || **s > '9')
+		return SW_EINVAL;
+	errno = 0;
+	*at = strtoll(*s, &end, 10);
+	*s = end;
+	return errno == 0 ? 0 : SW_EINVAL;
+}
+
+/* The forms of HTTP and of curl -r: FROM-TO, FROM-, -LAST. */
+static int
+range_parse(const char *text, struct range *r)
+{
+	struct range got = {-1, INT64_MAX};
+	const char *s = text;
+
+	if (*s != '-' && offset_take(&s, &got.from) < 0)
+		return SW_EINVAL;
+	if (*s++ != '-')
+		return SW_EINVAL;
+	if ((*s != '\0' || got.from < 0) && offset_take(&s, &got.to) < 0)
+		return SW_EINVAL;
+	if (*s != '\0' || got.to < got.from)
+		return SW_EINVAL;
+	*r = got;
+	return 0;
+}
+
+/* Where it begins in this blob; *n: the bytes of it that there are. */
+static int
+range_begin(struct cmd *c, struct range r, struct blob_get *g, int64_t *n)
+{
+	int64_t size = blob_get_size(g);
+
+	if (r.from < 0)
+		r = (struct range){size > r.to ? size - r.to : 0, size - 1};
+	if (r.to > size - 1)
+		r.to = size - 1;
+	if (r.from > r.to && c->value[CMD_O_RANGE] != NULL)
+		return cmd_refuse(c,
+			"--range '%.60s': there is nothing, the blob has "
+			"%" PRId64 " bytes",
+			c->value[CMD_O_RANGE], size);
+	if (r.from > 0)
+		blob_get_seek(g, r.from); /* gives up the check at the end */
+	*n = r.to + 1 - r.from;
+	return CMD_OK;
+}
+
+/* After the last byte of a whole blob one read more makes the check. */
+static int
+stream_get(struct cmd *c, struct blob_get *g, int64_t left, FILE *f)
 {
 	char *buf = malloc(BLOB_CHUNK);
 	int rc = buf == NULL ? cmd_refuse(c, "out of memory") : CMD_OK;
 	ssize_t n;
 
-	while (rc == CMD_OK && (n = blob_get_read(g, buf, BLOB_CHUNK)) != 0)
+	while (rc == CMD_OK &&
+		(n = blob_get_read(g, buf,
+			 left < BLOB_CHUNK ? (size_t)left : BLOB_CHUNK)) != 0) {
 		if (n < 0)
 			rc = cmd_blob_fail(c, "");
 		else if (fwrite(buf, 1, (size_t)n, f) != (size_t)n)
 			rc = cmd_refuse(c, "cannot write: %s", strerror(errno));
+		left -= n;
+	}
 	free(buf);
+	return rc;
+}
+
+/* A part goes through a stream; a whole blob is written out early. */
+static int
+fd_get(struct cmd *c, struct blob_get *g, int64_t n, int fd, const char *path)
+{
+	FILE *f;
+	int rc;
+
+	if (c->value[CMD_O_RANGE] == NULL)
+		return blob_get_copy(g, fd) < 0 ? cmd_blob_fail(c, path)
+						: CMD_OK;
+	f = fdopen(dup(fd), "w");
+	if (f == NULL)
+		return cmd_refuse(c, "%s: %s", path, strerror(errno));
+	rc = stream_get(c, g, n, f);
+	if ((fclose(f) != 0 || fsync(fd) != 0) && rc == CMD_OK)
+		rc = cmd_refuse(c, "%s: %s", path, strerror(errno));
 	return rc;
 }
 
 /* The file is there whole and checked, or as it was. */
 static int
-file_get(struct cmd *c, struct blob_get *g, const char *path)
+file_get(struct cmd *c, struct blob_get *g, int64_t n, const char *path)
 {
 	mode_t mask = umask(0);
 	char *tmp = NULL;
-	int fd, rc = CMD_OK;
+	int fd, rc;
 
 	(void)umask(mask);
 	if (asprintf(&tmp, "%s.XXXXXX", path) < 0)
 		return cmd_refuse(c, "out of memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd >= 0 && blob_get_copy(g, fd) < 0)
-		rc = cmd_blob_fail(c, path);
-	else if (fd < 0 || fchmod(fd, 0666 & ~mask) != 0 ||
-		 rename(tmp, path) != 0)
+	rc = fd >= 0 ? fd_get(c, g, n, fd, path) : CMD_OK;
+	if (rc == CMD_OK && (fd < 0 || fchmod(fd, 0666 & ~mask) != 0 ||
+				    rename(tmp, path) != 0))
 		rc = cmd_refuse(c, "%s: %s", path, strerror(errno));
 	if (rc != CMD_OK && fd >= 0)
 		(void)unlink(tmp);
@@ -206,14 +289,21 @@ int
 cmd_blob_get(struct cmd *c)
 {
 	const char *word = c->words[0], *path = c->value[CMD_O_OUTPUT];
+	const char *range = c->value[CMD_O_RANGE];
 	struct bytes name = bytes_of(word, strcspn(word, ";"));
+	struct range r = {0, INT64_MAX};
 	struct blob_hash hash;
 	struct blob_get *g;
+	int64_t n = 0;
 	int rc;
 
 	if (blob_name_parse(name, &hash) < 0)
 		return cmd_usage(c,
 			"'%.100s': sha256: and 64 hex digits are wanted", word);
+	if (range != NULL && range_parse(range, &r) < 0)
+		return cmd_usage(c,
+			"--range '%.60s': FROM-TO, FROM- or -LAST is wanted",
+			range);
 	if (path == NULL && c->out.tty)
 		return cmd_usage(c, "this is a terminal: --output is wanted");
 	rc = cmd_blobs(c);
@@ -221,7 +311,10 @@ cmd_blob_get(struct cmd *c)
 		return rc;
 	if (blob_get_open(c->blobs, &hash, &g) < 0)
 		return cmd_blob_fail(c, "");
-	rc = path != NULL ? file_get(c, g, path) : stream_get(c, g, c->out.f);
+	rc = range_begin(c, r, g, &n);
+	if (rc == CMD_OK)
+		rc = path != NULL ? file_get(c, g, n, path)
+				  : stream_get(c, g, n, c->out.f);
 	blob_get_close(g);
 	return rc;
 }
