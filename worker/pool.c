@@ -29,6 +29,7 @@ struct run {
 	const char *dir; /* "": it could not be made */
 	int dir_used;
 	int64_t delay_ms; /* -1: none told */
+	int result_long;  /* the last one was too large */
 	struct attached blob;
 };
 
@@ -83,7 +84,9 @@ job_progress(struct job *job, int percent, const char *text)
 static void
 job_result(struct job *job, struct bytes result)
 {
-	result_put(&run_of(job)->said, result);
+	struct run *r = run_of(job);
+
+	r->result_long = result_put(&r->said, result) < 0;
 }
 
 static void
@@ -177,6 +180,10 @@ end_put(struct run *r, enum job_verdict verdict, int64_t cpu)
 static void
 end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 {
+	if (verdict == JOB_ACK && r->result_long) {
+		job_error(&r->job, RESULT_TOOBIG);
+		verdict = JOB_FAIL;
+	}
 	end_put(r, verdict, cpu);
 	if (r->said.full) {
 		job_error(&r->job, "there was no room for what it reported");
@@ -233,6 +240,7 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	r->said.full = 0;
 	r->error[0] = '\0';
 	r->delay_ms = -1;
+	r->result_long = 0;
 	verdict = job_call(r, type);
 	if (r->dir_used)
 		dir_empty(r->dir);

@@ -64,6 +64,13 @@ longer=$(script longer <<'S'
 { printf 'put last '; head -c 140000 /dev/zero | tr '\0' x; } >&3
 S
 )
+# Its body is the length of its first result; a word more, and a small one follows.
+result=$(script result <<'S'
+read -r n more
+{ printf 'result '; head -c "$n" /dev/zero | tr '\0' x; echo; } >&3
+[ -z "$more" ] || echo "result $more" >&3
+S
+)
 slow=$(script slow <<'S'
 echo begun >>"$EFFECT"
 sleep 300 &
@@ -79,7 +86,7 @@ S
 
 broker_start
 worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
-	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer"
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "result=$result"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -117,6 +124,19 @@ for q in cut nowhere longer; do
 	esac
 done
 count_is 2 last ready || fail "follow-ups of jobs that were not done"
+
+# A result is whole, or the job has failed for good and says why.
+id=$(spillway put result 65536)
+[ "$(spillway wait "$id" | wc -c)" = 65536 ] || fail "a result of 64 KB"
+id=$(spillway put result "65537 small")
+[ "$(spillway wait "$id")" = small ] || fail "the last result counts"
+for n in 65537 200000; do
+	id=$(spillway put result $n)
+	! spillway wait "$id" >"$dir/cut" 2>"$dir/said" || fail "a result of $n bytes: done"
+	grep -q "larger than 64 KB" "$dir/said" || fail "a result of $n bytes: $(cat "$dir/said")"
+	[ ! -s "$dir/cut" ] || fail "a part of a result"
+	spillway dead show "$id" | grep -q "attempts *1" || fail "a result of $n bytes: tried again"
+done
 
 # A timeout ends the whole group.
 spillway queue set slow timeout_ms=300 max_attempts=1
