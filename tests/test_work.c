@@ -214,8 +214,8 @@ a_result_is_whole_or_none(void **state)
 	assert_int_equal(result_put(&b, bytes_of(much, SW_RESULT_MAX)), 0);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 	assert_int_equal(sw_bytes(&it, SW_F_RESULT).len, SW_RESULT_MAX);
-	assert_int_equal(result_put(&b, bytes_of(much, SW_RESULT_MAX + 1)),
-		SW_ETOOBIG);
+	assert_int_equal(
+		result_put(&b, bytes_of(much, SW_RESULT_MAX + 1)), SW_ETOOBIG);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 	assert_false(sw_has(&it, SW_F_RESULT));
 	assert_int_equal(result_put(&b, bytes_str("after")), 0);

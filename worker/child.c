@@ -294,6 +294,9 @@ line_take(struct child *c)
 		c->lost = "a put on descriptor 3 names no queue";
 	if (err < 0)
 		return;
+	if (strlen(c->line) < c->line_len &&
+		(l.kind == LINE_RESULT || l.kind == LINE_PUT))
+		c->lost = "a result or put on descriptor 3 has a NUL in it";
 	switch (l.kind) {
 	case LINE_PROGRESS:
 		c->job->progress = l.number;
@@ -302,8 +305,8 @@ line_take(struct child *c)
 		c->job->progress_new = 1;
 		break;
 	case LINE_RESULT:
-		c->result_long =
-			result_put(said_room(c), bytes_str(l.text)) < 0;
+		err = result_put(said_room(c), bytes_str(l.text));
+		c->result_long = err < 0;
 		if (c->said.full)
 			c->lost = no_room;
 		break;

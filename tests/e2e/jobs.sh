@@ -60,6 +60,10 @@ nowhere=$(script nowhere <<'S'
 echo "put Last x" >&3
 S
 )
+nul=$(script nul <<'S'
+printf 'put last a\0b\n' >&3
+S
+)
 longer=$(script longer <<'S'
 { printf 'put last '; head -c 140000 /dev/zero | tr '\0' x; } >&3
 S
@@ -86,7 +90,7 @@ S
 
 broker_start
 worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
-	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "result=$result"
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "nul=$nul" --queue "result=$result"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -114,12 +118,13 @@ count_is 1 next ready || fail "follow-ups of a job that was not done"
 id=$(spillway put unended "its body")
 [ "$(spillway wait "$id")" = whole ] || fail "a result before a line without an end"
 count_is 2 last ready || fail "a follow-up without a newline"
-for q in cut nowhere longer; do
+for q in cut nowhere nul longer; do
 	spillway queue set $q max_attempts=1 max_crashes=1
 	id=$(spillway put $q x)
 	! spillway wait "$id" 2>"$dir/said" || fail "$q: done, but its follow-up is lost"
 	case $q in
 	nowhere) grep -q "names no queue" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	nul) grep -q "has a NUL" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
 	longer) grep -q "no room" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
 	esac
 done
