@@ -135,7 +135,7 @@ async def main():
         "othertls": (factory("othertls"), other),
         "noservice": (lambda: Blunt(b"554 5.3.2 no mail here\r\n"), None),
         "overload": (lambda: Blunt(
-            b"421 4.3.2 try again in 2 minutes\r\n"), None),
+            b"421 4.3.2 too busy, try again in 1 second\r\n"), None),
         "silent": (lambda: Blunt(b""), None),
     }
     (FOLDER / "mail").mkdir(exist_ok=True)
