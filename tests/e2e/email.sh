@@ -214,7 +214,9 @@ dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "
 # What examples/handlers/signup.c hands over, with and without FROM, and the example of a configuration.
 arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
-worker_start example --queue example=email --jobs "$here/../examples/jobs.conf"
+(umask 077 && echo s3cret >"$dir/mail.password")
+sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$here/../examples/jobs.conf" >"$dir/example.conf"
+worker_start example --queue example=email --jobs "$dir/example.conf"
 until_true grep -q ev=joined "$dir/example.log"
 
 ### Verdicts
@@ -281,8 +283,12 @@ set_ups silent "on connecting" "server = localhost:$(port silent)" "tls = none" 
 set_ups wrong "on AUTH: 535|on AUTH" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 set_ups anonymous "530" "$auth" "ca_file = $dir/ca.pem"
 set_ups sender "not your address" "server = localhost:$(port plain)" "tls = none" "sender = forged@example.org"
-chmod 644 "$dir/wrong"
-set_ups open "open to everybody" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
+# Who opens its file to everybody while it runs hears of it with the next mail.
+worker_with open "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
+until_true grep -q ev=joined "$dir/open.log"
+chmod 604 "$dir/wrong"
+dies open 2 "password_file in \[email\]: $dir/wrong is open to everybody" "$(mail ann)"
+[ "$(alarms open)" = 1 ] || fail "open: $(alarms open) alarms"
 
 # What can be seen without a mail ends the worker at its start.
 ends() {
@@ -300,6 +306,9 @@ ends "hello in \[email\]" "server = a" "hello = b/c"
 ends "tls in \[email\]" "server = a" "tls = yes"
 ends "without TLS" "server = a" "tls = none" "user = ann" "password_file = $dir/right"
 ends "user without password_file" "server = a" "user = ann"
+ends "password_file in \[email\]: $dir/wrong is open to everybody" "server = a" "user = ann" "password_file = $dir/wrong"
+ends "password_file in \[email\]: $dir/absent: No such file" "server = a" "user = ann" "password_file = $dir/absent"
+ends "dkim_key in \[email\]: $dir/wrong is open to everybody" "server = a" "dkim_domain = a.example" "dkim_selector = mail" "dkim_key = $dir/wrong"
 ends "from in \[email\]" "server = a" "from = Shop"
 ends "sender in \[email\]" "server = a" "sender = bounces"
 ends "dkim_selector without dkim_key" "server = a" "dkim_domain = a.example" "dkim_selector = mail"
@@ -377,4 +386,4 @@ for kind in rsa ed25519; do
 		signed_ok $kind
 	done
 done
-set_ups dkim_none "dkim_key" "server = localhost:$(port plain)" "tls = none" "dkim_domain = example.org" "dkim_selector = mail" "dkim_key = $dir/ca.pem"
+set_ups dkim_none "dkim_key" "server = localhost:$(port plain)" "tls = none" "dkim_domain = example.org" "dkim_selector = mail" "dkim_key = $dir/right"

@@ -151,7 +151,7 @@ C
 	done
 	echo "$n" >"$dir/private"
 } >"$dir/jobs.conf"
-echo "$s2" >"$dir/secret"
+(umask 077 && echo "$s2" >"$dir/secret")
 
 broker_start
 for q in hook other; do spillway queue set $q backoff_ms=1 max_attempts=2; done
@@ -267,6 +267,8 @@ dies 1 "any_url" "$(spillway put hook x --header url=https://example.org/)"
 dies 1 "control characters" "$(post plain --content-type $'text/plain\r\nX-Smuggled: 1')"
 ! grep -qi smuggled "$dir/plain.jsonl" || fail "a header was smuggled in"
 # Our fault is tried again.
+chmod 604 "$dir/secret"
+dies 2 "secret_file $dir/secret is open to everybody" "$(post file)"
 rm "$dir/secret"
 dies 2 "secret_file .*No such file" "$(post file)"
 
@@ -297,6 +299,9 @@ heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 
 # Nowhere a secret; and mistakes are told at the start.
 ! grep -rqF -e "$s1" -e "$s2" -e "$s3" -e b-e-a-r-e-r "$dir"/*.log || fail "a secret is in a log: $(grep -rlF "$s1" "$dir"/*.log)"
+printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
+(umask 022 && echo "$s1" >"$dir/open")
+refused 64 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
 refused 64 "nowhere to send to" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
 refused 64 "\[webhook a\] secret: whsec_" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
