@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # blobs.sh [BUILD [FOLDER]]: 100 MB into a folder store and out of it, beside
 # cp and fsync: medians of ROUNDS (7), in FOLDER (BUILD).  Wants an idle machine: half
-# of the time is SHA-256, which a busy one slows down and a disk does not.
+# of a put is SHA-256, which a busy one slows down and a disk does not.
 set -euo pipefail
 b=$(cd "${1:-build/release}" && pwd)
 dir=$(mktemp -d "${2:-$b}/blobs.XXXXXX")

@@ -151,19 +151,6 @@ blobs_close(struct blobs *s)
 	free(s);
 }
 
-/* --- hashing ------------------------------------------------------------- */
-
-static EVP_MD_CTX *
-hash_new(void)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-
-	if (md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1)
-		return md;
-	EVP_MD_CTX_free(md);
-	return NULL;
-}
-
 /* --- puts ---------------------------------------------------------------- */
 
 static int
@@ -196,9 +183,9 @@ blob_put_begin(struct blobs *s, struct blob_put **out)
 
 	if (p == NULL)
 		return blob_fail(s, -ENOMEM, "out of memory");
-	*p = (struct blob_put){.s = s, .fd = -1, .md = hash_new()};
-	err = p->md == NULL ? blob_fail(s, -ENOMEM, "no SHA-256")
-			    : s->driver->begin(s);
+	*p = (struct blob_put){.s = s, .fd = -1, .sum = blob_sum_new(s->sums)};
+	err = p->sum == NULL ? blob_fail(s, -ENOMEM, "out of memory")
+			     : s->driver->begin(s);
 	if (err == 0)
 		err = put_open(p);
 	if (err < 0) {
@@ -231,11 +218,10 @@ blob_put_write(struct blob_put *p, const void *b, size_t len)
 	if (p->err < 0)
 		return p->err;
 	p->err = fd_write(p->fd, b, len);
-	if (p->err == 0 && EVP_DigestUpdate(p->md, b, len) != 1)
-		p->err = -EIO;
 	if (p->err < 0)
 		return blob_fail(
 			p->s, p->err, "%s: %s", p->s->tmp, sw_strerror(p->err));
+	blob_sum_add(p->sum, b, len);
 	p->size += (int64_t)len;
 	if (!p->s->tmp_anon)
 		blob_flush(p->fd, p->size, &p->flushed);
@@ -248,7 +234,7 @@ blob_put_finish(struct blob_put *p, struct blob_ref *ref)
 	struct blob_ref r = {.size = p->size};
 	int err = p->err;
 
-	if (err == 0 && EVP_DigestFinal_ex(p->md, r.hash.b, NULL) != 1)
+	if (err == 0 && blob_sum_sha(p->sum, &r.hash) < 0)
 		err = blob_fail(p->s, -EIO, "SHA-256 failed");
 	if (err == 0)
 		err = p->s->driver->store(p, &r);
@@ -267,7 +253,7 @@ blob_put_abort(struct blob_put *p)
 		close(p->fd);
 	if (p->path[0] != '\0')
 		(void)unlink(p->path);
-	EVP_MD_CTX_free(p->md);
+	blob_sum_free(p->sum);
 	free(p);
 }
 
@@ -282,10 +268,13 @@ blob_get_open(
 
 	if (g == NULL)
 		return blob_fail(s, -ENOMEM, "out of memory");
-	*g = (struct blob_get){
-		.s = s, .ref.hash = *hash, .fd = -1, .md = hash_new()};
-	err = g->md == NULL ? blob_fail(s, -ENOMEM, "no SHA-256")
-			    : s->driver->get_open(g);
+	*g = (struct blob_get){.s = s, .ref.hash = *hash, .fd = -1};
+	err = s->driver->get_open(g);
+	if (err == 0) {
+		g->sum = blob_sum_new(g->kept ? SUM_XXH : SUM_SHA);
+		if (g->sum == NULL)
+			err = blob_fail(s, -ENOMEM, "out of memory");
+	}
 	if (err < 0) {
 		blob_get_close(g);
 		return err;
@@ -310,26 +299,86 @@ void
 blob_get_seek(struct blob_get *g, int64_t offset)
 {
 	g->at = offset;
-	EVP_MD_CTX_free(g->md);
-	g->md = NULL;
+	blob_sum_free(g->sum);
+	g->sum = NULL;
+}
+
+/* 1, 0 or an error. */
+static int
+sha_fits(const struct blob_get *g, struct blob_sum *sum)
+{
+	struct blob_hash h;
+	int err = blob_sum_sha(sum, &h);
+
+	if (err < 0)
+		return blob_fail(g->s, err, "SHA-256 failed");
+	return memcmp(h.b, g->ref.hash.b, sizeof(h.b)) == 0;
+}
+
+static int
+read_again(struct blob_get *g, struct blob_sum *sum)
+{
+	char *buf = malloc(BLOB_CHUNK);
+	int64_t left = g->ref.size;
+	ssize_t n = 0;
+
+	if (buf == NULL)
+		return blob_fail(g->s, -ENOMEM, "out of memory");
+	for (; left > 0 && n >= 0; left -= n) {
+		n = g->s->driver->read(g, buf,
+			left < BLOB_CHUNK ? (size_t)left : BLOB_CHUNK,
+			g->ref.size - left);
+		if (n > 0)
+			blob_sum_add(sum, buf, (size_t)n);
+	}
+	free(buf);
+	return n < 0 ? (int)n : 0;
+}
+
+/*
+ * Where what was kept at the put does not fit, that may be what is damaged:
+ * the content is sound all the same if it fits the name when it is read once
+ * more, and is then what the caller has got.  1, 0 or an error.
+ */
+static int
+xxh_fits(struct blob_get *g, struct blob_sum *sum)
+{
+	struct blob_xxh seen, again;
+	struct blob_sum *both;
+	int rc;
+
+	blob_sum_xxh(sum, &g->ref.hash, &seen);
+	if (memcmp(seen.b, g->xxh.b, sizeof(seen.b)) == 0)
+		return 1;
+	both = blob_sum_new(SUM_SHA | SUM_XXH);
+	if (both == NULL)
+		return blob_fail(g->s, -ENOMEM, "out of memory");
+	rc = read_again(g, both);
+	if (rc == 0)
+		rc = sha_fits(g, both);
+	if (rc == 1) {
+		blob_sum_xxh(both, &g->ref.hash, &again);
+		rc = memcmp(seen.b, again.b, sizeof(seen.b)) == 0;
+	}
+	blob_sum_free(both);
+	return rc;
 }
 
 /* All was read: is it what the name says? */
 static int
 get_check(struct blob_get *g)
 {
+	struct blob_sum *sum = g->sum;
 	char name[BLOB_NAME];
-	struct blob_hash h;
-	int ok;
+	int fits;
 
-	if (g->md == NULL)
+	if (sum == NULL)
 		return 0;
-	ok = EVP_DigestFinal_ex(g->md, h.b, NULL) == 1 &&
-	     memcmp(h.b, g->ref.hash.b, BLOB_HASH) == 0;
-	EVP_MD_CTX_free(g->md);
-	g->md = NULL;
-	if (ok)
-		return 0;
+	g->sum = NULL;
+	fits = g->kept ? xxh_fits(g, sum) : sha_fits(g, sum);
+	blob_sum_free(sum);
+	if (fits != 0)
+		return fits < 0 ? fits : 0;
 	blob_name_write(&g->ref.hash, name);
 	return blob_fail(g->s, SW_ECORRUPT,
 		"%s: its content has another hash, it is damaged", name);
@@ -349,8 +398,8 @@ blob_get_read(struct blob_get *g, void *to, size_t len)
 	if (n < 0)
 		return n;
 	g->at += n;
-	if (g->md != NULL && EVP_DigestUpdate(g->md, to, (size_t)n) != 1)
-		return blob_fail(g->s, -EIO, "SHA-256 failed");
+	if (g->sum != NULL)
+		blob_sum_add(g->sum, to, (size_t)n);
 	return n;
 }
 
@@ -360,7 +409,7 @@ blob_get_close(struct blob_get *g)
 	if (g == NULL)
 		return;
 	g->s->driver->get_close(g);
-	EVP_MD_CTX_free(g->md);
+	blob_sum_free(g->sum);
 	free(g);
 }
 

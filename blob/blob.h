@@ -114,8 +114,12 @@ void blob_put_abort(struct blob_put *);
 
 /*
  * Reads: from the start or, after a seek, from anywhere.  One that has read
- * from the start to the end has checked the hash: the read at the end gives
- * SW_ECORRUPT instead of 0.  A seek gives that check up.
+ * from the start to the end has checked the content: the read at the end
+ * gives SW_ECORRUPT instead of 0.  A seek gives that check up.
+ *
+ * A bucket's content is checked by its name.  A folder's is by a checksum
+ * that the put has kept with the file, where there is one: against rot, cuts
+ * and files under a wrong name, not against who may write into the folder.
  */
 int blob_get_open(struct blobs *, const struct blob_hash *, struct blob_get **)
 	__attribute__((warn_unused_result));
@@ -161,7 +165,10 @@ int blobs_clean(struct blobs *, int64_t age_ms, int dry)
 int
 blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
 
-/* Opens what a reference means; SW_ECORRUPT if it is not of that size. */
+/*
+ * Opens what a reference means.  SW_EINVAL: the blob is whole, and of another
+ * size than `ref` says.
+ */
 int blob_get_open_ref(struct blobs *, const struct blob_ref *,
 	struct blob_get **) __attribute__((warn_unused_result));
 
@@ -171,7 +178,7 @@ int blob_get_check(struct blob_get *) __attribute__((warn_unused_result));
 /*
  * A path of the blob's content, checked, to be read only: in a folder store
  * its own file, else a copy in `dir`, which is the caller's to remove.
- * SW_EINVAL: the blob is whole, and of another size than `ref` says.
+ * SW_EINVAL as above.
  */
 int blobs_fetch(struct blobs *, const struct blob_ref *, const char *dir,
 	char *path, size_t cap) __attribute__((warn_unused_result));

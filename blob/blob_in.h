@@ -3,8 +3,8 @@
  * blob_in.h - what a store is made of, for its drivers
  *
  * What all drivers share is in blob.c: a put goes to a temporary file in
- * `tmp` and is hashed on its way; a read is hashed too.  A driver stores that
- * file under its name, and gives bytes at an offset.
+ * `tmp` and is summed on its way; a read is summed too (sum.h).  A driver
+ * stores that file under its name, and gives bytes at an offset.
  */
 #ifndef BLOB_IN_H
 #define BLOB_IN_H
@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 #include <linux/limits.h>
-#include <openssl/evp.h>
 
 #include "blob.h"
+#include "sum.h"
 
 struct blobs {
 	const struct blob_driver *driver;
@@ -23,6 +23,7 @@ struct blobs {
 	char uri[BLOB_URI];
 	char tmp[PATH_MAX];
 	int tmp_anon; /* temporary files need no name */
+	int sums;     /* what a put computes, SUM_SHA at least */
 	char why[BLOB_WHY];
 };
 
@@ -30,7 +31,7 @@ struct blob_put {
 	struct blobs *s;
 	int fd;
 	char path[PATH_MAX]; /* "": it has no name */
-	EVP_MD_CTX *md;
+	struct blob_sum *sum;
 	int64_t size, flushed;
 	int err; /* of a write */
 };
@@ -39,9 +40,11 @@ struct blob_get {
 	struct blobs *s;
 	struct blob_ref ref;
 	int64_t at;
-	EVP_MD_CTX *md; /* NULL: not from start to end */
-	int fd;		/* dir */
-	uint8_t *buf;	/* s3: bytes [buf_at, buf_at + buf_len) */
+	struct blob_sum *sum; /* NULL: not from start to end */
+	int kept;	      /* `xxh` was kept with it: checked by that */
+	struct blob_xxh xxh;
+	int fd;	      /* dir */
+	uint8_t *buf; /* s3: bytes [buf_at, buf_at + buf_len) */
 	int64_t buf_at;
 	size_t buf_len;
 };
@@ -56,7 +59,7 @@ struct blob_driver {
 	/* Makes the written file durable under `ref`; may rename it. */
 	int (*store)(struct blob_put *, const struct blob_ref *);
 
-	/* Sets ref.size and what read() needs. */
+	/* Sets ref.size, `kept`, and what read() needs. */
 	int (*get_open)(struct blob_get *);
 	/* At least one byte, for `at` is below the size. */
 	ssize_t (*read)(struct blob_get *, void *, size_t, int64_t at);

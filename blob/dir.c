@@ -4,7 +4,8 @@
  *
  *	lock		makes the folder a store, orders puts and deletions
  *	tmp/put.XXXXXX	being written
- *	ab/abcd…	a blob, named by its hash, read-only
+ *	ab/abcd…	a blob, named by its hash, read-only; its checksum is
+ *			an attribute of the file
  *
  * A put holds the lock shared over its rename and a deletion holds it alone
  * over its look at the age and the unlink: so what was put again a moment
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "blob_in.h"
@@ -30,6 +32,9 @@ struct dir {
 	/* Folders whose names are known to be durable. */
 	uint8_t root_sure, tmp_sure, fan_sure[256];
 };
+
+/* A blob's struct blob_xxh. */
+static const char xxh_attribute[] = "user.spillway.xxh3";
 
 enum { PREFIX = 2, TAIL = 96 /* longest path below the root */ };
 
@@ -67,6 +72,7 @@ dir_open(struct blobs *s, char *rest)
 		return blob_fail(s, -ENOMEM, "out of memory");
 	s->priv = d;
 	d->lock = -1;
+	s->sums = SUM_SHA | SUM_XXH;
 	if (strncmp(s->uri, "dir:", 4) == 0)
 		err = blob_params(s, rest, param_set);
 	if (err < 0)
@@ -336,6 +342,16 @@ put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 	return err == 0 ? path_sync(p->s, fan) : err;
 }
 
+/* Not every file system can: without it a read is checked by SHA-256. */
+static void
+xxh_keep(const struct blob_put *p, const struct blob_hash *h)
+{
+	struct blob_xxh x;
+
+	blob_sum_xxh(p->sum, h, &x);
+	(void)fsetxattr(p->fd, xxh_attribute, x.b, sizeof(x.b), 0);
+}
+
 static int
 dir_store(struct blob_put *p, const struct blob_ref *ref)
 {
@@ -346,6 +362,7 @@ dir_store(struct blob_put *p, const struct blob_ref *ref)
 
 	(void)umask(mask);
 	blob_path(d, &ref->hash, path);
+	xxh_keep(p, &ref->hash);
 	if (fchmod(p->fd, 0444 & ~mask) != 0 || fsync(p->fd) != 0)
 		err = fail_at(p->s, p->path);
 	if (err == 0)
@@ -374,6 +391,14 @@ missing(struct blobs *s, const struct blob_hash *h)
 				 name, s->uri);
 }
 
+/* Anything else of that name is as good as none. */
+static int
+xxh_kept(int fd, struct blob_xxh *x)
+{
+	return fgetxattr(fd, xxh_attribute, x->b, sizeof(x->b)) ==
+	       (ssize_t)sizeof(x->b);
+}
+
 static int
 dir_get_open(struct blob_get *g)
 {
@@ -390,6 +415,7 @@ dir_get_open(struct blob_get *g)
 		return fail_at(g->s, path);
 	(void)posix_fadvise(g->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	g->ref.size = st.st_size;
+	g->kept = xxh_kept(g->fd, &g->xxh);
 	return 0;
 }
 

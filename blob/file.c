@@ -128,9 +128,7 @@ blob_get_open_ref(
 	if (err < 0)
 		return err;
 	if (g->ref.size != ref->size) {
-		err = blob_fail(s, SW_ECORRUPT,
-			"the blob has %lld bytes, its reference says %lld",
-			(long long)g->ref.size, (long long)ref->size);
+		err = size_judge(g, ref);
 		blob_get_close(g);
 		return err;
 	}
@@ -146,8 +144,7 @@ blobs_fetch(struct blobs *s, const struct blob_ref *ref, const char *dir,
 	int err = blob_get_open_ref(s, ref, &g);
 
 	if (err == 0)
-		err = g->ref.size == ref->size ? fetch(g, dir, path, cap)
-					       : size_judge(g, ref);
+		err = fetch(g, dir, path, cap);
 	blob_get_close(g);
 	return err;
 }

@@ -153,6 +153,7 @@ s3_open(struct blobs *s, char *rest)
 		return blob_fail(s, -ENOMEM, "out of memory");
 	s->priv = x;
 	s->tmp_anon = 1;
+	s->sums = SUM_SHA;
 	x->tries = TRIES;
 	x->backoff_ms = BACKOFF_MS;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)

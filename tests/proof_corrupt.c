@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "error.h"
 #include "must.h"
 #include "util_reader.h"
@@ -33,15 +34,10 @@ static const char *const end_names[ENDS] = {"found nothing amiss or said so",
 
 static uint64_t state;
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
 static uint64_t
 chance(uint64_t below)
 {
-	uint64_t z = (state += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % below;
+	return chance_draw(&state) % below;
 }
 
 /* --- what is put -------------------------------------------------------- */
@@ -316,22 +312,14 @@ verdict(const struct tally *t, uint64_t seed)
 	return bad > 0;
 }
 
-static uint64_t
-number(const char *name, uint64_t otherwise)
-{
-	const char *s = getenv(name);
-
-	return s != NULL && *s != '\0' ? strtoull(s, NULL, 10) : otherwise;
-}
-
 int
 main(int argc, char **argv)
 {
 	struct file files[] = {{"closed", "data.mdb", 0},
 		{"closed", "data.mdb", 0}, {"crashed", "data.mdb", 0},
 		{"crashed", "journal", 0}};
-	uint64_t seed = number("SEED", (uint64_t)time(NULL));
-	uint64_t n = number("CORRUPT_N", 1500), one = number("ONE", n);
+	uint64_t seed = chance_seed();
+	uint64_t n = number_of_env("CORRUPT_N", 1500), one = number_of_env("ONE", n);
 	char copy[256];
 	struct tally t = {0};
 

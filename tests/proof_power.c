@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chance.h"
 #include "must.h"
 #include "util_power.h"
 
@@ -132,19 +133,11 @@ one_run(const char *name, uint64_t seed)
 	return t.states != 1 || t.wrong > 0;
 }
 
-static uint64_t
-number(const char *name, uint64_t otherwise)
-{
-	const char *s = getenv(name);
-
-	return s != NULL && *s != '\0' ? strtoull(s, NULL, 10) : otherwise;
-}
-
 int
 main(void)
 {
-	uint64_t seed = number("SEED", (uint64_t)time(NULL));
-	int64_t ms = (int64_t)number("POWER_S", SECONDS) * 1000;
+	uint64_t seed = chance_seed();
+	int64_t ms = (int64_t)number_of_env("POWER_S", SECONDS) * 1000;
 	int64_t until = power_now_ms() + ms;
 	int64_t whole = power_now_ms() + PATIENCE * 1000 * SECONDS;
 	struct power_tally t = {0};

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "spillway.h"
 
 enum {
@@ -262,10 +263,7 @@ on_stop(int sig)
 static uint64_t
 mix(uint64_t x)
 {
-	x += 0x9e3779b97f4a7c15u;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
+	return chance_draw(&x);
 }
 
 /* The job's own chance: the same whenever it is asked. */

@@ -278,6 +278,7 @@ a_job_gets_a_file_that_was_checked(void **state)
 {
 	struct blob_room *r = *state;
 	struct blob_ref ref, wrong;
+	struct blob_get *g;
 	struct stat st;
 	char path[4096];
 
@@ -292,7 +293,9 @@ a_job_gets_a_file_that_was_checked(void **state)
 	wrong.size++;
 	assert_int_equal(blobs_fetch(r->s, &wrong, r->dir, path, sizeof(path)),
 		SW_EINVAL);
+	assert_int_equal(blob_get_open_ref(r->s, &wrong, &g), SW_EINVAL);
 	room_flip(r);
+	assert_int_equal(blob_get_open_ref(r->s, &wrong, &g), SW_ECORRUPT);
 	assert_int_equal(blobs_fetch(r->s, &wrong, r->dir, path, sizeof(path)),
 		SW_ECORRUPT);
 	assert_int_equal(blobs_fetch(r->s, &ref, r->dir, path, sizeof(path)),

@@ -110,17 +110,6 @@ waits_for_lock(pid_t pid)
 	return found;
 }
 
-/* The store's own file of a blob. */
-static void
-blob_path(struct blob_room *r, const struct blob_ref *ref, char path[256])
-{
-	char name[BLOB_NAME];
-
-	blob_name_write(&ref->hash, name);
-	(void)snprintf(
-		path, 256, "%s/store/%.2s/%s", r->dir, name + 7, name + 7);
-}
-
 /*
  * A put renames with the lock held shared.  Here that moment is stretched:
  * while it lasts, a deletion of the blob, which is old still, must wait; and
@@ -137,7 +126,7 @@ what_is_put_again_meanwhile_is_not_deleted(void **state)
 	pid_t pid;
 
 	assert_int_equal(put_noise(r->s, 1, 10, &ref), 0);
-	blob_path(r, &ref, path);
+	room_path(r, &ref, path);
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 	(void)snprintf(lock, sizeof(lock), "%s/store/lock", r->dir);
 	fd = open(lock, O_RDONLY);

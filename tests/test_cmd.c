@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "cmd.h"
 #include "cmd_json.h"
 #include "cmd_lines.h"
@@ -446,22 +447,18 @@ packing_cuts_no_line_and_loses_no_byte(void **state)
 static void
 random_lines_are_packed_whole(void **state)
 {
-	const char *env = getenv("SEED");
-	unsigned seed = env == NULL ? (unsigned)getpid()
-				    : (unsigned)strtoul(env, NULL, 10);
+	uint64_t chance = chance_seed();
 	struct packed p;
 	int64_t line = 0;
 
 	(void)state;
-	print_message("SEED=%u\n", seed);
-	srandom(seed);
 	for (int round = 0; round < 300; round++) {
 		char text[2000];
-		size_t len = (size_t)random() % sizeof(text), run = 0;
-		size_t chunk = 16 + (size_t)random() % 100;
+		size_t len = chance_draw(&chance) % sizeof(text), run = 0;
+		size_t chunk = 16 + chance_draw(&chance) % 100;
 
 		for (size_t i = 0; i < len; i++) {
-			int end = run == 15 || random() % 8 == 0;
+			int end = run == 15 || chance_draw(&chance) % 8 == 0;
 
 			text[i] = end ? '\n' : 'x';
 			run = end ? 0 : run + 1;

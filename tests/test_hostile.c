@@ -12,24 +12,18 @@
 
 #include <cmocka.h>
 
-#include <time.h>
-
+#include "chance.h"
 #include "error.h"
 #include "util_rig.h"
 
 enum { MESSAGES = 20000, IDS = 40 };
 
-static uint64_t seed, state;
+static uint64_t state;
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
 static uint64_t
 chance(uint64_t below)
 {
-	uint64_t z = (state += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) % below;
+	return chance_draw(&state) % below;
 }
 
 static int64_t
@@ -133,12 +127,9 @@ static void
 no_message_breaks_the_core(void **unused)
 {
 	struct rig *r = rig_open("mem:");
-	const char *given = getenv("SEED");
 
 	(void)unused;
-	seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-	state = seed;
-	print_message("SEED=%llu\n", (unsigned long long)seed);
+	state = chance_seed();
 	for (int i = 0; i < MESSAGES; i++) {
 		any_message(r);
 		if (chance(50) == 0)

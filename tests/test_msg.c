@@ -15,19 +15,17 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "error.h"
 #include "msg.h"
 
 static uint8_t space[SW_BATCH_MAX];
-static uint64_t chance; /* of xorshift64*, Vigna 2016 */
+static uint64_t chance;
 
 static uint64_t
 any(uint64_t below)
 {
-	chance ^= chance >> 12;
-	chance ^= chance << 25;
-	chance ^= chance >> 27;
-	return (chance * 0x2545f4914f6cdd1dULL >> 11) % below;
+	return chance_draw(&chance) % below;
 }
 
 static struct sw_buf
@@ -566,7 +564,6 @@ random_messages_survive_the_round_trip(void **state)
 int
 main(void)
 {
-	const char *seed = getenv("SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_layout_is_that_of_the_protocol_page),
 		cmocka_unit_test(what_is_written_is_read_back),
@@ -591,8 +588,6 @@ main(void)
 		cmocka_unit_test(random_messages_survive_the_round_trip),
 	};
 
-	chance = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-	printf("SEED=%llu\n", (unsigned long long)chance);
-	chance = chance * 2 + 1; /* never 0 */
+	chance = chance_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

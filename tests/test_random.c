@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "error.h"
 #include "util_rig.h"
 #include "util_rows.h"
@@ -32,34 +33,19 @@ struct world {
 	size_t held_n;
 };
 
-static uint64_t
-number_of_env(const char *name, uint64_t otherwise)
-{
-	const char *s = getenv(name);
-
-	return s != NULL ? strtoull(s, NULL, 10) : otherwise;
-}
-
-/* splitmix64 (Vigna) */
 static int
 pick(struct world *w, int n)
 {
-	uint64_t z = w->rand += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
-	return (int)((z ^ z >> 31) % (uint64_t)n);
+	return (int)(chance_draw(&w->rand) % (uint64_t)n);
 }
 
 static int
 setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	uint64_t seed = number_of_env("SEED", (uint64_t)time(NULL));
 
 	assert_non_null(w);
-	(void)printf("SEED=%llu\n", (unsigned long long)seed);
-	w->rand = seed;
+	w->rand = chance_seed();
 	w->r = rig_open("mem:");
 	assert_int_equal(rig_set(w->r, "short", "retain_done_ms=0"), 0);
 	assert_int_equal(rig_set(w->r, "short", "max_attempts=2"), 0);

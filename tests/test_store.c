@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "error.h"
 #include "util_store.h"
 
@@ -353,15 +354,6 @@ a_full_map_loses_nothing_and_opens_in_a_larger_one(void **state)
 
 /* --- LMDB beside the model ---------------------------------------------- */
 
-static uint64_t
-chance(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 struct sum {
 	uint64_t sum, n;
 };
@@ -404,14 +396,14 @@ static void
 assert_same(struct fixture *a, struct fixture *b, uint64_t *seed)
 {
 	uint8_t from[2], to[2];
-	uint64_t pick = chance(seed);
+	uint64_t pick = chance_draw(seed);
 	size_t limit = pick % 3 == 0 ? pick / 3 % 50 : SIZE_MAX;
 	struct bytes low = bytes_of(from, pick % 5 == 0 ? 0 : 2);
 	struct bytes high = bytes_of(to, pick % 7 == 0 ? 0 : 2);
 	struct sum x, y;
 
-	be_set(from, 2, chance(seed) % 600);
-	be_set(to, 2, chance(seed) % 600);
+	be_set(from, 2, chance_draw(seed) % 600);
+	be_set(to, 2, chance_draw(seed) % 600);
 	assert_same_get(a, b, bytes_of(to, 2));
 	x = sum_of(a, low, high, limit);
 	y = sum_of(b, low, high, limit);
@@ -426,16 +418,16 @@ batch_random(struct fixture *a, struct fixture *b, uint64_t *seed)
 	static uint8_t val[FX_VAL_MAX];
 	uint8_t keys[40][2];
 	struct store_op ops[40];
-	size_t n = chance(seed) % 41;
+	size_t n = chance_draw(seed) % 41;
 
-	memset(val, (int)(chance(seed) & 0xff), sizeof(val));
+	memset(val, (int)(chance_draw(seed) & 0xff), sizeof(val));
 	for (size_t i = 0; i < n; i++) {
-		uint64_t pick = chance(seed);
+		uint64_t pick = chance_draw(seed);
 		size_t len = pick % 50 == 0 ? FX_VAL_MAX : pick % 9 * 300;
 
-		be_set(keys[i], 2, chance(seed) % 600);
+		be_set(keys[i], 2, chance_draw(seed) % 600);
 		ops[i] = (struct store_op){
-			chance(seed) % 3 == 0 ? STORE_DELETE : STORE_PUT,
+			chance_draw(seed) % 3 == 0 ? STORE_DELETE : STORE_PUT,
 			bytes_of(keys[i], 2), bytes_of(val, len)};
 	}
 	assert_int_equal(fx_commit(a, ops, n), 0);
@@ -475,19 +467,15 @@ static void
 lmdb_and_the_model_never_differ(void **state)
 {
 	struct fixture *f = *state, model = {.scheme = "mem", .uri = "mem:"};
-	const char *given = getenv("SEED");
-	uint64_t seed = given != NULL ? strtoull(given, NULL, 0)
-				      : (uint64_t)getpid() * 2654435761U + 1;
+	uint64_t seed = chance_seed();
 
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	seed += seed == 0; /* the generator would stay there */
 	fx_opened(&model);
 	for (int i = 0; i < 600; i++) {
 		batch_random(f, &model, &seed);
 		assert_same(f, &model, &seed);
-		if (chance(&seed) % 40 == 0)
+		if (chance_draw(&seed) % 40 == 0)
 			fx_reopened(f);
-		if (chance(&seed) % 60 == 0)
+		if (chance_draw(&seed) % 60 == 0)
 			assert_same_after_crash(f, &model);
 	}
 	fx_reopened(f);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "util_api.h"
 
 static void
@@ -49,17 +50,6 @@ the_window_holds_so_many_and_no_more(void **state)
 	assert_int_equal(t.good, 260);
 }
 
-static unsigned
-seed_of(void)
-{
-	const char *text = getenv("SEED");
-	unsigned seed = text != NULL ? (unsigned)strtoul(text, NULL, 10)
-				     : (unsigned)time(NULL);
-
-	print_message("SEED=%u\n", seed);
-	return seed;
-}
-
 static void
 mark(void *arg, const struct sw_put_result *res)
 {
@@ -77,19 +67,19 @@ each_callback_runs_once_whatever_the_broker_does(void **state)
 		FAKE_TWICE, FAKE_GARBAGE, FAKE_HOLD, FAKE_OK};
 	enum { JOBS = 600, ACTS = 24 };
 	struct api_room *r = *state;
-	unsigned seed = seed_of();
+	uint64_t chance = chance_seed();
 	enum fake_act acts[ACTS];
 	unsigned char times[JOBS] = {0};
 
 	for (int i = 0; i < ACTS; i++)
-		acts[i] = misdeeds[rand_r(&seed) % 7];
+		acts[i] = misdeeds[chance_draw(&chance) % 7];
 	fake_script(r->f, acts, ACTS);
 	for (int i = 0; i < JOBS; i++) {
 		struct sw_job job = api_email();
 
 		while (sw_submit(r->c, &job, mark, &times[i]) == -EAGAIN)
 			assert_true(sw_process(r->c, PLENTY_MS) > 0);
-		if (rand_r(&seed) % 16 == 0)
+		if (chance_draw(&chance) % 16 == 0)
 			assert_true(sw_process(r->c, 0) >= 0);
 	}
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chance.h"
+
 static struct {
 	pid_t pid;
 	int port, rooms;
@@ -169,6 +171,16 @@ room_down(void **state)
 	return 0;
 }
 
+void
+room_path(const struct blob_room *r, const struct blob_ref *ref, char path[256])
+{
+	char name[BLOB_NAME];
+
+	blob_name_write(&ref->hash, name);
+	(void)snprintf(
+		path, 256, "%s/store/%.2s/%s", r->dir, name + 7, name + 7);
+}
+
 static int age_by;
 
 static int
@@ -228,15 +240,11 @@ uint8_t *
 noise(unsigned seed, size_t len)
 {
 	uint8_t *p = malloc(len + 8);
-	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + 1;
+	uint64_t chance = seed;
 
 	assert_non_null(p);
-	for (size_t i = 0; i < len; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		le_set(p + i, 8, x);
-	}
+	for (size_t i = 0; i < len; i += 8)
+		le_set(p + i, 8, chance_draw(&chance));
 	return p;
 }
 

@@ -31,6 +31,10 @@ const char *bucket_uri(const char *place, const char *more);
 /* A store that must open. */
 struct blobs *blobs_at(const char *uri);
 
+/* The own file of a blob in a folder. */
+void
+room_path(const struct blob_room *, const struct blob_ref *, char path[256]);
+
 /* Makes all blobs older; damages them; the requests the server has seen. */
 void room_age(struct blob_room *, int seconds);
 void room_flip(struct blob_room *);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "must.h"
 #include "util_image.h"
 
@@ -361,9 +362,9 @@ fates_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
 	for (size_t i = 0; i < d->changes_n; i++) {
 		struct change *c = &d->changes[i];
 
-		c->fate = image_draw(seed) % 100 >= luck->keep ? LOST
+		c->fate = chance_draw(seed) % 100 >= luck->keep ? LOST
 			  : c->kind == BYTES &&
-					  image_draw(seed) % 100 < luck->tear
+					  chance_draw(seed) % 100 < luck->tear
 				  ? TORN
 				  : KEPT;
 		if (c->sure)

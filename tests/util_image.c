@@ -7,21 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "must.h"
 #include "util_sweep.h"
 
 enum { SECTOR = 512, BLOCK = 1 << 16 /* zeros of this size are left out */ };
-
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-uint64_t
-image_draw(uint64_t *seed)
-{
-	uint64_t z = (*seed += 0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 void
 image_size(struct image *b, size_t size)
@@ -72,11 +62,11 @@ void
 image_tear(struct image *b, size_t begin, const uint8_t *from, size_t len,
 	uint64_t *seed)
 {
-	uint64_t how = image_draw(seed) % 3;
-	size_t cut = begin + image_draw(seed) % (len + 1);
+	uint64_t how = chance_draw(seed) % 3;
+	size_t cut = begin + chance_draw(seed) % (len + 1);
 
 	for (size_t at = begin, next; at < begin + len; at = next) {
-		int kept = how == 0   ? (int)(image_draw(seed) & 1)
+		int kept = how == 0   ? (int)(chance_draw(seed) & 1)
 			   : how == 1 ? at < cut
 				      : at >= cut;
 

@@ -32,7 +32,4 @@ void image_tear(struct image *, size_t at, const uint8_t *from, size_t len,
 void image_load(struct image *, const char *path);
 void image_save(const struct image *, const char *path);
 
-/* A stream of numbers, for whoever must be able to say them again. */
-uint64_t image_draw(uint64_t *seed);
-
 #endif

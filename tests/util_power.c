@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
 #include "must.h"
 #include "util_disk.h"
 #include "util_image.h"
@@ -207,8 +208,8 @@ base_make(const struct power_scene *sc, int pass, struct record *rec)
 
 	base.seed = sc->seed;
 	must(record_make(&base, pass, &b) == 0);
-	stop = image_draw(&seed) % b.len;
-	luck.seed = image_draw(&seed);
+	stop = chance_draw(&seed) % b.len;
+	luck.seed = chance_draw(&seed);
 	for (size_t at = 0; at < stop && (r = record_at(&b, at)) != NULL;) {
 		disk_step(b.disk, r, 0);
 		if (r->kind == TRACE_MARK)
@@ -325,14 +326,14 @@ luck_of(const struct play *p, int variant)
 	static const unsigned keeps[] = {10, 50, 50, 90, 98};
 	uint64_t seed = p->sc->seed + (uint64_t)p->point * 1000 +
 			(uint64_t)variant * 7 + (uint64_t)p->sc->n;
-	struct disk_luck luck = {image_draw(&seed), 0, 0};
+	struct disk_luck luck = {chance_draw(&seed), 0, 0};
 
 	if (variant == 1)
 		luck.keep = 100;
 	if (variant < RANDOM)
 		return luck;
-	luck.keep = keeps[image_draw(&seed) % 5];
-	luck.tear = image_draw(&seed) % 2 == 0 ? 50 : 10;
+	luck.keep = keeps[chance_draw(&seed) % 5];
+	luck.tear = chance_draw(&seed) % 2 == 0 ? 50 : 10;
 	return luck;
 }
 
@@ -371,7 +372,7 @@ is_sparse(const struct play *p)
 	uint64_t seed = p->sc->seed + (uint64_t)p->point;
 
 	return p->sc->every > 0 &&
-	       image_draw(&seed) % (uint64_t)p->sc->every != 0;
+	       chance_draw(&seed) % (uint64_t)p->sc->every != 0;
 }
 
 /*

@@ -13,6 +13,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "chance.h"
 #include "error.h"
 #include "must.h"
 #include "store.h"
@@ -47,7 +48,7 @@ op_put(struct batch *b, uint64_t *seed, const char *key, size_t len)
 
 	must(b->n < OPS && len <= VAL);
 	for (size_t i = 0; i + 8 <= len; i += 8)
-		le_set(val + i, 8, image_draw(seed));
+		le_set(val + i, 8, chance_draw(seed));
 	memset(val + len / 8 * 8, 'v', len % 8);
 	strcpy(b->keys[b->n], key);
 	b->ops[b->n] = (struct store_op){
@@ -71,7 +72,7 @@ len_draw(uint64_t *seed)
 {
 	static const size_t most[] = {200, 200, 300, 1500, 6000, 90000};
 
-	return 1 + image_draw(seed) % most[image_draw(seed) % 6];
+	return 1 + chance_draw(seed) % most[chance_draw(seed) % 6];
 }
 
 static void
@@ -79,10 +80,10 @@ batch_usual(struct batch *b, uint64_t *seed, int i)
 {
 	char key[16];
 
-	for (uint64_t n = image_draw(seed) % 6; n > 0; n--) {
+	for (uint64_t n = chance_draw(seed) % 6; n > 0; n--) {
 		(void)snprintf(key, sizeof(key), "k%03u",
-			(unsigned)(image_draw(seed) % KEYS));
-		if (image_draw(seed) % 4 == 0)
+			(unsigned)(chance_draw(seed) % KEYS));
+		if (chance_draw(seed) % 4 == 0)
 			op_delete(b, key);
 		else
 			op_put(b, seed, key, len_draw(seed));
@@ -112,7 +113,7 @@ batch_filling(struct batch *b, uint64_t *seed, int i)
 	for (int k = from; k < from + n; k++) {
 		(void)snprintf(key, sizeof(key), "f%02d", k % FULL_KEYS);
 		if (is_put(i))
-			op_put(b, seed, key, VAL - image_draw(seed) % 40000);
+			op_put(b, seed, key, VAL - chance_draw(seed) % 40000);
 		else
 			op_delete(b, key);
 	}

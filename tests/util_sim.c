@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chance.h"
 #include "must.h"
 #include "util_sim_model.h"
 
@@ -19,21 +20,10 @@ struct sim *sim_here;
 
 /* --- chance ------------------------------------------------------------- */
 
-/* splitmix64 (Vigna) */
-static uint64_t
-chance(struct sim *w)
-{
-	uint64_t z = w->rand += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
-	return z ^ z >> 31;
-}
-
 int
 sim_pick(struct sim *w, int n)
 {
-	return (int)(chance(w) % (uint64_t)n);
+	return (int)(chance_draw(&w->rand) % (uint64_t)n);
 }
 
 int

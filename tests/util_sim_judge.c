@@ -34,6 +34,13 @@ sim_heard(const struct sim *w, const struct sim_job *j, int op)
 	return 0;
 }
 
+int
+sim_passed(const struct sim *w, const struct sim_job *j)
+{
+	return sim_heard(w, j, SW_OP_PUT) &&
+	       (w->model->purge || sim_heard(w, j, SW_OP_CANCEL));
+}
+
 static int
 bye_heard(const struct sim *w, const struct sim_job *j)
 {

@@ -390,9 +390,7 @@ follows_check(struct sim *w)
 			f->parent->ended_token != f->token ||
 			f->parent->was_token != f->token)
 			continue;
-		/* It may have come and gone within the turn. */
-		if (sim_heard(w, f->job, SW_OP_CANCEL))
-			f->job->existed = 1;
+		f->job->existed |= sim_passed(w, f->job);
 		if (!f->job->existed)
 			sim_fail(w,
 				"job %llx is done without its follow-up %llx",

@@ -115,6 +115,9 @@ int sim_holds_key(const struct sim_look *);
 /* Whether a message of this turn with this operation names the job. */
 int sim_heard(const struct sim *, const struct sim_job *, int op);
 
+/* Whether it may have come and gone within this turn: no row tells of it. */
+int sim_passed(const struct sim *, const struct sim_job *);
+
 /* The rows that a job's state asks for are there. */
 void sim_rows_check(struct sim *, const struct sim_look *);
 

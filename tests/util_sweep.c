@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
+
 enum {
 	FORK_S = 30,
 	WRONG_MAX = 500,
@@ -200,15 +202,6 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static uint64_t
-draw(struct run *r) /* xorshift64* */
-{
-	r->random ^= r->random >> 12;
-	r->random ^= r->random << 25;
-	r->random ^= r->random >> 27;
-	return r->random * 2685821657736338717ULL;
-}
-
 static const char *
 how_name(int how)
 {
@@ -313,9 +306,9 @@ points_shuffle(struct run *r)
 	size_t first = 0;
 
 	for (size_t i = r->n; i > 1; i--)
-		points_swap(r, i - 1, draw(r) % i);
+		points_swap(r, i - 1, chance_draw(&r->random) % i);
 	for (size_t i = 0; i < r->n; i++)
-		if (r->points[i].c->from == FAULT_OWN || draw(r) % 16 == 0)
+		if (r->points[i].c->from == FAULT_OWN || chance_draw(&r->random) % 16 == 0)
 			points_swap(r, first++, i);
 }
 
@@ -409,16 +402,13 @@ sweep_control(const struct sweep *sweeps, int n, unsigned at)
 int
 sweep_run(const char *what, const struct sweep *sweeps, int n, int seconds)
 {
-	const char *s = getenv("FAULTS_S"), *seed = getenv("SEED");
-	uint64_t drawn = seed != NULL ? strtoull(seed, NULL, 10)
-				      : (uint64_t)time(NULL);
-	struct run r = {.random = drawn * 2 + 1,
+	uint64_t seed = chance_seed();
+	struct run r = {.random = seed,
 		.tally = sweep_share(sizeof(*r.tally)),
 		.only = getenv("FAULTS_POINT")};
 	const struct tally *t = r.tally;
 
-	if (s != NULL)
-		seconds = atoi(s);
+	seconds = (int)number_of_env("FAULTS_S", (uint64_t)seconds);
 	if (getenv("FAULTS_ALL") != NULL)
 		seconds = 0;
 	r.until = seconds > 0 ? now() + seconds : 1e300;
@@ -435,7 +425,7 @@ sweep_run(const char *what, const struct sweep *sweeps, int n, int seconds)
 	else
 		points_share(&r);
 	printf("%s: %u of %zu points, %u reached, %u wrong, SEED=%llu\n", what,
-		t->ran, r.n, t->reached, t->wrong, (unsigned long long)drawn);
+		t->ran, r.n, t->reached, t->wrong, (unsigned long long)seed);
 	free(r.points);
 	return t->wrong > 0;
 }

@@ -94,9 +94,14 @@ id=$(spillway put q x --header blob=sha256:xyz)
 ! spillway wait "$id" 2>/dev/null || fail "a malformed reference"
 spillway dead show "$id" | grep -q malformed || fail "malformed"
 
+# What docs/blobs.md gives to have every name checked by SHA-256.
+by_name() { (cd "$store" && find ?? -type f -exec sha256sum {} + | awk '$1 != substr($2, 4)'); }
+[ -z "$(by_name)" ] || fail "sound, and not what its name says: $(by_name)"
+
 # Damage is found by whoever reads, is tried again, and mended by a put.
 file=$(path_of "$dir/big")
 chmod u+w "$file" && printf X | dd of="$file" bs=1 seek=2999999 conv=notrunc status=none
+[ "$(by_name | wc -l)" = 1 ] || fail "damaged, and not found by sha256sum: $(by_name)"
 refused 1 damaged spillway blob get "$ref" -o "$dir/out"
 refused 1 damaged spillway blob get "$ref" --range 0- -o "$dir/out"
 spillway blob get "$ref" --range 1- | cmp - <(tail -c +2 "$file") || fail "a part is not checked"
