@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "transcode.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "command.h"
 #include "complaint.h"
 #include "error.h"
@@ -36,6 +36,7 @@ struct work {
 	char name[PROFILE_NAME];
 	char then[SW_QUEUE_MAX + 1];
 	char folder[PATH]; /* the programs' own */
+	char why[BODY_WHY];
 	struct progress progress;
 	int64_t told_ms;
 };
@@ -62,86 +63,86 @@ retry(struct work *w, const char *what, int err)
 
 /* --- what is asked for --------------------------------------------------- */
 
-static const char *
-profile_set(struct work *w, const cJSON *v)
+static int
+wrong(struct work *w, const char *why)
 {
-	const char *s = cJSON_GetStringValue(v);
-
-	if (s == NULL || strlen(s) >= sizeof(w->name))
-		return "'profile' is a name";
-	strcpy(w->name, s);
-	return NULL;
+	(void)snprintf(w->why, sizeof(w->why), "%s", why);
+	return SW_EINVAL;
 }
 
-static const char *
-at_set(struct work *w, const cJSON *v)
+static int
+profile_take(void *arg, const cJSON *value)
 {
-	if (!cJSON_IsNumber(v) ||
-		!(v->valuedouble >= 0 && v->valuedouble <= AT_MAX))
-		return "'at_ms' is a number of milliseconds";
-	w->task.at_ms = (int64_t)v->valuedouble;
-	return NULL;
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
+
+	if (err == 0 && (name[0] == '\0' || strlen(name) >= sizeof(w->name)))
+		err = wrong(w, "'profile' is not a profile's name");
+	if (err == 0)
+		strcpy(w->name, name);
+	return err;
 }
 
-static const char *
-then_set(struct work *w, const cJSON *v)
+static int
+at_take(void *arg, const cJSON *value)
 {
-	const char *s = cJSON_GetStringValue(v);
+	struct work *w = arg;
+	double at = cJSON_GetNumberValue(value); /* else a NaN */
 
-	if (s == NULL || sw_queue_check(s, strlen(s)) < 0)
-		return "'then' is a queue";
-	strcpy(w->then, s);
-	return NULL;
+	if (!(at >= 0 && at <= AT_MAX))
+		return wrong(w, "'at_ms' is not a number of milliseconds");
+	w->task.at_ms = (int64_t)at;
+	return 0;
 }
 
-static const char *
-body_read(struct work *w, const cJSON *body)
+static int
+then_take(void *arg, const cJSON *value)
 {
-	static const struct {
-		const char *key;
-		const char *(*set)(struct work *, const cJSON *);
-	} keys[] = {{"profile", profile_set}, {"at_ms", at_set},
-		{"then", then_set}};
-	enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
-	const char *why = NULL;
-	const cJSON *v;
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
 
-	if (!cJSON_IsObject(body))
-		return "the body is no JSON object: {\"profile\":\"mp4\"} is "
-		       "wanted";
-	cJSON_ArrayForEach(v, body)
-	{
-		size_t i = 0;
+	if (err == 0 && sw_queue_check(name, strlen(name)) < 0)
+		err = wrong(w, "'then' is not a queue's name");
+	if (err == 0)
+		strcpy(w->then, name);
+	return err;
+}
 
-		while (i < KEYS && strcmp(keys[i].key, v->string) != 0)
-			i++;
-		if (why == NULL)
-			why = i < KEYS ? keys[i].set(w, v)
-				       : "the body has a key that is none of "
-					 "profile, at_ms, then";
-	}
-	if (why == NULL && w->name[0] == '\0')
-		why = "the body names no profile";
-	return why;
+static int
+body_read(struct work *w)
+{
+	static const struct body_key keys[] = {
+		{"at_ms", at_take},
+		{"profile", profile_take},
+		{"then", then_take},
+		{NULL, NULL},
+	};
+	cJSON *body = NULL;
+	int err = body_parse(w->job->body, &body, w->why);
+
+	if (err == 0)
+		err = body_take(body, "the body", keys, w, w->why);
+	if (err == 0 && w->name[0] == '\0')
+		err = wrong(w, "there is no 'profile'");
+	cJSON_Delete(body);
+	return err;
 }
 
 static enum job_verdict
 request_read(struct work *w)
 {
 	struct job *job = w->job;
-	cJSON *body = cJSON_ParseWithLength(job->body.p, job->body.len);
-	const char *why = body_read(w, body);
-	char text[256];
 
-	cJSON_Delete(body);
-	if (why != NULL)
-		return fail(w, why);
+	if (body_read(w) < 0)
+		return fail(w, w->why);
 	if (job->blob.path == NULL)
 		return fail(w, "there is no input: put the job with --blob "
 			       "FILE");
-	if (profile_read(&w->profile, job->conf, w->name, text, sizeof(text)) <
-		0)
-		return fail(w, text);
+	if (profile_read(&w->profile, job->conf, w->name, w->why,
+		    sizeof(w->why)) < 0)
+		return fail(w, w->why);
 	if (w->task.at_ms >= 0 && w->profile.kind != PROFILE_IMAGE)
 		return fail(w, "'at_ms' is for images");
 	if (job->blob.size == 0)
