@@ -24,7 +24,7 @@ enum {
 	TELL_MS = 1000,	 /* between two words of progress */
 	SHORT_MS = 1000, /* an output may be shorter than the input by this */
 	SHORT_PART = 20, /* ... or by one in so many */
-	AT_MAX = 864000000,
+	AT_MAX = 864000000, /* ten days, as max_duration's most */
 };
 
 struct work {
@@ -90,8 +90,11 @@ at_take(void *arg, const cJSON *value)
 	struct work *w = arg;
 	double at = cJSON_GetNumberValue(value); /* else a NaN */
 
-	if (!(at >= 0 && at <= AT_MAX))
-		return wrong(w, "'at_ms' is not a number of milliseconds");
+	if (!(at >= 0 && at <= AT_MAX) || at != (double)(int64_t)at) {
+		(void)snprintf(w->why, sizeof(w->why),
+			"'at_ms' is not a whole number from 0 to %d", AT_MAX);
+		return SW_EINVAL;
+	}
 	w->task.at_ms = (int64_t)at;
 	return 0;
 }

@@ -108,12 +108,27 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 		{"[transcode webm]\naudio = aac\n", "opus none is wanted"},
 		{"[transcode hls]\naudio = mp3\n", "aac none is wanted"},
 		{"[transcode mp4]\npreset = -f\n", "ultrafast to veryslow"},
-		{"[transcode mp4]\nladder = 720:1 480:1\n", "one HEIGHT:KBIT"},
+		{"[transcode mp4]\nladder = 720:1 480:1\n", "1 HEIGHT:KBIT at"},
 		{"[transcode hls]\nladder = 480:900 720:900\n", "falling"},
 		{"[transcode hls]\nladder = 721:900\n", "even"},
 		{"[transcode hls]\nladder = 720\n", "HEIGHT:KBIT"},
 		{"[transcode hls]\nladder = 720:9000x\n", "HEIGHT:KBIT"},
 		{"[transcode hls]\nladder =\n", "HEIGHT:KBIT"},
+		{"[transcode hls]\nladder = 36:99 34:98 32:97 30:96 28:95 "
+		 "26:94 24:93 22:92 20:91\n",
+			"8 HEIGHT:KBIT at most"},
+		{"[transcode hls]\nladder = 4322:900\n", "16 to 4320 "},
+		{"[transcode hls]\nladder = 14:900\n", "16 to 4320 "},
+		{"[transcode mp4]\nladder = 720:9\n", "10 to 1000000 kbit/s"},
+		{"[transcode mp4]\nladder = 720:1000001\n", "10 to 1000000 "},
+		{"[transcode mp4]\ncrf = 52\n", "h264 takes 51 at most"},
+		{"[transcode mp4]\ncodec = h265\ncrf = 52\n",
+			"crf = 52: h265 takes 51 at most"},
+		{"[transcode webm]\ncrf = 64\n", "from 1 to 63"},
+		{"[transcode audio]\ncodec = mp3\naudio_kbit = 321\n",
+			"audio_kbit = 321: mp3 takes 320 at most"},
+		{"[transcode mp4]\naudio = mp3\naudio_kbit = 512\n",
+			"mp3 takes 320 at most"},
 		{"[transcode poster]\ncrf = 20\n", "no use for 'crf'"},
 		{"[transcode mp4]\nwidth = 20\n", "no use for 'width'"},
 		{"[transcode]\nffmpeg = ffmpeg\n", "a whole path is wanted"},
@@ -221,6 +236,38 @@ an_image_is_taken_where_the_job_or_the_profile_says(void **state)
 	assert_in(line_of("poster", 640, 360, -1), "-ss 2.000 -i");
 	assert_in(line_of("poster", 640, 360, 1500), "-ss 1.500 -i");
 	assert_in(line_of("thumbnail", 640, 360, 0), "-ss 0.000 -i");
+}
+
+static void
+the_most_that_a_codec_takes_is_taken(void **state)
+{
+	struct profile p;
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_text_read("[transcode hls]\ncrf = 51\n"
+					"ladder = 4320:1000000 16:10\n"
+					"[transcode webm]\ncrf = 63\n"
+					"[transcode mp4]\ncodec = av1\n"
+					"crf = 63\naudio = mp3\n"
+					"audio_kbit = 320\n"
+					"[transcode audio]\n"
+					"audio_kbit = 512\n",
+				 &c),
+		0);
+	assert_int_equal(profile_read(&p, c, "hls", why, sizeof(why)), 0);
+	assert_int_equal(p.crf, 51);
+	assert_int_equal(p.rungs[1].height, 16);
+	conf_free(c);
+}
+
+static void
+an_image_has_an_end_whatever_the_film_is_like(void **state)
+{
+	(void)state;
+	assert_in(line_of("thumbnail", 640, 360, -1),
+		"scale=w='max(2,min(min(320,iw*sar),1280*dar))':"
+		"h='max(2,min(1280,");
 }
 
 static void
@@ -560,6 +607,8 @@ main(void)
 		cmocka_unit_test(of_a_film_higher_than_wide_the_width_counts),
 		cmocka_unit_test(
 			an_image_is_taken_where_the_job_or_the_profile_says),
+		cmocka_unit_test(the_most_that_a_codec_takes_is_taken),
+		cmocka_unit_test(an_image_has_an_end_whatever_the_film_is_like),
 		cmocka_unit_test(a_command_that_does_not_fit_is_not_run),
 		cmocka_unit_test(a_probe_finds_streams_and_turns_the_picture),
 		cmocka_unit_test(a_probe_that_cannot_be_is_refused),

@@ -144,6 +144,20 @@ make_it tall '{"profile":"webm"}' "$dir/tall.mp4"
 make_it silent '{"profile":"hls"}' "$dir/tall.mp4"
 grep -q AUDIO "$dir/silent/master.m3u8" && fail "sound out of nothing"
 
+# shaped NAME SIZE SAR WIDTH HEIGHT: the thumbnail of such a film is that large.
+shaped() {
+	ffmpeg "${quiet[@]}" -f lavfi -i "color=s=$2:d=0.1,setsar=$3" -c:v ffv1 "$dir/$1.mkv"
+	make_it "$1" '{"profile":"thumbnail"}' "$dir/$1.mkv"
+	[ "$(entry "$dir/$1/image.jpg" stream=width) $(entry "$dir/$1/image.jpg" stream=height)" = "$4 $5" ] ||
+		fail "$1: $(entry "$dir/$1/image.jpg" stream=width) by $(entry "$dir/$1/image.jpg" stream=height)"
+}
+shaped pal 720x576 64/45 320 180
+shaped upright 90x160 1/1 90 160
+shaped narrow 200x100 1/2 100 100
+shaped flat 4000x2 1/1 320 2
+shaped tower 16x40000 1/1 2 1280
+shaped stretched 4000x480 100/1 320 2
+
 # --- what is not to be taken -----------------------------------------------
 head -c 200000 "$dir/gen.mp4" >"$dir/truncated.mp4"
 ffmpeg "${quiet[@]}" -i "$dir/gen.mp4" -c copy "$dir/late.mp4"
@@ -165,7 +179,9 @@ refused_job "'profile' comes twice" '{"profile":"mp4","profile":"webm"}' "$dir/g
 refused_job "there is no 'profile'" '{}' "$dir/gen.mp4"
 refused_job "'profile' is not a string" '{"profile":7}' "$dir/gen.mp4"
 refused_job "'then' is not a queue's name" '{"profile":"mp4","then":"A B"}' "$dir/gen.mp4"
-refused_job "'at_ms' is not a number of milliseconds" '{"profile":"thumbnail","at_ms":"2000"}' "$dir/gen.mp4"
+for at in '"2000"' true null -1 0.5 864000001 1e99; do
+	refused_job "'at_ms' is not a whole number from 0 to 864000000" "{\"profile\":\"thumbnail\",\"at_ms\":$at}" "$dir/gen.mp4"
+done
 refused_job "behind its end" '{"profile":"thumbnail","at_ms":99000}' "$dir/gen.mp4"
 refused_job "no sound in it" '{"profile":"audio"}' "$dir/tall.mp4"
 id=$(spillway put transcode '{"profile":"mp4"}')
@@ -207,7 +223,7 @@ limited() {
 }
 ffmpeg "${quiet[@]}" -f lavfi -i nullsrc=s=320x240:r=25:d=4,geq=random\(1\)*255:128:128 -c:v libx264 -preset ultrafast -crf 10 "$dir/noise.mp4"
 limited pixels max_pixels 5000
-refused_job "larger than max_pixels|Picture size" '{"profile":"mp4"}' "$dir/gen.mp4"
+refused_job "larger than max_pixels" '{"profile":"mp4"}' "$dir/gen.mp4"
 limited length max_duration 2s
 refused_job "longer than max_duration" '{"profile":"mp4"}' "$dir/gen.mp4"
 limited output max_output 64k
