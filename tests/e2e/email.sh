@@ -112,12 +112,19 @@ parsed '[p["content-id"] for p in m.walk() if p["content-id"]]' "['<logo>']"
 parsed '[p.get_content() for p in m.walk() if p.get_filename() == "i.ics"]' "['BEGIN:VCALENDAR']"
 parsed 'm.defects + [d for p in m.walk() for d in p.defects]' "[]"
 dies plain 1 "no such blob|no blob|does not exist" "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"sha256:$(printf '%064d' 7);size=3\"}]}"
+# The size in a reference is a part of it; of a blob that is cut it is not to blame.
+attached() { echo "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"$1\"}]}"; }
+for size in 0 300000 300002; do
+	dies plain 1 "attachment: the blob has 300001 bytes, its reference says $size$" "$(attached "${ref_a%=*}=$size")"
+done
 # A blob that is damaged shows at its end: nothing arrives, it is tried again.
 chmod -R u+w "$dir/blobs"
 hex=${ref_chunk#sha256:} hex=${hex%%;*}
 damaged=$(find "$dir/blobs" -name "$hex")
 printf x | dd of="$damaged" bs=1 seek=7 conv=notrunc 2>/dev/null
-dies plain 2 "attachment" "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"$ref_chunk\"}]}"
+dies plain 2 "attachment" "$(attached "$ref_chunk")"
+truncate -s 100 "$damaged"
+dies plain 2 "attachment" "$(attached "$ref_chunk")"
 
 # A body that is a blob, and one recipient of several, who need not be shown.
 printf '{"to": ["a@example.org", "b@example.org"], "recipient": "hidden@example.org", "subject": "large", "text": "%s"}' \
