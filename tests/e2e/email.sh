@@ -290,6 +290,13 @@ set_ups silent "on connecting" "server = localhost:$(port silent)" "tls = none" 
 set_ups wrong "on AUTH: 535|on AUTH" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 set_ups anonymous "530" "$auth" "ca_file = $dir/ca.pem"
 set_ups sender "not your address" "server = localhost:$(port plain)" "tls = none" "sender = forged@example.org"
+# A host that does not answer at all is waited for once in an attempt: a second
+# time would last beyond the job's own time, and the worker would end it.
+worker_with away "server = localhost:$(port away)" "tls = none" "connect_timeout = 2s"
+spillway queue set away timeout_ms=3500
+dies away 2 "on connecting: Timeout" "$(mail ann)"
+[ "$(grep -c "cause=error" "$dir/away.log")" = 2 ] || fail "away: $(cat "$dir/away.log")"
+[ "$(alarms away)" = 1 ] || fail "away: $(alarms away) alarms"
 # Who opens its file to everybody while it runs hears of it with the next mail.
 worker_with open "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 until_true grep -q ev=joined "$dir/open.log"
@@ -347,10 +354,12 @@ for i in $(seq 200); do mail "ann$i"; done >"$dir/lines"
 each auth "$dir/lines"
 until_true count_is $((done + 200)) auth done_total
 [ "$(connections auth)" = "$before" ] || fail "200 mails took $(($(connections auth) - before)) more connections"
-worker_with closing "server = localhost:$(port closing)" "tls = none"
-spillway queue set closing max_attempts=1
-for i in 1 2 3; do arrives closing "$(mail ann)"; done
-[ "$(connections closing)" = 3 ] || fail "closing: $(connections closing)"
+for name in closing weary; do # after a mail, or when the next one begins
+	worker_with $name "server = localhost:$(port $name)" "tls = none"
+	spillway queue set $name max_attempts=1
+	for i in 1 2 3; do arrives $name "$(mail ann)"; done
+	[ "$(connections $name)" = 3 ] || fail "$name: $(connections $name)"
+done
 
 ### DKIM, verified by an independent implementation
 openssl genrsa -out "$dir/rsa.pem" 2048 2>/dev/null
