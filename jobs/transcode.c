@@ -185,6 +185,7 @@ run(struct work *w, struct tool *t)
 	t->disk = limit(w, "disk");
 	err = tool_run(t);
 	t->cage = NULL;
+	w->job->ran(w->job, t->rss_kb);
 	if (err == -ENOSYS && !cage.no_landlock)
 		return retry(w, "this kernel has no Landlock", err);
 	if (err < 0)

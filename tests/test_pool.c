@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,25 @@ much_run(struct job *job)
 	return verdict;
 }
 
+/* By the body: memory of its own, or of a program that it ran. */
+static enum job_verdict
+memory_run(struct job *job)
+{
+	static const size_t len = 64 << 20;
+	char *p;
+
+	if (bytes_eq(job->body, bytes_str("ran"))) {
+		job->ran(job, 1 << 20);
+		job->ran(job, 1); /* and a second one */
+	}
+	if (!bytes_eq(job->body, bytes_str("own")))
+		return JOB_ACK;
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	return p != MAP_FAILED && munmap(p, len) == 0 ? JOB_ACK : JOB_FAIL;
+}
+
+static const struct job_type memory_type = {.name = "mem", .run = memory_run};
 static const struct job_type much_type = {.name = "much", .run = much_run},
 			     result_type = {.name = "long", .run = result_run};
 static uint8_t packet[CHILD_PACKET];
@@ -153,6 +173,33 @@ a_result_that_is_too_large_fails_its_job_and_no_other(void **state)
 	pool_end(pid, end);
 }
 
+static int64_t
+rss_kb_of(int end, const char *body)
+{
+	struct sw_item it = said_of(end, body);
+
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_ACK);
+	return sw_int(&it, SW_F_RSS_KB, -1);
+}
+
+static void
+the_memory_of_a_job_is_not_that_of_one_before_it(void **state)
+{
+	int end;
+	pid_t pid = pool_begin(&memory_type, &end);
+	int64_t little = rss_kb_of(end, ""), own = rss_kb_of(end, "own"),
+		after = rss_kb_of(end, ""), ran = rss_kb_of(end, "ran"),
+		last = rss_kb_of(end, "");
+
+	(void)state;
+	assert_true(little > 0);
+	assert_in_range(own, little + (63 << 10), 1 << 20);
+	assert_in_range(after, 1, little + (8 << 10));
+	assert_int_equal(ran, 1 << 20);
+	assert_in_range(last, 1, little + (8 << 10));
+	pool_end(pid, end);
+}
+
 int
 main(void)
 {
@@ -160,6 +207,8 @@ main(void)
 		cmocka_unit_test(what_has_no_room_is_not_acknowledged),
 		cmocka_unit_test(
 			a_result_that_is_too_large_fails_its_job_and_no_other),
+		cmocka_unit_test(
+			the_memory_of_a_job_is_not_that_of_one_before_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

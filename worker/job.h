@@ -59,6 +59,8 @@ struct job {
 	 */
 	int (*follow)(struct job *, const char *queue, const char *header,
 		struct bytes body);
+	/* A program that the job ran has ended and had so much memory. */
+	void (*ran)(struct job *, int64_t rss_kb);
 };
 
 /* What a job's function returns. */

@@ -137,6 +137,12 @@ id=$(spillway list queue=next --json | python3 -c 'import json, sys; print(json.
 want=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/mp4.json")
 spillway get "$id" --json | grep -qF "{\"manifest\":\"$want\"}" || fail "its manifest: $(spillway get "$id" --json)"
 
+# The memory that a job took is ffmpeg's, and the worker's own process is small.
+id=$(spillway put transcode '{"profile":"mp4"}' --blob "$dir/gen.mp4")
+spillway wait "$id" >/dev/null
+rss=$(spillway get "$id" | sed -n 's/.* rss \([0-9]*\)[.0-9]* MB.*/\1/p')
+[ "${rss:-0}" -ge 30 ] || fail "ffmpeg in ${rss:-no} MB: $(spillway get "$id")"
+
 # A film that is higher than wide: the shorter side counts.
 ffmpeg "${quiet[@]}" -f lavfi -i testsrc2=s=180x320:r=10:d=1 -c:v libx264 -preset ultrafast "$dir/tall.mp4"
 make_it tall '{"profile":"webm"}' "$dir/tall.mp4"
