@@ -12,9 +12,11 @@ lines_are() {
 	[ "$(wc -l <"$1" 2>/dev/null || echo 0)" = "$2" ]
 }
 
-# running_is N PATTERN: so many processes; the pattern must not match itself.
+# running_is N FILE: of the processes whose pids are in it; a zombie runs no more.
 running_is() {
-	[ "$(pgrep -fc -- "$2")" = "$1" ]
+	local n=0 p
+	while read -r p; do ! grep -qa . "/proc/$p/cmdline" 2>/dev/null || n=$((n + 1)); done <"$2"
+	[ $n = "$1" ]
 }
 
 # script NAME: the job's text on stdin; prints how to run it.
@@ -76,12 +78,13 @@ read -r n more
 S
 )
 slow=$(script slow <<'S'
-echo begun >>"$EFFECT"
 sleep 300 &
+echo "$!" >>"$EFFECT"
 wait
 S
 )
 gate=$(script gate <<'S'
+echo $$ >>"$EFFECT.pids"
 echo "$SPILLWAY_ATTEMPT" >>"$EFFECT.begun"
 until [ -e "$EFFECT.open" ]; do sleep 0.05; done
 echo "$SPILLWAY_JOB_ID" >>"$EFFECT.done"
@@ -144,11 +147,12 @@ for n in 65537 200000; do
 done
 
 # A timeout ends the whole group.
-spillway queue set slow timeout_ms=300 max_attempts=1
+spillway queue set slow timeout_ms=1s max_attempts=1
 id=$(spillway put slow x)
 ! spillway wait "$id" || fail "a timeout"
 spillway dead show "$id" | grep -q timeout || fail "cause timeout"
-until_true running_is 0 '[s]leep 300'
+lines_are "$EFFECT" 1 || fail "it had not begun"
+until_true running_is 0 "$EFFECT"
 
 # Cancel reaches the one worker that has it.
 spillway queue set slow timeout_ms=60s max_attempts=5
@@ -157,6 +161,7 @@ id=$(spillway put slow x)
 until_true lines_are "$EFFECT" 1
 spillway cancel "$id"
 until_true state_is "$id" cancelled
+until_true running_is 0 "$EFFECT"
 
 seq -w 3000 >"$dir/lines"
 spillway put noop --lines "$dir/lines" --chunk 5
@@ -168,7 +173,7 @@ worker_start two --queue "gate=$gate"
 id=$(spillway put gate x)
 until_true lines_are "$EFFECT.begun" 1
 kill -9 "$worker"
-until_true running_is 0 "^/bin/sh $dir/gate.sh$"
+until_true running_is 0 "$EFFECT.pids"
 worker_start three --queue "gate=$gate"
 until_true lines_are "$EFFECT.begun" 2
 [ "$(tail -n 1 "$EFFECT.begun")" = 2 ] || fail "the lost attempt was not counted"
@@ -190,7 +195,7 @@ kill -STOP "$frozen"
 worker_start four --queue "gate=$gate"
 until_true lines_are "$EFFECT.begun" 2
 kill -CONT "$frozen"
-until_true running_is 1 "^/bin/sh $dir/gate.sh$"
+until_true running_is 1 "$EFFECT.pids"
 touch "$EFFECT.open"
 spillway wait "$id" || fail "the job over the frozen worker"
 lines_are "$EFFECT.done" 1 || fail "both counted"
