@@ -110,6 +110,7 @@ timeout = 5m
 url = $url/stall
 unsigned = yes
 timeout = 200ms
+$(for w in length chunk chunks head line hints; do printf '[webhook cut_%s]\nurl = %s/cut/%s\nunsigned = yes\n' $w "$url" $w; done)
 [webhook flood]
 url = $url/flood
 unsigned = yes
@@ -239,6 +240,10 @@ for e in flood heads; do
 done
 dies 2 "timed out after" "$(post slow)"
 dies 2 "timed out after" "$(post stall)"
+# An answer that ends before its end is none, though it began with a 200: who knows what ended the receiver.
+for w in length chunk chunks head line hints; do
+	dies 2 "$url: (transfer closed with|the answer ended in its head)" "$(post cut_$w)"
+done
 dies 2 "timed out after" "$(post patient --timeout 900ms)"
 grep -q 'dead (error)' "$dir/said" || fail "it waited until it was killed: $(cat "$dir/said")"
 dies 2 "leaves no time for it" "$(post patient --timeout 400ms)"
