@@ -70,14 +70,26 @@ stamp(struct access *a)
 	return a->stamp;
 }
 
+static void
+request_write(FILE *f, const struct access_line *l)
+{
+	if (l->method == NULL) {
+		putc_unlocked('-', f);
+		return;
+	}
+	fprintf(f, "%s ", l->method);
+	text_write(f, l->target);
+	fprintf(f, " %s", l->version);
+}
+
 void
 access_write(struct access *a, const struct access_line *l)
 {
 	if (a->f == NULL)
 		return;
-	fprintf(a->f, "%s - - [%s] \"%s ", l->client, stamp(a), l->method);
-	text_write(a->f, l->target);
-	fprintf(a->f, " %s\" %d %zu \"", l->version, l->status, l->bytes);
+	fprintf(a->f, "%s - - [%s] \"", l->client, stamp(a));
+	request_write(a->f, l);
+	fprintf(a->f, "\" %d %zu \"", l->status, l->bytes);
 	text_write(a->f, l->referer);
 	fputs("\" \"", a->f);
 	text_write(a->f, l->agent);

@@ -28,7 +28,9 @@ void access_close(struct access *);
 void access_reopen(struct access *);
 
 struct access_line {
-	const char *client, *method, *target, *version;
+	const char *client;
+	const char *method; /* NULL: it was no request */
+	const char *target, *version;
 	int status;
 	size_t bytes;
 	const char *referer, *agent; /* may be NULL */

@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "clock.h"
@@ -20,20 +21,40 @@ struct caller {
 	struct bufferevent *bev;
 	int64_t born_ms;  /* 0: it has had an answer */
 	int64_t began_ms; /* when its request's first byte came, or 0 */
-	size_t came;	  /* bytes since its last request was answered */
 	int busy;
+	int blank; /* since the last answer nothing but empty lines came */
 	bufferevent_event_cb theirs; /* evhttp's, while it is hushed */
 	UT_hash_handle hh;
 };
+
+/* RFC 9112, 2.2: empty lines before a request are none of it. */
+static void
+blank_drop(struct caller *c, struct evbuffer *in)
+{
+	char some[256];
+	ev_ssize_t len;
+	size_t blank;
+
+	do {
+		len = evbuffer_copyout(in, some, sizeof(some) - 1);
+		some[len > 0 ? len : 0] = '\0';
+		blank = strspn(some, "\r\n");
+		(void)evbuffer_drain(in, blank);
+	} while (blank > 0);
+	c->blank = len <= 0;
+}
 
 static void
 bytes_came(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct caller *c = arg;
 
-	(void)b;
-	if (info->n_added > 0 && c->began_ms == 0 && !c->busy)
+	if (info->n_added == 0 || c->busy)
+		return;
+	if (c->began_ms == 0)
 		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
+	if (c->blank)
+		blank_drop(c, b);
 }
 
 static void
@@ -109,6 +130,7 @@ caller_new(struct event_base *base, void *arg)
 	}
 	bufferevent_incref(c->bev);
 	c->born_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
+	c->blank = 1;
 	look_around(cs);
 	HASH_ADD_PTR(cs->table, bev, c);
 	TAILQ_INSERT_TAIL(&cs->list, c, link);
@@ -116,8 +138,8 @@ caller_new(struct event_base *base, void *arg)
 	return c->bev;
 }
 
-static struct caller *
-find(struct callers *cs, struct bufferevent *bev)
+struct caller *
+caller_of(struct callers *cs, struct bufferevent *bev)
 {
 	struct caller *c;
 
@@ -126,25 +148,21 @@ find(struct callers *cs, struct bufferevent *bev)
 }
 
 void
-caller_busy(struct callers *cs, struct bufferevent *bev)
+caller_hold(struct caller *c)
 {
-	struct caller *c = find(cs, bev);
-
 	if (c != NULL)
 		c->busy = 1;
 }
 
 void
-caller_answered(struct callers *cs, struct bufferevent *bev)
+caller_release(struct caller *c)
 {
-	struct caller *c = find(cs, bev);
-
 	if (c == NULL)
 		return;
 	c->busy = 0;
 	c->born_ms = c->began_ms = 0;
 	/* The next one's beginning has come with it, or meanwhile. */
-	if (evbuffer_get_length(bufferevent_get_input(bev)) > 0)
+	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
 		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 }
 
@@ -166,9 +184,8 @@ hung_up(struct bufferevent *bev, short what, void *arg)
 }
 
 void
-caller_hush(struct callers *cs, struct bufferevent *bev)
+caller_hush(struct caller *c, struct bufferevent *bev)
 {
-	struct caller *c = find(cs, bev);
 	bufferevent_data_cb written;
 	void *arg;
 
@@ -176,22 +193,32 @@ caller_hush(struct callers *cs, struct bufferevent *bev)
 		bufferevent_disable(bev, EV_READ);
 		return;
 	}
+	caller_hold(c);
 	bufferevent_getcb(bev, NULL, &written, &c->theirs, &arg);
 	bufferevent_setcb(bev, came_early, written, hung_up, arg);
 }
 
 void
-caller_heed(struct callers *cs, struct bufferevent *bev)
+caller_heed(struct caller *c, struct bufferevent *bev)
 {
-	struct caller *c = find(cs, bev);
 	bufferevent_data_cb written;
 	void *arg;
 
-	if (c == NULL || c->theirs == NULL)
+	if (c == NULL)
 		return;
-	bufferevent_getcb(bev, NULL, &written, NULL, &arg);
-	bufferevent_setcb(bev, came_early, written, c->theirs, arg);
-	c->theirs = NULL;
+	if (c->theirs != NULL) {
+		bufferevent_getcb(bev, NULL, &written, NULL, &arg);
+		bufferevent_setcb(bev, came_early, written, c->theirs, arg);
+		c->theirs = NULL;
+	}
+	blank_drop(c, bufferevent_get_input(bev));
+	caller_release(c);
+}
+
+static int
+has_unsent(const struct caller *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
 }
 
 int
@@ -201,7 +228,8 @@ callers_expected(const struct callers *cs)
 	struct caller *c;
 
 	TAILQ_FOREACH(c, &cs->list, link)
-	if (!is_gone(c) && (c->began_ms != 0 || c->born_ms > fresh))
+	if (!is_gone(c) &&
+		(c->began_ms != 0 || c->born_ms > fresh || has_unsent(c)))
 		return 1;
 	return 0;
 }
@@ -209,13 +237,16 @@ callers_expected(const struct callers *cs)
 void
 callers_check(struct callers *cs, int64_t request_s)
 {
-	int64_t limit = clock_now_ms(CLOCK_MONOTONIC_COARSE) - request_s * 1000;
+	int64_t now = clock_now_ms(CLOCK_MONOTONIC_COARSE);
+	int64_t limit = now - request_s * 1000;
 	struct caller *c, *next;
 
 	HASH_ITER(hh, cs->table, c, next)
 	{
 		if (is_gone(c))
 			caller_forget(cs, c);
+		else if (has_unsent(c) && c->began_ms != 0)
+			c->began_ms = now; /* it is he who waits */
 		else if (!c->busy && c->began_ms != 0 && c->began_ms < limit)
 			bufferevent_trigger_event(c->bev,
 				BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);

@@ -27,22 +27,30 @@ void callers_init(struct callers *);
 /* For evhttp_set_bevcb(); `arg` is a struct callers. */
 struct bufferevent *caller_new(struct event_base *, void *arg);
 
-/* Its request is with us, and then answered. */
-void caller_busy(struct callers *, struct bufferevent *);
-void caller_answered(struct callers *, struct bufferevent *);
+/*
+ * The one of a connection, for as long as evhttp has that; or NULL, which the
+ * others accept: there was no memory for it.
+ */
+struct caller *caller_of(struct callers *, struct bufferevent *);
+
+/* It has to wait for us, and then no more. */
+void caller_hold(struct caller *);
+void caller_release(struct caller *);
 
 /*
- * From when evhttp has its request until just before the answer, what it
- * sends and that it goes is of no interest: instead of evhttp's, callbacks
- * are set that leave it for later.  evhttp would take the socket out of the
- * loop and put it back, which cost a tenth of the CPU of a small request.
+ * Its request is with us, and then about to be answered.  Between the two it
+ * is held, and what it sends and that it goes is of no interest: instead of
+ * evhttp's, callbacks are set that leave it for later.  evhttp would take the
+ * socket out of the loop and put it back, which cost a tenth of the CPU of a
+ * small request.
  */
-void caller_hush(struct callers *, struct bufferevent *);
-void caller_heed(struct callers *, struct bufferevent *);
+void caller_hush(struct caller *, struct bufferevent *);
+void caller_heed(struct caller *, struct bufferevent *);
 
 /*
  * Whether there is one whose first request may still be on its way, as it
- * has come just now, or whose request has begun to arrive.
+ * has come just now, or whose request has begun to arrive, or who has not
+ * been sent all of its answer.
  */
 int callers_expected(const struct callers *);
 

@@ -4,14 +4,19 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "door_in.h"
 #include "early.h"
 #include "listen.h"
+#include "log.h"
 
 enum {
 	CLOSING_US = 20000,
+	ISOLATE_FDS = 4, /* its pidfd, two eventfds, its perf event or timer */
+	SPARE_FDS = 64,
 	METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
 		  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
 		  EVHTTP_REQ_PATCH,
@@ -31,12 +36,22 @@ listeners_set(struct door *d, int on)
 	}
 }
 
+/* Out of descriptors or memory: again in a second, and not as fast as it can.
+ */
+static void
+accept_failed(struct evconnlistener *l, void *http)
+{
+	(void)http;
+	sw_log(SW_LOG_WARN, "accept", "error", strerror(EVUTIL_SOCKET_ERROR()),
+		NULL);
+	evconnlistener_disable(l);
+}
+
 /* Who comes when it is full waits in the kernel's queue. */
 static void
 fullness_check(struct door *d)
 {
-	int full = d->callers.n >=
-		   (size_t)d->table->config.n[FRONT_max_connections];
+	int full = d->callers.n >= d->most;
 
 	if (full == d->full || d->empty != NULL)
 		return;
@@ -63,6 +78,8 @@ second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	callers_check(&d->callers, d->table->config.n[FRONT_request_s]);
 	fullness_check(d);
+	if (!d->full && d->empty == NULL)
+		listeners_set(d, 1);
 	access_flush(d->access);
 }
 
@@ -79,10 +96,38 @@ closing(evutil_socket_t fd, short what, void *arg)
 		d->empty(d->arg);
 }
 
+/*
+ * Each connection is a descriptor, and so much has to be left: this table's,
+ * the next one's beside it, uploads, files.
+ */
+static size_t
+connections_possible(const struct table *t)
+{
+	size_t others = SPARE_FDS + 2 * (size_t)t->config.n[FRONT_uploads];
+	struct rlimit l;
+
+	for (size_t i = 0; i < t->n; i++)
+		others +=
+			2 *
+			(1 + ISOLATE_FDS * (size_t)t->routes[i].plan.isolates);
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return l.rlim_cur > others ? l.rlim_cur - others : 1;
+}
+
 static void
 limits_set(struct door *d)
 {
 	const int64_t *n = d->table->config.n;
+	size_t possible = connections_possible(d->table);
+
+	d->most = (size_t)n[FRONT_max_connections];
+	if (d->most > possible) {
+		d->most = possible;
+		sw_log(SW_LOG_WARN, "connections", "most",
+			sw_num((long long)possible), "text",
+			"RLIMIT_NOFILE allows no more", NULL);
+	}
 
 	evhttp_set_max_headers_size(d->http, n[FRONT_max_headers]);
 	evhttp_set_max_body_size(d->http, n[FRONT_max_body]);
@@ -112,6 +157,7 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 	evhttp_set_bevcb(d->http, connection_new, d);
 	early_set(d->http, &(struct early){.head_came = exchange_expect,
 				   .whole_came = exchange_begin,
+				   .bad_came = exchange_refuse,
 				   .methods = METHODS,
 				   .arg = d});
 	evhttp_set_default_content_type(d->http, NULL);
@@ -147,6 +193,9 @@ door_adopt(struct door *d, int fd)
 	d->bound[d->bound_n] = evhttp_accept_socket_with_handle(d->http, fd);
 	if (d->bound[d->bound_n] == NULL)
 		return -ENOMEM;
+	evconnlistener_set_error_cb(
+		evhttp_bound_socket_get_listener(d->bound[d->bound_n]),
+		accept_failed);
 	d->bound_n++;
 	return 0;
 }

@@ -21,7 +21,7 @@ struct door *door_new(
 	struct event_base *, struct table *, struct handoff *, struct access *);
 void door_free(struct door *);
 
-/* Listens at "HOST:PORT" or "unix:PATH"; 0 or -errno. */
+/* Listens at "ADDRESS:PORT" or "unix:PATH"; 0 or -errno. */
 int
 door_listen(struct door *, const char *at) __attribute__((warn_unused_result));
 

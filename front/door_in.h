@@ -22,15 +22,20 @@ struct door {
 	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
 	size_t bound_n, under_way;
-	int full;   /* listeners are off until there is room */
-	int asking; /* we are called by evhttp, with a request */
+	size_t most; /* connections */
+	int full;    /* listeners are off until there is room */
+	int asking;  /* we are called by evhttp, with a request */
 	struct reply_date date;
 	void (*empty)(void *);
 	void *arg;
 };
 
-/* Both for evhttp, with the door: a request's head has come; all of it has. */
+/*
+ * For early.h, with the door: a request's head has come; all of it has; or it
+ * is none that can be served.
+ */
 int exchange_expect(struct evhttp_request *, void *door);
 void exchange_begin(struct evhttp_request *, void *door);
+void exchange_refuse(struct evhttp_request *, void *door);
 
 #endif

@@ -34,17 +34,19 @@ head_came(struct evhttp_request *req, void *http)
 				    : 0;
 }
 
-/* Of what is not good evhttp has taken the URI away. */
+/* Of what is not HTTP evhttp has taken the URI away. */
 static void
 whole_came(struct evhttp_request *req, void *http)
 {
-	if (http != watched.http || req->uri == NULL ||
-		((unsigned)req->type & watched.by.methods) == 0) {
+	if (http != watched.http) {
 		watched.theirs(req, http);
 		return;
 	}
 	req->userdone = 0; /* it is ours to answer */
-	watched.by.whole_came(req, watched.by.arg);
+	if (req->uri == NULL || ((unsigned)req->type & watched.by.methods) == 0)
+		watched.by.bad_came(req, watched.by.arg);
+	else
+		watched.by.whole_came(req, watched.by.arg);
 }
 
 static request_new_fn *

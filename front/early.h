@@ -14,9 +14,10 @@ struct early {
 	/* 0, or -1: the connection is closed. */
 	int (*head_came)(struct evhttp_request *, void *arg);
 
-	/* It is good, and its method one of `methods`; others are evhttp's. */
+	/* One of both answers it: it is good, or evhttp would refuse it. */
 	void (*whole_came)(struct evhttp_request *, void *arg);
-	unsigned methods;
+	void (*bad_came)(struct evhttp_request *, void *arg);
+	unsigned methods; /* that are good, EVHTTP_REQ_… */
 	void *arg;
 };
 

@@ -11,6 +11,7 @@
 
 #include "door_in.h"
 #include "error.h"
+#include "head.h"
 #include "log.h"
 
 enum { HEADERS_MAX = 256 };
@@ -29,6 +30,7 @@ enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 struct exchange {
 	struct task task; /* first: the one is the other */
 	struct door *door;
+	struct caller *caller;
 	struct evhttp_request *req;
 	struct table *table; /* held while there is a route */
 	struct route *route; /* or NULL */
@@ -58,10 +60,11 @@ static void
 logged(const struct exchange *x)
 {
 	struct evkeyvalq *in = evhttp_request_get_input_headers(x->req);
+	const char *target = evhttp_request_get_uri(x->req);
 	char version[16];
 	struct access_line l = {.client = x->client,
-		.method = method_of(x->req),
-		.target = evhttp_request_get_uri(x->req),
+		.method = target != NULL ? method_of(x->req) : NULL,
+		.target = target,
 		.version = version,
 		.status = x->reply.status,
 		.bytes = reply_body_len(x->req, &x->reply),
@@ -73,43 +76,6 @@ logged(const struct exchange *x)
 	access_write(x->door->access, &l);
 }
 
-/*
- * evhttp reads no body after HEAD.  If there is one, what comes next on this
- * connection is not the next request: a proxy's next client would have the
- * answer to what this one has hidden there.
- */
-static int
-body_unread(struct evhttp_request *req)
-{
-	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
-
-	return evhttp_request_get_command(req) == EVHTTP_REQ_HEAD &&
-	       (evhttp_find_header(in, "Content-Length") != NULL ||
-		       evhttp_find_header(in, "Transfer-Encoding") != NULL);
-}
-
-/*
- * What a proxy in front of us may have read otherwise than we do: RFC 9112, 3.2
- * and 6.3.  NULL: nothing.
- */
-static const char *
-head_wrong(struct evhttp_request *req)
-{
-	struct evkeyval *h;
-	int hosts = 0, lengths = 0;
-
-	TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
-	{
-		hosts += strcasecmp(h->key, "Host") == 0;
-		lengths += strcasecmp(h->key, "Content-Length") == 0;
-	}
-	if (lengths > 1)
-		return "a second Content-Length\n";
-	if (hosts > 1)
-		return "a second Host\n";
-	return hosts == 0 && req->minor > 0 ? "Host is wanted\n" : NULL;
-}
-
 /* The end of every exchange, whose reply is ready. */
 static void
 exchange_end(struct exchange *x)
@@ -119,11 +85,10 @@ exchange_end(struct exchange *x)
 		evhttp_request_get_connection(x->req));
 
 	x->reply.closes = d->empty != NULL || x->wrong != NULL ||
-			  body_unread(x->req);
+			  head_hides_body(x->req);
 	if (d->access->f != NULL)
 		logged(x);
-	caller_heed(&d->callers, bev);
-	caller_answered(&d->callers, bev);
+	caller_heed(x->caller, bev);
 	reply_send(x->req, &x->reply, &d->date, d->asking);
 	upload_free(x->upload);
 	if (x->route != NULL)
@@ -440,32 +405,42 @@ stored(void *arg, const char *ref)
 	request_run(x);
 }
 
-void
-exchange_begin(struct evhttp_request *req, void *arg)
+static struct exchange *
+exchange_new(struct evhttp_request *req, struct door *d)
 {
-	struct door *d = arg;
 	struct evhttp_connection *conn = evhttp_request_get_connection(req);
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
 	struct exchange *x = calloc(1, sizeof(*x));
 	char *client = NULL;
 	uint16_t port;
 
-	if (x == NULL || uri == NULL) {
-		free(x);
-		evhttp_send_error(req, x == NULL ? 500 : 400, NULL);
-		return;
+	if (x == NULL) {
+		evhttp_send_error(req, 500, NULL);
+		return NULL;
 	}
-	d->under_way++;
-	d->asking = 1;
 	*x = (struct exchange){
 		.door = d, .req = req, .reply.cpu_ns = -1, .blob = ""};
-	caller_busy(&d->callers, bev);
-	caller_hush(&d->callers, bev);
+	x->caller = caller_of(
+		&d->callers, evhttp_connection_get_bufferevent(conn));
 	x->task.fill = task_fill;
 	x->task.done = task_done;
 	evhttp_connection_get_peer(conn, &client, &port);
 	x->client = client != NULL && client[0] != '\0' ? client : "-";
+	d->under_way++;
+	return x;
+}
+
+void
+exchange_begin(struct evhttp_request *req, void *arg)
+{
+	struct door *d = arg;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	struct exchange *x = exchange_new(req, d);
+
+	if (x == NULL)
+		return;
+	caller_hush(x->caller, evhttp_connection_get_bufferevent(
+				       evhttp_request_get_connection(req)));
+	d->asking = 1;
 	x->wrong = head_wrong(req);
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
@@ -475,6 +450,25 @@ exchange_begin(struct evhttp_request *req, void *arg)
 			stored, x);
 	else
 		request_run(x);
+	d->asking = 0;
+}
+
+void
+exchange_refuse(struct evhttp_request *req, void *arg)
+{
+	struct door *d = arg;
+	struct exchange *x = exchange_new(req, d);
+	int status = head_bad_status(
+		req, (size_t)d->table->config.n[FRONT_max_headers]);
+
+	if (x == NULL)
+		return;
+	d->asking = 1;
+	x->wrong = status == 501   ? "no such method here\n"
+		   : status == 400 ? "not HTTP/1.1\n"
+		   : req->chunked  ? "too large, or not in chunks\n"
+				   : "too large\n";
+	exchange_fail(x, status, x->wrong);
 	d->asking = 0;
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -18,7 +20,7 @@
 #include "listen.h"
 #include "log.h"
 
-enum { SIGNALS = 3 };
+enum { SIGNALS = 3, STATS_HEADERS_MAX = 8192, STATS_IDLE_S = 10 };
 
 struct front {
 	const char *file;
@@ -74,8 +76,23 @@ stats_open(struct front *f, const char *at)
 	f->stats = evhttp_new(f->base);
 	if (f->stats == NULL || evhttp_accept_socket(f->stats, fd) != 0)
 		return fail(f, EX_OSERR, at, "no memory");
+	evhttp_set_max_headers_size(f->stats, STATS_HEADERS_MAX);
+	evhttp_set_max_body_size(f->stats, 0);
+	evhttp_set_timeout(f->stats, STATS_IDLE_S);
 	evhttp_set_cb(f->stats, "/stats", stats_asked, f);
 	return 0;
+}
+
+static int
+socket_adopt(struct front *f, int fd)
+{
+	int err;
+
+	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		return fail(f, EX_CONFIG, "LISTEN_FDS",
+			"one is no listening stream socket");
+	err = door_adopt(f->door, fd);
+	return err < 0 ? fail(f, EX_OSERR, "LISTEN_FDS", strerror(-err)) : 0;
 }
 
 /* Sockets of the service manager, or else those of the configuration. */
@@ -86,9 +103,9 @@ listen_all(struct front *f)
 	int given = sd_listen_fds(1), err = 0;
 
 	for (int i = 0; err == 0 && i < given; i++)
-		err = door_adopt(f->door, SD_LISTEN_FDS_START + i);
+		err = socket_adopt(f, SD_LISTEN_FDS_START + i);
 	if (err < 0)
-		return fail(f, EX_OSERR, "adopted socket", strerror(-err));
+		return err;
 	if (given <= 0 && c->listen_n == 0)
 		return fail(f, EX_CONFIG, f->file, "[front] has no listen");
 	for (size_t i = 0; given <= 0 && i < c->listen_n; i++) {
@@ -268,6 +285,27 @@ base_new(void)
 }
 
 static void
+libevent_says(int severity, const char *text)
+{
+	sw_log(severity == EVENT_LOG_ERR     ? SW_LOG_ERR
+		: severity == EVENT_LOG_WARN ? SW_LOG_WARN
+					     : SW_LOG_INFO,
+		"libevent", "text", text, NULL);
+}
+
+/* As many descriptors as we may have: a connection is one. */
+static void
+descriptors_raise(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static void
 loop(struct front *f)
 {
 	while (!f->ended) {
@@ -276,11 +314,6 @@ loop(struct front *f)
 		if (event_base_loop(f->base, EVLOOP_ONCE | more) < 0)
 			f->ended = 1;
 	}
-	/*
-	 * The last answer may have been left to the loop.  One turn: without
-	 * EVLOOP_ONCE it would go on for as long as anything happens.
-	 */
-	(void)event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static int
@@ -288,10 +321,11 @@ front_run(const char *file)
 {
 	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 	struct front f = {.file = file, .base = base_new()};
-
 	int err = zygote_find();
 
 	signal(SIGPIPE, SIG_IGN);
+	event_set_log_callback(libevent_says);
+	descriptors_raise();
 	if (f.base == NULL)
 		return EX_OSERR;
 	if (err < 0) {
@@ -319,7 +353,8 @@ help(void)
 {
 	puts("usage: spillway-front --config FILE [options]\n\n"
 	     "  --config FILE    what to serve\n"
-	     "  --check-config   read the configuration, look for the modules, end\n"
+	     "  --check-config   read the configuration, look for the modules, "
+	     "end\n"
 	     "  --verbose        log more\n"
 	     "  --help           print this\n"
 	     "  --version        print the version");

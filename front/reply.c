@@ -141,14 +141,17 @@ closes(struct evhttp_request *req, const struct reply *r)
 	return said != NULL && strcasecmp(said, "close") == 0;
 }
 
+/* `last`: no more requests on this connection. */
 static char *
 head_add(char *to, struct evhttp_request *req, const struct reply *r,
-	struct reply_date *d)
+	struct reply_date *d, int last)
 {
 	const char *phrase = phrases[r->status];
 	uint64_t us = (uint64_t)(r->cpu_ns / 1000);
 
-	to = text_add(to, is_old(req) ? "HTTP/1.0 " : "HTTP/1.1 ");
+	/* Of what is no request there is no version. */
+	to = text_add(
+		to, is_old(req) && req->major > 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
 	to = number_add(to, (uint64_t)r->status, 3);
 	to = text_add(to, " ");
 	to = text_add(to, phrase != NULL ? phrase : "");
@@ -166,7 +169,7 @@ head_add(char *to, struct evhttp_request *req, const struct reply *r,
 		to = number_add(to, us % 1000, 3);
 		to = text_add(to, "\r\n");
 	}
-	if (closes(req, r))
+	if (last)
 		to = text_add(to, "Connection: close\r\n");
 	else if (is_old(req))
 		to = text_add(to, "Connection: keep-alive\r\n");
@@ -182,7 +185,7 @@ head_add(char *to, struct evhttp_request *req, const struct reply *r,
 
 static int
 put(struct evbuffer *out, struct evhttp_request *req, const struct reply *r,
-	struct reply_date *d)
+	struct reply_date *d, int last)
 {
 	size_t body_len = reply_body_len(req, r);
 	struct evbuffer_iovec room;
@@ -192,7 +195,7 @@ put(struct evbuffer *out, struct evhttp_request *req, const struct reply *r,
 		    (ev_ssize_t)(HEAD_MAX + r->lines_len + body_len), &room,
 		    1) != 1)
 		return -1;
-	end = head_add(room.iov_base, req, r, d);
+	end = head_add(room.iov_base, req, r, d, last);
 	end = add(end, r->body, body_len);
 	room.iov_len = (size_t)(end - (char *)room.iov_base);
 	return evbuffer_commit_space(out, &room, 1);
@@ -219,10 +222,11 @@ reply_send(struct evhttp_request *req, const struct reply *r,
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(
 		evhttp_request_get_connection(req));
 	struct evbuffer *out = bufferevent_get_output(bev);
+	int last = closes(req, r);
 
 	req->chunked = 0; /* its body was, maybe */
 	/* Without memory for an answer, its absence is the answer. */
-	if (put(out, req, r, d) < 0 || closes(req, r))
+	if (put(out, req, r, d, last) < 0 || last)
 		(void)evhttp_add_header(evhttp_request_get_output_headers(req),
 			"Connection", "close");
 	if (!later)

@@ -68,11 +68,11 @@ struct route_config {
 
 struct site {
 	const char *file;
-	char *listen[LISTEN_MAX]; /* HOST:PORT or unix:PATH */
+	char *listen[LISTEN_MAX]; /* ADDRESS:PORT or unix:PATH */
 	size_t listen_n;
 	char *broker;	  /* NULL: the usual place */
 	char *access_log; /* a path; "-": stdout; NULL: none */
-	char *stats;	  /* HOST:PORT or unix:PATH; NULL: none */
+	char *stats;	  /* ADDRESS:PORT or unix:PATH; NULL: none */
 	char *perf;	  /* auto, no, must */
 	char *blobs;	  /* a URI (docs/blobs.md); NULL: none */
 	int64_t n[FRONT_NUMBERS_N];

@@ -31,6 +31,7 @@ struct upload {
 	struct uploads *all;
 	struct evhttp_connection *conn; /* the key; NULL: not by it any more */
 	struct bufferevent *client, *store;
+	struct caller *caller;
 	struct event *ended, *late;
 	pid_t pid; /* 0: none */
 	int pidfd;
@@ -63,6 +64,7 @@ program_find(char *path, size_t cap)
 		(void)snprintf(path, cap, "spillway");
 }
 
+/* In a group of its own: what ends ours at the terminal ends no upload. */
 static int
 process_spawn(pid_t *pid, const char *uri, int sock)
 {
@@ -83,8 +85,9 @@ process_spawn(pid_t *pid, const char *uri, int sock)
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigaddset(&set, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setflags(
-		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+						POSIX_SPAWN_SETSIGDEF |
+						POSIX_SPAWN_SETPGROUP);
 	err = where == NULL
 		      ? ENOMEM
 		      : posix_spawnp(pid, program, &fa, &attr, argv, environ);
@@ -151,10 +154,10 @@ client_hold(struct upload *u, int hold)
 {
 	u->full = hold;
 	if (hold) {
-		caller_busy(u->all->callers, u->client);
+		caller_hold(u->caller);
 		bufferevent_disable(u->client, EV_READ);
 	} else {
-		caller_answered(u->all->callers, u->client);
+		caller_release(u->caller);
 		bufferevent_enable(u->client, EV_READ);
 	}
 }
@@ -197,7 +200,7 @@ body_came(struct evhttp_request *req, void *http)
 	u->step += evbuffer_get_length(in);
 	if (u->step >= STEP) {
 		u->step = 0;
-		caller_answered(u->all->callers, u->client);
+		caller_release(u->caller);
 	}
 	if (u->failed) {
 		evbuffer_drain(in, evbuffer_get_length(in));
@@ -324,6 +327,7 @@ upload_begin(struct uploads *all, struct evhttp_request *req, const char *uri,
 	u->pidfd = -1;
 	u->conn = evhttp_request_get_connection(req);
 	u->client = evhttp_connection_get_bufferevent(u->conn);
+	u->caller = caller_of(all->callers, u->client);
 	TAILQ_INSERT_TAIL(&all->list, u, link);
 	HASH_ADD_PTR(by_conn, conn, u);
 	evhttp_connection_set_closecb(u->conn, client_gone, u);

@@ -83,6 +83,23 @@ values_free(char **env)
 	free(env);
 }
 
+/*
+ * What is meant for the front and comes to all of its group, or of its
+ * service, must not end what it has begun: it waits for that.
+ */
+static void
+signals_keep(posix_spawnattr_t *attr)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
+	posix_spawnattr_setsigmask(attr, &ours);
+	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK);
+}
+
 /* Its end becomes descriptor SOCK there, which alone is not close-on-exec. */
 static int
 spawn(pid_t *pid, char **argv, char **env, int sock)
@@ -90,15 +107,12 @@ spawn(pid_t *pid, char **argv, char **env, int sock)
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
 	char path[32];
-	sigset_t none;
 	int err = posix_spawn_file_actions_init(&fa);
 
 	if (err != 0)
 		return -err;
 	posix_spawnattr_init(&attr);
-	sigemptyset(&none);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	signals_keep(&attr);
 	posix_spawn_file_actions_adddup2(&fa, sock, SOCK);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", program);
 	err = posix_spawn(pid, path, &fa, &attr, argv, env);

@@ -170,9 +170,10 @@ day_add(struct report *r, struct tally_day *d)
 	uint8_t *stored;
 	size_t len;
 
+	if (err == 0)
+		err = visits_tidy(&d->visits);
 	if (err < 0)
 		return err;
-	visits_tidy(&d->visits);
 	sum = visits_count(&d->visits);
 	len = visits_stored_len(&d->visits);
 	stored = malloc(len);

@@ -164,9 +164,8 @@ numbers(const char *p, const char *end, struct scan_line *l, const char **why)
 	return q == end || *q == ' ' ? q : NULL;
 }
 
-/* The last field behind the agent, if it is a number with a point. */
-static int64_t
-took(const char *p, const char *end)
+int64_t
+scan_took_last(const char *p, const char *end)
 {
 	const char *q = end;
 	int points = 0;
@@ -206,7 +205,7 @@ scan_clf(struct scan *s, struct scan_line *l)
 		return "no \"user agent\" after the referer";
 	if (p < end && *p != ' ')
 		return "text behind the user agent";
-	l->took_us = took(p, end);
+	l->took_us = scan_took_last(p, end);
 	return NULL;
 }
 
@@ -245,7 +244,7 @@ line_take(struct scan *s, struct bytes *raw)
 }
 
 enum scan_kind
-scan_next(struct scan *s, struct scan_line *line)
+scan_plain(struct scan *s, struct scan_line *line)
 {
 	struct bytes raw;
 

@@ -25,9 +25,10 @@
 
 #include "bytes.h"
 
-#define SCAN_NO_TIME   INT64_MIN
-#define SCAN_NO_TOOK   (-1)
-#define SCAN_BYTES_MAX (((uint64_t)1 << 40) - 1) /* a larger answer is bad */
+#define SCAN_NO_TIME	 INT64_MIN
+#define SCAN_NO_TOOK	 (-1)
+#define SCAN_TOOK_MAX_US INT64_C(86400000000)
+#define SCAN_BYTES_MAX	 (((uint64_t)1 << 40) - 1) /* a larger answer is bad */
 
 enum scan_kind { SCAN_END, SCAN_GOOD, SCAN_BAD };
 
@@ -65,13 +66,16 @@ struct scan {
  */
 void scan_init(struct scan *, struct bytes text, char *scratch, size_t cap);
 
-/* The next line; SCAN_END and an untouched `line` when there is none. */
+/* The next line; when there is none SCAN_END, and `line` has no meaning. */
 enum scan_kind scan_next(struct scan *, struct scan_line *line);
 
 /* For the parts of the scanner. */
 
 /* Parses a JSON object into `line`; NULL, or what is wrong; static. */
 const char *scan_json(struct scan *, struct scan_line *line);
+
+/* scan_next() without its short cuts (scan_quick.c): it finds the same. */
+enum scan_kind scan_plain(struct scan *, struct scan_line *line);
 
 /* Splits `METHOD path HTTP/x`; what is no request leaves both empty. */
 void scan_request(struct bytes request, struct scan_line *line);
@@ -91,6 +95,9 @@ int64_t scan_time(struct scan *, struct bytes text);
 
 /* 0.004, 12 or 5.1e-05 of `unit_us`, in us; a day at most; SCAN_NO_TOOK. */
 int64_t scan_took(struct bytes text, int64_t unit_us);
+
+/* The last field of `p` to `end` in us, if it is a number with a point. */
+int64_t scan_took_last(const char *p, const char *end);
 
 /* Decimal digits alone, at most `max`; 0, or -1. */
 int scan_number(struct bytes text, uint64_t max, uint64_t *n);

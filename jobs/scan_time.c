@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "scan.h"
 
-#define TOOK_MAX_US INT64_C(86400000000)
-
 enum {
 	MINUTE_LEN = 17, /* 22/Apr/2009:18:52 */
 	ZONE_AT = 20,	 /* in 22/Apr/2009:18:52:51 +1200, with the blank */
@@ -249,5 +247,6 @@ scan_took(struct bytes text, int64_t unit_us)
 		return v == 0 || e < 0 ? 0 : SCAN_NO_TOOK;
 	us = (double)v * (double)unit_us;
 	us = e < 0 ? us / powers[-e] : us * powers[e];
-	return us <= (double)TOOK_MAX_US ? (int64_t)(us + 0.5) : SCAN_NO_TOOK;
+	return us <= (double)SCAN_TOOK_MAX_US ? (int64_t)(us + 0.5)
+					      : SCAN_NO_TOOK;
 }

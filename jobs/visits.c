@@ -7,40 +7,18 @@
 
 #include "error.h"
 
-enum { SLOTS_MIN = 64, BINS = 2048 };
+enum {
+	OPEN = 4096,	       /* a power of 2 */
+	FULL = 4 * VISITS_MAX, /* spans: tidied before there may be more */
+	BINS = 2048,
+	FEW = 32, /* spans that are sorted by insertion */
+};
 
-static uint32_t *
-slot_of(const struct visits *v, uint64_t visitor)
-{
-	size_t mask = v->n_slots - 1;
-
-	/* The small hashes are kept: their low bits are as good as any. */
-	for (size_t i = (size_t)visitor & mask;; i = (i + 1) & mask)
-		if (v->slots[i] == 0 ||
-			v->spans[v->slots[i] - 1].visitor == visitor)
-			return &v->slots[i];
-}
-
-/* Makes the table anew, of so many slots, from the spans. */
+/* Whether `b` begins before a session that has `a` in it may have ended. */
 static int
-slots_make(struct visits *v, size_t n_slots)
+joins(const struct span *a, const struct span *b)
 {
-	uint32_t *slots = calloc(n_slots, sizeof(*slots));
-
-	if (slots == NULL)
-		return -ENOMEM;
-	free(v->slots);
-	v->slots = slots;
-	v->n_slots = n_slots;
-	v->visitors = 0;
-	for (size_t i = 0; i < v->n; i++) {
-		uint32_t *slot = slot_of(v, v->spans[i].visitor);
-
-		v->visitors += *slot == 0;
-		v->spans[i].before = *slot;
-		*slot = (uint32_t)i + 1;
-	}
-	return 0;
+	return b->first_s < a->end_s + VISITS_GAP_S;
 }
 
 static int
@@ -51,6 +29,28 @@ by_visitor(const void *a, const void *b)
 	if (x->visitor != y->visitor)
 		return x->visitor < y->visitor ? -1 : 1;
 	return (x->first_s > y->first_s) - (x->first_s < y->first_s);
+}
+
+static void
+few_sort(struct span *s, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct span one = s[i];
+		size_t k = i;
+
+		for (; k > 0 && by_visitor(&s[k - 1], &one) > 0; k--)
+			s[k] = s[k - 1];
+		s[k] = one;
+	}
+}
+
+static void
+sort(struct span *s, size_t n)
+{
+	if (n <= FEW)
+		few_sort(s, n);
+	else
+		qsort(s, n, sizeof(*s), by_visitor);
 }
 
 /* How far to shift hashes so that they spread over the bins. */
@@ -64,21 +64,43 @@ bins_shift(const struct visits *v)
 	return 64 - __builtin_clzll(all) - __builtin_ctz(BINS);
 }
 
+/* Appends `n` spans in order, joined to those before, up to the sample. */
+static void
+join(struct visits *v, const struct span *s, size_t n)
+{
+	struct span *to = v->spans + v->n;
+
+	for (size_t i = 0; i < n; i++) {
+		int same = v->visitors > 0 && to[-1].visitor == s[i].visitor;
+
+		if (same && joins(&to[-1], &s[i])) {
+			if (s[i].end_s > to[-1].end_s)
+				to[-1].end_s = s[i].end_s;
+			continue;
+		}
+		if (!same && v->visitors == VISITS_MAX)
+			break;
+		v->visitors += !same;
+		*to++ = s[i];
+	}
+	v->n = (size_t)(to - v->spans);
+	if (v->visitors == VISITS_MAX)
+		v->most = to[-1].visitor;
+}
+
 /*
  * Hashes are spread evenly: by their first bits most are in order, and what
- * shares a bin is a few.  Without memory for that it is a plain sort.
+ * shares a bin is a few.  Bins behind the sample are not looked into.
  */
-static void
-spans_sort(struct visits *v)
+static int
+spans_tidy(struct visits *v)
 {
-	struct span *sorted = reallocarray(NULL, v->cap, sizeof(*sorted));
+	struct span *sorted = reallocarray(NULL, v->n, sizeof(*sorted));
 	uint32_t at[BINS + 1] = {0};
 	int shift = bins_shift(v);
 
-	if (sorted == NULL) {
-		qsort(v->spans, v->n, sizeof(*v->spans), by_visitor);
-		return;
-	}
+	if (sorted == NULL)
+		return -ENOMEM;
 	for (size_t i = 0; i < v->n; i++)
 		at[(v->spans[i].visitor >> shift) + 1]++;
 	for (size_t bin = 0; bin < BINS; bin++)
@@ -86,114 +108,86 @@ spans_sort(struct visits *v)
 	/* Then at[bin] goes from where the bin begins to where it ends. */
 	for (size_t i = 0; i < v->n; i++)
 		sorted[at[v->spans[i].visitor >> shift]++] = v->spans[i];
-	for (size_t bin = 0, from = 0; bin < BINS; from = at[bin++])
-		if (at[bin] - from > 1)
-			qsort(sorted + from, at[bin] - from, sizeof(*sorted),
-				by_visitor);
-	free(v->spans);
-	v->spans = sorted;
-}
-
-void
-visits_tidy(struct visits *v)
-{
-	struct span *to;
-	size_t visitors = 0;
-
-	if (v->n == 0)
-		return;
-	spans_sort(v);
-	to = v->spans;
-	for (size_t i = 0; i < v->n; i++) {
-		struct span s = v->spans[i];
-		int same = visitors > 0 && to[-1].visitor == s.visitor;
-
-		if (same && s.first_s - to[-1].last_s <= VISITS_GAP_S) {
-			if (s.last_s > to[-1].last_s)
-				to[-1].last_s = s.last_s;
-			continue;
-		}
-		if (!same && visitors == VISITS_MAX)
-			break;
-		visitors += !same;
-		*to++ = s;
+	v->n = v->visitors = 0;
+	for (size_t bin = 0, from = 0; bin < BINS && v->visitors < VISITS_MAX;
+		from = at[bin++]) {
+		sort(sorted + from, at[bin] - from);
+		join(v, sorted + from, at[bin] - from);
 	}
-	v->n = (size_t)(to - v->spans);
-	v->visitors = visitors;
-	if (visitors == VISITS_MAX)
-		v->most = to[-1].visitor;
-}
-
-/* More room, for spans and visitors; first drops what is out of the sample. */
-static int
-room_make(struct visits *v)
-{
-	struct span *spans;
-
-	if (v->visitors >= 2 * VISITS_MAX) {
-		visits_tidy(v);
-		return slots_make(v, v->n_slots);
-	}
-	if (v->n == v->cap) {
-		size_t cap = v->cap == 0 ? SLOTS_MIN / 2 : 2 * v->cap;
-
-		spans = reallocarray(v->spans, cap, sizeof(*spans));
-		if (spans == NULL)
-			return -ENOMEM;
-		v->spans = spans;
-		v->cap = cap;
-	}
-	if (2 * (v->visitors + 1) > v->n_slots)
-		return slots_make(
-			v, v->n_slots == 0 ? SLOTS_MIN : 2 * v->n_slots);
-	return 0;
-}
-
-/* Adds what happened between two moments. */
-static int
-span_add(struct visits *v, uint64_t visitor, int32_t first_s, int32_t last_s)
-{
-	uint32_t *slot;
-	int err;
-
-	if (v->most != 0 && visitor > v->most)
-		return 0;
-	if (v->n == v->cap || v->visitors >= 2 * VISITS_MAX ||
-		2 * (v->visitors + 1) > v->n_slots) {
-		err = room_make(v);
-		if (err < 0)
-			return err;
-	}
-	slot = slot_of(v, visitor);
-	for (uint32_t i = *slot; i != 0; i = v->spans[i - 1].before) {
-		struct span *s = &v->spans[i - 1];
-
-		if (first_s > s->last_s + VISITS_GAP_S ||
-			last_s < s->first_s - VISITS_GAP_S)
-			continue;
-		if (first_s < s->first_s)
-			s->first_s = first_s;
-		if (last_s > s->last_s)
-			s->last_s = last_s;
-		return 0;
-	}
-	v->visitors += *slot == 0;
-	v->spans[v->n] = (struct span){visitor, first_s, last_s, *slot};
-	*slot = (uint32_t)++v->n;
+	free(sorted);
 	return 0;
 }
 
 int
+visits_tidy(struct visits *v)
+{
+	for (size_t i = 0; v->open != NULL && i < OPEN; i++) {
+		v->spans[v->n] = v->open[i];
+		v->n += v->open[i].end_s != 0;
+		v->open[i] = (struct span){0};
+	}
+	return v->n == 0 ? 0 : spans_tidy(v);
+}
+
+/* Room for a span more, and behind `cap` for all that are open. */
+static int
+room_make(struct visits *v)
+{
+	size_t cap = v->cap == 0 ? 64 : 2 * v->cap;
+	struct span *spans;
+	int err;
+
+	if (v->cap >= FULL) {
+		err = spans_tidy(v);
+		if (err < 0 || v->n <= v->cap / 2)
+			return err;
+	}
+	while (cap <= v->n)
+		cap *= 2;
+	if (v->open == NULL)
+		v->open = calloc(OPEN, sizeof(*v->open));
+	if (v->open == NULL)
+		return -ENOMEM;
+	spans = reallocarray(v->spans, cap + OPEN, sizeof(*spans));
+	if (spans == NULL)
+		return -ENOMEM;
+	v->spans = spans;
+	v->cap = cap;
+	return 0;
+}
+
+/*
+ * A table of what may grow yet that looks in one place only: what stands
+ * there and is not it goes to the spans, and is joined when they are tidied.
+ * Whether a request begins a session is anybody's guess, and so is whether
+ * its visitor has been seen: no branch depends on it (21 ns for 38).
+ */
+int
 visits_add(struct visits *v, uint64_t visitor, int32_t s)
 {
-	return span_add(v, visitor, s, s);
+	struct span *o, now = {visitor, s, s + 1};
+	int err, used, same;
+
+	if (v->most != 0 && visitor > v->most)
+		return 0;
+	if (v->n >= v->cap && (err = room_make(v)) < 0)
+		return err;
+	o = &v->open[visitor % OPEN];
+	used = o->end_s != 0;
+	same = used & (o->visitor == visitor) & joins(o, &now) & joins(&now, o);
+	v->spans[v->n] = *o;
+	v->n += (size_t)(used & !same);
+	o->visitor = visitor;
+	o->first_s = same & (o->first_s < s) ? o->first_s : s;
+	o->end_s = same & (o->end_s > s) ? o->end_s : s + 1;
+	return 0;
 }
 
 void
 visits_fini(struct visits *v)
 {
 	free(v->spans);
-	free(v->slots);
+	free(v->open);
 	*v = (struct visits){0};
 }
 
@@ -211,7 +205,10 @@ visits_load(struct visits *v, struct bytes stored)
 
 		if (first_s > last_s || last_s >= VISITS_DAY_S)
 			return SW_ECORRUPT;
-		err = span_add(v, be_get(p + at, 8), first_s, last_s);
+		if (v->n >= v->cap && (err = room_make(v)) < 0)
+			return err;
+		v->spans[v->n++] = (struct span){
+			be_get(p + at, 8), first_s, last_s + 1};
 	}
 	return err;
 }
@@ -228,7 +225,7 @@ visits_store(const struct visits *v, uint8_t *p)
 	for (size_t i = 0; i < v->n; i++, p += VISITS_SPAN) {
 		be_set(p, 8, v->spans[i].visitor);
 		be_set(p + 8, 3, (uint64_t)v->spans[i].first_s);
-		be_set(p + 11, 3, (uint64_t)v->spans[i].last_s);
+		be_set(p + 11, 3, (uint64_t)v->spans[i].end_s - 1);
 	}
 }
 

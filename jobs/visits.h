@@ -37,20 +37,19 @@ enum {
 	VISITS_SPAN = 8 + 3 + 3, /* bytes of a span as it is stored */
 };
 
+/* Seconds since midnight; all zero is none. */
 struct span {
-	uint64_t visitor;	 /* a hash */
-	int32_t first_s, last_s; /* since midnight */
-	uint32_t before; /* 1 + index of the visitor's span before this */
+	uint64_t visitor; /* a hash */
+	int32_t first_s, end_s;
 };
 
 /* All zero is empty. */
 struct visits {
-	struct span *spans;
-	uint32_t *slots; /* 1 + index of a visitor's last span, 0 is free */
+	struct span *spans; /* in order after visits_tidy() */
+	struct span *open;  /* what may grow yet, at most one of a visitor */
 	size_t n, cap;
-	size_t n_slots; /* a power of 2, or 0 */
-	size_t visitors;
-	uint64_t most; /* larger hashes are not in the sample; 0: all are */
+	size_t visitors; /* counted by visits_tidy() */
+	uint64_t most;	 /* larger hashes are not in the sample; 0: all are */
 };
 
 struct visits_sum {
@@ -68,10 +67,11 @@ int visits_load(struct visits *, struct bytes stored)
 	__attribute__((warn_unused_result));
 
 /*
- * Brings the spans in order, joined and cut to the sample, and counts.
- * `stored` is theirs to store, visits_stored_len() bytes.
+ * Brings the spans in order, joined and cut to the sample; 0 or -ENOMEM.
+ * Until more is added they can be stored, visits_stored_len() bytes, and
+ * counted.
  */
-void visits_tidy(struct visits *);
+int visits_tidy(struct visits *) __attribute__((warn_unused_result));
 size_t visits_stored_len(const struct visits *);
 void visits_store(const struct visits *, uint8_t *stored);
 struct visits_sum visits_count(const struct visits *);

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chance.h"
+
 static const char three[] = LT_THREE;
 
 static char *
@@ -134,7 +136,7 @@ the_report_says_what_the_generator_knows(void **state)
 	const struct lt_place *p = *state;
 	unsigned id = 1;
 	size_t len;
-	char *text = log_make(p, 20000, lt_seed(), &len);
+	char *text = log_make(p, 20000, chance_seed(), &len);
 
 	run_all(text, len, SW_BODY_MAX, &id);
 	assert_true(id > 20);
@@ -149,7 +151,7 @@ static void
 the_report_does_not_depend_on_how_the_log_was_cut(void **state)
 {
 	struct lt_place *p = *state;
-	uint64_t seed = lt_seed();
+	uint64_t seed = chance_seed();
 	unsigned id = 1;
 	struct view a, b;
 	size_t len;
@@ -192,11 +194,10 @@ child(const char *text, size_t len)
 static int
 child_killed(const char *text, size_t len, uint64_t *r)
 {
-	struct timespec t = {.tv_nsec = (long)((*r >> 33) % 25000000)};
+	struct timespec t = {.tv_nsec = (long)(chance_draw(r) % 25000000)};
 	pid_t pid = child(text, len);
 	int st;
 
-	*r = *r * UINT64_C(6364136223846793005) + 1442695040888963407;
 	nanosleep(&t, NULL);
 	(void)kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &st, 0), pid);
@@ -216,7 +217,7 @@ static void
 jobs_killed_at_any_point_and_run_again_count_once(void **state)
 {
 	const struct lt_place *p = *state;
-	uint64_t r = lt_seed();
+	uint64_t r = chance_seed();
 	struct view want, got;
 	int killed = 0;
 	size_t len;

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-#include "scan.h"
+#include "chance.h"
+#include "util_scan.h"
 
 #define AT_S INT64_C(1240383171) /* 2009-04-22 06:52:51 UTC */
 #define WHEN "[22/Apr/2009:18:52:51 +1200]"
@@ -331,24 +331,6 @@ the_time_a_request_took_is_read_where_it_is_one(void **state)
 	}
 }
 
-static uint64_t
-seed_of(void)
-{
-	const char *env = getenv("SEED");
-	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
-				    : (uint64_t)time(NULL);
-
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
-
-static uint64_t
-next(uint64_t *r)
-{
-	*r = *r * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return *r >> 33;
-}
-
 /* Each line lies within the text and they do not overlap. */
 static void
 scan_whole(const char *text, size_t len)
@@ -389,25 +371,93 @@ any_bytes_are_read_without_harm(void **state)
 		"",
 	};
 	static const char spice[] = "\"\\[]{}: -\n\r\0/?u09\xff";
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		const char *seed = seeds[next(&r) % 3];
-		size_t n = strlen(seed), len = n == 0 ? next(&r) % 64 + 1 : n;
+		const char *seed = seeds[chance_draw(&r) % 3];
+		size_t n = strlen(seed),
+		       len = n == 0 ? chance_draw(&r) % 64 + 1 : n;
 		char *text = malloc(len);
 
 		assert_non_null(text);
 		for (size_t i = 0; i < len; i++)
-			text[i] = n > 0 ? seed[i] : (char)next(&r);
-		for (uint64_t i = next(&r) % 5; i > 0; i--)
-			text[next(&r) % len] =
-				next(&r) % 2 == 0
-					? spice[next(&r) % (sizeof(spice) - 1)]
-					: (char)next(&r);
-		scan_whole(text, len - next(&r) % (len / 2 + 1));
+			text[i] = n > 0 ? seed[i] : (char)chance_draw(&r);
+		for (uint64_t i = chance_draw(&r) % 5; i > 0; i--)
+			text[chance_draw(&r) % len] =
+				chance_draw(&r) % 2 == 0
+					? spice[chance_draw(&r) %
+						  (sizeof(spice) - 1)]
+					: (char)chance_draw(&r);
+		scan_whole(text, len - chance_draw(&r) % (len / 2 + 1));
 		free(text);
 	}
+}
+
+/* A line as servers write them, with one or another of what may vary. */
+static size_t
+line_make(uint64_t *r, char *to, size_t cap)
+{
+	static const char *const clients[] = {"192.0.2.7", "2001:db8::17:ff",
+		"a.host.with.a.long.name.to.be.found.in.the.second.window.of."
+		"sixty.four.bytes.example",
+		"{h", "\177h", "h"};
+	static const char *const users[] = {"- -", "- jo", "- jo [x] doe",
+		"- a-user-too-long-for-the-short-cut",
+		"- [21/Apr/2009:18:52:51 +1200]", "-  -"};
+	static const char *const requests[] = {"GET /a?b=c HTTP/1.1",
+		"POST /x HTTP/2", "M-SEARCH * HTTP/1.1", "GET /old", "", "-",
+		"GET", "GET HTTP/1.1", "GET  HTTP/1.1", "GET ? HTTP/1.1",
+		"GET /a/path/so/long/that/it/is/not/found/within/a/window/of/"
+		"64/bytes/all/told?q HTTP/1.1",
+		"GET "
+		"/this/path/has/sixty-four/bytes/and/so/it/not/one/fewer/the/"
+		"that HTTP/1.1",
+		"GET /\\\"q\\\" HTTP/1.0", "BREW /tea HTTP/10.1"};
+	static const char *const sizes[] = {"0", "-", "986", "12345678",
+		"123456789", "1099511627776", "-1"};
+	static const char *const agents[] = {"-", "", "curl/7.88.1",
+		"a \\\"b\\\\\\\" c", "\\\\",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
+		"(KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"};
+	static const char *const tails[] = {"", " 0.004", " 123.456", " \"-\"",
+		" \"-\" 0.1", " 86400.0", " 86400.1", " 1.2.3", " .5", " 5.",
+		" 0.0000001", " 12345678.9", "x", " ", " 1e-3.5",
+		" \"10.0.0.1, 10.0.0.2, 10.0.0.3\" 0.250", "\r", " 0.5\r"};
+#define ONE(of) (of)[chance_draw(r) % (sizeof(of) / sizeof((of)[0]))]
+	int n = snprintf(to, cap, "%s %s " WHEN " \"%s\" %03d %s", ONE(clients),
+		ONE(users), ONE(requests), (int)(chance_draw(r) % 1000),
+		ONE(sizes));
+
+	if (chance_draw(r) % 8 > 0)
+		n += snprintf(to + n, cap - (size_t)n, " \"%s\" \"%s\"%s",
+			ONE(agents), ONE(agents), ONE(tails));
+#undef ONE
+	to[n++] = '\n';
+	return (size_t)n;
+}
+
+static void
+short_cuts_find_what_the_plain_way_finds(void **state)
+{
+	static const char spice[] = "\"\\[]{}: -\n\r\0/?.09\xff";
+	uint64_t r = chance_seed();
+	size_t cut = 0;
+	char text[4096];
+
+	(void)state;
+	for (int round = 0; round < 100000; round++) {
+		size_t len = 0;
+
+		for (uint64_t n = chance_draw(&r) % 4 + 1; n > 0; n--)
+			len += line_make(&r, text + len, sizeof(text) - len);
+		for (uint64_t i = chance_draw(&r) % 4; i > 0; i--)
+			text[chance_draw(&r) % len] =
+				spice[chance_draw(&r) % (sizeof(spice) - 1)];
+		if (!us_both_ways(text, len, &cut))
+			fail_msg("not the same: %.*s", (int)len, text);
+	}
+	assert_true(cut > 50000);
 }
 
 int
@@ -427,6 +477,7 @@ main(void)
 		cmocka_unit_test(
 			the_time_a_request_took_is_read_where_it_is_one),
 		cmocka_unit_test(any_bytes_are_read_without_harm),
+		cmocka_unit_test(short_cuts_find_what_the_plain_way_finds),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -6,37 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include <math.h>
 
+#include "chance.h"
 #include "hist.h"
 #include "hll.h"
 #include "paths.h"
-
-static uint64_t
-seed_of(void)
-{
-	const char *env = getenv("SEED");
-	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
-				    : (uint64_t)time(NULL);
-
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
-
-/* splitmix64 */
-static uint64_t
-next(uint64_t *r)
-{
-	uint64_t z = *r += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
 
 /* The relative error of a count of `n` things that are new to the seed. */
 static double
@@ -45,7 +23,7 @@ hll_error(uint64_t *r, uint64_t n)
 	struct hll h = {{0}};
 
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t thing = next(r);
+		uint64_t thing = chance_draw(r);
 
 		hll_add(&h, bytes_of(&thing, sizeof(thing)));
 		if (i % 3 == 0)
@@ -61,7 +39,7 @@ the_visitors_are_counted_within_the_stated_error(void **state)
 		1, 10, 100, 1000, 5000, 10240, 20000, 100000};
 	enum { ROUNDS = 60 };
 	const double se = 1.04 / 64;
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(ns) / sizeof(ns[0]); k++) {
@@ -90,14 +68,14 @@ static void
 no_visitors_are_none_and_merging_loses_nothing(void **state)
 {
 	static struct hll whole, parts[3];
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	memset(&whole, 0, sizeof(whole));
 	memset(parts, 0, sizeof(parts));
 	assert_true(hll_count(&whole) == 0);
 	for (int i = 0; i < 30000; i++) {
-		uint64_t thing = next(&r) % 9000;
+		uint64_t thing = chance_draw(&r) % 9000;
 
 		hll_add(&whole, bytes_of(&thing, sizeof(thing)));
 		hll_add(&parts[i % 3], bytes_of(&thing, sizeof(thing)));
@@ -128,14 +106,15 @@ static void
 a_bucket_stands_for_its_values_within_the_stated_error(void **state)
 {
 	const uint64_t max = ((uint64_t)1 << HIST_MAX_BITS) - 1;
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 	unsigned last = 0;
 
 	(void)state;
 	for (uint64_t v = 0; v < 256; v++)
 		assert_int_equal(hist_value(hist_bucket(v)), v);
 	for (int i = 0; i < 200000; i++) {
-		uint64_t v = next(&r) & max >> next(&r) % HIST_MAX_BITS;
+		uint64_t v = chance_draw(&r) &
+			     max >> chance_draw(&r) % HIST_MAX_BITS;
 		uint64_t got = hist_value(hist_bucket(v));
 		uint64_t off = got > v ? got - v : v - got;
 
@@ -166,14 +145,14 @@ quantiles_are_those_of_the_sorted_values(void **state)
 	static const unsigned qs[] = {0, 1, 500, 900, 990, 999, 1000};
 	static struct hist all, parts[2];
 	static uint64_t v[5000];
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	for (size_t n = 1; n <= 5000; n = n * 3 + 1) {
 		memset(&all, 0, sizeof(all));
 		memset(parts, 0, sizeof(parts));
 		for (size_t i = 0; i < n; i++) {
-			v[i] = next(&r) >> (30 + next(&r) % 30);
+			v[i] = chance_draw(&r) >> (30 + chance_draw(&r) % 30);
 			hist_add(&all, v[i]);
 			hist_add(&parts[i % 2], v[i]);
 		}
@@ -198,16 +177,20 @@ every_path_is_counted_exactly(void **state)
 	static uint64_t want[3000];
 	static char text[3000][12];
 	struct paths t = {0};
-	uint64_t r = seed_of(), seen = 0;
+	uint64_t r = chance_seed(), seen = 0;
 
 	(void)state;
 	for (int i = 0; i < 3000; i++)
 		(void)snprintf(text[i], sizeof(text[i]), "%d", i);
 	for (int i = 0; i < 60000; i++) {
-		uint64_t k = next(&r) % 3000 * (next(&r) % 3000) / 3000;
+		uint64_t k = chance_draw(&r) % 3000 * (chance_draw(&r) % 3000) /
+			     3000;
 
 		seen += want[k]++ == 0;
-		assert_int_equal(paths_add(&t, bytes_of(text[k], sizeof(text[k])), 200, -1), 0);
+		assert_int_equal(
+			paths_add(&t, bytes_of(text[k], sizeof(text[k])), 200,
+				-1),
+			0);
 	}
 	assert_int_equal(paths_add(&t, bytes_of(NULL, 0), 200, -1), 0);
 	assert_int_equal(t.n, seen + 1);

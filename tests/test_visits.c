@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "chance.h"
 #include "error.h"
 #include "visits.h"
 
@@ -21,36 +21,15 @@ struct hit {
 
 static struct hit hits[HITS];
 
-static uint64_t
-next(uint64_t *r)
-{
-	uint64_t z = *r += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static uint64_t
-seed_of(void)
-{
-	const char *env = getenv("SEED");
-	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
-				    : (uint64_t)time(NULL);
-
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
-
 /* So many visitors, whose hashes are spread as hashes are. */
 static void
 hits_make(uint64_t *r, uint64_t visitors)
 {
 	for (size_t i = 0; i < HITS; i++) {
-		uint64_t who = next(r) % visitors;
+		uint64_t who = chance_draw(r) % visitors;
 
-		hits[i].visitor = next(&who);
-		hits[i].s = (int32_t)(next(r) % VISITS_DAY_S);
+		hits[i].visitor = chance_draw(&who);
+		hits[i].s = (int32_t)(chance_draw(r) % VISITS_DAY_S);
 	}
 }
 
@@ -86,7 +65,7 @@ static void
 hits_shuffle(uint64_t *r)
 {
 	for (size_t i = HITS - 1; i > 0; i--) {
-		size_t k = next(r) % (i + 1);
+		size_t k = chance_draw(r) % (i + 1);
 		struct hit h = hits[i];
 
 		hits[i] = hits[k];
@@ -110,7 +89,7 @@ sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 			assert_int_equal(
 				visits_add(&v, hits[i].visitor, hits[i].s), 0);
 		assert_int_equal(visits_load(&v, bytes_of(*stored, *len)), 0);
-		visits_tidy(&v);
+		assert_int_equal(visits_tidy(&v), 0);
 		sum = visits_count(&v);
 		free(*stored);
 		*len = visits_stored_len(&v);
@@ -134,7 +113,7 @@ same_in_any_pieces(uint64_t *r, struct visits_sum want)
 		struct visits_sum got;
 
 		hits_shuffle(r);
-		got = sum_of_pieces(1 + next(r) % 40, &stored, &len);
+		got = sum_of_pieces(1 + chance_draw(r) % 40, &stored, &len);
 		assert_int_equal(got.sessions, want.sessions);
 		assert_int_equal(got.visitors, want.visitors);
 		assert_int_equal(got.exact, want.exact);
@@ -149,7 +128,7 @@ static void
 sessions_are_exact_however_the_day_was_cut(void **state)
 {
 	static const uint64_t visitors[] = {1, 30, 900, VISITS_MAX - 1};
-	uint64_t r = seed_of();
+	uint64_t r = chance_seed();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(visitors) / sizeof(visitors[0]); i++) {
@@ -161,7 +140,7 @@ sessions_are_exact_however_the_day_was_cut(void **state)
 static void
 beyond_the_sample_the_estimate_is_near_and_still_the_same(void **state)
 {
-	uint64_t r = seed_of(), max = 0;
+	uint64_t r = chance_seed(), max = 0;
 	struct visits_sum want, got;
 	uint8_t *stored;
 	size_t len;
@@ -194,7 +173,7 @@ a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 	assert_int_equal(visits_add(&v, 7, 1800), 0);
 	assert_int_equal(visits_add(&v, 7, 3601), 0);
 	assert_int_equal(visits_add(&v, 8, 3601), 0);
-	visits_tidy(&v);
+	assert_int_equal(visits_tidy(&v), 0);
 	assert_int_equal(visits_count(&v).sessions, 3);
 	assert_int_equal(visits_count(&v).visitors, 2);
 	visits_fini(&v);
@@ -203,8 +182,45 @@ a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 	assert_int_equal(visits_add(&v, 7, 100), 0);
 	assert_int_equal(visits_add(&v, 7, 3500), 0);
 	assert_int_equal(visits_add(&v, 7, 1800), 0);
-	visits_tidy(&v);
+	assert_int_equal(visits_tidy(&v), 0);
 	assert_int_equal(visits_count(&v).sessions, 1);
+	visits_fini(&v);
+}
+
+static void
+the_last_visitor_of_a_full_sample_is_still_in_it(void **state)
+{
+	struct visits v = {0};
+
+	(void)state;
+	for (uint64_t i = 1; i <= VISITS_MAX; i++)
+		assert_int_equal(visits_add(&v, i, 0), 0);
+	assert_int_equal(visits_tidy(&v), 0);
+	assert_int_equal(visits_add(&v, VISITS_MAX, VISITS_DAY_S - 1), 0);
+	assert_int_equal(visits_add(&v, VISITS_MAX + 1, 0), 0);
+	assert_int_equal(visits_tidy(&v), 0);
+	assert_int_equal(visits_stored_len(&v), (VISITS_MAX + 1) * VISITS_SPAN);
+	visits_fini(&v);
+}
+
+static void
+what_comes_after_a_count_is_counted_too(void **state)
+{
+	static const int32_t at[] = {0, 40000, 80000, 20000, 60000};
+	struct visits v = {0};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++) {
+		for (uint64_t i = 1; i < VISITS_MAX; i++)
+			assert_int_equal(visits_add(&v, i, at[k]), 0);
+		if (k % 2 == 1)
+			continue;
+		assert_int_equal(visits_tidy(&v), 0);
+		assert_int_equal(visits_tidy(&v), 0);
+		assert_int_equal(
+			visits_count(&v).sessions, (k + 1) * (VISITS_MAX - 1));
+		assert_int_equal(visits_count(&v).visitors, VISITS_MAX - 1);
+	}
 	visits_fini(&v);
 }
 
@@ -234,6 +250,9 @@ main(void)
 			beyond_the_sample_the_estimate_is_near_and_still_the_same),
 		cmocka_unit_test(
 			a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not),
+		cmocka_unit_test(
+			the_last_visitor_of_a_full_sample_is_still_in_it),
+		cmocka_unit_test(what_comes_after_a_count_is_counted_too),
 		cmocka_unit_test(what_is_no_stored_day_is_refused),
 	};
 

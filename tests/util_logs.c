@@ -309,14 +309,3 @@ lt_slurp(const char *dir, const char *name, size_t *len)
 	(void)fclose(f);
 	return text;
 }
-
-uint64_t
-lt_seed(void)
-{
-	const char *env = getenv("SEED");
-	uint64_t seed = env != NULL ? strtoull(env, NULL, 10)
-				    : (uint64_t)time(NULL);
-
-	print_message("SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}

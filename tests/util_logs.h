@@ -74,7 +74,4 @@ int lt_shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A whole file, with a NUL behind it; to be freed. */
 char *lt_slurp(const char *dir, const char *name, size_t *len);
 
-/* SEED, or one of the clock; printed. */
-uint64_t lt_seed(void);
-
 #endif

@@ -424,7 +424,7 @@ def limits():
     expect(ask("/hello", headers={f"X{i}": "y" for i in range(300)})[0], 431, "headers' number")
     expect(ask("/hello", method="BREW")[0], 501, "method")
     expect(ask("/hello?" + "q" * 15000)[0], 200, "a long address")
-    expect(ask("/hello?" + "q" * 20000)[0], 400, "too long an address")
+    expect(ask("/hello?" + "q" * 20000)[0], 414, "too long an address")
     s = socket.socket(socket.AF_UNIX)
     s.connect(f"{folder}/http")
     s.sendall(b"\x00\xff garbage\r\n\r\n")

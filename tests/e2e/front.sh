@@ -83,7 +83,7 @@ kill -9 "$front"
 until_true isolates_gone
 
 # Sockets of a service manager: by a launcher of ours, and by systemd's.
-conf 'max_connections = 5000' | grep -v '^\(listen\|stats\)' >"$dir/restart.conf"
+conf | sed -e '/^listen/d;/^stats/d' -e 's/^max_connections.*/max_connections = 5000/' >"$dir/restart.conf"
 python3 "$root/tests/e2e/front_restart.py" "$dir"
 if command -v systemd-socket-activate >/dev/null; then
 	systemd-socket-activate -l "$dir/activated" "$(command -v spillway-front)" \
@@ -104,7 +104,7 @@ bad() {
 	refused "$1" "$2" timeout 20 spillway-front --config "$dir/bad.conf"
 }
 bad 78 'bad.conf:[0-9]+: unknown key .colour' 'colour = red'
-bad 78 'bad.conf:[0-9]+: isolates is .0., not 1 to' 'isolates = 0'
+bad 78 'bad.conf:[0-9]+: wall_ms is .0., not 1 to' 'wall_ms = 0'
 bad 78 'bad.conf:[0-9]+: a second route' '[route /hello]
 isolates = 1'
 bad 78 'has no module' '[route /none]

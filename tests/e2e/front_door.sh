@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A front's sockets, and clients that are slow, odd or many; front_door.py plays them.
+. "$(dirname "$0")/../e2e_lib.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+for m in examples/handlers/hello tests/handlers/echo; do
+	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename $m).so" "$root/$m.c"
+done
+# conf LINE...: of [front]
+conf() {
+	printf '%s\n' '[front]' "$@" "[route /hello]" "module = $dir/hello.so" "[route /echo]" "module = $dir/echo.so"
+}
+conf "listen = unix:$dir/http" "access_log = $dir/access.log" 'max_headers = 4096' 'max_body = 100000' \
+	'request_s = 2' >"$dir/front.conf"
+conf >"$dir/given.conf"
+timeout 120 python3 "$root/tests/e2e/front_door.py" "$dir"

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A front that is told to end has promises to keep; front_stop.py holds it to them.
+. "$(dirname "$0")/../e2e_lib.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+for m in examples/handlers/upload tests/handlers/answer tests/handlers/hostile; do
+	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename $m).so" "$root/$m.c"
+done
+cat >"$dir/front.conf" <<C
+[front]
+listen = unix:$dir/http
+broker = $SPILLWAY_BROKER
+blobs = dir:$dir/blobs
+budget_us = 1000000
+wall_ms = 2000
+[route /hostile]
+module = $dir/hostile.so
+[route /answer]
+module = $dir/answer.so
+max_answer = 16000000
+[route /upload]
+module = $dir/upload.so
+blob = 1
+C
+broker_start
+timeout 120 python3 "$root/tests/e2e/front_stop.py" "$dir"
