@@ -67,7 +67,7 @@ $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(wire_O)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
 $B/spillway-bench: $(call objs,bench) $(wire_O)
 $B/protocol-tables: $B/docs/tables.o $(wire_O)
-$(TESTS): $B/%: $B/%.o $(UTIL) $B/front/watch.o $B/front/mailbox.o $(broker_O) $(LIB) $(CMD) $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/,budget.o watch.o mailbox.o) $(broker_O) $(LIB) $(CMD) $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:

@@ -24,7 +24,6 @@ struct budget {
 	int timing;	    /* the timer runs */
 	int64_t renewed_ns; /* layer 1: what was used then; < 0: never */
 	int64_t slack_ns;   /* and what it was given beyond a budget */
-	int64_t limit_s;    /* layer 3 as it is set */
 };
 
 /* Whether layer 1 works here: 0, or -errno of why not. */
@@ -41,8 +40,8 @@ void budget_close(struct budget *);
  */
 void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
 
-/* Whether layer 3 would come before another budget is used up. */
-int budget_worn(const struct budget *, int64_t ns, int64_t used_ns);
+/* So much was used that the isolate is to go, long before layer 3 comes. */
+int budget_worn(int64_t used_ns);
 
 /* Layer 2's timer is readable, or will be, after `ns`. */
 void budget_timer_set(struct budget *, int64_t ns);

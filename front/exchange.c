@@ -140,7 +140,9 @@ handed_over(void *arg, int err, const char *why)
 	x->route->usage.fates[FATE_REFUSED]++;
 	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
 		sw_errname(err), "text", why, NULL);
-	exchange_fail(x, refusal_status(err), fate_texts[FATE_REFUSED]);
+	exchange_fail(x, refusal_status(err),
+		err == SW_EUNIQUE ? "the job's unique key is taken\n"
+				  : fate_texts[FATE_REFUSED]);
 }
 
 /* The client has its answer; `arg` is a route's path. */

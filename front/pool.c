@@ -256,7 +256,7 @@ isolate_rest(struct isolate *i)
 	TAILQ_INSERT_HEAD(&i->pool->idle, i, link);
 	if ((plan->requests_max > 0 &&
 		    i->served >= (uint32_t)plan->requests_max) ||
-		budget_worn(&i->budget, plan->budget_ns, i->used_ns))
+		budget_worn(i->used_ns))
 		isolate_kill(i, FATE_ANSWER);
 }
 

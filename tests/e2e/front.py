@@ -264,7 +264,7 @@ def jobs():
     job = json.loads(text)["job"]
     got = json.loads(spillway("get", job, "--json"))
     expect((got["state"], got["queue"]), ("ready", "email"), "the job is there")
-    expect(ask("/signup", '{"email": "ann@example.org"}')[0], 409, "the unique key is taken")
+    expect(ask("/signup", '{"email": "ann@example.org"}')[:2], (409, "the job's unique key is taken\n"), "the same again")
     spillway("cancel", job)
     expect(ask("/signup", "{}")[0], 400, "no address")
     expect(ask("/signup")[0], 405, "GET")

@@ -6,7 +6,7 @@ front in turn gets them.  Every client must get its answer: nothing refused,
 nothing cut off.  One that reuses a connection may find it closed before it
 has sent anything that was answered, and then asks again, as HTTP clients do.
 """
-import http.client, os, signal, socket, sys, threading, time
+import http.client, os, re, signal, socket, sys, threading, time
 
 folder = sys.argv[1]
 sockets = [socket.create_server(("127.0.0.1", 0), backlog=1000), socket.socket(socket.AF_UNIX)]
@@ -22,23 +22,36 @@ def end(*_):
     os._exit(1)
 
 
+def until(true, what):
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end and not wrong, (what, wrong)
+        time.sleep(0.01)
+
+
+def log():
+    name = f"{folder}/restart{fronts}.log"
+    return open(name).read() if os.path.exists(name) else ""
+
+
+def turns():
+    """How often the front has slept, and so been round its loop."""
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(f"/proc/{pid}/status").read(), re.M)[1])
+
+
 def front_start():
     global fronts
     fronts += 1
-    log = f"{folder}/restart{fronts}.log"
     pid = os.fork()
     if pid == 0:
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        os.dup2(os.open(f"{folder}/restart{fronts}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         for n, s in enumerate(sockets):
             os.dup2(s.fileno(), 20 + n, inheritable=True)
         for n in range(len(sockets)):
             os.dup2(20 + n, 3 + n, inheritable=True)
         env = {**os.environ, "LISTEN_FDS": str(len(sockets)), "LISTEN_PID": str(os.getpid())}
         os.execvpe("spillway-front", ["spillway-front", "--config", f"{folder}/restart.conf"], env)
-    end = time.monotonic() + 60
-    while "ev=ready" not in open(log).read() if os.path.exists(log) else True:
-        assert time.monotonic() < end, f"the front does not start: {open(log).read()}"
-        time.sleep(0.01)
+    until(lambda: "ev=ready" in log(), "the front starts")
     return pid
 
 
@@ -77,19 +90,15 @@ for t in threads:
     t.start()
 for _ in range(6):
     before = asked
-    while asked < before + 200:
-        assert not wrong, wrong
-        time.sleep(0.01)
+    until(lambda: asked >= before + 200, "it serves")
     half = socket.create_connection(("127.0.0.1", port), timeout=30)
     half.sendall(b"GET /hello HTTP/1.1\r\n")
     before = asked
-    while asked < before + 50:  # so the half has been read as well
-        assert not wrong, wrong
-        time.sleep(0.01)
+    until(lambda: asked >= before + 50, "the half has been read as well")
     os.kill(pid, signal.SIGTERM)
-    while "ev=stop" not in open(f"{folder}/restart{fronts}.log").read():
-        time.sleep(0.01)
-    time.sleep(0.2)  # a slow client: the front has long looked whether it may end
+    until(lambda: "ev=stop" in log(), "it has been told")
+    before = turns()
+    until(lambda: turns() >= before + 40, "it has looked whether it may end")
     half.sendall(b"Host: x\r\n\r\n")
     answer = half.makefile("rb").read()  # to the end: the front closes it
     assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello, world\n"), answer
