@@ -3,42 +3,38 @@
 
 #include "error.h"
 
-/* Takes a number off the front; NULL: there is none, or it is too large. */
-static const char *
-number_take(const char *p, const char *end, uint64_t *n)
-{
-	const char *from = p;
-	uint64_t v = 0;
+/* What takes something off the front says NULL if it is not there. */
 
-	for (; p < end && *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-			__builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
-			return NULL;
-	if (p == from)
-		return NULL;
-	*n = v;
-	return p;
-}
-
-/* Takes `c` off the front, or says NULL, as when it is given that. */
 static const char *
 mark_take(const char *p, const char *end, char c)
 {
 	return p != NULL && p < end && *p == c ? p + 1 : NULL;
 }
 
-/* Takes `"104":3`. */
+static const char *
+number_take(const char *p, const char *end, uint64_t *n)
+{
+	const char *from = p;
+	uint64_t v = 0;
+
+	for (; p != NULL && p < end && *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+			__builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+			return NULL;
+	*n = v;
+	return p == from ? NULL : p;
+}
+
+/* `"104":3` */
 static const char *
 pair_take(const char *p, const char *end, uint64_t n[PATH_TIMES])
 {
 	uint64_t bucket, times;
 
-	p = mark_take(p, end, '"');
-	if (p == NULL || (p = number_take(p, end, &bucket)) == NULL)
-		return NULL;
+	p = number_take(mark_take(p, end, '"'), end, &bucket);
 	p = mark_take(mark_take(p, end, '"'), end, ':');
-	if (p == NULL || (p = number_take(p, end, &times)) == NULL ||
-		bucket >= PATH_TIMES)
+	p = number_take(p, end, &times);
+	if (p == NULL || bucket >= PATH_TIMES)
 		return NULL;
 	n[bucket] += times;
 	return p;
