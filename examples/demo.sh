@@ -3,6 +3,7 @@
 # demo.sh BUILD: real work through a front, a broker and workers, two of
 # which, and the broker, are killed with -9 in the middle.
 . "$(dirname "$0")/demo_lib.sh"
+note "It takes about half a minute. What it makes lies in build/demo; what it starts ends with it."
 "$here/demo_front.sh" "$b"
 
 real_log() {
@@ -19,30 +20,31 @@ real_log() {
 	[ -n "$got" ] && echo "$got"
 }
 
-say "A broker and a worker, in $dir"
+say "A broker, which keeps the jobs in $dir"
+note "  spillway-broker --data $dir/data --listen $SPILLWAY_BROKER &"
 broker_start
-note "  spillway-broker --data $dir/data --listen $SPILLWAY_BROKER"
 
 if log=$(real_log); then
 	say "1. A real Apache access log: $(wc -l <"$log") lines"
 	worker_start real "$dir/real.db" logs=logs
-	spillway put logs --lines "$log"
+	run spillway put logs --lines "$log"
 	drain logs "$(counter logs put_total)"
 	kill -TERM "$worker" && wait "$worker" || :
-	spillway-report "$dir/real.db"
+	run spillway-report "$dir/real.db"
 else
 	note "1. skipped: the real access log (Debian's logstalgia) cannot be had here"
 fi
 
 say "2. 500,000 generated lines whose right answer is known, and three kills with -9"
 loggen --lines 500000 --seed 7 --bad-every 10000 --answer "$dir/answer.json" >"$dir/generated.log"
+note "  one line in 10,000 is malformed; the queue pauses until all is put, so that the kills come in the midst of it"
 worker_start one "$dir/generated.db" generated=logs
 one=$worker
 worker_start two "$dir/generated.db" generated=logs
-spillway queue set generated paused=yes
-spillway put generated --lines "$dir/generated.log"
+run spillway queue set generated paused=yes
+run spillway put generated --lines "$dir/generated.log"
 jobs=$(counter generated put_total)
-spillway resume generated
+run spillway resume generated
 until_done generated $((jobs / 5)) "$jobs"
 note "  kill -9 worker one"
 kill9 "$one"
@@ -55,7 +57,7 @@ note "  kill -9 worker two, and start worker three"
 kill9 "$worker"
 worker_start three "$dir/generated.db" generated=logs
 drain generated "$jobs"
-spillway-report "$dir/generated.db"
+run spillway-report "$dir/generated.db"
 say "The totals against the generator's answer"
 spillway-report --json "$dir/generated.db" >"$dir/report.json"
 python3 "$here/demo_check.py" "$dir/answer.json" "$dir/report.json"
@@ -65,19 +67,22 @@ say "3. Film"
 
 say "4. Poison: a log that is none, and a job that kills its process"
 worker_start four "$dir/generated.db" generated=logs "crash=exec:$here/crash.sh"
-spillway queue set crash backoff_ms=100
-printf 'this\nis not\na log\n' | spillway put generated - >"$dir/junk.id"
-spillway put crash 'nothing' >"$dir/crash.id"
+run spillway queue set crash backoff_ms=100
+note "  printf 'this\\nis not\\na log\\n' | spillway put generated -"
+printf 'this\nis not\na log\n' | spillway put generated -
+note "  spillway put crash nothing"
+crash=$(spillway put crash nothing)
+echo "$crash"
 drain crash 1
 drain generated "$((jobs + 1))"
-spillway dead list
+run spillway dead list
 say "The history of the one that crashed"
-spillway dead show "$(cat "$dir/crash.id")"
+run spillway dead show "$crash"
 
 say "What is there now"
-spillway queues
+run spillway queues
 note "
-All of it lies in $dir; look round with
-  export SPILLWAY_BROKER=$SPILLWAY_BROKER    (start the broker again first)
-Send a dead job round again with
-  spillway dead retry $(cat "$dir/crash.id")"
+WORKERS counts those heard of in the last 15 seconds, so also one that was killed just now. Broker and workers
+end here; what was on disk stays. To look round, start the broker again:
+  export PATH=$b:\$PATH SPILLWAY_BROKER=$SPILLWAY_BROKER
+  spillway-broker --data $dir/data --listen \$SPILLWAY_BROKER &"

@@ -64,37 +64,44 @@ for r in sorted(json.load(sys.stdin), key=lambda r: r["route"]):
 
 say "0. The front: four handlers in C, each in sandboxed processes of its own, 10 ms of CPU for a request"
 broker_start
+note "  cc -shared -fPIC -Iproducer -o $dir/signup.so examples/handlers/signup.c"
+note "  spillway-front --config $dir/front.conf &"
 front_start
-note "  cc -shared -fPIC -o signup.so examples/handlers/signup.c"
-note "  spillway-front --config $dir/front.conf"
+note "  it listens on a unix socket: each curl below is  curl --unix-socket $dir/http …"
 
 say "Somebody signs up: answered once the job is on disk, the mail is a worker's affair"
 mail_start
-note "  curl -d '{\"email\": \"ann@example.org\"}' http://front/signup"
 worker_start mail "$dir/front.db" email=email logs=logs
-answer=$(ask /signup -d '{"email": "ann@example.org"}' -w '\n%{http_code}')
-echo "  ${answer//$'\n'/ }"
+note "  curl -d '{\"email\": \"ann@example.org\"}' http://front/signup"
+answer=$(ask /signup -d '{"email": "ann@example.org"}' -w '%{http_code}')
+echo "  ${answer: -3}  ${answer%%$'\n'*}"
 id=$(sed -n 's/.*"job": "\([^"]*\)".*/\1/p' <<<"$answer")
+note "  spillway wait $id"
 echo "  $(spillway wait "$id" --timeout 60s)"
-note "  what the mail server took:"
+note "  what a mail server of the demo's own took:"
 tr -d '\r' <"$dir/mail/ann@example.org.eml" | sed 's/^/    /'
 
 say "Pages send $lines lines of a log: answered at once, the logs job counts them"
 loggen --lines "$lines" --seed 5 --answer "$dir/answer.json" >"$dir/lines.log"
 split -C 900k "$dir/lines.log" "$dir/part."
 for part in "$dir"/part.*; do
-	echo "  $(ask /beacon --data-binary "@$part" -o /dev/null -w '%{http_code}, %{size_upload} bytes')"
+	note "  curl --data-binary @${part##*/} http://front/beacon"
+	echo "  $(ask /beacon --data-binary "@$part" -o /dev/null -w '%{http_code} after %{time_total} s, for %{size_upload} bytes')"
 done
 until lines_counted; do
 	[ "$SECONDS" -lt 120 ] || { echo "not all lines were counted"; exit 1; }
 	read -rt 0.1 <> <(:) || :
 done
+note "  spillway-report $dir/front.db"
 spillway-report "$dir/front.db" | sed -n '2,/^Status/p' | sed '$d'
 
 say "A handler that does not end is ended by the kernel; its neighbours go on"
 note "  curl -i http://front/spin"
-ask /spin -w '  after %{time_total} s\n' -D "$dir/head" | sed 's/^error/  error/'
+said=$(ask /spin -w 'after %{time_total} s' -D "$dir/head")
 sed -n '1p; /^Server-Timing/p' "$dir/head" | tr -d '\r' | sed 's/^/  /'
+echo "  ${said//$'\n'/ }"
+note "  1102 means that a handler used up its CPU time, of which Server-Timing tells milliseconds"
+note "  $spins more of these, and beside them $neighbours clients with $asks requests to /hello each"
 asked=()
 for n in $(seq "$neighbours"); do
 	ask "/hello?[1-$asks]" -o /dev/null -w '%{http_code}\n' >"$dir/neighbour.$n" &

@@ -25,6 +25,12 @@ trap finish EXIT
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
 note() { printf '%s%s%s\n' "$dim" "$*" "$off"; }
 
+# run COMMAND...: shown, then run.
+run() {
+	note "  $*"
+	"$@"
+}
+
 broker_start() {
 	: >>"$dir/broker.log"
 	local from
@@ -38,13 +44,16 @@ broker_start() {
 	done
 }
 
-# worker_start NAME DB QUEUE=JOB...
+# worker_start NAME DB QUEUE=JOB...: DB is the report's, or empty.
 worker_start() {
-	local name=$1 db=$2 q=()
+	local name=$1 db=$2 c=(env)
 	shift 2
-	for j in "$@"; do q+=(--queue "$j"); done
-	SPILLWAY_LOGS_DB=$db spillway-worker --name "$name" --slots 2 "${q[@]}" \
-		2>>"$dir/$name.log" &
+	[ -z "$db" ] || c+=("SPILLWAY_LOGS_DB=$db")
+	[ -z "${SPILLWAY_JOBS:-}" ] || c+=("SPILLWAY_JOBS=$SPILLWAY_JOBS")
+	c+=(spillway-worker --name "$name" --slots 2)
+	for j in "$@"; do c+=(--queue "$j"); done
+	note "  ${c[*]:1} &"
+	"${c[@]}" 2>>"$dir/$name.log" &
 	worker=$!
 	pids+=("$worker")
 }
@@ -72,14 +81,17 @@ progress() {
 
 # drain QUEUE TOTAL: waits until nothing is waiting or running.
 drain() {
-	local left
+	local left dead
 	while :; do
 		left=$(counter "$1" ready delayed leased)
 		progress "$(counter "$1" done_total)" "$2" "$left"
 		[ "$left" = 0 ] && break
 		read -rt 0.3 <> <(:) || :
 	done
-	if $tty; then printf '\n'; else note "  $(counter "$1" done_total) of $2 jobs done"; fi
+	$tty && printf '\r\e[K'
+	dead=$(counter "$1" dead)
+	[ "$dead" = 0 ] && dead='' || dead=", $dead dead"
+	note "  $(counter "$1" done_total) of $2 jobs done$dead"
 }
 
 # until_done QUEUE N: waits until so many are done.

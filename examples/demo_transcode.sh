@@ -25,7 +25,7 @@ film_wait() {
 
 say "A phone's film becomes an HLS ladder and a poster"
 broker_start
-worker_start films "$dir/none.db" transcode=transcode
+worker_start films "" transcode=transcode
 spillway queue set transcode timeout_ms=10m
 ffprobe -v error -of compact=p=0 -show_entries stream=codec_name,width,height:format=duration "$film" | sed 's/^/  /'
 for profile in hls poster; do

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "archive.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,28 +26,98 @@ struct archive {
 	char out[CHUNK];
 };
 
+/* --- what is begun, and what a killed process has left of it ------------- */
+
+/* "JOB.PID" */
+static int
+is_part(const char *name)
+{
+	const size_t id = SW_ID_TEXT - 1;
+	struct sw_id ignored;
+	char text[SW_ID_TEXT];
+
+	if (strnlen(name, NAME) <= id + 1 || name[id] != '.' ||
+		name[id + 1 + strspn(name + id + 1, "0123456789")] != '\0')
+		return 0;
+	memcpy(text, name, id);
+	text[id] = '\0';
+	return sw_id_parse(text, &ignored) == 0;
+}
+
+/* Its writer holds a lock on it until it ends, however that be. */
+static void
+part_remove(int dir, const char *name)
+{
+	int fd = openat(dir, name,
+		O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+		st.st_nlink > 0)
+		(void)unlinkat(dir, name, 0);
+	close(fd);
+}
+
+/* Whatever cannot be removed can stay: it is in nobody's way. */
+static void
+parts_remove(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (is_part(e->d_name))
+			part_remove(dir, e->d_name);
+	(void)closedir(d);
+}
+
+/* Before the lock stands, another job may take it for a rest: then again. */
+static int
+part_make(struct archive *a)
+{
+	struct stat st = {.st_nlink = 0};
+
+	while (st.st_nlink == 0) {
+		if (a->fd >= 0)
+			close(a->fd);
+		a->fd = openat(a->dir, a->part,
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		if (a->fd < 0 || flock(a->fd, LOCK_EX) != 0 ||
+			fstat(a->fd, &st) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
 int
 archive_open(struct archive **out, const char *folder, const struct sw_id *id)
 {
 	struct archive *a = calloc(1, sizeof(*a));
 	char text[SW_ID_TEXT];
-	int err = -ENOMEM;
+	int err;
 
 	if (a == NULL)
-		return err;
+		return -ENOMEM;
 	a->fd = -1;
-	a->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	a->zstd = ZSTD_createCCtx();
-	if (a->zstd == NULL)
+	a->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = a->zstd == NULL ? -ENOMEM : a->dir < 0 ? -errno : 0;
+	if (err < 0)
 		goto out;
 	sw_id_format(id, text);
 	(void)snprintf(a->name, sizeof(a->name), "%s.log.zst", text);
 	/* A pid: an earlier attempt may be dying yet. */
 	(void)snprintf(a->part, sizeof(a->part), "%s.%d", text, (int)getpid());
-	if (a->dir >= 0)
-		a->fd = openat(a->dir, a->part,
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	err = a->fd < 0 ? -errno : 0;
+	parts_remove(a->dir);
+	err = part_make(a);
 	if (err == 0 && ZSTD_isError(ZSTD_CCtx_setParameter(
 				a->zstd, ZSTD_c_compressionLevel, LEVEL)))
 		err = -EIO;
@@ -58,6 +131,8 @@ out:
 		*out = a;
 	return err;
 }
+
+/* --- writing ------------------------------------------------------------- */
 
 static int
 all_write(int fd, const char *p, size_t len)
@@ -150,9 +225,9 @@ archive_close(struct archive *a)
 	if (a == NULL)
 		return;
 	if (a->fd >= 0) {
-		close(a->fd);
 		if (a->part[0] != '\0')
 			(void)unlinkat(a->dir, a->part, 0);
+		close(a->fd);
 	}
 	if (a->dir >= 0)
 		close(a->dir);

@@ -4,9 +4,10 @@
  *
  * One file for each job, FOLDER/DAY/JOB.log.zst, DAY being that of its first
  * line in time, in UTC, or "undated".  A last line without a newline gets
- * one, so that archives one after the other are a log.  The file is written beside its place
- * and named when it is whole and on disk; a job that runs again writes the
- * same bytes to the same place.
+ * one, so that archives one after the other are a log.  The file is written
+ * beside its place, as FOLDER/JOB.PID under a lock, and named when it is whole
+ * and on disk; a job that runs again writes the same bytes to the same place.
+ * What a killed process has left without its lock, the next job removes.
  */
 #ifndef JOBS_ARCHIVE_H
 #define JOBS_ARCHIVE_H

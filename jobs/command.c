@@ -315,14 +315,21 @@ sound_add(struct command *c, const struct task *t)
 static void
 image_add(struct command *c, const struct task *t)
 {
+	int width = t->profile->width, tall = COMMAND_TALL * width;
+
 	add(c, "-map");
 	add(c, "0:%d", t->probe->video);
 	add(c, "-an");
 	add(c, "-vf");
-	/* Pixels that are not square are made so: an image knows no others. */
+	/*
+	 * Pixels that are not square are made so: an image knows no others.
+	 * In one step, for a stranger's shape of pixels (sar) or of pictures
+	 * (dar) must not make an image without end, nor one without a line.
+	 */
 	add(c,
-		"scale=iw*sar:ih,setsar=1,scale='min(%d,iw)':-2:flags=lanczos",
-		t->profile->width);
+		"scale=w='max(2,min(min(%d,iw*sar),%d*dar))':"
+		"h='max(2,min(%d,2*round(ow/dar/2)))':flags=lanczos,setsar=1",
+		width, tall, tall);
 	ADD(c, "-frames:v", "1", "-c:v");
 	add(c, "%s", t->profile->codec->encoder);
 	if (strcmp(t->profile->ext, "jpg") == 0)

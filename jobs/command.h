@@ -14,6 +14,9 @@
 
 enum { COMMAND_WORDS = 192, COMMAND_ROOM = 16384 };
 
+/* An image is at most so many times as high as its profile is wide. */
+enum { COMMAND_TALL = 4 };
+
 #define COMMAND_MASTER "master.m3u8"
 
 struct command {

@@ -31,6 +31,8 @@ static const struct row {
 	{"Unknown encoder", 0, NULL}, /* of this machine's ffmpeg */
 	{"Unrecognized option", 0, NULL},
 	{"File too large", 1, NULL},
+	{"exceeds specified max pixel count", 1,
+		"its pictures are larger than max_pixels allows"},
 	{"Invalid data found", 1, NULL},
 	{"moov atom not found", 1, NULL},
 	{"Format not on whitelist", 1,

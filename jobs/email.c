@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "email_dkim.h"
 #include "email_link.h"
 #include "error.h"
+#include "secret.h"
 #include "text.h"
 
 enum {
@@ -35,7 +35,7 @@ const struct conf_key email_keys[] = {
 	{"timeout", CONF_MS, 1000, 3600000, "5m", "for one mail, within the job's own"},
 	{"dkim_domain", CONF_TEXT, 0, 0, NULL, "sign in its name"},
 	{"dkim_selector", CONF_TEXT, 0, 0, NULL, "where its key is: SELECTOR._domainkey.DOMAIN"},
-	{"dkim_key", CONF_TEXT, 0, 0, NULL, "its private key, RSA or Ed25519, PEM"},
+	{"dkim_key", CONF_TEXT, 0, 0, NULL, "its private key, RSA or Ed25519, PEM; for the owner alone"},
 	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
 };
 /* clang-format on */
@@ -62,27 +62,31 @@ conf_of(const struct conf *c, const char *key)
 
 /* --- the set-up ----------------------------------------------------------- */
 
-/* The first line of a file that nobody else may read. */
+/* Opens the file that `key` names, which nobody else may read. */
 static int
-secret_read(const char *path, char secret[SECRET_MAX], struct email_why *why)
+key_open(const struct conf *c, const char *key, struct email_why *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n = -1;
+	char text[sizeof(why->text)];
+	int fd = secret_open(conf_of(c, key), text, sizeof(text));
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) != 0) {
-		close(fd);
-		return email_alarm(why,
-			"password_file in [email]: %s is open to everybody",
-			path);
-	}
-	if (fd >= 0)
-		n = read(fd, secret, SECRET_MAX - 1);
+	return fd < 0 ? email_alarm(why, "%s in [email]: %s", key, text) : fd;
+}
+
+/* Its first line. */
+static int
+password_read(
+	const struct conf *c, char secret[SECRET_MAX], struct email_why *why)
+{
+	int fd = key_open(c, "password_file", why);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, secret, SECRET_MAX - 1);
 	if (n < 0)
-		(void)email_alarm(why, "password_file in [email]: %s: %s", path,
-			strerror(errno));
-	if (fd >= 0)
-		close(fd);
+		(void)email_alarm(
+			why, "password_file in [email]: %s", strerror(errno));
+	close(fd);
 	if (n < 0)
 		return -EAGAIN;
 	secret[n] = '\0';
@@ -170,12 +174,9 @@ static int
 password_of(const struct conf *c, struct email_server *s, char *secret,
 	struct email_why *why)
 {
-	const char *file = conf_of(c, "password_file");
-
 	s->password = secret;
 	secret[0] = '\0';
-	return s->user == NULL || file == NULL ? 0
-					       : secret_read(file, secret, why);
+	return s->user == NULL ? 0 : password_read(c, secret, why);
 }
 
 /* Where `key` is not set, `a` stays what it is. */
@@ -210,6 +211,26 @@ dkim_check(const struct conf *c, struct email_why *why)
 				 missing);
 }
 
+/* Whether the files with secrets are there, and for us alone. */
+static int
+keys_check(const struct conf *c, struct email_why *why)
+{
+	static const char *const keys[] = {"password_file", "dkim_key"};
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < sizeof(keys) / sizeof(char *); i++) {
+		int fd = -1;
+
+		if (conf_of(c, keys[i]) != NULL)
+			err = fd = key_open(c, keys[i], why);
+		if (fd >= 0) {
+			close(fd);
+			err = 0;
+		}
+	}
+	return err;
+}
+
 /* What files hold is not asked: it may change while we run. */
 int
 email_conf_check(const struct conf *c, char *text, size_t cap)
@@ -225,6 +246,8 @@ email_conf_check(const struct conf *c, char *text, size_t cap)
 		err = mailbox_of(c, "sender", &a, &why);
 	if (err == 0)
 		err = dkim_check(c, &why);
+	if (err == 0)
+		err = keys_check(c, &why);
 	if (err < 0)
 		(void)snprintf(text, cap, "%s (see --jobs)", why.text);
 	return err;

@@ -6,6 +6,9 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <strings.h>
+#include <unistd.h>
+
+#include "secret.h"
 
 enum { RSA_BITS_MIN = 1024, RSA_BITS_MAX = 4096, SIGNATURE_MAX = 512 };
 
@@ -263,8 +266,10 @@ int
 email_dkim_open(struct email_dkim *k, const char *domain, const char *selector,
 	const char *path, struct email_why *why)
 {
+	char text[sizeof(why->text)];
 	const char *wrong;
 	FILE *f;
+	int fd;
 
 	wrong = email_host_parse(domain, k->domain, sizeof(k->domain));
 	if (wrong != NULL)
@@ -274,10 +279,15 @@ email_dkim_open(struct email_dkim *k, const char *domain, const char *selector,
 					   sizeof(k->selector));
 	if (wrong != NULL)
 		return email_alarm(why, "dkim_selector in [email]: %s", wrong);
-	f = path != NULL ? fopen(path, "re") : NULL;
+	if (path == NULL)
+		return email_alarm(why, "dkim_key in [email]: none");
+	fd = secret_open(path, text, sizeof(text));
+	f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (fd >= 0 && f == NULL)
+		close(fd);
 	if (f == NULL)
 		return email_alarm(why, "dkim_key in [email]: %s",
-			path != NULL ? strerror(errno) : "none");
+			fd < 0 ? text : strerror(errno));
 	k->key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
 	(void)fclose(f);
 	if (k->key != NULL && key_ok(k->key))

@@ -171,6 +171,9 @@ set_all(struct email_link *l, const struct email_server *srv,
 	set_long(&s, CURLOPT_UPLOAD, 1);
 	set_long(&s, CURLOPT_VERBOSE, 1); /* for heard(), nothing is printed */
 	set_long(&s, CURLOPT_TIMEOUT_MS, (long)env->timeout_ms);
+	/* Its own two minutes for each answer are too few for the last one. */
+	set_long(&s, CURLOPT_SERVER_RESPONSE_TIMEOUT,
+		(long)(env->timeout_ms / 1000 + 1));
 	if (s.rc != CURLE_OK)
 		return s.rc;
 	(void)curl_easy_setopt(l->curl, CURLOPT_MAIL_RCPT, to);
@@ -203,14 +206,21 @@ talk(struct email_link *l, const struct email_mail *m, struct email_why *why)
 	return rc;
 }
 
-/* The server had closed an old connection, and no mail is on its way. */
+/*
+ * The server had closed an old connection, and no mail is on its way.  A
+ * server that is away makes no connection either, but is not asked twice:
+ * that would last twice as long.
+ */
 static int
 is_stale(const struct email_link *l, CURLcode rc)
 {
+	int away = rc == CURLE_COULDNT_RESOLVE_HOST ||
+		   rc == CURLE_COULDNT_CONNECT ||
+		   rc == CURLE_OPERATION_TIMEDOUT;
 	long made = 1;
 
 	(void)curl_easy_getinfo(l->curl, CURLINFO_NUM_CONNECTS, &made);
-	return rc != CURLE_OK && made == 0 && l->stage < EMAIL_SENT &&
+	return rc != CURLE_OK && !away && made == 0 && l->stage < EMAIL_SENT &&
 	       (l->code == 0 || l->code == 421);
 }
 

@@ -276,10 +276,22 @@ blob_fail(const struct email_shelf *s, int err, struct email_why *why)
 					    blobs_why(s->blobs));
 }
 
+/* A wrong reference, or a damaged blob? */
+static int
+ref_judge(const struct email_shelf *s, const struct blob_ref *ref)
+{
+	struct blob_get *g = NULL;
+	int err = blob_get_open_ref(s->blobs, ref, &g);
+
+	blob_get_close(g);
+	return err;
+}
+
 static int
 file_size(const struct email_shelf *s, struct email_piece *p,
 	struct email_why *why)
 {
+	const struct blob_ref *ref = &p->file->ref;
 	struct blob_info info;
 	struct stat st;
 	int err;
@@ -298,10 +310,12 @@ file_size(const struct email_shelf *s, struct email_piece *p,
 	if (s->blobs == NULL)
 		return email_alarm(why, "an attachment is a blob, and this "
 					"worker was given no --blobs");
-	err = blobs_stat(s->blobs, &p->file->ref.hash, &info);
+	err = blobs_stat(s->blobs, &ref->hash, &info);
+	if (err == 0 && info.size != ref->size)
+		err = ref_judge(s, ref);
 	if (err < 0)
 		return blob_fail(s, err, why);
-	p->size = info.size;
+	p->size = ref->size;
 	return 0;
 }
 

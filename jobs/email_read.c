@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "email_read.h"
 
-#include <cjson/cJSON.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "body.h"
 #include "email_check.h"
 #include "email_fill.h"
 #include "email_head.h"
-#include "text.h"
+
+_Static_assert(sizeof(((struct email_why *)0)->text) == BODY_WHY,
+	"what body.h says goes there");
 
 struct reading {
 	struct email *e;
@@ -17,51 +18,10 @@ struct reading {
 	struct email_why *why;
 };
 
-/* One key of an object and who takes its value. */
-struct taker {
-	const char *key;
-	int (*take)(struct reading *, const cJSON *);
-};
-
-static int
-object_take(struct reading *r, const cJSON *object, const char *what,
-	const struct taker *takers)
-{
-	const struct taker *t;
-	const cJSON *item;
-	uint64_t seen = 0, bit;
-	int err = 0;
-
-	if (!cJSON_IsObject(object))
-		return email_refuse(r->why, "%s is not a JSON object", what);
-	cJSON_ArrayForEach(item, object)
-	{
-		for (t = takers; t->key != NULL; t++)
-			if (strcmp(t->key, item->string) == 0)
-				break;
-		if (t->key == NULL)
-			return email_refuse(r->why, "%s: unknown key '%.40s'",
-				what, item->string);
-		bit = (uint64_t)1 << (t - takers);
-		if (seen & bit)
-			return email_refuse(
-				r->why, "%s: '%s' comes twice", what, t->key);
-		seen |= bit;
-		err = t->take(r, item);
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
 static int
 text_take(struct reading *r, const cJSON *item, const char **to)
 {
-	if (!cJSON_IsString(item))
-		return email_refuse(
-			r->why, "'%.40s' is not a string", item->string);
-	*to = item->valuestring;
-	return 0;
+	return body_text(item, to, r->why->text);
 }
 
 /* A string that will stand in a header. */
@@ -155,34 +115,44 @@ addresses_take(struct reading *r, const cJSON *item, struct email_address *all,
 }
 
 static int
-to_take(struct reading *r, const cJSON *item)
+to_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return addresses_take(r, item, r->e->to, &r->e->to_n);
 }
 
 static int
-cc_take(struct reading *r, const cJSON *item)
+cc_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return addresses_take(r, item, r->e->cc, &r->e->cc_n);
 }
 
 static int
-from_take(struct reading *r, const cJSON *item)
+from_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	r->e->has_from = 1;
 	return address_take(r, item, item->string, &r->e->from);
 }
 
 static int
-reply_to_take(struct reading *r, const cJSON *item)
+reply_to_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	r->e->has_reply_to = 1;
 	return address_take(r, item, item->string, &r->e->reply_to);
 }
 
 static int
-recipient_take(struct reading *r, const cJSON *item)
+recipient_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	r->e->has_recipient = 1;
 	return address_take(r, item, item->string, &r->e->recipient);
 }
@@ -190,8 +160,9 @@ recipient_take(struct reading *r, const cJSON *item)
 /* --- attachments --------------------------------------------------------- */
 
 static int
-file_name_take(struct reading *r, const cJSON *item)
+file_name_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	int err = line_take(r, item, &r->file->name);
 
 	if (err == 0 && (r->file->name[0] == '\0' ||
@@ -203,8 +174,9 @@ file_name_take(struct reading *r, const cJSON *item)
 }
 
 static int
-file_type_take(struct reading *r, const cJSON *item)
+file_type_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	int err = line_take(r, item, &r->file->type);
 
 	if (err == 0 && !email_type_ok(r->file->type))
@@ -214,8 +186,9 @@ file_type_take(struct reading *r, const cJSON *item)
 }
 
 static int
-file_cid_take(struct reading *r, const cJSON *item)
+file_cid_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	int err = line_take(r, item, &r->file->cid);
 
 	if (err == 0 &&
@@ -227,14 +200,17 @@ file_cid_take(struct reading *r, const cJSON *item)
 }
 
 static int
-file_content_take(struct reading *r, const cJSON *item)
+file_content_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return text_take(r, item, &r->file->content);
 }
 
 static int
-file_blob_take(struct reading *r, const cJSON *item)
+file_blob_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	const char *text = "";
 	int err = text_take(r, item, &text);
 
@@ -245,7 +221,7 @@ file_blob_take(struct reading *r, const cJSON *item)
 	return err;
 }
 
-static const struct taker file_takers[] = {
+static const struct body_key file_keys[] = {
 	{"blob", file_blob_take},
 	{"cid", file_cid_take},
 	{"content", file_content_take},
@@ -264,7 +240,7 @@ file_take(struct reading *r, const cJSON *item)
 			r->why, "more than %d attachments", EMAIL_FILES_MAX);
 	r->file = &r->e->files[r->e->files_n++];
 	r->file->type = "application/octet-stream";
-	err = object_take(r, item, "an attachment", file_takers);
+	err = body_take(item, "an attachment", file_keys, r, r->why->text);
 	if (err == 0 && r->file->name == NULL && r->file->cid == NULL)
 		return email_refuse(r->why, "an attachment has no 'name'");
 	if (err == 0 && r->file->has_ref && r->file->content != NULL)
@@ -274,8 +250,9 @@ file_take(struct reading *r, const cJSON *item)
 }
 
 static int
-files_take(struct reading *r, const cJSON *item)
+files_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	const cJSON *one;
 	int err;
 
@@ -303,8 +280,9 @@ field_is_there(const struct email *e, const char *name)
 }
 
 static int
-fields_take(struct reading *r, const cJSON *item)
+fields_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	struct email_field *f;
 	const cJSON *one;
 	int err;
@@ -353,8 +331,9 @@ link_take(struct reading *r, const cJSON *item)
 }
 
 static int
-links_take(struct reading *r, const cJSON *item)
+links_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
 	const cJSON *one;
 	int err;
 
@@ -372,32 +351,42 @@ links_take(struct reading *r, const cJSON *item)
 /* --- texts --------------------------------------------------------------- */
 
 static int
-subject_take(struct reading *r, const cJSON *item)
+subject_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return line_take(r, item, &r->e->subject);
 }
 
 static int
-plain_take(struct reading *r, const cJSON *item)
+plain_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return text_take(r, item, &r->e->text);
 }
 
 static int
-html_take(struct reading *r, const cJSON *item)
+html_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return text_take(r, item, &r->e->html);
 }
 
 static int
-template_take(struct reading *r, const cJSON *item)
+template_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	return line_take(r, item, &r->e->template);
 }
 
 static int
-values_take(struct reading *r, const cJSON *item)
+values_take(void *arg, const cJSON *item)
 {
+	struct reading *r = arg;
+
 	if (!cJSON_IsObject(item))
 		return email_refuse(r->why, "'values' is not an object");
 	r->e->values = item;
@@ -445,7 +434,7 @@ template_fill(struct email *e, const char *folder, struct email_why *why)
 
 /* --- the whole ----------------------------------------------------------- */
 
-static const struct taker takers[] = {
+static const struct body_key mail_keys[] = {
 	{"attachments", files_take},
 	{"cc", cc_take},
 	{"from", from_take},
@@ -461,28 +450,6 @@ static const struct taker takers[] = {
 	{"values", values_take},
 	{NULL, NULL},
 };
-
-/*
- * UTF-8, and no NUL: cJSON would end a string at \u0000, and what was checked
- * would not be what was meant.
- */
-static int
-bytes_check(struct bytes json, struct email_why *why)
-{
-	const uint8_t *p = json.p;
-	uint32_t c = 0, last = 0;
-
-	for (size_t i = 0, n; i < json.len; i += n) {
-		n = text_utf8(p + i, json.len - i, &c);
-		if (n == 0)
-			return email_refuse(why, "the body is not UTF-8");
-		if (c == 0 || (last == '\\' && json.len - i >= 5 &&
-				      memcmp(p + i, "u0000", 5) == 0))
-			return email_refuse(why, "the body has a NUL in it");
-		last = last == '\\' && c == '\\' ? 0 : c;
-	}
-	return 0;
-}
 
 static int
 recipient_settle(struct email *e, struct email_why *why)
@@ -542,21 +509,13 @@ email_read(struct email *e, struct bytes json, const char *from,
 	const char *templates, struct email_why *why)
 {
 	struct reading r = {.e = e, .why = why};
-	const char *end = NULL;
 	int err;
 
 	memset(e, 0, sizeof(*e));
-	err = bytes_check(json, why);
-	if (err < 0)
-		return err;
-	e->json = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
-	if (e->json != NULL)
-		while (end < (const char *)json.p + json.len &&
-			strchr(" \t\r\n", *end) != NULL)
-			end++;
-	if (e->json == NULL || end != (const char *)json.p + json.len)
-		return email_refuse(why, "the body is not JSON");
-	err = object_take(&r, e->json, "the body", takers);
+	*why = (struct email_why){.verdict = JOB_FAIL}; /* of body.h */
+	err = body_parse(json, &e->json, why->text);
+	if (err == 0)
+		err = body_take(e->json, "the body", mail_keys, &r, why->text);
 	if (err == 0)
 		err = recipient_settle(e, why);
 	if (err == 0)

@@ -8,6 +8,9 @@
 
 #define SECTION "transcode "
 
+/* Of a ladder; 8K films are 4320 high. */
+enum { HEIGHT_MIN = 16, HEIGHT_MAX = 4320, KBIT_MIN = 10, KBIT_MAX = 1000000 };
+
 /* clang-format off */
 const struct conf_key transcode_keys[] = {
 	{"ffmpeg", CONF_TEXT, 0, 0, "/usr/bin/ffmpeg", "the program"},
@@ -32,12 +35,12 @@ const struct conf_key profile_keys[] = {
 	{"base", CONF_TEXT, 0, 0, NULL, "hls, mp4, webm, audio, thumbnail or poster; its own name if it is one"},
 	{"codec", CONF_TEXT, 0, 0, NULL, "h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
 	{"ladder", CONF_TEXT, 0, 0, NULL, "HEIGHT:KBIT ..., the highest first; one rung where one file is made"},
-	{"crf", CONF_COUNT, 1, 63, NULL, "constant quality, lower is better"},
+	{"crf", CONF_COUNT, 1, 63, NULL, "constant quality, lower is better; 51 at most of h264 and h265"},
 	{"preset", CONF_TEXT, 0, 0, NULL, "ultrafast to veryslow"},
 	{"audio", CONF_TEXT, 0, 0, NULL, "aac, opus, mp3 or none, beside a picture"},
-	{"audio_kbit", CONF_COUNT, 8, 512, NULL, "kbit/s of sound"},
+	{"audio_kbit", CONF_COUNT, 8, 512, NULL, "kbit/s of sound; 320 at most of mp3"},
 	{"segment", CONF_MS, 500, 60000, NULL, "length of a piece of hls"},
-	{"width", CONF_COUNT, 16, 8192, NULL, "the most width of an image"},
+	{"width", CONF_COUNT, 16, 8192, NULL, "the most width of an image, and a fourth of its most height"},
 	{"at", CONF_COUNT, 0, 100, NULL, "where the image is taken, in percent of the length"},
 	{.name = NULL},
 };
@@ -46,16 +49,16 @@ const struct conf_key profile_keys[] = {
 /* --- words --------------------------------------------------------------- */
 
 static const struct codec codecs[] = {
-	{"h264", "libx264", NULL},
-	{"h265", "libx265", NULL},
-	{"vp9", "libvpx-vp9", NULL},
-	{"av1", "libsvtav1", NULL},
-	{"aac", "aac", "m4a"},
-	{"opus", "libopus", "ogg"},
-	{"mp3", "libmp3lame", "mp3"},
-	{"jpg", "mjpeg", "jpg"},
-	{"png", "png", "png"},
-	{"webp", "libwebp", "webp"},
+	{"h264", "libx264", NULL, 51},
+	{"h265", "libx265", NULL, 51},
+	{"vp9", "libvpx-vp9", NULL, 63},
+	{"av1", "libsvtav1", NULL, 63},
+	{"aac", "aac", "m4a", 512},
+	{"opus", "libopus", "ogg", 512},
+	{"mp3", "libmp3lame", "mp3", 320},
+	{"jpg", "mjpeg", "jpg", 0},
+	{"png", "png", "png", 0},
+	{"webp", "libwebp", "webp", 0},
 };
 
 static const struct preset presets[] = {
@@ -268,7 +271,7 @@ static int
 ladder_parse(const char *text, struct profile *p)
 {
 	const char *at = text;
-	long last = 4321;
+	long last = HEIGHT_MAX + 1;
 	int n = 0;
 
 	for (at += strspn(at, " "); *at != '\0'; at += strspn(at, " ")) {
@@ -279,8 +282,8 @@ ladder_parse(const char *text, struct profile *p)
 			return SW_EINVAL;
 		kbit = strtol(colon + 1, &end, 10);
 		if (end == colon + 1 || (*end != ' ' && *end != '\0') ||
-			height < 16 || height >= last || height % 2 != 0 ||
-			kbit < 10 || kbit > 1000000)
+			height < HEIGHT_MIN || height >= last ||
+			height % 2 != 0 || kbit < KBIT_MIN || kbit > KBIT_MAX)
 			return SW_EINVAL;
 		p->rungs[n++] = (struct rung){(int)height, (int)kbit};
 		last = height;
@@ -296,13 +299,16 @@ static int
 ladder_set(const struct reading *r)
 {
 	const char *text = given(r, "ladder");
+	char wanted[160];
 
 	if (text == NULL || ladder_parse(text, r->p) == 0)
 		return 0;
-	return wrong(r, "ladder", text,
-		r->p->kind == PROFILE_HLS
-			? "HEIGHT:KBIT ..., even and falling heights to 4320,"
-			: "one HEIGHT:KBIT, an even height to 4320,");
+	(void)snprintf(wanted, sizeof(wanted),
+		"%d HEIGHT:KBIT at most, of even and falling heights of %d to "
+		"%d and of %d to %d kbit/s,",
+		r->p->kind == PROFILE_HLS ? PROFILE_RUNGS : 1,
+		HEIGHT_MIN, HEIGHT_MAX, KBIT_MIN, KBIT_MAX);
+	return wrong(r, "ladder", text, wanted);
 }
 
 static void
@@ -321,6 +327,33 @@ numbers_set(const struct reading *r)
 				r->conf, r->section, all[i].key);
 }
 
+/* x265 refuses what is too much for it, and others take less in silence. */
+static int
+most_check(const struct reading *r, const char *key, int value,
+	const struct codec *codec)
+{
+	if (codec == NULL || value <= codec->most)
+		return 0;
+	(void)snprintf(r->why, r->cap, "[%s] %s = %d: %s takes %d at most",
+		r->section, key, value, codec->name, codec->most);
+	return SW_EINVAL;
+}
+
+static int
+numbers_check(const struct reading *r)
+{
+	const struct profile *p = r->p;
+	int err = 0;
+
+	if (p->kind == PROFILE_AUDIO)
+		return most_check(r, "audio_kbit", p->audio_kbit, p->codec);
+	if (p->kind != PROFILE_IMAGE)
+		err = most_check(r, "crf", p->crf, p->codec);
+	if (err == 0)
+		err = most_check(r, "audio_kbit", p->audio_kbit, p->audio);
+	return err;
+}
+
 static int
 section_read(const struct reading *r)
 {
@@ -334,9 +367,10 @@ section_read(const struct reading *r)
 		err = preset_set(r);
 	if (err == 0)
 		err = ladder_set(r);
-	if (err == 0)
-		numbers_set(r);
-	return err;
+	if (err < 0)
+		return err;
+	numbers_set(r);
+	return numbers_check(r);
 }
 
 static int

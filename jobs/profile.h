@@ -29,6 +29,7 @@ struct rung {
 struct codec {
 	const char *name, *encoder;
 	const char *ext; /* the file's, where the codec decides it */
+	int most;	 /* the largest crf, or kbit/s of sound; 0: neither */
 };
 
 struct preset {

@@ -262,6 +262,7 @@ tool_run(struct tool *t)
 
 	t->said[0] = '\0';
 	t->said_len = 0;
+	t->rss_kb = 0;
 	for (int i = 0; err == 0 && i < 3; i++)
 		if (pipe2(pipes[i], O_CLOEXEC) != 0)
 			err = -errno;
@@ -281,6 +282,7 @@ tool_run(struct tool *t)
 		(void)kill(w.pid, SIGKILL);
 	while (wait4(w.pid, &status, 0, &ru) < 0 && errno == EINTR)
 		continue;
+	t->rss_kb = ru.ru_maxrss;
 	if (err == 0)
 		end_judge(&w, status, &ru);
 out:

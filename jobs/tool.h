@@ -35,6 +35,7 @@ struct tool {
 
 	enum tool_end end;
 	int code;
+	int64_t rss_kb;	      /* the most memory that it had */
 	char said[TOOL_SAID]; /* the end of stderr, a string */
 	size_t said_len;
 };

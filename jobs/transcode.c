@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "transcode.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "command.h"
 #include "complaint.h"
 #include "error.h"
@@ -24,7 +24,7 @@ enum {
 	TELL_MS = 1000,	 /* between two words of progress */
 	SHORT_MS = 1000, /* an output may be shorter than the input by this */
 	SHORT_PART = 20, /* ... or by one in so many */
-	AT_MAX = 864000000,
+	AT_MAX = 864000000, /* ten days, as max_duration's most */
 };
 
 struct work {
@@ -36,6 +36,7 @@ struct work {
 	char name[PROFILE_NAME];
 	char then[SW_QUEUE_MAX + 1];
 	char folder[PATH]; /* the programs' own */
+	char why[BODY_WHY];
 	struct progress progress;
 	int64_t told_ms;
 };
@@ -62,86 +63,89 @@ retry(struct work *w, const char *what, int err)
 
 /* --- what is asked for --------------------------------------------------- */
 
-static const char *
-profile_set(struct work *w, const cJSON *v)
+static int
+wrong(struct work *w, const char *why)
 {
-	const char *s = cJSON_GetStringValue(v);
-
-	if (s == NULL || strlen(s) >= sizeof(w->name))
-		return "'profile' is a name";
-	strcpy(w->name, s);
-	return NULL;
+	(void)snprintf(w->why, sizeof(w->why), "%s", why);
+	return SW_EINVAL;
 }
 
-static const char *
-at_set(struct work *w, const cJSON *v)
+static int
+profile_take(void *arg, const cJSON *value)
 {
-	if (!cJSON_IsNumber(v) ||
-		!(v->valuedouble >= 0 && v->valuedouble <= AT_MAX))
-		return "'at_ms' is a number of milliseconds";
-	w->task.at_ms = (int64_t)v->valuedouble;
-	return NULL;
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
+
+	if (err == 0 && (name[0] == '\0' || strlen(name) >= sizeof(w->name)))
+		err = wrong(w, "'profile' is not a profile's name");
+	if (err == 0)
+		strcpy(w->name, name);
+	return err;
 }
 
-static const char *
-then_set(struct work *w, const cJSON *v)
+static int
+at_take(void *arg, const cJSON *value)
 {
-	const char *s = cJSON_GetStringValue(v);
+	struct work *w = arg;
+	double at = cJSON_GetNumberValue(value); /* else a NaN */
 
-	if (s == NULL || sw_queue_check(s, strlen(s)) < 0)
-		return "'then' is a queue";
-	strcpy(w->then, s);
-	return NULL;
-}
-
-static const char *
-body_read(struct work *w, const cJSON *body)
-{
-	static const struct {
-		const char *key;
-		const char *(*set)(struct work *, const cJSON *);
-	} keys[] = {{"profile", profile_set}, {"at_ms", at_set},
-		{"then", then_set}};
-	enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
-	const char *why = NULL;
-	const cJSON *v;
-
-	if (!cJSON_IsObject(body))
-		return "the body is no JSON object: {\"profile\":\"mp4\"} is "
-		       "wanted";
-	cJSON_ArrayForEach(v, body)
-	{
-		size_t i = 0;
-
-		while (i < KEYS && strcmp(keys[i].key, v->string) != 0)
-			i++;
-		if (why == NULL)
-			why = i < KEYS ? keys[i].set(w, v)
-				       : "the body has a key that is none of "
-					 "profile, at_ms, then";
+	if (!(at >= 0 && at <= AT_MAX) || at != (double)(int64_t)at) {
+		(void)snprintf(w->why, sizeof(w->why),
+			"'at_ms' is not a whole number from 0 to %d", AT_MAX);
+		return SW_EINVAL;
 	}
-	if (why == NULL && w->name[0] == '\0')
-		why = "the body names no profile";
-	return why;
+	w->task.at_ms = (int64_t)at;
+	return 0;
+}
+
+static int
+then_take(void *arg, const cJSON *value)
+{
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
+
+	if (err == 0 && sw_queue_check(name, strlen(name)) < 0)
+		err = wrong(w, "'then' is not a queue's name");
+	if (err == 0)
+		strcpy(w->then, name);
+	return err;
+}
+
+static int
+body_read(struct work *w)
+{
+	static const struct body_key keys[] = {
+		{"at_ms", at_take},
+		{"profile", profile_take},
+		{"then", then_take},
+		{NULL, NULL},
+	};
+	cJSON *body = NULL;
+	int err = body_parse(w->job->body, &body, w->why);
+
+	if (err == 0)
+		err = body_take(body, "the body", keys, w, w->why);
+	if (err == 0 && w->name[0] == '\0')
+		err = wrong(w, "there is no 'profile'");
+	cJSON_Delete(body);
+	return err;
 }
 
 static enum job_verdict
 request_read(struct work *w)
 {
 	struct job *job = w->job;
-	cJSON *body = cJSON_ParseWithLength(job->body.p, job->body.len);
-	const char *why = body_read(w, body);
-	char text[256];
 
-	cJSON_Delete(body);
-	if (why != NULL)
-		return fail(w, why);
+	if (body_read(w) < 0)
+		return fail(w, w->why);
 	if (job->blob.path == NULL)
 		return fail(w, "there is no input: put the job with --blob "
 			       "FILE");
-	if (profile_read(&w->profile, job->conf, w->name, text, sizeof(text)) <
-		0)
-		return fail(w, text);
+	if (profile_read(&w->profile, job->conf, w->name, w->why,
+		    sizeof(w->why)) < 0)
+		return fail(w, w->why);
 	if (w->task.at_ms >= 0 && w->profile.kind != PROFILE_IMAGE)
 		return fail(w, "'at_ms' is for images");
 	if (job->blob.size == 0)
@@ -181,6 +185,7 @@ run(struct work *w, struct tool *t)
 	t->disk = limit(w, "disk");
 	err = tool_run(t);
 	t->cage = NULL;
+	w->job->ran(w->job, t->rss_kb);
 	if (err == -ENOSYS && !cage.no_landlock)
 		return retry(w, "this kernel has no Landlock", err);
 	if (err < 0)

@@ -5,8 +5,10 @@
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "error.h"
+#include "secret.h"
 #include "webhook_address.h"
 #include "webhook_sign.h"
 
@@ -17,7 +19,7 @@
 /* What both may have; the default is that of [webhook]. */
 #define OWN                                                                                  \
 	{"secret", CONF_TEXT, 0, 0, NULL, "whsec_..., several while they change"},           \
-	{"secret_file", CONF_TEXT, 0, 0, NULL, "or a file with them, read for each job"},    \
+	{"secret_file", CONF_TEXT, 0, 0, NULL, "or a file with them, read for each job; for the owner alone"},    \
 	{"unsigned", CONF_FLAG, 0, 1, "no", "it may go without a signature"}
 #define COMMON(timeout, connect, answer, retry, type)                                        \
 	{"timeout", CONF_MS, 100, 600000, timeout, "longest wait for the answer"},           \
@@ -138,17 +140,20 @@ endpoint_header(
 static int
 secrets_read(struct endpoint *e, const char *path, char *why)
 {
-	FILE *f = fopen(path, "re");
-	size_t n;
-	int err;
+	char text[ENDPOINT_WHY - ENDPOINT_SECTION - 16];
+	int fd = secret_open(path, text, sizeof(text)), err = 0;
+	ssize_t n;
 
-	if (f == NULL)
-		return say(why, -errno, "[%s] secret_file %s: %s", e->section,
-			path, strerror(errno));
-	n = fread(e->secrets, 1, sizeof(e->secrets) - 1, f);
-	e->secrets[n] = '\0';
-	err = ferror(f) ? -EIO : n == sizeof(e->secrets) - 1 ? -EFBIG : 0;
-	(void)fclose(f);
+	if (fd < 0)
+		return say(why, fd, "[%s] secret_file %s", e->section, text);
+	n = read(fd, e->secrets, sizeof(e->secrets) - 1);
+	if (n < 0)
+		err = -errno;
+	else if (n == sizeof(e->secrets) - 1)
+		err = -EFBIG;
+	else
+		e->secrets[n] = '\0';
+	close(fd);
 	if (err < 0)
 		return say(why, err, "[%s] secret_file %s: %s", e->section,
 			path, strerror(-err));

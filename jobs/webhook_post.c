@@ -22,6 +22,7 @@ static CURL *kept;
 struct flight {
 	struct post *p;
 	int64_t read_len;  /* of the answer, head and body */
+	int headed;	   /* its head had an end */
 	int permitted;	   /* an address could be connected to */
 	int cut;	   /* the answer was longer than is read */
 	char refused[128]; /* "10.0.0.1 (private)", the last one; or "" */
@@ -97,11 +98,18 @@ answer_count(struct flight *f, size_t n)
 	return f->cut ? 0 : n;
 }
 
+/* Line by line; a head that is cut off is none of libcurl's errors. */
 static size_t
 head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 {
-	(void)b;
-	return answer_count(arg, size * n);
+	struct flight *f = arg;
+	size_t len = size * n;
+
+	if (len >= 5 && memcmp(b, "HTTP/", 5) == 0)
+		f->headed = 0; /* a 1xx may have been before it */
+	else if (len > 0 && (b[0] == '\r' || b[0] == '\n'))
+		f->headed = 1;
+	return answer_count(f, len);
 }
 
 static size_t
@@ -251,7 +259,7 @@ flight_judge(const struct flight *f, CURLcode code, char *why)
 {
 	const struct post *p = f->p;
 
-	if (code == CURLE_OK || (f->cut && p->status != 0))
+	if ((code == CURLE_OK && f->headed) || (f->cut && p->status != 0))
 		return 0;
 	if (f->refused[0] != '\0' && !f->permitted) {
 		(void)snprintf(why, ENDPOINT_WHY,
@@ -261,7 +269,9 @@ flight_judge(const struct flight *f, CURLcode code, char *why)
 		return SW_EINVAL;
 	}
 	(void)snprintf(why, ENDPOINT_WHY, "%s",
-		f->error[0] != '\0' ? f->error : curl_easy_strerror(code));
+		code == CURLE_OK      ? "the answer ended in its head"
+		: f->error[0] != '\0' ? f->error
+				      : curl_easy_strerror(code));
 	return -EIO;
 }
 

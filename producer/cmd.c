@@ -53,6 +53,11 @@ static const char blob_help[] =
 	"  spillway put thumbs '' --header blob=$(spillway blob put cat.png)\n"
 	"URI is dir:/path[?quota=20g], a path, or s3://bucket/prefix.\n";
 
+static const char get_help[] =
+	"A range is FROM-TO, both counted from 0 and included, FROM- for all\n"
+	"from there on, or -LAST for the last bytes.  A part of a blob is not\n"
+	"checked: only a whole one can be held against its name.\n";
+
 static const char gc_help[] =
 	"A blob stays while a job that is not done names it in a header, and\n"
 	"for --older after it was put last.\n"
@@ -77,7 +82,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"dead retry", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_RATE), "send dead jobs round again", selector_help, cmd_dead_retry},
 	{"dead purge", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete dead jobs for good", selector_help, cmd_dead_purge},
 	{"blob put", "FILE…", 1, -1, J | BLOBS, "put files into the blobs, print what refers to them", blob_help, cmd_blob_put},
-	{"blob get", "NAME", 1, 1, BLOBS | CMD_BIT(CMD_O_OUTPUT), "write a blob, checked, to stdout or a file", NULL, cmd_blob_get},
+	{"blob get", "NAME", 1, 1, BLOBS | CMD_BIT(CMD_O_OUTPUT) | CMD_BIT(CMD_O_RANGE), "write a blob, checked, to stdout or a file", get_help, cmd_blob_get},
 	{"blob ls", "", 0, 0, J | BLOBS, "list the blobs", NULL, cmd_blob_ls},
 	{"blob gc", "", 0, 0, J | BLOBS | CMD_BIT(CMD_O_OLDER) | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_FORCE), "delete old blobs that no job refers to", gc_help, cmd_blob_gc},
 	{"workers", "", 0, 0, J, "list the workers", NULL, cmd_workers},

@@ -69,6 +69,7 @@ enum {
 	X(CMD_O_BLOB, "blob", "FILE", "put FILE into the blobs, the job refers to it")              \
 	X(CMD_O_CLAIM, "claim-check", NULL, "a body over 128 KB goes to the blobs by itself")       \
 	X(CMD_O_OUTPUT, "output", "FILE", "write it there, or -o FILE")                             \
+	X(CMD_O_RANGE, "range", "FROM-TO", "only these bytes, from 0 on, as curl -r takes them")    \
 	X(CMD_O_OLDER, "older", "DURATION", "only what was put so long ago (24h)")                  \
 	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
 	X(CMD_O_BASH, "bash", NULL, "print the completion script for bash")

@@ -9,6 +9,7 @@ by the recipient's local part or, where it concerns MAIL FROM, the sender's.
 import asyncio
 import json
 import pathlib
+import socket
 import ssl
 import sys
 
@@ -44,6 +45,9 @@ class Taker:
     async def handle_MAIL(self, server, session, envelope, address, options):
         if address.startswith("forged@"):
             return "550 5.7.1 not your address"
+        if self.name == "weary" and getattr(session, "had_one", False):
+            return "421 4.3.2 one is enough"
+        session.had_one = True
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 OK"
@@ -108,6 +112,17 @@ class Blunt(asyncio.Protocol):
             transport.close()
 
 
+def away():
+    """A socket that is full: whoever connects is not answered at all."""
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    waiting = []
+    for _ in range(2):
+        waiting.append(socket.socket())
+        waiting[-1].setblocking(False)
+        waiting[-1].connect_ex(full.getsockname())
+    return full, waiting
+
+
 def tls(name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(FOLDER / f"{name}.pem", FOLDER / f"{name}.key")
@@ -124,6 +139,7 @@ async def main():
         "ascii": (factory("ascii", enable_SMTPUTF8=False), None),
         "lax": (factory("lax", enable_SMTPUTF8=True), None),
         "closing": (factory("closing"), None),
+        "weary": (factory("weary"), None),
         "small": (factory("small", data_size_limit=2000), None),
         "starttls": (factory("starttls", tls_context=good,
                              require_starttls=True), None),
@@ -135,7 +151,7 @@ async def main():
         "othertls": (factory("othertls"), other),
         "noservice": (lambda: Blunt(b"554 5.3.2 no mail here\r\n"), None),
         "overload": (lambda: Blunt(
-            b"421 4.3.2 try again in 2 minutes\r\n"), None),
+            b"421 4.3.2 too busy, try again in 1 second\r\n"), None),
         "silent": (lambda: Blunt(b""), None),
     }
     (FOLDER / "mail").mkdir(exist_ok=True)
@@ -143,6 +159,8 @@ async def main():
     for name, (make, context) in servers.items():
         s = await loop.create_server(make, "127.0.0.1", 0, ssl=context)
         lines.append(f"{name}={s.sockets[0].getsockname()[1]}\n")
+    full = away()
+    lines.append(f"away={full[0].getsockname()[1]}\n")
     (FOLDER / "ports.tmp").write_text("".join(lines))
     (FOLDER / "ports.tmp").rename(FOLDER / "ports")
     await asyncio.Event().wait()

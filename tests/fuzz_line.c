@@ -37,7 +37,7 @@ line_use(const char *text, size_t len, struct sw_buf *b)
 	if (l.kind == LINE_RETRY_AFTER)
 		expect(l.number >= 0);
 	if (l.kind == LINE_RESULT)
-		result_put(b, bytes_str(l.text));
+		(void)!result_put(b, bytes_str(l.text));
 	if (l.kind == LINE_PUT)
 		(void)!follow_put(b, l.queue, NULL, bytes_str(l.text));
 	expect(!b->full && sw_item_open(sw_buf_bytes(b), &it) == 0);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "complaint.h"
 #include "dir.h"
 #include "error.h"
 #include "outputs.h"
@@ -108,12 +107,27 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 		{"[transcode webm]\naudio = aac\n", "opus none is wanted"},
 		{"[transcode hls]\naudio = mp3\n", "aac none is wanted"},
 		{"[transcode mp4]\npreset = -f\n", "ultrafast to veryslow"},
-		{"[transcode mp4]\nladder = 720:1 480:1\n", "one HEIGHT:KBIT"},
+		{"[transcode mp4]\nladder = 720:1 480:1\n", "1 HEIGHT:KBIT at"},
 		{"[transcode hls]\nladder = 480:900 720:900\n", "falling"},
 		{"[transcode hls]\nladder = 721:900\n", "even"},
 		{"[transcode hls]\nladder = 720\n", "HEIGHT:KBIT"},
 		{"[transcode hls]\nladder = 720:9000x\n", "HEIGHT:KBIT"},
 		{"[transcode hls]\nladder =\n", "HEIGHT:KBIT"},
+		{"[transcode hls]\nladder = 36:99 34:98 32:97 30:96 28:95 "
+		 "26:94 24:93 22:92 20:91\n",
+			"8 HEIGHT:KBIT at most"},
+		{"[transcode hls]\nladder = 4322:900\n", "16 to 4320 "},
+		{"[transcode hls]\nladder = 14:900\n", "16 to 4320 "},
+		{"[transcode mp4]\nladder = 720:9\n", "10 to 1000000 kbit/s"},
+		{"[transcode mp4]\nladder = 720:1000001\n", "10 to 1000000 "},
+		{"[transcode mp4]\ncrf = 52\n", "h264 takes 51 at most"},
+		{"[transcode mp4]\ncodec = h265\ncrf = 52\n",
+			"crf = 52: h265 takes 51 at most"},
+		{"[transcode webm]\ncrf = 64\n", "from 1 to 63"},
+		{"[transcode audio]\ncodec = mp3\naudio_kbit = 321\n",
+			"audio_kbit = 321: mp3 takes 320 at most"},
+		{"[transcode mp4]\naudio = mp3\naudio_kbit = 512\n",
+			"mp3 takes 320 at most"},
 		{"[transcode poster]\ncrf = 20\n", "no use for 'crf'"},
 		{"[transcode mp4]\nwidth = 20\n", "no use for 'width'"},
 		{"[transcode]\nffmpeg = ffmpeg\n", "a whole path is wanted"},
@@ -224,6 +238,38 @@ an_image_is_taken_where_the_job_or_the_profile_says(void **state)
 }
 
 static void
+the_most_that_a_codec_takes_is_taken(void **state)
+{
+	struct profile p;
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_text_read("[transcode hls]\ncrf = 51\n"
+					"ladder = 4320:1000000 16:10\n"
+					"[transcode webm]\ncrf = 63\n"
+					"[transcode mp4]\ncodec = av1\n"
+					"crf = 63\naudio = mp3\n"
+					"audio_kbit = 320\n"
+					"[transcode audio]\n"
+					"audio_kbit = 512\n",
+				 &c),
+		0);
+	assert_int_equal(profile_read(&p, c, "hls", why, sizeof(why)), 0);
+	assert_int_equal(p.crf, 51);
+	assert_int_equal(p.rungs[1].height, 16);
+	conf_free(c);
+}
+
+static void
+an_image_has_an_end_whatever_the_film_is_like(void **state)
+{
+	(void)state;
+	assert_in(line_of("thumbnail", 640, 360, -1),
+		"scale=w='max(2,min(min(320,iw*sar),1280*dar))':"
+		"h='max(2,min(1280,");
+}
+
+static void
 a_command_that_does_not_fit_is_not_run(void **state)
 {
 	static char path[COMMAND_ROOM + 1];
@@ -237,123 +283,6 @@ a_command_that_does_not_fit_is_not_run(void **state)
 	command_probe(&command, c, "/b/ab");
 	assert_false(command.full);
 	conf_free(c);
-}
-
-/* --- what ffprobe and ffmpeg say ----------------------------------------- */
-
-static void
-a_probe_finds_streams_and_turns_the_picture(void **state)
-{
-	struct probe p;
-
-	(void)state;
-	assert_int_equal(
-		probe_read(
-			bytes_str("{\"streams\":[{\"index\":0,\"codec_type\":"
-				  "\"video\",\"width\":9,\"height\":9,"
-				  "\"disposition\":{\"attached_pic\":1}},"
-				  "{\"index\":1,\"codec_type\":\"data\"},"
-				  "{\"index\":2,\"codec_type\":\"audio\"},"
-				  "{\"index\":3,\"codec_type\":\"video\","
-				  "\"width\":64,\"height\":48,"
-				  "\"side_data_list\":[{},{\"rotation\":-90}]}"
-				  "],\"format\":{\"format_name\":\"avi\","
-				  "\"duration\":\"1.6004\"}}"),
-			&p),
-		0);
-	assert_int_equal(p.streams, 4);
-	assert_int_equal(p.video, 3);
-	assert_int_equal(p.audio, 2);
-	assert_int_equal(p.width, 48);
-	assert_int_equal(p.height, 64);
-	assert_int_equal(p.duration_ms, 1600);
-	assert_string_equal(p.format, "avi");
-}
-
-static void
-a_probe_that_cannot_be_is_refused(void **state)
-{
-	static const char *const bad[] = {"", "[]", "{", "1",
-		"{\"streams\":[{\"index\":-1}]}", "{\"streams\":[{\"index\":"
-		"0,\"codec_type\":\"video\",\"width\":-5}]}",
-		"{\"streams\":[{\"index\":0,\"codec_type\":\"video\","
-		"\"width\":1e30}]}"};
-	struct probe p;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(
-			probe_read(bytes_str(bad[i]), &p), SW_EFORMAT);
-	assert_int_equal(probe_read(bytes_str("{\"format\":{\"duration\":"
-					      "\"nan\"}}"),
-				 &p),
-		0);
-	assert_int_equal(p.duration_ms, 0);
-	assert_int_equal(p.video, -1);
-}
-
-static void
-progress_comes_in_pieces_and_never_steps_back(void **state)
-{
-	static const char text[] = "frame=1\nout_time_us=N/A\nspeed=N/A\n"
-				   "out_time_us=2500000\nspeed=1.53x\n"
-				   "out_time_us=2400000\nprogress=end\n";
-	struct progress p = {0};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(text) - 1; i++)
-		progress_take(&p, text + i, 1);
-	assert_int_equal(p.out_ms, 2500);
-	assert_int_equal(p.speed_x100, 153);
-}
-
-static void
-a_complaint_tells_the_films_faults_from_the_machines(void **state)
-{
-	static const struct {
-		const char *said, *line;
-		int final, code;
-	} all[] = {
-		{"[mov @ 0x55] moov atom not found\n/b/ab: Invalid data found "
-		 "when processing input\n",
-			"Invalid data found when processing input (moov atom "
-			"not found)",
-			1, 1},
-		{"file:/b/ab: End of file\n", "End of file", 1, 1},
-		{"av_write: No space left on device\nInvalid data found\n",
-			"Invalid data found (av_write: No space left on "
-			"device)",
-			0, 1},
-		{"x: Cannot allocate memory\n", "x: Cannot allocate memory",
-			0, 1},
-		{"[ffv1 @ 0x5] [IMGUTILS @ 0x7] Picture size 0x0\n",
-			"Picture size 0x0", 1, 1},
-		{"\033[31mred\n", "\\x1b[31mred", 0, 1},
-		{"", "exit 1, and not a word", 0, 1},
-		{"[mp3 @ 0x55] Format not on whitelist 'mov'\n"
-		 "/b/ab: Invalid argument\n",
-			"its container is none of those that 'formats' allows",
-			1, 1},
-		{"#0:1: broken\n    Last message repeated 7 times\n",
-			"most of it cannot be decoded: #0:1: broken", 1, 69},
-		{"#0:1: broken\nCannot allocate memory\n",
-			"most of it cannot be decoded: Cannot allocate memory "
-			"(#0:1: broken)",
-			0, 69},
-	};
-	char line[COMPLAINT];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		struct tool t = {.end = TOOL_EXITED,
-			.code = all[i].code};
-
-		strcpy(t.said, all[i].said);
-		t.said_len = strlen(t.said);
-		assert_int_equal(complaint_write(&t, "/b/ab", line),
-			all[i].final);
-		assert_string_equal(line, all[i].line);
-	}
 }
 
 /* --- outputs ------------------------------------------------------------- */
@@ -560,13 +489,9 @@ main(void)
 		cmocka_unit_test(of_a_film_higher_than_wide_the_width_counts),
 		cmocka_unit_test(
 			an_image_is_taken_where_the_job_or_the_profile_says),
+		cmocka_unit_test(the_most_that_a_codec_takes_is_taken),
+		cmocka_unit_test(an_image_has_an_end_whatever_the_film_is_like),
 		cmocka_unit_test(a_command_that_does_not_fit_is_not_run),
-		cmocka_unit_test(a_probe_finds_streams_and_turns_the_picture),
-		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
-		cmocka_unit_test(
-			progress_comes_in_pieces_and_never_steps_back),
-		cmocka_unit_test(
-			a_complaint_tells_the_films_faults_from_the_machines),
 		cmocka_unit_test(
 			a_job_that_made_nothing_is_told_from_a_store_that_fails),
 		cmocka_unit_test(

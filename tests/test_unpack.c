@@ -2,10 +2,14 @@
 /* The job `logs` on gzip and zstd, as bodies and as blobs. */
 #include "util_logs.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "archive.h"
 #include "feed.h"
 
 static const char three[] = LT_THREE;
@@ -315,6 +319,74 @@ the_archive_gives_back_what_was_read(void **state)
 	view_fini(&v);
 }
 
+/* A process that writes to the archive and never ends. */
+static pid_t
+archiver_start(const char *folder, uint8_t job)
+{
+	const struct sw_id id = {.b = {job}};
+	struct archive *a = NULL;
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ready[0]);
+		if (archive_open(&a, folder, &id) == 0 &&
+			archive_add(a, bytes_str("begun\n")) == 0)
+			(void)!write(ready[1], "", 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void
+archiver_kill(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void
+what_a_killed_job_left_in_the_archive_is_removed(void **state)
+{
+	const struct lt_place *p = *state;
+	const struct sw_id id = {.b = {3}};
+	struct archive *a = NULL;
+	char folder[128];
+	pid_t killed, alive;
+
+	(void)snprintf(folder, sizeof(folder), "%s/parts", p->dir);
+	assert_int_equal(
+		lt_shell("mkdir %s && cd %s && mkdir 2009-04-22 && mkfifo"
+			 " 01000000-0000-0000-0000-000000000000.1 &&"
+			 " touch notes.1 a.log"
+			 " 01000000-0000-0000-0000-000000000000.log"
+			 " 01000000-0000-0000-0000-000000000000."
+			 " 01000000-0000-0000-0000-00000000000g.7",
+			folder, folder),
+		0);
+	killed = archiver_start(folder, 1);
+	archiver_kill(killed);
+	alive = archiver_start(folder, 2);
+	assert_int_equal(lt_shell("test ! -e %s/01*.%d", folder, (int)killed),
+		0);
+	assert_int_equal(archive_open(&a, folder, &id), 0);
+	archive_close(a);
+	assert_int_equal(lt_shell("cd %s && test -e 02*.%d && ls | wc -l |"
+				  " grep -qx 8",
+				 folder, (int)alive),
+		0);
+	archiver_kill(alive);
+	assert_int_equal(lt_shell("rm -r %s", folder), 0);
+}
+
 enum { DAYS_LINES = 12000 };
 
 /* Lines of 200 days in turn: more days than a tally holds. */
@@ -393,6 +465,7 @@ main(void)
 		IN_PLACE(a_blob_of_any_size_counts_with_its_lines_whole),
 		IN_PLACE(a_log_that_goes_to_the_report_in_parts_is_one_job),
 		IN_PLACE(the_archive_gives_back_what_was_read),
+		IN_PLACE(what_a_killed_job_left_in_the_archive_is_removed),
 		IN_PLACE(a_line_that_is_too_long_is_one_bad_line),
 	};
 

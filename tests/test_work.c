@@ -182,9 +182,9 @@ the_last_result_counts_and_follow_ups_add_up(void **state)
 	int n = 0;
 
 	(void)state;
-	result_put(&b, bytes_str("first"));
+	assert_int_equal(result_put(&b, bytes_str("first")), 0);
 	assert_int_equal(follow_put(&b, "a", NULL, bytes_str("1")), 0);
-	result_put(&b, bytes_str("second"));
+	assert_int_equal(result_put(&b, bytes_str("second")), 0);
 	assert_int_equal(follow_put(&b, "b", "k=v", bytes_str("2")), 0);
 	assert_int_equal(follow_put(&b, "B", NULL, bytes_str("3")), SW_EQUEUE);
 	assert_int_equal(
@@ -200,6 +200,27 @@ the_last_result_counts_and_follow_ups_add_up(void **state)
 		n++;
 	}
 	assert_int_equal(n, 2);
+}
+
+static void
+a_result_is_whole_or_none(void **state)
+{
+	static char much[SW_RESULT_MAX + 1];
+	static uint8_t room[SW_BATCH_MAX];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_item it;
+
+	(void)state;
+	assert_int_equal(result_put(&b, bytes_of(much, SW_RESULT_MAX)), 0);
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
+	assert_int_equal(sw_bytes(&it, SW_F_RESULT).len, SW_RESULT_MAX);
+	assert_int_equal(
+		result_put(&b, bytes_of(much, SW_RESULT_MAX + 1)), SW_ETOOBIG);
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
+	assert_false(sw_has(&it, SW_F_RESULT));
+	assert_int_equal(result_put(&b, bytes_str("after")), 0);
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("after")));
 }
 
 /* --- the talk with the broker -------------------------------------------- */
@@ -446,6 +467,7 @@ main(void)
 		cmocka_unit_test(the_lines_of_fd_3_are_understood),
 		cmocka_unit_test(other_lines_are_passed_over),
 		cmocka_unit_test(the_last_result_counts_and_follow_ups_add_up),
+		cmocka_unit_test(a_result_is_whole_or_none),
 		T(a_report_is_said_again_until_it_is_confirmed),
 		T(a_broker_that_forgot_us_hears_hello_and_the_reports_anew),
 		T(a_short_lease_is_extended_in_time),

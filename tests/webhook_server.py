@@ -11,6 +11,7 @@ of a request, and headers of the answer stand in the query:
   /later?after=S  503 with Retry-After: an HTTP-date S seconds from now
   /slow           never answers
   /stall          answers 200 with a body that does not come
+  /cut/WHERE      answers 200 and ends in the midst of its head or body, as CUT says
   /flood /heads   answers 200 with a body, with headers, that never end
 """
 import base64
@@ -26,6 +27,14 @@ import threading
 import time
 import urllib.parse
 
+CUT = {
+    "length": b"Content-Length: 10\r\n\r\nhalf",
+    "chunk": b"Transfer-Encoding: chunked\r\n\r\na\r\nhalf",
+    "chunks": b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    "head": b"Content-Type: text/plain\r\nContent-Le",
+    "line": b"Content-Type: text/plain\r\n",
+    "hints": b"\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n",
+}
 seen = {}
 lock = threading.Lock()
 connections = 0
@@ -112,6 +121,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "10")
             self.end_headers()
             time.sleep(600)
+        elif word == "cut":
+            status = b"103 Early Hints" if rest[0] == "hints" else b"200 OK"
+            self.wfile.write(b"HTTP/1.1 " + status + b"\r\n" + CUT[rest[0]])
+            self.close_connection = True
         elif word == "flood":
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             self.endless(word, b"x" * 65536)

@@ -74,6 +74,7 @@ child_clear(struct child *c)
 	c->tail_len = c->line_len = 0;
 	c->line_long = c->timed_out = c->killed = c->jobs = 0;
 	c->lost = NULL;
+	c->result_long = 0;
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
 	c->delay_ms = -1;
@@ -293,6 +294,9 @@ line_take(struct child *c)
 		c->lost = "a put on descriptor 3 names no queue";
 	if (err < 0)
 		return;
+	if (strlen(c->line) < c->line_len &&
+		(l.kind == LINE_RESULT || l.kind == LINE_PUT))
+		c->lost = "a result or put on descriptor 3 has a NUL in it";
 	switch (l.kind) {
 	case LINE_PROGRESS:
 		c->job->progress = l.number;
@@ -301,7 +305,8 @@ line_take(struct child *c)
 		c->job->progress_new = 1;
 		break;
 	case LINE_RESULT:
-		result_put(said_room(c), bytes_str(l.text));
+		err = result_put(said_room(c), bytes_str(l.text));
+		c->result_long = err < 0;
 		if (c->said.full)
 			c->lost = no_room;
 		break;
@@ -481,6 +486,24 @@ tv_ms(const struct timeval *t)
 	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
 }
 
+/*
+ * An ack that would lose what was reported is none.  A result that is too
+ * large will be so again: what the job does is not to be done in vain again.
+ */
+static struct verdict
+ack_look(struct child *c, struct verdict v)
+{
+	const char *why = c->lost;
+
+	if (why == NULL && c->result_long)
+		why = RESULT_TOOBIG;
+	if (v.outcome != SW_ACK || why == NULL)
+		return v;
+	c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail), "%s", why);
+	return c->lost != NULL ? (struct verdict){SW_RETRY, SW_C_ERROR}
+			       : (struct verdict){SW_FAIL, SW_C_PERMANENT};
+}
+
 void
 child_reaped(struct child *c, int status, const struct rusage *ru,
 	const struct child_limits *limits)
@@ -493,11 +516,7 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	(void)child_read(c);
 	if (WIFEXITED(status))
 		line_end(c); /* whole, though no newline ends it */
-	if (v.outcome == SW_ACK && c->lost != NULL) {
-		v = (struct verdict){SW_RETRY, SW_C_ERROR};
-		c->tail_len = (size_t)snprintf(
-			c->tail, sizeof(c->tail), "%s", c->lost);
-	}
+	v = ack_look(c, v);
 	*r = (struct report){.outcome = v.outcome,
 		.cause = v.cause,
 		.delay_ms = c->delay_ms,

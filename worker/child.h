@@ -39,6 +39,7 @@ struct child {
 	int timed_out, killed, jobs;
 	char alarm[SW_TEXT_MAX + 1]; /* its job's, not told yet, or "" */
 	const char *lost;   /* why something it reported could not be kept */
+	int result_long;    /* its last result is too large */
 	char dir[DIR_PATH]; /* for its files, removed at its end; "" none */
 };
 

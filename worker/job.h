@@ -42,7 +42,11 @@ struct job {
 
 	/* Reporting.  All copy what they are given. */
 	void (*progress)(struct job *, int percent, const char *text);
-	void (*result)(struct job *, struct bytes); /* the last one counts */
+	/*
+	 * The last one counts; if that is larger than SW_RESULT_MAX, JOB_ACK
+	 * becomes JOB_FAIL.
+	 */
+	void (*result)(struct job *, struct bytes);
 	void (*error)(struct job *, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));
 	/* With JOB_RETRY: not before so long; otherwise the queue's backoff. */
@@ -55,6 +59,8 @@ struct job {
 	 */
 	int (*follow)(struct job *, const char *queue, const char *header,
 		struct bytes body);
+	/* A program that the job ran has ended and had so much memory. */
+	void (*ran)(struct job *, int64_t rss_kb);
 };
 
 /* What a job's function returns. */

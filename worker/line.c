@@ -74,7 +74,7 @@ line_parse(const char *text, struct line *l)
 	return -EINVAL;
 }
 
-void
+int
 result_put(struct sw_buf *b, struct bytes result)
 {
 	struct sw_item it;
@@ -89,8 +89,9 @@ result_put(struct sw_buf *b, struct bytes result)
 		b->len -= len;
 	}
 	if (result.len > SW_RESULT_MAX)
-		result.len = SW_RESULT_MAX;
+		return SW_ETOOBIG;
 	sw_put_bytes(b, SW_F_RESULT, result);
+	return 0;
 }
 
 int

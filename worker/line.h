@@ -28,8 +28,13 @@ struct line {
 int
 line_parse(const char *text, struct line *) __attribute__((warn_unused_result));
 
-/* Writes RESULT in the place of an earlier one; it is cut at its limit. */
-void result_put(struct sw_buf *, struct bytes result);
+/*
+ * Writes RESULT in the place of an earlier one.  0, or SW_ETOOBIG: there is
+ * none now, and RESULT_TOOBIG says so.
+ */
+#define RESULT_TOOBIG "its result is larger than 64 KB; blobs take such"
+int result_put(struct sw_buf *, struct bytes result)
+	__attribute__((warn_unused_result));
 
 /*
  * Adds a FOLLOW of a fresh id; `header` is "name=value" or NULL.  0, SW_EQUEUE,

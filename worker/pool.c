@@ -5,6 +5,7 @@
  * A packet in is a job's fields, a packet out its progress or its end.  A
  * job that crashes takes this process with it and nothing else.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,9 @@ struct run {
 	const char *dir; /* "": it could not be made */
 	int dir_used;
 	int64_t delay_ms; /* -1: none told */
+	int result_long;  /* the last one was too large */
+	int64_t ran_kb;	  /* the most memory of a program that it ran */
+	int peak;	  /* takes the word that forgets our own; or -1 */
 	struct attached blob;
 };
 
@@ -83,7 +87,9 @@ job_progress(struct job *job, int percent, const char *text)
 static void
 job_result(struct job *job, struct bytes result)
 {
-	result_put(&run_of(job)->said, result);
+	struct run *r = run_of(job);
+
+	r->result_long = result_put(&r->said, result) < 0;
 }
 
 static void
@@ -137,17 +143,45 @@ cpu_ms(const struct rusage *ru)
 	       (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
 }
 
-/* CPU time of this process and of those that it ran; and its memory. */
+/* CPU time of this process and of those that it ran. */
 static int64_t
-used(int64_t *rss_kb)
+cpu_used(void)
 {
 	struct rusage self, ran;
 
 	getrusage(RUSAGE_SELF, &self);
 	getrusage(RUSAGE_CHILDREN, &ran);
-	*rss_kb = self.ru_maxrss > ran.ru_maxrss ? self.ru_maxrss
-						 : ran.ru_maxrss;
 	return cpu_ms(&self) + cpu_ms(&ran);
+}
+
+static void
+job_ran(struct job *job, int64_t rss_kb)
+{
+	struct run *r = run_of(job);
+
+	if (rss_kb > r->ran_kb)
+		r->ran_kb = rss_kb;
+}
+
+/*
+ * The most memory is to be this job's and not that of one before it (proc(5),
+ * clear_refs).  Of children the kernel forgets nothing, so job_ran() is told.
+ */
+static void
+peak_forget(struct run *r)
+{
+	r->ran_kb = 0;
+	if (r->peak >= 0)
+		(void)!pwrite(r->peak, "5", 1, 0);
+}
+
+static int64_t
+peak_kb(const struct run *r)
+{
+	struct rusage self;
+
+	getrusage(RUSAGE_SELF, &self);
+	return self.ru_maxrss > r->ran_kb ? self.ru_maxrss : r->ran_kb;
 }
 
 static void
@@ -158,7 +192,6 @@ end_put(struct run *r, enum job_verdict verdict, int64_t cpu)
 		[JOB_RETRY] = {SW_RETRY, SW_C_ERROR},
 		[JOB_FAIL] = {SW_FAIL, SW_C_PERMANENT},
 	};
-	int64_t rss_kb, now = used(&rss_kb);
 
 	if (verdict != JOB_ACK) {
 		r->said.len = 0; /* results go with an ack */
@@ -169,14 +202,18 @@ end_put(struct run *r, enum job_verdict verdict, int64_t cpu)
 		sw_put_int(&r->said, SW_F_DELAY_MS, r->delay_ms);
 	sw_put_int(&r->said, SW_F_OUTCOME, said[verdict][0]);
 	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
-	sw_put_int(&r->said, SW_F_CPU_MS, now - cpu);
-	sw_put_int(&r->said, SW_F_RSS_KB, rss_kb);
+	sw_put_int(&r->said, SW_F_CPU_MS, cpu_used() - cpu);
+	sw_put_int(&r->said, SW_F_RSS_KB, peak_kb(r));
 }
 
 /* An ack that lost a result, or its own outcome, would be none. */
 static void
 end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
 {
+	if (verdict == JOB_ACK && r->result_long) {
+		job_error(&r->job, RESULT_TOOBIG);
+		verdict = JOB_FAIL;
+	}
 	end_put(r, verdict, cpu);
 	if (r->said.full) {
 		job_error(&r->job, "there was no room for what it reported");
@@ -212,13 +249,14 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
 	enum job_verdict verdict;
-	int64_t cpu, rss_kb;
+	int64_t cpu;
 	struct timespec t;
 
 	if (sw_item_open(packet, &r->item) < 0)
 		_exit(EXIT_FAILURE);
 	clock_gettime(CLOCK_REALTIME, &t);
-	cpu = used(&rss_kb);
+	cpu = cpu_used();
+	peak_forget(r);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
 	(void)sw_get_id(&r->item, &r->job.id);
 	sw_get_text(&r->item, SW_F_CONTENT_TYPE, type_text, sizeof(type_text));
@@ -233,6 +271,7 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	r->said.full = 0;
 	r->error[0] = '\0';
 	r->delay_ms = -1;
+	r->result_long = 0;
 	verdict = job_call(r, type);
 	if (r->dir_used)
 		dir_empty(r->dir);
@@ -249,6 +288,7 @@ pool_run(const struct job_type *type, int sock,
 
 	r = (struct run){.sock = sock,
 		.dir = dir,
+		.peak = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC),
 		.job = {.conf = limits->conf,
 			.blobs = limits->blobs,
 			.header = job_header,
@@ -259,7 +299,8 @@ pool_run(const struct job_type *type, int sock,
 			.alarm = job_alarm,
 			.retry_after = job_retry_after,
 			.folder = job_folder,
-			.follow = job_follow},
+			.follow = job_follow,
+			.ran = job_ran},
 		.said = {.p = said, .cap = sizeof(said)}};
 	while ((n = recv(sock, packet, sizeof(packet), 0)) > 0)
 		job_run(&r, type, bytes_of(packet, (size_t)n));

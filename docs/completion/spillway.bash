@@ -32,7 +32,7 @@ _spillway()
 	"dead retry") words="--broker --patience --help --json --dry-run --rate --all --limit queue= state= since= until= error~ header= id= " ;;
 	"dead purge") words="--broker --patience --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
 	"blob put") words="--broker --patience --help --json --blobs " ;;
-	"blob get") words="--broker --patience --help --blobs --output " ;;
+	"blob get") words="--broker --patience --help --blobs --output --range " ;;
 	"blob ls") words="--broker --patience --help --json --blobs " ;;
 	"blob gc") words="--broker --patience --help --json --dry-run --blobs --older --force " ;;
 	"workers") words="--broker --patience --help --json " ;;

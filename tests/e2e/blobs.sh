@@ -39,6 +39,36 @@ refused 2 "sha256: and 64 hex" spillway blob get ../../etc/passwd
 refused 2 "where are the blobs" env -u SPILLWAY_BLOBS spillway blob ls
 cmp "$dir/big" "$dir/out"
 
+# Ranges: all but the whole blob unchecked; what is no range is told in a line.
+# ranges_are FILE: any of FILE's blob are FILE's own bytes.
+ranges_are() {
+	local r from n
+	while read -r r from n; do
+		tail -c +$((from + 1)) "$1" | head -c "$n" >"$dir/part" || :
+		spillway blob get "$ref" --range "$r" | cmp - "$dir/part" || fail "--range $r to stdout"
+		spillway blob get "$ref" --range="$r" -o "$dir/out" && cmp "$dir/out" "$dir/part" || fail "--range $r"
+	done <<'R'
+0-0 0 1
+5-9 5 5
+262100-786500 262100 524401
+2999999- 2999999 1
+-10 2999990 10
+-9000000 0 3000000
+0- 0 3000000
+2999000-9223372036854775807 2999000 1000
+R
+}
+ranges_are "$dir/big"
+cp "$dir/out" "$dir/part"
+for r in 3000000- 3000000-3000001 -0; do refused 1 "nothing, the blob has 3000000 bytes" spillway blob get "$ref" --range "$r" -o "$dir/out"; done
+for r in "" - 5 9-5 5-9x a-b +1-2 " 1-2" 1--2 -1-2 0-1,3-4 99999999999999999999-; do refused 2 "FROM-TO, FROM- or -LAST" spillway blob get "$ref" --range "$r" -o "$dir/out"; done
+cmp "$dir/out" "$dir/part" || fail "a range that was refused has touched the file"
+empty=$(spillway blob put /dev/null)
+[ "$(spillway blob get "$empty" | wc -c)" = 0 ] || fail "an empty blob"
+refused 1 "nothing, the blob has 0 bytes" spillway blob get "$empty" --range 0-
+rm -f "$(path_of /dev/null)"
+spillway blob get "$ref" -o "$dir/out"
+
 # Jobs: --blob with a body of their own, --claim-check by itself, from a pipe too.
 want="$(hash_of "$dir/big") 3000000"
 [ "$(spillway put q body --blob "$dir/big" --wait-for 30s 2>/dev/null)" = "$want 4" ] || fail "--blob"
@@ -73,6 +103,8 @@ file=$(path_of "$dir/big")
 chmod u+w "$file" && printf X | dd of="$file" bs=1 seek=2999999 conv=notrunc status=none
 [ "$(by_name | wc -l)" = 1 ] || fail "damaged, and not found by sha256sum: $(by_name)"
 refused 1 damaged spillway blob get "$ref" -o "$dir/out"
+refused 1 damaged spillway blob get "$ref" --range 0- -o "$dir/out"
+spillway blob get "$ref" --range 1- | cmp - <(tail -c +2 "$file") || fail "a part is not checked"
 cmp "$dir/big" "$dir/out"
 for q in q noop; do
 	id=$(spillway put $q x --header "blob=$ref")
@@ -167,6 +199,7 @@ worker_start two "${queues[@]}"
 [ -e "$MARK" ] || fail "a copy in the job's folder"
 spillway put noop x --blob "$dir/big" --wait-for 60s 2>/dev/null || fail "a built-in job, a blob in a bucket"
 spillway blob get "$ref" -o "$dir/out2" && cmp "$dir/big" "$dir/out2"
+ranges_are "$dir/big"
 spillway blob gc --older 0 --force --json >"$dir/said"
 grep -q '"deleted":0,.*"kept":1' "$dir/said" || fail "round's blob: $(cat "$dir/said")"
 spillway cancel "$(spillway list queue=round --json | sed 's/.*"id":"\([^"]*\)".*/\1/')" >"$dir/said"

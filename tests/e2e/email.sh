@@ -112,12 +112,19 @@ parsed '[p["content-id"] for p in m.walk() if p["content-id"]]' "['<logo>']"
 parsed '[p.get_content() for p in m.walk() if p.get_filename() == "i.ics"]' "['BEGIN:VCALENDAR']"
 parsed 'm.defects + [d for p in m.walk() for d in p.defects]' "[]"
 dies plain 1 "no such blob|no blob|does not exist" "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"sha256:$(printf '%064d' 7);size=3\"}]}"
+# The size in a reference is a part of it; of a blob that is cut it is not to blame.
+attached() { echo "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"$1\"}]}"; }
+for size in 0 300000 300002; do
+	dies plain 1 "attachment: the blob has 300001 bytes, its reference says $size$" "$(attached "${ref_a%=*}=$size")"
+done
 # A blob that is damaged shows at its end: nothing arrives, it is tried again.
 chmod -R u+w "$dir/blobs"
 hex=${ref_chunk#sha256:} hex=${hex%%;*}
 damaged=$(find "$dir/blobs" -name "$hex")
 printf x | dd of="$damaged" bs=1 seek=7 conv=notrunc 2>/dev/null
-dies plain 2 "attachment" "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"$ref_chunk\"}]}"
+dies plain 2 "attachment" "$(attached "$ref_chunk")"
+truncate -s 100 "$damaged"
+dies plain 2 "attachment" "$(attached "$ref_chunk")"
 
 # A body that is a blob, and one recipient of several, who need not be shown.
 printf '{"to": ["a@example.org", "b@example.org"], "recipient": "hidden@example.org", "subject": "large", "text": "%s"}' \
@@ -214,7 +221,9 @@ dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "
 # What examples/handlers/signup.c hands over, with and without FROM, and the example of a configuration.
 arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
-worker_start example --queue example=email --jobs "$here/../examples/jobs.conf"
+(umask 077 && echo s3cret >"$dir/mail.password")
+sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$here/../examples/jobs.conf" >"$dir/example.conf"
+worker_start example --queue example=email --jobs "$dir/example.conf"
 until_true grep -q ev=joined "$dir/example.log"
 
 ### Verdicts
@@ -281,8 +290,19 @@ set_ups silent "on connecting" "server = localhost:$(port silent)" "tls = none" 
 set_ups wrong "on AUTH: 535|on AUTH" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 set_ups anonymous "530" "$auth" "ca_file = $dir/ca.pem"
 set_ups sender "not your address" "server = localhost:$(port plain)" "tls = none" "sender = forged@example.org"
-chmod 644 "$dir/wrong"
-set_ups open "open to everybody" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
+# A host that does not answer at all is waited for once in an attempt: a second
+# time would last beyond the job's own time, and the worker would end it.
+worker_with away "server = localhost:$(port away)" "tls = none" "connect_timeout = 2s"
+spillway queue set away timeout_ms=3500
+dies away 2 "on connecting: Timeout" "$(mail ann)"
+[ "$(grep -c "cause=error" "$dir/away.log")" = 2 ] || fail "away: $(cat "$dir/away.log")"
+[ "$(alarms away)" = 1 ] || fail "away: $(alarms away) alarms"
+# Who opens its file to everybody while it runs hears of it with the next mail.
+worker_with open "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
+until_true grep -q ev=joined "$dir/open.log"
+chmod 604 "$dir/wrong"
+dies open 2 "password_file in \[email\]: $dir/wrong is open to everybody" "$(mail ann)"
+[ "$(alarms open)" = 1 ] || fail "open: $(alarms open) alarms"
 
 # What can be seen without a mail ends the worker at its start.
 ends() {
@@ -300,6 +320,9 @@ ends "hello in \[email\]" "server = a" "hello = b/c"
 ends "tls in \[email\]" "server = a" "tls = yes"
 ends "without TLS" "server = a" "tls = none" "user = ann" "password_file = $dir/right"
 ends "user without password_file" "server = a" "user = ann"
+ends "password_file in \[email\]: $dir/wrong is open to everybody" "server = a" "user = ann" "password_file = $dir/wrong"
+ends "password_file in \[email\]: $dir/absent: No such file" "server = a" "user = ann" "password_file = $dir/absent"
+ends "dkim_key in \[email\]: $dir/wrong is open to everybody" "server = a" "dkim_domain = a.example" "dkim_selector = mail" "dkim_key = $dir/wrong"
 ends "from in \[email\]" "server = a" "from = Shop"
 ends "sender in \[email\]" "server = a" "sender = bounces"
 ends "dkim_selector without dkim_key" "server = a" "dkim_domain = a.example" "dkim_selector = mail"
@@ -331,10 +354,12 @@ for i in $(seq 200); do mail "ann$i"; done >"$dir/lines"
 each auth "$dir/lines"
 until_true count_is $((done + 200)) auth done_total
 [ "$(connections auth)" = "$before" ] || fail "200 mails took $(($(connections auth) - before)) more connections"
-worker_with closing "server = localhost:$(port closing)" "tls = none"
-spillway queue set closing max_attempts=1
-for i in 1 2 3; do arrives closing "$(mail ann)"; done
-[ "$(connections closing)" = 3 ] || fail "closing: $(connections closing)"
+for name in closing weary; do # after a mail, or when the next one begins
+	worker_with $name "server = localhost:$(port $name)" "tls = none"
+	spillway queue set $name max_attempts=1
+	for i in 1 2 3; do arrives $name "$(mail ann)"; done
+	[ "$(connections $name)" = 3 ] || fail "$name: $(connections $name)"
+done
 
 ### DKIM, verified by an independent implementation
 openssl genrsa -out "$dir/rsa.pem" 2048 2>/dev/null
@@ -377,4 +402,4 @@ for kind in rsa ed25519; do
 		signed_ok $kind
 	done
 done
-set_ups dkim_none "dkim_key" "server = localhost:$(port plain)" "tls = none" "dkim_domain = example.org" "dkim_selector = mail" "dkim_key = $dir/ca.pem"
+set_ups dkim_none "dkim_key" "server = localhost:$(port plain)" "tls = none" "dkim_domain = example.org" "dkim_selector = mail" "dkim_key = $dir/right"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """front_door.py DIR: what comes to a front's sockets."""
-import os, resource, socket, subprocess, sys, tempfile
+import os, random, resource, socket, subprocess, sys, tempfile, time
 
 from front_lib import Front, get, rest, run
 
@@ -102,4 +102,42 @@ def blank_lines():
     front.end()
 
 
-run(given, few_descriptors, refusals, blank_lines)
+def mutant(draw):
+    """Requests one behind the other, with bytes changed, cut out, doubled and put in."""
+    whole = [get(b"/hello"), b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", POST + b"Content-Length: 4\r\n\r\nabcd",
+             POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+             POST + b"Expect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd"]
+    spice = [b"\r\n", b"\n", b"\r", b" ", b":", b"\0", b"\xff", b"0", b"HTTP/", b"x" * 5000, b"Host: y\r\n",
+             b"Content-Length: 99999999999\r\n", b"Transfer-Encoding: gzip\r\n", bytes([draw.randrange(256)])]
+    text = b"".join(draw.choice(whole) for _ in range(draw.randint(1, 4)))
+    for _ in range(draw.randint(0, 4)):
+        a, b = sorted((draw.randrange(len(text)), draw.randrange(len(text))))
+        b = min(b, a + 20)
+        text = draw.choice((text[:a] + draw.choice(spice) + text[a:], text[:a] + text[b:], text[:b] + text[a:]))
+    return text
+
+
+def mutants():
+    """Nothing that is sent ends the front, or keeps it from the next request."""
+    seed = int(os.environ.get("SEED") or time.time())
+    print(f"SEED={seed}", flush=True)
+    draw = random.Random(seed)
+    front = Front(folder)
+    for _ in range(500):
+        try:
+            s = front.begin()
+            text = mutant(draw)
+            cut = draw.randrange(len(text) + 1)
+            s.sendall(text[:cut])
+            s.sendall(text[cut:])
+            s.shutdown(socket.SHUT_WR)
+            if draw.randrange(2):
+                rest(s)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        s.close()
+    assert front.ask(get(b"/hello")).startswith(b"HTTP/1.1 200")
+    front.end()
+
+
+run(given, few_descriptors, refusals, blank_lines, mutants)

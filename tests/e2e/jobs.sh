@@ -12,9 +12,11 @@ lines_are() {
 	[ "$(wc -l <"$1" 2>/dev/null || echo 0)" = "$2" ]
 }
 
-# running_is N PATTERN: so many processes; the pattern must not match itself.
+# running_is N FILE: of the processes whose pids are in it; a zombie runs no more.
 running_is() {
-	[ "$(pgrep -fc -- "$2")" = "$1" ]
+	local n=0 p
+	while read -r p; do ! grep -qa . "/proc/$p/cmdline" 2>/dev/null || n=$((n + 1)); done <"$2"
+	[ $n = "$1" ]
 }
 
 # script NAME: the job's text on stdin; prints how to run it.
@@ -60,17 +62,29 @@ nowhere=$(script nowhere <<'S'
 echo "put Last x" >&3
 S
 )
+nul=$(script nul <<'S'
+printf 'put last a\0b\n' >&3
+S
+)
 longer=$(script longer <<'S'
 { printf 'put last '; head -c 140000 /dev/zero | tr '\0' x; } >&3
 S
 )
+# Its body is the length of its first result; a word more, and a small one follows.
+result=$(script result <<'S'
+read -r n more
+{ printf 'result '; head -c "$n" /dev/zero | tr '\0' x; echo; } >&3
+[ -z "$more" ] || echo "result $more" >&3
+S
+)
 slow=$(script slow <<'S'
-echo begun >>"$EFFECT"
 sleep 300 &
+echo "$!" >>"$EFFECT"
 wait
 S
 )
 gate=$(script gate <<'S'
+echo $$ >>"$EFFECT.pids"
 echo "$SPILLWAY_ATTEMPT" >>"$EFFECT.begun"
 until [ -e "$EFFECT.open" ]; do sleep 0.05; done
 echo "$SPILLWAY_JOB_ID" >>"$EFFECT.done"
@@ -79,7 +93,7 @@ S
 
 broker_start
 worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
-	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer"
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "nul=$nul" --queue "result=$result"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -107,23 +121,38 @@ count_is 1 next ready || fail "follow-ups of a job that was not done"
 id=$(spillway put unended "its body")
 [ "$(spillway wait "$id")" = whole ] || fail "a result before a line without an end"
 count_is 2 last ready || fail "a follow-up without a newline"
-for q in cut nowhere longer; do
+for q in cut nowhere nul longer; do
 	spillway queue set $q max_attempts=1 max_crashes=1
 	id=$(spillway put $q x)
 	! spillway wait "$id" 2>"$dir/said" || fail "$q: done, but its follow-up is lost"
 	case $q in
 	nowhere) grep -q "names no queue" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	nul) grep -q "has a NUL" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
 	longer) grep -q "no room" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
 	esac
 done
 count_is 2 last ready || fail "follow-ups of jobs that were not done"
 
+# A result is whole, or the job has failed for good and says why.
+id=$(spillway put result 65536)
+[ "$(spillway wait "$id" | wc -c)" = 65536 ] || fail "a result of 64 KB"
+id=$(spillway put result "65537 small")
+[ "$(spillway wait "$id")" = small ] || fail "the last result counts"
+for n in 65537 200000; do
+	id=$(spillway put result $n)
+	! spillway wait "$id" >"$dir/cut" 2>"$dir/said" || fail "a result of $n bytes: done"
+	grep -q "larger than 64 KB" "$dir/said" || fail "a result of $n bytes: $(cat "$dir/said")"
+	[ ! -s "$dir/cut" ] || fail "a part of a result"
+	spillway dead show "$id" | grep -q "attempts *1" || fail "a result of $n bytes: tried again"
+done
+
 # A timeout ends the whole group.
-spillway queue set slow timeout_ms=300 max_attempts=1
+spillway queue set slow timeout_ms=1s max_attempts=1
 id=$(spillway put slow x)
 ! spillway wait "$id" || fail "a timeout"
 spillway dead show "$id" | grep -q timeout || fail "cause timeout"
-until_true running_is 0 '[s]leep 300'
+lines_are "$EFFECT" 1 || fail "it had not begun"
+until_true running_is 0 "$EFFECT"
 
 # Cancel reaches the one worker that has it.
 spillway queue set slow timeout_ms=60s max_attempts=5
@@ -132,6 +161,7 @@ id=$(spillway put slow x)
 until_true lines_are "$EFFECT" 1
 spillway cancel "$id"
 until_true state_is "$id" cancelled
+until_true running_is 0 "$EFFECT"
 
 seq -w 3000 >"$dir/lines"
 spillway put noop --lines "$dir/lines" --chunk 5
@@ -143,7 +173,7 @@ worker_start two --queue "gate=$gate"
 id=$(spillway put gate x)
 until_true lines_are "$EFFECT.begun" 1
 kill -9 "$worker"
-until_true running_is 0 "^/bin/sh $dir/gate.sh$"
+until_true running_is 0 "$EFFECT.pids"
 worker_start three --queue "gate=$gate"
 until_true lines_are "$EFFECT.begun" 2
 [ "$(tail -n 1 "$EFFECT.begun")" = 2 ] || fail "the lost attempt was not counted"
@@ -165,7 +195,7 @@ kill -STOP "$frozen"
 worker_start four --queue "gate=$gate"
 until_true lines_are "$EFFECT.begun" 2
 kill -CONT "$frozen"
-until_true running_is 1 "^/bin/sh $dir/gate.sh$"
+until_true running_is 1 "$EFFECT.pids"
 touch "$EFFECT.open"
 spillway wait "$id" || fail "the job over the frozen worker"
 lines_are "$EFFECT.done" 1 || fail "both counted"

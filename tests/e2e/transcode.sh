@@ -137,12 +137,32 @@ id=$(spillway list queue=next --json | python3 -c 'import json, sys; print(json.
 want=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/mp4.json")
 spillway get "$id" --json | grep -qF "{\"manifest\":\"$want\"}" || fail "its manifest: $(spillway get "$id" --json)"
 
+# The memory that a job took is ffmpeg's, and the worker's own process is small.
+id=$(spillway put transcode '{"profile":"mp4"}' --blob "$dir/gen.mp4")
+spillway wait "$id" >/dev/null
+rss=$(spillway get "$id" | sed -n 's/.* rss \([0-9]*\)[.0-9]* MB.*/\1/p')
+[ "${rss:-0}" -ge 30 ] || fail "ffmpeg in ${rss:-no} MB: $(spillway get "$id")"
+
 # A film that is higher than wide: the shorter side counts.
 ffmpeg "${quiet[@]}" -f lavfi -i testsrc2=s=180x320:r=10:d=1 -c:v libx264 -preset ultrafast "$dir/tall.mp4"
 make_it tall '{"profile":"webm"}' "$dir/tall.mp4"
 [ "$(entry "$dir/tall/video.webm" stream=width)" = 90 ] && [ "$(entry "$dir/tall/video.webm" stream=height)" = 160 ] || fail "tall"
 make_it silent '{"profile":"hls"}' "$dir/tall.mp4"
 grep -q AUDIO "$dir/silent/master.m3u8" && fail "sound out of nothing"
+
+# shaped NAME SIZE SAR WIDTH HEIGHT: the thumbnail of such a film is that large.
+shaped() {
+	ffmpeg "${quiet[@]}" -f lavfi -i "color=s=$2:d=0.1,setsar=$3" -c:v ffv1 "$dir/$1.mkv"
+	make_it "$1" '{"profile":"thumbnail"}' "$dir/$1.mkv"
+	[ "$(entry "$dir/$1/image.jpg" stream=width) $(entry "$dir/$1/image.jpg" stream=height)" = "$4 $5" ] ||
+		fail "$1: $(entry "$dir/$1/image.jpg" stream=width) by $(entry "$dir/$1/image.jpg" stream=height)"
+}
+shaped pal 720x576 64/45 320 180
+shaped upright 90x160 1/1 90 160
+shaped narrow 200x100 1/2 100 100
+shaped flat 4000x2 1/1 320 2
+shaped tower 16x40000 1/1 2 1280
+shaped stretched 4000x480 100/1 320 2
 
 # --- what is not to be taken -----------------------------------------------
 head -c 200000 "$dir/gen.mp4" >"$dir/truncated.mp4"
@@ -156,9 +176,18 @@ refused_job "moov atom not found" '{"profile":"mp4"}' "$dir/headless.mp4"
 refused_job "the input is empty" '{"profile":"mp4"}' "$dir/empty"
 for f in junk text; do refused_job "ffprobe: .*Invalid data found" '{"profile":"mp4"}' "$dir/$f"; done
 refused_job "no such profile|no profile of that name" '{"profile":"nonsense"}' "$dir/gen.mp4"
-refused_job "no profile" '{}' "$dir/gen.mp4"
-refused_job "no JSON object" 'mp4' "$dir/gen.mp4"
-refused_job "none of profile" '{"profile":"mp4","args":"-i /etc/passwd"}' "$dir/gen.mp4"
+refused_job "the body is not JSON" 'mp4' "$dir/gen.mp4"
+refused_job "the body is not JSON" '{"profile":"mp4"} and more' "$dir/gen.mp4"
+refused_job "the body is not a JSON object" '["mp4"]' "$dir/gen.mp4"
+refused_job "the body has a NUL in it" '{"profile":"mp4\u0000.evil"}' "$dir/gen.mp4"
+refused_job "unknown key 'args'" '{"profile":"mp4","args":"-i /etc/passwd"}' "$dir/gen.mp4"
+refused_job "'profile' comes twice" '{"profile":"mp4","profile":"webm"}' "$dir/gen.mp4"
+refused_job "there is no 'profile'" '{}' "$dir/gen.mp4"
+refused_job "'profile' is not a string" '{"profile":7}' "$dir/gen.mp4"
+refused_job "'then' is not a queue's name" '{"profile":"mp4","then":"A B"}' "$dir/gen.mp4"
+for at in '"2000"' true null -1 0.5 864000001 1e99; do
+	refused_job "'at_ms' is not a whole number from 0 to 864000000" "{\"profile\":\"thumbnail\",\"at_ms\":$at}" "$dir/gen.mp4"
+done
 refused_job "behind its end" '{"profile":"thumbnail","at_ms":99000}' "$dir/gen.mp4"
 refused_job "no sound in it" '{"profile":"audio"}' "$dir/tall.mp4"
 id=$(spillway put transcode '{"profile":"mp4"}')
@@ -200,7 +229,7 @@ limited() {
 }
 ffmpeg "${quiet[@]}" -f lavfi -i nullsrc=s=320x240:r=25:d=4,geq=random\(1\)*255:128:128 -c:v libx264 -preset ultrafast -crf 10 "$dir/noise.mp4"
 limited pixels max_pixels 5000
-refused_job "larger than max_pixels|Picture size" '{"profile":"mp4"}' "$dir/gen.mp4"
+refused_job "larger than max_pixels" '{"profile":"mp4"}' "$dir/gen.mp4"
 limited length max_duration 2s
 refused_job "longer than max_duration" '{"profile":"mp4"}' "$dir/gen.mp4"
 limited output max_output 64k

@@ -110,6 +110,7 @@ timeout = 5m
 url = $url/stall
 unsigned = yes
 timeout = 200ms
+$(for w in length chunk chunks head line hints; do printf '[webhook cut_%s]\nurl = %s/cut/%s\nunsigned = yes\n' $w "$url" $w; done)
 [webhook flood]
 url = $url/flood
 unsigned = yes
@@ -151,7 +152,7 @@ C
 	done
 	echo "$n" >"$dir/private"
 } >"$dir/jobs.conf"
-echo "$s2" >"$dir/secret"
+(umask 077 && echo "$s2" >"$dir/secret")
 
 broker_start
 for q in hook other; do spillway queue set $q backoff_ms=1 max_attempts=2; done
@@ -239,6 +240,10 @@ for e in flood heads; do
 done
 dies 2 "timed out after" "$(post slow)"
 dies 2 "timed out after" "$(post stall)"
+# An answer that ends before its end is none, though it began with a 200: who knows what ended the receiver.
+for w in length chunk chunks head line hints; do
+	dies 2 "$url: (transfer closed with|the answer ended in its head)" "$(post cut_$w)"
+done
 dies 2 "timed out after" "$(post patient --timeout 900ms)"
 grep -q 'dead (error)' "$dir/said" || fail "it waited until it was killed: $(cat "$dir/said")"
 dies 2 "leaves no time for it" "$(post patient --timeout 400ms)"
@@ -267,6 +272,8 @@ dies 1 "any_url" "$(spillway put hook x --header url=https://example.org/)"
 dies 1 "control characters" "$(post plain --content-type $'text/plain\r\nX-Smuggled: 1')"
 ! grep -qi smuggled "$dir/plain.jsonl" || fail "a header was smuggled in"
 # Our fault is tried again.
+chmod 604 "$dir/secret"
+dies 2 "secret_file $dir/secret is open to everybody" "$(post file)"
 rm "$dir/secret"
 dies 2 "secret_file .*No such file" "$(post file)"
 
@@ -297,6 +304,9 @@ heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 
 # Nowhere a secret; and mistakes are told at the start.
 ! grep -rqF -e "$s1" -e "$s2" -e "$s3" -e b-e-a-r-e-r "$dir"/*.log || fail "a secret is in a log: $(grep -rlF "$s1" "$dir"/*.log)"
+printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
+(umask 022 && echo "$s1" >"$dir/open")
+refused 64 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
 refused 64 "nowhere to send to" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
 refused 64 "\[webhook a\] secret: whsec_" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
