@@ -29,7 +29,7 @@ number_take(const char *p, const char *end, uint64_t *n)
 static const char *
 pair_take(const char *p, const char *end, uint64_t n[PATH_TIMES])
 {
-	uint64_t bucket, times;
+	uint64_t bucket = 0, times = 0;
 
 	p = number_take(mark_take(p, end, '"'), end, &bucket);
 	p = mark_take(mark_take(p, end, '"'), end, ':');
