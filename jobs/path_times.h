@@ -4,7 +4,7 @@
  *
  * One row of the report holds the times of a path: an object of JSON, so that
  * SQL can read it, such as {"104":3,"110":1}, 3 times in bucket 104.  (A row
- * for each bucket took a job on few lines half of its time.)
+ * for each bucket took a third of the time of a job on few lines.)
  */
 #ifndef JOBS_PATH_TIMES_H
 #define JOBS_PATH_TIMES_H
