@@ -111,11 +111,12 @@ size_judge(struct blob_get *g, const struct blob_ref *ref)
 {
 	int err = get_all(g, -1, 0);
 
-	return err < 0 ? err
-		       : blob_fail(g->s, SW_EINVAL,
-				 "the blob has %lld bytes, its reference says "
-				 "%lld",
-				 (long long)g->ref.size, (long long)ref->size);
+	if (err < 0)
+		return err;
+	(void)blob_fail(g->s, SW_EINVAL,
+		"the blob has %lld bytes, its reference says %lld",
+		(long long)g->ref.size, (long long)ref->size);
+	return SW_EINVAL;
 }
 
 int

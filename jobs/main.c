@@ -57,8 +57,8 @@ complain(const char *path, int err)
 	if (err == SW_EFORMAT)
 		why = "not a report, or of a newer version";
 	if (err == SW_EVERSION)
-		why = "a report of version 1: the next job that adds to it "
-		      "brings it up to date";
+		why = "a report of an older version: the next job that adds "
+		      "to it brings it up to date";
 	(void)fprintf(stderr, "spillway-report: %s: %s\n", path, why);
 	if (damaged)
 		return EX_DATAERR;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "path_times.h"
 #include "report_in.h"
 
 /* Runs a statement that gives no rows. */
@@ -94,29 +95,52 @@ bind_text(struct report *r, enum sql which, int col, struct bytes b)
 		b.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+/* The times of a path that the report has, if it has any. */
 static int
-path_times_add(struct report *r, const struct path *p)
+times_read(struct report *r, struct bytes path, uint64_t n[PATH_TIMES])
 {
-	int err = 0;
+	sqlite3_stmt *st = r->st[SQL_TIMES];
+	int rc, err;
 
+	bind_text(r, SQL_TIMES, 1, path);
+	rc = sqlite3_step(st);
+	err = report_error(rc);
+	if (rc == SQLITE_ROW)
+		err = path_times_read(
+			bytes_of(sqlite3_column_text(st, 0),
+				(size_t)sqlite3_column_bytes(st, 0)),
+			n);
+	sqlite3_reset(st);
+	return err;
+}
+
+/* Binds the text of all times of a path, NULL if the job adds none. */
+static int
+times_bind(struct report *r, const struct path *p, char text[PATH_TIMES_TEXT])
+{
+	uint64_t n[PATH_TIMES] = {0};
+	int err;
+
+	(void)sqlite3_bind_null(r->st[SQL_PATH], 8);
 	if (p->times == NULL)
 		return 0;
-	bind_text(r, SQL_PATH_TIME, 1, p->key);
-	for (unsigned i = 0; err == 0 && i < PATH_TIMES; i++) {
-		if (p->times[i] == 0)
-			continue;
-		bind_n(r, SQL_PATH_TIME, 2, i);
-		bind_n(r, SQL_PATH_TIME, 3, p->times[i]);
-		err = step(r, SQL_PATH_TIME);
-	}
-	return err;
+	err = times_read(r, p->key, n);
+	if (err < 0)
+		return err;
+	for (unsigned i = 0; i < PATH_TIMES; i++)
+		n[i] += p->times[i];
+	bind_text(r, SQL_PATH, 8, bytes_of(text, path_times_write(n, text)));
+	return 0;
 }
 
 static int
 path_add(struct report *r, const struct path *p)
 {
-	int err;
+	char times[PATH_TIMES_TEXT];
+	int err = times_bind(r, p, times);
 
+	if (err < 0)
+		return err;
 	bind_text(r, SQL_PATH, 1, p->key);
 	bind_n(r, SQL_PATH, 2, p->n);
 	bind_n(r, SQL_PATH, 3, p->errors[0]);
@@ -124,8 +148,7 @@ path_add(struct report *r, const struct path *p)
 	bind_n(r, SQL_PATH, 5, p->timed);
 	bind_n(r, SQL_PATH, 6, p->us);
 	bind_n(r, SQL_PATH, 7, p->us_max);
-	err = step(r, SQL_PATH);
-	return err < 0 ? err : path_times_add(r, p);
+	return step(r, SQL_PATH);
 }
 
 static int

@@ -9,7 +9,7 @@
  * processes may merge into one file (on a local disk).
  *
  * The tables are plain, for sqlite3(1) to query: total, status, size, path,
- * path_time, bot, day, sample, merged; docs/logs.md tells of them.
+ * bot, day, sample, merged, and a view, path_time; docs/logs.md tells of them.
  */
 #ifndef JOBS_REPORT_H
 #define JOBS_REPORT_H
@@ -19,7 +19,7 @@
 
 /* The file's PRAGMA application_id, "SWLG", and its user_version. */
 #define REPORT_APP_ID  0x53574c47
-#define REPORT_VERSION 2
+#define REPORT_VERSION 3
 
 enum { REPORT_BUSY_MS = 10 * 1000 }; /* waits so long for other writers */
 
@@ -27,8 +27,8 @@ struct report;
 struct sqlite3;
 
 /*
- * Opens the report at `path`, making it if there is none; one of version 1
- * is brought to version 2, in one transaction.
+ * Opens the report at `path`, making it if there is none; one of an
+ * older version is brought up to date, in one transaction.
  *	SW_EFORMAT	the file is something else, or of a newer version
  *	-EBUSY		others kept it locked for REPORT_BUSY_MS
  *	-errno		of the file: -ENOENT (also: cannot be made), -EACCES,
@@ -73,12 +73,10 @@ void report_abort(struct report *);
 /* An SQLite result as an error; 0 for OK, ROW and DONE. */
 int report_error(int rc);
 
-/* What else than 0 or an error report_check() finds. */
-enum {
-	REPORT_EMPTY = 1, /* a file that no one has made a report of */
-	REPORT_OLD,	  /* a report of version 1 */
-};
+/* As far behind is a file that no one has made a report of. */
+#define REPORT_EMPTY REPORT_VERSION
 
+/* By how many versions the file is behind, or an error. */
 int report_check(struct sqlite3 *);
 
 #endif

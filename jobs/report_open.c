@@ -46,8 +46,22 @@ static const char schema_2[] =
 	"CREATE TABLE day(day TEXT PRIMARY KEY, requests INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL, sessions INTEGER NOT NULL,"
 	" visitors INTEGER NOT NULL, exact INTEGER NOT NULL,"
-	" visits BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+	" visits BLOB NOT NULL) STRICT, WITHOUT ROWID;";
+
+/* From version 2, where the table path_time had a row for each bucket. */
+static const char schema_3[] =
+	"ALTER TABLE path ADD COLUMN times TEXT NOT NULL DEFAULT '{}';"
+	"UPDATE path SET times = (SELECT"
+	" json_group_object(CAST(bucket AS TEXT), n) FROM path_time AS t"
+	" WHERE t.path = path.path) WHERE timed > 0;"
+	"DROP TABLE path_time;"
+	"CREATE VIEW path_time AS SELECT p.path, CAST(key AS INTEGER) AS bucket,"
+	" value AS n FROM path AS p, json_each(p.times);"
 	"PRAGMA user_version=" STR(REPORT_VERSION);
+
+/* Each from the version of its index; 0 is an empty file. */
+static const char *const schemas[REPORT_VERSION] = {
+	schema_1, schema_2, schema_3};
 
 static const char *const texts[SQL_N] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -68,18 +82,18 @@ static const char *const texts[SQL_N] = {
 		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
 	[SQL_SIZE] = "INSERT INTO size(bucket, n) VALUES(?1, ?2)"
 		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
+	[SQL_TIMES] = "SELECT times FROM path WHERE path = ?1",
 	[SQL_PATH] = "INSERT INTO path(path, n, errors_4xx, errors_5xx,"
-		" timed, time_us, time_us_max)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE"
+		" timed, time_us, time_us_max, times)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, '{}'))"
+		" ON CONFLICT DO UPDATE"
 		" SET n = n + excluded.n,"
 		" errors_4xx = errors_4xx + excluded.errors_4xx,"
 		" errors_5xx = errors_5xx + excluded.errors_5xx,"
 		" timed = timed + excluded.timed,"
 		" time_us = time_us + excluded.time_us,"
-		" time_us_max = max(time_us_max, excluded.time_us_max)",
-	[SQL_PATH_TIME] = "INSERT INTO path_time(path, bucket, n)"
-		" VALUES(?1, ?2, ?3)"
-		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
+		" time_us_max = max(time_us_max, excluded.time_us_max),"
+		" times = coalesce(?8, times)",
 	[SQL_BOT] = "INSERT INTO bot(word, n, bytes) VALUES(?1, ?2, ?3)"
 		" ON CONFLICT DO UPDATE SET n = n + excluded.n,"
 		" bytes = bytes + excluded.bytes",
@@ -163,11 +177,11 @@ check(sqlite3 *db)
 		(err = number(db, "SELECT count(*) FROM sqlite_schema",
 			 &tables)) < 0)
 		return err;
-	if (app == REPORT_APP_ID && version == 1)
-		return REPORT_OLD;
-	if (app == REPORT_APP_ID)
-		return version == REPORT_VERSION ? 0 : SW_EFORMAT;
-	return app == 0 && tables == 0 ? REPORT_EMPTY : SW_EFORMAT;
+	if (app == 0 && tables == 0)
+		return REPORT_EMPTY;
+	return app == REPORT_APP_ID && version >= 1 && version <= REPORT_VERSION
+		       ? REPORT_VERSION - (int)version
+		       : SW_EFORMAT;
 }
 
 /* One look at all three: another process may be making the tables. */
@@ -187,17 +201,15 @@ report_check(sqlite3 *db)
 static int
 schema_make(sqlite3 *db)
 {
-	int err = run(db, "PRAGMA journal_mode=WAL"), state;
+	int err = run(db, "PRAGMA journal_mode=WAL"), behind;
 
 	if (err == 0)
 		err = run(db, "BEGIN IMMEDIATE");
 	if (err < 0)
 		return err;
-	err = state = report_check(db);
-	if (state == REPORT_EMPTY)
-		err = run(db, schema_1);
-	if (err >= 0 && state > 0)
-		err = run(db, schema_2);
+	err = behind = report_check(db);
+	for (; err >= 0 && behind > 0; behind--)
+		err = run(db, schemas[REPORT_VERSION - behind]);
 	if (err == 0)
 		err = run(db, "COMMIT");
 	if (sqlite3_get_autocommit(db) == 0)

@@ -328,7 +328,7 @@ db_begin(sqlite3 *db)
 	if (err == 0)
 		err = report_check(db);
 	if (err > 0)
-		err = err == REPORT_OLD ? SW_EVERSION : SW_EFORMAT;
+		err = err == REPORT_EMPTY ? SW_EFORMAT : SW_EVERSION;
 	return err;
 }
 

@@ -76,7 +76,7 @@ void view_fini(struct view *);
 /*
  * The same report, to ask more of it: at one instant, read only.  In its SQL
  * there is time_us(bucket), what stands for the times of a bucket of the
- * table path_time.  To be closed with sqlite3_close().
+ * view path_time.  To be closed with sqlite3_close().
  */
 struct sqlite3;
 int view_db_open(struct sqlite3 **, const char *path)

@@ -178,8 +178,8 @@ visits_add(struct visits *v, uint64_t visitor, int32_t s)
 	v->spans[v->n] = *o;
 	v->n += (size_t)(used & !same);
 	o->visitor = visitor;
-	o->first_s = same & (o->first_s < s) ? o->first_s : s;
-	o->end_s = same & (o->end_s > s) ? o->end_s : s + 1;
+	o->first_s = (same & (o->first_s < s)) ? o->first_s : s;
+	o->end_s = (same & (o->end_s > s)) ? o->end_s : s + 1;
 	return 0;
 }
 

@@ -152,7 +152,7 @@ a_foreign_or_newer_database_is_left_alone(void **state)
 	lt_file_drop(p->db);
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
-	assert_int_equal(sql(p->db, "PRAGMA user_version = 3"), SQLITE_OK);
+	assert_int_equal(sql(p->db, "PRAGMA user_version = 4"), SQLITE_OK);
 	assert_int_equal(view_init(&v, p->db), SW_EFORMAT);
 }
 

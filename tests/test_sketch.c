@@ -12,9 +12,10 @@
 #include <math.h>
 
 #include "chance.h"
+#include "error.h"
 #include "hist.h"
 #include "hll.h"
-#include "paths.h"
+#include "path_times.h"
 
 /* The relative error of a count of `n` things that are new to the seed. */
 static double
@@ -204,6 +205,61 @@ every_path_is_counted_exactly(void **state)
 	paths_fini(&t);
 }
 
+static void
+times_read_back_are_those_written(void **state)
+{
+	char text[PATH_TIMES_TEXT];
+	uint64_t r = chance_seed(), want[PATH_TIMES], got[PATH_TIMES];
+
+	(void)state;
+	for (int round = 0; round < 1000; round++) {
+		uint64_t gap = 1 + (uint64_t)round % 100;
+		size_t len;
+
+		memset(got, 0, sizeof(got));
+		for (int i = 0; i < PATH_TIMES; i++)
+			want[i] = chance_draw(&r) % gap != 0 ? 0
+				  : round == 0		     ? UINT64_MAX
+					       : chance_draw(&r) >>
+							 chance_draw(&r) % 64;
+		len = path_times_write(want, text);
+		assert_true(len <= sizeof(text));
+		assert_int_equal(path_times_read(bytes_of(text, len), got), 0);
+		assert_memory_equal(got, want, sizeof(got));
+		while (len-- > 0)
+			assert_int_equal(
+				path_times_read(bytes_of(text, len), got),
+				SW_ECORRUPT);
+	}
+}
+
+static void
+times_are_added_to_those_that_are_there(void **state)
+{
+	uint64_t n[PATH_TIMES] = {[3] = 1};
+
+	(void)state;
+	assert_int_equal(
+		path_times_read(bytes_str("{\"271\":5,\"3\":2}"), n), 0);
+	assert_int_equal(n[3], 3);
+	assert_int_equal(n[271], 5);
+}
+
+static void
+what_is_no_text_of_times_is_told(void **state)
+{
+	static const char *const texts[] = {"", "{", "[]", "{}}", "{\"272\":1}",
+		"{\"1\":}", "{\"1\":1,}", "{\"1\":-1}", "{\"1\":1.5}", "{1:1}",
+		"{\"\":1}", "{\"1\":1 }", "{\"1\":111111111111111111111}",
+		"{\"18446744073709551616\":1}"};
+	uint64_t n[PATH_TIMES] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(
+			path_times_read(bytes_str(texts[i]), n), SW_ECORRUPT);
+}
+
 int
 main(void)
 {
@@ -217,6 +273,9 @@ main(void)
 			a_bucket_stands_for_its_values_within_the_stated_error),
 		cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
 		cmocka_unit_test(every_path_is_counted_exactly),
+		cmocka_unit_test(times_read_back_are_those_written),
+		cmocka_unit_test(times_are_added_to_those_that_are_there),
+		cmocka_unit_test(what_is_no_text_of_times_is_told),
 	};
 
 	return cmocka_run_group_tests_name("sketch", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The job logs through a real worker: a log as lines, as gzip and as zstd, as
 # body and as blob, in little memory; bombs, damage, the archive, CSV, and a
-# report of version 1.
+# report of version 1 or 2.
 . "$(dirname "$0")/../e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 export SPILLWAY_BLOBS=$dir/blobs
@@ -119,7 +119,7 @@ PRAGMA user_version=1;
 PRAGMA application_id=1398230087;
 """)
 P
-refused 65 'version 1: the next job' spillway-report "$dir/old.db"
+refused 65 'older version: the next job' spillway-report "$dir/old.db"
 worker_of old
 spillway wait "$(spillway put old --blob "$dir/evil.txt")" >/dev/null
 spillway-report --json "$dir/old.db" | python3 -c '
@@ -127,4 +127,26 @@ import json, sys
 r = json.load(sys.stdin)
 assert r["requests"] == 7 and r["top_paths"][0] == {"path": "/old", "requests": 5}, r
 assert r["errors_4xx"][0]["errors"] == 1 and len(r["days"]) == 1, r'
+
+# So is one of version 2, whose times lay in a table.
+python3 - "$dir/lines.db" "$dir/two.db" <<'P'
+import sqlite3, sys
+sqlite3.connect(sys.argv[1]).execute("VACUUM INTO ?", (sys.argv[2],))
+db = sqlite3.connect(sys.argv[2])
+db.executescript("""
+CREATE TABLE keep AS SELECT * FROM path_time;
+DROP VIEW path_time;
+CREATE TABLE path_time(path TEXT NOT NULL, bucket INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(path, bucket)) STRICT, WITHOUT ROWID;
+INSERT INTO path_time SELECT * FROM keep;
+DROP TABLE keep;
+ALTER TABLE path DROP COLUMN times;
+PRAGMA user_version=2;
+""")
+P
+refused 65 'older version: the next job' spillway-report "$dir/two.db"
+worker_of two
+spillway wait "$(spillway put two --blob "$dir/evil.txt")" >/dev/null
+spillway-report --csv slow "$dir/lines.db" >"$dir/slow.three"
+[ "$(wc -l <"$dir/slow.three")" -eq 11 ]
+spillway-report --csv slow "$dir/two.db" | diff "$dir/slow.three" -
 echo ok
