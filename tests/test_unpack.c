@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -334,6 +335,8 @@ archiver_start(const char *folder, uint8_t job)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		close(ready[0]);
+		/* Else it would outlive a test that fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (archive_open(&a, folder, &id) == 0 &&
 			archive_add(a, bytes_str("begun\n")) == 0)
 			(void)!write(ready[1], "", 1);
