@@ -11,9 +11,9 @@
  * What follows the user agent is ignored (servers append fields of their
  * own), but for a last field that is a number with a decimal point: the time
  * that the request took, in seconds (nginx's $request_time).  A quote within
- *quotes is escaped by a backslash (Apache) or written \x22 (nginx); escapes are
- *handed out as they stand, JSON's are resolved. A line ends at '\n' or at the
- *end of the text; a '\r' before it is left out; empty lines are no lines.
+ * quotes is escaped by a backslash (Apache) or written \x22 (nginx); escapes
+ * are handed out as they stand, JSON's are resolved.  A line ends at '\n' or at
+ * the end of the text; a '\r' before it is left out; empty lines are no lines.
  *
  * The scanner is total: any bytes are read without over-read, each line
  * comes out as good or bad, in time linear in its length.
