@@ -4,12 +4,12 @@ import signal, socket, subprocess
 
 
 class Front:
-    """In a group of its own, like a service; its log is read as it comes."""
+    """In a group of its own, like a service, but not to outlive a test that fails; its log is read as it comes."""
 
     def __init__(self, folder, conf="front.conf", **how):
         self.folder = folder
-        self.p = subprocess.Popen(["spillway-front", "--config", f"{folder}/{conf}"], stderr=subprocess.PIPE,
-                                  text=True, start_new_session=True, **how)
+        self.p = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "spillway-front", "--config", f"{folder}/{conf}"],
+                                  stderr=subprocess.PIPE, text=True, start_new_session=True, **how)
         self.said = ""
         self.until("ev=ready")
 
