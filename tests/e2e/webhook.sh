@@ -216,11 +216,15 @@ dies 1 "302 to http://127.0.0.1:$port/target .redirects are not followed" "$(pos
 ! grep -q '"/target"' "$dir/plain.jsonl" || fail "the redirect was followed"
 
 # Retry-After in both forms is when it runs again; what is none is passed over.
+# The queue pauses behind each, so that none runs again: not before it is looked
+# at, nor while connections are counted below.
 runs_in() {
 	local id
+	spillway resume later
 	id=$(queue=later post "$1")
 	until_true grep -q "$id" "$dir/plain.jsonl"
-	until_true sh -c "spillway get $id --json | grep -q '\"state\":\"delayed\"'"
+	spillway pause later
+	until_true count_is 0 later leased
 	spillway get "$id" --json >"$dir/said"
 	heard "$id" "len(r) == 1 and $2 <= json.load(open('$dir/said'))['run_at_ms'] / 1000 - r[0]['at'] <= $3"
 }
