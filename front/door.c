@@ -36,8 +36,7 @@ listeners_set(struct door *d, int on)
 	}
 }
 
-/* Out of descriptors or memory: again in a second, and not as fast as it can.
- */
+/* Out of descriptors or memory: again in a second, not as fast as it can. */
 static void
 accept_failed(struct evconnlistener *l, void *http)
 {

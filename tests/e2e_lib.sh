@@ -2,6 +2,7 @@
 # Sourced by the end-to-end tests: a folder, a broker in it, and an end.
 set -euo pipefail
 b=$(cd "$1" && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 export SPILLWAY_BROKER="ipc://$dir/b.sock" PATH="$b:$PATH" NO_COLOR=1
 pids=()
@@ -52,6 +53,14 @@ count() {
 import json, sys
 s = [q["stats"] for q in map(json.loads, sys.stdin) if q["queue"] == sys.argv[1]]
 print(sum(int(s[0].get(k, 0)) for k in sys.argv[2:]) if s else 0)' "$@"
+}
+
+# modules FILE.c...: handlers of the front, to $dir/FILE.so.
+modules() {
+	local c
+	for c; do
+		cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename "$c" .c).so" "$c"
+	done
 }
 
 count_is() {

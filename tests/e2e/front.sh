@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: MIT
 # The front: handlers, budgets, hostile modules, jobs, reload; front.py asks.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
 
-for m in "$root"/examples/handlers/*.c "$root"/tests/handlers/*.c; do
-	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename "$m" .c).so" "$m"
-done
+modules "$root"/examples/handlers/*.c "$root"/tests/handlers/*.c
 
 cat >"$dir/other.c" <<'C'
 #include <spillway-handler.h>
@@ -14,7 +11,7 @@ static int handle(const struct sw_request *q, struct sw_response *r, struct sw_e
 { (void)q; (void)e; return r->print(r, "another module\n"); }
 SW_HANDLER(handle);
 C
-cc -shared -fPIC -I"$root/producer" -o "$dir/other.so" "$dir/other.c"
+modules "$dir/other.c"
 
 # A sanitizer's report of a crash takes more than 10 ms of CPU by itself.
 bare_us=10000 bare_ms=1000
@@ -117,13 +114,13 @@ refused 78 '/nonexistent.so: No such file' spillway-front --config "$dir/bad.con
 conf | grep -v '^blobs' >"$dir/bad.conf"
 refused 78 'route /upload. has no blobs in .front.' spillway-front --config "$dir/bad.conf"
 printf '#include <spillway-handler.h>\nint x;\n' >"$dir/empty.c"
-cc -shared -fPIC -I"$root/producer" -o "$dir/empty.so" "$dir/empty.c"
+modules "$dir/empty.c"
 bad 78 'sw_handler' "[route /empty]
 module = $dir/empty.so"
 for start in 'for (;;);' 'sleep(1000);' 'sigset_t s; sigfillset(&s); sigprocmask(SIG_SETMASK, &s, 0); for (;;);'; do
 	printf '#define _GNU_SOURCE\n#include <signal.h>\n#include <unistd.h>\n#include <spillway-handler.h>\n' >"$dir/loop.c"
 	printf '__attribute__((constructor)) static void f(void) { %s }\n' "$start" >>"$dir/loop.c"
-	cc -shared -fPIC -I"$root/producer" -o "$dir/loop.so" "$dir/loop.c"
+	modules "$dir/loop.c"
 	bad 78 'ended while loading' "[route /loop]
 module = $dir/loop.so"
 done

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is wrong with a front's configuration is said in one line, with its place.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
-cc -shared -fPIC -I"$root/producer" -o "$dir/hello.so" "$root/examples/handlers/hello.c"
+modules "$root/examples/handlers/hello.c"
 
 hello="[route /hello]
 module = $dir/hello.so"

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A front's sockets, and clients that are slow, odd or many; front_door.py plays them.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
 
-for m in examples/handlers/hello tests/handlers/echo; do
-	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename $m).so" "$root/$m.c"
-done
+modules "$root"/examples/handlers/hello.c "$root"/tests/handlers/echo.c
 # conf LINE...: of [front]
 conf() {
 	printf '%s\n' '[front]' "$@" "[route /hello]" "module = $dir/hello.so" "[route /echo]" "module = $dir/echo.so"

@@ -3,11 +3,8 @@
 # What comes late: a body that is stored after its routes have been replaced, a job that is
 # refused after them, and a store that says that all is well when nobody asks it any more.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
 
-for m in upload hello; do
-	cc -shared -fPIC -I"$root/producer" -o "$dir/$m.so" "$root/examples/handlers/$m.c"
-done
+modules "$root"/examples/handlers/{upload,hello}.c
 
 # The front takes the `spillway` beside it.
 mkdir "$dir/bin"

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: MIT
 # A front that is told to end has promises to keep; front_stop.py holds it to them.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
 
-for m in examples/handlers/upload tests/handlers/answer tests/handlers/hostile; do
-	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename $m).so" "$root/$m.c"
-done
+modules "$root"/examples/handlers/upload.c "$root"/tests/handlers/{answer,hostile}.c
 cat >"$dir/front.conf" <<C
 [front]
 listen = unix:$dir/http

@@ -3,15 +3,12 @@
 # examples/nginx.conf as it stands, but for its addresses: TLS and HTTP/2 in
 # front of the front.
 . "$(dirname "$0")/../e2e_lib.sh"
-root=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$PATH:/usr/sbin
 for p in nginx curl openssl; do
 	command -v "$p" >/dev/null || { echo "skipped: there is no $p"; exit 0; }
 done
 
-for m in tests/handlers/echo tests/handlers/hostile; do
-	cc -shared -fPIC -I"$root/producer" -o "$dir/$(basename $m).so" "$root/$m.c"
-done
+modules "$root"/tests/handlers/{echo,hostile}.c
 cat >"$dir/front.conf" <<C
 [front]
 listen = unix:$dir/http
