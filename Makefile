@@ -23,30 +23,23 @@ CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-CODE := wire blob broker producer worker jobs front
-# Who may include whom: one list of folders for each folder.
-INC_wire := wire
-INC_blob := wire blob
-INC_broker := wire broker
-INC_producer := wire blob producer
-INC_worker := wire blob worker
-INC_jobs := wire blob worker jobs
-INC_front := wire producer front
-INC_tests := wire blob broker producer worker jobs front tests
-INC_bench := wire producer bench
-INC_docs := wire
-INC_examples := producer
-# A folder's main.c is a program; producer/cmd*.c belong to the command.
-objs = $(patsubst %.c,$B/%.o,$(filter-out $(2),$(wildcard $(1)/*.c)))
-$(foreach f,wire blob broker worker jobs,$(eval $f_O := $$(call objs,$f,$f/main.c)))
-LIB := $(call objs,producer,producer/main.c $(wildcard producer/cmd*.c))
-CMD := $(patsubst %.c,$B/%.o,$(wildcard producer/cmd*.c))
-FRONT := $(call objs,front,front/main.c front/isolate_main.c)
-UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/util*.c))
-TESTS := $(patsubst %.c,$B/%,$(wildcard tests/test_*.c tests/proof_*.c))
-PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/preload_*.c))
+CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli worker jobs jobs/email jobs/logs \
+	jobs/transcode jobs/webhook report front front/isolate
+TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c))))
+# A room's main.c is a program; tests/house.rooms says which room may include which.
+objs = $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(foreach d,$(1),$(wildcard $(d)/*.c))))
+# Archives: a program gets only the objects that it uses.
+WIRE := $(addprefix $B/,link.a wire.a base.a)
+BROKER := $(call objs,broker broker/core broker/model broker/store broker/repair)
+JOBS := $(call objs,jobs jobs/email jobs/logs jobs/transcode jobs/webhook)
+WORKER := $(call objs,worker) $(JOBS) $(call objs,blob)
+LIB := $(call objs,producer)
+FRONT := $(call objs,front) $(call objs,front/isolate)
+UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/*/util_*.c))
+TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c tests/*/proof_*.c))
+PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
-FUZZERS := $(patsubst tests/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
 LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
@@ -56,31 +49,34 @@ all: $(PROGRAMS) $(LIBRARY) $B/loggen
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(foreach d,$(INC_$(firstword $(subst /, ,$<))),-iquote $d) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -iquote . -c -o $@ $<
 
-$B/spillway-broker: $B/broker/main.o $(broker_O) $(wire_O)
-$B/spillway-worker: $B/worker/main.o $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
-$B/spillway: $B/producer/main.o $(CMD) $(LIB) $(blob_O) $(wire_O)
-$B/spillway-report: $(patsubst %,$B/jobs/%.o,main report_open show show_json show_csv view text hist hll) $(wire_O)
+$(WIRE): $B/%.a:
+	rm -f $@ && $(AR) rcs $@ $^
+$(foreach r,base wire link,$(eval $B/$r.a: $(call objs,$r)))
+$B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
+$B/spillway-worker: $B/worker/main.o $(WORKER) $(WIRE)
+$B/spillway: $B/cli/main.o $(call objs,cli) $(LIB) $(call objs,blob) $(WIRE)
+$B/spillway-report: $B/report/main.o $(call objs,report) $(addprefix $B/jobs/logs/,report_open.o hll.o) $(WIRE)
 $B/loggen: $B/examples/loggen.o
-$B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(wire_O)
-$B/spillway-isolate: $(addprefix $B/,$(addprefix front/,isolate_main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o $(addprefix wire/,error.o id.o msg.o proto.o setting.o))
-$B/spillway-bench: $(call objs,bench) $(wire_O)
-$B/protocol-tables: $B/docs/tables.o $(wire_O)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/,budget.o watch.o mailbox.o) $(broker_O) $(LIB) $(CMD) $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
+$B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
+$B/spillway-isolate: $(addprefix $B/,$(addprefix front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) producer/parcel.o) $(WIRE)
+$B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
+$B/protocol-tables: $B/docs/tables.o $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(LIBS_ALL)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_ALL)
 $(PRELOADS): %.so: %.o
 	$(CC) -shared -o $@ $< -ldl
 # One object with only the public names in it, so that ours cannot clash.
-$B/libspillway.a: $(LIB) $(wire_O)
+$B/libspillway.a: $(LIB) $(WIRE)
 	$(LD) -r -o $B/libspillway.o $^ && objcopy --localize-hidden $B/libspillway.o
 	rm -f $@ && $(AR) rcs $@ $B/libspillway.o
-$B/libspillway.so.0: $(LIB) $(wire_O) producer/libspillway.map
+$B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
-		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o,$^) -lzmq -luuid
+		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
@@ -119,17 +115,17 @@ cover: deps
 fuzz:
 	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
 	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-$(FUZZERS): build/fuzz/%: $B/tests/fuzz_%.o $(broker_O) $(worker_O) $(jobs_O) $(blob_O) $(wire_O)
+$(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy: deps
-	@tests/tidy.sh $(CODE) tests bench examples docs
+	@tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything
 format:
-	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) tests bench examples docs))
+	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) $(TESTDIRS) bench examples docs))
 ## install, uninstall: into PREFIX (/usr/local), below DESTDIR
 install: all
 install uninstall:

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "measure.h"
+#include "bench/measure.h"
 
 enum {
 	BENCH_BODY = 256,

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bench.h"
+#include "bench/bench.h"
 
 enum { TURN_MS = 100, STALL_MS = 10000 };
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "bench/report.h"
 
 #define PROBE_S 0.1
 

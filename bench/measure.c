@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "measure.h"
+#include "bench/measure.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "bench/bench.h"
 
 enum { COMMAND_MAX = BENCH_BODY + 256, IDS_MAX = BENCH_FLIGHT_MAX };
 

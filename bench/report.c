@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "bench/report.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "bench.h"
+#include "bench/bench.h"
 
 enum { ROUNDS_MAX = 15, SYSTEMS = 3, FIGURES = 10 };
 

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "bench/bench.h"
 
 enum { READY_MS = 10000, STEP_MS = 2, LOG_SHOWN = 2000 };
 

@@ -9,10 +9,10 @@
 #include <time.h>
 #include <zmq.h>
 
-#include "bench.h"
-#include "endpoint.h"
-#include "error.h"
-#include "msg.h"
+#include "bench/bench.h"
+#include "link/endpoint.h"
+#include "base/error.h"
+#include "wire/msg.h"
 
 enum {
 	REPLY_MS = 10000,

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "blob_in.h"
-#include "error.h"
+#include "blob/blob_in.h"
+#include "base/error.h"
 
 enum { FLUSH = 8 * 1024 * 1024 };
 

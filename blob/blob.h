@@ -37,7 +37,7 @@
 
 #include <sys/types.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum {
 	BLOB_HASH = 32,

@@ -14,8 +14,8 @@
 
 #include <linux/limits.h>
 
-#include "blob.h"
-#include "sum.h"
+#include "blob/blob.h"
+#include "blob/sum.h"
 
 struct blobs {
 	const struct blob_driver *driver;

@@ -21,9 +21,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "blob_in.h"
-#include "error.h"
-#include "setting.h"
+#include "blob/blob_in.h"
+#include "base/error.h"
+#include "wire/setting.h"
 
 struct dir {
 	char root[PATH_MAX];

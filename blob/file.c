@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "blob_in.h"
-#include "error.h"
+#include "blob/blob_in.h"
+#include "base/error.h"
 
 static int
 write_all(struct blobs *s, int fd, const char *b, size_t len)

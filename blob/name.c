@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "blob_in.h"
-#include "error.h"
+#include "blob/blob_in.h"
+#include "base/error.h"
 
 static const char scheme[] = "sha256:";
 static const char size_word[] = ";size=";

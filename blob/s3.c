@@ -5,14 +5,14 @@
  * A blob is the object PREFIX/HEX64.  Its bytes are read in ranges, so a
  * transfer that breaks goes on where it was.
  */
-#include "s3.h"
+#include "blob/s3.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "error.h"
-#include "setting.h"
+#include "base/error.h"
+#include "wire/setting.h"
 
 enum {
 	TRIES = 5,

@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "s3.h"
+#include "base/error.h"
+#include "blob/s3.h"
 
 enum { CONNECT_S = 10, STALL_S = 30, PAUSE_MAX_MS = 20000 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "error.h"
-#include "s3.h"
+#include "base/error.h"
+#include "blob/s3.h"
 
 struct reader {
 	struct s3_page *page;

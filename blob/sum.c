@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sum.h"
+#include "blob/sum.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "blob.h"
+#include "blob/blob.h"
 
 enum { SUM_SHA = 1, SUM_XXH = 2 };
 

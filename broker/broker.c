@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker.h"
+#include "broker/broker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,11 +12,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "accept.h"
-#include "endpoint.h"
-#include "error.h"
-#include "log.h"
-#include "plant.h"
+#include "link/accept.h"
+#include "link/endpoint.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/plant.h"
 
 enum { SHARD = 0, FULL_MS = 1000 };
 

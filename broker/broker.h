@@ -5,9 +5,9 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
-#include "config.h"
-#include "core.h"
-#include "guard.h"
+#include "broker/config.h"
+#include "broker/core/core.h"
+#include "link/guard.h"
 
 struct broker {
 	struct core core;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config.h"
+#include "broker/config.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "endpoint.h"
-#include "proto.h"
-#include "setting.h"
+#include "link/endpoint.h"
+#include "wire/proto.h"
+#include "wire/setting.h"
 
 enum kind { PATH, SIZE, FLAG, ACTION };
 

@@ -5,10 +5,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "broker.h"
-#include "error.h"
-#include "log.h"
-#include "verify.h"
+#include "broker/broker.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "broker/repair/verify.h"
 
 static void
 line_print(void *arg, const char *line)

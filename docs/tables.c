@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "proto.h"
-#include "setting.h"
+#include "base/error.h"
+#include "wire/proto.h"
+#include "wire/setting.h"
 
 #define MARK_BEGIN "<!-- tables:begin -->\n"
 #define MARK_END   "<!-- tables:end -->\n"

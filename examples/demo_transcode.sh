@@ -4,7 +4,7 @@
 # becomes an HLS ladder and a poster.
 . "$(dirname "$0")/demo_lib.sh"
 cd "$here/.."
-if ! films=$(tests/samples.sh); then
+if ! films=$(tests/lib/samples.sh); then
 	note "skipped: the phone's film (Debian's forensics-samples-files) cannot be had here"
 	exit 0
 fi

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "access.h"
+#include "front/access.h"
 
 #include <errno.h>
 #include <stdlib.h>

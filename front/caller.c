@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "caller.h"
+#include "front/caller.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 enum { LOOK = 2, FRESH_MS = 500 };
 

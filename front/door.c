@@ -8,10 +8,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "door_in.h"
-#include "early.h"
-#include "listen.h"
-#include "log.h"
+#include "front/door_in.h"
+#include "front/early.h"
+#include "front/listen.h"
+#include "base/log.h"
 
 enum {
 	CLOSING_US = 20000,

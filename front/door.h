@@ -10,9 +10,9 @@
 #ifndef FRONT_DOOR_H
 #define FRONT_DOOR_H
 
-#include "access.h"
-#include "handoff.h"
-#include "table.h"
+#include "front/access.h"
+#include "front/handoff.h"
+#include "front/table.h"
 
 struct door;
 

@@ -6,10 +6,10 @@
 #ifndef FRONT_DOOR_IN_H
 #define FRONT_DOOR_IN_H
 
-#include "caller.h"
-#include "door.h"
-#include "reply.h"
-#include "upload.h"
+#include "front/caller.h"
+#include "front/door.h"
+#include "front/reply.h"
+#include "front/upload.h"
 
 struct door {
 	struct event_base *base;

@@ -4,7 +4,7 @@
  * every request by its own evhttp_request_new(), a public function, so ours
  * of that name is called instead and calls the other.
  */
-#include "early.h"
+#include "front/early.h"
 
 #include <dlfcn.h>
 #include <event2/http_struct.h>

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "door_in.h"
-#include "error.h"
-#include "head.h"
-#include "log.h"
+#include "front/door_in.h"
+#include "base/error.h"
+#include "front/head.h"
+#include "base/log.h"
 
 enum { HEADERS_MAX = 256 };
 

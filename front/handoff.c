@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "handoff.h"
+#include "front/handoff.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "error.h"
-#include "msg.h"
-#include "spillway.h"
+#include "base/error.h"
+#include "wire/msg.h"
+#include "producer/spillway.h"
 
 enum { WINDOW = 20000, HEADERS = SW_HEADERS_MAX / 2 };
 

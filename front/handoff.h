@@ -12,7 +12,7 @@
 
 #include <event2/event.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 struct handoff;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "head.h"
+#include "front/head.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "listen.h"
+#include "front/listen.h"
 
 #include <errno.h>
 #include <netdb.h>

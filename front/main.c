@@ -15,10 +15,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "door.h"
-#include "error.h"
-#include "listen.h"
-#include "log.h"
+#include "front/door.h"
+#include "base/error.h"
+#include "front/listen.h"
+#include "base/log.h"
 
 enum { SIGNALS = 3, STATS_HEADERS_MAX = 8192, STATS_IDLE_S = 10 };
 

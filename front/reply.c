@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reply.h"
+#include "front/reply.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

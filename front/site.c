@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "site.h"
+#include "front/site.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listen.h"
+#include "front/listen.h"
 
 enum {
 	LINE_MAX_LEN = 256, /* inih takes less */

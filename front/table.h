@@ -9,8 +9,8 @@
 #ifndef FRONT_TABLE_H
 #define FRONT_TABLE_H
 
-#include "pool.h"
-#include "site.h"
+#include "front/isolate/pool.h"
+#include "front/site.h"
 
 struct route {
 	const struct route_config *config;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "upload.h"
+#include "front/upload.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-#include "log.h"
+#include "base/log.h"
 
 enum {
 	HIGH = 512 * 1024, /* bytes on their way: the client has to wait */

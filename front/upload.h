@@ -18,7 +18,7 @@
 #include <event2/http.h>
 #include <sys/queue.h>
 
-#include "caller.h"
+#include "front/caller.h"
 
 enum { UPLOAD_REF = 112 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "body.h"
+#include "jobs/body.h"
 
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "error.h"
-#include "text.h"
+#include "base/error.h"
+#include "base/text.h"
 
 static int
 refuse(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

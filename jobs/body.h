@@ -14,7 +14,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum { BODY_WHY = 512 };
 

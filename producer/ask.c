@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions about one job. */
-#include "inside.h"
+#include "producer/inside.h"
 
 #include <errno.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
+#include "producer/client.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "dial.h"
-#include "endpoint.h"
-#include "error.h"
-#include "plant.h"
+#include "link/dial.h"
+#include "link/endpoint.h"
+#include "base/error.h"
+#include "base/plant.h"
 
 enum {
 	AGAIN_MS = 1000,     /* silence before a request is sent again */

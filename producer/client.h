@@ -16,7 +16,7 @@
 #ifndef SW_CLIENT_H
 #define SW_CLIENT_H
 
-#include "msg.h"
+#include "wire/msg.h"
 
 struct client;
 

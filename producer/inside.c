@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "inside.h"
+#include "producer/inside.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef SW_INSIDE_H
 #define SW_INSIDE_H
 
-#include "parcel.h"
+#include "producer/parcel.h"
 
 struct sw_client {
 	struct client *link;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "parcel.h"
+#include "producer/parcel.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -5,9 +5,9 @@
 #ifndef SW_PARCEL_H
 #define SW_PARCEL_H
 
-#include "client.h"
-#include "error.h"
-#include "spillway.h"
+#include "producer/client.h"
+#include "base/error.h"
+#include "producer/spillway.h"
 
 /* Who waits for one job's answer. */
 struct parcel_slot {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts that wait for their confirmation. */
-#include "inside.h"
+#include "producer/inside.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's life, ids and names. */
-#include "inside.h"
+#include "producer/inside.h"
 
 #include <errno.h>
 #include <stdlib.h>

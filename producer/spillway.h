@@ -47,7 +47,7 @@ extern "C" {
 
 /*
  * What is also in the wire's own headers is left out when those have been
- * included before; tests/test_api.c holds the two lists together.
+ * included before; tests/unit/producer/test_api.c holds the two lists together.
  */
 #ifndef SW_LIMITS_H
 enum {

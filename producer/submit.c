@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts that do not wait: a window of jobs whose answers are called back. */
-#include "inside.h"
+#include "producer/inside.h"
 
 #include <errno.h>
 

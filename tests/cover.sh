@@ -3,16 +3,16 @@
 # Runs what reaches core, store and wire, built to count branches, two at a
 # time, and says what was reached: see docs/testing.md.  COVER_LINES=1 names lines.
 set -euo pipefail
-b=build/cover preload=build/release/tests/preload_fault.so
+b=build/cover preload=build/release/tests/faults/preload_fault.so
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
 # What tests programs, workers, jobs and blobs is left out.
-tests=$(cd tests && ls test_*.c proof_faults.c proof_faults_core.c proof_sim.c |
-	sed 's/\.c$//' | grep -v -E 'test_(api|blob|client|cmd|conf|held|logs|report|scan|sketch|submit|work)')
+tests=$(cd tests && ls unit/*/test_*.c fuzz/test_*.c faults/proof_faults.c faults/proof_faults_core.c sim/proof_sim.c |
+	sed 's/\.c$//' | grep -v -E '/test_(api|blob|client|cmd|conf|held|logs|report|scan|sketch|submit|work)')
 
 # The counted objects first: what makes the rest finds them up to date.
-counted=$(ls broker/*.c wire/*.c | grep -v main.c | sed "s,\(.*\)\.c$,$b/\1.o,")
+counted=$(ls broker/*.c broker/*/*.c wire/*.c | grep -v main.c | sed "s,\(.*\)\.c$,$b/\1.o,")
 flags="-g -O0 -w"
 # shellcheck disable=SC2086
 make -s -j2 KIND=cover CFLAGS="$flags --coverage -fprofile-update=atomic" $counted

@@ -46,7 +46,7 @@ if [ $# = 2 ]; then
 fi
 rm -rf "$logs" && mkdir -p "$logs"
 # The longest first, so that no processor waits for the other at the end.
-for t in tests/proof/*.sh tests/e2e/*.sh "$b"/tests/test_* "$b/protocol-tables"; do
+for t in tests/proof/*.sh tests/e2e/*.sh "$b"/tests/unit/*/test_* "$b"/tests/*/test_* "$b/protocol-tables"; do
 	case $t in *.o | *.d) continue ;; esac
 	echo "$t"
 done | xargs -n 1 -P "${TEST_JOBS:-$(($(nproc) + 1))}" "$0" "$b"

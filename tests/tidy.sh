@@ -6,13 +6,12 @@
 # does not see the tests: on some of them it takes minutes.
 set -eu
 tests/deps.sh libhiredis-dev clang-tidy cppcheck
-flags='-std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION=\"\" -I producer'
-for d in "$@"; do flags="$flags -iquote $d"; done
+flags='-std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION=\"\" -I producer -iquote .'
 analyzer="-O1 -fanalyzer -Werror -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value"
 each() {
 	find "$@" -maxdepth 1 -name '*.c' | sort | xargs -P "$(nproc)" -n 4 sh -c "$run"
 }
-product=$(printf '%s\n' "$@" | grep -vx tests)
+product=$(printf '%s\n' "$@" | grep -v "^tests")
 bad=0
 run="clang-tidy --quiet --warnings-as-errors='*' \"\$0\" \"\$@\" -- $flags 2>/dev/null"
 each "$@" || bad=1
@@ -21,6 +20,6 @@ run="for f in \"\$0\" \"\$@\"; do gcc $flags $analyzer -c -o /dev/null \"\$f\" |
 each $product || bad=1
 # cppcheck takes uthash's loops for reads of what is not set and NULL for an int, and cannot
 # read <sys/queue.h>.
-cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability -I wire \
+cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability -I . \
 	--suppress=uninitvar --suppress=varFuncNullUB --suppress=syntaxError:front/caller.h -j "$(nproc)" "$@" || bad=1
 exit $bad

@@ -5,7 +5,7 @@
 # a client in each.  What libzmq, which is not built for it, does within itself is no news.
 set -eu
 # shellcheck disable=SC2046 # lists of names, here and below
-[ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|util_(api|cmd|fake)\.h' tests/test_*.c | sed 's,.*/\(.*\)\.c,\1,')
+[ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|util_(api|cmd|fake)\.h' tests/unit/*/test_*.c | sed 's,^tests/\(.*\)\.c,\1,')
 b=build/tsan
 # shellcheck disable=SC2046
 make --no-print-directory -s KIND=tsan all $(printf "$b/tests/%s " "$@")
@@ -13,7 +13,7 @@ export SPILLWAY_BIN=$b TSAN_OPTIONS="ignore_noninstrumented_modules=1 die_after_
 mkdir -p $b/tests/logs
 bad=0
 for t in "$@"; do
-	log=$b/tests/logs/$t
+	log=$b/tests/logs/$(basename "$t")
 	if timeout 300 $b/tests/$t >"$log" 2>&1 && ! grep -q 'WARNING: ThreadSanitizer' "$log"; then
 		echo "ok    $t"
 	else

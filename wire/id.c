@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "id.h"
+#include "wire/id.h"
 
 #include <stdatomic.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "bytes.h"
-#include "error.h"
+#include "base/bytes.h"
+#include "base/error.h"
 
 /* Milliseconds and the counter below them, as one growing number. */
 static uint64_t

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "limits.h"
+#include "wire/limits.h"
 
 struct sw_id {
 	uint8_t b[SW_ID_LEN];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "msg.h"
+#include "wire/msg.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 enum { WORD = 4 }; /* an item's length; a field's tag and length */
 

@@ -21,9 +21,9 @@
 #ifndef SW_MSG_H
 #define SW_MSG_H
 
-#include "bytes.h"
-#include "id.h"
-#include "proto.h"
+#include "base/bytes.h"
+#include "wire/id.h"
+#include "wire/proto.h"
 
 enum { SW_HEADER_LEN = 16 };
 

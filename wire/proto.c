@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto.h"
+#include "wire/proto.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 const struct sw_field_rule sw_field_rules[SW_TAGS] = {
 #define X(sym, tag, name, type, many, max) [tag] = {name, type, many, max},

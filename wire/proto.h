@@ -9,7 +9,7 @@
 #ifndef SW_PROTO_H
 #define SW_PROTO_H
 
-#include "limits.h"
+#include "wire/limits.h"
 
 #define SW_MAGIC 0x5753u	/* "SW", little-endian */
 #define SW_VERSION 1

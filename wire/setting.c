@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "setting.h"
+#include "wire/setting.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 const struct sw_setting_rule sw_setting_rules[SW_SETTINGS] = {
 #define X(name, unit, min, max, def, text)                                     \

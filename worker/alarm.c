@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "alarm.h"
+#include "worker/alarm.h"
 
 #include <stdio.h>
 #include <string.h>

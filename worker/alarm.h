@@ -9,8 +9,8 @@
 #ifndef WORKER_ALARM_H
 #define WORKER_ALARM_H
 
-#include "job.h"
-#include "limits.h"
+#include "jobs/job.h"
+#include "wire/limits.h"
 
 enum { ALARM_TYPES = 16 }; /* all zero is none */
 

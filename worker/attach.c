@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "attach.h"
+#include "worker/attach.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static const char header[] = BLOB_HEADER "=";
 

@@ -8,8 +8,8 @@
 #ifndef WORKER_ATTACH_H
 #define WORKER_ATTACH_H
 
-#include "blob.h"
-#include "msg.h"
+#include "blob/blob.h"
+#include "wire/msg.h"
 
 enum { ATTACH_PATH = 4096 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "child.h"
+#include "worker/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +13,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "dir.h"
-#include "env.h"
-#include "error.h"
-#include "line.h"
+#include "worker/dir.h"
+#include "worker/env.h"
+#include "base/error.h"
+#include "worker/line.h"
 
 enum { FILES_MAX = 1024, SAID_MAX = 512 * 1024 };
 

@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include "dir.h"
-#include "held.h"
+#include "worker/dir.h"
+#include "worker/held.h"
 
 enum {
 	CHILD_TERM_MS = 2000,	   /* between SIGTERM and SIGKILL */

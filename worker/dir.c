@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dir.h"
+#include "worker/dir.h"
 
 #include <errno.h>
 #include <fcntl.h>

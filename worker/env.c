@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "env.h"
+#include "worker/env.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attach.h"
+#include "worker/attach.h"
 
 static void env_set(const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

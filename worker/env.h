@@ -5,7 +5,7 @@
 #ifndef WORKER_ENV_H
 #define WORKER_ENV_H
 
-#include "held.h"
+#include "worker/held.h"
 
 /* SPILLWAY_JOB_ID and the like, and the headers. */
 void env_fill(const struct held *);

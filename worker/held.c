@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "held.h"
+#include "worker/held.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "log.h"
-#include "plant.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/plant.h"
 
 enum { ROOM = 64 * 1024 };
 

@@ -13,8 +13,8 @@
 #ifndef WORKER_HELD_H
 #define WORKER_HELD_H
 
-#include "msg.h"
-#include "route.h"
+#include "wire/msg.h"
+#include "worker/route.h"
 
 enum {
 	HELD_SLOTS_MAX = 1024,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "line.h"
+#include "worker/line.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "error.h"
-#include "setting.h"
+#include "base/error.h"
+#include "wire/setting.h"
 
 static int
 progress_parse(const char *s, struct line *l)

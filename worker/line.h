@@ -10,7 +10,7 @@
 #ifndef WORKER_LINE_H
 #define WORKER_LINE_H
 
-#include "msg.h"
+#include "wire/msg.h"
 
 enum line_kind { LINE_PROGRESS, LINE_RESULT, LINE_RETRY_AFTER, LINE_PUT };
 

@@ -5,12 +5,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "blob.h"
-#include "endpoint.h"
-#include "error.h"
-#include "log.h"
-#include "setting.h"
-#include "worker.h"
+#include "blob/blob.h"
+#include "link/endpoint.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "wire/setting.h"
+#include "worker/worker.h"
 
 struct settings {
 	struct worker_options o;

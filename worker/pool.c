@@ -14,11 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attach.h"
-#include "child.h"
-#include "dir.h"
-#include "error.h"
-#include "line.h"
+#include "worker/attach.h"
+#include "worker/child.h"
+#include "worker/dir.h"
+#include "base/error.h"
+#include "worker/line.h"
 
 struct run {
 	struct job job;

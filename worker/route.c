@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "route.h"
+#include "worker/route.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto.h"
+#include "wire/proto.h"
 
 /* Cuts in place; the number of words, or -1: too many, or a quote is open. */
 static int

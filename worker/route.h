@@ -9,8 +9,8 @@
 #ifndef WORKER_ROUTE_H
 #define WORKER_ROUTE_H
 
-#include "job.h"
-#include "limits.h"
+#include "jobs/job.h"
+#include "wire/limits.h"
 
 enum { ROUTE_WORDS = 64, ROUTE_TEXT = 4096 };
 

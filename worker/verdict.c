@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-#include "child.h"
+#include "worker/child.h"
 
 static int
 is_permanent(int code)

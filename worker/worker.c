@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "endpoint.h"
-#include "error.h"
-#include "log.h"
+#include "link/endpoint.h"
+#include "base/error.h"
+#include "base/log.h"
 
 enum { BYE_MS = 2000, TICK_MS = 100 };
 

@@ -7,8 +7,8 @@
 
 #include <zmq.h>
 
-#include "alarm.h"
-#include "child.h"
+#include "worker/alarm.h"
+#include "worker/child.h"
 
 struct worker_options {
 	const struct route *routes;

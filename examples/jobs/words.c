@@ -2,8 +2,8 @@
 /* Counts the words of a text, the body, and tells the queue `counted`. */
 #include <stdio.h>
 
-#include "error.h"
-#include "job.h"
+#include "base/error.h"
+#include "jobs/job.h"
 
 enum { STEP = 32 * 1024 }; /* bytes from one word of progress to the next */
 

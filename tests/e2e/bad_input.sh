@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Whatever is wrong: one line that says what and where, a status, nothing lost.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 refused 3 "no broker" spillway put q body
 refused 2 "bad|endpoint|invalid" spillway --broker nonsense queues

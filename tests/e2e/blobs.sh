@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Blobs from end to end: the command, workers with commands and built-in jobs,
 # gc among live jobs, damage, quota; in a folder and in a bucket.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 store=$dir/store
 export SPILLWAY_BLOBS=dir:$store TMPDIR=$dir
@@ -188,7 +188,7 @@ kill "$worker"
 # The same in a bucket; the job's file is a copy in its folder.
 kill "$one"
 wait "$one" || :
-python3 tests/s3_server.py >"$dir/port" 2>/dev/null &
+python3 tests/lib/s3_server.py >"$dir/port" 2>/dev/null &
 pids+=("$!")
 until_true test -s "$dir/port"
 export AWS_ACCESS_KEY_ID=tester AWS_SECRET_ACCESS_KEY=tester/secret+key AWS_REGION=test-1

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Blobs in a bucket of s3rver, a server that others wrote: our own server in
-# tests/s3_server.py could share a misunderstanding with our driver.  (It knows
+# tests/lib/s3_server.py could share a misunderstanding with our driver.  (It knows
 # keys, but does not verify signatures of version 4; ours does.)
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 skip() { echo "skipped: $1" && exit 0; }
 command -v npm >/dev/null || skip "there is no npm"
 have=$b/../s3rver

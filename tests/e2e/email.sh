@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The job email against real mail servers: every verdict, TLS and AUTH, what
 # arrives as an independent parser reads it, and what may not get out.
-. "$(dirname "$0")/../e2e_lib.sh"
-here=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 python=/usr/bin/python3 # that of Debian, which has its packages
 mails=$dir/mail
 
@@ -19,7 +18,7 @@ done
 certificate good ca
 certificate other ca2
 
-"$python" "$here/email_server.py" "$dir" 2>"$dir/server.log" &
+"$python" "$root/tests/lib/email_server.py" "$dir" 2>"$dir/server.log" &
 pids+=("$!")
 until_true test -e "$dir/ports"
 port() { sed -n "s/^$1=//p" "$dir/ports"; }
@@ -222,7 +221,7 @@ dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "
 arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 (umask 077 && echo s3cret >"$dir/mail.password")
-sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$here/../examples/jobs.conf" >"$dir/example.conf"
+sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$root/examples/jobs.conf" >"$dir/example.conf"
 worker_start example --queue example=email --jobs "$dir/example.conf"
 until_true grep -q ev=joined "$dir/example.log"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The front: handlers, budgets, hostile modules, jobs, reload; front.py asks.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 modules "$root"/examples/handlers/*.c "$root"/tests/handlers/*.c
 

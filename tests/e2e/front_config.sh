@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is wrong with a front's configuration is said in one line, with its place.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 modules "$root/examples/handlers/hello.c"
 
 hello="[route /hello]

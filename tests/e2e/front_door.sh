@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A front's sockets, and clients that are slow, odd or many; front_door.py plays them.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 modules "$root"/examples/handlers/hello.c "$root"/tests/handlers/echo.c
 # conf LINE...: of [front]

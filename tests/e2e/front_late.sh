@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What comes late: a body that is stored after its routes have been replaced, a job that is
 # refused after them, and a store that says that all is well when nobody asks it any more.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 modules "$root"/examples/handlers/{upload,hello}.c
 

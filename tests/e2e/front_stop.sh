@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A front that is told to end has promises to keep; front_stop.py holds it to them.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 modules "$root"/examples/handlers/upload.c "$root"/tests/handlers/{answer,hostile}.c
 cat >"$dir/front.conf" <<C

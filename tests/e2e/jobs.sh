@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The contract of an exec job, and what becomes of jobs when a worker or the
 # broker is killed, frozen or drained under them.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 state_is() {
 	[ "$(spillway get "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["state"])')" = "$2" ]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # P1, P2, P7: what was confirmed is there after kill -9 of the broker, again
 # and again, and the restart needs nothing.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 confirmed_at_least() {
 	[ "$(wc -l <"$dir/confirmed")" -ge "$1" ]

@@ -3,7 +3,7 @@
 # The job logs through a real worker: a log as lines, as gzip and as zstd, as
 # body and as blob, in little memory; bombs, damage, the archive, CSV, and a
 # report of version 1 or 2.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 export SPILLWAY_BLOBS=$dir/blobs
 mkdir "$dir/blobs" "$dir/archive"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Damage in LMDB's pages: whatever it is, --mend leads back to a broker that
 # runs, with every job whose record is sound.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 stop() { kill "$broker" && wait "$broker"; }
 verify() { spillway-broker --data "$dir/data" "$@" 2>&1; }

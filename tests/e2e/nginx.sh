@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # examples/nginx.conf as it stands, but for its addresses: TLS and HTTP/2 in
 # front of the front.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 PATH=$PATH:/usr/sbin
 for p in nginx curl openssl; do
 	command -v "$p" >/dev/null || { echo "skipped: there is no $p"; exit 0; }

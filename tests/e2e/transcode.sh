@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The job `transcode` with real ffmpeg: every profile on real and on generated
 # media, files that are none or mean harm, limits, progress and cancel.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 case $b in *asan) echo "skipped: the cage's limit of memory leaves a sanitizer none" && exit ;; esac
 cd "$(dirname "$0")/../.."
 command -v ffmpeg >/dev/null || { echo "skipped: there is no ffmpeg"; exit 0; }
@@ -275,7 +275,7 @@ until_true ffmpeg_is 0
 spillway cancel "$id" >/dev/null
 
 # --- real media --------------------------------------------------------------
-if ! films=$(tests/samples.sh); then
+if ! films=$(tests/lib/samples.sh); then
 	echo "skipped: Debian's forensics-samples-files cannot be had here"
 	exit 0
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A flipped bit hides a job; --verify tells, --mend brings it back.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 
 stop() { kill "$broker" && wait "$broker"; }
 verify() { spillway-broker --data "$dir/data" "$@" 2>&1; }

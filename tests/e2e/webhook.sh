@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The job webhook against receivers on loopback, over HTTP and TLS: signatures,
 # what becomes of each answer, whom it must not reach, limits, kept connections.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 export http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 TMPDIR=$dir
 
@@ -12,7 +12,7 @@ export SECRETS="$s1 $s2 $s3"
 
 # server LOG [CERT KEY]: sets `port`.
 server() {
-	python3 tests/webhook_server.py "$dir/$1.jsonl" "${@:2}" >"$dir/$1.port" 2>>"$dir/$1.log" &
+	python3 tests/lib/webhook_server.py "$dir/$1.jsonl" "${@:2}" >"$dir/$1.port" 2>>"$dir/$1.log" &
 	pids+=("$!")
 	until_true test -s "$dir/$1.port"
 	port=$(cat "$dir/$1.port")

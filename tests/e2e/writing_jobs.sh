@@ -3,7 +3,7 @@
 # docs/writing-jobs.md: its code is that of examples/jobs, and does what it says:
 # progress, results, failures of both kinds, follow-ups, and one effect for a job
 # that is killed in the middle and runs twice.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 doc=docs/writing-jobs.md jobs=$PWD/examples/jobs
 
@@ -109,10 +109,10 @@ entry='	{.name = "words", .run = words_run, .text = "counts the words of a text"
 for line in "$declaration" "$entry"; do grep -qxF -- "$line" $doc || fail "not in the page: $line"; done
 tree=$dir/tree kind=$(basename "$b")
 mkdir -p "$tree/build/$kind"
-cp -a Makefile wire blob worker jobs "$tree"
-for d in wire blob worker jobs; do cp -a "$b/$d" "$tree/build/$kind"; done
+cp -a Makefile base wire link blob worker jobs "$tree"
+for d in base wire link blob worker jobs; do cp -a "$b/$d" "$tree/build/$kind"; done
 cp "$jobs/words.c" "$tree/jobs"
-python3 - "$tree/jobs/jobs.c" "$declaration" "$entry" <<'P'
+python3 - "$tree/worker/jobs.c" "$declaration" "$entry" <<'P'
 import sys
 name, declaration, entry = sys.argv[1:]
 text = open(name).read()

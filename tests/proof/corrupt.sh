@@ -3,7 +3,7 @@
 # P8: a flipped bit anywhere in the store is never delivered.  CORRUPT_N flips
 # (1500), SEED= and ONE= repeat one of them; CONTROL=1 builds a broker that
 # takes records without their checksum, to see it found.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 flips=${CORRUPT_N:-1500}
 # What a sanitizer finds is to reach the reader's handler, which knows whose it is.
 export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=abort_on_error=1
@@ -15,7 +15,7 @@ fi
 
 flip() {
 	mkdir "$dir/$1"
-	SEED=$2 CORRUPT_N=$3 "$b/tests/proof_corrupt" "$dir/$1" >"$dir/$1.out" 2>&1
+	SEED=$2 CORRUPT_N=$3 "$b/tests/faults/proof_corrupt" "$dir/$1" >"$dir/$1.out" 2>&1
 }
 
 # The control: a body that the reader does not expect is found, each time.
@@ -23,9 +23,9 @@ if (unset ONE && LIE=1 flip lie "$seed" 4) || ! grep -q "WRONG BODY" "$dir/lie.o
 	fail "a wrong body was not found"
 fi
 if [ -n "${CONTROL:-}" ]; then
-	make -s -j2 PLANT=NO_CHECKSUM build/release-NO_CHECKSUM/tests/proof_corrupt
+	make -s -j2 PLANT=NO_CHECKSUM build/release-NO_CHECKSUM/tests/faults/proof_corrupt
 	mkdir "$dir/control"
-	! SEED=$seed CORRUPT_N=40 build/release-NO_CHECKSUM/tests/proof_corrupt "$dir/control" \
+	! SEED=$seed CORRUPT_N=40 build/release-NO_CHECKSUM/tests/faults/proof_corrupt "$dir/control" \
 		>"$dir/control.out" 2>&1 || fail "no checksum, and nothing was found"
 	grep -h 'flips,' "$dir/control.out"
 fi
@@ -33,7 +33,7 @@ fi
 # then wrong with us was not our doing.  memcheck sees who wrote first.
 lmdb_wrote_beyond() {
 	rm -rf "$dir/check" && mkdir "$dir/check"
-	SEED=$1 CORRUPT_N=$2 ONE=$3 valgrind -q --trace-children=yes "$b/tests/proof_corrupt" "$dir/check" >"$dir/check.out" 2>&1 || :
+	SEED=$1 CORRUPT_N=$2 ONE=$3 valgrind -q --trace-children=yes "$b/tests/faults/proof_corrupt" "$dir/check" >"$dir/check.out" 2>&1 || :
 	grep -a -A 3 'Invalid write' "$dir/check.out" | grep -a -v vgpreload >"$dir/wrote" || return 1
 	sed -n 2p "$dir/wrote" | grep -a -q liblmdb
 }
@@ -43,7 +43,7 @@ lmdb_wrote_beyond() {
 # interface says where its page ends.  Only asan minds.
 read_beyond_a_copied_page() {
 	rm -rf "$dir/check" && mkdir "$dir/check"
-	SEED=$1 CORRUPT_N=$2 ONE=$3 "$b/tests/proof_corrupt" "$dir/check" >"$dir/check.out" 2>&1 || :
+	SEED=$1 CORRUPT_N=$2 ONE=$3 "$b/tests/faults/proof_corrupt" "$dir/check" >"$dir/check.out" 2>&1 || :
 	grep -a -A 9 '^READ of size' "$dir/check.out" | grep -a -q 'sealed_open' &&
 		grep -a -q 'to the right of 4096-byte region' "$dir/check.out" &&
 		grep -a -A 2 '^allocated by' "$dir/check.out" | grep -a -q liblmdb

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A full disk (a small tmpfs), a full map, a full queue: puts are refused by
 # name, all that waits drains, puts go on.  The disk needs root.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 body=$(head -c 100000 /dev/zero | tr '\0' x)
 
 # Puts until one is refused with STATUS; how many were confirmed.

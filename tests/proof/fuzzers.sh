@@ -8,7 +8,7 @@ if ! command -v clang >/dev/null; then
 	echo "skipped: there is no clang"
 	exit 0
 fi
-names=$(cd tests && ls fuzz_*.c | sed 's/fuzz_\(.*\)\.c/\1/')
+names=$(cd tests/fuzz && ls fuzz_*.c | sed 's/fuzz_\(.*\)\.c/\1/')
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 # shellcheck disable=SC2086
@@ -22,7 +22,7 @@ seconds=${FUZZ_S:-${BRIEF:+5}}
 export logs seconds="${seconds:-20}"
 # shellcheck disable=SC2016
 if ! printf '%s\n' $names | xargs -P 2 -I{} sh -c \
-	'tests/fuzz.sh build/fuzz/{} "$seconds" >"$logs/{}" 2>&1 || { cat "$logs/{}"; exit 1; }'; then
+	'tests/fuzz/fuzz.sh build/fuzz/{} "$seconds" >"$logs/{}" 2>&1 || { cat "$logs/{}"; exit 1; }'; then
 	echo "FAILED: build/fuzz/NAME FILE repeats what was found, FILE is named above"
 	exit 1
 fi

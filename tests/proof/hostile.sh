@@ -3,7 +3,7 @@
 # Peers that mean harm: the broker lives, stays small, goes idle again and
 # serves those who mean none.  HOSTILE=zmtp1,storm: only these attacks;
 # HOSTILE_N=10: ten times as much; SEED=.
-. "$(dirname "$0")/../e2e_lib.sh"
+. "$(dirname "$0")/../lib/e2e_lib.sh"
 unset SPILLWAY_BROKER
 # A control is loaded before AddressSanitizer; what that keeps aside is no memory held.
 export ASAN_OPTIONS=verify_asan_link_order=0:quarantine_size_mb=8
@@ -28,7 +28,7 @@ notices() {
 
 if [ -z "${HOSTILE:-}" ]; then
 	notices "a frame of 100 MB was taken" heavy \
-		HOSTILE_LINK_MEMORY=64g HOSTILE_PRELOAD="$b/tests/preload_loose.so"
+		HOSTILE_LINK_MEMORY=64g HOSTILE_PRELOAD="$b/tests/lib/preload_loose.so"
 	notices "MB, more than" multipart HOSTILE_LINK_MEMORY=64g
 fi
 attack tcp >"$dir/tcp" 2>"$dir/tcp.err" &

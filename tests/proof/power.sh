@@ -8,12 +8,12 @@ b=$(cd "$1" && pwd)
 export ASAN_OPTIONS=verify_asan_link_order=0
 
 power() {
-	LD_PRELOAD="$1/tests/preload_trace.so" "$1/tests/proof_power"
+	LD_PRELOAD="$1/tests/power/preload_trace.so" "$1/tests/power/proof_power"
 }
 
 if [ -n "${CONTROL:-}" ]; then
 	planted=build/release-NO_SYNC
-	make -s -j2 PLANT=NO_SYNC $planted/tests/proof_power $planted/tests/preload_trace.so
+	make -s -j2 PLANT=NO_SYNC $planted/tests/power/proof_power $planted/tests/power/preload_trace.so
 	! found=$(power $planted 2>&1) || { echo "FAILED: MDB_NOSYNC, and nothing was found"; exit 1; }
 	grep -m 1 '^FAILED: SEED' <<<"$found" | sed 's/^FAILED/control: MDB_NOSYNC/'
 fi

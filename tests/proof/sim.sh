@@ -3,7 +3,7 @@
 # sim.sh BUILD: the simulator over the seeds that once failed, then over fresh
 # ones for SIM_S seconds: 60, and 20 where a person runs `make check`.
 set -u
-sim=$1/tests/proof_sim
+sim=$1/tests/sim/proof_sim
 seconds=${SIM_S:-${BRIEF:+20}}
 seconds=${seconds:-60}
 

@@ -9,12 +9,12 @@ build=$1
 	echo "skipped: the controls are built as release only"
 	exit 0
 }
-bugs=$(sed -n 's/^\tPLANT_\([A-Z_]*\),.*/\1/p' wire/plant.h | grep -vx -e NONE -e NO_CHECKSUM -e NO_SYNC)
+bugs=$(sed -n 's/^\tPLANT_\([A-Z_]*\),.*/\1/p' base/plant.h | grep -vx -e NONE -e NO_CHECKSUM -e NO_SYNC)
 failed=0
 
 # What no bug is planted in is the same object: built once, used by all.
 prepare() {
-	for dep in $(find "$build" -name '*.d' | xargs grep -L 'wire/plant.h'); do
+	for dep in $(find "$build" -name '*.d' | xargs grep -L 'base/plant.h'); do
 		object=${dep%.d}.o
 		to=$build-$1/${object#"$build"/}
 		mkdir -p "$(dirname "$to")"
@@ -24,9 +24,9 @@ prepare() {
 
 for bug in $bugs; do
 	prepare "$bug"
-	make -s -j2 PLANT="$bug" "$build-$bug/tests/proof_sim" || exit 1
+	make -s -j2 PLANT="$bug" "$build-$bug/tests/sim/proof_sim" || exit 1
 	began=$(date +%s%N)
-	if found=$("$build-$bug/tests/proof_sim" --from 1 --seeds 200 2>&1); then
+	if found=$("$build-$bug/tests/sim/proof_sim" --from 1 --seeds 200 2>&1); then
 		echo "NOT FOUND: $bug ($found)"
 		failed=1
 		continue
@@ -35,7 +35,7 @@ for bug in $bugs; do
 	seed=$(sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' <<<"$found")
 	echo "found $bug at seed $seed in $ms ms: $(head -n 1 <<<"$found")"
 done
-if ! plain=$("$build/tests/proof_sim" --from 1 --seeds 20 2>&1); then
+if ! plain=$("$build/tests/sim/proof_sim" --from 1 --seeds 20 2>&1); then
 	echo "FAILED without a bug: $plain"
 	failed=1
 fi

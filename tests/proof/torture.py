@@ -103,7 +103,7 @@ class Torture:
         self.folder, self.seed = folder, seed
         self.random = random.Random(seed)
         self.counts = {"kill": 0, "stop": 0, "freeze": 0, "drain": 0}
-        self.program = build + "/tests/proof_torture"
+        self.program = build + "/tests/faults/proof_torture"
         os.environ["SPILLWAY_BROKER"] = "ipc://%s/b.sock" % folder
         os.mkdir(folder)
         with open(folder + "/broker.conf", "w") as f:

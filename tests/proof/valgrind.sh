@@ -13,14 +13,14 @@ case $b in *asan | *tsan) echo "skipped: a sanitizer is in it already"; exit ;; 
 never='test_(accept|guard|transcode|corpus_core)'
 slow='test_(blob|edge|random|store|store_lmdb)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
-tests=${VALGRIND:-$(find "$b"/tests -maxdepth 1 -name 'test_*' -executable -type f | sed 's,.*/,,' | grep -vxE "$never|$slow" | sort)}
+tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}
 logs=$b/tests/valgrind
 export SPILLWAY_BIN="$b" NO_COLOR=1
 rm -rf "$logs" && mkdir -p "$logs"
 # shellcheck disable=SC2086 # a list of names
 set -- $tests
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
-	log=$3/$2
+	log=$3/$(basename "$2")
 	timeout 250 valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
 		--errors-for-leak-kinds=none --child-silent-after-fork=yes \
 		--suppressions=tests/valgrind.supp "$1/tests/$2" >"$log" 2>&1 &&

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+
+/* --- queue-set ---------------------------------------------------------- */
+
+/* All settings of an item or, with the reason in `why`, none. */
+static int
+queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
+{
+	int64_t set[SW_SETTINGS];
+	struct queue *q;
+	struct bytes s;
+	size_t at = 0;
+	int err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
+
+	(void)snprintf(why, cap, "%s", sw_strerror(err));
+	if (err < 0)
+		return err;
+	memcpy(set, q->set, sizeof(set));
+	while (err == 0 && sw_item_each(it, SW_F_SETTING, &at, &s))
+		err = sw_setting_parse(s.p, s.len, set, why, cap);
+	if (err == 0) {
+		memcpy(q->set, set, sizeof(set));
+		queue_touch(q);
+	}
+	return err;
+}
+
+void
+op_queue_set(struct request *rq)
+{
+	struct sw_item it;
+	char why[SW_TEXT_MAX];
+
+	reply_begin(rq, REPLY_SMALL * 2);
+	while (sw_msg_next(&rq->msg, &it)) {
+		size_t mark = sw_item_begin(&rq->reply);
+		int err = queue_set_one(rq->core, &it, why, sizeof(why));
+
+		sw_put_int(&rq->reply, SW_F_STATUS, err);
+		if (err < 0)
+			sw_put_text(&rq->reply, SW_F_DETAIL, why);
+		sw_item_end(&rq->reply, mark);
+	}
+	reply_send(rq);
+}
+
+/* --- queues ------------------------------------------------------------- */
+
+static void
+stat_put(struct sw_buf *b, const char *name, int64_t v)
+{
+	sw_put_fmt(b, SW_F_STAT, "%s=%" PRId64, name, v);
+}
+
+static void
+queue_show(struct core *c, struct sw_buf *b, struct queue *q)
+{
+	size_t mark = sw_item_begin(b);
+	int64_t free_slots = 0;
+
+	for (struct session *s = c->sessions; s != NULL; s = s->hh.next)
+		for (unsigned i = 0; i < s->subs_n; i++)
+			if (s->subs[i].q == q && s->credit > s->sent)
+				free_slots += s->credit - s->sent;
+	sw_put_int(b, SW_F_STATUS, 0);
+	sw_put_text(b, SW_F_QUEUE, q->name);
+	for (int i = 0; i < SW_SETTINGS; i++)
+		sw_put_fmt(b, SW_F_SETTING, "%s=%" PRId64,
+			sw_setting_rules[i].name, q->set[i]);
+	for (int s = SW_DELAYED; s < SW_STATES; s++)
+		stat_put(b, sw_state_name(s), q->count[s]);
+	stat_put(b, "bytes", q->total[TOTAL_BYTES]);
+	stat_put(b, "oldest_ready_ms", queue_oldest_ms(c, q));
+	stat_put(b, "put_total", q->total[TOTAL_PUT]);
+	stat_put(b, "done_total", q->total[TOTAL_DONE]);
+	stat_put(b, "failed_total", q->total[TOTAL_FAILED]);
+	stat_put(b, "dead_total", q->total[TOTAL_DEAD]);
+	sw_put_fmt(b, SW_F_STAT, "arrival_per_s=%.1f", q->arrival_per_s);
+	sw_put_fmt(b, SW_F_STAT, "service_per_s=%.1f", q->service_per_s);
+	sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
+	stat_put(b, "workers", q->workers);
+	stat_put(b, "slots_free", free_slots);
+	stat_put(b, "workers_wanted", queue_slots_wanted(q));
+	sw_item_end(b, mark);
+}
+
+/* Listings of tables in memory: a page is up to SW_ITEMS_MAX - 1 items. */
+struct walk {
+	uint32_t from, next; /* numbers; 0 in `next`: there is no more */
+	struct sw_buf items;
+	unsigned n;
+};
+
+static void
+walk_begin(struct request *rq, struct walk *w, struct sw_item *it)
+{
+	struct bytes cursor;
+
+	it->have = 0;
+	(void)sw_msg_next(&rq->msg, it);
+	cursor = sw_bytes(it, SW_F_CURSOR);
+	*w = (struct walk){
+		.from = cursor.len == 4 ? (uint32_t)le_get(cursor.p, 4) : 0};
+	out_begin(rq->core, &w->items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
+}
+
+static int
+walk_full(const struct walk *w)
+{
+	return w->n == SW_ITEMS_MAX - 1;
+}
+
+static void
+walk_reply(struct request *rq, struct walk *w)
+{
+	uint8_t cursor[4];
+	size_t mark;
+
+	arena_trim(&rq->core->out_arena, w->items.p, w->items.len);
+	reply_begin(rq, w->items.len + REPLY_SMALL);
+	mark = sw_item_begin(&rq->reply);
+	sw_put_int(&rq->reply, SW_F_STATUS, 0);
+	if (w->next != 0) {
+		le_set(cursor, sizeof(cursor), w->next);
+		sw_put_bytes(&rq->reply, SW_F_CURSOR,
+			bytes_of(cursor, sizeof(cursor)));
+	}
+	sw_item_end(&rq->reply, mark);
+	reply_append(rq, &w->items);
+	reply_send(rq);
+}
+
+void
+op_queues(struct request *rq)
+{
+	struct core *c = rq->core;
+	struct sw_item it;
+	struct walk w;
+	uint32_t i;
+
+	walk_begin(rq, &w, &it);
+	if (sw_has(&it, SW_F_QUEUE)) {
+		struct queue *q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
+
+		if (q == NULL) {
+			reply_refuse(c, rq->peer, rq->msg.seq, SW_ENOQUEUE,
+				sw_strerror(SW_ENOQUEUE));
+			return;
+		}
+		queue_show(c, &w.items, q);
+		walk_reply(rq, &w);
+		return;
+	}
+	for (i = w.from; i < c->queues_n && !walk_full(&w); i++)
+		if (c->queues[i] != NULL) {
+			queue_show(c, &w.items, c->queues[i]);
+			w.n++;
+		}
+	w.next = i < c->queues_n ? i : 0;
+	walk_reply(rq, &w);
+}
+
+/* --- workers ------------------------------------------------------------ */
+
+static void
+session_show(struct core *c, struct sw_buf *b, const struct session *s)
+{
+	char names[SW_TEXT_MAX - 16];
+	size_t len = 0, mark = sw_item_begin(b);
+
+	names[0] = '\0';
+	for (unsigned i = 0; i < s->subs_n && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len,
+			"%s%s", i > 0 ? "," : "", s->subs[i].q->name);
+	sw_put_int(b, SW_F_STATUS, 0);
+	sw_put_text(b, SW_F_WORKER, s->name);
+	sw_put_int(b, SW_F_SLOTS, s->slots);
+	stat_put(b, "leased", s->leased);
+	stat_put(b, "seen_ms_ago", c->mono_ms - s->seen_ms);
+	stat_put(b, "done_total", s->done);
+	stat_put(b, "failed_total", s->failed);
+	sw_put_fmt(b, SW_F_STAT, "queues=%s", names);
+	sw_item_end(b, mark);
+}
+
+void
+op_workers(struct request *rq)
+{
+	struct core *c = rq->core;
+	struct session *s;
+	struct sw_item it;
+	struct walk w;
+	uint32_t i = 0;
+
+	walk_begin(rq, &w, &it);
+	for (s = c->sessions; s != NULL; s = s->hh.next, i++) {
+		if (i < w.from)
+			continue;
+		if (walk_full(&w)) {
+			w.next = i;
+			break;
+		}
+		session_show(c, &w.items, s);
+		w.n++;
+	}
+	walk_reply(rq, &w);
+}
+
+/* --- stats -------------------------------------------------------------- */
+
+void
+op_stats(struct request *rq)
+{
+	struct core *c = rq->core;
+	struct sw_buf *b = &rq->reply;
+	size_t mark;
+
+	reply_begin(rq, REPLY_SMALL);
+	mark = sw_item_begin(b);
+	sw_put_int(b, SW_F_STATUS, 0);
+	sw_put_text(b, SW_F_STAT, "version=" SPILLWAY_VERSION);
+	stat_put(b, "uptime_ms", c->now_ms - c->started_ms);
+	stat_put(b, "epoch", (int64_t)c->claim.epoch);
+	stat_put(b, "commits", (int64_t)c->commits);
+	stat_put(b, "ops", (int64_t)c->ops);
+	stat_put(b, "handed_out", (int64_t)c->handed_out);
+	stat_put(b, "stale_tokens", (int64_t)c->stale);
+	stat_put(b, "refused_messages", (int64_t)c->refused);
+	stat_put(b, "store_used_pages", (int64_t)c->usage.used_pages);
+	stat_put(b, "store_free_pages", (int64_t)c->usage.free_pages);
+	stat_put(b, "store_max_pages", (int64_t)c->usage.max_pages);
+	stat_put(b, "store_page_size", (int64_t)c->usage.page_size);
+	stat_put(b, "store_full", c->full);
+	stat_put(b, "leases", lease_count(&c->leases));
+	stat_put(b, "workers", HASH_COUNT(c->sessions));
+	stat_put(b, "queues", c->queues_n);
+	stat_put(b, "waiters", c->waiters_n);
+	sw_item_end(b, mark);
+	reply_send(rq);
+}

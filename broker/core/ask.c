@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+
+/* --- get and wait ------------------------------------------------------- */
+
+static void
+get_one(struct request *rq, const struct sw_item *it)
+{
+	struct sw_buf *b = &rq->reply;
+	struct record r;
+	struct sw_id id;
+	int err = SW_EINVAL;
+	size_t mark = sw_item_begin(b);
+
+	if (sw_get_id(it, &id))
+		err = job_load(rq->core, &id, &r);
+	sw_put_int(b, SW_F_STATUS, err);
+	if (err == 0)
+		job_show(rq->core, b, &r, 1);
+	sw_item_end(b, mark);
+}
+
+void
+op_get(struct request *rq)
+{
+	struct sw_item it;
+
+	reply_begin(rq, SW_MSG_MAX);
+	while (rq->reply.len < SW_BATCH_MAX && sw_msg_next(&rq->msg, &it))
+		get_one(rq, &it);
+	reply_send(rq);
+}
+
+static int
+is_ended(enum sw_state s)
+{
+	return s == SW_DONE || s == SW_DEAD || s == SW_CANCELLED;
+}
+
+static int
+waiter_add(struct request *rq, const struct sw_id *id)
+{
+	struct core *c = rq->core;
+	struct waiter *first, *w;
+
+	HASH_FIND(hh, c->waiters, id->b, SW_ID_LEN, first);
+	for (w = first; w != NULL; w = w->next)
+		if (w->seq == rq->msg.seq &&
+			memcmp(&w->peer, rq->peer, sizeof(w->peer)) == 0)
+			return 0; /* it asks again */
+	if (c->waiters_n == WAITERS_MAX)
+		return SW_EBUSY;
+	w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return SW_EBUSY;
+	w->id = *id;
+	w->peer = *rq->peer;
+	w->seq = rq->msg.seq;
+	c->waiters_n++;
+	if (first != NULL) {
+		w->next = first->next;
+		first->next = w;
+	} else {
+		HASH_ADD(hh, c->waiters, id.b, SW_ID_LEN, w);
+	}
+	return 0;
+}
+
+void
+op_wait(struct request *rq)
+{
+	struct sw_item it;
+	struct sw_id id;
+	struct record r;
+	int err;
+
+	if (!sw_msg_next(&rq->msg, &it) || !sw_get_id(&it, &id)) {
+		reply_refuse(rq->core, rq->peer, rq->msg.seq, SW_EINVAL,
+			"wait: one item with an id is wanted");
+		return;
+	}
+	err = job_load(rq->core, &id, &r);
+	if (err == 0 && !is_ended(r.state)) {
+		err = waiter_add(rq, &id);
+		if (err == 0)
+			return;
+	}
+	reply_begin(rq, SW_MSG_MAX);
+	if (err < 0)
+		reply_status(rq, err);
+	else
+		get_one(rq, &it);
+	reply_send(rq);
+}
+
+/* --- cancel ------------------------------------------------------------- */
+
+/* Tells the one worker that has the job. */
+static void
+stop_send(struct core *c, const struct lease *l)
+{
+	struct sw_buf b;
+	size_t mark;
+
+	if (l->session == NULL)
+		return; /* its next extension will be told */
+	out_begin(c, &b, REPLY_SMALL, SW_OP_STOP, 0);
+	mark = sw_item_begin(&b);
+	sw_put_id(&b, &l->id);
+	sw_put_int(&b, SW_F_TOKEN, (int64_t)l->token);
+	sw_put_int(&b, SW_F_CAUSE, SW_C_CANCELLED);
+	sw_item_end(&b, mark);
+	out_send(c, &b, &l->session->peer);
+}
+
+static int
+cancel_one(struct core *c, const struct sw_item *it, enum sw_state *state)
+{
+	uint8_t room[64];
+	struct sw_buf e = {.p = room, .cap = sizeof(room)};
+	struct record r;
+	struct sw_id id;
+	int err;
+
+	if (!sw_get_id(it, &id))
+		return SW_EINVAL;
+	err = job_load(c, &id, &r);
+	if (err < 0)
+		return err;
+	*state = r.state;
+	if (r.state == SW_LEASED) {
+		r.lease->cancel = 1;
+		lease_row(c, r.lease);
+		stop_send(c, r.lease);
+		return 0;
+	}
+	if (life_next(r.state, LIFE_CANCEL) == SW_NONE)
+		return SW_ESTATE;
+	r.cause = SW_C_CANCELLED;
+	sw_put_int(&e, SW_F_KIND, SW_EV_CANCEL);
+	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
+	job_move(c, &r, LIFE_CANCEL, sw_buf_bytes(&e));
+	*state = SW_CANCELLED;
+	return 0;
+}
+
+void
+op_cancel(struct request *rq)
+{
+	struct sw_item it;
+
+	reply_begin(rq, REPLY_SMALL);
+	while (sw_msg_next(&rq->msg, &it)) {
+		size_t mark = sw_item_begin(&rq->reply);
+		enum sw_state state = SW_NONE;
+
+		sw_put_int(&rq->reply, SW_F_STATUS,
+			cancel_one(rq->core, &it, &state));
+		if (state != SW_NONE)
+			sw_put_int(&rq->reply, SW_F_STATE, state);
+		sw_item_end(&rq->reply, mark);
+	}
+	reply_send(rq);
+}
+
+/* --- why is it not running ---------------------------------------------- */
+
+static int64_t
+slots_free(const struct core *c, const struct queue *q)
+{
+	const struct session *s;
+	int64_t n = 0;
+
+	for (s = c->sessions; s != NULL; s = s->hh.next)
+		for (unsigned i = 0; i < s->subs_n; i++)
+			if (s->subs[i].q == q && s->credit > s->sent)
+				n += s->credit - s->sent;
+	return n;
+}
+
+static void
+why_ready(struct core *c, struct sw_buf *b, const struct record *r)
+{
+	struct queue *q = r->q;
+	int64_t most = q->set[SW_S_concurrency];
+	int64_t wait = queue_rate_wait_ms(q, c->mono_ms);
+
+	if (q->set[SW_S_paused])
+		sw_put_fmt(b, SW_F_TEXT, "queue %s is paused", q->name);
+	else if (q->workers == 0)
+		sw_put_fmt(b, SW_F_TEXT, "no worker serves queue %s", q->name);
+	else if (most > 0 && q->count[SW_LEASED] >= most)
+		sw_put_fmt(b, SW_F_TEXT,
+			"queue %s runs %" PRId64 " of at most %" PRId64
+			" jobs at once; %" PRId64 " are ready",
+			q->name, q->count[SW_LEASED], most, q->count[SW_READY]);
+	else if (wait > 0)
+		sw_put_fmt(b, SW_F_TEXT,
+			"queue %s starts at most %" PRId64
+			" jobs per second; %" PRId64 " are ready",
+			q->name, q->set[SW_S_rate], q->count[SW_READY]);
+	else if (slots_free(c, q) == 0)
+		sw_put_fmt(b, SW_F_TEXT,
+			"all slots of the %u workers of queue %s are taken; "
+			"%" PRId64 " jobs are ready",
+			q->workers, q->name, q->count[SW_READY]);
+	else
+		sw_put_fmt(b, SW_F_TEXT, "it is about to be handed out");
+}
+
+static void
+why_waiting(struct core *c, struct sw_buf *b, const struct record *r)
+{
+	int64_t in_ms = r->run_at_ms - c->now_ms;
+
+	if (r->state == SW_DELAYED)
+		sw_put_fmt(b, SW_F_TEXT,
+			"%s for another %" PRId64 ".%" PRId64 " s",
+			r->attempt > 0 ? "it failed and waits to be tried again"
+				       : "it is delayed",
+			in_ms / 1000, in_ms % 1000 / 100);
+	else if (r->state == SW_READY)
+		why_ready(c, b, r);
+	else if (r->state == SW_LEASED)
+		sw_put_fmt(b, SW_F_TEXT, "%s %s since %" PRId64 " ms%s",
+			r->lease->session != NULL ? "it runs on worker"
+						  : "its lease is with worker",
+			r->lease->worker, c->now_ms - r->lease->since_ms,
+			r->lease->cancel ? " and is being cancelled" : "");
+	else
+		sw_put_fmt(b, SW_F_TEXT, "it has ended: %s%s%s",
+			sw_state_name((int)r->state),
+			r->cause != SW_C_NONE ? ", " : "",
+			r->cause != SW_C_NONE ? sw_cause_name((int)r->cause)
+					      : "");
+}
+
+void
+op_why(struct request *rq)
+{
+	struct sw_item it;
+
+	reply_begin(rq, REPLY_SMALL * 2);
+	while (sw_msg_next(&rq->msg, &it)) {
+		struct record r;
+		struct sw_id id;
+		size_t mark = sw_item_begin(&rq->reply);
+		int err = sw_get_id(&it, &id) ? job_load(rq->core, &id, &r)
+					      : SW_EINVAL;
+
+		sw_put_int(&rq->reply, SW_F_STATUS, err);
+		if (err == 0) {
+			sw_put_int(&rq->reply, SW_F_STATE, r.state);
+			why_waiting(rq->core, &rq->reply, &r);
+		}
+		sw_item_end(&rq->reply, mark);
+	}
+	reply_send(rq);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "base/must.h"
+#include "base/plant.h"
+
+const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
+
+/* Fields of a DONE item that go into the ledger as they are. */
+static const enum sw_tag reported[] = {
+	SW_F_ERROR, SW_F_EXIT_CODE, SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB};
+
+static struct bytes
+event_of(struct core *c, const struct record *r, const struct attempt *a,
+	uint8_t *room, size_t cap)
+{
+	struct sw_buf b = {.p = room, .cap = cap};
+
+	sw_put_int(&b, SW_F_KIND,
+		a->outcome == SW_ACK ? SW_EV_DONE : SW_EV_ATTEMPT);
+	sw_put_int(&b, SW_F_AT_MS, c->now_ms);
+	sw_put_int(&b, SW_F_ATTEMPT, r->attempt + 1);
+	sw_put_text(&b, SW_F_WORKER, r->lease->worker);
+	sw_put_int(&b, SW_F_DURATION_MS, c->now_ms - r->lease->since_ms);
+	if (a->outcome != SW_ACK) {
+		sw_put_int(&b, SW_F_OUTCOME, a->outcome);
+		sw_put_int(&b, SW_F_CAUSE, a->cause);
+	}
+	for (size_t i = 0; a->report != NULL && i < 5; i++)
+		if (sw_has(a->report, reported[i]))
+			sw_put_bytes(&b, reported[i],
+				sw_bytes(a->report, reported[i]));
+	return sw_buf_bytes(&b);
+}
+
+/*
+ * Exponential, capped, with full jitter: anything from 0 to the bound.  The
+ * chance comes from the event, so that the same history gives the same wait.
+ */
+static int64_t
+backoff_ms(const struct record *r)
+{
+	const int64_t *set = r->q->set;
+	int64_t bound = set[SW_S_backoff_ms], cap = set[SW_S_backoff_cap_ms];
+	uint64_t chance = XXH3_64bits_withSeed(
+		r->id.b, SW_ID_LEN, (uint64_t)r->attempt);
+
+	for (int64_t n = 1; n < r->attempt && bound < cap; n++)
+		bound *= set[SW_S_backoff_factor];
+	if (bound > cap)
+		bound = cap;
+	return bound <= 0 ? 0 : (int64_t)(chance % (uint64_t)(bound + 1));
+}
+
+static int
+is_crash(enum sw_cause cause)
+{
+	return cause == SW_C_CRASH || cause == SW_C_OOM;
+}
+
+static int
+is_spent(const struct record *r)
+{
+	int64_t max = r->max_attempts > 0 ? r->max_attempts
+					  : r->q->set[SW_S_max_attempts];
+
+	return r->attempt >= max || r->crashes >= r->q->set[SW_S_max_crashes];
+}
+
+/* What follows from an outcome, with the members that go with it. */
+static enum life_event
+consequence(struct core *c, struct record *r, const struct attempt *a)
+{
+	int release = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
+
+	if (!release) {
+		r->expires_at_ms = 0; /* it has started in time */
+		r->attempt += !planted(FREE_EXPIRY) || a->cause != SW_C_LOST;
+		r->crashes += is_crash(a->cause);
+	}
+	if (a->outcome == SW_ACK)
+		return LIFE_ACK;
+	r->cause = a->cause;
+	if (r->lease->cancel) {
+		r->cause = SW_C_CANCELLED;
+		return LIFE_STOPPED;
+	}
+	if (release)
+		return LIFE_RELEASE;
+	r->q->total[TOTAL_FAILED]++;
+	if (a->outcome == SW_FAIL || is_spent(r))
+		return LIFE_BURY;
+	r->run_at_ms = c->now_ms +
+		       (a->delay_ms >= 0 ? a->delay_ms : backoff_ms(r));
+	return LIFE_RETRY;
+}
+
+static void
+means_move(struct core *c, const struct record *r, enum sw_outcome outcome)
+{
+	static const double share = 0.1;
+	struct session *s = r->lease->session;
+	double ms = (double)(c->now_ms - r->lease->since_ms);
+
+	if (outcome == SW_RELEASE || outcome == SW_STOPPED)
+		return;
+	r->q->run_ms += (r->q->run_ms > 0 ? share : 1) * (ms - r->q->run_ms);
+	if (s != NULL)
+		*(outcome == SW_ACK ? &s->done : &s->failed) += 1;
+}
+
+void
+attempt_end(struct core *c, struct record *r, const struct attempt *a)
+{
+	uint8_t room[SW_ERROR_MAX + 512];
+	struct bytes event = event_of(c, r, a, room, sizeof(room));
+
+	means_move(c, r, a->outcome);
+	if (a->report != NULL) {
+		r->token = r->lease->token; /* said again, it is known */
+		if (a->outcome == SW_ACK)
+			r->result = sw_bytes(a->report, SW_F_RESULT);
+	}
+	job_move(c, r, consequence(c, r, a), event);
+}
+
+static struct bytes
+event_plain(struct core *c, struct sw_buf *b, enum sw_event kind,
+	enum sw_cause cause)
+{
+	sw_put_int(b, SW_F_KIND, kind);
+	sw_put_int(b, SW_F_AT_MS, c->now_ms);
+	sw_put_int(b, SW_F_CAUSE, cause);
+	return sw_buf_bytes(b);
+}
+
+void
+job_bury(struct core *c, struct record *r, enum sw_cause cause,
+	enum sw_event kind)
+{
+	uint8_t room[64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+
+	r->cause = cause;
+	job_move(c, r, LIFE_BURY, event_plain(c, &b, kind, cause));
+}
+
+/* The fields of a record whose checksum is wrong, if they are still fields. */
+static int
+wreck_open(struct bytes raw, struct sw_item *it)
+{
+	return raw.len < RECORD_SUM
+		       ? SW_ECORRUPT
+		       : sw_item_open(
+				 bytes_of((const uint8_t *)raw.p + RECORD_SUM,
+					 raw.len - RECORD_SUM),
+				 it);
+}
+
+/*
+ * The bytes are kept for whoever wants to look; nobody runs them.  What its
+ * body was is no longer counted, as far as that can be told.
+ */
+static void
+wreck_keep(struct core *c, struct queue *q, const struct sw_id *id,
+	struct bytes raw)
+{
+	struct key wreck = key_id('c', id);
+	struct sw_item it;
+	int64_t was = 0;
+
+	batch_put(&c->batch, key_bytes(&wreck),
+		bytes_of(raw.p, raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
+	if (wreck_open(raw, &it) == 0)
+		was = (int64_t)sw_bytes(&it, SW_F_BODY).len;
+	if (was <= q->total[TOTAL_BYTES])
+		q->total[TOTAL_BYTES] -= was;
+}
+
+/* A record that is sound, but of a queue whose row is lost, is for --mend. */
+static int
+is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
+{
+	char text[SW_ID_TEXT];
+	struct record r;
+
+	if (record_open(raw, id, &r) < 0)
+		return 0;
+	sw_id_format(id, text);
+	core_damage(c, "the row of the queue of job %s", text);
+	return 1;
+}
+
+/*
+ * The store cannot tell its length, and so not write over it (store.h).  It
+ * is among the dead from now on, and looks like one after --mend.
+ */
+static void
+bury_unread(struct core *c, struct queue *q, const struct sw_id *id,
+	enum sw_state was, int64_t at_ms)
+{
+	struct key x = key_dead(q->no, (uint64_t)at_ms, id);
+	char text[SW_ID_TEXT];
+
+	sw_id_format(id, text);
+	core_damage(c, "the length of the record of job %s", text);
+	batch_put(&c->batch, key_bytes(&x), bytes_of("", 0));
+	q->count[was]--;
+	q->count[SW_DEAD]++;
+	q->total[TOTAL_DEAD] += was != SW_DEAD;
+	queue_touch(q);
+}
+
+void
+job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
+	enum sw_state was, int64_t at_ms)
+{
+	uint8_t fields[SW_QUEUE_MAX + 64], room[64];
+	struct sw_buf f = {.p = fields, .cap = sizeof(fields)};
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct key j = key_id('j', id), l = key_id('l', id);
+	struct lease *lease = lease_find(&c->leases, id);
+	struct sw_item it;
+	struct record r;
+	struct bytes raw;
+	int err;
+
+	err = c->store->driver->get(
+		c->store, c->claim.shard, key_bytes(&j), &raw);
+	if (lease != NULL) {
+		batch_delete(&c->batch, key_bytes(&l));
+		lease_drop(&c->leases, lease);
+	}
+	if (err == 0 && raw.len == 0) {
+		bury_unread(c, q, id, was, at_ms);
+		return;
+	}
+	if (err == 0 && is_sound(c, id, raw))
+		return;
+	if (err == 0)
+		wreck_keep(c, q, id, raw);
+	q->count[was]--;
+	sw_put_id(&f, id);
+	sw_put_text(&f, SW_F_QUEUE, q->name);
+	must(sw_item_open(sw_buf_bytes(&f), &it) == 0);
+	record_of_put(&r, &it);
+	r.q = q;
+	r.created_at_ms = r.ended_at_ms = at_ms;
+	r.cause = SW_C_CORRUPT;
+	r.state = SW_DEAD;
+	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted when it died */
+}
+
+void
+job_bury_wreck(struct core *c, const struct sw_id *id)
+{
+	struct key k = key_id('j', id);
+	struct queue *q;
+	struct sw_item it;
+	struct bytes raw;
+	int64_t was;
+
+	if (row_get(c, key_bytes(&k), &raw) < 0 || wreck_open(raw, &it) < 0)
+		return;
+	q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
+	was = sw_int(&it, SW_F_STATE, SW_NONE);
+	if (q != NULL &&
+		(was == SW_DELAYED || was == SW_DONE || was == SW_CANCELLED) &&
+		q->count[was] > 0)
+		job_bury_corrupt(c, q, id, (enum sw_state)was, c->now_ms);
+}

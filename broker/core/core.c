@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "base/must.h"
+#include "base/plant.h"
+
+enum {
+	SECOND_MS = 1000,
+	SECONDS_MAX = 60, /* after these the means have forgotten the rest */
+	TOKEN_BITS = 40,
+	KEY_MOST = sizeof(((struct key *)NULL)->b) - 1,
+};
+
+static op_fn *const operations[SW_REPLY] = {
+	[SW_OP_PUT] = op_put,
+	[SW_OP_HELLO] = op_hello,
+	[SW_OP_WANT] = op_want,
+	[SW_OP_DONE] = op_done,
+	[SW_OP_EXTEND] = op_extend,
+	[SW_OP_CANCEL] = op_cancel,
+	[SW_OP_GET] = op_get,
+	[SW_OP_WAIT] = op_wait,
+	[SW_OP_LIST] = op_list,
+	[SW_OP_REDRIVE] = op_redrive,
+	[SW_OP_PURGE] = op_purge,
+	[SW_OP_QUEUE_SET] = op_queue_set,
+	[SW_OP_QUEUES] = op_queues,
+	[SW_OP_WORKERS] = op_workers,
+	[SW_OP_STATS] = op_stats,
+	[SW_OP_WHY] = op_why,
+	[SW_OP_BYE] = op_bye,
+};
+
+/* --- restart ------------------------------------------------------------ */
+
+struct load {
+	struct core *core;
+	struct sw_id ids[PAGE_LOOK];
+	size_t n, seen;
+	struct key last;
+	int err;
+};
+
+void
+core_damage(struct core *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->damaged++;
+	va_start(ap, fmt);
+	(void)vsnprintf(c->damage, sizeof(c->damage), fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * A row that is no queue's is passed over; who serves then refuses to, for
+ * without its settings a queue that was paused would run.
+ */
+static int
+load_queue(void *arg, struct bytes key, struct bytes val)
+{
+	struct load *ld = arg;
+	struct core *c = ld->core;
+	uint32_t no = QUEUES_MAX;
+	struct queue *q;
+
+	if (key.len == 5)
+		no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
+	q = queue_new("", no);
+	if (q == NULL) {
+		ld->err = -ENOMEM;
+		return 1;
+	}
+	if (no >= QUEUES_MAX || c->queues[no] != NULL ||
+		queue_decode(q, val) < 0 ||
+		queue_find(c, bytes_str(q->name)) != NULL) {
+		core_damage(c, "the row of queue number %u", no);
+		c->queues_lost++;
+		queue_free(q);
+		return 0;
+	}
+	q->tokens_at_ms = c->mono_ms;
+	q->count[SW_LEASED] = 0; /* counted anew from the rows */
+	c->queues[no] = q;
+	if (no >= c->queues_n) /* a damaged key stands where it stood */
+		c->queues_n = no + 1;
+	HASH_ADD_STR(c->queues_by_name, name, q);
+	return 0;
+}
+
+static int
+load_id(void *arg, struct bytes key, struct bytes val)
+{
+	struct load *ld = arg;
+
+	(void)val;
+	if (key.len == 1 + SW_ID_LEN)
+		memcpy(ld->ids[ld->n++].b, (const uint8_t *)key.p + 1,
+			SW_ID_LEN);
+	else
+		core_damage(ld->core, "the key of a lease");
+	ld->seen++;
+	memcpy(ld->last.b, key.p, key.len < KEY_MOST ? key.len : KEY_MOST);
+	ld->last.len = key.len < KEY_MOST ? key.len : KEY_MOST;
+	return 0;
+}
+
+int
+lease_row_open(struct core *c, struct bytes val, struct lease_said *said)
+{
+	if (sw_item_open(val, &said->it) < 0)
+		said->it = (struct sw_item){.raw = {"", 0}};
+	said->q = queue_find(c, sw_bytes(&said->it, SW_F_QUEUE));
+	return said->q != NULL && sw_has(&said->it, SW_F_TOKEN) ? 0
+								: SW_ECORRUPT;
+}
+
+static void
+lease_arm(struct core *c, struct lease *l, const struct lease_said *said)
+{
+	l->since_ms = sw_int(&said->it, SW_F_AT_MS, c->now_ms);
+	if (l->since_ms < 0 || l->since_ms > c->now_ms)
+		l->since_ms = c->now_ms;
+	sw_get_text(&said->it, SW_F_WORKER, l->worker, sizeof(l->worker));
+	l->cancel = sw_has(&said->it, SW_F_CAUSE) && !planted(LOST_CANCEL);
+	lease_extend(&c->leases, l,
+		c->mono_ms +
+			(planted(SHORT_REARM) ? 1 : l->q->set[SW_S_lease_ms]));
+	l->q->count[SW_LEASED]++;
+}
+
+/*
+ * One lease runs on, whole, for whoever comes with its token.  Of a row that
+ * is damaged the token is lost: it gets one that nobody has, runs out, and the
+ * job is tried again.  The row names the queue, so that a damaged record, or
+ * a lost one, stops its own job and not the broker: when the lease is over it
+ * is buried.  Where both are damaged there is nothing to go by.
+ */
+static int
+lease_rearm(struct core *c, const struct sw_id *id)
+{
+	struct key k = key_id('l', id);
+	struct lease_said said;
+	char text[SW_ID_TEXT];
+	struct record r;
+	struct bytes val;
+	struct lease *l;
+	int err = job_load(c, id, &r), sound;
+
+	if (err < 0 && !is_lost(err))
+		return err;
+	if (err < 0)
+		r.q = NULL;
+	err = c->store->driver->get(
+		c->store, c->claim.shard, key_bytes(&k), &val);
+	if (err < 0) /* a key in a wrong place is walked over, not found */
+		return err == SW_ENOJOB ? 0 : err;
+	sound = lease_row_open(c, val, &said) == 0;
+	sw_id_format(id, text);
+	if (!sound)
+		core_damage(c, "the lease of job %s", text);
+	if (r.q == NULL)
+		r.q = said.q;
+	if (r.q == NULL)
+		return 0;
+	l = lease_new(&c->leases, id);
+	if (l == NULL)
+		return SW_EBUSY;
+	l->q = r.q;
+	l->token = sound ? (uint64_t)sw_int(&said.it, SW_F_TOKEN, 0)
+			 : c->next_token++;
+	lease_arm(c, l, &said);
+	return 0;
+}
+
+static int
+load_leases(struct core *c, struct load *ld)
+{
+	struct key from = key_start('l'), to = key_after(from);
+	int err;
+
+	do {
+		ld->n = ld->seen = 0;
+		err = c->store->driver->scan(c->store, c->claim.shard,
+			key_bytes(&from), key_bytes(&to), PAGE_LOOK, load_id,
+			ld);
+		for (size_t i = 0; err == 0 && i < ld->n; i++)
+			err = lease_rearm(c, &ld->ids[i]);
+		from = ld->last;
+		from.b[from.len++] = 0;
+	} while (err == 0 && ld->seen == PAGE_LOOK);
+	return err;
+}
+
+static int
+load(struct core *c)
+{
+	struct load *ld = calloc(1, sizeof(*ld));
+	struct key from = key_start('q'), to = key_after(from);
+	int err;
+
+	if (ld == NULL)
+		return -ENOMEM;
+	ld->core = c;
+	err = c->store->driver->scan(c->store, c->claim.shard, key_bytes(&from),
+		key_bytes(&to), QUEUES_MAX, load_queue, ld);
+	if (err == 0)
+		err = ld->err;
+	if (err == 0)
+		err = load_leases(c, ld);
+	free(ld);
+	return err;
+}
+
+int
+core_init_any(struct core *c, struct store *s, const struct claim *claim,
+	int64_t now_ms, int64_t mono_ms)
+{
+	int err;
+
+	*c = (struct core){.store = s, .claim = *claim};
+	c->now_ms = c->started_ms = now_ms;
+	c->mono_ms = c->second_ms = mono_ms;
+	c->rate_wait_ms = SECOND_MS;
+	c->next_token =
+		(planted(TOKEN_AGAIN) ? 1 : claim->epoch) << TOKEN_BITS | 1;
+	window_init(&c->timers, c->timer_entries, TIMER_ENTRIES);
+	arena_init(&c->out_arena);
+	c->outs = calloc(OUTS_MAX, sizeof(*c->outs));
+	err = c->outs == NULL ? -ENOMEM : batch_init(&c->batch);
+	if (err == 0)
+		err = lease_table_init(&c->leases);
+	if (err == 0)
+		err = load(c);
+	if (err < 0)
+		core_fini(c);
+	return err;
+}
+
+int
+core_init(struct core *c, struct store *s, const struct claim *claim,
+	int64_t now_ms, int64_t mono_ms)
+{
+	int err = core_init_any(c, s, claim, now_ms, mono_ms);
+
+	if (err < 0 || c->queues_lost == 0)
+		return err;
+	(void)snprintf(s->why, sizeof(s->why),
+		"damaged: %s; spillway-broker --mend makes it anew", c->damage);
+	core_fini(c);
+	return SW_ECORRUPT;
+}
+
+/* A table that is cleared leaves its entries linked, in their order. */
+static void
+sessions_free(struct core *c)
+{
+	struct session *s = c->sessions, *next;
+
+	HASH_CLEAR(hh, c->sessions);
+	for (; s != NULL; s = next) {
+		next = s->hh.next;
+		free(s);
+	}
+}
+
+static void
+waiters_free(struct core *c)
+{
+	struct waiter *first = c->waiters, *w, *next;
+
+	HASH_CLEAR(hh, c->waiters);
+	while ((w = first) != NULL) {
+		first = w->hh.next;
+		for (; w != NULL; w = next) {
+			next = w->next;
+			free(w);
+		}
+	}
+}
+
+void
+core_fini(struct core *c)
+{
+	sessions_free(c);
+	waiters_free(c);
+	HASH_CLEAR(hh, c->queues_by_name);
+	for (unsigned i = 0; i < c->queues_n; i++)
+		queue_free(c->queues[i]);
+	lease_table_fini(&c->leases);
+	batch_fini(&c->batch);
+	arena_fini(&c->out_arena);
+	free(c->outs);
+	*c = (struct core){0};
+}
+
+int
+core_reload(struct core *c, int64_t full_ms)
+{
+	struct store *s = c->store;
+	struct claim claim = c->claim;
+	int64_t now_ms = c->now_ms, mono_ms = c->mono_ms;
+	int64_t started_ms = c->started_ms;
+	uint64_t next_token = c->next_token;
+	int err;
+
+	core_fini(c);
+	err = core_init(c, s, &claim, now_ms, mono_ms);
+	if (err < 0)
+		return err;
+	c->next_token = next_token; /* tokens never come twice */
+	c->started_ms = started_ms;
+	c->full_until_ms = mono_ms + full_ms;
+	return 0;
+}
+
+/* --- a turn ------------------------------------------------------------- */
+
+static void
+windows_refill(struct core *c)
+{
+	struct key t = key_start('t');
+	int err = 0;
+
+	if (window_low(&c->timers))
+		err = window_refill(&c->timers, c->store, c->claim.shard, &t);
+	for (unsigned i = 0; err == 0 && i < c->queues_n; i++)
+		if (c->queues[i] != NULL && queue_line_low(c->queues[i]))
+			err = queue_line_refill(
+				c->queues[i], c->store, c->claim.shard);
+	if (err < 0)
+		c->err = err;
+}
+
+static void
+usage_read(struct core *c)
+{
+	struct store_usage *u = &c->usage;
+
+	if (c->store->driver->usage(c->store, u) < 0)
+		return;
+	c->full = c->mono_ms < c->full_until_ms ||
+		  (u->used_pages - u->free_pages) * 100 >=
+			  u->max_pages * FULL_PERCENT;
+}
+
+void
+core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
+{
+	c->now_ms = now_ms;
+	c->mono_ms = mono_ms;
+	c->more = 0;
+	c->rate_wait_ms = SECOND_MS;
+	if (c->mono_ms - c->second_ms > SECONDS_MAX * SECOND_MS)
+		c->second_ms = c->mono_ms - SECONDS_MAX * SECOND_MS;
+	while (c->mono_ms - c->second_ms >= SECOND_MS) {
+		c->second_ms += SECOND_MS;
+		for (unsigned i = 0; i < c->queues_n; i++)
+			if (c->queues[i] != NULL)
+				queue_second(c->queues[i]);
+	}
+	usage_read(c);
+	if (c->batch.n == 0)
+		windows_refill(c);
+	else
+		c->more = 1; /* what came back undelivered goes first */
+}
+
+int
+core_has_room(const struct core *c)
+{
+	return c->batch.n < TURN_OPS && c->batch.arena.used < TURN_BYTES &&
+	       c->out_arena.used < TURN_BYTES && c->outs_n < OUTS_MAX / 2;
+}
+
+void
+core_take(struct core *c, const struct peer *peer, struct bytes frame)
+{
+	struct request rq = {.core = c, .peer = peer};
+	int err = sw_msg_open(frame, &rq.msg);
+
+	if (err == SW_EINVAL && frame.len < SW_HEADER_LEN) {
+		c->refused++;
+		return; /* there is nothing to answer to */
+	}
+	if (err == 0 && (rq.msg.op >= SW_REPLY || !operations[rq.msg.op]))
+		err = SW_EOP;
+	if (err < 0) {
+		c->refused++;
+		reply_refuse(c, peer, rq.msg.seq, err, sw_strerror(err));
+		return;
+	}
+	operations[rq.msg.op](&rq);
+}
+
+/* A timer says only: look at this job now. */
+static void
+timer_fire(struct core *c, const struct entry *e)
+{
+	struct key k = key_timer(e->at, &e->id);
+	struct record r;
+	int err = job_load(c, &e->id, &r);
+
+	batch_delete(&c->batch, key_bytes(&k));
+	if (err == SW_ECORRUPT)
+		job_bury_wreck(c, &e->id);
+	if (err < 0)
+		return;
+	/* Expiry goes first: due and expired at once share one timer. */
+	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
+		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
+		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);
+	else if (r.state == SW_DELAYED && r.run_at_ms <= c->now_ms)
+		job_move(c, &r, LIFE_DUE, bytes_of(NULL, 0));
+	else if ((r.state == SW_DONE || r.state == SW_CANCELLED) &&
+		 r.keep_until_ms <= c->now_ms)
+		job_forget(c, &r);
+}
+
+static void
+timers_fire(struct core *c)
+{
+	const struct entry *e;
+
+	for (int i = 0; i < TURN_TIMERS; i++) {
+		struct entry due;
+
+		e = window_first(&c->timers);
+		if (e == NULL || e->at > (uint64_t)c->now_ms)
+			return;
+		due = *e;
+		window_pop(&c->timers);
+		timer_fire(c, &due);
+	}
+	c->more = 1;
+}
+
+static void
+lease_expire(struct core *c, struct lease *l)
+{
+	static const struct attempt lost = {SW_RETRY, SW_C_LOST, -1, NULL};
+	struct record r;
+	int err = job_load(c, &l->id, &r);
+
+	if (is_lost(err))
+		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
+	else if (err == 0)
+		attempt_end(c, &r, l->back ? &lease_back : &lost);
+}
+
+/*
+ * `earliest_ms` is a lower bound: extensions only push deadlines away.  A
+ * sweep that finds nothing makes it exact, so sweeps are about as rare as
+ * heartbeats.
+ */
+static void
+leases_expire(struct core *c)
+{
+	struct lease *l, *tmp;
+	int64_t earliest = INT64_MAX;
+	int ended = 0;
+
+	if (c->mono_ms < c->leases.earliest_ms)
+		return;
+	HASH_ITER(hh, c->leases.by_id, l, tmp)
+	{
+		if (l->deadline_ms > c->mono_ms || ended == TURN_TIMERS) {
+			if (l->deadline_ms < earliest)
+				earliest = l->deadline_ms;
+			continue;
+		}
+		lease_expire(c, l);
+		ended++;
+	}
+	c->leases.earliest_ms = earliest;
+}
+
+static void
+sessions_forget(struct core *c)
+{
+	struct session *s, *tmp;
+
+	HASH_ITER(hh, c->sessions, s, tmp)
+	if (c->mono_ms - s->seen_ms > SESSION_SILENT_MS)
+		session_close(c, s);
+}
+
+void
+core_tick(struct core *c)
+{
+	timers_fire(c);
+	leases_expire(c);
+	sessions_forget(c);
+}
+
+/* One row for each queue that this turn has changed. */
+void
+core_close(struct core *c)
+{
+	for (unsigned i = 0; i < c->queues_n; i++) {
+		struct queue *q = c->queues[i];
+		struct sw_buf b = {.cap = 1024};
+		struct key k;
+
+		if (q == NULL || !q->dirty)
+			continue;
+		b.p = arena_take(&c->batch.arena, b.cap);
+		queue_encode(q, &b);
+		must(!b.full);
+		arena_trim(&c->batch.arena, b.p, b.len);
+		k = key_queue(q->no);
+		batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
+		q->dirty = 0;
+	}
+	batch_close(&c->batch);
+}
+
+void
+core_committed(struct core *c)
+{
+	c->commits += c->batch.n > 0;
+	c->ops += c->batch.n;
+	batch_reset(&c->batch);
+}
+
+void
+core_end(struct core *c)
+{
+	arena_reset(&c->out_arena);
+	c->outs_n = 0;
+}
+
+void
+core_undelivered(struct core *c, struct bytes frame)
+{
+	static const struct attempt back = {SW_RELEASE, SW_C_LOST, 0, NULL};
+	struct sw_msg m;
+	struct sw_item it;
+	struct session *s = NULL;
+	struct sw_id id;
+	struct record r;
+
+	if (sw_msg_open(frame, &m) < 0 || m.op != SW_OP_JOBS)
+		return;
+	while (sw_msg_next(&m, &it))
+		if (sw_get_id(&it, &id) && job_load(c, &id, &r) == 0 &&
+			r.lease != NULL &&
+			r.lease->token ==
+				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
+			s = r.lease->session;
+			attempt_end(c, &r, &back);
+		}
+	if (s != NULL)
+		session_close(c, s);
+	c->more = 1;
+}
+
+static int64_t
+sooner(int64_t wait, int64_t at, int64_t now)
+{
+	int64_t w = at > now ? at - now : 0;
+
+	return w < wait ? w : wait;
+}
+
+int64_t
+core_wait_ms(const struct core *c)
+{
+	const struct entry *e = window_first(&c->timers);
+	int64_t wait = c->more ? 0 : c->rate_wait_ms;
+
+	if (e != NULL) /* a damaged row may name any time */
+		wait = sooner(wait,
+			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
+			c->now_ms);
+	else if (window_low(&c->timers))
+		wait = 0;
+	if (c->leases.earliest_ms != INT64_MAX)
+		wait = sooner(wait, c->leases.earliest_ms, c->mono_ms);
+	return wait;
+}

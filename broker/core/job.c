@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "broker/model/index.h"
+#include "base/must.h"
+#include "base/plant.h"
+
+enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */
+
+static const struct bytes nothing = {"", 0};
+
+int
+row_get(struct core *c, struct bytes key, struct bytes *val)
+{
+	enum batch_found found = batch_get(&c->batch, key, val);
+	int err;
+
+	if (found != BATCH_UNKNOWN)
+		return found == BATCH_HELD ? 0 : SW_ENOJOB;
+	err = c->store->driver->get(c->store, c->claim.shard, key, val);
+	if (err < 0 && err != SW_ENOJOB)
+		c->err = err;
+	return err;
+}
+
+int
+job_load(struct core *c, const struct sw_id *id, struct record *r)
+{
+	struct key k = key_id('j', id);
+	struct bytes val;
+	int err = row_get(c, key_bytes(&k), &val);
+
+	if (err == 0)
+		err = record_open(val, id, r);
+	if (err < 0)
+		return err;
+	r->q = queue_find(c, sw_bytes(&r->it, SW_F_QUEUE));
+	if (r->q == NULL)
+		return SW_ECORRUPT;
+	r->lease = lease_find(&c->leases, id);
+	if (r->lease != NULL)
+		r->state = SW_LEASED;
+	return 0;
+}
+
+/* --- index rows --------------------------------------------------------- */
+
+/* Rows of timers and of the line end in order and id, as windows hold them. */
+static void
+window_of_row_add(struct core *c, const struct record *r, const struct key *k)
+{
+	if (k->b[0] == 't')
+		window_add(&c->timers, be_get(k->b + 1, 8), &r->id);
+	else if (k->b[0] == 'r' &&
+		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
+		queue_line_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
+			&r->id);
+}
+
+static void
+window_of_row_remove(
+	struct core *c, const struct record *r, const struct key *k)
+{
+	if (k->b[0] == 't')
+		window_remove(&c->timers, be_get(k->b + 1, 8), &r->id);
+	else if (k->b[0] == 'r')
+		queue_line_remove(r->q, be_get(k->b + 5, 8),
+			be_get(k->b + 13, 8), &r->id);
+}
+
+static void
+row_add(struct core *c, const struct record *r, const struct key *k,
+	enum index_slot slot)
+{
+	if (slot == INDEX_UNIQUE) {
+		batch_put(
+			&c->batch, key_bytes(k), bytes_of(r->id.b, SW_ID_LEN));
+		return;
+	}
+	batch_insert(&c->batch, key_bytes(k), nothing);
+	window_of_row_add(c, r, k);
+}
+
+static void
+row_remove(struct core *c, const struct record *r, const struct key *k)
+{
+	batch_delete(&c->batch, key_bytes(k));
+	window_of_row_remove(c, r, k);
+}
+
+static int
+key_same(const struct key *a, const struct key *b)
+{
+	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
+}
+
+/*
+ * What both have stays as it is.  All that goes goes first: one of `is` may be
+ * the very row that another slot of `was` had, a timer of the same instant.
+ */
+static void
+rows_follow(struct core *c, const struct record *r, const struct index *was,
+	const struct index *is)
+{
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (was->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
+			row_remove(c, r, &was->row[i]);
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (is->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
+			row_add(c, r, &is->row[i], (enum index_slot)i);
+}
+
+int
+unique_taken(struct core *c, const struct record *r)
+{
+	struct index x;
+	struct key k;
+	struct bytes val;
+
+	index_of(r, r->state, &x);
+	if (r->unique.len == 0 || x.row[INDEX_UNIQUE].len > 0)
+		return 0;
+	k = key_unique(r->q->no, r->unique);
+	return row_get(c, key_bytes(&k), &val) == 0;
+}
+
+/* --- moving ------------------------------------------------------------- */
+
+/*
+ * Tells all who wait for the job what has become of it.  When very many wait
+ * for a large one, the later of them are to ask again: it has ended, so they
+ * are answered at once.
+ */
+static void
+waiters_answer(struct core *c, const struct record *r, int status)
+{
+	struct waiter *w, *next;
+
+	if (c->waiters_n == 0)
+		return;
+	HASH_FIND(hh, c->waiters, r->id.b, SW_ID_LEN, w);
+	if (w == NULL)
+		return;
+	HASH_DEL(c->waiters, w);
+	for (; w != NULL; w = next) {
+		struct sw_buf b;
+		size_t mark;
+
+		next = w->next;
+		if (status == 0 && c->out_arena.used > WAIT_BYTES)
+			status = SW_EBUSY;
+		out_begin(c, &b, r->it.raw.len + SHOW_ROOM,
+			SW_OP_WAIT | SW_REPLY, w->seq);
+		mark = sw_item_begin(&b);
+		sw_put_int(&b, SW_F_STATUS, status);
+		if (status == 0)
+			job_show(c, &b, r, 1);
+		sw_item_end(&b, mark);
+		out_send(c, &b, &w->peer);
+		free(w);
+		c->waiters_n--;
+	}
+}
+
+static void
+counters_move(struct queue *q, const struct record *r, enum sw_state was,
+	enum sw_state is)
+{
+	int held = index_is_waiting(was) || was == SW_DEAD;
+	int holds = index_is_waiting(is) || is == SW_DEAD;
+
+	if (was != SW_NONE)
+		q->count[was]--;
+	q->count[is]++;
+	q->total[TOTAL_BYTES] += (holds - held) * r->body_len;
+	q->total[TOTAL_PUT] += was == SW_NONE;
+	q->total[TOTAL_DONE] += is == SW_DONE;
+	q->total[TOTAL_DEAD] += is == SW_DEAD;
+	queue_touch(q);
+}
+
+/* What an ended job need not keep. */
+static uint64_t
+dropped_fields(enum sw_state s)
+{
+	static const uint64_t done = SW_BIT(SW_F_BODY) | SW_BIT(SW_F_HEADER) |
+				     SW_BIT(SW_F_CONTENT_TYPE) |
+				     SW_BIT(SW_F_FAIR) |
+				     SW_BIT(SW_F_TIMEOUT_MS) |
+				     SW_BIT(SW_F_EXPIRES_AT_MS);
+
+	return s == SW_DONE || s == SW_CANCELLED ? done : 0;
+}
+
+/* Writes the record and reads it back, so that `r` shows what is stored. */
+static void
+record_write(struct core *c, struct record *r, int fresh, struct bytes event)
+{
+	struct key k = key_id('j', &r->id);
+	struct queue *q = r->q;
+	struct bytes val = record_seal(
+		&c->batch.arena, r, dropped_fields(r->state), event);
+
+	batch_put_taken(&c->batch, key_bytes(&k), val, fresh);
+	must(record_open(val, &r->id, r) == 0);
+	r->q = q;
+}
+
+static void
+lease_end(struct core *c, struct record *r)
+{
+	struct key k = key_id('l', &r->id);
+
+	batch_delete(&c->batch, key_bytes(&k));
+	lease_drop(&c->leases, r->lease);
+	r->lease = NULL;
+}
+
+void
+job_move(struct core *c, struct record *r, enum life_event how,
+	struct bytes event)
+{
+	enum sw_state was = r->state, is = life_next(was, how);
+	struct index before, after;
+
+	must(is != SW_NONE && is != SW_LEASED);
+	index_of(r, was, &before);
+	if (r->lease != NULL)
+		lease_end(c, r);
+	counters_move(r->q, r, was, is);
+
+	r->state = is;
+	if (is == SW_DONE || is == SW_DEAD || is == SW_CANCELLED)
+		r->ended_at_ms = c->now_ms;
+	else
+		r->ended_at_ms = 0;
+	if (is == SW_DONE || is == SW_CANCELLED)
+		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
+	record_write(c, r, was == SW_NONE, event);
+	index_of(r, is, &after);
+	rows_follow(c, r, &before, &after);
+	if (r->ended_at_ms != 0)
+		waiters_answer(c, r, 0);
+	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
+		job_forget(c, r);
+}
+
+void
+job_forget(struct core *c, struct record *r)
+{
+	struct key k = key_id('j', &r->id);
+	struct index before, after;
+
+	must(r->lease == NULL);
+	index_of(r, r->state, &before);
+	index_of(r, SW_NONE, &after);
+	rows_follow(c, r, &before, &after);
+	batch_delete(&c->batch, key_bytes(&k));
+	if (r->cause == SW_C_CORRUPT) {
+		k = key_id('c', &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+	}
+	waiters_answer(c, r, SW_ENOJOB);
+	if (index_is_waiting(r->state) || r->state == SW_DEAD)
+		r->q->total[TOTAL_BYTES] -= r->body_len;
+	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
+	queue_touch(r->q);
+}
+
+void
+record_put_dead(struct core *c, struct record *r, struct bytes event)
+{
+	struct index before, after;
+
+	counters_move(r->q, r, SW_NONE, SW_DEAD);
+	r->q->total[TOTAL_PUT]--;
+	record_write(c, r, 0, event);
+	index_of(r, SW_NONE, &before);
+	index_of(r, SW_DEAD, &after);
+	rows_follow(c, r, &before, &after);
+	waiters_answer(c, r, 0);
+}
+
+void
+ready_row_add(struct core *c, const struct record *r)
+{
+	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
+
+	batch_put(&c->batch, key_bytes(&k), nothing);
+	queue_line_add(r->q, r->lane, r->rank, &r->id);
+}
+
+void
+job_started(struct core *c, const struct record *r)
+{
+	struct index x;
+
+	index_of(r, SW_READY, &x);
+	if (x.row[INDEX_EXPIRY].len > 0)
+		row_remove(c, r, &x.row[INDEX_EXPIRY]);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/core/core_in.h"
+#include "base/error.h"
+
+/*
+ * Pages over jobs: list, redrive, purge.  A page is two steps: one scan of
+ * index rows collects ids, then each job is loaded and asked.  The rows are
+ * those of the last commit; loading sees what this turn has changed since.
+ */
+
+struct selector {
+	enum sw_state state; /* SW_NONE: any */
+	struct queue *q;     /* NULL: any */
+	int64_t since_ms, until_ms;
+	struct bytes match;
+	struct bytes id;	  /* empty: any */
+	const struct sw_item *it; /* headers */
+	size_t limit;
+};
+
+struct page {
+	struct key from, to;
+	size_t id_at; /* where in the key the id stands */
+	size_t n;
+	struct sw_id ids[PAGE_LOOK];
+	struct { /* of the dead, what else their rows say */
+		uint32_t queue;
+		int64_t at_ms;
+	} death[PAGE_LOOK];
+	struct key last;
+};
+
+static int
+selector_read(struct core *c, const struct sw_item *it, struct selector *sel)
+{
+	*sel = (struct selector){
+		.state = (enum sw_state)sw_int(it, SW_F_STATE, SW_DEAD),
+		.since_ms = sw_int(it, SW_F_SINCE_MS, 0),
+		.until_ms = sw_int(it, SW_F_UNTIL_MS, INT64_MAX),
+		.match = sw_bytes(it, SW_F_MATCH),
+		.id = sw_bytes(it, SW_F_ID),
+		.it = it,
+		.limit = (size_t)sw_int(it, SW_F_LIMIT, SW_ITEMS_MAX - 1),
+	};
+	if (sel->state < SW_NONE || sel->state >= SW_STATES)
+		return SW_EINVAL;
+	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
+		sel->limit = SW_ITEMS_MAX - 1; /* one item is the summary */
+	if (sw_has(it, SW_F_QUEUE)) {
+		sel->q = queue_find(c, sw_bytes(it, SW_F_QUEUE));
+		if (sel->q == NULL)
+			return SW_ENOQUEUE;
+	}
+	return 0;
+}
+
+static int
+header_has(const struct record *r, struct bytes want)
+{
+	struct bytes h;
+	size_t at = 0;
+
+	while (sw_item_each(&r->it, SW_F_HEADER, &at, &h))
+		if (bytes_eq(h, want))
+			return 1;
+	return 0;
+}
+
+static int
+error_matches(const struct record *r, struct bytes match)
+{
+	struct sw_item last;
+	struct bytes text;
+
+	if (match.len == 0)
+		return 1;
+	if (!record_last_attempt(r, &last))
+		return 0;
+	text = sw_bytes(&last, SW_F_ERROR);
+	return memmem(text.p, text.len, match.p, match.len) != NULL;
+}
+
+static int
+selects(const struct selector *sel, const struct record *r)
+{
+	int64_t at = r->ended_at_ms != 0 ? r->ended_at_ms : r->created_at_ms;
+	struct bytes h;
+	size_t walk = 0;
+
+	if ((sel->state != SW_NONE && r->state != sel->state) ||
+		(sel->q != NULL && r->q != sel->q) ||
+		at < sel->since_ms || at > sel->until_ms ||
+		!error_matches(r, sel->match))
+		return 0;
+	while (sw_item_each(sel->it, SW_F_HEADER, &walk, &h))
+		if (!header_has(r, h))
+			return 0;
+	return 1;
+}
+
+/* The index rows that hold the state's jobs, and maybe others'. */
+static void
+page_range(const struct selector *sel, const struct sw_item *it, struct page *p)
+{
+	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
+
+	p->n = 0;
+	p->last.len = 0;
+	p->id_at = 1;
+	if (sel->state == SW_DEAD) {
+		p->from = key_start('x');
+		p->id_at = 1 + 4 + 8;
+		if (sel->q != NULL)
+			key_num(&p->from, 4, sel->q->no);
+	} else {
+		p->from = key_start(sel->state == SW_LEASED ? 'l' : 'j');
+	}
+	p->to = key_after(p->from);
+	_Static_assert(SW_CURSOR_MAX < sizeof(p->from.b), "a cursor fits");
+	if (cursor.len > p->from.len &&
+		memcmp(cursor.p, p->from.b, p->from.len) == 0) {
+		p->from.len = 0;
+		key_raw(&p->from, cursor.p, cursor.len);
+		p->from.b[p->from.len++] = 0;
+	}
+}
+
+static int
+page_each(void *arg, struct bytes key, struct bytes val)
+{
+	struct page *p = arg;
+	const uint8_t *b = key.p;
+
+	(void)val;
+	if (key.len != p->id_at + SW_ID_LEN)
+		return 0;
+	if (b[0] == 'x') {
+		p->death[p->n].queue = (uint32_t)be_get(b + 1, 4);
+		p->death[p->n].at_ms = (int64_t)be_get(b + 5, 8);
+	}
+	memcpy(p->ids[p->n++].b, b + p->id_at, SW_ID_LEN);
+	p->last.len = 0;
+	key_raw(&p->last, key.p, key.len);
+	return 0;
+}
+
+static void
+page_scan(struct core *c, struct page *p)
+{
+	int err = c->store->driver->scan(c->store, c->claim.shard,
+		key_bytes(&p->from), key_bytes(&p->to), PAGE_LOOK, page_each,
+		p);
+
+	if (err < 0)
+		c->err = err;
+}
+
+/* An id names one job: there is nothing to scan for. */
+static void
+page_of_one(const struct selector *sel, struct page *p)
+{
+	memcpy(p->ids[0].b, sel->id.p, SW_ID_LEN);
+	p->n = 1;
+	p->last.len = 0;
+}
+
+/* Changes a selected job (unless dry), `count` were before it; a status. */
+typedef int each_fn(struct core *, struct record *, const struct sw_item *ask,
+	int64_t count, int dry);
+
+static struct key
+cursor_of(const struct selector *sel, const struct record *r)
+{
+	if (sel->state == SW_DEAD)
+		return key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
+	return key_id(sel->state == SW_LEASED ? 'l' : 'j', &r->id);
+}
+
+static void
+page_item(struct core *c, struct sw_buf *b, const struct record *r, int status,
+	int brief)
+{
+	size_t mark = sw_item_begin(b);
+
+	sw_put_int(b, SW_F_STATUS, status);
+	if (brief)
+		sw_put_id(b, &r->id);
+	else
+		job_show(c, b, r, 0);
+	sw_item_end(b, mark);
+}
+
+/* What a page found: the items, how many count, where the next one begins. */
+struct found {
+	struct sw_buf items;
+	int64_t count;
+	size_t shown;
+	struct key next;
+};
+
+/* A dead job whose record is damaged stays where it is, dead of that. */
+static int
+page_job(struct core *c, const struct page *p, size_t i, struct record *r)
+{
+	const struct sw_id *id = &p->ids[i];
+	int err = job_load(c, id, r);
+	struct queue *q;
+	struct key k;
+
+	if (err != SW_ECORRUPT || p->from.b[0] != 'x' || p->last.len == 0)
+		return err;
+	q = p->death[i].queue < c->queues_n ? c->queues[p->death[i].queue]
+					    : NULL;
+	if (q == NULL || q->count[SW_DEAD] == 0)
+		return err;
+	k = key_dead(q->no, (uint64_t)p->death[i].at_ms, id);
+	batch_delete(&c->batch, key_bytes(&k));
+	job_bury_corrupt(c, q, id, SW_DEAD, p->death[i].at_ms);
+	return job_load(c, id, r);
+}
+
+static void
+page_load(struct core *c, const struct page *p, const struct selector *sel,
+	each_fn *each, int dry, struct found *f)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct record r;
+		int status = 0;
+
+		if (page_job(c, p, i, &r) < 0 || !selects(sel, &r))
+			continue;
+		if (f->shown == sel->limit || f->items.len > SW_BATCH_MAX)
+			return;
+		f->next = cursor_of(sel, &r);
+		if (each != NULL)
+			status = each(c, &r, sel->it, f->count, dry);
+		f->count += status == 0;
+		f->shown++;
+		page_item(c, &f->items, &r, status, each != NULL);
+	}
+	f->next = p->last; /* all of them were looked at */
+	if (p->n < PAGE_LOOK)
+		f->next.len = 0;
+}
+
+/* The summary stands first. */
+static void
+page_reply(struct request *rq, const struct found *f)
+{
+	size_t mark;
+
+	reply_begin(rq, f->items.len + REPLY_SMALL);
+	mark = sw_item_begin(&rq->reply);
+	sw_put_int(&rq->reply, SW_F_STATUS, 0);
+	sw_put_int(&rq->reply, SW_F_COUNT, f->count);
+	if (f->next.len > 0)
+		sw_put_bytes(&rq->reply, SW_F_CURSOR, key_bytes(&f->next));
+	sw_item_end(&rq->reply, mark);
+	reply_append(rq, &f->items);
+	reply_send(rq);
+}
+
+static void
+page_walk(struct request *rq, each_fn *each)
+{
+	struct core *c = rq->core;
+	struct page *p = arena_take(&c->out_arena, sizeof(*p));
+	struct found f = {.count = 0};
+	struct selector sel;
+	struct sw_item it = {.have = 0, .raw = {"", 0}};
+	int err;
+
+	(void)sw_msg_next(&rq->msg, &it);
+	err = selector_read(c, &it, &sel);
+	if (err == 0 && each != NULL && sel.state == SW_NONE)
+		err = SW_EINVAL; /* who changes jobs says which */
+	if (err == 0 && each != NULL)
+		err = sel.state == SW_LEASED ? SW_ESTATE : 0;
+	if (err < 0) {
+		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
+		return;
+	}
+	page_range(&sel, &it, p);
+	if (sel.id.len > 0)
+		page_of_one(&sel, p);
+	else
+		page_scan(c, p);
+	out_begin(c, &f.items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
+	page_load(c, p, &sel, each, (rq->msg.flags & SW_FLAG_DRY_RUN) != 0, &f);
+	arena_trim(&c->out_arena, f.items.p, f.items.len);
+	page_reply(rq, &f);
+}
+
+void
+op_list(struct request *rq)
+{
+	page_walk(rq, NULL);
+}
+
+/* --- redrive and purge -------------------------------------------------- */
+
+static int
+redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
+	int64_t count, int dry)
+{
+	int64_t rate = sw_int(ask, SW_F_RATE, 0);
+	int64_t offset = sw_int(ask, SW_F_OFFSET, 0);
+	int64_t nth = count;
+	uint8_t room[64];
+	struct sw_buf e = {.p = room, .cap = sizeof(room)};
+
+	if (r->state != SW_DEAD)
+		return SW_ESTATE;
+	if (r->cause == SW_C_CORRUPT)
+		return SW_ECORRUPT;
+	if (unique_taken(c, r))
+		return SW_EUNIQUE;
+	if (dry)
+		return 0;
+	r->attempt = r->crashes = 0;
+	r->cause = SW_C_NONE;
+	r->expires_at_ms = 0; /* it had its chance to be early */
+	r->run_at_ms = c->now_ms;
+	if (offset > 0 && offset < SW_DELAY_MAX_MS)
+		nth += offset;
+	if (rate > 0)
+		r->run_at_ms += nth * 1000 / rate;
+	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
+	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
+	job_move(c, r,
+		r->run_at_ms > c->now_ms ? LIFE_REDRIVE_LATER : LIFE_REDRIVE,
+		sw_buf_bytes(&e));
+	return 0;
+}
+
+void
+op_redrive(struct request *rq)
+{
+	page_walk(rq, redrive_each);
+}
+
+static int
+purge_each(struct core *c, struct record *r, const struct sw_item *ask,
+	int64_t count, int dry)
+{
+	(void)ask;
+	(void)count;
+	if (!dry)
+		job_forget(c, r);
+	return 0;
+}
+
+void
+op_purge(struct request *rq)
+{
+	page_walk(rq, purge_each);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "base/must.h"
+
+void
+out_begin(struct core *c, struct sw_buf *b, size_t cap, int op, uint64_t seq)
+{
+	*b = (struct sw_buf){.p = arena_take(&c->out_arena, cap), .cap = cap};
+	sw_msg_begin(b, op, 0, seq);
+}
+
+void
+out_send(struct core *c, struct sw_buf *b, const struct peer *peer)
+{
+	must(!b->full && c->outs_n < OUTS_MAX);
+	arena_trim(&c->out_arena, b->p, b->len);
+	c->outs[c->outs_n++] = (struct out){*peer, sw_buf_bytes(b)};
+}
+
+void
+reply_begin(struct request *rq, size_t cap)
+{
+	out_begin(
+		rq->core, &rq->reply, cap, rq->msg.op | SW_REPLY, rq->msg.seq);
+}
+
+void
+reply_send(struct request *rq)
+{
+	out_send(rq->core, &rq->reply, rq->peer);
+}
+
+void
+reply_status(struct request *rq, int status)
+{
+	size_t mark = sw_item_begin(&rq->reply);
+
+	sw_put_int(&rq->reply, SW_F_STATUS, status);
+	sw_item_end(&rq->reply, mark);
+}
+
+void
+reply_append(struct request *rq, const struct sw_buf *m)
+{
+	struct sw_buf *b = &rq->reply;
+
+	sw_put_raw(b, bytes_of(m->p + SW_HEADER_LEN, m->len - SW_HEADER_LEN));
+	le_set(b->p + 6, 2, le_get(b->p + 6, 2) + le_get(m->p + 6, 2));
+}
+
+void
+reply_refuse(struct core *c, const struct peer *peer, uint64_t seq, int status,
+	const char *detail)
+{
+	struct sw_buf b;
+	size_t mark;
+
+	out_begin(c, &b, REPLY_SMALL, SW_OP_ERROR | SW_REPLY, seq);
+	mark = sw_item_begin(&b);
+	sw_put_int(&b, SW_F_STATUS, status);
+	sw_put_text(&b, SW_F_DETAIL, detail);
+	sw_item_end(&b, mark);
+	out_send(c, &b, peer);
+}
+
+/* What GET and the listings hide: our own bookkeeping. */
+#define INTERNAL                                                               \
+	(SW_BIT(SW_F_RANK) | SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_STATE) | \
+		SW_BIT(SW_F_TOKEN))
+
+static void
+lease_show(struct sw_buf *b, const struct lease *l)
+{
+	sw_put_text(b, SW_F_WORKER, l->worker);
+	sw_put_int(b, SW_F_AT_MS, l->since_ms);
+	if (l->progress >= 0)
+		sw_put_int(b, SW_F_PROGRESS, l->progress);
+	if (l->text[0] != '\0')
+		sw_put_text(b, SW_F_TEXT, l->text);
+}
+
+static void
+event_show(struct sw_buf *b, enum sw_event kind, int64_t at_ms)
+{
+	size_t mark = sw_nest_begin(b, SW_F_EVENT);
+
+	sw_put_int(b, SW_F_KIND, kind);
+	sw_put_int(b, SW_F_AT_MS, at_ms);
+	sw_nest_end(b, mark);
+}
+
+void
+job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
+{
+	uint64_t hide = INTERNAL | SW_BIT(SW_F_EVENT);
+	struct sw_item last;
+	struct bytes e;
+	size_t at = 0;
+
+	(void)c;
+	if (!whole)
+		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
+	sw_put_int(b, SW_F_STATE, r->state);
+	sw_copy_without(b, &r->it, hide);
+	if (r->lease != NULL)
+		lease_show(b, r->lease);
+	if (!whole) {
+		if (record_last_attempt(r, &last) && sw_has(&last, SW_F_ERROR))
+			sw_put_bytes(
+				b, SW_F_ERROR, sw_bytes(&last, SW_F_ERROR));
+		return;
+	}
+	event_show(b, SW_EV_PUT, r->created_at_ms);
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
+		sw_put_bytes(b, SW_F_EVENT, e);
+}

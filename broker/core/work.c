@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "base/must.h"
+#include "base/plant.h"
+
+enum {
+	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
+	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
+	/* Of a job in JOBS, besides its body: mostly headers, where each byte
+	 * may come as a field of its own. */
+	JOB_ROOM = (4 + 1) * SW_HEADERS_MAX + 4096,
+	HAND_OUT_STEP = 16, /* jobs for one worker, then the next one's turn */
+};
+
+/* --- sessions ----------------------------------------------------------- */
+
+void
+session_close(struct core *c, struct session *s)
+{
+	struct lease *l, *tmp;
+
+	HASH_ITER(hh, c->leases.by_id, l, tmp)
+	if (l->session == s)
+		l->session = NULL;
+	for (unsigned i = 0; i < s->subs_n; i++)
+		s->subs[i].q->workers--;
+	if (c->next_session == s)
+		c->next_session = s->hh.next;
+	HASH_DEL(c->sessions, s);
+	free(s);
+}
+
+static struct session *
+session_open(struct core *c, const struct peer *peer)
+{
+	struct session *s = session_find(c->sessions, peer);
+
+	if (s == NULL) {
+		if (HASH_COUNT(c->sessions) == SESSIONS_MAX)
+			return NULL;
+		s = calloc(1, sizeof(*s));
+		if (s == NULL)
+			return NULL;
+		s->peer = *peer;
+		HASH_ADD(hh, c->sessions, peer, sizeof(s->peer), s);
+	}
+	for (unsigned i = 0; i < s->subs_n; i++)
+		s->subs[i].q->workers--;
+	s->subs_n = 0;
+	s->credit = s->sent = 0;
+	s->seen_ms = c->mono_ms;
+	return s;
+}
+
+static int
+subscribe(struct core *c, struct session *s, const struct sw_item *it)
+{
+	int64_t weight = sw_int(it, SW_F_WEIGHT, 0);
+	struct queue *q;
+	int err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
+
+	if (err < 0)
+		return err;
+	if (weight < 0 || weight > sw_setting_rules[SW_S_weight].max)
+		return SW_EINVAL;
+	if (s->subs_n == SW_QUEUES_PER_WORKER)
+		return SW_EBUSY;
+	s->subs[s->subs_n++] = (struct subscription){.q = q, .weight = weight};
+	q->workers++;
+	return 0;
+}
+
+void
+op_hello(struct request *rq)
+{
+	struct core *c = rq->core;
+	struct session *s = session_open(c, rq->peer);
+	int64_t lease_ms = INT64_MAX;
+	struct sw_item it;
+	int err = s == NULL ? SW_EBUSY : 0;
+	size_t mark;
+
+	if (err == 0 && sw_msg_next(&rq->msg, &it)) {
+		sw_get_text(&it, SW_F_WORKER, s->name, sizeof(s->name));
+		s->slots = sw_int(&it, SW_F_SLOTS, 1);
+	}
+	while (err == 0 && sw_msg_next(&rq->msg, &it))
+		err = subscribe(c, s, &it);
+	for (unsigned i = 0; err == 0 && i < s->subs_n; i++)
+		if (s->subs[i].q->set[SW_S_lease_ms] < lease_ms)
+			lease_ms = s->subs[i].q->set[SW_S_lease_ms];
+	if (err == 0 && s->subs_n == 0)
+		err = SW_EINVAL;
+	if (err < 0) {
+		if (s != NULL)
+			session_close(c, s);
+		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
+		return;
+	}
+	reply_begin(rq, REPLY_SMALL);
+	mark = sw_item_begin(&rq->reply);
+	sw_put_int(&rq->reply, SW_F_STATUS, 0);
+	sw_put_int(&rq->reply, SW_F_LEASE_MS, lease_ms);
+	sw_item_end(&rq->reply, mark);
+	reply_send(rq);
+}
+
+/* The session of the asking peer; NULL, and it was told to say hello. */
+static struct session *
+session_need(struct request *rq)
+{
+	struct session *s = session_find(rq->core->sessions, rq->peer);
+
+	if (s == NULL)
+		reply_refuse(rq->core, rq->peer, rq->msg.seq, SW_ESESSION,
+			sw_strerror(SW_ESESSION));
+	else
+		s->seen_ms = rq->core->mono_ms;
+	return s;
+}
+
+void
+op_want(struct request *rq)
+{
+	struct session *s = session_need(rq);
+	struct sw_item it;
+
+	if (s == NULL || !sw_msg_next(&rq->msg, &it))
+		return;
+	s->credit = sw_int(&it, SW_F_CREDIT, 0);
+	if (s->credit > s->sent + LEASES_MAX)
+		s->credit = s->sent + LEASES_MAX;
+}
+
+void
+op_bye(struct request *rq)
+{
+	struct core *c = rq->core;
+	struct session *s = session_find(c->sessions, rq->peer);
+	struct lease *l, *tmp;
+	struct record r;
+
+	if (s != NULL) {
+		HASH_ITER(hh, c->leases.by_id, l, tmp)
+		{
+			if (l->session != s)
+				continue;
+			if (core_has_room(c) && job_load(c, &l->id, &r) == 0) {
+				attempt_end(c, &r, &lease_back);
+				continue;
+			}
+			l->back = 1; /* the sweeps of the next turns */
+			lease_extend(&c->leases, l, c->mono_ms);
+		}
+		session_close(c, s);
+	}
+	reply_begin(rq, REPLY_SMALL);
+	reply_status(rq, 0);
+	reply_send(rq);
+}
+
+/* --- leases ------------------------------------------------------------- */
+
+static int
+extend_one(struct core *c, struct session *s, const struct sw_item *it)
+{
+	struct lease *l;
+	struct sw_id id;
+
+	if (!sw_get_id(it, &id))
+		return SW_EINVAL;
+	l = lease_find(&c->leases, &id);
+	if (l == NULL || l->token != (uint64_t)sw_int(it, SW_F_TOKEN, 0)) {
+		c->stale++;
+		return SW_ESTALE;
+	}
+	if (l->session != s) {
+		if (l->session != NULL)
+			l->session->leased--;
+		l->session = s;
+		s->leased++;
+	}
+	lease_extend(&c->leases, l, c->mono_ms + l->q->set[SW_S_lease_ms]);
+	if (sw_has(it, SW_F_PROGRESS))
+		l->progress = sw_int(it, SW_F_PROGRESS, 0);
+	if (sw_has(it, SW_F_TEXT))
+		sw_get_text(it, SW_F_TEXT, l->text, sizeof(l->text));
+	return l->cancel ? SW_ECANCEL : 0;
+}
+
+void
+op_extend(struct request *rq)
+{
+	struct session *s = session_need(rq);
+	struct sw_item it;
+
+	if (s == NULL)
+		return;
+	reply_begin(rq, REPLY_SMALL);
+	while (sw_msg_next(&rq->msg, &it))
+		reply_status(rq, extend_one(rq->core, s, &it));
+	reply_send(rq);
+}
+
+/* --- done --------------------------------------------------------------- */
+
+/* All follow-ups or none: the first that may not be put refuses the ack. */
+static int
+follows_check(struct core *c, const struct sw_item *it, int *follows)
+{
+	struct bytes raw;
+	struct sw_item f;
+	struct sw_id holder;
+	size_t at = 0;
+	struct ahead ahead = {0};
+
+	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
+		int err = sw_item_open(raw, &f);
+
+		if (err == 0 && ++*follows > FOLLOWS_MAX)
+			err = SW_ETOOBIG;
+		if (err == 0)
+			err = put_check(c, &f, &ahead, &holder);
+		if (err < 0)
+			return err;
+		ahead.jobs++;
+		ahead.bytes += (int64_t)sw_bytes(&f, SW_F_BODY).len;
+	}
+	return 0;
+}
+
+/* A follow-up whose id or key an earlier one has just taken is known: skip. */
+static void
+follows_apply(struct core *c, const struct sw_item *it)
+{
+	static const struct ahead none;
+	struct bytes raw;
+	struct sw_item f;
+	struct sw_id id, holder;
+	struct record known;
+	size_t at = 0;
+
+	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
+		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
+		if (job_load(c, &id, &known) == SW_ENOJOB &&
+			put_check(c, &f, &none, &holder) == 0)
+			put_apply(c, &f);
+	}
+}
+
+static int
+done_apply(struct core *c, struct record *r, const struct sw_item *it,
+	int *follows)
+{
+	struct attempt a = {
+		.outcome = (enum sw_outcome)sw_int(it, SW_F_OUTCOME, 0),
+		.cause = (enum sw_cause)sw_int(it, SW_F_CAUSE, SW_C_ERROR),
+		.delay_ms = sw_int(it, SW_F_DELAY_MS, -1),
+		.report = it,
+	};
+	int err;
+
+	if (a.outcome < SW_ACK || a.outcome > SW_STOPPED ||
+		a.cause < SW_C_NONE || a.cause >= SW_CAUSES ||
+		a.delay_ms > SW_DELAY_MAX_MS)
+		return SW_EINVAL;
+	if (a.outcome != SW_ACK) {
+		attempt_end(c, r, &a);
+		return 0;
+	}
+	err = follows_check(c, it, follows);
+	if (err < 0)
+		return err;
+	/* The checks read the store: what `r` points to is read again. */
+	err = job_load(c, &r->id, r);
+	if (err < 0)
+		return err;
+	attempt_end(c, r, &a);
+	follows_apply(c, it);
+	return 0;
+}
+
+static int
+done_one(struct core *c, struct session *s, const struct sw_item *it,
+	int *follows)
+{
+	uint64_t token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
+	struct record r;
+	struct sw_id id;
+	int err;
+
+	if (!sw_get_id(it, &id) || token == 0)
+		return SW_EINVAL;
+	err = job_load(c, &id, &r);
+	if (err < 0)
+		return err;
+	if (r.lease == NULL ||
+		(r.lease->token != token && !planted(STALE_ACK))) {
+		c->stale += r.token != token;
+		return r.token == token ? 0 : SW_ESTALE;
+	}
+	if (s != NULL)
+		s->seen_ms = c->mono_ms;
+	return done_apply(c, &r, it, follows);
+}
+
+void
+op_done(struct request *rq)
+{
+	struct session *s = session_find(rq->core->sessions, rq->peer);
+	struct sw_item it;
+	int follows = 0;
+
+	reply_begin(rq, REPLY_SMALL);
+	while (sw_msg_next(&rq->msg, &it))
+		reply_status(rq, done_one(rq->core, s, &it, &follows));
+	reply_send(rq);
+}
+
+/* --- handing out -------------------------------------------------------- */
+
+/*
+ * Whether the queue has a job that may start now.  On the way it notes when
+ * to look again: a rate limit ends by itself, and a line of which nothing is
+ * in memory is read at the start of the next turn.
+ */
+static int
+queue_ready(void *arg, struct queue *q)
+{
+	struct core *c = arg;
+	struct entry e;
+	uint64_t lane;
+	int64_t most = q->set[SW_S_concurrency], wait_ms;
+
+	if (q->set[SW_S_paused] || q->count[SW_READY] == 0 ||
+		(most > 0 &&
+			q->count[SW_LEASED] >= most + planted(ONE_TOO_MANY)))
+		return 0;
+	wait_ms = queue_rate_wait_ms(q, c->mono_ms);
+	if (wait_ms > 0) {
+		if (wait_ms < c->rate_wait_ms)
+			c->rate_wait_ms = wait_ms;
+		return 0;
+	}
+	if (queue_line_next(q, &lane, &e))
+		return 1;
+	/* Else its counter speaks of a job that has lost its row. */
+	if (queue_line_low(q))
+		c->more = 1;
+	return 0;
+}
+
+void
+lease_row(struct core *c, const struct lease *l)
+{
+	uint8_t room[SW_NAME_MAX + SW_QUEUE_MAX + 64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct key k = key_id('l', &l->id);
+
+	sw_put_int(&b, SW_F_TOKEN, (int64_t)l->token);
+	sw_put_int(&b, SW_F_AT_MS, l->since_ms);
+	sw_put_text(&b, SW_F_WORKER, l->worker);
+	sw_put_text(&b, SW_F_QUEUE, l->q->name);
+	if (l->cancel)
+		sw_put_int(&b, SW_F_CAUSE, SW_C_CANCELLED);
+	batch_put(&c->batch, key_bytes(&k), sw_buf_bytes(&b));
+}
+
+static void
+ready_row_drop(
+	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
+{
+	struct key k = key_ready(q->no, lane, e->at, &e->id);
+
+	batch_delete(&c->batch, key_bytes(&k));
+}
+
+/* An entry of the line whose job cannot be read. */
+static void
+corrupt_ready(
+	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
+{
+	ready_row_drop(c, q, lane, e);
+	job_bury_corrupt(c, q, &e->id, SW_READY, c->now_ms);
+}
+
+/* Whether `e` is the row that the job itself would write; rows carry no
+ * checksum. */
+static int
+row_is_of(const struct record *r, const struct queue *q, uint64_t lane,
+	const struct entry *e)
+{
+	return r->state == SW_READY && r->q == q && r->lane == lane &&
+	       r->rank == e->at;
+}
+
+static struct lease *
+lease_give(struct core *c, struct session *s, const struct record *r)
+{
+	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
+	struct lease *l = lease_new(&c->leases, &r->id);
+
+	must(l != NULL); /* the caller has looked for room */
+	l->token = c->next_token++;
+	l->q = r->q;
+	l->session = s;
+	l->since_ms = c->now_ms;
+	memcpy(l->worker, s->name, sizeof(l->worker));
+	lease_extend(&c->leases, l, c->mono_ms + r->q->set[SW_S_lease_ms]);
+	lease_row(c, l);
+	batch_delete(&c->batch, key_bytes(&k));
+	if (r->expires_at_ms != 0)
+		job_started(c, r);
+	r->q->count[SW_READY]--;
+	r->q->count[SW_LEASED]++;
+	queue_rate_spend(r->q);
+	queue_touch(r->q);
+	s->leased++;
+	s->sent++;
+	c->handed_out++;
+	return l;
+}
+
+static void
+job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
+{
+	static const uint64_t keep = SW_BIT(SW_F_ID) | SW_BIT(SW_F_QUEUE) |
+				     SW_BIT(SW_F_BODY) |
+				     SW_BIT(SW_F_CONTENT_TYPE) |
+				     SW_BIT(SW_F_PRIORITY) |
+				     SW_BIT(SW_F_CREATED_AT_MS) |
+				     SW_BIT(SW_F_FAIR) | SW_BIT(SW_F_HEADER);
+	const int64_t *set = r->q->set;
+	size_t mark = sw_item_begin(b);
+
+	sw_copy_without(b, &r->it, ~keep);
+	sw_put_int(b, SW_F_TOKEN, (int64_t)l->token);
+	sw_put_int(b, SW_F_ATTEMPT, r->attempt + 1);
+	sw_put_int(b, SW_F_MAX_ATTEMPTS,
+		r->max_attempts > 0 ? r->max_attempts : set[SW_S_max_attempts]);
+	sw_put_int(b, SW_F_TIMEOUT_MS,
+		sw_int(&r->it, SW_F_TIMEOUT_MS, set[SW_S_timeout_ms]));
+	sw_put_int(b, SW_F_LEASE_MS, set[SW_S_lease_ms]);
+	sw_item_end(b, mark);
+}
+
+/* One message of jobs for `s`, at most `most`; the number given. */
+static int
+hand_out_some(struct core *c, struct session *s, int most)
+{
+	struct sw_buf b;
+	struct queue *q;
+	int given = 0;
+
+	out_begin(c, &b, JOBS_BYTES, SW_OP_JOBS, 0);
+	while (given < most && s->sent < s->credit &&
+		lease_count(&c->leases) < LEASES_MAX &&
+		b.len < JOBS_BYTES - SW_BODY_MAX - JOB_ROOM &&
+		(q = session_next_queue(s, queue_ready, c)) != NULL) {
+		struct record r;
+		struct entry e;
+		struct lease *l;
+		uint64_t lane;
+		int err;
+
+		must(queue_line_next(q, &lane, &e)); /* as queue_ready saw */
+		queue_line_pop(q, lane);
+		err = job_load(c, &e.id, &r);
+		if (err < 0) {
+			corrupt_ready(c, q, lane, &e);
+			continue;
+		}
+		if (!row_is_of(&r, q, lane, &e)) {
+			ready_row_drop(c, q, lane, &e);
+			if (r.state == SW_READY)
+				ready_row_add(c, &r); /* where it belongs */
+			continue;
+		}
+		l = lease_give(c, s, &r);
+		job_send(&b, &r, l);
+		given++;
+	}
+	if (given > 0)
+		out_send(c, &b, &s->peer);
+	else
+		arena_trim(&c->out_arena, b.p, 0);
+	return given;
+}
+
+void
+core_hand_out(struct core *c)
+{
+	struct session *s = c->next_session;
+	int idle = 0, left = TURN_LEASES,
+	    workers = (int)HASH_COUNT(c->sessions);
+
+	if (s == NULL)
+		s = c->sessions;
+	/* A few at a time, so that no worker takes all of a short line. */
+	while (idle < workers && left > 0) {
+		int given = 0;
+
+		if (s->sent < s->credit && core_has_room(c))
+			given = hand_out_some(c, s,
+				left < HAND_OUT_STEP ? left : HAND_OUT_STEP);
+		left -= given;
+		idle = given > 0 ? 0 : idle + 1;
+		s = s->hh.next != NULL ? s->hh.next : c->sessions;
+	}
+	c->next_session = s;
+	if (left == 0 || !core_has_room(c))
+		c->more = 1;
+}

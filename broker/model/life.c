@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/model/life.h"
+
+/* Cells left out are SW_NONE: what is not drawn cannot happen. */
+static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
+	[SW_NONE] =
+		{
+			[LIFE_PUT] = SW_READY,
+			[LIFE_PUT_LATER] = SW_DELAYED,
+		},
+	[SW_DELAYED] =
+		{
+			[LIFE_DUE] = SW_READY,
+			[LIFE_BURY] = SW_DEAD, /* expired, corrupt */
+			[LIFE_CANCEL] = SW_CANCELLED,
+		},
+	[SW_READY] =
+		{
+			[LIFE_LEASE] = SW_LEASED,
+			[LIFE_BURY] = SW_DEAD, /* expired, corrupt */
+			[LIFE_CANCEL] = SW_CANCELLED,
+		},
+	[SW_LEASED] =
+		{
+			[LIFE_ACK] = SW_DONE,
+			[LIFE_RETRY] = SW_DELAYED,
+			[LIFE_RELEASE] = SW_READY,
+			[LIFE_BURY] = SW_DEAD,
+			[LIFE_STOPPED] = SW_CANCELLED,
+		},
+	[SW_DEAD] =
+		{
+			[LIFE_REDRIVE] = SW_READY,
+			[LIFE_REDRIVE_LATER] = SW_DELAYED,
+		},
+};
+
+enum sw_state
+life_next(enum sw_state state, enum life_event event)
+{
+	return (enum sw_state)next[state][event];
+}
+
+const char *
+life_event_name(enum life_event event)
+{
+	static const char *const names[LIFE_EVENTS] = {
+#define X(sym, name) [sym] = name,
+		LIFE_EVENT_MAP(X)
+#undef X
+	};
+
+	return names[event];
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/model/queue.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/must.h"
+
+enum { MILLI = 1000 };
+
+struct queue *
+queue_new(const char *name, uint32_t no)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return NULL;
+	memcpy(q->name, name, strlen(name));
+	q->no = no;
+	for (int i = 0; i < SW_SETTINGS; i++)
+		q->set[i] = sw_setting_rules[i].def;
+	q->lo = 0;
+	q->hi = UINT64_MAX; /* a new queue has no ready job anywhere */
+	return q;
+}
+
+void
+queue_free(struct queue *q)
+{
+	if (q == NULL)
+		return;
+	for (unsigned i = 0; i < q->lanes_n; i++)
+		free(q->lanes[i]);
+	free(q);
+}
+
+static struct lane *
+lane_new(uint64_t hash)
+{
+	uint32_t cap = hash == 0 ? LANE_ENTRIES_MAIN : LANE_ENTRIES;
+	struct lane *l = malloc(sizeof(*l) + cap * sizeof(l->e[0]));
+
+	must_have(l);
+	l->hash = hash;
+	window_init(&l->w, l->e, cap);
+	return l;
+}
+
+/* The index of the first lane whose hash is at least `hash`. */
+static unsigned
+lane_at(const struct queue *q, uint64_t hash)
+{
+	unsigned lo = 0, hi = q->lanes_n;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (q->lanes[mid]->hash < hash)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct lane *
+lane_find(const struct queue *q, uint64_t hash)
+{
+	unsigned i = lane_at(q, hash);
+
+	return i < q->lanes_n && q->lanes[i]->hash == hash ? q->lanes[i] : NULL;
+}
+
+static void
+lane_drop(struct queue *q, unsigned i)
+{
+	free(q->lanes[i]);
+	q->lanes_n--;
+	memmove(&q->lanes[i], &q->lanes[i + 1],
+		(q->lanes_n - i) * sizeof(struct lane *));
+}
+
+/* Makes a lane in the covered range; the highest goes when there are too many.
+ */
+static struct lane *
+lane_insert(struct queue *q, uint64_t hash)
+{
+	unsigned i;
+
+	if (q->lanes_n == QUEUE_LANES) {
+		if (hash > q->lanes[QUEUE_LANES - 1]->hash) {
+			q->hi = q->lanes[QUEUE_LANES - 1]->hash;
+			return NULL;
+		}
+		lane_drop(q, QUEUE_LANES - 1);
+		q->hi = q->lanes[QUEUE_LANES - 2]->hash;
+		if (hash > q->hi)
+			q->hi = hash;
+	}
+	i = lane_at(q, hash);
+	memmove(&q->lanes[i + 1], &q->lanes[i],
+		(q->lanes_n - i) * sizeof(struct lane *));
+	q->lanes[i] = lane_new(hash);
+	q->lanes_n++;
+	return q->lanes[i];
+}
+
+/* An empty main lane is kept: most queues have no other. */
+static void
+lane_drop_if_empty(struct queue *q, uint64_t hash)
+{
+	unsigned i = lane_at(q, hash);
+
+	if (hash != 0 && q->lanes[i]->w.n == 0 && q->lanes[i]->w.whole)
+		lane_drop(q, i);
+}
+
+void
+queue_line_add(
+	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
+{
+	struct lane *l = lane_find(q, hash);
+
+	if (l == NULL && hash >= q->lo && hash <= q->hi) {
+		l = lane_insert(q, hash);
+		if (l != NULL)
+			l->w.whole = 1; /* it was empty in the store too */
+	}
+	if (l != NULL)
+		window_add(&l->w, rank, id);
+}
+
+void
+queue_line_remove(
+	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
+{
+	struct lane *l = lane_find(q, hash);
+
+	if (l == NULL)
+		return;
+	window_remove(&l->w, rank, id);
+	lane_drop_if_empty(q, hash);
+}
+
+static int
+covers_all(const struct queue *q)
+{
+	return q->lo == 0 && q->hi == UINT64_MAX;
+}
+
+/* A new round has begun, and its first lanes are not in memory. */
+static int
+is_behind(const struct queue *q)
+{
+	return q->turn < q->lo;
+}
+
+int
+queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
+{
+	const struct entry *first;
+	unsigned start = lane_at(q, q->turn);
+
+	if (is_behind(q))
+		return 0;
+	for (unsigned i = 0; i < q->lanes_n; i++) {
+		unsigned at = (start + i) % q->lanes_n;
+
+		/* Past the covered range the round is not over. */
+		if (at < start && !covers_all(q))
+			return 0;
+		first = window_first(&q->lanes[at]->w);
+		if (first == NULL)
+			continue;
+		*hash = q->lanes[at]->hash;
+		*e = *first;
+		return 1;
+	}
+	return 0;
+}
+
+void
+queue_line_pop(struct queue *q, uint64_t hash)
+{
+	struct lane *l = lane_find(q, hash);
+
+	must(l != NULL);
+	window_pop(&l->w);
+	q->turn = hash == UINT64_MAX ? 0 : hash + 1;
+	lane_drop_if_empty(q, hash);
+}
+
+/* The round has come to the end of the covered lanes and others may exist. */
+static int
+must_slide(const struct queue *q)
+{
+	if (covers_all(q))
+		return 0;
+	if (is_behind(q))
+		return 1;
+	for (unsigned i = lane_at(q, q->turn); i < q->lanes_n; i++)
+		if (q->lanes[i]->w.n > 0 || !q->lanes[i]->w.whole)
+			return 0;
+	return 1;
+}
+
+int
+queue_line_low(const struct queue *q)
+{
+	if (must_slide(q))
+		return 1;
+	for (unsigned i = 0; i < q->lanes_n; i++)
+		if (window_low(&q->lanes[i]->w))
+			return 1;
+	return 0;
+}
+
+struct first_lane {
+	uint64_t hash;
+	int found, err;
+};
+
+static int
+lane_each(void *arg, struct bytes key, struct bytes val)
+{
+	struct first_lane *f = arg;
+
+	(void)val;
+	if (key.len != 1 + 4 + 8 + 8 + SW_ID_LEN)
+		f->err = SW_ECORRUPT;
+	else
+		f->hash = be_get((const uint8_t *)key.p + 5, 8);
+	f->found = 1;
+	return 1;
+}
+
+/* The first lane in the store with a hash of at least `from`. */
+static int
+lane_in_store(const struct queue *q, struct store *s, uint32_t shard,
+	uint64_t from, struct first_lane *f)
+{
+	struct key lo = key_lane(q->no, from), end = key_start('r');
+	int err;
+
+	key_num(&end, 4, q->no);
+	end = key_after(end);
+	*f = (struct first_lane){0};
+	err = s->driver->scan(
+		s, shard, key_bytes(&lo), key_bytes(&end), 1, lane_each, f);
+	return err < 0 ? err : f->err;
+}
+
+/* Forgets the lanes in memory and reads the next ones, from `turn` on. */
+static int
+lanes_slide(struct queue *q, struct store *s, uint32_t shard)
+{
+	struct first_lane f;
+	int err;
+
+	while (q->lanes_n > 0)
+		lane_drop(q, q->lanes_n - 1);
+	err = lane_in_store(q, s, shard, q->turn, &f);
+	if (err == 0 && !f.found && q->turn != 0) {
+		q->turn = 0; /* round again */
+		err = lane_in_store(q, s, shard, 0, &f);
+	}
+	q->lo = q->turn;
+	q->hi = UINT64_MAX;
+	while (err == 0 && f.found) {
+		q->lanes[q->lanes_n++] = lane_new(f.hash);
+		if (q->lanes_n == QUEUE_LANES || f.hash == UINT64_MAX) {
+			q->hi = f.hash;
+			break;
+		}
+		err = lane_in_store(q, s, shard, f.hash + 1, &f);
+	}
+	return err;
+}
+
+int
+queue_line_refill(struct queue *q, struct store *s, uint32_t shard)
+{
+	int err = must_slide(q) ? lanes_slide(q, s, shard) : 0;
+
+	for (unsigned i = 0; err == 0 && i < q->lanes_n; i++) {
+		struct lane *l = q->lanes[i];
+		struct key prefix = key_lane(q->no, l->hash);
+
+		if (window_low(&l->w))
+			err = window_refill(&l->w, s, shard, &prefix);
+	}
+	for (unsigned i = q->lanes_n; i-- > 0;)
+		lane_drop_if_empty(q, q->lanes[i]->hash);
+	return err;
+}
+
+int64_t
+queue_rate_wait_ms(struct queue *q, int64_t now_ms)
+{
+	int64_t rate = q->set[SW_S_rate];
+	int64_t full = q->set[SW_S_burst] * MILLI,
+		gap = now_ms - q->tokens_at_ms;
+
+	if (rate == 0)
+		return 0;
+	if (gap > 3600 * MILLI)
+		gap = 3600 * MILLI;
+	if (gap > 0) {
+		q->tokens_milli += gap * rate;
+		q->tokens_at_ms = now_ms;
+	}
+	if (q->tokens_milli > full)
+		q->tokens_milli = full;
+	if (q->tokens_milli >= MILLI)
+		return 0;
+	return (MILLI - q->tokens_milli + rate - 1) / rate;
+}
+
+void
+queue_rate_spend(struct queue *q)
+{
+	if (q->set[SW_S_rate] != 0)
+		q->tokens_milli -= MILLI;
+}
+
+void
+queue_second(struct queue *q)
+{
+	static const double share = 0.1; /* of the newest second */
+	int64_t put = q->total[TOTAL_PUT], done = q->total[TOTAL_DONE];
+
+	q->arrival_per_s += share *
+			    ((double)(put - q->put_then) - q->arrival_per_s);
+	q->service_per_s += share *
+			    ((double)(done - q->done_then) - q->service_per_s);
+	q->put_then = put;
+	q->done_then = done;
+}
+
+int64_t
+queue_slots_wanted(const struct queue *q)
+{
+	static const double drain_s = 60; /* a backlog is to be gone in */
+	double run_s = q->run_ms > 0 ? q->run_ms / MILLI : 1;
+	double per_s = q->arrival_per_s + (double)q->count[SW_READY] / drain_s;
+
+	return (int64_t)ceil(per_s * run_s - 1e-9);
+}
+
+enum { NUMBERS = SW_STATES + QUEUE_TOTALS };
+
+void
+queue_encode(const struct queue *q, struct sw_buf *b)
+{
+	uint8_t set[SW_SETTINGS * 8], numbers[NUMBERS * 8];
+
+	for (size_t i = 0; i < SW_SETTINGS; i++)
+		le_set(set + i * 8, 8, (uint64_t)q->set[i]);
+	for (size_t i = 0; i < SW_STATES; i++)
+		le_set(numbers + i * 8, 8, (uint64_t)q->count[i]);
+	for (size_t i = 0; i < QUEUE_TOTALS; i++)
+		le_set(numbers + (SW_STATES + i) * 8, 8, (uint64_t)q->total[i]);
+	sw_put_text(b, SW_F_QUEUE, q->name);
+	sw_put_bytes(b, SW_F_BODY, bytes_of(set, sizeof(set)));
+	sw_put_bytes(b, SW_F_RESULT, bytes_of(numbers, sizeof(numbers)));
+}
+
+int
+queue_decode(struct queue *q, struct bytes row)
+{
+	struct sw_item it;
+	struct bytes set, numbers;
+
+	if (sw_item_open(row, &it) < 0 || !sw_has(&it, SW_F_QUEUE))
+		return SW_ECORRUPT;
+	set = sw_bytes(&it, SW_F_BODY);
+	numbers = sw_bytes(&it, SW_F_RESULT);
+	if (numbers.len != (size_t)NUMBERS * 8 || set.len % 8 != 0)
+		return SW_ECORRUPT;
+	sw_get_text(&it, SW_F_QUEUE, q->name, sizeof(q->name));
+
+	/* Settings are appended only: an older row has fewer. */
+	for (size_t i = 0; i < SW_SETTINGS && i < set.len / 8; i++)
+		q->set[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
+	for (size_t i = 0; i < SW_STATES; i++)
+		q->count[i] = (int64_t)le_get(
+			(const uint8_t *)numbers.p + i * 8, 8);
+	for (size_t i = 0; i < QUEUE_TOTALS; i++)
+		q->total[i] = (int64_t)le_get(
+			(const uint8_t *)numbers.p + (SW_STATES + i) * 8, 8);
+	q->put_then = q->total[TOTAL_PUT];
+	q->done_then = q->total[TOTAL_DONE];
+	q->lo = 1; /* nothing is known of its lanes: the first refill */
+	q->hi = 0; /* reads them */
+	return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/model/record.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/error.h"
+#include "base/must.h"
+#include "base/plant.h"
+
+enum { SUM = RECORD_SUM };
+
+/* Fields that record_seal writes from the members. */
+#define MEMBERS                                                                \
+	(SW_BIT(SW_F_STATE) | SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_CRASHES) |    \
+		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_CREATED_AT_MS) |          \
+		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_KEEP_UNTIL_MS) |        \
+		SW_BIT(SW_F_CAUSE) | SW_BIT(SW_F_RANK) | SW_BIT(SW_F_TOKEN) |  \
+		SW_BIT(SW_F_RESULT) | SW_BIT(SW_F_DELAY_MS) |                  \
+		SW_BIT(SW_F_EXPIRES_AT_MS) | SW_BIT(SW_F_EVENT))
+
+static void
+members_read(struct record *r, const struct sw_item *it)
+{
+	struct bytes fair = sw_bytes(it, SW_F_FAIR);
+
+	r->it = *it;
+	r->state = (enum sw_state)sw_int(it, SW_F_STATE, SW_NONE);
+	r->attempt = sw_int(it, SW_F_ATTEMPT, 0);
+	r->crashes = sw_int(it, SW_F_CRASHES, 0);
+	r->run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0);
+	r->expires_at_ms = sw_int(it, SW_F_EXPIRES_AT_MS, 0);
+	r->created_at_ms = sw_int(it, SW_F_CREATED_AT_MS, 0);
+	r->ended_at_ms = sw_int(it, SW_F_ENDED_AT_MS, 0);
+	r->keep_until_ms = sw_int(it, SW_F_KEEP_UNTIL_MS, 0);
+	r->cause = sw_int(it, SW_F_CAUSE, SW_C_NONE);
+	r->unique_also = sw_int(it, SW_F_UNIQUE_ALSO, 0);
+	r->max_attempts = sw_int(it, SW_F_MAX_ATTEMPTS, 0);
+	r->priority = sw_int(it, SW_F_PRIORITY, SW_PRIORITY_DEFAULT);
+	r->rank = (uint64_t)sw_int(it, SW_F_RANK, 0);
+	r->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
+	r->unique = sw_bytes(it, SW_F_UNIQUE);
+	r->result = sw_bytes(it, SW_F_RESULT);
+	r->body_len = (int64_t)sw_bytes(it, SW_F_BODY).len;
+	/* 0 is the lane of jobs without a fair key. */
+	r->lane = fair.len == 0 ? 0 : XXH3_64bits(fair.p, fair.len) | 1;
+}
+
+/* The item behind the checksum, and whose it is. */
+static int
+sealed_open(struct bytes stored, struct sw_item *it, struct sw_id *own)
+{
+	const uint8_t *p = stored.p;
+
+	if (stored.len < SUM ||
+		(le_get(p, SUM) != XXH3_64bits(p + SUM, stored.len - SUM) &&
+			!planted(NO_CHECKSUM)))
+		return SW_ECORRUPT;
+	if (sw_item_open(bytes_of(p + SUM, stored.len - SUM), it) < 0 ||
+		!sw_get_id(it, own))
+		return SW_ECORRUPT;
+	return 0;
+}
+
+int
+record_owner(struct bytes stored, struct sw_id *id)
+{
+	struct sw_item it;
+
+	return sealed_open(stored, &it, id);
+}
+
+int
+record_open(struct bytes stored, const struct sw_id *id, struct record *r)
+{
+	struct sw_item it;
+	struct sw_id own;
+
+	if (sealed_open(stored, &it, &own) < 0 ||
+		memcmp(own.b, id->b, SW_ID_LEN) != 0)
+		return SW_ECORRUPT;
+	memset(r, 0, offsetof(struct record, it));
+	r->id = own; /* `id` may be the very member just cleared */
+	members_read(r, &it);
+	return 0;
+}
+
+void
+record_of_put(struct record *r, const struct sw_item *it)
+{
+	memset(r, 0, offsetof(struct record, it));
+	members_read(r, it);
+	r->state = SW_NONE;
+	r->attempt = r->crashes = r->ended_at_ms = r->keep_until_ms = 0;
+	r->cause = SW_C_NONE;
+	r->token = 0;
+	r->result = bytes_of("", 0);
+	(void)sw_get_id(it, &r->id);
+}
+
+/* Keeps the ledger's first entry and, of the rest, the newest. */
+static void
+events_copy(struct sw_buf *b, const struct record *r, size_t extra)
+{
+	size_t n = 0, at = 0, i = 0;
+	struct bytes e;
+
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
+		n++;
+	at = 0;
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e)) {
+		if (i == 0 || n - i + extra < RECORD_EVENTS)
+			sw_put_bytes(b, SW_F_EVENT, e);
+		i++;
+	}
+}
+
+static void
+int_unless_zero(struct sw_buf *b, enum sw_tag tag, int64_t v)
+{
+	if (v != 0)
+		sw_put_int(b, tag, v);
+}
+
+struct bytes
+record_seal(struct arena *a, const struct record *r, uint64_t without,
+	struct bytes event)
+{
+	size_t cap = SUM + r->it.raw.len + r->result.len + event.len + 512;
+	struct sw_buf b = {.p = arena_take(a, cap), .len = SUM, .cap = cap};
+
+	sw_copy_without(&b, &r->it, without | MEMBERS);
+	sw_put_int(&b, SW_F_STATE, r->state);
+	int_unless_zero(&b, SW_F_ATTEMPT, r->attempt);
+	int_unless_zero(&b, SW_F_CRASHES, r->crashes);
+	int_unless_zero(&b, SW_F_RUN_AT_MS, r->run_at_ms);
+	int_unless_zero(&b, SW_F_EXPIRES_AT_MS, r->expires_at_ms);
+	int_unless_zero(&b, SW_F_CREATED_AT_MS, r->created_at_ms);
+	int_unless_zero(&b, SW_F_ENDED_AT_MS, r->ended_at_ms);
+	int_unless_zero(&b, SW_F_KEEP_UNTIL_MS, r->keep_until_ms);
+	int_unless_zero(&b, SW_F_CAUSE, r->cause);
+	int_unless_zero(&b, SW_F_RANK, (int64_t)r->rank);
+	int_unless_zero(&b, SW_F_TOKEN, (int64_t)r->token);
+	if (r->result.len > 0)
+		sw_put_bytes(&b, SW_F_RESULT, r->result);
+	events_copy(&b, r, event.len > 0);
+	if (event.len > 0)
+		sw_put_bytes(&b, SW_F_EVENT, event);
+	must(!b.full);
+	le_set(b.p, SUM, XXH3_64bits(b.p + SUM, b.len - SUM));
+	arena_trim(a, b.p, b.len);
+	return sw_buf_bytes(&b);
+}
+
+int
+record_last_attempt(const struct record *r, struct sw_item *event)
+{
+	struct sw_item it;
+	struct bytes e;
+	size_t at = 0;
+	int found = 0;
+
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
+		if (sw_item_open(e, &it) == 0 &&
+			sw_int(&it, SW_F_KIND, 0) == SW_EV_ATTEMPT) {
+			*event = it;
+			found = 1;
+		}
+	return found;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_lmdb_mend.c - a new file for what can be read of a damaged one
+ *
+ * LMDB believes its pages.  Over a value whose length is damaged, or beside a
+ * key that stands in a wrong place, it cannot write without harm to what lies
+ * near.  So all rows go into a file of their own, under another name, that
+ * takes the old one's place when it is whole and synced.
+ */
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/must.h"
+#include "broker/store/lmdb.h"
+
+enum {
+	LMDB_PAGE_LEAST = 4096,
+	LMDB_HEAD = 16, /* of a page: number 8, pad 2, flags 2, pages 4 */
+	LMDB_OVERFLOW = 0x04,
+	LMDB_DIRTY = 0x10,
+	LMDB_KEEP = 0x8000,
+};
+
+/*
+ * LMDB believes the length that a node gives: a damaged one reaches into
+ * what lies behind, or past the end of the file, where reading is death.
+ * What is too long for a leaf has pages of its own, whose header (MDB_page in
+ * lmdb.c, the same in all of 0.9) says how many.  Where that header is on
+ * disk it may be damaged too, but up to STORE_VAL_MAX there is room behind any
+ * page (lmdb_room_reserve); where it waits for its commit we have written it.
+ */
+static int
+has_pages_for(unsigned page_size, const MDB_val *v)
+{
+	const uint8_t *head = (const uint8_t *)v->mv_data - LMDB_HEAD;
+	uint64_t flags = le_get(head + 10, 2) &
+			 ~(uint64_t)(LMDB_DIRTY | LMDB_KEEP);
+
+	return le_get(head + 8, 2) == 0 && flags == LMDB_OVERFLOW &&
+	       le_get(head + 12, 4) * page_size >= LMDB_HEAD + v->mv_size;
+}
+
+/* A leaf holds two rows at least: less than half of it may lie there. */
+int
+lmdb_value_sound(MDB_env *env, const MDB_val *v)
+{
+	MDB_stat st;
+
+	if (v->mv_size < LMDB_PAGE_LEAST / 2)
+		return 1;
+	return mdb_env_stat(env, &st) == 0 && v->mv_size <= STORE_VAL_MAX &&
+	       (v->mv_size < st.ms_psize / 2 || has_pages_for(st.ms_psize, v));
+}
+
+struct walk {
+	struct lmdb *l;
+	struct lmdb to; /* env NULL: rows are only looked at */
+	uint64_t damaged;
+	uint8_t last[STORE_KEY_MAX];
+	size_t last_len;
+};
+
+static int
+key_is_later(const struct walk *w, const MDB_val *k)
+{
+	size_t n = k->mv_size < w->last_len ? k->mv_size : w->last_len;
+	int c = memcmp(k->mv_data, w->last, n);
+
+	return c != 0 ? c > 0 : k->mv_size > w->last_len;
+}
+
+/* Whatever such a value was, it was something, and is not now. */
+static MDB_val
+value_or_wreck(const struct walk *w, const MDB_val *v)
+{
+	static uint8_t wreck[1];
+
+	return lmdb_value_sound(w->l->env, v) ? *v
+					      : (MDB_val){sizeof(wreck), wreck};
+}
+
+/*
+ * A second row of one key is kept beside it, under a longer one: whose it is
+ * can be told only by who knows what rows mean.
+ */
+static int
+row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
+{
+	uint8_t key[STORE_KEY_MAX] = {0};
+	MDB_val to = {k->mv_size, key}, val;
+	int rc;
+
+	memcpy(key, k->mv_data, k->mv_size);
+	do {
+		val = value_or_wreck(w, v); /* LMDB shows the other one in it */
+		rc = mdb_put(
+			w->to.txn, w->to.rows[0], &to, &val, MDB_NOOVERWRITE);
+		to.mv_size++;
+	} while (rc == MDB_KEYEXIST && to.mv_size <= STORE_KEY_MAX);
+	return rc;
+}
+
+static int
+key_is_one(const MDB_val *k)
+{
+	return k->mv_size - 1 < STORE_KEY_MAX;
+}
+
+static int
+row_look(struct walk *w, const MDB_val *k, const MDB_val *v)
+{
+	int is_one = key_is_one(k), is_later = is_one && key_is_later(w, k);
+
+	w->damaged += !is_later || !lmdb_value_sound(w->l->env, v);
+	if (is_later) {
+		memcpy(w->last, k->mv_data, k->mv_size);
+		w->last_len = k->mv_size;
+	}
+	return is_one && w->to.env != NULL ? row_copy(w, k, v) : 0;
+}
+
+typedef int row_fn(struct walk *, const MDB_val *k, const MDB_val *v);
+
+/* Each row of a table, until one has an error. */
+static int
+table_walk(struct walk *w, MDB_dbi table, row_fn *each)
+{
+	MDB_val k, v;
+	MDB_cursor *cur;
+	int rc = mdb_cursor_open(w->l->txn, table, &cur);
+
+	if (rc != 0)
+		return rc;
+	while (rc == 0 && (rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0)
+		rc = each(w, &k, &v);
+	mdb_cursor_close(cur);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int
+meta_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
+{
+	MDB_val key = *k, val = *v;
+
+	return lmdb_value_sound(w->l->env, v)
+		       ? mdb_put(w->to.txn, w->to.meta, &key, &val, 0)
+		       : MDB_CORRUPTED;
+}
+
+/* Synced once, when it is whole: nobody reads it before. */
+static int
+part_open(struct walk *w, const char *part)
+{
+	struct lmdb_extent x;
+	int rc;
+
+	lmdb_extent(w->l, &x);
+	(void)unlink(part);
+	rc = mdb_env_create(&w->to.env);
+	if (rc != 0)
+		return rc;
+	must(mdb_env_set_mapsize(w->to.env, (size_t)x.max) == 0 &&
+		mdb_env_set_maxdbs(w->to.env, LMDB_SHARDS_MAX + 1) == 0);
+	rc = mdb_env_open(
+		w->to.env, part, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0600);
+	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
+}
+
+/* One transaction: LMDB spills to the file what grows too large for memory. */
+static int
+part_fill(struct walk *w)
+{
+	int rc = lmdb_tables_make(&w->to);
+
+	if (rc == 0)
+		rc = table_walk(w, w->l->meta, meta_copy);
+	w->damaged = w->last_len = 0;
+	if (rc == 0)
+		rc = table_walk(w, w->l->rows[0], row_look);
+	if (rc != 0) {
+		mdb_txn_abort(w->to.txn);
+		return rc;
+	}
+	rc = mdb_txn_commit(w->to.txn);
+	if (rc == 0)
+		lmdb_room_reserve(&w->to);
+	return rc != 0 ? rc : mdb_env_sync(w->to.env, 1);
+}
+
+static int
+file_make(struct walk *w, const char *dir)
+{
+	char path[PATH_MAX + 16], part[PATH_MAX + 16];
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", dir);
+	rc = part_open(w, part);
+	if (rc == 0)
+		rc = part_fill(w);
+	if (w->to.env != NULL)
+		mdb_env_close(w->to.env);
+	if (rc == 0 && rename(part, path) != 0)
+		rc = errno;
+	return rc == 0 ? lmdb_path_sync(w->l, dir)
+		       : lmdb_convert(w->l, rc, part);
+}
+
+int
+lmdb_mend(struct store *s, int look, uint64_t *damaged)
+{
+	struct lmdb *l = (struct lmdb *)s;
+	struct walk w = {.l = l};
+	const char *dir;
+	int err = lmdb_txn_need(l);
+
+	if (err == 0 && !look)
+		err = lmdb_checkpoint(l); /* the new file begins a journal */
+	if (err == 0)
+		err = lmdb_txn_need(l);
+	if (err == 0)
+		err = lmdb_convert(
+			l, table_walk(&w, l->rows[0], row_look), "data.mdb");
+	if (err < 0)
+		return err;
+	*damaged = w.damaged;
+	must(mdb_env_get_path(l->env, &dir) == 0);
+	return look || w.damaged == 0 ? 0 : file_make(&w, dir);
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/repair/verify.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "broker/model/index.h"
+
+enum { PAGE = 1000, KEY_TEXT = 24 };
+
+struct tally { /* of one queue */
+	int64_t count[SW_STATES], bytes;
+};
+
+struct page {
+	struct key keys[PAGE];
+	struct sw_id owners[PAGE]; /* of u rows */
+	size_t n;
+};
+
+struct pass {
+	struct verify *v;
+	struct page *page;
+	struct tally *tally; /* by the queue's number */
+	int again;	     /* a record has come home, maybe behind us */
+	int err;
+};
+
+typedef void row_fn(struct pass *, const struct key *, const struct sw_id *);
+static row_fn record_check, row_check;
+
+const char *
+verify_text(enum verify_kind kind)
+{
+	static const char *const texts[] = {
+#define X(name, text) text,
+		VERIFY_MAP(X)
+#undef X
+	};
+
+	return texts[kind];
+}
+
+static void found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void
+found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	p->v->found[kind]++;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	p->v->say(p->v->arg, line);
+}
+
+/* --- walking ------------------------------------------------------------- */
+
+static int
+page_take(void *arg, struct bytes key, struct bytes val)
+{
+	struct page *g = arg;
+	struct key *k = &g->keys[g->n];
+
+	k->len = key.len < sizeof(k->b) ? key.len : sizeof(k->b) - 1;
+	memcpy(k->b, key.p, k->len);
+	memset(g->owners[g->n].b, 0, SW_ID_LEN);
+	if (val.len == SW_ID_LEN)
+		memcpy(g->owners[g->n].b, val.p, SW_ID_LEN);
+	g->n++;
+	return 0;
+}
+
+static void
+told(void *arg, int err)
+{
+	*(int *)arg = err;
+}
+
+/* What a page has to mend is one commit. */
+static int
+page_commit(struct core *c)
+{
+	int err = 0, said = 0;
+
+	core_close(c);
+	if (c->batch.n > 0)
+		err = c->store->driver->commit(c->store, &c->claim,
+			c->batch.ops, c->batch.n, told, &said);
+	core_committed(c);
+	return err < 0 ? err : said;
+}
+
+static int
+key_cmp(const struct key *a, const struct key *b)
+{
+	size_t n = a->len < b->len ? a->len : b->len;
+	int c = memcmp(a->b, b->b, n);
+
+	return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
+}
+
+/*
+ * Where the next page begins.  A damaged key may stand in a wrong place; the
+ * walk passes it, and never goes back.
+ */
+static struct key
+page_next(struct pass *p, const struct key *from, row_fn *each)
+{
+	const struct page *g = p->page;
+	struct key last = *from;
+	size_t misplaced = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (key_cmp(&g->keys[i], &last) >= 0)
+			last = g->keys[i];
+		else
+			misplaced++;
+	if (misplaced > 0 && each == row_check)
+		found(p, VERIFY_STRAY, "%zu rows stand in a wrong place",
+			misplaced);
+	last.b[last.len++] = 0;
+	return last;
+}
+
+static void
+rows_walk(struct pass *p, struct key from, struct bytes to, row_fn *each)
+{
+	struct core *c = p->v->core;
+	struct page *g = p->page;
+
+	do {
+		g->n = 0;
+		p->err = c->store->driver->scan(c->store, c->claim.shard,
+			key_bytes(&from), to, PAGE, page_take, g);
+		for (size_t i = 0; p->err == 0 && i < g->n; i++) {
+			each(p, &g->keys[i], &g->owners[i]);
+			if (p->err == 0)
+				p->err = c->err;
+		}
+		if (p->err == 0)
+			p->err = page_commit(c);
+		from = page_next(p, &from, each);
+	} while (p->err == 0 && g->n == PAGE);
+}
+
+/* --- from records to rows ------------------------------------------------ */
+
+/*
+ * A unique key that names another job may be damaged, or that other job holds
+ * it, too: then it was taken while this one's row was lost.
+ */
+static int
+key_is_held_by(struct core *c, const struct key *k, struct bytes val,
+	struct record *holder)
+{
+	struct index x;
+	struct sw_id id;
+
+	if (val.len != SW_ID_LEN)
+		return 0;
+	memcpy(id.b, val.p, SW_ID_LEN);
+	if (job_load(c, &id, holder) < 0)
+		return 0;
+	index_of(holder, holder->state, &x);
+	return bytes_eq(key_bytes(&x.row[INDEX_UNIQUE]), key_bytes(k));
+}
+
+static int
+is_older(const struct record *a, const struct record *b)
+{
+	if (a->created_at_ms != b->created_at_ms)
+		return a->created_at_ms < b->created_at_ms;
+	return memcmp(a->id.b, b->id.b, SW_ID_LEN) < 0;
+}
+
+/* A lease is no part of the record (record.h). */
+static void
+claim_drop(struct core *c, struct record *r)
+{
+	struct key k = key_id('j', &r->id);
+	enum sw_state was = (enum sw_state)sw_int(&r->it, SW_F_STATE, SW_NONE);
+
+	r->state = was;
+	batch_put_taken(&c->batch, key_bytes(&k),
+		record_seal(&c->batch.arena, r, SW_BIT(SW_F_UNIQUE),
+			bytes_of("", 0)),
+		0);
+}
+
+/* Whether `r`, whose key is held by another job, is to have its row. */
+static int
+claim_judge(struct pass *p, struct record *r, struct record *holder)
+{
+	struct record *younger = is_older(holder, r) ? r : holder;
+	char text[SW_ID_TEXT], other[SW_ID_TEXT];
+
+	sw_id_format(&younger->id, text);
+	sw_id_format(younger == r ? &holder->id : &r->id, other);
+	found(p, VERIFY_CLAIM,
+		"job %s holds a unique key in %s that job %s, older, holds",
+		text, r->q->name, other);
+	if (p->v->mend)
+		claim_drop(p->v->core, younger);
+	return younger != r;
+}
+
+static void
+row_want(struct pass *p, struct record *r, const struct index *x,
+	enum index_slot slot)
+{
+	static const char *const lacks[INDEX_ROWS] = {
+		[INDEX_PLACE] = "no row leads to it",
+		[INDEX_EXPIRY] = "nothing would end its time to start",
+		[INDEX_UNIQUE] = "its unique key is not kept",
+	};
+	struct core *c = p->v->core;
+	struct bytes key = key_bytes(&x->row[slot]), val, id;
+	char text[SW_ID_TEXT];
+	struct record holder;
+	int err = row_get(c, key, &val);
+
+	id = bytes_of(r->id.b, slot == INDEX_UNIQUE ? SW_ID_LEN : 0);
+	if (err == 0 && (slot != INDEX_UNIQUE || bytes_eq(val, id)))
+		return;
+	if (err < 0 && err != SW_ENOJOB)
+		return;
+	if (err == 0 && key_is_held_by(c, &x->row[slot], val, &holder)) {
+		if (claim_judge(p, r, &holder) && p->v->mend)
+			batch_put(&c->batch, key, id);
+		return;
+	}
+	sw_id_format(&r->id, text);
+	found(p, VERIFY_MISSING, "job %s is %s in %s: %s", text,
+		sw_state_name((int)r->state), r->q->name, lacks[slot]);
+	if (p->v->mend)
+		batch_put(&c->batch, key, id);
+}
+
+/*
+ * A record that is sound but stands under another key goes back to its own,
+ * and what it lacks there is found when the walk comes by again.
+ */
+static void
+record_strayed(struct pass *p, const struct key *k)
+{
+	struct core *c = p->v->core;
+	char text[SW_ID_TEXT];
+	struct bytes val;
+	struct sw_id own;
+	struct key home;
+
+	if (row_get(c, key_bytes(k), &val) < 0 || record_owner(val, &own) < 0) {
+		(void)memcpy(own.b, k->b + 1, SW_ID_LEN);
+		sw_id_format(&own, text);
+		found(p, VERIFY_DAMAGED, "job %s: its record is damaged", text);
+		return;
+	}
+	sw_id_format(&own, text);
+	found(p, VERIFY_STRAY, "job %s: its record has the key of another",
+		text);
+	if (!p->v->mend)
+		return;
+	home = key_id('j', &own);
+	batch_put(&c->batch, key_bytes(&home), val);
+	batch_delete(&c->batch, key_bytes(k));
+	p->again = 1;
+}
+
+/* The number under which the job has its place; else the first that is free. */
+static unsigned
+queue_number_of(struct core *c, struct record *r)
+{
+	static struct queue tried; /* a record points to it meanwhile */
+	unsigned first = QUEUES_MAX;
+	struct bytes val;
+	struct index x;
+
+	r->q = &tried;
+	for (tried.no = 0; tried.no < QUEUES_MAX; tried.no++) {
+		if (c->queues[tried.no] != NULL)
+			continue;
+		if (first == QUEUES_MAX)
+			first = tried.no;
+		index_of(r, r->state, &x);
+		if (row_get(c, key_bytes(&x.row[INDEX_PLACE]), &val) == 0)
+			return tried.no;
+	}
+	return first;
+}
+
+/*
+ * A record may be sound and name a queue that has no row.  Where only to
+ * look, the queue is in memory alone.
+ */
+static int
+queue_is_lost(struct pass *p, const struct sw_id *id)
+{
+	struct key k = key_id('j', id);
+	struct core *c = p->v->core;
+	struct queue *q;
+	struct record r;
+	struct bytes val;
+
+	if (row_get(c, key_bytes(&k), &val) < 0 || record_open(val, id, &r) < 0)
+		return 0;
+	p->err = queue_make(
+		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
+	if (p->err < 0)
+		return 0;
+	found(p, VERIFY_QUEUE, "queue %s has jobs, but no row of its own%s",
+		q->name, p->v->mend ? ": it has the default settings now" : "");
+	q->dirty = p->v->mend;
+	return 1;
+}
+
+static void
+record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
+{
+	struct sw_id id;
+	struct record r;
+	struct index x;
+	int err;
+
+	(void)owner;
+	p->v->jobs++;
+	memcpy(id.b, k->b + 1, SW_ID_LEN);
+	err = k->len == 1 + SW_ID_LEN ? job_load(p->v->core, &id, &r)
+				      : SW_ECORRUPT;
+	if (err == SW_ECORRUPT && k->len == 1 + SW_ID_LEN &&
+		queue_is_lost(p, &id))
+		err = job_load(p->v->core, &id, &r);
+	if (err == SW_ECORRUPT)
+		record_strayed(p, k);
+	if (err < 0)
+		return;
+	p->tally[r.q->no].count[r.state]++;
+	if (index_is_waiting(r.state) || r.state == SW_DEAD)
+		p->tally[r.q->no].bytes += r.body_len;
+	index_of(&r, r.state, &x);
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (x.row[i].len > 0)
+			row_want(p, &r, &x, (enum index_slot)i);
+}
+
+/* --- from rows to records ------------------------------------------------ */
+
+static int
+row_is_of(const struct key *k, const struct record *r)
+{
+	struct index x;
+
+	if (k->b[0] == 'l' || k->b[0] == 'c')
+		return k->len == 1 + SW_ID_LEN &&
+		       (k->b[0] == 'l' ? r->state == SW_LEASED
+				       : r->cause == SW_C_CORRUPT);
+	index_of(r, r->state, &x);
+	for (int i = 0; i < INDEX_ROWS; i++)
+		if (bytes_eq(key_bytes(k), key_bytes(&x.row[i])))
+			return 1;
+	return 0;
+}
+
+static void
+key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
+{
+	size_t n = k->len < KEY_TEXT ? k->len : KEY_TEXT;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", k->b[i]);
+	if (n < k->len)
+		strcat(text, "...");
+}
+
+/* What core_init_any has passed over, or two rows of one queue. */
+static void
+queue_row_check(struct pass *p, const struct key *k)
+{
+	struct core *c = p->v->core;
+	struct queue *q = queue_new("", 0), *known;
+	char text[2 * KEY_TEXT + 4];
+	struct bytes val;
+	int sound;
+
+	must_have(q);
+	sound = k->len == 5 && row_get(c, key_bytes(k), &val) == 0 &&
+		queue_decode(q, val) == 0;
+	known = sound ? queue_find(c, bytes_str(q->name)) : NULL;
+	sound = known != NULL && known->no == be_get(k->b + 1, 4);
+	if (!sound) {
+		key_text(k, text);
+		found(p, VERIFY_ROW, "row %s is no queue's%s%s", text,
+			known != NULL ? ", for there is another of the name "
+				      : "",
+			known != NULL ? known->name : "");
+	}
+	queue_free(q);
+	if (!sound && p->v->mend)
+		batch_delete(&c->batch, key_bytes(k));
+}
+
+/* It is armed all the same, and written as it is now. */
+static void
+lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
+{
+	struct core *c = p->v->core;
+	const struct lease *l = lease_find(&c->leases, id);
+	struct lease_said said;
+	char text[SW_ID_TEXT];
+	struct bytes val;
+
+	if (row_get(c, key_bytes(k), &val) < 0 ||
+		lease_row_open(c, val, &said) == 0)
+		return;
+	sw_id_format(id, text);
+	found(p, VERIFY_ROW, "job %s: the row of its lease is damaged%s", text,
+		l != NULL ? "" : ", as the job is");
+	if (p->v->mend && l != NULL)
+		lease_row(c, l);
+	else if (p->v->mend)
+		batch_delete(&c->batch, key_bytes(k));
+}
+
+static void
+row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
+{
+	char text[2 * KEY_TEXT + 4];
+	struct sw_id id = *owner;
+	struct record r;
+	int err = SW_ENOJOB;
+
+	p->v->rows++;
+	if (k->b[0] == 'q')
+		queue_row_check(p, k);
+	if (k->b[0] == 'j' || k->b[0] == 'q')
+		return;
+	if (k->b[0] != 'u' && k->len > SW_ID_LEN)
+		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
+	if (strchr("rtxulc", k->b[0]) != NULL)
+		err = job_load(p->v->core, &id, &r);
+	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
+		(err == 0 || err == SW_ECORRUPT))
+		lease_row_check(p, k, &id);
+	/* A damaged record may well have this row. */
+	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||
+		(err < 0 && err != SW_ENOJOB))
+		return;
+	key_text(k, text);
+	found(p, VERIFY_STRAY, "row %s leads to %s", text,
+		err == 0 ? "a job that knows nothing of it" : "no job");
+	if (p->v->mend)
+		batch_delete(&p->v->core->batch, key_bytes(k));
+}
+
+/* --- counters ------------------------------------------------------------ */
+
+static void
+counter_check(struct pass *p, struct queue *q, const char *name, int64_t *has,
+	int64_t is)
+{
+	if (*has == is)
+		return;
+	found(p, VERIFY_COUNTER, "queue %s says %lld %s, there are %lld",
+		q->name, (long long)*has, name, (long long)is);
+	if (p->v->mend) {
+		*has = is;
+		queue_touch(q);
+	}
+}
+
+static void
+counters_check(struct pass *p)
+{
+	struct core *c = p->v->core;
+
+	for (unsigned i = 0; i < c->queues_n; i++) {
+		struct queue *q = c->queues[i];
+
+		if (q == NULL)
+			continue;
+		for (int s = SW_NONE + 1; s < SW_STATES; s++)
+			counter_check(p, q, sw_state_name(s), &q->count[s],
+				p->tally[i].count[s]);
+		counter_check(p, q, "bytes", &q->total[TOTAL_BYTES],
+			p->tally[i].bytes);
+	}
+	if (p->err == 0)
+		p->err = page_commit(c);
+}
+
+/* What no row shows to whoever reads it. */
+static int
+file_look(struct pass *p)
+{
+	struct store *s = p->v->core->store;
+	uint64_t n = 0;
+	int err = s->driver->mend != NULL ? s->driver->mend(s, 1, &n) : 0;
+
+	if (err == 0 && n > 0)
+		found(p, VERIFY_ROW,
+			"%llu rows have a damaged length or place in data.mdb",
+			(unsigned long long)n);
+	return err;
+}
+
+int
+verify_run(struct verify *v)
+{
+	struct pass p = {.v = v,
+		.page = malloc(sizeof(*p.page)),
+		.tally = calloc(QUEUES_MAX, sizeof(*p.tally))};
+	struct key jobs = key_start('j'), after = key_after(jobs);
+	struct key first = {.len = 0};
+
+	v->jobs = v->rows = 0;
+	memset(v->found, 0, sizeof(v->found));
+	if (p.page == NULL || p.tally == NULL)
+		p.err = -ENOMEM;
+	else
+		p.err = file_look(&p);
+	if (p.err == 0)
+		rows_walk(&p, jobs, key_bytes(&after), record_check);
+	if (p.err == 0 && p.again) {
+		v->jobs = 0;
+		memset(p.tally, 0, QUEUES_MAX * sizeof(*p.tally));
+		rows_walk(&p, jobs, key_bytes(&after), record_check);
+	}
+	if (p.err == 0)
+		rows_walk(&p, first, bytes_of("", 0), row_check);
+	if (p.err == 0 && v->found[VERIFY_DAMAGED] == 0)
+		counters_check(&p);
+	free(p.page);
+	free(p.tally);
+	return p.err;
+}

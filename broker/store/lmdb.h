@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_lmdb.h - what the two files of the LMDB driver share
+ */
+#ifndef BROKER_STORE_LMDB_H
+#define BROKER_STORE_LMDB_H
+
+#include <lmdb.h>
+#include <sys/types.h>
+
+#include "broker/store/journal.h"
+#include "broker/store/store.h"
+
+#define LMDB_MAP_BYTES ((size_t)64 << 30)
+
+enum { LMDB_SHARDS_MAX = 16 };
+
+struct lmdb {
+	struct store s;
+	MDB_env *env;
+	MDB_dbi meta, rows[LMDB_SHARDS_MAX];
+	MDB_txn *txn; /* all since the last checkpoint; NULL: none yet */
+	struct journal journal;
+	int lock;
+	int dirty;     /* the transaction holds a batch */
+	int broken;    /* a commit of unknown outcome: nothing goes any more */
+	int disk_full; /* there is no room to reserve */
+	uint64_t seen; /* the journal's number when usage was last asked */
+	size_t tried;  /* where the journal was at the last checkpoint */
+	off_t reserved;
+	uint64_t free_pages, counted; /* as of that generation */
+};
+
+/* Keeps a line for people and returns `err`. */
+int lmdb_say(struct lmdb *, int err, const char *what, const char *detail);
+
+/* The store's error for LMDB's `rc`. */
+int lmdb_convert(struct lmdb *, int rc, const char *what);
+
+/* Begins the transaction if there is none. */
+int lmdb_txn_need(struct lmdb *);
+
+/* Numbers of the meta table, within the transaction. */
+uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
+int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
+
+/* LMDB commits the transaction, with all batches; the journal begins anew.
+ * SW_EFULL: later. */
+int lmdb_checkpoint(struct lmdb *);
+
+/* Where the index ends in its file, in bytes, and what bounds it. */
+struct lmdb_extent {
+	int fd;
+	unsigned page_size;
+	off_t end, max;
+};
+void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
+
+/* Room on disk and length of the file, ahead of the last page. */
+void lmdb_room_reserve(struct lmdb *);
+
+/* Whether a value's length may be true (store_lmdb_mend.c). */
+int lmdb_value_sound(MDB_env *, const MDB_val *);
+
+/* A journal_apply_fn over a struct lmdb. */
+int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
+
+/* Opening and closing (store_lmdb_open.c). */
+int lmdb_open(struct store **, const char *dir, const struct store_options *);
+void lmdb_close(struct store *);
+
+/* Opens the tables within the transaction, made first where they are not
+ * there; LMDB's error. */
+int lmdb_tables_make(struct lmdb *);
+
+/* What is in the folder outlasts the power. */
+int lmdb_path_sync(struct lmdb *, const char *path);
+
+/* store_driver.mend (store_lmdb_mend.c). */
+int lmdb_mend(struct store *, int look, uint64_t *damaged);
+
+#endif

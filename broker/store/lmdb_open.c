@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_lmdb_open.c - what is looked at before an LMDB file is trusted
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/must.h"
+#include "base/plant.h"
+#include "broker/store/lmdb.h"
+
+#define JOURNAL_BYTES ((size_t)16 << 20) /* a checkpoint each */
+
+static int
+folder_check(struct lmdb *l, const char *dir, int force)
+{
+	/* Where fdatasync or mmap does not mean what LMDB needs. */
+	static const long refused[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
+		0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, V9FS_MAGIC,
+		0x65735546 /* FUSE */, OVERLAYFS_SUPER_MAGIC, CODA_SUPER_MAGIC,
+		AFS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if (statfs(dir, &fs) != 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if ((long)fs.f_type == refused[i] && !force)
+			return lmdb_say(l, -ENOTSUP, dir,
+				"a network or overlay file system cannot be "
+				"trusted with jobs (--force does)");
+	return 0;
+}
+
+static int
+lock_take(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/broker.lock", dir);
+	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (l->lock < 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
+		return lmdb_say(l, SW_EBUSY, dir, "another broker has it open");
+	return 0;
+}
+
+/*
+ * The journal is zeros until the index has had its first commit.  So where
+ * it holds anything, an empty index or none is a loss and not a beginning.
+ */
+static int
+beginning_check(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+	uint8_t head[4] = {0};
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT
+			       ? 0
+			       : lmdb_say(l, -errno, path, strerror(errno));
+	n = pread(fd, head, sizeof(head), 0);
+	close(fd);
+	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
+		return 0;
+	return lmdb_say(l, SW_ECORRUPT, dir,
+		"data.mdb is empty or gone, but the journal is not");
+}
+
+/*
+ * LMDB writes a new file's first pages where it stands, and takes what power
+ * loss or a full disk leaves of them for a foreign file ever after.  So it
+ * is made under another name, and appears whole or not at all.
+ */
+static int
+index_make(struct lmdb *l, const char *dir, const char *path)
+{
+	char part[PATH_MAX];
+	MDB_env *env = NULL;
+	int rc;
+
+	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
+		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+	(void)unlink(part);
+	rc = mdb_env_create(&env);
+	if (rc == 0)
+		rc = mdb_env_open(env, part, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+	if (rc == 0)
+		rc = mdb_env_sync(env, 1);
+	if (env != NULL)
+		mdb_env_close(env);
+	if (rc == 0 && rename(part, path) != 0)
+		rc = errno;
+	return lmdb_convert(l, rc, dir);
+}
+
+static int
+index_need(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int err;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
+		return 0; /* what is wrong with it LMDB finds out */
+	err = beginning_check(l, dir);
+	return err < 0 ? err : index_make(l, dir, path);
+}
+
+int
+lmdb_path_sync(struct lmdb *l, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err < 0 ? lmdb_say(l, err, path, strerror(-err)) : 0;
+}
+
+/*
+ * The names of the files, and of their folder, must outlast the power too.
+ * Who made them may have been killed before they were synced, so each start
+ * does it.  Where the folder above cannot be read or written it was not us
+ * who made one in it.
+ */
+static int
+names_sync(struct lmdb *l, const char *dir)
+{
+	char above[PATH_MAX];
+	int err = lmdb_path_sync(l, dir);
+
+	if (err < 0)
+		return err;
+	if (snprintf(above, sizeof(above), "%s/..", dir) >= (int)sizeof(above))
+		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+	err = lmdb_path_sync(l, above);
+	return err == -EACCES || err == -EROFS || err == -EINVAL ? 0 : err;
+}
+
+/*
+ * A file that was cut short would end us with SIGBUS at the first touch of
+ * what is gone: its length must reach the last page that it speaks of.
+ * lmdb_room_reserve sees to it that the length of a sound one does.
+ */
+static int
+length_check(struct lmdb *l, const char *dir)
+{
+	struct lmdb_extent x;
+	struct stat file;
+
+	lmdb_extent(l, &x);
+	if (fstat(x.fd, &file) != 0)
+		return lmdb_say(l, -errno, dir, strerror(errno));
+	if (file.st_size < x.end)
+		return lmdb_say(l, SW_ECORRUPT, dir, "data.mdb is cut short");
+	return 0;
+}
+
+static size_t
+journal_size(const struct store_options *o)
+{
+	size_t map = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
+	size_t size = map / 64 & ~(((size_t)1 << 20) - 1);
+
+	return size < 1 << 20	      ? 1 << 20
+	       : size > JOURNAL_BYTES ? JOURNAL_BYTES
+				      : size;
+}
+
+int
+lmdb_tables_make(struct lmdb *l)
+{
+	int rc = mdb_dbi_open(l->txn, "meta", MDB_CREATE, &l->meta);
+
+	for (int i = 0; rc == 0 && i < LMDB_SHARDS_MAX; i++) {
+		char name[24];
+
+		(void)snprintf(name, sizeof(name), "shard%d", i);
+		rc = mdb_dbi_open(
+			l->txn, name, i == 0 ? MDB_CREATE : 0, &l->rows[i]);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+	}
+	return rc;
+}
+
+/*
+ * Handles of tables live and die with the transaction that opened them until
+ * it is committed.  What may be thrown away and replayed comes after.
+ */
+static int
+handles_keep(struct lmdb *l, const char *dir)
+{
+	int rc = mdb_txn_commit(l->txn);
+
+	l->txn = NULL;
+	return rc != 0 ? lmdb_convert(l, rc, dir) : lmdb_txn_need(l);
+}
+
+/*
+ * Once in a store's life, in the transaction whose checkpoint makes void what
+ * the journal held without it.
+ */
+static int
+salt_make(struct lmdb *l, const char *dir)
+{
+	uint64_t salt;
+
+	/* So few bytes are always given whole, getrandom(2). */
+	must(getrandom(&salt, sizeof(salt), 0) == (ssize_t)sizeof(salt));
+	l->journal.salt = salt | 1; /* 0: none yet */
+	return lmdb_convert(l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
+}
+
+/* Opens the tables, checks the format, brings in what the journal holds. */
+static int
+tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
+{
+	uint64_t generation, format, salt;
+	int err = lmdb_txn_need(l);
+
+	if (err == 0)
+		err = lmdb_convert(l, lmdb_tables_make(l), dir);
+	if (err < 0)
+		return err;
+	format = lmdb_meta_get(l, "format", 0);
+	generation = lmdb_meta_get(l, "journal", 0);
+	salt = lmdb_meta_get(l, "salt", 0);
+	if (format > STORE_FORMAT) /* the first is this without a salt */
+		return lmdb_say(l, SW_EFORMAT, dir,
+			"written by another, newer version");
+	err = handles_keep(l, dir);
+	if (err < 0)
+		return err;
+	err = journal_open(&l->journal, dir, journal_size(o), generation == 0);
+	if (err < 0)
+		return lmdb_say(l, err, dir,
+			err == SW_ECORRUPT ? "its journal is missing"
+					   : strerror(-err));
+	l->journal.salt = salt;
+	err = names_sync(l, dir);
+	if (err < 0)
+		return err;
+	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
+	if (err < 0)
+		return lmdb_say(l, err, dir,
+			err == SW_ECORRUPT ? "its journal is damaged, or "
+					     "data.mdb is an older copy"
+					   : sw_strerror(err));
+	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
+	if (err == 0 && salt == 0)
+		err = salt_make(l, dir);
+	return err < 0 ? err : lmdb_checkpoint(l);
+}
+
+static int
+env_open(struct lmdb *l, const char *dir, const struct store_options *o)
+{
+	const unsigned flags = MDB_NORDAHEAD | MDB_NOTLS |
+			       (planted(NO_SYNC) ? MDB_NOSYNC : 0);
+	size_t size = o->map_size != 0 ? o->map_size : LMDB_MAP_BYTES;
+	int rc = mdb_env_create(&l->env), dead;
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(l->env, size);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(l->env, LMDB_SHARDS_MAX + 1);
+	if (rc == 0)
+		rc = mdb_env_open(l->env, dir, flags, 0600);
+	if (rc == 0)
+		rc = mdb_reader_check(l->env, &dead);
+	return lmdb_convert(l, rc, dir);
+}
+
+int
+lmdb_open(struct store **out, const char *dir, const struct store_options *o)
+{
+	struct lmdb *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->s.driver = &store_lmdb;
+	l->lock = -1;
+	l->journal.fd = -1;
+	*out = &l->s;
+	err = folder_check(l, dir, o->force);
+	if (err == 0)
+		err = lock_take(l, dir);
+	if (err == 0)
+		err = index_need(l, dir);
+	if (err == 0)
+		err = env_open(l, dir, o);
+	if (err == 0)
+		err = length_check(l, dir);
+	if (err == 0)
+		lmdb_room_reserve(l);
+	if (err == 0)
+		err = tables_open(l, dir, o);
+	if (err == SW_EFULL)
+		(void)lmdb_say(l, err, dir,
+			l->disk_full ? "no room on the disk"
+				     : "its map is full, --map-size may grow");
+	return err;
+}
+
+void
+lmdb_close(struct store *s)
+{
+	struct lmdb *l = (struct lmdb *)s;
+
+	if (l == NULL)
+		return;
+	if (l->dirty && l->txn != NULL)
+		(void)lmdb_checkpoint(l); /* else the next start does it */
+	if (l->txn != NULL)
+		mdb_txn_abort(l->txn);
+	journal_close(&l->journal);
+	if (l->env != NULL)
+		mdb_env_close(l->env);
+	if (l->lock >= 0)
+		close(l->lock);
+	free(l);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd.h - the command `spillway`: its table of verbs, their options
+ *
+ * One table of verbs and one of options make the parser, the help, the
+ * completion for bash and the check of the manual.  A verb's function gets
+ * parsed options and words, talks through a client and returns an exit code.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "blob/blob.h"
+#include "producer/client.h"
+#include "cli/out.h"
+#include "wire/id.h"
+#include "wire/msg.h"
+
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_REFUSED = 1, /* or not found; or the job ended badly */
+	CMD_USAGE = 2,
+	CMD_NO_BROKER = 3,
+	CMD_UNKNOWN = 4, /* no answer in time: the outcome is unknown */
+};
+
+enum {
+	CMD_BUF = 64 * 1024, /* of a request that carries no body */
+	CMD_HEADERS = 64,    /* --header */
+};
+
+/* clang-format off */
+/* X(symbol, name, value or NULL, text); help and broker go with every verb */
+#define CMD_OPT_MAP(X)                                                                              \
+	X(CMD_O_BROKER, "broker", "ENDPOINT", "where the broker is (else $SPILLWAY_BROKER)")        \
+	X(CMD_O_PATIENCE, "patience", "DURATION", "longest wait for an answer (5s)")                \
+	X(CMD_O_HELP, "help", NULL, "show this")                                                    \
+	X(CMD_O_JSON, "json", NULL, "one JSON object per line")                                     \
+	X(CMD_O_FILE, "file", "FILE", "the body is this file's content")                            \
+	X(CMD_O_LINES, "lines", "FILE", "many jobs: whole lines of FILE (- is stdin), packed")      \
+	X(CMD_O_EACH, "each", NULL, "with --lines: each line is a job, without its newline")        \
+	X(CMD_O_CHUNK, "chunk", "BYTES", "with --lines: longest body (128k)")                       \
+	X(CMD_O_ID, "id", "UUID", "the job's id: a repeated put makes no second job")               \
+	X(CMD_O_IDS, "ids", NULL, "with --lines: print the id of each job")                         \
+	X(CMD_O_DELAY, "delay", "DURATION", "run it so much later")                                 \
+	X(CMD_O_AT, "at", "TIME", "run it at this time, not before")                                \
+	X(CMD_O_PRIORITY, "priority", "0-9", "9 is the most urgent (4)")                            \
+	X(CMD_O_UNIQUE, "unique", "KEY", "refused while a live job holds KEY")                      \
+	X(CMD_O_UNIQUE_ALSO, "unique-also", "STATES", "dead, done or dead,done jobs hold KEY too")  \
+	X(CMD_O_FAIR, "fair", "NAME", "the tenant: a queue serves its tenants in turn")             \
+	X(CMD_O_MAX_ATTEMPTS, "max-attempts", "N", "tries before the job is dead")                  \
+	X(CMD_O_TIMEOUT, "timeout", "DURATION", "longest run of one try; of wait: longest wait")    \
+	X(CMD_O_EXPIRES, "expires", "TIME", "dead if it has not started by then")                   \
+	X(CMD_O_HEADER, "header", "NAME=VALUE", "travels with the job; may be repeated")            \
+	X(CMD_O_CONTENT_TYPE, "content-type", "TYPE", "what the body is")                           \
+	X(CMD_O_WAIT, "wait", NULL, "wait for the end and print the result")                        \
+	X(CMD_O_WAIT_FOR, "wait-for", "DURATION", "as --wait, but no longer than this")             \
+	X(CMD_O_BODY, "body", NULL, "print the body alone")                                         \
+	X(CMD_O_DRY_RUN, "dry-run", NULL, "count and show, change nothing")                         \
+	X(CMD_O_RATE, "rate", "N", "let N jobs per second become ready")                            \
+	X(CMD_O_ALL, "all", NULL, "really all of them: needed without a selector")                  \
+	X(CMD_O_LIMIT, "limit", "N", "stop after N jobs")                                           \
+	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \
+	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two looks (1s)")                    \
+	X(CMD_O_ONCE, "once", NULL, "one look, plain text")                                         \
+	X(CMD_O_BLOBS, "blobs", "URI", "the store of blobs (else $SPILLWAY_BLOBS)")                 \
+	X(CMD_O_BLOB, "blob", "FILE", "put FILE into the blobs, the job refers to it")              \
+	X(CMD_O_CLAIM, "claim-check", NULL, "a body over 128 KB goes to the blobs by itself")       \
+	X(CMD_O_OUTPUT, "output", "FILE", "write it there, or -o FILE")                             \
+	X(CMD_O_RANGE, "range", "FROM-TO", "only these bytes, from 0 on, as curl -r takes them")    \
+	X(CMD_O_OLDER, "older", "DURATION", "only what was put so long ago (24h)")                  \
+	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
+	X(CMD_O_BASH, "bash", NULL, "print the completion script for bash")
+/* clang-format on */
+
+enum cmd_opt_id {
+#define X(sym, name, arg, text) sym,
+	CMD_OPT_MAP(X)
+#undef X
+		CMD_OPTS,
+};
+
+struct cmd_opt {
+	const char *name;
+	const char *arg; /* NULL: a flag */
+	const char *text;
+};
+
+extern const struct cmd_opt cmd_opts[CMD_OPTS];
+
+#define CMD_BIT(opt) (1ULL << (opt))
+
+struct cmd;
+
+struct cmd_verb {
+	const char *name; /* one word or two; NULL ends the table */
+	const char *args; /* as in the synopsis */
+	int min, max;	  /* words after the verb; max -1: any number */
+	uint64_t opts;	  /* bits; those for every verb are implied */
+	const char *text; /* one line */
+	const char *more; /* further lines for its help, or NULL */
+	int (*run)(struct cmd *);
+};
+
+extern const struct cmd_verb cmd_verbs[];
+
+struct cmd {
+	const struct cmd_verb *verb;
+	struct cmd_out out;
+	FILE *in, *err;
+	char **words; /* after the verb */
+	int n_words;
+	const char *value[CMD_OPTS]; /* NULL: not given; "" for a flag */
+	const char *headers[CMD_HEADERS];
+	int n_headers;
+	int64_t patience_ms;
+	int64_t now_ms;	       /* Unix time, read once */
+	struct client *client; /* NULL until cmd_link() */
+	struct blobs *blobs;   /* NULL until cmd_blobs() */
+	uint8_t buf[CMD_BUF];  /* for requests */
+};
+
+/*
+ * Runs the command as main() does and returns its exit code.  `argv` is
+ * borrowed and may be reordered; nothing is closed.
+ */
+int cmd_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
+
+/* Finds a verb of one or two words; NULL.  *used: how many words it took. */
+const struct cmd_verb *cmd_verb_find(char **words, int n, int *used);
+
+/* Whether the verb knows the option. */
+int cmd_knows(const struct cmd_verb *, enum cmd_opt_id);
+
+/* cmd_help.c */
+void cmd_help_all(FILE *);
+void cmd_help_verb(FILE *, const struct cmd_verb *);
+void cmd_help_bash(FILE *);
+
+/* The verbs that begin with this word, on `f` unless NULL; how many. */
+int cmd_help_group(FILE *f, const char *word);
+int cmd_help(struct cmd *);
+
+/* One line on stderr, "spillway put: …, see spillway help put"; CMD_USAGE. */
+int cmd_usage(struct cmd *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* One line on stderr, "spillway put: …"; CMD_REFUSED. */
+int cmd_refuse(struct cmd *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Says what an error of the client means; the exit code for it. */
+int cmd_fail(struct cmd *, int err);
+
+/* Says what the status of an item is about; CMD_REFUSED.  `what` "" or text. */
+int cmd_refused(struct cmd *, const char *what, const struct sw_item *);
+
+/* Opens the client, once.  CMD_OK or the exit code, said. */
+int cmd_link(struct cmd *) __attribute__((warn_unused_result));
+
+/* Asks the broker.  CMD_OK or the exit code, said. */
+int cmd_call(struct cmd *, struct sw_buf *request, struct sw_msg *reply)
+	__attribute__((warn_unused_result));
+
+/* A request over the command's own buffer, begun. */
+struct sw_buf cmd_begin(struct cmd *, int op, unsigned flags);
+
+/* A number option within bounds; CMD_OK, or CMD_USAGE, said. Default kept. */
+int cmd_opt_number(struct cmd *, enum cmd_opt_id, int64_t min, int64_t max,
+	int64_t *) __attribute__((warn_unused_result));
+int cmd_opt_duration(struct cmd *, enum cmd_opt_id, int64_t *)
+	__attribute__((warn_unused_result));
+
+/* cmd_lines.c: hands over the lines of --lines; the exit code. */
+int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
+
+/*
+ * cmd_blob.c: what is too large for a body
+ */
+
+/* Opens the store of blobs, once.  CMD_OK or the exit code, said. */
+int cmd_blobs(struct cmd *) __attribute__((warn_unused_result));
+
+/* Says what an error of the store means; CMD_REFUSED. */
+int cmd_blob_fail(struct cmd *, const char *what);
+
+/* Puts `head` and all that `f` (or NULL) has; `name` is for errors. */
+int cmd_blob_put_all(struct cmd *, struct bytes head, FILE *f, const char *name,
+	struct blob_ref *) __attribute__((warn_unused_result));
+
+/* The same for a file, "-" being stdin. */
+int cmd_blob_put_file(struct cmd *, const char *path, struct blob_ref *)
+	__attribute__((warn_unused_result));
+
+/* The verbs. */
+int cmd_put(struct cmd *);
+int cmd_get(struct cmd *);
+int cmd_wait(struct cmd *);
+int cmd_cancel(struct cmd *);
+int cmd_why(struct cmd *);
+int cmd_list(struct cmd *);
+int cmd_queues(struct cmd *);
+int cmd_queue_show(struct cmd *);
+int cmd_queue_set(struct cmd *);
+int cmd_pause(struct cmd *);
+int cmd_resume(struct cmd *);
+int cmd_dead_list(struct cmd *);
+int cmd_dead_show(struct cmd *);
+int cmd_dead_retry(struct cmd *);
+int cmd_dead_purge(struct cmd *);
+int cmd_purge(struct cmd *);
+int cmd_blob_put(struct cmd *);
+int cmd_blob_get(struct cmd *);
+int cmd_blob_ls(struct cmd *);
+int cmd_blob_gc(struct cmd *);
+int cmd_workers(struct cmd *);
+int cmd_stats(struct cmd *);
+int cmd_top(struct cmd *);
+
+/* Prints a job with its ledger for people. */
+void cmd_job_show(struct cmd *, const struct sw_item *);
+
+/* Waits for the end of a job, prints its result; the exit code. */
+int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
+
+struct selector;
+
+/* Parses the selector in the command's words; CMD_OK or CMD_USAGE, said. */
+int cmd_selector(struct cmd *, struct selector *)
+	__attribute__((warn_unused_result));
+
+/*
+ * Walks the pages of QUEUES or WORKERS; `queue` NULL: all.  Items are
+ * borrowed.  The exit code.
+ */
+typedef void page_fn(void *arg, const struct sw_item *);
+int cmd_pages(struct cmd *, int op, const char *queue, page_fn *, void *arg);
+
+#endif

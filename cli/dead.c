@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd_dead.c - changes to many jobs at once: retry and purge
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/json.h"
+#include "cli/select.h"
+#include "cli/time.h"
+#include "base/error.h"
+#include "wire/proto.h"
+
+enum { SAMPLE = 10 }; /* jobs named to people */
+
+struct sweep {
+	struct cmd *c;
+	int op;
+	int dry;
+	struct selector sel;
+	int64_t rate;	 /* per second; 0: as fast as it goes */
+	int64_t left;	 /* jobs that may still be changed */
+	int64_t changed; /* so far, or that would be */
+	int64_t refused; /* jobs left as they were */
+	int64_t named;
+	const char *word; /* "retried" */
+};
+
+static void
+job_name(struct sweep *s, const struct sw_item *it)
+{
+	FILE *f = s->c->out.f;
+	char text[SW_ID_TEXT] = "?";
+	struct sw_id id;
+
+	if (s->c->value[CMD_O_JSON] != NULL) {
+		json_print_item(&s->c->out, it);
+		return;
+	}
+	if (s->named++ >= SAMPLE)
+		return;
+	if (sw_get_id(it, &id))
+		sw_id_format(&id, text);
+	(void)fprintf(f, "%s\n", text);
+}
+
+static void
+job_refused(struct sweep *s, const struct sw_item *it)
+{
+	char text[SW_ID_TEXT] = "?";
+	struct sw_id id;
+
+	if (s->c->value[CMD_O_JSON] != NULL)
+		json_print_item(&s->c->out, it);
+	if (s->refused++ >= SAMPLE)
+		return;
+	if (sw_get_id(it, &id))
+		sw_id_format(&id, text);
+	(void)cmd_refuse(s->c, "%s: left as it was: %s", text,
+		sw_strerror((int)sw_int(it, SW_F_STATUS, 0)));
+}
+
+static void
+sweep_build(struct sweep *s, struct sw_buf *b, int id, struct bytes cursor)
+{
+	size_t mark = sw_item_begin(b);
+	int64_t most = id < 0 ? SW_ITEMS_MAX - 1 : 1;
+
+	selector_put(b, &s->sel, id);
+	sw_put_int(b, SW_F_LIMIT, s->left < most ? s->left : most);
+	if (cursor.len > 0)
+		sw_put_bytes(b, SW_F_CURSOR, cursor);
+	if (s->rate > 0) {
+		sw_put_int(b, SW_F_RATE, s->rate);
+		sw_put_int(b, SW_F_OFFSET, s->changed);
+	}
+	sw_item_end(b, mark);
+}
+
+/* One page; the cursor is replaced, empty at the end. */
+static int
+sweep_page(struct sweep *s, int id, uint8_t *cursor, size_t *len)
+{
+	struct cmd *c = s->c;
+	struct sw_buf b = cmd_begin(c, s->op, s->dry ? SW_FLAG_DRY_RUN : 0);
+	struct sw_msg reply;
+	struct sw_item it;
+	int64_t n;
+	int rc;
+
+	sweep_build(s, &b, id, bytes_of(cursor, *len));
+	rc = cmd_call(c, &b, &reply);
+	if (rc != CMD_OK)
+		return rc;
+	if (!sw_msg_next(&reply, &it))
+		return cmd_fail(c, SW_EUNKNOWN);
+	if (sw_int(&it, SW_F_STATUS, 0) != 0)
+		return cmd_refused(c, "", &it);
+	n = sw_int(&it, SW_F_COUNT, 0);
+	s->changed += n;
+	s->left -= n;
+	*len = sw_bytes(&it, SW_F_CURSOR).len;
+	memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, *len);
+	while (sw_msg_next(&reply, &it))
+		if (sw_int(&it, SW_F_STATUS, 0) != 0)
+			job_refused(s, &it);
+		else if (s->dry)
+			job_name(s, &it);
+	return CMD_OK;
+}
+
+/* An id is one job: once it is found there is nothing more to look for. */
+static int
+sweep_pages(struct sweep *s, int id)
+{
+	int64_t before = s->changed + s->refused;
+	uint8_t cursor[SW_CURSOR_MAX];
+	size_t len = 0;
+	int rc;
+
+	do
+		rc = sweep_page(s, id, cursor, &len);
+	while (rc == CMD_OK && len > 0 && s->left > 0 &&
+		(id < 0 || s->changed + s->refused == before));
+	return rc;
+}
+
+static void
+sweep_say(struct sweep *s)
+{
+	char n[HUMAN_TEXT], span[HUMAN_TEXT];
+	FILE *f = s->c->out.f;
+
+	if (s->c->value[CMD_O_JSON] != NULL) {
+		(void)fprintf(f,
+			"{\"count\":%" PRId64 ",\"refused\":%" PRId64
+			",\"dry_run\":%s}\n",
+			s->changed, s->refused, s->dry ? "true" : "false");
+		return;
+	}
+	if (s->named > 0 && s->changed > SAMPLE)
+		(void)fputs("…\n", f);
+	(void)fprintf(f, "%s %s %s%s", human_count(n, s->changed),
+		s->changed == 1 ? "job" : "jobs", s->dry ? "would be " : "",
+		s->word);
+	if (s->rate > 0 && s->changed > s->rate)
+		(void)fprintf(f, ", over %s",
+			human_ms(span, 1000 * s->changed / s->rate));
+	(void)fputc('\n', f);
+}
+
+static int
+sweep_run(struct sweep *s)
+{
+	int rc = CMD_OK, n = s->sel.n_ids;
+
+	if (n == 0)
+		rc = sweep_pages(s, -1);
+	for (int i = 0; i < n && rc == CMD_OK && s->left > 0; i++)
+		rc = sweep_pages(s, i);
+	if (rc == CMD_OK || s->changed > 0)
+		sweep_say(s);
+	if (rc == CMD_OK && s->refused > 0)
+		rc = CMD_REFUSED;
+	/* Who names jobs and hits none has named the wrong ones. */
+	if (rc == CMD_OK && n > 0 && s->changed < n &&
+		s->c->value[CMD_O_LIMIT] == NULL)
+		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids are not such jobs",
+			n - s->changed, n);
+	return rc;
+}
+
+/* What must be right before anything is asked of the broker. */
+static int
+sweep_check(struct sweep *s, int state)
+{
+	struct cmd *c = s->c;
+	struct selector *sel = &s->sel;
+	int rc;
+
+	if (state != SW_NONE && sel->state != SW_NONE && sel->state != state)
+		return cmd_usage(c, "state=%s: only dead jobs are meant here%s",
+			sw_state_name(sel->state),
+			s->op == SW_OP_PURGE ? "; spillway purge takes others"
+					     : "");
+	if (state == SW_NONE && sel->state == SW_NONE)
+		return cmd_usage(c, "state=STATE is wanted");
+	if (sel->state == SW_LEASED)
+		return cmd_usage(c, "state=leased: running jobs are not "
+				    "purged, spillway cancel stops them");
+	if (state == SW_NONE) {
+		state = sel->state;
+		sel->state = SW_NONE;
+	}
+	if (selector_empty(sel) && c->value[CMD_O_ALL] == NULL)
+		return cmd_usage(c, "which? A selector, or --all is wanted");
+	if (!selector_empty(sel) && c->value[CMD_O_ALL] != NULL)
+		return cmd_usage(c, "--all and a selector exclude each other");
+	sel->state = state;
+	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &s->left);
+	return rc != CMD_OK
+		       ? rc
+		       : cmd_opt_number(c, CMD_O_RATE, 1, 1000000, &s->rate);
+}
+
+/* `state` SW_NONE: the selector must name one. */
+static int
+sweep(struct cmd *c, int op, int state, const char *word)
+{
+	struct sweep s = {.c = c, .op = op, .left = INT64_MAX, .word = word};
+	int rc = cmd_selector(c, &s.sel), unsure;
+
+	if (rc != CMD_OK)
+		return rc;
+	unsure = op == SW_OP_PURGE && c->value[CMD_O_YES] == NULL &&
+		 c->value[CMD_O_DRY_RUN] == NULL;
+	s.dry = unsure || c->value[CMD_O_DRY_RUN] != NULL;
+	rc = sweep_check(&s, state);
+	if (rc == CMD_OK)
+		rc = sweep_run(&s);
+	if (rc == CMD_OK && unsure)
+		rc = cmd_usage(c, "nothing was deleted: --yes does it");
+	selector_fini(&s.sel);
+	return rc;
+}
+
+int
+cmd_dead_retry(struct cmd *c)
+{
+	return sweep(c, SW_OP_REDRIVE, SW_DEAD, "retried");
+}
+
+int
+cmd_dead_purge(struct cmd *c)
+{
+	return sweep(c, SW_OP_PURGE, SW_DEAD, "deleted");
+}
+
+int
+cmd_purge(struct cmd *c)
+{
+	return sweep(c, SW_OP_PURGE, SW_NONE, "deleted");
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "wire/setting.h"
+
+static const char exit_codes[] =
+	"Exit: 0 done · 1 refused, not found, or the job ended dead or "
+	"cancelled ·\n"
+	"2 wrong use · 3 no broker reached · 4 no answer in time, outcome "
+	"unknown\n";
+
+void
+cmd_help_all(FILE *f)
+{
+	(void)fputs("usage: spillway [--broker ENDPOINT] VERB …\n\n", f);
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+		(void)fprintf(f, "  %-11s %s\n", v->name, v->text);
+	(void)fputs("\n`spillway help VERB` or `spillway VERB --help` shows "
+		    "what a verb takes.\nThe broker is --broker, else "
+		    "$SPILLWAY_BROKER, else the default socket.\n",
+		f);
+	(void)fputs(exit_codes, f);
+}
+
+/* Settings are what `queue set` takes; their table is the protocol's. */
+static void
+settings_help(FILE *f)
+{
+	(void)fputs("\nKEY is one of (durations as 30s, sizes as 64m):\n", f);
+	for (int i = 0; i < SW_SETTINGS; i++)
+		(void)fprintf(f, "  %-15s %s\n", sw_setting_rules[i].name,
+			sw_setting_rules[i].text);
+}
+
+static void
+opt_help(FILE *f, const struct cmd_opt *o)
+{
+	char left[48];
+
+	(void)snprintf(left, sizeof(left), "--%s%s%s", o->name,
+		o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
+	(void)fprintf(f, "  %-22s %s\n", left, o->text);
+}
+
+void
+cmd_help_verb(FILE *f, const struct cmd_verb *v)
+{
+	(void)fprintf(f, "usage: spillway %s%s%s [options]\n%s\n\n", v->name,
+		v->args[0] == '\0' ? "" : " ", v->args, v->text);
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < CMD_OPTS; i++)
+			if (cmd_knows(v, (enum cmd_opt_id)i) &&
+				(i <= CMD_O_HELP) == pass)
+				opt_help(f, &cmd_opts[i]);
+	if (v->more != NULL)
+		(void)fprintf(f, "\n%s", v->more);
+	if (v->run == cmd_queue_set)
+		settings_help(f);
+	(void)fputs("\n", f);
+	(void)fputs(exit_codes, f);
+}
+
+int
+cmd_help_group(FILE *f, const char *word)
+{
+	size_t len = strlen(word);
+	int n = 0;
+
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+		if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ') {
+			n++;
+			if (f != NULL)
+				(void)fprintf(f, "spillway %s %s\n    %s\n",
+					v->name, v->args, v->text);
+		}
+	return n;
+}
+
+/* What bash offers after a verb: its options, then what its words are. */
+static void
+bash_verb(FILE *f, const struct cmd_verb *v)
+{
+	(void)fprintf(f, "\t\"%s\") words=\"", v->name);
+	for (int i = 0; i < CMD_OPTS; i++)
+		if (cmd_knows(v, (enum cmd_opt_id)i))
+			(void)fprintf(f, "--%s ", cmd_opts[i].name);
+	if (strstr(v->args, "SELECTOR") != NULL)
+		(void)fputs(
+			"queue= state= since= until= error~ header= id= ", f);
+	if (v->run == cmd_queue_set)
+		for (int i = 0; i < SW_SETTINGS; i++)
+			(void)fprintf(f, "%s= ", sw_setting_rules[i].name);
+	(void)fputs("\"", f);
+	if (strncmp(v->args, "QUEUE", 5) == 0)
+		(void)fputs(" queues=1", f);
+	(void)fputs(" ;;\n", f);
+}
+
+static void
+bash_names(FILE *f)
+{
+	const char *last = "";
+	size_t last_len = 0;
+
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
+		size_t len = strcspn(v->name, " ");
+
+		if (len == last_len && strncmp(v->name, last, len) == 0)
+			continue;
+		(void)fprintf(f, "%s%.*s", last_len == 0 ? "" : " ", (int)len,
+			v->name);
+		last = v->name;
+		last_len = len;
+	}
+}
+
+static void
+bash_group(FILE *f, const char *word)
+{
+	size_t len = strlen(word);
+
+	(void)fprintf(f, "\t\"%s\") words=\"", word);
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+		if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ')
+			(void)fprintf(f, "%s ", v->name + len + 1);
+	(void)fputs("\" ;;\n", f);
+}
+
+void
+cmd_help_bash(FILE *f)
+{
+	(void)fputs("# SPDX-License-Identifier: MIT\n"
+		    "# bash completion; made by `spillway help --bash`\n"
+		    "_spillway()\n{\n"
+		    "\tlocal cur verb words queues=\n"
+		    "\tcur=${COMP_WORDS[COMP_CWORD]}\n"
+		    "\tverb=${COMP_WORDS[1]}\n"
+		    "\tcase $verb in\n"
+		    "\tqueue|dead|blob) [ \"$COMP_CWORD\" -gt 2 ] &&\n"
+		    "\t\tverb=\"$verb ${COMP_WORDS[2]}\" ;;\n"
+		    "\tesac\n"
+		    "\t[ \"$COMP_CWORD\" -eq 1 ] && verb=\n"
+		    "\tcase $verb in\n"
+		    "\t\"\") words=\"--broker --help --version ",
+		f);
+	bash_names(f);
+	(void)fputs("\" ;;\n", f);
+	bash_group(f, "queue");
+	bash_group(f, "dead");
+	bash_group(f, "blob");
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+		bash_verb(f, v);
+	(void)fputs("\tesac\n"
+		    "\tif [ -n \"$queues\" ]; then\n"
+		    "\t\twords=\"$words $(spillway queues --json "
+		    "--patience 500ms 2>/dev/null |\n"
+		    "\t\t\tsed -n 's/^{\"queue\":\"\\([^\"]*\\)\".*/\\1/p')\"\n"
+		    "\tfi\n"
+		    "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+		    "\tcase ${COMPREPLY[0]} in\n"
+		    "\t*=|*\\~) compopt -o nospace ;;\n"
+		    "\tesac\n"
+		    "}\n"
+		    "complete -o default -F _spillway spillway\n",
+		f);
+}
+
+int
+cmd_help(struct cmd *c)
+{
+	const struct cmd_verb *v;
+	int used;
+
+	if (c->value[CMD_O_BASH] != NULL) {
+		cmd_help_bash(c->out.f);
+		return CMD_OK;
+	}
+	if (c->n_words == 0) {
+		cmd_help_all(c->out.f);
+		return CMD_OK;
+	}
+	v = cmd_verb_find(c->words, c->n_words, &used);
+	if (v != NULL && used == c->n_words) {
+		cmd_help_verb(c->out.f, v);
+		return CMD_OK;
+	}
+	if (c->n_words == 1 && cmd_help_group(c->out.f, c->words[0]) > 0)
+		return CMD_OK;
+	return cmd_usage(c, "'%.60s': no such verb", c->words[0]);
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cmd.h"
+#include "cli/lines.h"
+#include "cli/time.h"
+#include "base/error.h"
+
+static int64_t
+newlines(const char *p, size_t len)
+{
+	const char *end = p + len;
+	int64_t n = 0;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
+/* Fills the buffer up to `cap`; 1 at the end of the file, 0, LINES_READ. */
+static int
+fill(int fd, char *buf, size_t *len, size_t cap)
+{
+	while (*len < cap) {
+		ssize_t n = read(fd, buf + *len, cap - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return LINES_READ;
+		if (n == 0)
+			return 1;
+		*len += (size_t)n;
+	}
+	return 0;
+}
+
+/* The bytes of the next body: whole lines of what is there; 0: none fit. */
+static size_t
+body_len(const char *buf, size_t len, size_t chunk)
+{
+	const char *nl;
+
+	if (len <= chunk) /* the end of the file */
+		return len;
+	nl = memrchr(buf, '\n', chunk);
+	return nl == NULL ? 0 : (size_t)(nl - buf) + 1;
+}
+
+/* The same of a single line, whose newline may be one byte beyond `chunk`. */
+static size_t
+line_len(const char *buf, size_t len, size_t chunk)
+{
+	const char *nl = memchr(buf, '\n', len <= chunk ? len : chunk + 1);
+
+	if (nl != NULL)
+		return (size_t)(nl - buf) + 1;
+	return len <= chunk ? len : 0;
+}
+
+/* A body without its newline, if it is one line; an empty line is none. */
+static int
+line_give(lines_fn *fn, void *arg, struct bytes line, int64_t number)
+{
+	const char *p = line.p;
+
+	line.len -= p[line.len - 1] == '\n';
+	return line.len > 0 ? fn(arg, line, number, number) : 0;
+}
+
+int
+lines_pack(
+	int fd, size_t chunk, int each, lines_fn *fn, void *arg, int64_t *line)
+{
+	/* More than one body: moved to the front once for many lines. */
+	size_t cap = 2 * chunk + 1, at = 0, len = 0, n;
+	char *buf = malloc(cap);
+	int64_t done = 0, lines;
+	int rc = 0, eof = 0;
+
+	if (buf == NULL)
+		return LINES_READ;
+	while (rc == 0) {
+		/* One byte more than a body tells a full one from a long line.
+		 */
+		if (!eof && len - at <= chunk) {
+			len -= at;
+			memmove(buf, buf + at, len);
+			at = 0;
+			eof = fill(fd, buf, &len, cap);
+		}
+		if (eof < 0) {
+			rc = LINES_READ;
+			break;
+		}
+		if (at == len)
+			break;
+		n = (each ? line_len : body_len)(buf + at, len - at, chunk);
+		if (n == 0) {
+			*line = done + 1;
+			rc = LINES_LONG;
+			break;
+		}
+		lines = newlines(buf + at, n) + (buf[at + n - 1] != '\n');
+		rc = each ? line_give(fn, arg, bytes_of(buf + at, n), done + 1)
+			  : fn(arg, bytes_of(buf + at, n), done + 1,
+				    done + lines);
+		done += lines;
+		at += n;
+	}
+	n = (size_t)errno; /* free() may change it */
+	free(buf);
+	errno = (int)n;
+	return rc;
+}
+
+/* Batches in flight, and complaints shown before they are just counted. */
+enum { SLOTS = 8, SHOWN = 10, PATIENCE_MS = 60 * 1000 };
+
+struct slot {
+	struct client_req req; /* first: `done` gets a pointer to it */
+	struct run *run;
+	struct sw_buf buf;
+	int busy;
+	unsigned n;
+	int64_t first[SW_ITEMS_MAX], last[SW_ITEMS_MAX];
+	size_t len[SW_ITEMS_MAX];
+	struct sw_id ids[SW_ITEMS_MAX];
+};
+
+struct run {
+	struct cmd *c;
+	const char *name;
+	struct bytes fields;
+	struct slot *slots, *filling;
+	int64_t patience_ms;
+	int64_t size; /* of the file; 0: not known */
+	int64_t jobs, bytes, refused, unknown;
+	int64_t drawn_at_ms;
+	int each;     /* a line is a job */
+	int progress; /* stderr is a terminal */
+	int rc;	      /* the worst so far */
+};
+
+static void
+progress(struct run *r)
+{
+	char jobs[HUMAN_TEXT], size[HUMAN_TEXT];
+	int64_t now = client_now_ms();
+
+	if (!r->progress || now - r->drawn_at_ms < 100)
+		return;
+	r->drawn_at_ms = now;
+	(void)fprintf(r->c->err, "\r%s jobs, %s", human_count(jobs, r->jobs),
+		human_bytes(size, r->bytes));
+	if (r->size > 0)
+		(void)fprintf(r->c->err, ", %" PRId64 " %%",
+			100 * r->bytes / r->size);
+	(void)fputs("\033[K", r->c->err);
+	(void)fflush(r->c->err);
+}
+
+static void
+complain(
+	struct run *r, int64_t first, int64_t last, int err, const char *detail)
+{
+	if (r->progress)
+		(void)fputs("\r\033[K", r->c->err);
+	if (r->refused + r->unknown > SHOWN)
+		return;
+	(void)cmd_refuse(r->c, "%s:%" PRId64 "-%" PRId64 ": not stored: %s%s%s",
+		r->name, first, last, sw_strerror(err),
+		detail[0] == '\0' ? "" : ": ", detail);
+}
+
+static void
+stored(struct run *r, const struct slot *s, unsigned i)
+{
+	char id[SW_ID_TEXT];
+
+	r->jobs++;
+	r->bytes += (int64_t)s->len[i];
+	if (r->c->value[CMD_O_IDS] == NULL)
+		return;
+	sw_id_format(&s->ids[i], id);
+	(void)fprintf(r->c->out.f,
+		r->c->value[CMD_O_JSON] == NULL ? "%s\n" : "{\"id\":\"%s\"}\n",
+		id);
+}
+
+static void
+worse(struct run *r, int rc)
+{
+	if (rc > r->rc)
+		r->rc = rc;
+}
+
+static void
+batch_done(struct client_req *req, int err, const struct sw_msg *reply)
+{
+	struct slot *s = (struct slot *)req;
+	struct run *r = s->run;
+	char detail[SW_TEXT_MAX + 1];
+	struct sw_item it;
+	struct sw_msg m;
+
+	s->busy = 0;
+	if (err < 0) {
+		if (r->progress)
+			(void)fputs("\r\033[K", r->c->err);
+		(void)cmd_refuse(r->c, "%s:%" PRId64 "-%" PRId64 ":", r->name,
+			s->first[0], s->last[s->n - 1]);
+		worse(r, cmd_fail(r->c, err));
+		r->unknown += s->n;
+		return;
+	}
+	m = *reply;
+	for (unsigned i = 0; i < s->n; i++) {
+		int status = sw_msg_next(&m, &it)
+				     ? (int)sw_int(
+					       &it, SW_F_STATUS, SW_EUNKNOWN)
+				     : SW_EUNKNOWN;
+
+		if (status == 0) {
+			stored(r, s, i);
+			continue;
+		}
+		r->refused++;
+		sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
+		complain(r, s->first[i], s->last[i], status, detail);
+		worse(r, CMD_REFUSED);
+	}
+	progress(r);
+}
+
+/* Waits until one more request is done. */
+static int
+turn(struct run *r)
+{
+	int n;
+
+	do
+		n = client_turn(r->c->client, 1000);
+	while (n == 0);
+	return n < 0 ? cmd_fail(r->c, n) : CMD_OK;
+}
+
+static void
+slot_send(struct run *r)
+{
+	struct slot *s = r->filling;
+
+	r->filling = NULL;
+	if (s == NULL || s->n == 0)
+		return;
+	s->req.frame = s->buf.p;
+	s->req.frame_len = s->buf.len;
+	s->req.timeout_ms = r->patience_ms;
+	s->req.items = s->n;
+	s->req.done = batch_done;
+	s->busy = 1;
+	client_start(r->c->client, &s->req);
+}
+
+/* An empty slot to fill, waiting for one if all are in flight. */
+static int
+slot_take(struct run *r)
+{
+	int rc = CMD_OK;
+
+	while (rc == CMD_OK) {
+		for (int i = 0; i < SLOTS; i++)
+			if (!r->slots[i].busy) {
+				r->filling = &r->slots[i];
+				r->filling->n = 0;
+				sw_msg_begin(&r->filling->buf, SW_OP_PUT, 0, 0);
+				return CMD_OK;
+			}
+		rc = turn(r);
+	}
+	return rc;
+}
+
+/* One job into the batch; a full batch is sent.  A lines_fn. */
+static int
+job_add(void *arg, struct bytes body, int64_t first, int64_t last)
+{
+	struct run *r = arg;
+	size_t need = body.len + r->fields.len + SW_ID_LEN + 16, mark;
+	struct slot *s = r->filling;
+	int rc;
+
+	if (r->rc != CMD_OK)
+		return r->rc;
+	if (s != NULL &&
+		(s->n == SW_ITEMS_MAX || need > s->buf.cap - s->buf.len))
+		slot_send(r);
+	if (r->filling == NULL && (rc = slot_take(r)) != CMD_OK)
+		return rc;
+
+	s = r->filling;
+	s->ids[s->n] = sw_id_make(r->c->now_ms);
+	s->first[s->n] = first;
+	s->last[s->n] = last;
+	s->len[s->n] = body.len;
+	mark = sw_item_begin(&s->buf);
+	sw_put_id(&s->buf, &s->ids[s->n]);
+	sw_put_raw(&s->buf, r->fields);
+	sw_put_bytes(&s->buf, SW_F_BODY, body);
+	sw_item_end(&s->buf, mark);
+	s->n++;
+	return 0;
+}
+
+static int
+job_skip(void *arg, struct bytes body, int64_t first, int64_t last)
+{
+	(void)arg, (void)body, (void)first, (void)last;
+	return 0;
+}
+
+static int
+pack_fail(struct run *r, int rc, int64_t line, int64_t chunk)
+{
+	char size[HUMAN_TEXT];
+
+	if (rc == LINES_LONG)
+		return cmd_refuse(r->c,
+			"%s:%" PRId64 ": the line is longer than %s, the most "
+			"that one job may carry here",
+			r->name, line, human_bytes(size, chunk));
+	return cmd_refuse(r->c, "%s: %s", r->name, strerror(errno));
+}
+
+/* A file that can be read twice is checked before anything is sent. */
+static int
+check_first(struct run *r, int fd, int64_t chunk)
+{
+	int64_t line = 0;
+	struct stat st;
+	off_t at;
+	int rc;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return CMD_OK;
+	at = lseek(fd, 0, SEEK_CUR);
+	if (at < 0)
+		return CMD_OK;
+	r->size = st.st_size;
+	rc = lines_pack(fd, (size_t)chunk, r->each, job_skip, r, &line);
+	if (rc != 0)
+		return pack_fail(r, rc, line, chunk);
+	if (lseek(fd, at, SEEK_SET) < 0)
+		return pack_fail(r, LINES_READ, 0, chunk);
+	return CMD_OK;
+}
+
+static int
+slots_busy(const struct run *r)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (r->slots[i].busy)
+			return 1;
+	return 0;
+}
+
+static void
+summary(struct run *r)
+{
+	struct cmd *c = r->c;
+	char jobs[HUMAN_TEXT], size[HUMAN_TEXT], refused[HUMAN_TEXT];
+	int ids = c->value[CMD_O_IDS] != NULL;
+
+	if (r->progress)
+		(void)fputs("\r\033[K", c->err);
+	if (c->value[CMD_O_JSON] != NULL) {
+		(void)fprintf(c->out.f,
+			"{\"jobs\":%" PRId64 ",\"bytes\":%" PRId64
+			",\"refused\":%" PRId64 ",\"unknown\":%" PRId64 "}\n",
+			r->jobs, r->bytes, r->refused, r->unknown);
+		return;
+	}
+	(void)fprintf(ids ? c->err : c->out.f, "%s job%s, %s\n",
+		human_count(jobs, r->jobs), r->jobs == 1 ? "" : "s",
+		human_bytes(size, r->bytes));
+	if (r->refused > 0)
+		(void)cmd_refuse(
+			c, "not stored: %s", human_count(refused, r->refused));
+	if (r->unknown > 0)
+		(void)cmd_refuse(c, "outcome unknown: %s",
+			human_count(refused, r->unknown));
+}
+
+static int
+slots_init(struct run *r)
+{
+	r->slots = calloc(SLOTS, sizeof(*r->slots));
+	if (r->slots == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < SLOTS; i++) {
+		r->slots[i].run = r;
+		r->slots[i].buf.cap = SW_BATCH_MAX;
+		r->slots[i].buf.p = malloc(SW_BATCH_MAX);
+		if (r->slots[i].buf.p == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void
+slots_fini(struct run *r)
+{
+	if (r->slots == NULL)
+		return;
+	for (int i = 0; i < SLOTS; i++) {
+		if (r->slots[i].busy)
+			client_drop(r->c->client, &r->slots[i].req);
+		free(r->slots[i].buf.p);
+	}
+	free(r->slots);
+}
+
+/* The file is open and sound, as far as can be known. */
+static void
+send_all(struct run *r, int fd, int64_t chunk)
+{
+	int64_t line = 0;
+	int rc = lines_pack(fd, (size_t)chunk, r->each, job_add, r, &line);
+
+	if (rc < 0)
+		worse(r, pack_fail(r, rc, line, chunk));
+	else
+		worse(r, rc);
+	slot_send(r);
+	for (rc = CMD_OK; rc == CMD_OK && slots_busy(r);)
+		rc = turn(r);
+	worse(r, rc);
+	summary(r);
+}
+
+/* Asks for something small, so that a missing broker is told of soon. */
+static int
+probe(struct cmd *c)
+{
+	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
+	struct sw_msg reply;
+
+	return cmd_call(c, &b, &reply);
+}
+
+int
+put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
+{
+	const char *path = c->value[CMD_O_LINES];
+	int is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? fileno(c->in) : open(path, O_RDONLY | O_CLOEXEC);
+	struct run r = {.c = c, .name = is_stdin ? "stdin" : path};
+
+	if (fd < 0)
+		return cmd_refuse(c, "%s: %s", path, strerror(errno));
+	r.fields = fields;
+	r.each = c->value[CMD_O_EACH] != NULL;
+	r.patience_ms = c->value[CMD_O_PATIENCE] == NULL ? PATIENCE_MS
+							 : c->patience_ms;
+	r.progress = isatty(fileno(c->err)) && c->value[CMD_O_JSON] == NULL;
+	r.rc = check_first(&r, fd, chunk);
+	if (r.rc == CMD_OK)
+		r.rc = probe(c);
+	if (r.rc == CMD_OK && slots_init(&r) < 0)
+		r.rc = cmd_refuse(c, "out of memory");
+	if (r.rc == CMD_OK)
+		send_all(&r, fd, chunk);
+	slots_fini(&r);
+	if (!is_stdin)
+		(void)close(fd);
+	return r.rc;
+}

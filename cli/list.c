@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/json.h"
+#include "cli/select.h"
+#include "cli/time.h"
+#include "base/error.h"
+#include "wire/proto.h"
+
+enum { LIST_SHOWN = 100 }; /* rows for people who named no --limit */
+
+/* A listing on its way: pages of one state and one id after the other. */
+struct listing {
+	struct cmd *c;
+	struct selector sel;
+	struct table table;
+	int64_t left; /* jobs that may still be shown */
+	int more;     /* there were more */
+};
+
+static void
+cell_time(struct listing *l, const struct sw_item *it)
+{
+	int64_t at = sw_int(it, SW_F_ENDED_AT_MS, 0), past;
+	char text[HUMAN_TEXT], cell[HUMAN_TEXT + 8];
+
+	if (at == 0)
+		at = sw_int(it, SW_F_CREATED_AT_MS, l->c->now_ms);
+	past = l->c->now_ms - at;
+	(void)snprintf(cell, sizeof(cell), "%s ago",
+		human_ms(text, past < 0 ? 0 : past));
+	table_text(&l->table, cell);
+}
+
+/* The last column: why, or when, or how far. */
+static void
+cell_note(struct listing *l, const struct sw_item *it)
+{
+	struct bytes error = sw_bytes(it, SW_F_ERROR);
+	int state = (int)sw_int(it, SW_F_STATE, SW_NONE);
+	int64_t wait = sw_int(it, SW_F_RUN_AT_MS, 0) - l->c->now_ms;
+	char text[HUMAN_TEXT], cell[HUMAN_TEXT + 8];
+	const char *p = error.p, *nl;
+
+	if (state == SW_DELAYED && wait > 0) {
+		(void)snprintf(
+			cell, sizeof(cell), "due in %s", human_ms(text, wait));
+		table_text(&l->table, cell);
+		return;
+	}
+	if (state == SW_LEASED) {
+		table_bytes(&l->table, sw_bytes(it, SW_F_WORKER));
+		return;
+	}
+	/* Of a stderr tail the last line says most. */
+	while (error.len > 0 && p[error.len - 1] == '\n')
+		error.len--;
+	nl = memrchr(p, '\n', error.len);
+	if (nl != NULL)
+		error = bytes_of(nl + 1, (size_t)(p + error.len - nl) - 1);
+	table_bytes(&l->table, error);
+}
+
+static void
+row_add(struct listing *l, const struct sw_item *it)
+{
+	int cause = (int)sw_int(it, SW_F_CAUSE, SW_C_NONE);
+	char id[SW_ID_TEXT] = "?", n[32];
+	struct sw_id raw;
+
+	if (sw_get_id(it, &raw))
+		sw_id_format(&raw, id);
+	table_text(&l->table, id);
+	table_bytes(&l->table, sw_bytes(it, SW_F_QUEUE));
+	table_text(
+		&l->table, sw_state_name((int)sw_int(it, SW_F_STATE, SW_NONE)));
+	(void)snprintf(n, sizeof(n), "%" PRId64, sw_int(it, SW_F_ATTEMPT, 0));
+	table_text(&l->table, n);
+	cell_time(l, it);
+	table_text(&l->table, cause == SW_C_NONE ? "" : sw_cause_name(cause));
+	cell_note(l, it);
+}
+
+/*
+ * One page; the cursor is updated, empty at the end.  CURSOR is copied: the
+ * reply is gone with the next call.
+ */
+static int
+list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
+{
+	struct cmd *c = l->c;
+	struct sw_buf b = cmd_begin(c, SW_OP_LIST, 0);
+	size_t mark = sw_item_begin(&b);
+	int64_t most = id < 0 ? SW_ITEMS_MAX - 1 : 1;
+	struct sw_msg reply;
+	struct sw_item it;
+	int rc;
+
+	selector_put(&b, &l->sel, id);
+	sw_put_int(&b, SW_F_LIMIT, l->left < most ? l->left : most);
+	if (*cursor_len > 0)
+		sw_put_bytes(&b, SW_F_CURSOR, bytes_of(cursor, *cursor_len));
+	sw_item_end(&b, mark);
+	rc = cmd_call(c, &b, &reply);
+	if (rc != CMD_OK)
+		return rc;
+	if (!sw_msg_next(&reply, &it))
+		return cmd_fail(c, SW_EUNKNOWN);
+	if (sw_int(&it, SW_F_STATUS, 0) != 0)
+		return cmd_refused(c, "", &it);
+	*cursor_len = sw_bytes(&it, SW_F_CURSOR).len;
+	memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, *cursor_len);
+	for (; sw_msg_next(&reply, &it); l->left--) {
+		if (c->value[CMD_O_JSON] != NULL)
+			json_print_item(&c->out, &it);
+		else
+			row_add(l, &it);
+	}
+	return CMD_OK;
+}
+
+/* An id is one job: once it is found there is nothing more to look for. */
+static int
+list_pages(struct listing *l, int id)
+{
+	int64_t before = l->left;
+	uint8_t cursor[SW_CURSOR_MAX];
+	size_t len = 0;
+	int rc;
+
+	do {
+		if (l->left <= 0) {
+			l->more = 1;
+			return CMD_OK;
+		}
+		rc = list_page(l, id, cursor, &len);
+	} while (rc == CMD_OK && len > 0 && (id < 0 || l->left == before));
+	return rc;
+}
+
+/* All ids of the selector, or one walk without any. */
+static int
+list_ids(struct listing *l)
+{
+	int rc = CMD_OK;
+
+	if (l->sel.n_ids == 0)
+		return list_pages(l, -1);
+	for (int i = 0; i < l->sel.n_ids && rc == CMD_OK; i++)
+		rc = list_pages(l, i);
+	return rc;
+}
+
+static int
+list_states(struct listing *l)
+{
+	/* In the order in which a person asks. */
+	static const int states[] = {SW_LEASED, SW_READY, SW_DELAYED, SW_DEAD,
+		SW_DONE, SW_CANCELLED};
+	int rc = CMD_OK;
+
+	if (l->sel.state != SW_NONE)
+		return list_ids(l);
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		l->sel.state = states[i];
+		rc = list_ids(l);
+		if (rc != CMD_OK)
+			break;
+	}
+	return rc;
+}
+
+static int
+list_run(struct listing *l)
+{
+	static const char *const heads[] = {
+		"ID", "QUEUE", "STATE", "-TRIES", "-AGE", "CAUSE", "NOTE"};
+	struct cmd *c = l->c;
+	int rc;
+
+	table_init(&l->table, heads, 7);
+	l->table.state_col = 2;
+	rc = list_states(l);
+	if (c->value[CMD_O_JSON] == NULL &&
+		(rc == CMD_OK || l->table.n_rows > 0))
+		table_print(&l->table, &c->out);
+	if (rc == CMD_OK && l->more && c->value[CMD_O_LIMIT] == NULL)
+		(void)fprintf(c->err,
+			"There are more: name a --limit, or narrow it down.\n");
+	table_fini(&l->table);
+	return rc;
+}
+
+/* `state` SW_NONE: as the selector says. */
+static int
+list(struct cmd *c, int state)
+{
+	struct listing l = {.c = c};
+	int rc = cmd_selector(c, &l.sel);
+
+	if (rc != CMD_OK)
+		return rc;
+	l.left = c->value[CMD_O_JSON] == NULL ? LIST_SHOWN : INT64_MAX;
+	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &l.left);
+	if (rc == CMD_OK && state != SW_NONE) {
+		if (l.sel.state != SW_NONE && l.sel.state != state)
+			rc = cmd_usage(c, "state=%s: spillway list shows those",
+				sw_state_name(l.sel.state));
+		l.sel.state = state;
+	}
+	if (rc == CMD_OK)
+		rc = list_run(&l);
+	selector_fini(&l.sel);
+	return rc;
+}
+
+int
+cmd_list(struct cmd *c)
+{
+	return list(c, SW_NONE);
+}
+
+int
+cmd_dead_list(struct cmd *c)
+{
+	return list(c, SW_DEAD);
+}
+
+int
+cmd_pages(struct cmd *c, int op, const char *queue, page_fn *fn, void *arg)
+{
+	uint8_t cursor[SW_CURSOR_MAX];
+	size_t len = 0;
+
+	do {
+		struct sw_buf b = cmd_begin(c, op, 0);
+		struct sw_msg reply;
+		struct sw_item it;
+		int rc;
+
+		if (queue != NULL || len > 0) {
+			size_t mark = sw_item_begin(&b);
+
+			if (queue != NULL)
+				sw_put_text(&b, SW_F_QUEUE, queue);
+			if (len > 0)
+				sw_put_bytes(
+					&b, SW_F_CURSOR, bytes_of(cursor, len));
+			sw_item_end(&b, mark);
+		}
+		rc = cmd_call(c, &b, &reply);
+		if (rc != CMD_OK)
+			return rc;
+		if (!sw_msg_next(&reply, &it))
+			return cmd_fail(c, SW_EUNKNOWN);
+		if (sw_int(&it, SW_F_STATUS, 0) != 0)
+			return cmd_refused(c, queue == NULL ? "" : queue, &it);
+		len = sw_bytes(&it, SW_F_CURSOR).len;
+		memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, len);
+		while (sw_msg_next(&reply, &it))
+			fn(arg, &it);
+	} while (len > 0);
+	return CMD_OK;
+}
+
+struct worker_list {
+	struct cmd *c;
+	struct table table;
+};
+
+static void
+cell_stat(struct table *t, const struct sw_item *it, const char *name)
+{
+	struct bytes b = {"", 0};
+
+	(void)pair_find(it, SW_F_STAT, name, &b);
+	table_bytes(t, b);
+}
+
+static void
+worker_row(void *arg, const struct sw_item *it)
+{
+	struct worker_list *w = arg;
+	char text[HUMAN_TEXT], cell[HUMAN_TEXT + 8];
+
+	if (w->c->value[CMD_O_JSON] != NULL) {
+		json_print_item(&w->c->out, it);
+		return;
+	}
+	table_bytes(&w->table, sw_bytes(it, SW_F_WORKER));
+	(void)snprintf(
+		cell, sizeof(cell), "%" PRId64, sw_int(it, SW_F_SLOTS, 0));
+	table_text(&w->table, cell);
+	cell_stat(&w->table, it, "leased");
+	cell_stat(&w->table, it, "done_total");
+	cell_stat(&w->table, it, "failed_total");
+	(void)snprintf(cell, sizeof(cell), "%s ago",
+		human_ms(text, pair_int(it, SW_F_STAT, "seen_ms_ago", 0)));
+	table_text(&w->table, cell);
+	cell_stat(&w->table, it, "queues");
+}
+
+int
+cmd_workers(struct cmd *c)
+{
+	static const char *const heads[] = {"WORKER", "-SLOTS", "-RUNNING",
+		"-DONE", "-FAILED", "-SEEN", "QUEUES"};
+	struct worker_list w = {.c = c};
+	int rc;
+
+	table_init(&w.table, heads, 7);
+	rc = cmd_pages(c, SW_OP_WORKERS, NULL, worker_row, &w);
+	if (rc == CMD_OK && c->value[CMD_O_JSON] == NULL)
+		table_print(&w.table, &c->out);
+	table_fini(&w.table);
+	return rc;
+}
+
+/* A figure for people: by the ending of its name. */
+static void
+stat_cell(struct table *t, const char *name, struct bytes value)
+{
+	char text[HUMAN_TEXT], plain[32];
+	size_t len = strlen(name);
+	char *end;
+	long long n;
+
+	if (value.len == 0 || value.len >= sizeof(plain)) {
+		table_bytes(t, value);
+		return;
+	}
+	memcpy(plain, value.p, value.len);
+	plain[value.len] = '\0';
+	n = strtoll(plain, &end, 10);
+	if (*end != '\0')
+		table_bytes(t, value);
+	else if (len > 3 && strcmp(name + len - 3, "_ms") == 0)
+		table_text(t, human_ms(text, n));
+	else if (len >= 5 && strcmp(name + len - 5, "bytes") == 0)
+		table_text(t, human_bytes(text, n));
+	else
+		table_text(t, human_count(text, n));
+}
+
+static void
+stats_table(struct cmd *c, const struct sw_item *it)
+{
+	static const char *const heads[] = {"FIGURE", "-VALUE"};
+	struct table t;
+	struct bytes b;
+	size_t at = 0;
+
+	table_init(&t, heads, 2);
+	while (sw_item_each(it, SW_F_STAT, &at, &b)) {
+		const char *p = b.p, *eq = memchr(p, '=', b.len);
+		size_t n = eq == NULL ? b.len : (size_t)(eq - p);
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n, p);
+		table_text(&t, name);
+		stat_cell(&t, name,
+			eq == NULL ? bytes_of("", 0)
+				   : bytes_of(eq + 1, b.len - n - 1));
+	}
+	table_print(&t, &c->out);
+	table_fini(&t);
+}
+
+int
+cmd_stats(struct cmd *c)
+{
+	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
+	struct sw_msg reply;
+	struct sw_item it;
+	cJSON *j, *stats;
+	int rc = cmd_call(c, &b, &reply);
+
+	if (rc != CMD_OK)
+		return rc;
+	if (!sw_msg_next(&reply, &it))
+		return cmd_fail(c, SW_EUNKNOWN);
+	if (sw_int(&it, SW_F_STATUS, 0) != 0)
+		return cmd_refused(c, "", &it);
+	if (c->value[CMD_O_JSON] == NULL) {
+		stats_table(c, &it);
+		return CMD_OK;
+	}
+	j = json_item(&it);
+	stats = cJSON_DetachItemFromObject(j, "stats");
+	json_print(&c->out, stats == NULL ? cJSON_CreateObject() : stats);
+	cJSON_Delete(j);
+	return CMD_OK;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/json.h"
+#include "cli/time.h"
+#include "base/error.h"
+#include "wire/proto.h"
+#include "wire/setting.h"
+
+struct queue_list {
+	struct cmd *c;
+	struct table table;
+};
+
+static void
+cell_count(struct table *t, const struct sw_item *it, const char *name)
+{
+	char text[HUMAN_TEXT];
+
+	table_text(t, human_count(text, pair_int(it, SW_F_STAT, name, 0)));
+}
+
+static void
+cell_raw(struct table *t, const struct sw_item *it, const char *name)
+{
+	struct bytes b = {"0", 1};
+
+	(void)pair_find(it, SW_F_STAT, name, &b);
+	table_bytes(t, b);
+}
+
+static void
+queue_row(void *arg, const struct sw_item *it)
+{
+	struct queue_list *q = arg;
+	struct table *t = &q->table;
+	int64_t oldest = pair_int(it, SW_F_STAT, "oldest_ready_ms", 0);
+	char text[HUMAN_TEXT];
+	struct bytes paused = {"", 0};
+
+	if (q->c->value[CMD_O_JSON] != NULL) {
+		json_print_item(&q->c->out, it);
+		return;
+	}
+	table_bytes(t, sw_bytes(it, SW_F_QUEUE));
+	cell_count(t, it, "ready");
+	cell_count(t, it, "leased");
+	cell_count(t, it, "delayed");
+	cell_count(t, it, "dead");
+	cell_raw(t, it, "arrival_per_s");
+	cell_raw(t, it, "service_per_s");
+	table_text(t, oldest > 0 ? human_ms(text, oldest) : "-");
+	cell_raw(t, it, "workers");
+	cell_raw(t, it, "workers_wanted");
+	(void)pair_find(it, SW_F_SETTING, "paused", &paused);
+	table_text(t, bytes_eq(paused, bytes_str("1")) ||
+				      bytes_eq(paused, bytes_str("yes"))
+			      ? "paused"
+			      : "");
+}
+
+int
+cmd_queues(struct cmd *c)
+{
+	static const char *const heads[] = {"QUEUE", "-READY", "-RUNNING",
+		"-DELAYED", "-DEAD", "-IN/S", "-OUT/S", "-OLDEST", "-WORKERS",
+		"-WANTED", ""};
+	struct queue_list q = {.c = c};
+	int rc;
+
+	table_init(&q.table, heads, 11);
+	rc = cmd_pages(c, SW_OP_QUEUES, NULL, queue_row, &q);
+	if (rc == CMD_OK && c->value[CMD_O_JSON] == NULL)
+		table_print(&q.table, &c->out);
+	table_fini(&q.table);
+	return rc;
+}
+
+static const struct sw_setting_rule *
+setting_find(struct bytes name)
+{
+	for (int i = 0; i < SW_SETTINGS; i++)
+		if (bytes_eq(name, bytes_str(sw_setting_rules[i].name)))
+			return &sw_setting_rules[i];
+	return NULL;
+}
+
+/* A setting's value in the words that `queue set` takes. */
+static void
+setting_value(struct table *t, const struct sw_setting_rule *r, struct bytes b)
+{
+	char plain[32], text[HUMAN_TEXT], *end;
+	long long n;
+
+	if (r == NULL || b.len == 0 || b.len >= sizeof(plain)) {
+		table_bytes(t, b);
+		return;
+	}
+	memcpy(plain, b.p, b.len);
+	plain[b.len] = '\0';
+	n = strtoll(plain, &end, 10);
+	if (*end != '\0')
+		table_bytes(t, b);
+	else if (r->unit == SW_U_MS)
+		table_text(t, human_ms(text, n));
+	else if (r->unit == SW_U_BYTES && n > 0)
+		table_text(t, human_bytes(text, n));
+	else if (r->unit == SW_U_FLAG)
+		table_text(t, n ? "yes" : "no");
+	else
+		table_text(t, human_count(text, n));
+}
+
+/* The rows "name=value" of a repeated field; settings are explained. */
+static void
+pairs_table(struct cmd *c, const struct sw_item *it, enum sw_tag tag)
+{
+	static const char *const settings[] = {"SETTING", "-VALUE", "MEANING"};
+	static const char *const figures[] = {"FIGURE", "-VALUE"};
+	int is_setting = tag == SW_F_SETTING;
+	struct table t;
+	struct bytes b;
+	size_t at = 0;
+
+	table_init(&t, is_setting ? settings : figures, is_setting ? 3 : 2);
+	while (sw_item_each(it, tag, &at, &b)) {
+		const char *p = b.p, *eq = memchr(p, '=', b.len);
+		size_t n = eq == NULL ? b.len : (size_t)(eq - p);
+		struct bytes value = eq == NULL
+					     ? bytes_of("", 0)
+					     : bytes_of(eq + 1, b.len - n - 1);
+		const struct sw_setting_rule *r = setting_find(bytes_of(p, n));
+
+		table_bytes(&t, bytes_of(p, n));
+		if (!is_setting) {
+			table_bytes(&t, value);
+			continue;
+		}
+		setting_value(&t, r, value);
+		table_text(&t, r == NULL ? "" : r->text);
+	}
+	table_print(&t, &c->out);
+	table_fini(&t);
+}
+
+struct shown {
+	struct cmd *c;
+	int n;
+};
+
+static void
+queue_print(void *arg, const struct sw_item *it)
+{
+	struct shown *s = arg;
+
+	s->n++;
+	if (s->c->value[CMD_O_JSON] != NULL) {
+		json_print_item(&s->c->out, it);
+		return;
+	}
+	pairs_table(s->c, it, SW_F_SETTING);
+	(void)fputc('\n', s->c->out.f);
+	pairs_table(s->c, it, SW_F_STAT);
+}
+
+static void
+queue_seen(void *arg, const struct sw_item *it)
+{
+	struct shown *s = arg;
+
+	(void)it;
+	s->n++;
+}
+
+/* The one queue that the first word names: refused where there is none. */
+static int
+queue_ask(struct cmd *c, page_fn *fn)
+{
+	struct shown s = {c, 0};
+	const char *name = c->words[0];
+	int rc;
+
+	if (sw_queue_check(name, strlen(name)) < 0)
+		return cmd_usage(c,
+			"'%.70s': a queue's name is 1-63 of [a-z0-9_-]", name);
+	rc = cmd_pages(c, SW_OP_QUEUES, name, fn, &s);
+	if (rc == CMD_OK && s.n == 0)
+		return cmd_refuse(c, "%s: %s", name, sw_strerror(SW_ENOQUEUE));
+	return rc;
+}
+
+int
+cmd_queue_show(struct cmd *c)
+{
+	return queue_ask(c, queue_print);
+}
+
+static int
+set(struct cmd *c, char **settings, int n)
+{
+	struct sw_buf b = cmd_begin(c, SW_OP_QUEUE_SET, 0);
+	size_t mark = sw_item_begin(&b);
+	struct sw_msg reply;
+	struct sw_item it;
+	int rc;
+
+	sw_put_text(&b, SW_F_QUEUE, c->words[0]);
+	for (int i = 0; i < n; i++)
+		sw_put_text(&b, SW_F_SETTING, settings[i]);
+	sw_item_end(&b, mark);
+	rc = cmd_call(c, &b, &reply);
+	if (rc != CMD_OK)
+		return rc;
+	if (!sw_msg_next(&reply, &it))
+		return cmd_fail(c, SW_EUNKNOWN);
+	if (sw_int(&it, SW_F_STATUS, SW_EUNKNOWN) != 0)
+		return cmd_refused(c, c->words[0], &it);
+	return CMD_OK;
+}
+
+int
+cmd_queue_set(struct cmd *c)
+{
+	int64_t values[SW_SETTINGS];
+	char why[256];
+
+	if (sw_queue_check(c->words[0], strlen(c->words[0])) < 0)
+		return cmd_usage(c,
+			"'%.70s': a queue's name is 1-63 of [a-z0-9_-]",
+			c->words[0]);
+	for (int i = 1; i < c->n_words; i++)
+		if (sw_setting_parse(c->words[i], strlen(c->words[i]), values,
+			    why, sizeof(why)) < 0)
+			return cmd_usage(c, "%s", why);
+	return set(c, c->words + 1, c->n_words - 1);
+}
+
+/* A mistyped name must not make a queue, so it has to be there. */
+static int
+pause_set(struct cmd *c, const char *setting)
+{
+	char text[16], *settings[] = {text};
+	int rc = queue_ask(c, queue_seen);
+
+	(void)snprintf(text, sizeof(text), "%s", setting);
+	return rc != CMD_OK ? rc : set(c, settings, 1);
+}
+
+int
+cmd_pause(struct cmd *c)
+{
+	return pause_set(c, "paused=yes");
+}
+
+int
+cmd_resume(struct cmd *c)
+{
+	return pause_set(c, "paused=no");
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/select.h"
+#include "cli/time.h"
+#include "base/error.h"
+#include "wire/proto.h"
+
+/* What one word is judged with. */
+struct word {
+	struct selector *s;
+	const char *value;
+	int64_t now_ms;
+	char *why;
+};
+
+static int
+bad(struct word *w, const char *what)
+{
+	(void)snprintf(w->why, SELECT_WHY, "'%.60s': %s", w->value, what);
+	return SW_EINVAL;
+}
+
+static int
+word_queue(struct word *w)
+{
+	if (w->s->queue != NULL)
+		return bad(w, "queue= stands twice");
+	if (sw_queue_check(w->value, strlen(w->value)) < 0)
+		return bad(w, "a queue's name is 1-63 of [a-z0-9_-]");
+	w->s->queue = w->value;
+	return 0;
+}
+
+static int
+word_state(struct word *w)
+{
+	if (w->s->state != SW_NONE)
+		return bad(w, "state= stands twice");
+	w->s->state = (int)sw_state_parse(w->value);
+	if (w->s->state == SW_NONE)
+		return bad(w, "no such state: delayed, ready, leased, done, "
+			      "dead or cancelled");
+	return 0;
+}
+
+static int
+word_time(struct word *w, int64_t *at_ms, const char *twice)
+{
+	if (*at_ms >= 0)
+		return bad(w, twice);
+	if (time_point(w->value, w->now_ms, -1, at_ms) < 0)
+		return bad(w, "a duration (2h: that long ago) or a time "
+			      "(2026-01-31T08:00:00Z) is wanted");
+	return 0;
+}
+
+static int
+word_since(struct word *w)
+{
+	return word_time(w, &w->s->since_ms, "since= stands twice");
+}
+
+static int
+word_until(struct word *w)
+{
+	return word_time(w, &w->s->until_ms, "until= stands twice");
+}
+
+static int
+word_error(struct word *w)
+{
+	size_t len = strlen(w->value);
+
+	if (w->s->match != NULL)
+		return bad(w, "error~ stands twice");
+	if (len < 1 || len > SW_TEXT_MAX)
+		return bad(w, "error~ takes 1 to 512 bytes");
+	w->s->match = w->value;
+	return 0;
+}
+
+static int
+word_header(struct word *w)
+{
+	const char *eq = strchr(w->value, '=');
+
+	if (eq == NULL || eq == w->value)
+		return bad(w, "header=NAME=VALUE is wanted");
+	if (w->s->n_headers == SELECT_HEADERS)
+		return bad(w, "too many header= words");
+	w->s->headers[w->s->n_headers++] = w->value;
+	return 0;
+}
+
+static int
+word_id(struct word *w)
+{
+	struct selector *s = w->s;
+	struct sw_id id, *more;
+
+	if (sw_id_parse(w->value, &id) < 0)
+		return bad(w, "malformed id: a UUID is wanted");
+	more = reallocarray(s->ids, (size_t)s->n_ids + 1, sizeof(*more));
+	if (more == NULL)
+		return -ENOMEM;
+	s->ids = more;
+	s->ids[s->n_ids++] = id;
+	return 0;
+}
+
+static const struct {
+	const char *prefix;
+	int (*take)(struct word *);
+} words_known[] = {
+	{"queue=", word_queue},
+	{"state=", word_state},
+	{"since=", word_since},
+	{"until=", word_until},
+	{"error~", word_error},
+	{"header=", word_header},
+	{"id=", word_id},
+};
+
+static int
+word_take(struct word *w, const char *text)
+{
+	struct sw_id id;
+
+	for (size_t i = 0; i < sizeof(words_known) / sizeof(words_known[0]);
+		i++) {
+		size_t len = strlen(words_known[i].prefix);
+
+		if (strncmp(text, words_known[i].prefix, len) == 0) {
+			w->value = text + len;
+			return words_known[i].take(w);
+		}
+	}
+	w->value = text;
+	if (sw_id_parse(text, &id) < 0)
+		return bad(w, "an id, or queue= state= since= until= error~ "
+			      "header= id=, is wanted");
+	return word_id(w);
+}
+
+int
+selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
+	char why[SELECT_WHY])
+{
+	struct word w = {s, "", now_ms, why};
+	int err = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->since_ms = s->until_ms = -1;
+	for (int i = 0; i < n && err == 0; i++)
+		err = word_take(&w, words[i]);
+	if (err == 0 && s->since_ms >= 0 && s->until_ms >= 0 &&
+		s->since_ms > s->until_ms) {
+		(void)snprintf(why, SELECT_WHY, "since= lies after until=");
+		err = SW_EINVAL;
+	}
+	if (err < 0)
+		selector_fini(s);
+	return err;
+}
+
+void
+selector_fini(struct selector *s)
+{
+	free(s->ids);
+	s->ids = NULL;
+	s->n_ids = 0;
+}
+
+int
+selector_empty(const struct selector *s)
+{
+	return s->state == SW_NONE && s->queue == NULL && s->match == NULL &&
+	       s->since_ms < 0 && s->until_ms < 0 && s->n_headers == 0 &&
+	       s->n_ids == 0;
+}
+
+void
+selector_put(struct sw_buf *b, const struct selector *s, int id)
+{
+	if (s->state != SW_NONE)
+		sw_put_int(b, SW_F_STATE, s->state);
+	if (s->queue != NULL)
+		sw_put_text(b, SW_F_QUEUE, s->queue);
+	if (s->match != NULL)
+		sw_put_text(b, SW_F_MATCH, s->match);
+	if (s->since_ms >= 0)
+		sw_put_int(b, SW_F_SINCE_MS, s->since_ms);
+	if (s->until_ms >= 0)
+		sw_put_int(b, SW_F_UNTIL_MS, s->until_ms);
+	for (int i = 0; i < s->n_headers; i++)
+		sw_put_text(b, SW_F_HEADER, s->headers[i]);
+	if (id >= 0)
+		sw_put_id(b, &s->ids[id]);
+}
+
+int
+cmd_selector(struct cmd *c, struct selector *s)
+{
+	char why[SELECT_WHY];
+	int err = selector_parse(s, c->words, c->n_words, c->now_ms, why);
+
+	if (err == SW_EINVAL)
+		return cmd_usage(c, "%s", why);
+	return err < 0 ? cmd_refuse(c, "%s", sw_strerror(err)) : CMD_OK;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cmd.h"
+#include "cli/time.h"
+#include "base/error.h"
+
+/* "ms" stands before "m", which is its beginning. */
+static const struct unit {
+	const char *text;
+	int64_t factor;
+} ms_units[] = {
+	{"ms", 1},
+	{"s", 1000},
+	{"m", 60 * 1000LL},
+	{"h", 3600 * 1000LL},
+	{"d", 24 * 3600 * 1000LL},
+	{NULL, 0},
+};
+
+/* Digits off the front of *s; 0 or SW_EINVAL. */
+static int
+digits(const char **s, int64_t *n)
+{
+	const char *p = *s;
+	int64_t v = 0;
+
+	if (!isdigit((unsigned char)*p))
+		return SW_EINVAL;
+	for (; isdigit((unsigned char)*p); p++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+			__builtin_add_overflow(v, *p - '0', &v))
+			return SW_EINVAL;
+	*s = p;
+	*n = v;
+	return 0;
+}
+
+/* The unit off the front of *s, or NULL. */
+static const struct unit *
+unit_take(const char **s)
+{
+	for (const struct unit *u = ms_units; u->text != NULL; u++) {
+		size_t len = strlen(u->text);
+
+		if (strncmp(*s, u->text, len) == 0) {
+			*s += len;
+			return u;
+		}
+	}
+	return NULL;
+}
+
+int
+time_duration(const char *text, int64_t *ms)
+{
+	const char *s = text;
+	int64_t sum = 0, n;
+
+	do {
+		const struct unit *u;
+
+		if (digits(&s, &n) < 0)
+			return SW_EINVAL;
+		if (*s == '\0' && sum == 0) {
+			*ms = n;
+			return 0;
+		}
+		u = unit_take(&s);
+		if (u == NULL || __builtin_mul_overflow(n, u->factor, &n) ||
+			__builtin_add_overflow(sum, n, &sum))
+			return SW_EINVAL;
+	} while (*s != '\0');
+	*ms = sum;
+	return 0;
+}
+
+int
+time_size(const char *text, int64_t *bytes)
+{
+	static const char units[] = "kmg";
+	const char *s = text, *u;
+	int64_t n;
+
+	if (digits(&s, &n) < 0)
+		return SW_EINVAL;
+	if (*s != '\0') {
+		u = strchr(units, tolower((unsigned char)*s));
+		if (u == NULL || s[1] != '\0')
+			return SW_EINVAL;
+		for (; u >= units; u--)
+			if (__builtin_mul_overflow(n, 1024, &n))
+				return SW_EINVAL;
+	}
+	*bytes = n;
+	return 0;
+}
+
+/* Exactly `n` digits and then, unless it is 0, the character `after`. */
+static int
+field(const char **s, int n, int min, int max, char after, int *v)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++, (*s)++) {
+		if (!isdigit((unsigned char)**s))
+			return SW_EINVAL;
+		sum = sum * 10 + (**s - '0');
+	}
+	if (sum < min || sum > max)
+		return SW_EINVAL;
+	if (after != '\0' && *(*s)++ != after)
+		return SW_EINVAL;
+	*v = sum;
+	return 0;
+}
+
+/* Milliseconds of ".123456", if it is there. */
+static int
+fraction(const char **s, int64_t *ms)
+{
+	int64_t scale = 100;
+
+	*ms = 0;
+	if (**s != '.')
+		return 0;
+	(*s)++;
+	if (!isdigit((unsigned char)**s))
+		return SW_EINVAL;
+	for (; isdigit((unsigned char)**s); (*s)++, scale /= 10)
+		*ms += (**s - '0') * scale;
+	return 0;
+}
+
+/* "Z" or "+01:00", which has to be all that is left. */
+static int
+zone(const char *s, int64_t *offset_s)
+{
+	int sign = *s == '-' ? -1 : 1, hour, minute;
+
+	*offset_s = 0;
+	if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0)
+		return 0;
+	if (*s != '+' && *s != '-')
+		return SW_EINVAL;
+	s++;
+	if (field(&s, 2, 0, 23, ':', &hour) < 0 ||
+		field(&s, 2, 0, 59, '\0', &minute) < 0 || *s != '\0')
+		return SW_EINVAL;
+	*offset_s = sign * (hour * 3600LL + minute * 60LL);
+	return 0;
+}
+
+/* "2026-01-31", and that day exists. */
+static int
+date(const char **s, struct tm *tm)
+{
+	struct tm check;
+
+	memset(tm, 0, sizeof(*tm));
+	if (field(s, 4, 1970, 9999, '-', &tm->tm_year) < 0 ||
+		field(s, 2, 1, 12, '-', &tm->tm_mon) < 0 ||
+		field(s, 2, 1, 31, '\0', &tm->tm_mday) < 0)
+		return SW_EINVAL;
+	tm->tm_year -= 1900;
+	tm->tm_mon -= 1;
+	check = *tm;
+	(void)timegm(&check);
+	return check.tm_mday == tm->tm_mday ? 0 : SW_EINVAL;
+}
+
+static int
+rfc3339(const char *s, int64_t *at_ms)
+{
+	struct tm tm;
+	int64_t ms = 0, offset_s = 0;
+
+	if (date(&s, &tm) < 0)
+		return SW_EINVAL;
+	if (*s != '\0') {
+		if (strchr("Tt ", *s) == NULL)
+			return SW_EINVAL;
+		s++;
+		if (field(&s, 2, 0, 23, ':', &tm.tm_hour) < 0 ||
+			field(&s, 2, 0, 59, ':', &tm.tm_min) < 0 ||
+			field(&s, 2, 0, 60, '\0', &tm.tm_sec) < 0 ||
+			fraction(&s, &ms) < 0 || zone(s, &offset_s) < 0)
+			return SW_EINVAL;
+	}
+	ms += ((int64_t)timegm(&tm) - offset_s) * 1000;
+	if (ms < 0)
+		return SW_EINVAL;
+	*at_ms = ms;
+	return 0;
+}
+
+int
+time_point(const char *text, int64_t now_ms, int sign, int64_t *at_ms)
+{
+	int64_t ms, at;
+
+	if (rfc3339(text, at_ms) == 0)
+		return 0;
+	if (time_duration(text, &ms) < 0)
+		return SW_EINVAL;
+	if (__builtin_add_overflow(now_ms, sign * ms, &at))
+		return SW_EINVAL;
+	*at_ms = at < 0 ? 0 : at;
+	return 0;
+}
+
+char *
+human_ms(char t[HUMAN_TEXT], int64_t ms)
+{
+	const char *minus = ms < 0 ? "-" : "";
+	uint64_t v = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms, s = v / 1000;
+
+	if (v < 1000)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "ms", minus, v);
+	else if (v < 10000)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 ".%" PRIu64 "s",
+			minus, s, v % 1000 / 100);
+	else if (s < 60)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "s", minus, s);
+	else if (s < 3600)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "m%02" PRIu64 "s",
+			minus, s / 60, s % 60);
+	else if (s < 86400)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "h%02" PRIu64 "m",
+			minus, s / 3600, s / 60 % 60);
+	else
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "d%02" PRIu64 "h",
+			minus, s / 86400, s / 3600 % 24);
+	return t;
+}
+
+/* Tenths, rounded, of n in units of 1 << shift. */
+static uint64_t
+tenths(uint64_t n, unsigned unit)
+{
+	return (n / unit) * 10 + (n % unit * 10 + unit / 2) / unit;
+}
+
+char *
+human_bytes(char t[HUMAN_TEXT], int64_t bytes)
+{
+	static const char *const units[] = {"KB", "MB", "GB", "TB", "PB", NULL};
+	const char *const *u = units;
+	uint64_t n = bytes < 0 ? 0 : (uint64_t)bytes, x;
+
+	if (n < 1024) {
+		(void)snprintf(t, HUMAN_TEXT, "%" PRIu64 " B", n);
+		return t;
+	}
+	while (tenths(n, 1024) >= 10240 && u[1] != NULL) {
+		n /= 1024;
+		u++;
+	}
+	x = tenths(n, 1024);
+	(void)snprintf(t, HUMAN_TEXT, "%" PRIu64 ".%" PRIu64 " %s", x / 10,
+		x % 10, *u);
+	return t;
+}
+
+char *
+human_count(char t[HUMAN_TEXT], int64_t n)
+{
+	char plain[HUMAN_TEXT];
+	size_t len, at = 0;
+	int minus = n < 0;
+
+	(void)snprintf(plain, sizeof(plain), "%" PRIu64,
+		minus ? 0 - (uint64_t)n : (uint64_t)n);
+	len = strlen(plain);
+	if (minus)
+		t[at++] = '-';
+	for (size_t i = 0; i < len; i++) {
+		t[at++] = plain[i];
+		if ((len - i) % 3 == 1 && i + 1 < len)
+			t[at++] = ',';
+	}
+	t[at] = '\0';
+	return t;
+}
+
+char *
+human_short(char t[HUMAN_TEXT], int64_t n)
+{
+	static const char units[] = "kMGTPE";
+	const char *u = units;
+	uint64_t v = n < 0 ? 0 : (uint64_t)n;
+
+	if (v < 10000) {
+		(void)snprintf(t, HUMAN_TEXT, "%" PRIu64, v);
+		return t;
+	}
+	while (v >= 1000000 && u[1] != '\0') {
+		v /= 1000;
+		u++;
+	}
+	if (v < 100000)
+		(void)snprintf(t, HUMAN_TEXT, "%" PRIu64 ".%" PRIu64 "%c",
+			v / 1000, v % 1000 / 100, *u);
+	else
+		(void)snprintf(t, HUMAN_TEXT, "%" PRIu64 "%c", v / 1000, *u);
+	return t;
+}
+
+char *
+human_time(char t[HUMAN_TEXT], int64_t at_ms)
+{
+	time_t s = (time_t)(at_ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&s, &tm) == NULL ||
+		strftime(t, HUMAN_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(t, HUMAN_TEXT, "%" PRId64 " ms", at_ms);
+	return t;
+}

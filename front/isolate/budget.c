@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "front/isolate/budget.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000LL
+
+enum {
+	LIFE_S = 5,  /* of CPU time, after which there is no further request */
+	SLACK = 100, /* the part of a budget that layer 1 may be late */
+	REST_NS = 100 * 1000000, /* layer 2, where there is no request */
+};
+
+/* The kernel's time counts as well: without it a handler that lets the
+ * kernel work was never stopped. */
+static int
+perf_open(pid_t pid, int64_t ns)
+{
+	struct perf_event_attr a = {.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(a),
+		.config = PERF_COUNT_SW_TASK_CLOCK,
+		.sample_period = (uint64_t)ns,
+		.wakeup_events = 1};
+
+	return (int)syscall(
+		SYS_perf_event_open, &a, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+int
+budget_probe(void)
+{
+	int fd = perf_open(0, NS_PER_S);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int
+perf_kills(int fd, pid_t pid)
+{
+	struct f_owner_ex owner = {F_OWNER_PID, pid};
+
+	return fcntl(fd, F_SETOWN_EX, &owner) == 0 &&
+	       fcntl(fd, F_SETSIG, SIGKILL) == 0 &&
+	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
+}
+
+/*
+ * Once: without privileges a hard limit cannot be raised again.  Twice what a
+ * life and a budget come to, for the kernel counts this one by ticks: of 11 s
+ * a process that spun on a busy virtual machine had 8.4.
+ */
+static int
+backstop_set(pid_t pid, int64_t ns)
+{
+	rlim_t s = 2 * (rlim_t)(ns / NS_PER_S + LIFE_S) + 1;
+	struct rlimit l = {s, s};
+
+	return prlimit(pid, RLIMIT_CPU, &l, NULL) == 0 ? 0 : -errno;
+}
+
+int
+budget_worn(int64_t used_ns)
+{
+	return used_ns >= LIFE_S * NS_PER_S;
+}
+
+int
+budget_open(struct budget *b, pid_t pid, int64_t ns, int perf)
+{
+	int err;
+
+	*b = (struct budget){
+		.pid = pid, .perf = -1, .timer = -1, .renewed_ns = -ns};
+	err = clock_getcpuclockid(pid, &b->clock);
+	if (err != 0)
+		return -err;
+	if (perf) {
+		b->perf = perf_open(pid, ns);
+		if (b->perf < 0 || !perf_kills(b->perf, pid))
+			return -errno;
+	} else {
+		b->timer = timerfd_create(
+			CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (b->timer < 0)
+			return -errno;
+	}
+	return backstop_set(pid, ns);
+}
+
+void
+budget_close(struct budget *b)
+{
+	if (b->pid > 0 && b->perf >= 0)
+		close(b->perf);
+	if (b->pid > 0 && b->timer >= 0)
+		close(b->timer);
+	*b = (struct budget){.perf = -1, .timer = -1};
+}
+
+/*
+ * The kernel renews it on the processor that the isolate ran on last: an
+ * interrupt there, and waiting for it, cost more than a small request.  So
+ * it is left alone while hardly anything is gone, for which it is armed with
+ * a slack; but not for an isolate's first request, after which, if that is
+ * an offender, there is no second.
+ */
+static void
+perf_renew(struct budget *b, int64_t ns, int64_t used_ns)
+{
+	int64_t slack_ns = b->renewed_ns < 0 ? 0 : ns / SLACK;
+	uint64_t period = (uint64_t)(ns + slack_ns);
+
+	if (used_ns - b->renewed_ns <= b->slack_ns ||
+		ioctl(b->perf, PERF_EVENT_IOC_PERIOD, &period) != 0)
+		return;
+	b->renewed_ns = used_ns;
+	b->slack_ns = slack_ns;
+}
+
+void
+budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
+{
+	if (b->perf >= 0)
+		perf_renew(b, ns, used_ns);
+	else if (!b->timing)
+		budget_timer_set(b, ns);
+}
+
+void
+budget_timer_set(struct budget *b, int64_t ns)
+{
+	struct itimerspec t = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
+
+	b->timing = timerfd_settime(b->timer, 0, &t, NULL) == 0;
+}
+
+void
+budget_timer_rest(struct budget *b)
+{
+	budget_timer_set(b, REST_NS);
+	b->timing = 0; /* the next request's budget is not to wait for it */
+}
+
+void
+budget_timer_heed(struct budget *b)
+{
+	uint64_t n;
+
+	(void)!read(b->timer, &n, sizeof(n));
+	b->timing = 0;
+}
+
+int64_t
+budget_used(const struct budget *b)
+{
+	struct timespec t;
+
+	if (clock_gettime(b->clock, &t) != 0)
+		return -1;
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}

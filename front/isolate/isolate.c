@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "front/isolate/isolate.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "producer/parcel.h"
+
+enum { HEADERS = 256, VALUE_NAME = 128 };
+
+/* All of one isolate; the handler sees the three public parts. */
+struct desk {
+	struct sw_request req;
+	struct sw_response res;
+	struct sw_env env;
+	struct sw_queue queue;
+	struct sw_pair headers[HEADERS];
+	const struct mailbox *mail;
+	struct mail_answer a; /* as far as it has got */
+	struct parcel *jobs;
+};
+
+static struct desk desk;
+
+/* --- the response ------------------------------------------------------- */
+
+static int
+is_name(const char *s)
+{
+	static const char more[] = "!#$%&'*+-.^_`|~";
+
+	if (*s == '\0')
+		return 0;
+	for (; *s != '\0'; s++)
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+			    (*s >= '0' && *s <= '9') ||
+			    strchr(more, *s) != NULL))
+			return 0;
+	return 1;
+}
+
+static int
+response_header(struct sw_response *res, const char *name, const char *value)
+{
+	size_t name_len = strlen(name) + 1, value_len = strlen(value) + 1;
+	uint8_t *to = desk.mail->headers + desk.a.headers_len;
+
+	(void)res;
+	if (!is_name(name) || strpbrk(value, "\r\n") != NULL)
+		return -EINVAL;
+	if (name_len + value_len > MAIL_HEADERS_MAX - desk.a.headers_len)
+		return -ENOSPC;
+	memcpy(to, name, name_len);
+	memcpy(to + name_len, value, value_len);
+	desk.a.headers_len += (uint32_t)(name_len + value_len);
+	return 0;
+}
+
+static int
+response_write(struct sw_response *res, const void *p, size_t len)
+{
+	(void)res;
+	if (len > desk.mail->sizes.answer - desk.a.body_len)
+		return -ENOSPC;
+	if (len > 0)
+		memcpy(desk.mail->body + desk.a.body_len, p, len);
+	desk.a.body_len += (uint32_t)len;
+	return 0;
+}
+
+static int
+response_print(struct sw_response *res, const char *fmt, ...)
+{
+	size_t room = desk.mail->sizes.answer - desk.a.body_len;
+	char *to = (char *)desk.mail->body + desk.a.body_len;
+	va_list ap;
+	int n;
+
+	(void)res;
+	va_start(ap, fmt);
+	n = vsnprintf(to, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room)
+		return -ENOSPC;
+	desk.a.body_len += (uint32_t)n;
+	return 0;
+}
+
+/* --- the environment ---------------------------------------------------- */
+
+static int
+queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
+{
+	static const struct sw_id none;
+	char why[SW_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		struct parcel_slot slot = {0};
+		int err = parcel_check(&jobs[i], why, sizeof(why));
+
+		if (err == 0) {
+			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
+				jobs[i].id = sw_id_make(
+					clock_now_ms(CLOCK_REALTIME));
+			slot.id = jobs[i].id;
+			err = parcel_add(desk.jobs, &jobs[i], &slot);
+		} else {
+			env->log(env, "put: %s", why);
+		}
+		if (err < 0)
+			return err == -EAGAIN ? -ENOSPC : err;
+	}
+	return 0;
+}
+
+static const char *
+env_value(struct sw_env *env, const char *name)
+{
+	char full[VALUE_NAME];
+
+	(void)env;
+	if (snprintf(full, sizeof(full), ISOLATE_VALUE "%s", name) >=
+		(int)sizeof(full))
+		return NULL;
+	return getenv(full);
+}
+
+static void
+env_log(struct sw_env *env, const char *fmt, ...)
+{
+	size_t room = MAIL_LOG_MAX - desk.a.log_len;
+	char *to = (char *)desk.mail->log + desk.a.log_len;
+	va_list ap;
+	int n;
+
+	(void)env;
+	if (room == 0)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(to, room, fmt, ap);
+	va_end(ap);
+	if (n >= 0)
+		desk.a.log_len +=
+			(uint32_t)((size_t)n < room ? (size_t)n + 1 : room);
+}
+
+static void
+id_text(const struct sw_id *id, char text[SW_ID_TEXT])
+{
+	sw_id_format(id, text);
+}
+
+/* --- one request -------------------------------------------------------- */
+
+static const char *
+text_next(const char **p)
+{
+	const char *s = *p;
+
+	*p += strlen(s) + 1;
+	return s;
+}
+
+static const char *
+request_header(const struct sw_request *req, const char *name)
+{
+	for (size_t i = 0; i < req->headers_n; i++)
+		if (strcasecmp(req->headers[i].name, name) == 0)
+			return req->headers[i].value;
+	return NULL;
+}
+
+static void
+request_open(void)
+{
+	const struct mail_request *r = desk.mail->request;
+	const char *p = (const char *)desk.mail->texts, *blob;
+
+	desk.req = (struct sw_request){.headers = desk.headers,
+		.header = request_header,
+		.body = desk.mail->texts + r->texts_len,
+		.body_len = r->body_len};
+	desk.req.method = text_next(&p);
+	desk.req.path = text_next(&p);
+	desk.req.query = text_next(&p);
+	desk.req.client = text_next(&p);
+	blob = text_next(&p);
+	if (*blob != '\0') {
+		desk.req.blob = blob;
+		desk.req.blob_size = strtoll(strchr(blob, '=') + 1, NULL, 10);
+	}
+	for (; desk.req.headers_n < r->headers_n &&
+		desk.req.headers_n < HEADERS;
+		desk.req.headers_n++) {
+		desk.headers[desk.req.headers_n].name = text_next(&p);
+		desk.headers[desk.req.headers_n].value = text_next(&p);
+	}
+}
+
+/* What the handler returned instead of an answer. */
+static void
+answer_plain(int status)
+{
+	desk.a.headers_len = desk.a.body_len = 0;
+	desk.a.status = status >= 400 && status <= 599 ? (uint32_t)status : 500;
+	desk.jobs->n = 0;
+}
+
+static void
+request_run(const struct sw_handler *handler)
+{
+	int said;
+
+	request_open();
+	desk.a = (struct mail_answer){.number = desk.mail->request->number};
+	desk.res.status = 200;
+	desk.queue.after = 0;
+	parcel_reset(desk.jobs);
+	said = handler->handle(&desk.req, &desk.res, &desk.env);
+	desk.a.status = (uint32_t)desk.res.status;
+	if (said != 0 || desk.res.status < 200 || desk.res.status > 599)
+		answer_plain(said);
+	if (desk.jobs->n > 0) {
+		desk.a.jobs_len = (uint32_t)desk.jobs->buf.len;
+		memcpy(desk.mail->jobs, desk.jobs->buf.p, desk.jobs->buf.len);
+	}
+	desk.a.after = desk.queue.after != 0;
+	*desk.mail->answer = desk.a;
+}
+
+static int
+answer_tell(int out, uint32_t number)
+{
+	const uint64_t one = 1;
+
+	return !mailbox_post(desk.mail, number) ||
+	       write(out, &one, sizeof(one)) == sizeof(one);
+}
+
+/*
+ * The front mostly has the next request as soon as it is let run, and then
+ * nobody needs to be woken.  What is left of an earlier bell is no request.
+ */
+static int
+request_wait(int in, uint32_t number)
+{
+	uint64_t n;
+	int ok = 1;
+
+	if (!mailbox_has(desk.mail, number))
+		sched_yield();
+	if (mailbox_has(desk.mail, number))
+		return 1;
+	mailbox_doze(desk.mail, 1);
+	while (ok && !mailbox_has(desk.mail, number))
+		ok = read(in, &n, sizeof(n)) == sizeof(n);
+	mailbox_doze(desk.mail, 0);
+	return ok;
+}
+
+void
+isolate_run(const struct mailbox *mail, int in, int out,
+	const struct sw_handler *handler)
+{
+	desk.mail = mail;
+	desk.a.number = MAIL_READY;
+	desk.jobs = parcel_new(NULL);
+	desk.res.header = response_header;
+	desk.res.write = response_write;
+	desk.res.print = response_print;
+	desk.queue.put = queue_put;
+	desk.env.queue = &desk.queue;
+	desk.env.value = env_value;
+	desk.env.log = env_log;
+	desk.env.id_text = id_text;
+	while (desk.jobs != NULL && answer_tell(out, desk.a.number) &&
+		request_wait(in, desk.a.number + 1))
+		request_run(handler);
+	_exit(0);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "front/isolate/watch.h"
+
+#include <sched.h>
+
+enum { ROUNDS_MAX = 64 }; /* before the loop sees its sockets again */
+
+void
+watch_begin(struct watch *w, struct watched *d)
+{
+	LIST_INSERT_HEAD(w, d, link);
+	d->on = 1;
+	mailbox_quiet(d->mail, 1);
+}
+
+void
+watch_end(struct watched *d)
+{
+	if (d->on)
+		LIST_REMOVE(d, link);
+	d->on = 0;
+}
+
+static int
+look_once(struct watch *w)
+{
+	struct watched *d, *next;
+	int found = 0;
+
+	for (d = LIST_FIRST(w); d != NULL; d = next) {
+		next = LIST_NEXT(d, link);
+		found |= d->look(d);
+	}
+	return found;
+}
+
+/* An answer makes room for a request, whose answer may be there at once. */
+static int
+look_around(struct watch *w)
+{
+	int n = 0;
+
+	while (n < ROUNDS_MAX && look_once(w))
+		n++;
+	return n > 0;
+}
+
+int
+watch_turn(struct watch *w)
+{
+	struct watched *d;
+
+	if (LIST_EMPTY(w))
+		return 0;
+	if (look_around(w))
+		return 1;
+	sched_yield(); /* to those who wait for this processor */
+	if (look_around(w))
+		return 1;
+	for (d = LIST_FIRST(w); d != NULL; d = LIST_NEXT(d, link))
+		mailbox_quiet(d->mail, 0);
+	if (look_around(w))
+		return 1;
+	while ((d = LIST_FIRST(w)) != NULL)
+		watch_end(d);
+	return 0;
+}

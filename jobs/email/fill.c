@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/email/fill.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME_MAX_LEN = 63, KEY_MAX = 63 };
+
+static const char name_chars[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+const char *
+email_context_name(enum email_context c)
+{
+	static const char *const names[] = {
+		[EMAIL_SUBJECT] = "subject",
+		[EMAIL_TEXT] = "text",
+		[EMAIL_HTML] = "html",
+	};
+
+	return names[c];
+}
+
+struct filling {
+	FILE *f;
+	const char *text, *name;
+	enum email_context context;
+	const cJSON *values;
+	struct email_why *why;
+};
+
+/* --- escaping ------------------------------------------------------------ */
+
+static void
+html_put(FILE *f, const char *p)
+{
+	static const char *const entities[128] = {
+		['&'] = "&amp;",
+		['<'] = "&lt;",
+		['>'] = "&gt;",
+		['"'] = "&quot;",
+		['\''] = "&#39;",
+	};
+
+	for (; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 128 && entities[c] != NULL)
+			(void)fputs(entities[c], f);
+		else
+			(void)fputc(c, f);
+	}
+}
+
+static void
+percent_put(FILE *f, const char *p)
+{
+	for (; *p != '\0'; p++)
+		if (strchr(name_chars, *p) != NULL || *p == '.' || *p == '~')
+			(void)fputc(*p, f);
+		else
+			(void)fprintf(f, "%%%02X", (unsigned char)*p);
+}
+
+static const char *
+blanks_back(const char *from, const char *p)
+{
+	while (p > from && strchr(" \t\r\n", p[-1]) != NULL)
+		p--;
+	return p;
+}
+
+/* Whether what ends at `p` is the name of an attribute and an equals sign. */
+static int
+attribute_ends(const char *from, const char *p, const char *name)
+{
+	size_t len = strlen(name);
+
+	p = blanks_back(from, p);
+	if (p == from || *--p != '=')
+		return 0;
+	p = blanks_back(from, p);
+	return (size_t)(p - from) > len &&
+	       strncasecmp(p - len, name, len) == 0 &&
+	       strchr(" \t\r\n\"'/", p[-(ptrdiff_t)len - 1]) != NULL;
+}
+
+/*
+ * Where the address begins in which `at` stands: behind href=" or src=" with
+ * no further quote between.  NULL: in none.
+ */
+static const char *
+address_begin(const char *from, const char *at)
+{
+	const char *p = at;
+
+	while (p > from && strchr("\"'>", p[-1]) == NULL)
+		p--;
+	if (p == from || p[-1] == '>')
+		return NULL;
+	return attribute_ends(from, p - 1, "href") ||
+			       attribute_ends(from, p - 1, "src")
+		       ? p
+		       : NULL;
+}
+
+static int
+scheme_ok(const char *value)
+{
+	static const char *const schemes[] = {
+		"https://", "http://", "mailto:", "cid:"};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(char *); i++)
+		if (strncasecmp(value, schemes[i], strlen(schemes[i])) == 0)
+			return 1;
+	return 0;
+}
+
+static int
+html_value(
+	struct filling *fl, const char *at, const char *key, const char *value)
+{
+	const char *begin = address_begin(fl->text, at);
+
+	if (begin == NULL) {
+		html_put(fl->f, value);
+		return 0;
+	}
+	if (begin != at) {
+		percent_put(fl->f, value);
+		return 0;
+	}
+	if (!scheme_ok(value))
+		return email_refuse(fl->why,
+			"template '%s' makes a link of '%s', which is no "
+			"http:, https:, mailto: or cid: address",
+			fl->name, key);
+	html_put(fl->f, value);
+	return 0;
+}
+
+/* --- values -------------------------------------------------------------- */
+
+static const char *
+value_text(const cJSON *v, char number[32])
+{
+	if (cJSON_IsString(v))
+		return v->valuestring;
+	if (cJSON_IsBool(v))
+		return cJSON_IsTrue(v) ? "true" : "false";
+	if (!cJSON_IsNumber(v))
+		return NULL;
+	if (fabs(v->valuedouble) < 1e15 &&
+		trunc(v->valuedouble) == v->valuedouble)
+		(void)snprintf(number, 32, "%.0f", v->valuedouble);
+	else
+		(void)snprintf(number, 32, "%.15g", v->valuedouble);
+	return number;
+}
+
+static int
+value_put(struct filling *fl, const char *at, const char *key, int raw)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(fl->values, key);
+	const char *text;
+	char number[32];
+
+	if (v == NULL)
+		return email_refuse(fl->why, "template '%s' wants a value '%s'",
+			fl->name, key);
+	text = value_text(v, number);
+	if (text == NULL)
+		return email_refuse(fl->why,
+			"value '%s' is no string, number or boolean", key);
+	if (fl->context == EMAIL_HTML && !raw)
+		return html_value(fl, at, key, text);
+	(void)fputs(text, fl->f);
+	return 0;
+}
+
+static int
+line_of(const char *text, const char *at)
+{
+	int line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
+/* One {{name}} at `p`; `*after` is what follows it. */
+static int
+mark_fill(struct filling *fl, const char *p, const char **after)
+{
+	int raw = p[2] == '{';
+	const char *from = p + (raw ? 3 : 2), *close = raw ? "}}}" : "}}";
+	char key[KEY_MAX + 1];
+	size_t len;
+
+	from += strspn(from, " ");
+	len = strspn(from, name_chars);
+	if (len > 0 && len <= KEY_MAX) {
+		memcpy(key, from, len);
+		key[len] = '\0';
+		from += len + strspn(from + len, " ");
+		if (strncmp(from, close, strlen(close)) == 0) {
+			*after = from + strlen(close);
+			return value_put(fl, p, key, raw);
+		}
+	}
+	return email_alarm(fl->why, "template '%s', %s: no {{name}} on line %d",
+		fl->name, email_context_name(fl->context),
+		line_of(fl->text, p));
+}
+
+static int
+text_fill(struct filling *fl)
+{
+	const char *p = fl->text, *mark;
+	int err = 0;
+
+	while (err == 0 && (mark = strstr(p, "{{")) != NULL) {
+		(void)fwrite(p, 1, (size_t)(mark - p), fl->f);
+		err = mark_fill(fl, mark, &p);
+		if (err == 0 && ftell(fl->f) > EMAIL_TEMPLATE_MAX)
+			err = email_refuse(fl->why,
+				"template '%s' becomes too large", fl->name);
+	}
+	if (err == 0)
+		(void)fputs(p, fl->f);
+	return err;
+}
+
+int
+email_fill_text(const char *text, const char *name, enum email_context context,
+	const struct cJSON *values, char **to, struct email_why *why)
+{
+	struct filling fl = {.text = text,
+		.name = name,
+		.context = context,
+		.values = values,
+		.why = why};
+	char *made = NULL;
+	size_t len;
+	int err;
+
+	fl.f = open_memstream(&made, &len);
+	if (fl.f == NULL)
+		return email_later(why, "out of memory");
+	err = text_fill(&fl);
+	if (fclose(fl.f) != 0 && err == 0)
+		err = email_later(why, "out of memory");
+	if (err < 0)
+		free(made);
+	else
+		*to = made;
+	return err;
+}
+
+/* --- files --------------------------------------------------------------- */
+
+/* NULL and errno; EFBIG: too large. */
+static char *
+file_text(int fd)
+{
+	struct stat st;
+	char *text;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0)
+		return NULL;
+	if (!S_ISREG(st.st_mode) || st.st_size > EMAIL_TEMPLATE_MAX) {
+		errno = EFBIG;
+		return NULL;
+	}
+	text = malloc((size_t)st.st_size + 1);
+	if (text == NULL)
+		return NULL;
+	n = pread(fd, text, (size_t)st.st_size, 0);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+int
+email_fill(const char *folder, const char *name, enum email_context context,
+	const struct cJSON *values, char **to, struct email_why *why)
+{
+	size_t len = strlen(name);
+	char path[4096], *text;
+	int fd, err;
+
+	if (len == 0 || len > NAME_MAX_LEN ||
+		name[strspn(name, name_chars)] != '\0')
+		return email_refuse(why,
+			"'template' is not a name of letters, digits, _ and -");
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.%s", folder, name,
+		    email_context_name(context)) >= sizeof(path))
+		return email_alarm(
+			why, "the path of the templates is too long");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT && access(folder, X_OK) == 0)
+		return 0;
+	text = fd < 0 ? NULL : file_text(fd);
+	if (text == NULL)
+		err = email_alarm(why, "%s: %s", path, strerror(errno));
+	else if (context == EMAIL_SUBJECT && (len = strlen(text)) > 0 &&
+		 text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	if (text != NULL)
+		err = email_fill_text(text, name, context, values, to, why);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}

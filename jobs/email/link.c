@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/email/link.h"
+
+#include <curl/curl.h>
+
+_Static_assert(CURL_ERROR_SIZE <= 256, "email_link.error");
+
+/* --- what libcurl tells --------------------------------------------------- */
+
+/* One line of the server, as libcurl hands headers out. */
+static size_t
+line_take(char *p, size_t size, size_t n, void *arg)
+{
+	struct email_link *l = arg;
+	size_t len = size * n, at;
+
+	if (l->over || len < 3)
+		return len;
+	at = l->multi ? strlen(l->reply) : 0;
+	l->multi = len > 3 && p[3] == '-';
+	l->code = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+	for (size_t i = at > 0 ? 3 : 0; i < len; i++)
+		if (at + 1 < sizeof(l->reply) && (unsigned char)p[i] >= ' ')
+			l->reply[at++] = p[i];
+	l->reply[at] = '\0';
+	if (l->stage == EMAIL_HELLO && len >= 12 &&
+		strncasecmp(p + 4, "SMTPUTF8", 8) == 0)
+		l->knows_utf8 = 1;
+	return len;
+}
+
+/* What is said to the server: its first word is the stage. */
+static void
+said(struct email_link *l, const char *p, size_t len)
+{
+	static const struct {
+		const char *word;
+		enum email_stage stage;
+	} stages[] = {
+		{"EHLO", EMAIL_HELLO},
+		{"HELO", EMAIL_HELLO},
+		{"STARTTLS", EMAIL_HELLO},
+		{"AUTH", EMAIL_AUTH},
+		{"MAIL", EMAIL_MAIL},
+		{"RCPT", EMAIL_RCPT},
+		{"DATA", EMAIL_DATA},
+	};
+
+	l->over |= len >= 4 && strncmp(p, "QUIT", 4) == 0;
+	if (l->over)
+		return;
+	l->code = 0;
+	l->reply[0] = '\0';
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+		if (len > strlen(stages[i].word) &&
+			strncmp(p, stages[i].word, strlen(stages[i].word)) == 0)
+			l->stage = stages[i].stage;
+	if (l->stage == EMAIL_HELLO)
+		l->knows_utf8 = 0;
+}
+
+/* Its type is libcurl's. */
+static int /* NOLINTNEXTLINE(readability-non-const-parameter) */
+heard(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
+{
+	(void)curl;
+	if (type == CURLINFO_HEADER_OUT)
+		said(arg, p, len);
+	return 0;
+}
+
+static int
+utf8_refuse(struct email_why *why)
+{
+	return email_refuse(why, "an address is beyond ASCII, and the mail "
+				 "server does not take such (SMTPUTF8)");
+}
+
+static size_t
+message_give(char *to, size_t size, size_t n, void *arg)
+{
+	struct email_link *l = arg;
+	ssize_t got;
+
+	if (l->stage != EMAIL_SENT) {
+		l->stage = EMAIL_SENT;
+		l->code = 0;
+		l->reply[0] = '\0';
+	}
+	if (l->wants_utf8 && !l->knows_utf8) {
+		l->read_err = utf8_refuse(l->source->why);
+		return CURL_READFUNC_ABORT;
+	}
+	got = email_source_read(l->source, to, size * n);
+	if (got < 0)
+		l->read_err = (int)got;
+	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static size_t
+body_ignore(char *p, size_t size, size_t n, void *arg)
+{
+	(void)p;
+	(void)arg;
+	return size * n;
+}
+
+/* --- options -------------------------------------------------------------- */
+
+struct setting_up {
+	CURL *curl;
+	CURLcode rc; /* the first that failed */
+};
+
+static void
+set_text(struct setting_up *s, CURLoption o, const char *text)
+{
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->curl, o, text);
+}
+
+static void
+set_long(struct setting_up *s, CURLoption o, long v)
+{
+	if (s->rc == CURLE_OK)
+		s->rc = curl_easy_setopt(s->curl, o, v);
+}
+
+static void
+set_server(struct setting_up *s, const struct email_server *srv)
+{
+	static const long ports[] = {
+		[EMAIL_TLS_STARTTLS] = 587,
+		[EMAIL_TLS_TLS] = 465,
+		[EMAIL_TLS_NONE] = 25,
+	};
+	char url[1024];
+
+	(void)snprintf(url, sizeof(url), "%s://%s%s%s",
+		srv->tls == EMAIL_TLS_TLS ? "smtps" : "smtp", srv->name,
+		srv->hello != NULL ? "/" : "",
+		srv->hello != NULL ? srv->hello : "");
+	set_text(s, CURLOPT_URL, url);
+	if (strrchr(srv->name, ':') == NULL ||
+		srv->name[strlen(srv->name) - 1] == ']')
+		set_long(s, CURLOPT_PORT, ports[srv->tls]);
+	set_text(s, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	set_text(s, CURLOPT_PROXY, "");
+	set_long(s, CURLOPT_USE_SSL,
+		srv->tls == EMAIL_TLS_NONE ? CURLUSESSL_NONE : CURLUSESSL_ALL);
+	set_long(s, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	if (srv->ca_file != NULL)
+		set_text(s, CURLOPT_CAINFO, srv->ca_file);
+	if (srv->user != NULL) {
+		set_text(s, CURLOPT_USERNAME, srv->user);
+		set_text(s, CURLOPT_PASSWORD, srv->password);
+	}
+	set_long(s, CURLOPT_CONNECTTIMEOUT_MS, (long)srv->connect_ms);
+}
+
+static CURLcode
+set_all(struct email_link *l, const struct email_server *srv,
+	const struct email_envelope *env, const struct curl_slist *to)
+{
+	struct setting_up s = {.curl = l->curl};
+
+	curl_easy_reset(l->curl); /* keeps the connection */
+	set_server(&s, srv);
+	set_text(&s, CURLOPT_MAIL_FROM, env->from->text);
+	set_long(&s, CURLOPT_NOSIGNAL, 1);
+	set_long(&s, CURLOPT_UPLOAD, 1);
+	set_long(&s, CURLOPT_VERBOSE, 1); /* for heard(), nothing is printed */
+	set_long(&s, CURLOPT_TIMEOUT_MS, (long)env->timeout_ms);
+	/* Its own two minutes for each answer are too few for the last one. */
+	set_long(&s, CURLOPT_SERVER_RESPONSE_TIMEOUT,
+		(long)(env->timeout_ms / 1000 + 1));
+	if (s.rc != CURLE_OK)
+		return s.rc;
+	(void)curl_easy_setopt(l->curl, CURLOPT_MAIL_RCPT, to);
+	(void)curl_easy_setopt(
+		l->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)env->size);
+	(void)curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->error);
+	(void)curl_easy_setopt(l->curl, CURLOPT_DEBUGFUNCTION, heard);
+	(void)curl_easy_setopt(l->curl, CURLOPT_DEBUGDATA, l);
+	(void)curl_easy_setopt(l->curl, CURLOPT_HEADERFUNCTION, line_take);
+	(void)curl_easy_setopt(l->curl, CURLOPT_HEADERDATA, l);
+	(void)curl_easy_setopt(l->curl, CURLOPT_READFUNCTION, message_give);
+	(void)curl_easy_setopt(l->curl, CURLOPT_READDATA, l);
+	(void)curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, body_ignore);
+	return CURLE_OK;
+}
+
+/* --- one mail ------------------------------------------------------------- */
+
+static CURLcode
+talk(struct email_link *l, const struct email_mail *m, struct email_why *why)
+{
+	CURLcode rc;
+
+	l->stage = EMAIL_CONNECT;
+	l->code = l->multi = l->over = l->read_err = 0;
+	l->reply[0] = l->error[0] = '\0';
+	email_source_init(l->source, m, 0, why);
+	rc = curl_easy_perform(l->curl);
+	email_source_fini(l->source);
+	return rc;
+}
+
+/*
+ * The server had closed an old connection, and no mail is on its way.  A
+ * server that is away makes no connection either, but is not asked twice:
+ * that would last twice as long.
+ */
+static int
+is_stale(const struct email_link *l, CURLcode rc)
+{
+	int away = rc == CURLE_COULDNT_RESOLVE_HOST ||
+		   rc == CURLE_COULDNT_CONNECT ||
+		   rc == CURLE_OPERATION_TIMEDOUT;
+	long made = 1;
+
+	(void)curl_easy_getinfo(l->curl, CURLINFO_NUM_CONNECTS, &made);
+	return rc != CURLE_OK && !away && made == 0 && l->stage < EMAIL_SENT &&
+	       (l->code == 0 || l->code == 421);
+}
+
+/* libcurl's best words; some count milliseconds, so that no two alarms would be
+ * equal. */
+static const char *
+problem(const struct email_link *l, CURLcode rc)
+{
+	int counts = rc == CURLE_OPERATION_TIMEDOUT ||
+		     rc == CURLE_COULDNT_CONNECT;
+
+	return counts || l->error[0] == '\0' ? curl_easy_strerror(rc)
+					     : l->error;
+}
+
+static int
+judge(const struct email_link *l, CURLcode rc, const struct email_server *srv,
+	const struct email_envelope *env, struct email_why *why)
+{
+	struct email_end end = {
+		.rc = (int)rc,
+		.stage = l->stage,
+		.code = l->code,
+		.reply = l->reply,
+		.problem = problem(l, rc),
+		.server = srv->name,
+		.own_sender = env->own_sender,
+	};
+
+	int err = l->read_err < 0 ? l->read_err : email_judge(&end, why);
+
+	/* It may have been refused for just that, in words of its own. */
+	if (err < 0 && why->verdict == JOB_FAIL && l->wants_utf8 &&
+		!l->knows_utf8)
+		return utf8_refuse(why);
+	return err;
+}
+
+int
+email_link_send(struct email_link *l, const struct email_server *srv,
+	const struct email_envelope *env, const struct email_mail *m,
+	struct email_source *source, struct email_why *why)
+{
+	struct curl_slist *to = curl_slist_append(NULL, env->to->text);
+	CURLcode rc;
+	int err;
+
+	if (l->curl == NULL)
+		l->curl = curl_easy_init();
+	if (l->curl == NULL || to == NULL) {
+		err = email_later(why, "out of memory");
+		goto out;
+	}
+	l->source = source;
+	l->wants_utf8 = env->utf8;
+	rc = set_all(l, srv, env, to);
+	if (rc == CURLE_OK) {
+		rc = talk(l, m, why);
+		if (is_stale(l, rc)) {
+			(void)curl_easy_setopt(
+				l->curl, CURLOPT_FRESH_CONNECT, 1L);
+			rc = talk(l, m, why);
+		}
+	}
+	err = judge(l, rc, srv, env, why);
+out:
+	curl_slist_free_all(to);
+	return err;
+}
+
+void
+email_link_close(struct email_link *l)
+{
+	curl_easy_cleanup(l->curl);
+	l->curl = NULL;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/logs/logs.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "jobs/logs/archive.h"
+#include "base/error.h"
+#include "jobs/logs/feed.h"
+#include "jobs/logs/report.h"
+#include "jobs/logs/tally.h"
+#include "base/text.h"
+
+/* clang-format off */
+const struct conf_key logs_keys[] = {
+	{"max_expanded", CONF_BYTES, 1, INT64_MAX, "1g",
+	 "gzip and zstd: bytes that they may expand to"},
+	{"max_ratio", CONF_COUNT, 1, 1000000, "250",
+	 "gzip and zstd: times that they may expand, beyond 1 MB"},
+	{"archive", CONF_TEXT, 0, 0, NULL,
+	 "a folder that keeps what was read, as zstd"},
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+};
+/* clang-format on */
+
+int
+logs_check(const struct conf *c, char *why, size_t cap)
+{
+	const char *folder = conf_text(c, "logs", "archive");
+
+	if (folder == NULL || folder[0] == '\0' ||
+		access(folder, W_OK | X_OK) == 0)
+		return 0;
+	(void)snprintf(
+		why, cap, "archive in [logs]: %s: %s", folder, strerror(errno));
+	return SW_EINVAL;
+}
+
+/* The blob of a job. */
+struct source {
+	struct blob_get *stream; /* NULL: the body it is */
+	int err;		 /* of the blob */
+};
+
+/* One job. */
+struct run {
+	struct job *job;
+	struct source *source;
+	struct tally *tally;
+	struct feed *feed;
+	struct archive *archive; /* or NULL */
+	int archive_err;
+	struct report *report; /* NULL: not begun */
+	int known;	       /* the report has this job already */
+	uint64_t requests, bad, bytes;
+	int64_t first_s; /* SCAN_NO_TIME: none was seen */
+};
+
+/* The open report of this child, kept from job to job. */
+static struct {
+	struct report *report;
+	char *path;
+	pid_t pid;
+} kept;
+
+static void
+kept_drop(void)
+{
+	/* SQLite forbids closing what was opened before a fork. */
+	if (kept.pid == getpid())
+		report_close(kept.report);
+	kept.report = NULL;
+	free(kept.path);
+	kept.path = NULL;
+}
+
+static int
+kept_open(const char *path, struct report **r)
+{
+	int err;
+
+	if (kept.report != NULL &&
+		(kept.pid != getpid() || strcmp(kept.path, path) != 0 ||
+			report_stale(kept.report)))
+		kept_drop();
+	if (kept.report == NULL) {
+		kept.pid = getpid();
+		kept.path = strdup(path);
+		err = kept.path == NULL ? -ENOMEM
+					: report_open(&kept.report, path);
+		if (err < 0) {
+			kept_drop();
+			return err;
+		}
+	}
+	*r = kept.report;
+	return 0;
+}
+
+static const char *
+report_path(void)
+{
+	const char *path = getenv(LOGS_DB_ENV);
+
+	return path == NULL || path[0] == '\0' ? LOGS_DB_DEFAULT : path;
+}
+
+static int
+begin(struct run *r)
+{
+	struct timespec now;
+	int err = kept_open(report_path(), &r->report);
+
+	if (err < 0)
+		return err;
+	clock_gettime(CLOCK_REALTIME, &now);
+	err = report_begin(r->report, &r->job->id,
+		(int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	r->known = err == 1;
+	return err < 0 ? err : 0;
+}
+
+static void
+first_note(struct run *r)
+{
+	int64_t s = r->tally->first_s;
+
+	if (r->first_s == SCAN_NO_TIME || (s != SCAN_NO_TIME && s < r->first_s))
+		r->first_s = s;
+}
+
+/*
+ * Hands over what was counted so far, within the one transaction of the job:
+ * only a log with very many paths or days needs more than one part.
+ */
+static int
+part_store(struct run *r)
+{
+	struct tally *t = r->tally;
+	int err = r->report == NULL ? begin(r) : 0;
+
+	r->requests += t->requests;
+	r->bad += t->bad;
+	r->bytes += t->bytes;
+	first_note(r);
+	if (err == 0 && !r->known)
+		err = report_add(r->report, &r->job->id, t);
+	return err;
+}
+
+/* The set-up is to blame, and so for every job. */
+static void
+place_fails(struct job *job, const char *what, const char *path, int err)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		"the %s %.400s cannot be written: %s", what, path,
+		sw_strerror(err));
+	job->error(job, "%s", text);
+	job->alarm(job, text);
+}
+
+static enum job_verdict
+cannot_store(struct run *r, int err)
+{
+	place_fails(r->job, "report", report_path(), err);
+	kept_drop();
+	r->report = NULL;
+	return JOB_RETRY;
+}
+
+/* No line could be read: says so with the first of them. */
+static enum job_verdict
+refuse(struct job *job, const struct tally *t)
+{
+	const struct tally_sample *s = &t->samples[0];
+	char text[4 * TALLY_LINE_MAX + 1] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	if (f != NULL) {
+		(void)text_print(f, bytes_of(s->line, s->len), s->len);
+		(void)fclose(f);
+	}
+	job->error(job,
+		"not an access log: none of %" PRIu64 " lines could be read; "
+		"the first (%s): %s",
+		t->bad, s->why, text);
+	return JOB_FAIL;
+}
+
+static void
+tell_result(const struct run *r)
+{
+	char text[96];
+	int n = snprintf(text, sizeof(text),
+		"{\"lines\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"bytes\":%" PRIu64
+		"}",
+		r->requests + r->bad, r->bad, r->bytes);
+
+	r->job->result(r->job, bytes_of(text, (size_t)n));
+}
+
+static enum job_verdict
+cannot_archive(struct run *r, int err)
+{
+	place_fails(r->job, "archive",
+		conf_text(r->job->conf, "logs", "archive"), err);
+	return JOB_RETRY;
+}
+
+static ssize_t
+source_more(void *arg, void *to, size_t cap)
+{
+	struct source *s = arg;
+	ssize_t n = blob_get_read(s->stream, to, cap);
+
+	if (n < 0)
+		s->err = (int)n;
+	return n;
+}
+
+/* Whether the blob is what its name says; reads what is left of it. */
+static int
+source_check(struct source *s)
+{
+	if (s->err == 0 && s->stream != NULL)
+		s->err = blob_get_check(s->stream);
+	return s->err;
+}
+
+static enum job_verdict
+source_blame(const struct source *s, struct job *job)
+{
+	job->error(job, "blob: %s", blob_get_why(s->stream));
+	return blob_is_final(s->err) ? JOB_FAIL : JOB_RETRY;
+}
+
+/*
+ * The blob is checked first; the archive is on disk before the report says
+ * that the job was counted.
+ */
+static enum job_verdict
+finish(struct run *r)
+{
+	int err;
+
+	if (source_check(r->source) < 0)
+		return source_blame(r->source, r->job);
+	if (r->report == NULL && r->tally->requests == 0 && r->tally->bad > 0)
+		return refuse(r->job, r->tally);
+	first_note(r);
+	err = r->archive == NULL ? 0 : archive_finish(r->archive, r->first_s);
+	if (err < 0)
+		return cannot_archive(r, err);
+	err = part_store(r);
+	if (err == 0 && !r->known)
+		err = report_commit(r->report);
+	if (err < 0)
+		return cannot_store(r, err);
+	tell_result(r);
+	return JOB_ACK;
+}
+
+static enum job_verdict
+cannot_read(struct run *r, int err)
+{
+	int final = err == SW_ETOOBIG || err == SW_ECORRUPT;
+
+	if (r->archive_err < 0)
+		return cannot_archive(r, err);
+	/* A damaged blob may not be what was put: no fault of the log's. */
+	if (r->source->err < 0 || (final && source_check(r->source) < 0))
+		return source_blame(r->source, r->job);
+	r->job->error(r->job, "%s",
+		final ? unpack_why(r->feed->from) : sw_strerror(err));
+	return final ? JOB_FAIL : JOB_RETRY;
+}
+
+static int
+on_bytes(void *arg, struct bytes b)
+{
+	struct run *r = arg;
+
+	r->archive_err = archive_add(r->archive, b);
+	return r->archive_err;
+}
+
+/* Reads it to its end, then stores. */
+static enum job_verdict
+pieces(struct run *r)
+{
+	struct bytes piece;
+	int kind, err = 0;
+
+	while ((kind = feed_next(r->feed, &piece)) > FEED_END) {
+		if (kind == FEED_LONG)
+			tally_add_long(r->tally, piece);
+		else
+			err = tally_add(r->tally, piece);
+		if (err < 0)
+			return cannot_read(r, err);
+		if (!tally_full(r->tally))
+			continue;
+		err = part_store(r);
+		if (err < 0)
+			return cannot_store(r, err);
+		tally_reset(r->tally);
+	}
+	return kind < 0 ? cannot_read(r, kind) : finish(r);
+}
+
+static enum job_verdict
+unpacked(struct job *job, struct source *source, struct unpack *from)
+{
+	static struct tally t; /* too much for a stack frame, as is the feed */
+	static struct feed feed;
+	struct run r = {.job = job,
+		.source = source,
+		.tally = &t,
+		.feed = &feed,
+		.first_s = SCAN_NO_TIME};
+	const char *folder = conf_text(job->conf, "logs", "archive");
+	int archived = folder != NULL && folder[0] != '\0', err = 0;
+	enum job_verdict verdict;
+
+	if (archived)
+		err = archive_open(&r.archive, folder, &job->id);
+	tally_reset(&t);
+	feed_init(&feed, from, archived ? on_bytes : NULL, &r);
+	verdict = err < 0 ? cannot_archive(&r, err) : pieces(&r);
+	archive_close(r.archive);
+	if (r.report != NULL)
+		report_abort(r.report);
+	tally_fini(&t);
+	return verdict;
+}
+
+enum job_verdict
+logs_run(struct job *job)
+{
+	const struct unpack_limits limits = {
+		(uint64_t)conf_number(job->conf, "logs", "max_expanded"),
+		(uint64_t)conf_number(job->conf, "logs", "max_ratio")};
+	struct source source = {
+		.stream = job->body.len == 0 ? job->blob.stream : NULL};
+	struct unpack *from = NULL;
+	enum job_verdict verdict = JOB_RETRY;
+	int err = unpack_open(&from, job->body,
+		source.stream == NULL ? NULL : source_more, &source, &limits);
+
+	if (source.err < 0)
+		verdict = source_blame(&source, job);
+	else if (err < 0)
+		job->error(job, "the log cannot be read: %s", sw_strerror(err));
+	else
+		verdict = unpacked(job, &source, from);
+	unpack_close(from);
+	return verdict;
+}

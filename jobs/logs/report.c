@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/logs/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "jobs/logs/path_times.h"
+#include "jobs/logs/report_in.h"
+
+/* Runs a statement that gives no rows. */
+static int
+step(struct report *r, enum sql which)
+{
+	int rc = sqlite3_step(r->st[which]);
+
+	sqlite3_reset(r->st[which]);
+	return report_error(rc);
+}
+
+static void
+bind_n(struct report *r, enum sql which, int col, uint64_t n)
+{
+	(void)sqlite3_bind_int64(r->st[which], col, (sqlite3_int64)n);
+}
+
+/* Empty is a string without bytes, not NULL. */
+static void
+bind_bytes(struct report *r, enum sql which, int col, struct bytes b)
+{
+	(void)sqlite3_bind_blob64(
+		r->st[which], col, b.len == 0 ? "" : b.p, b.len, SQLITE_STATIC);
+}
+
+static void
+bind_time(struct report *r, enum sql which, int col, int64_t at_s)
+{
+	if (at_s == SCAN_NO_TIME)
+		(void)sqlite3_bind_null(r->st[which], col);
+	else
+		(void)sqlite3_bind_int64(r->st[which], col, at_s);
+}
+
+static int
+count_add(struct report *r, enum sql which, unsigned key, uint64_t n)
+{
+	if (n == 0)
+		return 0;
+	bind_n(r, which, 1, key);
+	bind_n(r, which, 2, n);
+	return step(r, which);
+}
+
+static int
+visitors_read(struct report *r, struct hll *h)
+{
+	sqlite3_stmt *st = r->st[SQL_VISITORS];
+	int rc = sqlite3_step(st), err = report_error(rc);
+
+	if (rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == sizeof(*h))
+		memcpy(h, sqlite3_column_blob(st, 0), sizeof(*h));
+	else if (err == 0)
+		err = SW_ECORRUPT;
+	if (err == 0 && !hll_valid(h))
+		err = SW_ECORRUPT;
+	sqlite3_reset(st);
+	return err;
+}
+
+static int
+total_add(struct report *r, const struct tally *t)
+{
+	struct hll h;
+	int err = visitors_read(r, &h);
+
+	if (err < 0)
+		return err;
+	hll_merge(&h, &t->visitors);
+	bind_n(r, SQL_TOTAL, 1, t->requests);
+	bind_n(r, SQL_TOTAL, 2, t->bad);
+	bind_n(r, SQL_TOTAL, 3, t->bytes);
+	bind_time(r, SQL_TOTAL, 4, t->first_s);
+	bind_time(r, SQL_TOTAL, 5, t->last_s);
+	bind_bytes(r, SQL_TOTAL, 6, bytes_of(h.reg, sizeof(h.reg)));
+	err = step(r, SQL_TOTAL);
+	(void)sqlite3_clear_bindings(r->st[SQL_TOTAL]);
+	return err;
+}
+
+/* What bind_text() was given lives until the step: it is the tally's. */
+static void
+bind_text(struct report *r, enum sql which, int col, struct bytes b)
+{
+	(void)sqlite3_bind_text64(r->st[which], col, b.len == 0 ? "" : b.p,
+		b.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* The times of a path that the report has, if it has any. */
+static int
+times_read(struct report *r, struct bytes path, uint64_t n[PATH_TIMES])
+{
+	sqlite3_stmt *st = r->st[SQL_TIMES];
+	int rc, err;
+
+	bind_text(r, SQL_TIMES, 1, path);
+	rc = sqlite3_step(st);
+	err = report_error(rc);
+	if (rc == SQLITE_ROW)
+		err = path_times_read(
+			bytes_of(sqlite3_column_text(st, 0),
+				(size_t)sqlite3_column_bytes(st, 0)),
+			n);
+	sqlite3_reset(st);
+	return err;
+}
+
+/* Binds the text of all times of a path, NULL if the job adds none. */
+static int
+times_bind(struct report *r, const struct path *p, char text[PATH_TIMES_TEXT])
+{
+	uint64_t n[PATH_TIMES] = {0};
+	int err;
+
+	(void)sqlite3_bind_null(r->st[SQL_PATH], 8);
+	if (p->times == NULL)
+		return 0;
+	err = times_read(r, p->key, n);
+	if (err < 0)
+		return err;
+	for (unsigned i = 0; i < PATH_TIMES; i++)
+		n[i] += p->times[i];
+	bind_text(r, SQL_PATH, 8, bytes_of(text, path_times_write(n, text)));
+	return 0;
+}
+
+static int
+path_add(struct report *r, const struct path *p)
+{
+	char times[PATH_TIMES_TEXT];
+	int err = times_bind(r, p, times);
+
+	if (err < 0)
+		return err;
+	bind_text(r, SQL_PATH, 1, p->key);
+	bind_n(r, SQL_PATH, 2, p->n);
+	bind_n(r, SQL_PATH, 3, p->errors[0]);
+	bind_n(r, SQL_PATH, 4, p->errors[1]);
+	bind_n(r, SQL_PATH, 5, p->timed);
+	bind_n(r, SQL_PATH, 6, p->us);
+	bind_n(r, SQL_PATH, 7, p->us_max);
+	return step(r, SQL_PATH);
+}
+
+static int
+bots_add(struct report *r, const struct tally_bot *bots)
+{
+	int err = 0;
+
+	for (int i = 0; err == 0 && bot_words[i] != NULL; i++) {
+		if (bots[i].requests == 0)
+			continue;
+		bind_text(r, SQL_BOT, 1, bytes_str(bot_words[i]));
+		bind_n(r, SQL_BOT, 2, bots[i].requests);
+		bind_n(r, SQL_BOT, 3, bots[i].bytes);
+		err = step(r, SQL_BOT);
+	}
+	return err;
+}
+
+/* Adds the visits that the report has of a day to the job's. */
+static int
+visits_read(struct report *r, struct tally_day *d)
+{
+	sqlite3_stmt *st = r->st[SQL_VISITS];
+	int rc, err;
+
+	(void)sqlite3_bind_int64(st, 1, d->day);
+	rc = sqlite3_step(st);
+	err = report_error(rc);
+	if (rc == SQLITE_ROW)
+		err = visits_load(&d->visits,
+			bytes_of(sqlite3_column_blob(st, 0),
+				(size_t)sqlite3_column_bytes(st, 0)));
+	sqlite3_reset(st);
+	return err;
+}
+
+static int
+day_add(struct report *r, struct tally_day *d)
+{
+	int err = visits_read(r, d);
+	struct visits_sum sum;
+	uint8_t *stored;
+	size_t len;
+
+	if (err == 0)
+		err = visits_tidy(&d->visits);
+	if (err < 0)
+		return err;
+	sum = visits_count(&d->visits);
+	len = visits_stored_len(&d->visits);
+	stored = malloc(len);
+	if (stored == NULL)
+		return -ENOMEM;
+	visits_store(&d->visits, stored);
+	(void)sqlite3_bind_int64(r->st[SQL_DAY], 1, d->day);
+	bind_n(r, SQL_DAY, 2, d->requests);
+	bind_n(r, SQL_DAY, 3, d->bytes);
+	bind_n(r, SQL_DAY, 4, sum.sessions);
+	bind_n(r, SQL_DAY, 5, sum.visitors);
+	bind_n(r, SQL_DAY, 6, (uint64_t)sum.exact);
+	bind_bytes(r, SQL_DAY, 7, bytes_of(stored, len));
+	err = step(r, SQL_DAY);
+	(void)sqlite3_clear_bindings(r->st[SQL_DAY]);
+	free(stored);
+	return err;
+}
+
+static int
+samples_add(struct report *r, const struct sw_id *id, const struct tally *t)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < t->n_samples; i++) {
+		const struct tally_sample *s = &t->samples[i];
+
+		bind_bytes(r, SQL_SAMPLE, 1, bytes_of(id->b, sizeof(id->b)));
+		bind_bytes(r, SQL_SAMPLE, 2, bytes_of(s->line, s->len));
+		bind_text(r, SQL_SAMPLE, 3, bytes_str(s->why));
+		bind_n(r, SQL_SAMPLE, 4, TALLY_SAMPLES);
+		err = step(r, SQL_SAMPLE);
+	}
+	return err;
+}
+
+int
+report_begin(struct report *r, const struct sw_id *id, int64_t at_ms)
+{
+	int err = step(r, SQL_BEGIN);
+
+	if (err < 0)
+		return err;
+	bind_bytes(r, SQL_JOB, 1, bytes_of(id->b, sizeof(id->b)));
+	(void)sqlite3_bind_int64(r->st[SQL_JOB], 2, at_ms);
+	err = step(r, SQL_JOB);
+	if (err == 0 && sqlite3_changes(r->db) > 0)
+		return 0;
+	report_abort(r);
+	return err < 0 ? err : 1;
+}
+
+static int
+job_add(struct report *r, const struct sw_id *id, const struct tally *t)
+{
+	bind_bytes(r, SQL_JOB_ADD, 1, bytes_of(id->b, sizeof(id->b)));
+	bind_n(r, SQL_JOB_ADD, 2, t->requests);
+	bind_n(r, SQL_JOB_ADD, 3, t->bad);
+	bind_n(r, SQL_JOB_ADD, 4, t->bytes);
+	return step(r, SQL_JOB_ADD);
+}
+
+int
+report_add(struct report *r, const struct sw_id *id, struct tally *t)
+{
+	int err = job_add(r, id, t);
+
+	if (err == 0)
+		err = total_add(r, t);
+	for (unsigned i = 0; err == 0 && i < TALLY_STATUSES; i++)
+		err = count_add(r, SQL_STATUS, i, t->status[i]);
+	for (unsigned i = 0; err == 0 && i < HIST_LEN; i++)
+		err = count_add(r, SQL_SIZE, i, t->sizes.n[i]);
+	for (size_t i = 0; err == 0 && i < t->paths.n; i++)
+		err = path_add(r, &t->paths.entries[i]);
+	if (err == 0)
+		err = bots_add(r, t->bots);
+	for (size_t i = 0; err == 0 && i < t->n_days; i++)
+		err = day_add(r, &t->days[i]);
+	if (err == 0)
+		err = samples_add(r, id, t);
+	return err;
+}
+
+int
+report_commit(struct report *r)
+{
+	int err = step(r, SQL_COMMIT);
+
+	report_abort(r);
+	return err;
+}
+
+void
+report_abort(struct report *r)
+{
+	if (sqlite3_get_autocommit(r->db) == 0)
+		(void)step(r, SQL_ROLLBACK);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h - the report that all jobs on a log add to: one SQLite file
+ *
+ * A tally is merged in one transaction together with its job's id, so a job
+ * that runs twice, or is killed at any point and runs again, counts once.
+ * The transaction is synced to disk before report_merge returns: a job is
+ * acknowledged only for what a power loss cannot take back.  Any number of
+ * processes may merge into one file (on a local disk).
+ *
+ * The tables are plain, for sqlite3(1) to query: total, status, size, path,
+ * bot, day, sample, merged, and a view, path_time; docs/logs.md tells of them.
+ */
+#ifndef JOBS_REPORT_H
+#define JOBS_REPORT_H
+
+#include "wire/id.h"
+#include "jobs/logs/tally.h"
+
+/* The file's PRAGMA application_id, "SWLG", and its user_version. */
+#define REPORT_APP_ID  0x53574c47
+#define REPORT_VERSION 3
+
+enum { REPORT_BUSY_MS = 10 * 1000 }; /* waits so long for other writers */
+
+struct report;
+struct sqlite3;
+
+/*
+ * Opens the report at `path`, making it if there is none; one of an
+ * older version is brought up to date, in one transaction.
+ *	SW_EFORMAT	the file is something else, or of a newer version
+ *	-EBUSY		others kept it locked for REPORT_BUSY_MS
+ *	-errno		of the file: -ENOENT (also: cannot be made), -EACCES,
+ *			-ENOSPC, -EIO, -EROFS, -ENOMEM
+ * Not to be used across fork().
+ */
+int report_open(struct report **, const char *path)
+	__attribute__((warn_unused_result));
+void report_close(struct report *);
+
+/*
+ * Whether the path no longer names the open file, because someone removed
+ * or replaced it: what is merged into it would be lost.
+ */
+int report_stale(const struct report *);
+
+/*
+ * Begins to add what the job `id` found: others wait until it is committed
+ * or aborted.  1: it is in there already, and nothing was begun.
+ */
+int report_begin(struct report *, const struct sw_id *id, int64_t at_ms)
+	__attribute__((warn_unused_result));
+
+/*
+ * Adds a part of it.  The tally is used up by it: its days hold what the
+ * report has of them, too.
+ */
+int report_add(struct report *, const struct sw_id *id, struct tally *)
+	__attribute__((warn_unused_result));
+
+/*
+ * 0: all of it is on disk.  On an error, here and above, nothing was changed
+ * or, should the commit itself have failed, all of it was: run it again.
+ */
+int report_commit(struct report *) __attribute__((warn_unused_result));
+
+/* Forgets what was begun, if anything was. */
+void report_abort(struct report *);
+
+/* For the parts of this module. */
+
+/* An SQLite result as an error; 0 for OK, ROW and DONE. */
+int report_error(int rc);
+
+/* As far behind is a file that no one has made a report of. */
+#define REPORT_EMPTY REPORT_VERSION
+
+/* By how many versions the file is behind, or an error. */
+int report_check(struct sqlite3 *);
+
+#endif

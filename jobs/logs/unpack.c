@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#define ZLIB_CONST
+#include "jobs/logs/unpack.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "base/error.h"
+
+enum {
+	WHY = 128,
+	WINDOW_GZIP = 16 + 15, /* zlib's way to say: gzip, no zlib header */
+	WINDOW_ZSTD = 27,      /* what zstd(1) takes, too: 128 MB */
+};
+
+struct format;
+
+struct unpack {
+	const struct format *format;
+	struct unpack_limits limits;
+	unpack_more_fn *more;
+	void *more_arg;
+	int ended;	 /* there is no more input than `in` */
+	int inside;	 /* a member or frame has begun */
+	struct bytes in; /* input that is not taken yet */
+	uint64_t in_all, out_all;
+	z_stream z;
+	ZSTD_DCtx *zstd;
+	char why[WHY];
+	uint8_t chunk[UNPACK_CHUNK];
+};
+
+/*
+ * A turn takes from u->in what it can and gives bytes out: their number, 0
+ * when it needs more input, or an error.
+ */
+struct format {
+	const char *name;
+	struct bytes magic;
+	int (*begin)(struct unpack *);
+	ssize_t (*turn)(struct unpack *, void *, size_t cap);
+	void (*end)(struct unpack *);
+};
+
+static void
+taken(struct unpack *u, size_t n)
+{
+	u->in = bytes_of((const uint8_t *)u->in.p + n, u->in.len - n);
+}
+
+static int
+say(struct unpack *u, const char *what)
+{
+	(void)snprintf(u->why, sizeof(u->why), "the %s data %s",
+		u->format->name, what);
+	return SW_ECORRUPT;
+}
+
+/* --- the formats --------------------------------------------------------- */
+
+static int
+plain_begin(struct unpack *u)
+{
+	(void)u;
+	return 0;
+}
+
+static ssize_t
+plain_turn(struct unpack *u, void *out, size_t cap)
+{
+	size_t n = u->in.len < cap ? u->in.len : cap;
+
+	if (n > 0)
+		memcpy(out, u->in.p, n);
+	taken(u, n);
+	return (ssize_t)n;
+}
+
+static void
+plain_end(struct unpack *u)
+{
+	(void)u;
+}
+
+static int
+gzip_begin(struct unpack *u)
+{
+	return inflateInit2(&u->z, WINDOW_GZIP) == Z_OK ? 0 : -ENOMEM;
+}
+
+static ssize_t
+gzip_turn(struct unpack *u, void *out, size_t cap)
+{
+	int rc;
+
+	if (!u->inside) {
+		if (u->in.len == 0)
+			return 0;
+		(void)inflateReset(&u->z);
+		u->inside = 1;
+	}
+	u->z.next_in = u->in.p;
+	u->z.avail_in = (uInt)u->in.len;
+	u->z.next_out = out;
+	u->z.avail_out = (uInt)cap;
+	rc = inflate(&u->z, Z_NO_FLUSH);
+	taken(u, u->in.len - u->z.avail_in);
+	if (rc == Z_STREAM_END)
+		u->inside = 0;
+	else if (rc == Z_MEM_ERROR)
+		return -ENOMEM;
+	else if (rc != Z_OK && rc != Z_BUF_ERROR)
+		return say(u, "is damaged");
+	return (ssize_t)(cap - u->z.avail_out);
+}
+
+static void
+gzip_end(struct unpack *u)
+{
+	(void)inflateEnd(&u->z);
+}
+
+static int
+zstd_begin(struct unpack *u)
+{
+	u->zstd = ZSTD_createDCtx();
+	if (u->zstd == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd,
+				       ZSTD_d_windowLogMax, WINDOW_ZSTD)))
+		return -ENOMEM;
+	return 0;
+}
+
+static ssize_t
+zstd_turn(struct unpack *u, void *to, size_t cap)
+{
+	ZSTD_inBuffer in = {u->in.p, u->in.len, 0};
+	ZSTD_outBuffer out = {to, cap, 0};
+	size_t rc;
+
+	if (!u->inside && u->in.len == 0)
+		return 0;
+	rc = ZSTD_decompressStream(u->zstd, &out, &in);
+	taken(u, in.pos);
+	if (ZSTD_isError(rc))
+		return ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation
+			       ? -ENOMEM
+			       : say(u, "is damaged");
+	u->inside = rc != 0;
+	return (ssize_t)out.pos;
+}
+
+static void
+zstd_end(struct unpack *u)
+{
+	(void)ZSTD_freeDCtx(u->zstd);
+}
+
+/* The first whose magic fits counts; what is neither is plain. */
+static const struct format formats[] = {
+	{"gzip", {"\x1f\x8b", 2}, gzip_begin, gzip_turn, gzip_end},
+	{"zstd", {"\x28\xb5\x2f\xfd", 4}, zstd_begin, zstd_turn, zstd_end},
+	{"plain", {"", 0}, plain_begin, plain_turn, plain_end},
+};
+
+enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
+
+/* --- the stream ---------------------------------------------------------- */
+
+/* As much as there is room for, or less. */
+static ssize_t
+more_read(struct unpack *u, void *to, size_t cap)
+{
+	ssize_t n = u->more(u->more_arg, to, cap);
+
+	if (n < 0)
+		return n;
+	u->ended = n == 0;
+	u->in_all += (uint64_t)n;
+	return n;
+}
+
+static int
+refill(struct unpack *u)
+{
+	size_t len = 0;
+
+	if (u->in.len > 0)
+		return 0;
+	/* The magic must not come in two. */
+	while (!u->ended && len < sizeof(u->chunk)) {
+		ssize_t n = more_read(
+			u, u->chunk + len, sizeof(u->chunk) - len);
+
+		if (n < 0)
+			return (int)n;
+		len += (size_t)n;
+	}
+	u->in = bytes_of(u->chunk, len);
+	return 0;
+}
+
+static const struct format *
+format_of(struct bytes in)
+{
+	size_t i = 0;
+
+	while (i < FORMATS - 1 && (in.len < formats[i].magic.len ||
+					  memcmp(in.p, formats[i].magic.p,
+						  formats[i].magic.len) != 0))
+		i++;
+	return &formats[i];
+}
+
+int
+unpack_open(struct unpack **out, struct bytes input, unpack_more_fn *more,
+	void *arg, const struct unpack_limits *limits)
+{
+	struct unpack *u = calloc(1, sizeof(*u));
+	int err;
+
+	if (u == NULL)
+		return -ENOMEM;
+	u->limits = *limits;
+	u->more = more;
+	u->more_arg = arg;
+	u->ended = more == NULL;
+	u->in = more == NULL ? input : bytes_of(u->chunk, 0);
+	u->in_all = u->in.len;
+	err = refill(u);
+	if (err == 0) {
+		u->format = format_of(u->in);
+		err = u->format->begin(u);
+	}
+	if (err < 0) {
+		unpack_close(u);
+		return err;
+	}
+	*out = u;
+	return 0;
+}
+
+void
+unpack_close(struct unpack *u)
+{
+	if (u != NULL && u->format != NULL)
+		u->format->end(u);
+	free(u);
+}
+
+static int
+limits_check(struct unpack *u)
+{
+	uint64_t most = u->in_all * u->limits.ratio;
+
+	if (u->format->turn == plain_turn)
+		return 0;
+	if (u->out_all > u->limits.bytes) {
+		(void)snprintf(u->why, sizeof(u->why),
+			"the %s data expands to more than %" PRIu64
+			" bytes (max_expanded)",
+			u->format->name, u->limits.bytes);
+		return SW_ETOOBIG;
+	}
+	if (u->out_all > UNPACK_FREE && u->out_all > most) {
+		(void)snprintf(u->why, sizeof(u->why),
+			"the %s data expands more than %" PRIu64
+			" times (max_ratio)",
+			u->format->name, u->limits.ratio);
+		return SW_ETOOBIG;
+	}
+	return 0;
+}
+
+ssize_t
+unpack_read(struct unpack *u, void *out, size_t cap)
+{
+	ssize_t n;
+	int err;
+
+	/* What needs no decoder needs no copy. */
+	if (u->format->turn == plain_turn && u->in.len == 0)
+		return u->ended ? 0 : more_read(u, out, cap);
+	for (;;) {
+		err = refill(u);
+		if (err < 0)
+			return err;
+		n = u->format->turn(u, out, cap);
+		if (n < 0)
+			return n;
+		if (n > 0) {
+			u->out_all += (uint64_t)n;
+			err = limits_check(u);
+			return err < 0 ? err : n;
+		}
+		if (u->in.len == 0 && u->ended)
+			return u->inside ? say(u, "ends in the middle") : 0;
+	}
+}
+
+const char *
+unpack_why(const struct unpack *u)
+{
+	return u->why;
+}

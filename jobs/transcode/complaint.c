@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/transcode/complaint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum {
+	LINES = 2,
+	LINE_MAX_LEN = 300,
+	UNDECODED = 69, /* exit: more than two thirds (-max_error_rate) */
+};
+
+/*
+ * Exit codes do not tell a full disk from a broken film.  These were seen on
+ * stderr; the first that is found counts, so the machine's troubles, which
+ * often end in "Invalid data" too, come first.
+ */
+static const struct row {
+	const char *said;
+	int final;
+	const char *plain; /* in place of its words; NULL: they are plain */
+} table[] = {
+	{"No space left on device", 0, NULL},
+	{"Disk quota exceeded", 0, NULL},
+	{"Cannot allocate memory", 0, NULL},
+	{"Resource temporarily unavailable", 0, NULL},
+	{"Input/output error", 0, NULL},
+	{"error while loading shared libraries", 0, NULL},
+	{"Unknown encoder", 0, NULL}, /* of this machine's ffmpeg */
+	{"Unrecognized option", 0, NULL},
+	{"File too large", 1, NULL},
+	{"exceeds specified max pixel count", 1,
+		"its pictures are larger than max_pixels allows"},
+	{"Invalid data found", 1, NULL},
+	{"moov atom not found", 1, NULL},
+	{"Format not on whitelist", 1,
+		"its container is none of those that 'formats' allows"},
+	{"not on whitelist", 1, NULL},
+	{"not on list", 1, NULL},
+	{"Cannot determine format of input", 1,
+		"not one frame of it can be decoded"},
+	{"does not contain any stream", 1, NULL},
+	{"matches no streams", 1, NULL},
+	{"Conversion failed", 1, NULL},
+	{"End of file", 1, NULL},
+	{"Invalid argument", 1, NULL},
+	{"Error while decoding", 1, NULL},
+	{"Picture size", 1, NULL},
+};
+
+static const struct row *
+row_find(const char *said)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strstr(said, table[i].said) != NULL)
+			return &table[i];
+	return NULL;
+}
+
+static const char *
+skip(const char *p, const char *end, char c)
+{
+	while (p < end && *p == c)
+		p++;
+	return p;
+}
+
+/* Without "[mov,mp4 @ 0x55d0]" and "file:/path: ", which tell nobody. */
+static struct bytes
+line_trim(struct bytes line, const char *input)
+{
+	const char *p = line.p, *end = p + line.len, *at;
+	size_t len = strlen(input);
+
+	p = skip(p, end, ' ');
+	while (p < end && *p == '[' &&
+		(at = memchr(p, ']', (size_t)(end - p))) != NULL)
+		p = skip(at + 1, end, ' ');
+	at = len > 0 ? memmem(p, (size_t)(end - p), input, len) : NULL;
+	if (at != NULL && at - p <= 6)
+		p = skip(skip(at + len, end, ':'), end, ' ');
+	return bytes_of(p, (size_t)(end - p));
+}
+
+/* "    Last message repeated 7 times" is no news of its own. */
+static int
+is_news(struct bytes line)
+{
+	static const char again[] = "Last message repeated";
+	size_t len = sizeof(again) - 1;
+
+	return line.len > 0 &&
+	       (line.len < len || memcmp(line.p, again, len) != 0);
+}
+
+/* The last lines of `said`, the last one first; how many. */
+static int
+lines_last(const struct tool *t, const char *input, struct bytes lines[LINES])
+{
+	size_t end = t->said_len;
+	int n = 0;
+
+	while (n < LINES && end > 0) {
+		size_t at = end;
+
+		while (at > 0 && t->said[at - 1] != '\n')
+			at--;
+		lines[n] = line_trim(bytes_of(t->said + at, end - at), input);
+		if (is_news(lines[n]) &&
+			(n == 0 || !bytes_eq(lines[n], lines[0])))
+			n++;
+		end = at > 0 ? at - 1 : 0;
+	}
+	return n;
+}
+
+static void
+said_print(FILE *f, const struct tool *t, const char *input)
+{
+	struct bytes lines[LINES];
+	int n = lines_last(t, input, lines);
+
+	if (t->code == UNDECODED)
+		(void)fputs("most of it cannot be decoded: ", f);
+	if (n == 0)
+		(void)fprintf(f, "exit %d, and not a word", t->code);
+	if (n > 0)
+		(void)text_print(f, lines[0], LINE_MAX_LEN);
+	if (n < 2)
+		return;
+	(void)fputs(" (", f);
+	(void)text_print(f, lines[1], LINE_MAX_LEN);
+	(void)fputs(")", f);
+}
+
+int
+complaint_write(const struct tool *t, const char *input, char why[COMPLAINT])
+{
+	static const struct {
+		const char *text;
+		int final;
+	} ends[] = {
+		[TOOL_KILLED] = {NULL, 0},
+		[TOOL_CPU] = {"it used up its CPU time ('cpu')", 1},
+		[TOOL_FILE] = {"a file grew beyond max_output", 1},
+		[TOOL_DISK] = {"its files grew beyond disk", 1},
+		[TOOL_REFUSED] = {"it has too much to say of its streams", 1},
+	};
+	const struct row *row = row_find(t->said);
+	FILE *f = fmemopen(why, COMPLAINT, "w");
+	int final = 0;
+
+	why[0] = '\0';
+	if (f == NULL)
+		return 0;
+	if (t->end == TOOL_EXITED) {
+		final = row != NULL ? row->final : t->code == UNDECODED;
+		if (row != NULL && row->plain != NULL)
+			(void)fputs(row->plain, f);
+		else
+			said_print(f, t, input);
+	} else if (t->end == TOOL_KILLED) {
+		(void)fprintf(f, "it was killed by signal %d (%s)", t->code,
+			strsignal(t->code));
+	} else {
+		(void)fputs(ends[t->end].text, f);
+		final = ends[t->end].final;
+	}
+	(void)fclose(f);
+	why[COMPLAINT - 1] = '\0';
+	return final;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/transcode/outputs.h"
+
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static const char *
+type_of(const char *name)
+{
+	static const struct {
+		const char *ext, *type;
+	} types[] = {
+		{".m3u8", "application/vnd.apple.mpegurl"},
+		{".ts", "video/mp2t"},
+		{".mp4", "video/mp4"},
+		{".webm", "video/webm"},
+		{".m4a", "audio/mp4"},
+		{".ogg", "audio/ogg"},
+		{".mp3", "audio/mpeg"},
+		{".jpg", "image/jpeg"},
+		{".png", "image/png"},
+		{".webp", "image/webp"},
+	};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]);
+		i++)
+		if (strcmp(types[i].ext, dot) == 0)
+			return types[i].type;
+	return "application/octet-stream";
+}
+
+struct putting {
+	struct blobs *blobs;
+	struct outputs *o;
+	cJSON *list;
+	int64_t bytes;
+};
+
+static int
+failed(struct putting *p, const char *what, int err)
+{
+	(void)snprintf(
+		p->o->why, sizeof(p->o->why), "%s: %s", what, sw_strerror(err));
+	return err;
+}
+
+static int
+store_failed(struct putting *p, const char *what, int err)
+{
+	(void)snprintf(p->o->why, sizeof(p->o->why), "%.60s: %.400s", what,
+		blobs_why(p->blobs));
+	return err;
+}
+
+/* --- one file ------------------------------------------------------------ */
+
+static int
+fd_put(struct putting *p, int fd, const char *name, struct blob_put *put)
+{
+	char *buf = malloc(BLOB_CHUNK);
+	int err = buf == NULL ? failed(p, name, -ENOMEM) : 0;
+	ssize_t n;
+
+	while (err == 0 && (n = read(fd, buf, BLOB_CHUNK)) != 0)
+		if (n > 0)
+			err = blob_put_write(put, buf, (size_t)n);
+		else if (errno != EINTR)
+			err = failed(p, name, -errno);
+	free(buf);
+	return err;
+}
+
+static int
+file_put(struct putting *p, int dir, const char *name, struct blob_ref *ref)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err;
+	struct blob_put *put = NULL;
+
+	if (fd < 0)
+		return failed(p, name, -errno);
+	err = blob_put_begin(p->blobs, &put);
+	if (err < 0) {
+		close(fd);
+		return store_failed(p, name, err);
+	}
+	err = fd_put(p, fd, name, put);
+	close(fd);
+	if (err < 0) {
+		blob_put_abort(put);
+		return err;
+	}
+	err = blob_put_finish(put, ref);
+	return err < 0 ? store_failed(p, name, err) : 0;
+}
+
+static int
+file_list(struct putting *p, const char *name, const struct blob_ref *ref)
+{
+	cJSON *o = cJSON_CreateObject();
+	char text[BLOB_REF];
+
+	blob_ref_write(ref, text);
+	if (cJSON_AddStringToObject(o, "name", name) == NULL ||
+		cJSON_AddStringToObject(o, "type", type_of(name)) == NULL ||
+		cJSON_AddStringToObject(o, "blob", text) == NULL ||
+		!cJSON_AddItemToArray(p->list, o)) {
+		cJSON_Delete(o);
+		return failed(p, name, -ENOMEM);
+	}
+	p->bytes += ref->size;
+	return 0;
+}
+
+/* --- all of them --------------------------------------------------------- */
+
+static int
+is_file(const struct dirent *e)
+{
+	return e->d_type == DT_REG;
+}
+
+static int
+files_put(struct putting *p, const char *folder)
+{
+	struct dirent **names = NULL;
+	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	int n = dir < 0 ? -1 : scandirat(dir, ".", &names, is_file, alphasort);
+	struct blob_ref ref = {.size = 0};
+
+	if (n < 0)
+		err = failed(p, folder, -errno);
+	else if (n == 0)
+		err = failed(p, "nothing was made", -ENODATA);
+	else if (n > OUTPUTS_MAX)
+		err = failed(p, "too many files", SW_ETOOBIG);
+	for (int i = 0; err == 0 && i < n; i++) {
+		err = file_put(p, dir, names[i]->d_name, &ref);
+		if (err == 0)
+			err = file_list(p, names[i]->d_name, &ref);
+	}
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	if (dir >= 0)
+		close(dir);
+	return err;
+}
+
+static int
+text_put(struct putting *p, const char *text, struct blob_ref *ref)
+{
+	struct blob_put *put = NULL;
+	int err = blob_put_begin(p->blobs, &put);
+
+	if (err < 0)
+		return store_failed(p, "manifest", err);
+	err = blob_put_write(put, text, strlen(text));
+	if (err == 0)
+		err = blob_put_finish(put, ref);
+	else
+		blob_put_abort(put);
+	return err < 0 ? store_failed(p, "manifest", err) : 0;
+}
+
+/* Puts the manifest and makes of it the result. */
+static int
+result_make(struct putting *p, cJSON *o)
+{
+	char *manifest = cJSON_PrintUnformatted(o), text[BLOB_REF];
+	struct blob_ref ref = {.size = 0};
+	size_t len;
+	int err;
+
+	if (manifest == NULL)
+		return failed(p, "manifest", -ENOMEM);
+	len = strlen(manifest);
+	err = text_put(p, manifest, &ref);
+	cJSON_free(manifest);
+	if (err < 0)
+		return err;
+	blob_ref_write(&ref, text);
+	if (len > OUTPUTS_INLINE)
+		cJSON_DeleteItemFromObject(o, "outputs");
+	if (cJSON_AddStringToObject(o, "manifest", text) != NULL)
+		p->o->json = cJSON_PrintUnformatted(o);
+	(void)snprintf(p->o->manifest, sizeof(p->o->manifest),
+		MANIFEST_HEADER "=%s", text);
+	return p->o->json == NULL ? failed(p, "result", -ENOMEM) : 0;
+}
+
+int
+outputs_put(struct outputs *o, const char *blobs, const char *folder)
+{
+	struct putting p = {.o = o};
+	cJSON *all = cJSON_CreateObject();
+	int err = blobs_open(&p.blobs, blobs, o->why);
+
+	if (err < 0)
+		goto out;
+	(void)cJSON_AddStringToObject(all, "profile", o->profile);
+	(void)cJSON_AddNumberToObject(
+		all, "duration_ms", (double)o->duration_ms);
+	p.list = cJSON_AddArrayToObject(all, "outputs");
+	err = p.list == NULL ? failed(&p, "outputs", -ENOMEM)
+			     : files_put(&p, folder);
+	if (err < 0)
+		goto out;
+	(void)cJSON_AddNumberToObject(all, "files", cJSON_GetArraySize(p.list));
+	(void)cJSON_AddNumberToObject(all, "bytes", (double)p.bytes);
+	err = result_make(&p, all);
+out:
+	cJSON_Delete(all);
+	blobs_close(p.blobs);
+	return err;
+}

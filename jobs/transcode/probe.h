@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probe.h - what ffprobe says of a file, and how far ffmpeg has come
+ */
+#ifndef JOBS_PROBE_H
+#define JOBS_PROBE_H
+
+#include "base/bytes.h"
+
+enum {
+	PROBE_MAX = 256 * 1024, /* bytes of ffprobe's answer */
+	PROBE_LINE = 128,
+};
+
+struct probe {
+	char format[64];     /* "mov,mp4,m4a,3gp,3g2,mj2" */
+	int64_t duration_ms; /* 0: not known */
+	int streams;
+	int video, audio;  /* the first of its kind; -1: none */
+	int width, height; /* as it is shown: turned by its rotation */
+};
+
+/*
+ * Reads the JSON of ffprobe.  0, or SW_EFORMAT: it is none, or has numbers
+ * that cannot be.  A picture that is a cover counts as no video.
+ */
+int probe_read(struct bytes json, struct probe *)
+	__attribute__((warn_unused_result));
+
+/* The lines of -progress, in pieces of any size. */
+struct progress {
+	char line[PROBE_LINE];
+	size_t len;
+	int64_t out_ms; /* of the output so far */
+	int speed_x100; /* times real time, in hundredths; 0: not said */
+};
+
+void progress_take(struct progress *, const char *, size_t);
+
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/transcode/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+#define SECTION "transcode "
+
+/* Of a ladder; 8K films are 4320 high. */
+enum { HEIGHT_MIN = 16, HEIGHT_MAX = 4320, KBIT_MIN = 10, KBIT_MAX = 1000000 };
+
+/* clang-format off */
+const struct conf_key transcode_keys[] = {
+	{"ffmpeg", CONF_TEXT, 0, 0, "/usr/bin/ffmpeg", "the program"},
+	{"ffprobe", CONF_TEXT, 0, 0, "/usr/bin/ffprobe", "the program"},
+	{"formats", CONF_TEXT, 0, 0,
+	 "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,"
+	 "ogg,mp3,wav,flac,aac", "the containers that are taken, by ffmpeg's names"},
+	{"memory", CONF_BYTES, 256LL << 20, 1LL << 40, "6g", "address space of ffmpeg"},
+	{"cpu", CONF_MS, 1000, 864000000, "4h", "CPU time of ffmpeg, all threads"},
+	{"disk", CONF_BYTES, 1 << 16, 1LL << 50, "40g", "all files of a job together"},
+	{"max_output", CONF_BYTES, 1 << 16, 1LL << 50, "20g", "one file that is made"},
+	{"max_duration", CONF_MS, 1000, 864000000, "6h", "the longest input"},
+	{"max_pixels", CONF_COUNT, 1 << 12, 1 << 28, "35389440", "width times height of the input"},
+	{"max_streams", CONF_COUNT, 1, 1000, "64", "streams of the input"},
+	{"threads", CONF_COUNT, 1, 256, NULL, "of a decoder or encoder; else ffmpeg decides"},
+	{"partial", CONF_FLAG, 0, 1, "no", "take what can be read of a truncated input"},
+	{"landlock", CONF_FLAG, 0, 1, "yes", "refuse to work on a kernel without it"},
+	{.name = NULL},
+};
+
+const struct conf_key profile_keys[] = {
+	{"base", CONF_TEXT, 0, 0, NULL, "hls, mp4, webm, audio, thumbnail or poster; its own name if it is one"},
+	{"codec", CONF_TEXT, 0, 0, NULL, "h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
+	{"ladder", CONF_TEXT, 0, 0, NULL, "HEIGHT:KBIT ..., the highest first; one rung where one file is made"},
+	{"crf", CONF_COUNT, 1, 63, NULL, "constant quality, lower is better; 51 at most of h264 and h265"},
+	{"preset", CONF_TEXT, 0, 0, NULL, "ultrafast to veryslow"},
+	{"audio", CONF_TEXT, 0, 0, NULL, "aac, opus, mp3 or none, beside a picture"},
+	{"audio_kbit", CONF_COUNT, 8, 512, NULL, "kbit/s of sound; 320 at most of mp3"},
+	{"segment", CONF_MS, 500, 60000, NULL, "length of a piece of hls"},
+	{"width", CONF_COUNT, 16, 8192, NULL, "the most width of an image, and a fourth of its most height"},
+	{"at", CONF_COUNT, 0, 100, NULL, "where the image is taken, in percent of the length"},
+	{.name = NULL},
+};
+/* clang-format on */
+
+/* --- words --------------------------------------------------------------- */
+
+static const struct codec codecs[] = {
+	{"h264", "libx264", NULL, 51},
+	{"h265", "libx265", NULL, 51},
+	{"vp9", "libvpx-vp9", NULL, 63},
+	{"av1", "libsvtav1", NULL, 63},
+	{"aac", "aac", "m4a", 512},
+	{"opus", "libopus", "ogg", 512},
+	{"mp3", "libmp3lame", "mp3", 320},
+	{"jpg", "mjpeg", "jpg", 0},
+	{"png", "png", "png", 0},
+	{"webp", "libwebp", "webp", 0},
+};
+
+static const struct preset presets[] = {
+	{"ultrafast", 8, 12},
+	{"superfast", 7, 11},
+	{"veryfast", 6, 10},
+	{"faster", 5, 9},
+	{"fast", 4, 8},
+	{"medium", 3, 7},
+	{"slow", 2, 6},
+	{"slower", 1, 5},
+	{"veryslow", 0, 4},
+};
+
+enum { H264 = 0, VP9 = 2, AAC = 4, OPUS = 5, JPG = 7, VERYFAST = 2 };
+
+static const struct {
+	const char *name;
+	struct profile p;
+} bases[] = {
+	{"hls",
+		{.kind = PROFILE_HLS,
+			.ext = "ts",
+			.codecs = "h264",
+			.codec = &codecs[H264],
+			.audio = &codecs[AAC],
+			.preset = &presets[VERYFAST],
+			.rungs = {{1080, 5000}, {720, 2800}, {480, 1400},
+				{360, 800}},
+			.rungs_n = 4,
+			.crf = 23,
+			.audio_kbit = 128,
+			.segment_ms = 6000}},
+	{"mp4",
+		{.kind = PROFILE_VIDEO,
+			.ext = "mp4",
+			.codecs = "h264 h265 av1",
+			.codec = &codecs[H264],
+			.audio = &codecs[AAC],
+			.preset = &presets[VERYFAST],
+			.rungs = {{1080, 6000}},
+			.rungs_n = 1,
+			.crf = 23,
+			.audio_kbit = 128}},
+	{"webm",
+		{.kind = PROFILE_VIDEO,
+			.ext = "webm",
+			.codecs = "vp9 av1",
+			.codec = &codecs[VP9],
+			.audio = &codecs[OPUS],
+			.preset = &presets[VERYFAST],
+			.rungs = {{1080, 4000}},
+			.rungs_n = 1,
+			.crf = 33,
+			.audio_kbit = 96}},
+	{"audio",
+		{.kind = PROFILE_AUDIO,
+			.ext = "m4a",
+			.codecs = "aac opus mp3",
+			.codec = &codecs[AAC],
+			.audio_kbit = 128}},
+	{"thumbnail",
+		{.kind = PROFILE_IMAGE,
+			.ext = "jpg",
+			.codecs = "jpg png webp",
+			.codec = &codecs[JPG],
+			.width = 320,
+			.at_percent = 10}},
+	{"poster",
+		{.kind = PROFILE_IMAGE,
+			.ext = "jpg",
+			.codecs = "jpg png webp",
+			.codec = &codecs[JPG],
+			.width = 1280,
+			.at_percent = 10}},
+};
+
+enum { BASES = sizeof(bases) / sizeof(bases[0]) };
+
+/* Whether `word` is one of the words of `list`. */
+static int
+word_in(const char *word, const char *list)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; len > 0 && *at != '\0';) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && memcmp(at, word, n) == 0)
+			return 1;
+		at += n + strspn(at + n, " ");
+	}
+	return 0;
+}
+
+static const struct codec *
+codec_find(const char *word)
+{
+	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+		if (strcmp(codecs[i].name, word) == 0)
+			return &codecs[i];
+	return NULL;
+}
+
+/* --- a section ----------------------------------------------------------- */
+
+struct reading {
+	struct profile *p;
+	const struct conf *conf;
+	char section[PROFILE_NAME + sizeof(SECTION)];
+	char *why;
+	size_t cap;
+};
+
+static int
+wrong(const struct reading *r, const char *key, const char *value,
+	const char *wanted)
+{
+	(void)snprintf(r->why, r->cap, "[%s] %s = %.60s: %s is wanted",
+		r->section, key, value, wanted);
+	return SW_EINVAL;
+}
+
+static const char *
+given(const struct reading *r, const char *key)
+{
+	return conf_text(r->conf, r->section, key);
+}
+
+/* A key that means nothing to this kind of profile is a mistake. */
+static int
+keys_check(const struct reading *r)
+{
+	static const struct {
+		const char *key;
+		unsigned kinds;
+	} uses[] = {
+		{"ladder", 1u << PROFILE_HLS | 1u << PROFILE_VIDEO},
+		{"crf", 1u << PROFILE_HLS | 1u << PROFILE_VIDEO},
+		{"preset", 1u << PROFILE_HLS | 1u << PROFILE_VIDEO},
+		{"audio", 1u << PROFILE_HLS | 1u << PROFILE_VIDEO},
+		{"audio_kbit", ~(1u << PROFILE_IMAGE)},
+		{"segment", 1u << PROFILE_HLS},
+		{"width", 1u << PROFILE_IMAGE},
+		{"at", 1u << PROFILE_IMAGE},
+	};
+
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if ((uses[i].kinds & 1u << r->p->kind) == 0 &&
+			given(r, uses[i].key) != NULL) {
+			(void)snprintf(r->why, r->cap,
+				"[%s]: its base has no use for '%s'",
+				r->section, uses[i].key);
+			return SW_EINVAL;
+		}
+	return 0;
+}
+
+static int
+codec_set(const struct reading *r)
+{
+	const char *word = given(r, "codec");
+	const struct codec *codec = word != NULL ? codec_find(word) : NULL;
+
+	if (word == NULL)
+		return 0;
+	if (codec == NULL || !word_in(word, r->p->codecs))
+		return wrong(r, "codec", word, r->p->codecs);
+	r->p->codec = codec;
+	if (codec->ext != NULL)
+		r->p->ext = codec->ext;
+	return 0;
+}
+
+static int
+audio_set(const struct reading *r)
+{
+	const char *word = given(r, "audio");
+	/* What the container takes. */
+	const char *words = r->p->kind == PROFILE_HLS	    ? "aac none"
+			    : strcmp(r->p->ext, "webm") == 0
+				    ? "opus none"
+				    : "aac opus mp3 none";
+
+	if (word == NULL)
+		return 0;
+	if (!word_in(word, words))
+		return wrong(r, "audio", word, words);
+	r->p->audio = codec_find(word);
+	return 0;
+}
+
+static int
+preset_set(const struct reading *r)
+{
+	const char *word = given(r, "preset");
+
+	if (word == NULL)
+		return 0;
+	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++)
+		if (strcmp(presets[i].name, word) == 0) {
+			r->p->preset = &presets[i];
+			return 0;
+		}
+	return wrong(r, "preset", word, "ultrafast to veryslow");
+}
+
+/* "720:2800 480:1400"; 0 or SW_EINVAL. */
+static int
+ladder_parse(const char *text, struct profile *p)
+{
+	const char *at = text;
+	long last = HEIGHT_MAX + 1;
+	int n = 0;
+
+	for (at += strspn(at, " "); *at != '\0'; at += strspn(at, " ")) {
+		char *colon, *end;
+		long height = strtol(at, &colon, 10), kbit;
+
+		if (colon == at || *colon != ':' || n == PROFILE_RUNGS)
+			return SW_EINVAL;
+		kbit = strtol(colon + 1, &end, 10);
+		if (end == colon + 1 || (*end != ' ' && *end != '\0') ||
+			height < HEIGHT_MIN || height >= last ||
+			height % 2 != 0 || kbit < KBIT_MIN || kbit > KBIT_MAX)
+			return SW_EINVAL;
+		p->rungs[n++] = (struct rung){(int)height, (int)kbit};
+		last = height;
+		at = end;
+	}
+	if (n == 0 || (n > 1 && p->kind != PROFILE_HLS))
+		return SW_EINVAL;
+	p->rungs_n = n;
+	return 0;
+}
+
+static int
+ladder_set(const struct reading *r)
+{
+	const char *text = given(r, "ladder");
+	char wanted[160];
+
+	if (text == NULL || ladder_parse(text, r->p) == 0)
+		return 0;
+	(void)snprintf(wanted, sizeof(wanted),
+		"%d HEIGHT:KBIT at most, of even and falling heights of %d to "
+		"%d and of %d to %d kbit/s,",
+		r->p->kind == PROFILE_HLS ? PROFILE_RUNGS : 1,
+		HEIGHT_MIN, HEIGHT_MAX, KBIT_MIN, KBIT_MAX);
+	return wrong(r, "ladder", text, wanted);
+}
+
+static void
+numbers_set(const struct reading *r)
+{
+	const struct {
+		const char *key;
+		int *to;
+	} all[] = {{"crf", &r->p->crf}, {"audio_kbit", &r->p->audio_kbit},
+		{"segment", &r->p->segment_ms}, {"width", &r->p->width},
+		{"at", &r->p->at_percent}};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (given(r, all[i].key) != NULL)
+			*all[i].to = (int)conf_number(
+				r->conf, r->section, all[i].key);
+}
+
+/* x265 refuses what is too much for it, and others take less in silence. */
+static int
+most_check(const struct reading *r, const char *key, int value,
+	const struct codec *codec)
+{
+	if (codec == NULL || value <= codec->most)
+		return 0;
+	(void)snprintf(r->why, r->cap, "[%s] %s = %d: %s takes %d at most",
+		r->section, key, value, codec->name, codec->most);
+	return SW_EINVAL;
+}
+
+static int
+numbers_check(const struct reading *r)
+{
+	const struct profile *p = r->p;
+	int err = 0;
+
+	if (p->kind == PROFILE_AUDIO)
+		return most_check(r, "audio_kbit", p->audio_kbit, p->codec);
+	if (p->kind != PROFILE_IMAGE)
+		err = most_check(r, "crf", p->crf, p->codec);
+	if (err == 0)
+		err = most_check(r, "audio_kbit", p->audio_kbit, p->audio);
+	return err;
+}
+
+static int
+section_read(const struct reading *r)
+{
+	int err = keys_check(r);
+
+	if (err == 0)
+		err = codec_set(r);
+	if (err == 0)
+		err = audio_set(r);
+	if (err == 0)
+		err = preset_set(r);
+	if (err == 0)
+		err = ladder_set(r);
+	if (err < 0)
+		return err;
+	numbers_set(r);
+	return numbers_check(r);
+}
+
+static int
+base_find(struct profile *p, const char *name)
+{
+	for (size_t i = 0; i < BASES; i++)
+		if (strcmp(bases[i].name, name) == 0) {
+			*p = bases[i].p;
+			return 0;
+		}
+	return SW_EINVAL;
+}
+
+int
+profile_read(struct profile *p, const struct conf *conf, const char *name,
+	char *why, size_t cap)
+{
+	struct reading r = {.p = p, .conf = conf, .why = why, .cap = cap};
+	const char *base = NULL;
+	int there;
+
+	if (strlen(name) >= PROFILE_NAME) {
+		(void)snprintf(why, cap, "the profile's name is too long");
+		return SW_EINVAL;
+	}
+	(void)snprintf(r.section, sizeof(r.section), SECTION "%s", name);
+	there = conf_has(conf, r.section);
+	if (there)
+		base = given(&r, "base");
+	if (base_find(p, base != NULL ? base : name) == 0)
+		return there ? section_read(&r) : 0;
+	if (there)
+		return wrong(&r, "base", base != NULL ? base : "",
+			"hls, mp4, webm, audio, thumbnail or poster");
+	(void)snprintf(why, cap,
+		"there is no profile of that name: hls, mp4, webm, audio, "
+		"thumbnail, poster, or a section [transcode NAME] of the "
+		"worker's --jobs");
+	return SW_EINVAL;
+}
+
+/* Run as it is named, without a search along PATH. */
+static int
+program_check(const struct conf *conf, const char *key, char *why, size_t cap)
+{
+	if (conf_text(conf, "transcode", key)[0] == '/')
+		return 0;
+	(void)snprintf(why, cap, "[transcode] %s: a whole path is wanted", key);
+	return SW_EINVAL;
+}
+
+int
+profile_check(const struct conf *conf, char *why, size_t cap)
+{
+	const size_t len = strlen(SECTION);
+	const char *name;
+	struct profile p;
+	int err = program_check(conf, "ffmpeg", why, cap);
+
+	if (err == 0)
+		err = program_check(conf, "ffprobe", why, cap);
+
+	for (size_t i = 0; err == 0 && (name = conf_section(conf, i)) != NULL;
+		i++)
+		if (strncmp(name, SECTION, len) == 0)
+			err = profile_read(&p, conf, name + len, why, cap);
+	return err;
+}

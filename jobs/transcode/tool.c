@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/transcode/tool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LOOK_MS = 200, /* between two looks at the folder */
+	BROKEN = 127,  /* exit: it did not get as far as the program */
+};
+
+/* --- in the new process -------------------------------------------------- */
+
+/* What went wrong before the program ran, through a pipe that exec closes. */
+static void
+give_up(int report, int err)
+{
+	(void)!write(report, &err, sizeof(err));
+	_exit(BROKEN);
+}
+
+static void
+child_run(const struct tool *t, const int files[3], int report, pid_t parent)
+{
+	static char path[] = "PATH=/usr/bin:/bin", lang[] = "LC_ALL=C.UTF-8",
+		    quiet[] = "SVT_LOG=1";
+	char *env[] = {path, lang, quiet, NULL};
+	int err = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(BROKEN); /* he died before the line above */
+	if (chdir(t->cage->folder) != 0)
+		give_up(report, -errno);
+	for (int i = 0; i < 3; i++)
+		if (dup2(files[i], i) < 0)
+			give_up(report, -errno);
+	if (dup2(report, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
+		give_up(report, -errno);
+	close_range(4, ~0U, 0);
+	if (!t->uncaged)
+		err = cage_enter(t->cage);
+	if (err == 0)
+		(void)execve(t->argv[0], t->argv, env);
+	give_up(3, err < 0 ? err : -errno);
+}
+
+/* --- watching ------------------------------------------------------------ */
+
+int64_t
+tool_folder_size(const char *folder)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	struct stat st;
+	int64_t n = 0;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL)
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+				0 &&
+			S_ISREG(st.st_mode))
+			n += (int64_t)st.st_blocks * 512;
+	closedir(d);
+	return n;
+}
+
+static void
+said_keep(struct tool *t, const char *b, size_t n)
+{
+	size_t room = sizeof(t->said) - 1;
+
+	if (n > room) {
+		b += n - room;
+		n = room;
+	}
+	if (t->said_len + n > room) {
+		size_t drop = t->said_len + n - room;
+
+		memmove(t->said, t->said + drop, t->said_len - drop);
+		t->said_len -= drop;
+	}
+	memcpy(t->said + t->said_len, b, n);
+	t->said_len += n;
+	t->said[t->said_len] = '\0';
+}
+
+struct watch {
+	struct tool *t;
+	pid_t pid;
+	struct pollfd fds[3]; /* stdout, stderr, the process's end */
+	int64_t look_ms;
+	int stopped;
+};
+
+static void
+stop(struct watch *w, enum tool_end why)
+{
+	if (w->stopped)
+		return;
+	w->stopped = 1;
+	w->t->end = why;
+	(void)kill(w->pid, SIGKILL);
+}
+
+/* All that is there; a pipe that has ended is closed. */
+static void
+pipe_read(struct watch *w, struct pollfd *p)
+{
+	char b[8192];
+	ssize_t n;
+
+	while ((n = read(p->fd, b, sizeof(b))) > 0) {
+		if (p != &w->fds[0])
+			said_keep(w->t, b, (size_t)n);
+		else if (!w->stopped &&
+			 w->t->take(w->t->arg, b, (size_t)n) != 0)
+			stop(w, TOOL_REFUSED);
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close(p->fd);
+		p->fd = -1;
+	}
+}
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+disk_look(struct watch *w)
+{
+	int64_t now = clock_ms();
+
+	if (w->t->disk == 0 || now < w->look_ms)
+		return;
+	w->look_ms = now + LOOK_MS;
+	if (tool_folder_size(w->t->cage->folder) > w->t->disk)
+		stop(w, TOOL_DISK);
+}
+
+static void
+watch_run(struct watch *w)
+{
+	int ended = 0;
+
+	while (!ended) {
+		int n = poll(w->fds, 3, LOOK_MS);
+
+		ended = n > 0 && w->fds[2].revents != 0;
+		for (int i = 0; i < 2; i++)
+			if (w->fds[i].fd >= 0)
+				pipe_read(w, &w->fds[i]);
+		disk_look(w);
+	}
+	w->look_ms = 0; /* what it wrote since the last look counts, too */
+	disk_look(w);
+}
+
+/* --- its end ------------------------------------------------------------- */
+
+static void
+end_judge(struct watch *w, int status, const struct rusage *ru)
+{
+	struct tool *t = w->t;
+	int64_t cpu_s = (int64_t)ru->ru_utime.tv_sec + ru->ru_stime.tv_sec;
+
+	if (w->stopped)
+		return;
+	t->end = WIFEXITED(status) ? TOOL_EXITED : TOOL_KILLED;
+	t->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+	if (t->end == TOOL_EXITED)
+		return;
+	if (t->code == SIGXFSZ)
+		t->end = TOOL_FILE;
+	/* The kernel adds up threads by ticks: the sum may miss the second. */
+	if ((t->code == SIGKILL || t->code == SIGXCPU) && t->cage->cpu_s > 0 &&
+		cpu_s + 1 >= t->cage->cpu_s)
+		t->end = TOOL_CPU;
+}
+
+static int
+watch_open(struct watch *w, int pipes[3][2])
+{
+	static const short in = POLLIN;
+	int fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+
+	if (fd < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		w->fds[i] = (struct pollfd){pipes[i][0], in, 0};
+		pipes[i][0] = -1;
+		(void)fcntl(w->fds[i].fd, F_SETFL, O_NONBLOCK);
+	}
+	w->fds[2] = (struct pollfd){fd, in, 0};
+	return 0;
+}
+
+static void
+pipes_close(int pipes[3][2], int end)
+{
+	for (int i = 0; i < 3; i++)
+		if (pipes[i][end] >= 0) {
+			close(pipes[i][end]);
+			pipes[i][end] = -1;
+		}
+}
+
+/* Waits for exec to have closed the report, or to have said why not. */
+static int
+start_wait(int report)
+{
+	ssize_t n;
+	int err = 0;
+
+	do
+		n = read(report, &err, sizeof(err));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(err) ? err : 0;
+}
+
+static pid_t
+child_start(const struct tool *t, int pipes[3][2])
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid_t self = getpid(), pid = null < 0 ? -1 : fork();
+
+	if (pid == 0)
+		child_run(t, (int[]){null, pipes[0][1], pipes[1][1]},
+			pipes[2][1], self);
+	if (pid < 0)
+		pid = -errno;
+	if (null >= 0)
+		close(null);
+	return pid;
+}
+
+int
+tool_run(struct tool *t)
+{
+	int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}; /* out, err, report */
+	struct watch w = {.t = t, .fds = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
+	struct rusage ru;
+	int status, err = 0;
+
+	t->said[0] = '\0';
+	t->said_len = 0;
+	t->rss_kb = 0;
+	for (int i = 0; err == 0 && i < 3; i++)
+		if (pipe2(pipes[i], O_CLOEXEC) != 0)
+			err = -errno;
+	if (err == 0)
+		w.pid = child_start(t, pipes);
+	pipes_close(pipes, 1);
+	if (err == 0 && w.pid < 0)
+		err = w.pid;
+	if (err < 0)
+		goto out;
+	err = start_wait(pipes[2][0]);
+	if (err == 0)
+		err = watch_open(&w, pipes);
+	if (err == 0)
+		watch_run(&w);
+	else
+		(void)kill(w.pid, SIGKILL);
+	while (wait4(w.pid, &status, 0, &ru) < 0 && errno == EINTR)
+		continue;
+	t->rss_kb = ru.ru_maxrss;
+	if (err == 0)
+		end_judge(&w, status, &ru);
+out:
+	pipes_close(pipes, 0);
+	for (int i = 0; i < 3; i++)
+		if (w.fds[i].fd >= 0)
+			close(w.fds[i].fd);
+	return err;
+}

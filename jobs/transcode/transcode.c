@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/transcode/transcode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "jobs/body.h"
+#include "jobs/transcode/command.h"
+#include "jobs/transcode/complaint.h"
+#include "base/error.h"
+#include "wire/msg.h"
+#include "jobs/transcode/outputs.h"
+#include "wire/proto.h"
+#include "jobs/transcode/tool.h"
+
+#define CONF "transcode"
+
+enum {
+	PATH = 4096,
+	TELL_MS = 1000,	 /* between two words of progress */
+	SHORT_MS = 1000, /* an output may be shorter than the input by this */
+	SHORT_PART = 20, /* ... or by one in so many */
+	AT_MAX = 864000000, /* ten days, as max_duration's most */
+};
+
+struct work {
+	struct job *job;
+	struct task task;
+	struct profile profile;
+	struct probe probe;
+	struct command command;
+	char name[PROFILE_NAME];
+	char then[SW_QUEUE_MAX + 1];
+	char folder[PATH]; /* the programs' own */
+	char why[BODY_WHY];
+	struct progress progress;
+	int64_t told_ms;
+};
+
+static int64_t
+limit(const struct work *w, const char *key)
+{
+	return conf_number(w->job->conf, CONF, key);
+}
+
+static enum job_verdict
+fail(struct work *w, const char *why)
+{
+	w->job->error(w->job, "%s", why);
+	return JOB_FAIL;
+}
+
+static enum job_verdict
+retry(struct work *w, const char *what, int err)
+{
+	w->job->error(w->job, "%s: %s", what, sw_strerror(err));
+	return JOB_RETRY;
+}
+
+/* --- what is asked for --------------------------------------------------- */
+
+static int
+wrong(struct work *w, const char *why)
+{
+	(void)snprintf(w->why, sizeof(w->why), "%s", why);
+	return SW_EINVAL;
+}
+
+static int
+profile_take(void *arg, const cJSON *value)
+{
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
+
+	if (err == 0 && (name[0] == '\0' || strlen(name) >= sizeof(w->name)))
+		err = wrong(w, "'profile' is not a profile's name");
+	if (err == 0)
+		strcpy(w->name, name);
+	return err;
+}
+
+static int
+at_take(void *arg, const cJSON *value)
+{
+	struct work *w = arg;
+	double at = cJSON_GetNumberValue(value); /* else a NaN */
+
+	if (!(at >= 0 && at <= AT_MAX) || at != (double)(int64_t)at) {
+		(void)snprintf(w->why, sizeof(w->why),
+			"'at_ms' is not a whole number from 0 to %d", AT_MAX);
+		return SW_EINVAL;
+	}
+	w->task.at_ms = (int64_t)at;
+	return 0;
+}
+
+static int
+then_take(void *arg, const cJSON *value)
+{
+	struct work *w = arg;
+	const char *name = NULL;
+	int err = body_text(value, &name, w->why);
+
+	if (err == 0 && sw_queue_check(name, strlen(name)) < 0)
+		err = wrong(w, "'then' is not a queue's name");
+	if (err == 0)
+		strcpy(w->then, name);
+	return err;
+}
+
+static int
+body_read(struct work *w)
+{
+	static const struct body_key keys[] = {
+		{"at_ms", at_take},
+		{"profile", profile_take},
+		{"then", then_take},
+		{NULL, NULL},
+	};
+	cJSON *body = NULL;
+	int err = body_parse(w->job->body, &body, w->why);
+
+	if (err == 0)
+		err = body_take(body, "the body", keys, w, w->why);
+	if (err == 0 && w->name[0] == '\0')
+		err = wrong(w, "there is no 'profile'");
+	cJSON_Delete(body);
+	return err;
+}
+
+static enum job_verdict
+request_read(struct work *w)
+{
+	struct job *job = w->job;
+
+	if (body_read(w) < 0)
+		return fail(w, w->why);
+	if (job->blob.path == NULL)
+		return fail(w, "there is no input: put the job with --blob "
+			       "FILE");
+	if (profile_read(&w->profile, job->conf, w->name, w->why,
+		    sizeof(w->why)) < 0)
+		return fail(w, w->why);
+	if (w->task.at_ms >= 0 && w->profile.kind != PROFILE_IMAGE)
+		return fail(w, "'at_ms' is for images");
+	if (job->blob.size == 0)
+		return fail(w, "the input is empty");
+	return JOB_ACK;
+}
+
+/* --- running ------------------------------------------------------------- */
+
+/* What the end of a program means, and says so in the job's error. */
+static enum job_verdict
+ended(struct work *w, const struct tool *t, const char *program)
+{
+	char why[COMPLAINT];
+	int final = complaint_write(t, w->job->blob.path, why);
+
+	w->job->error(w->job, "%s: %s", program, why);
+	return final ? JOB_FAIL : JOB_RETRY;
+}
+
+static enum job_verdict
+run(struct work *w, struct tool *t)
+{
+	const struct cage cage = {.program = w->command.argv[0],
+		.input = w->job->blob.path,
+		.folder = w->folder,
+		.memory = limit(w, "memory"),
+		.cpu_s = (limit(w, "cpu") + 999) / 1000,
+		.file_size = limit(w, "max_output"),
+		.no_landlock = !limit(w, "landlock")};
+	int err;
+
+	if (w->command.full)
+		return fail(w, "the command is too long");
+	t->argv = w->command.argv;
+	t->cage = &cage;
+	t->disk = limit(w, "disk");
+	err = tool_run(t);
+	t->cage = NULL;
+	w->job->ran(w->job, t->rss_kb);
+	if (err == -ENOSYS && !cage.no_landlock)
+		return retry(w, "this kernel has no Landlock", err);
+	if (err < 0)
+		return retry(w, cage.program, err);
+	if (t->end == TOOL_EXITED && t->code == 0)
+		return JOB_ACK;
+	return ended(w, t, strrchr(cage.program, '/') + 1);
+}
+
+/* --- probing ------------------------------------------------------------- */
+
+struct answer {
+	char *p;
+	size_t len;
+};
+
+static int
+answer_take(void *arg, const char *b, size_t n)
+{
+	struct answer *a = arg;
+
+	if (n > PROBE_MAX - a->len)
+		return -1;
+	memcpy(a->p + a->len, b, n);
+	a->len += n;
+	return 0;
+}
+
+/* What a profile needs, and what the limits allow. */
+static const char *
+probe_refuse(const struct work *w)
+{
+	const struct probe *p = &w->probe;
+	int64_t pixels = (int64_t)p->width * p->height;
+
+	if (p->streams > limit(w, "max_streams"))
+		return "it has more streams than max_streams allows";
+	if (p->duration_ms > limit(w, "max_duration"))
+		return "it is longer than max_duration allows";
+	if (w->profile.kind == PROFILE_AUDIO)
+		return p->audio < 0 ? "there is no sound in it" : NULL;
+	if (p->video < 0)
+		return "there is no picture in it";
+	if (pixels > limit(w, "max_pixels"))
+		return "its pictures are larger than max_pixels allows";
+	if (pixels == 0)
+		return "its pictures have no size";
+	if (w->task.at_ms > p->duration_ms && p->duration_ms > 0)
+		return "'at_ms' is behind its end";
+	return NULL;
+}
+
+static enum job_verdict
+probe(struct work *w)
+{
+	struct answer a = {.p = malloc(PROBE_MAX)};
+	struct tool t = {.take = answer_take, .arg = &a};
+	enum job_verdict v;
+	const char *why = NULL;
+
+	if (a.p == NULL)
+		return retry(w, "ffprobe", -ENOMEM);
+	command_probe(&w->command, w->job->conf, w->job->blob.path);
+	v = run(w, &t);
+	if (v == JOB_ACK && probe_read(bytes_of(a.p, a.len), &w->probe) < 0)
+		why = "ffprobe's answer cannot be read";
+	else if (v == JOB_ACK)
+		why = probe_refuse(w);
+	free(a.p);
+	return why != NULL ? fail(w, why) : v;
+}
+
+/* --- making -------------------------------------------------------------- */
+
+static void
+progress_tell(struct work *w, int64_t now_ms)
+{
+	int64_t percent = 0;
+	char text[96];
+
+	if (w->probe.duration_ms > 0)
+		percent = w->progress.out_ms * 100 / w->probe.duration_ms;
+	(void)snprintf(text, sizeof(text), "%.40s, %d.%02d x real time",
+		w->name, w->progress.speed_x100 / 100,
+		w->progress.speed_x100 % 100);
+	/* 100 is for the end, when all is stored. */
+	w->job->progress(w->job, percent < 99 ? (int)percent : 99, text);
+	w->told_ms = now_ms;
+}
+
+static int
+output_take(void *arg, const char *b, size_t n)
+{
+	struct work *w = arg;
+	struct timespec t;
+	int64_t now_ms;
+
+	progress_take(&w->progress, b, n);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	if (now_ms - w->told_ms >= TELL_MS)
+		progress_tell(w, now_ms);
+	return 0;
+}
+
+/*
+ * ffmpeg takes what is there of a truncated file for the whole and exits 0.
+ * Where the length is but an estimate, from the rate of bits, nobody knows.
+ */
+static int
+is_short(const struct work *w)
+{
+	static const char *const estimated[] = {"mp3", "aac", "mpeg", "flac"};
+	int64_t whole = w->probe.duration_ms, slack = whole / SHORT_PART;
+
+	if (w->profile.kind == PROFILE_IMAGE || limit(w, "partial"))
+		return 0;
+	for (size_t i = 0; i < sizeof(estimated) / sizeof(estimated[0]); i++)
+		if (strcmp(w->probe.format, estimated[i]) == 0)
+			return 0;
+	return w->progress.out_ms + (slack > SHORT_MS ? slack : SHORT_MS) <
+	       whole;
+}
+
+static enum job_verdict
+make(struct work *w)
+{
+	struct tool t = {.take = output_take, .arg = w};
+	enum job_verdict v;
+
+	command_make(&w->command, &w->task);
+	v = run(w, &t);
+	/* A place behind the last frame gives none: then the first one. */
+	if (v == JOB_ACK && w->profile.kind == PROFILE_IMAGE &&
+		tool_folder_size(w->folder) == 0) {
+		w->task.at_ms = 0;
+		command_make(&w->command, &w->task);
+		v = run(w, &t);
+	}
+	if (v != JOB_ACK || !is_short(w))
+		return v;
+	w->job->error(w->job,
+		"truncated: it says it is %.1f s long, but only %.1f s could "
+		"be read",
+		(double)w->probe.duration_ms / 1000,
+		(double)w->progress.out_ms / 1000);
+	return JOB_FAIL;
+}
+
+static enum job_verdict
+store(struct work *w)
+{
+	struct outputs o = {
+		.profile = w->name, .duration_ms = w->probe.duration_ms};
+	struct job *job = w->job;
+	struct bytes result;
+	int err;
+
+	job->progress(job, 99, "storing");
+	err = outputs_put(&o, job->blobs, w->folder);
+	if (err < 0) {
+		job->error(job, "storing: %s", o.why);
+		return err == -ENODATA || err == SW_ETOOBIG ? JOB_FAIL
+							    : JOB_RETRY;
+	}
+	result = bytes_str(o.json);
+	job->result(job, result);
+	err = w->then[0] != '\0' ? job->follow(job, w->then, o.manifest, result)
+				 : 0;
+	free(o.json);
+	return err < 0 ? retry(w, "then", err) : JOB_ACK;
+}
+
+static enum job_verdict
+folder_make(struct work *w)
+{
+	const char *folder = w->job->folder(w->job);
+
+	if (folder == NULL)
+		return retry(w, "there is no folder for it", -EIO);
+	(void)snprintf(w->folder, sizeof(w->folder), "%s/out", folder);
+	if (mkdir(w->folder, 0700) != 0)
+		return retry(w, w->folder, -errno);
+	return JOB_ACK;
+}
+
+enum job_verdict
+transcode_run(struct job *job)
+{
+	static enum job_verdict (*const steps[])(struct work *) = {
+		request_read, folder_make, probe, make, store};
+	static struct work w; /* 30 KB, too much for a stack frame */
+	enum job_verdict v = JOB_ACK;
+
+	w = (struct work){.job = job,
+		.task = {.conf = job->conf,
+			.profile = &w.profile,
+			.probe = &w.probe,
+			.input = job->blob.path,
+			.at_ms = -1}};
+	for (size_t i = 0; v == JOB_ACK && i < sizeof(steps) / sizeof(steps[0]);
+		i++)
+		v = steps[i](&w);
+	return v;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/webhook/endpoint.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "jobs/secret.h"
+#include "jobs/webhook/address.h"
+#include "jobs/webhook/sign.h"
+
+#define TYPE "webhook"
+#define DAY  (24LL * 3600 * 1000)
+
+/* clang-format off */
+/* What both may have; the default is that of [webhook]. */
+#define OWN                                                                                  \
+	{"secret", CONF_TEXT, 0, 0, NULL, "whsec_..., several while they change"},           \
+	{"secret_file", CONF_TEXT, 0, 0, NULL, "or a file with them, read for each job; for the owner alone"},    \
+	{"unsigned", CONF_FLAG, 0, 1, "no", "it may go without a signature"}
+#define COMMON(timeout, connect, answer, retry, type)                                        \
+	{"timeout", CONF_MS, 100, 600000, timeout, "longest wait for the answer"},           \
+	{"connect_timeout", CONF_MS, 100, 600000, connect, "of it, until it is connected"},  \
+	{"max_answer", CONF_BYTES, 1024, 16 << 20, answer, "no more of an answer is read"},  \
+	{"retry_after_max", CONF_MS, 1000, 30 * DAY, retry, "longest Retry-After"},          \
+	{"content_type", CONF_TEXT, 0, 0, type, "of jobs that have none"},                   \
+	{"allow", CONF_TEXT, 0, 0, NULL, "networks that are not public: 10.0.0.0/8 ::1"},    \
+	{"ca_file", CONF_TEXT, 0, 0, NULL, "who is trusted in place of the system's list"}
+
+const struct conf_key endpoint_keys[] = {
+	{"any_url", CONF_FLAG, 0, 1, "no", "jobs may name their URL (header url=https://...)"},
+	OWN,
+	COMMON("15s", "5s", "64k", "1d", "application/json"),
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+};
+const struct conf_key endpoint_profile_keys[] = {
+	{"url", CONF_TEXT, 0, 0, NULL, "where it goes, http or https"},
+	{"headers", CONF_TEXT, 0, 0, NULL, "more headers: Name: value | Name: value"},
+	OWN,
+	COMMON(NULL, NULL, NULL, NULL, NULL),
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+};
+
+/* Headers that are ours to set. */
+static const char *const taken[] = {
+	"webhook-", "content-length", "content-type", "transfer-encoding",
+	"connection", "host", "expect",
+};
+/* clang-format on */
+
+static int say(char *why, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int
+say(char *why, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, ENDPOINT_WHY, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* --- what the configuration says ----------------------------------------- */
+
+const char *
+endpoint_text(const struct endpoint *e, const char *key)
+{
+	const char *text = conf_text(e->conf, e->section, key);
+
+	return text != NULL ? text : conf_text(e->conf, TYPE, key);
+}
+
+int64_t
+endpoint_number(const struct endpoint *e, const char *key)
+{
+	int64_t n = conf_number(e->conf, e->section, key);
+
+	return n != 0 ? n : conf_number(e->conf, TYPE, key);
+}
+
+static int
+is_profile(const struct endpoint *e)
+{
+	return strcmp(e->section, TYPE) != 0;
+}
+
+static int
+header_check(const char *h)
+{
+	size_t name = strspn(h, "abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
+	if (name == 0 || h[name] != ':' ||
+		h[name + 1 + strspn(h + name + 1, " ")] == '\0')
+		return SW_EINVAL;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		size_t len = strlen(taken[i]);
+
+		if (strncasecmp(h, taken[i], len) == 0 &&
+			(i == 0 || len == name))
+			return SW_EINVAL;
+	}
+	for (; *h != '\0'; h++)
+		if ((unsigned char)*h < 0x20 || *h == 0x7f)
+			return SW_EINVAL;
+	return 1;
+}
+
+int
+endpoint_header(
+	const struct endpoint *e, size_t n, char header[ENDPOINT_HEADER])
+{
+	const char *p = NULL;
+	size_t len;
+
+	if (is_profile(e))
+		p = conf_text(e->conf, e->section, "headers");
+	for (; p != NULL && n > 0; n--) {
+		p = strchr(p, '|');
+		p = p != NULL ? p + 1 : NULL;
+	}
+	if (p == NULL)
+		return 0;
+	p += strspn(p, " \t");
+	len = strcspn(p, "|");
+	while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
+	if (len >= ENDPOINT_HEADER)
+		return SW_EINVAL;
+	memcpy(header, p, len);
+	header[len] = '\0';
+	return header_check(header);
+}
+
+static int
+secrets_read(struct endpoint *e, const char *path, char *why)
+{
+	char text[ENDPOINT_WHY - ENDPOINT_SECTION - 16];
+	int fd = secret_open(path, text, sizeof(text)), err = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return say(why, fd, "[%s] secret_file %s", e->section, text);
+	n = read(fd, e->secrets, sizeof(e->secrets) - 1);
+	if (n < 0)
+		err = -errno;
+	else if (n == sizeof(e->secrets) - 1)
+		err = -EFBIG;
+	else
+		e->secrets[n] = '\0';
+	close(fd);
+	if (err < 0)
+		return say(why, err, "[%s] secret_file %s: %s", e->section,
+			path, strerror(-err));
+	return 0;
+}
+
+static int
+secrets_take(struct endpoint *e, char *why)
+{
+	const char *text = conf_text(e->conf, e->section, "secret");
+	const char *path = conf_text(e->conf, e->section, "secret_file");
+	int n = 0;
+
+	if (text != NULL && path != NULL)
+		return say(why, -EINVAL, "[%s] has secret and secret_file",
+			e->section);
+	if (text != NULL)
+		n = snprintf(e->secrets, sizeof(e->secrets), "%s", text);
+	else if (path != NULL)
+		n = secrets_read(e, path, why);
+	if (n < 0)
+		return n;
+	if ((size_t)n >= sizeof(e->secrets) || sign_check(e->secrets) < 0)
+		return say(why, -EINVAL,
+			"[%s] secret%s: whsec_ and the base64 of 24 to 64 "
+			"bytes is wanted, at most %d of them",
+			e->section, path != NULL ? "_file" : "", SIGN_SECRETS);
+	if (sign_check(e->secrets) == 0 &&
+		!conf_number(e->conf, e->section, "unsigned"))
+		return say(why, -EINVAL,
+			"[%s] has no secret and no unsigned = yes", e->section);
+	return 0;
+}
+
+/* --- URLs ---------------------------------------------------------------- */
+
+void
+endpoint_place(CURLU *url, int with_path, char to[ENDPOINT_PLACE])
+{
+	CURLU *u = curl_url_dup(url);
+	char *text = NULL;
+
+	if (u != NULL) {
+		(void)curl_url_set(u, CURLUPART_USER, NULL, 0);
+		(void)curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
+		(void)curl_url_set(u, CURLUPART_OPTIONS, NULL, 0);
+		(void)curl_url_set(u, CURLUPART_QUERY, NULL, 0);
+		(void)curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+		if (!with_path)
+			(void)curl_url_set(u, CURLUPART_PATH, "/", 0);
+		if (curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK)
+			text = NULL;
+	}
+	(void)snprintf(to, ENDPOINT_PLACE, "%s", text != NULL ? text : "?");
+	if (!with_path && text != NULL && to[strlen(to) - 1] == '/')
+		to[strlen(to) - 1] = '\0';
+	curl_free(text);
+	curl_url_cleanup(u);
+}
+
+static int
+scheme_is_right(const struct endpoint *e)
+{
+	char *scheme = NULL;
+	int right;
+
+	if (curl_url_get(e->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+		return 0;
+	right = strcmp(scheme, "https") == 0 ||
+		(!e->https_only && strcmp(scheme, "http") == 0);
+	curl_free(scheme);
+	return right;
+}
+
+static int
+has_user(CURLU *url)
+{
+	char *user = NULL, *password = NULL;
+	int has = curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK;
+
+	has |= curl_url_get(url, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK;
+	curl_free(user);
+	curl_free(password);
+	return has;
+}
+
+/* Not said: the URL itself, for there may be a secret in it. */
+static int
+url_parse(struct endpoint *e, const char *text, char *why)
+{
+	CURLUcode code;
+
+	e->url = curl_url();
+	if (e->url == NULL)
+		return say(why, -ENOMEM, "out of memory");
+	code = curl_url_set(e->url, CURLUPART_URL, text, 0);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return say(why, -ENOMEM, "out of memory");
+	if (code != CURLUE_OK)
+		return say(why, SW_EINVAL, "url: %s", curl_url_strerror(code));
+	if (!scheme_is_right(e))
+		return say(why, SW_EINVAL, "url: %shttps:// is wanted",
+			e->https_only ? "" : "http:// or ");
+	if (e->https_only && has_user(e->url))
+		return say(why, SW_EINVAL, "url: no user may stand in it");
+	endpoint_place(e->url, 0, e->place);
+	return 0;
+}
+
+/* --- one endpoint -------------------------------------------------------- */
+
+static int
+profile_take(struct endpoint *e, const char *name, char *why)
+{
+	const char *url;
+	char inner[ENDPOINT_WHY];
+	int n = snprintf(e->section, sizeof(e->section), TYPE " %s", name);
+	int err;
+
+	if (n >= (int)sizeof(e->section) || name[0] == '\0' ||
+		!conf_has(e->conf, e->section))
+		return say(why, SW_EINVAL,
+			"endpoint=%.60s: there is no such section in the file "
+			"of --jobs",
+			name);
+	url = conf_text(e->conf, e->section, "url");
+	err = url_parse(e, url != NULL ? url : "", inner);
+	return err < 0 ? say(why, -EINVAL, "[%s] %.400s", e->section, inner)
+		       : 0;
+}
+
+static int
+any_take(struct endpoint *e, const char *url, char *why)
+{
+	strcpy(e->section, TYPE);
+	if (!conf_number(e->conf, TYPE, "any_url"))
+		return say(why, SW_EINVAL,
+			"header url: [" TYPE "] has no any_url = yes");
+	e->https_only = 1;
+	return url_parse(e, url, why);
+}
+
+int
+endpoint_open(struct endpoint *e, const struct job *job, char why[ENDPOINT_WHY])
+{
+	char name[ENDPOINT_SECTION] = "";
+	const char *h = job->header(job, "endpoint");
+	int named = h != NULL, err;
+
+	*e = (struct endpoint){.conf = job->conf};
+	if (named)
+		(void)snprintf(name, sizeof(name), "%s", h);
+	h = job->header(job, "url");
+	if (named == (h != NULL))
+		return say(why, SW_EINVAL,
+			"one header of endpoint=NAME and url=URL is wanted");
+	err = named ? profile_take(e, name, why) : any_take(e, h, why);
+	return err < 0 ? err : secrets_take(e, why);
+}
+
+void
+endpoint_close(struct endpoint *e)
+{
+	curl_url_cleanup(e->url);
+	e->url = NULL;
+	OPENSSL_cleanse(e->secrets, sizeof(e->secrets));
+}
+
+/* --- all of them, at the start ------------------------------------------- */
+
+static int
+section_check(struct endpoint *e, char *why)
+{
+	const char *allow = endpoint_text(e, "allow");
+	char header[ENDPOINT_HEADER];
+	int got;
+
+	if (allow != NULL && address_listed(NULL, allow) < 0)
+		return say(why, -EINVAL,
+			"[%s] allow: networks such as 10.0.0.0/8 are wanted",
+			e->section);
+	for (size_t n = 0; (got = endpoint_header(e, n, header)) != 0; n++)
+		if (got < 0)
+			return say(why, -EINVAL,
+				"[%s] headers: 'Name: value | Name: value' is "
+				"wanted, and none that a webhook has",
+				e->section);
+	return 0;
+}
+
+/* A section of another type is none of ours. */
+static int
+one_check(struct endpoint *e, const char *name, char *why)
+{
+	static const char profile[] = TYPE " ";
+	int err = 0;
+
+	if (strncmp(name, profile, sizeof(profile) - 1) == 0)
+		err = profile_take(e, name + sizeof(profile) - 1, why);
+	else if (strcmp(name, TYPE) == 0)
+		strcpy(e->section, TYPE);
+	else
+		return 0;
+	if (err == 0 &&
+		(is_profile(e) || conf_number(e->conf, TYPE, "any_url")))
+		err = secrets_take(e, why);
+	return err < 0 ? err : section_check(e, why);
+}
+
+int
+endpoint_check(const struct conf *c, char *why, size_t cap)
+{
+	char line[ENDPOINT_WHY] = "";
+	int some = conf_number(c, TYPE, "any_url") != 0, err = 0;
+	const char *name;
+
+	for (size_t i = 0; err == 0 && (name = conf_section(c, i)) != NULL;
+		i++) {
+		struct endpoint e = {.conf = c};
+
+		err = one_check(&e, name, line);
+		some |= e.url != NULL;
+		endpoint_close(&e);
+	}
+	if (err == 0 && !some)
+		err = say(line, -EINVAL,
+			"no [" TYPE " NAME] and no any_url = yes: there is "
+			"nowhere to send to (see --jobs)");
+	if (err < 0)
+		(void)snprintf(why, cap, "%s", line);
+	return err;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/webhook/webhook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "jobs/webhook/post.h"
+
+enum {
+	MARGIN_MS = 500, /* we end before the worker kills us */
+	QUOTED = 256,	 /* bytes of an answer in an error */
+	BLOB_MAX = 64 * 1024 * 1024,
+};
+
+/* The first that fits counts. */
+static const struct {
+	int from, to;
+	enum job_verdict verdict;
+	const char *why;
+} rules[] = {
+	{200, 299, JOB_ACK, NULL},
+	{300, 399, JOB_FAIL, "redirects are not followed"},
+	{408, 408, JOB_RETRY, NULL},
+	{410, 410, JOB_FAIL, "the receiver wants no more of these"},
+	{425, 425, JOB_RETRY, NULL}, {429, 429, JOB_RETRY, NULL},
+	{400, 499, JOB_FAIL, NULL}, {0, 0, JOB_RETRY, NULL}, /* all others */
+};
+
+enum { RULES = sizeof(rules) / sizeof(rules[0]) };
+
+enum job_verdict
+webhook_verdict(int status, const char **why)
+{
+	size_t i = 0;
+
+	while (i < RULES - 1 &&
+		(status < rules[i].from || status > rules[i].to))
+		i++;
+	*why = rules[i].why;
+	return rules[i].verdict;
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- telling what came of it --------------------------------------------- */
+
+static void
+result_tell(struct job *job, const struct post *p, int64_t ms)
+{
+	static char text[6 * POST_KEPT + 256]; /* each byte as \uNNNN */
+	FILE *f = fmemopen(text, sizeof(text), "w");
+	long len;
+
+	if (f == NULL)
+		return;
+	(void)fprintf(f, "{\"status\":%d,\"ms\":%lld,\"answer\":", p->status,
+		(long long)ms);
+	text_json(f, bytes_of(p->said, p->said_len));
+	(void)fputc('}', f);
+	len = ftell(f);
+	(void)fclose(f);
+	job->result(job, bytes_of(text, (size_t)len));
+}
+
+static void
+error_tell(struct job *job, const struct post *p, const char *why)
+{
+	char text[4 * QUOTED + 1] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	if (f != NULL) {
+		(void)text_print(f, bytes_of(p->said, p->said_len), QUOTED);
+		(void)fclose(f);
+	}
+	job->error(job, "%s: %d%s%s%s%s%s%s%s", p->to->place, p->status,
+		p->location[0] != '\0' ? " to " : "", p->location,
+		why != NULL ? " (" : "", why != NULL ? why : "",
+		why != NULL ? ")" : "", text[0] != '\0' ? ": " : "", text);
+}
+
+static enum job_verdict
+answered(struct job *job, const struct post *p, int64_t ms)
+{
+	int64_t most = endpoint_number(p->to, "retry_after_max");
+	const char *why;
+	enum job_verdict verdict = webhook_verdict(p->status, &why);
+
+	if (verdict == JOB_ACK)
+		result_tell(job, p, ms);
+	else
+		error_tell(job, p, why);
+	if (p->retry_after_s > 0)
+		job->retry_after(job, p->retry_after_s < most / 1000
+					      ? p->retry_after_s * 1000
+					      : most);
+	return verdict;
+}
+
+/* --- doing it ------------------------------------------------------------ */
+
+static enum job_verdict
+deliver(struct job *job, const struct endpoint *e, struct bytes body,
+	const char *type)
+{
+	char id[SW_ID_TEXT], why[ENDPOINT_WHY];
+	int64_t began_ms = now_ms();
+	int64_t timeout_ms = endpoint_number(e, "timeout");
+	int64_t left_ms = job->deadline_ms - began_ms - MARGIN_MS;
+	struct post p = {.to = e,
+		.id = id,
+		.at_s = began_ms / 1000,
+		.type = type,
+		.body = body,
+		.timeout_ms = left_ms < timeout_ms ? left_ms : timeout_ms};
+	int err;
+
+	if (left_ms <= 0) {
+		job->error(job, "%s: the job's timeout leaves no time for it",
+			e->place);
+		return JOB_RETRY;
+	}
+	sw_id_format(&job->id, id);
+	err = post_send(&p, why);
+	if (err == 0)
+		return answered(job, &p, now_ms() - began_ms);
+	job->error(job, "%s: %s", e->place, why);
+	return err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
+}
+
+/* A job with no body of its own posts the blob that it refers to. */
+static enum job_verdict
+deliver_blob(struct job *job, const struct endpoint *e, const char *type)
+{
+	enum job_verdict verdict = JOB_RETRY;
+	size_t size = (size_t)job->blob.size;
+	void *map = MAP_FAILED;
+	int fd;
+
+	if (job->blob.size > BLOB_MAX) {
+		job->error(job, "a blob of more than 64 MB is not posted");
+		return JOB_FAIL;
+	}
+	fd = open(job->blob.path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		job->error(job, "the blob: %s", sw_strerror(-errno));
+	else
+		verdict = deliver(job, e, bytes_of(map, size), type);
+	if (map != MAP_FAILED)
+		(void)munmap(map, size);
+	if (fd >= 0)
+		close(fd);
+	return verdict;
+}
+
+/* What is no header would become one of its own, or more. */
+static int
+type_check(const char *type)
+{
+	for (; *type != '\0'; type++)
+		if ((unsigned char)*type < 0x20 || *type == 0x7f)
+			return SW_EINVAL;
+	return 0;
+}
+
+static enum job_verdict
+opened(struct job *job, const struct endpoint *e)
+{
+	const char *type = job->content_type;
+
+	if (type[0] == '\0')
+		type = endpoint_text(e, "content_type");
+	if (type_check(type) < 0) {
+		job->error(job, "the content type has control characters");
+		return JOB_FAIL;
+	}
+	if (job->body.len == 0 && job->blob.path != NULL && job->blob.size > 0)
+		return deliver_blob(job, e, type);
+	return deliver(job, e, job->body, type);
+}
+
+enum job_verdict
+webhook_run(struct job *job)
+{
+	enum job_verdict verdict = JOB_RETRY;
+	char why[ENDPOINT_WHY];
+	struct endpoint e;
+	int err = endpoint_open(&e, job, why);
+
+	if (err < 0) {
+		job->error(job, "%s", why);
+		verdict = err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
+	} else {
+		verdict = opened(job, &e);
+	}
+	endpoint_close(&e);
+	return verdict;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "link/guard.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Memory of our own, without the pages of mapped files; 0: not known. */
+static int64_t
+memory_held(const struct guard *g)
+{
+	long resident, shared;
+	char text[128], *at;
+	ssize_t n = g->statm < 0 ? -1
+				 : pread(g->statm, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	(void)strtol(text, &at, 10); /* the whole address space */
+	resident = strtol(at, &at, 10);
+	shared = strtol(at, &at, 10);
+	return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
+void
+guard_open(struct guard *g, int64_t limit)
+{
+	*g = (struct guard){.limit = limit};
+	g->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	g->calm = memory_held(g);
+}
+
+void
+guard_close(struct guard *g)
+{
+	if (g->statm >= 0)
+		close(g->statm);
+	g->statm = -1;
+}
+
+int
+guard_look(struct guard *g, int64_t mono_ms)
+{
+	int64_t held;
+
+	if (mono_ms - g->looked_at_ms < GUARD_MS)
+		return 0;
+	g->looked_at_ms = mono_ms;
+	held = memory_held(g);
+	if (held < g->calm)
+		g->calm = held;
+	return held - g->calm > g->limit;
+}
+
+void
+guard_relieved(struct guard *g)
+{
+	malloc_trim(0);
+	g->calm = memory_held(g);
+}

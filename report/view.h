@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * view.h - what a report says at one instant
+ */
+#ifndef JOBS_VIEW_H
+#define JOBS_VIEW_H
+
+#include "jobs/logs/tally.h"
+
+enum {
+	VIEW_TOP = 10,
+	VIEW_CLASSES = 6, /* 1 to 5: 1xx to 5xx; 0: all other */
+	VIEW_DAY = 16,
+	VIEW_SLOW_MIN = 10, /* requests with a time that make a path count */
+};
+
+struct view_path {
+	struct bytes path; /* owned by the view */
+	uint64_t n;
+};
+
+struct view_slow {
+	struct bytes path;	     /* owned by the view */
+	uint64_t n;		     /* requests with a time */
+	uint64_t us, us_p99, us_max; /* us: of all together */
+};
+
+struct view_bot {
+	struct bytes word; /* owned by the view */
+	uint64_t n, bytes;
+};
+
+struct view_day {
+	char day[VIEW_DAY]; /* 2026-11-25 */
+	uint64_t requests, bytes;
+	uint64_t sessions, visitors; /* see visits.h */
+	int exact;
+};
+
+struct view_sample {
+	struct bytes line, why; /* owned by the view */
+};
+
+struct view {
+	uint64_t requests, bad, bytes;
+	uint64_t jobs;		 /* merged, each once */
+	int64_t first_s, last_s; /* Unix time or SCAN_NO_TIME */
+	double visitors;	 /* estimated, see hll.h */
+	uint64_t p50, p99;	 /* of the sizes, see hist.h */
+	uint64_t classes[VIEW_CLASSES];
+	uint64_t n_paths;		/* distinct ones */
+	struct view_path top[VIEW_TOP]; /* most requests first, then by path */
+	size_t n_top;
+	struct view_path errors[2][VIEW_TOP]; /* n: of 4xx, of 5xx */
+	size_t n_errors[2];
+	struct view_slow slow[VIEW_TOP]; /* the greatest p99 first */
+	size_t n_slow;
+	uint64_t bot_requests, bot_bytes;
+	struct view_bot bots[VIEW_TOP]; /* most requests first */
+	size_t n_bots;
+	struct view_day *days; /* all, in order */
+	size_t n_days;
+	struct view_sample samples[TALLY_SAMPLES];
+	size_t n_samples;
+};
+
+/*
+ * Reads the report in the file `path`, also while jobs add to it.  Errors as
+ * of report_open; SW_EFORMAT also for an empty file, SW_EVERSION for a report
+ * of an older version.  Call view_fini on success alone.
+ */
+int
+view_init(struct view *, const char *path) __attribute__((warn_unused_result));
+void view_fini(struct view *);
+
+/*
+ * The same report, to ask more of it: at one instant, read only.  In its SQL
+ * there is time_us(bucket), what stands for the times of a bucket of the
+ * view path_time.  To be closed with sqlite3_close().
+ */
+struct sqlite3;
+int view_db_open(struct sqlite3 **, const char *path)
+	__attribute__((warn_unused_result));
+
+/* The slow paths, of a report with that function; ends with LIMIT 10. */
+extern const char view_slow_sql[];
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_config: any file as the broker's configuration. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "broker/config.h"
+#include "wire/setting.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static void
+expect(int truth)
+{
+	if (!truth)
+		abort();
+}
+
+/* What is wrong goes to stderr, a line for each run. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	stderr = fopen("/dev/null", "we");
+	expect(stderr != NULL);
+	return setenv("HOME", "/tmp", 1);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64], name[] = "broker", option[] = "--config";
+	char *argv[] = {name, option, path, NULL};
+	static int fd = -1;
+	struct config cfg;
+	int64_t values[SW_SETTINGS];
+	char why[256];
+
+	if (fd < 0)
+		fd = memfd_create("config", MFD_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	expect(ftruncate(fd, 0) == 0 &&
+		pwrite(fd, data, size, 0) == (ssize_t)size);
+	if (config_read(&cfg, 3, argv) == 0) {
+		expect(cfg.data[0] != '\0' && cfg.listen[0] != '\0');
+		expect(cfg.link_memory > 0 && cfg.map_size >= 0);
+		for (size_t i = 0; i < cfg.settings_n; i++)
+			expect(sw_setting_parse(cfg.settings[i].setting,
+				       strlen(cfg.settings[i].setting), values,
+				       why, sizeof(why)) == 0);
+	}
+	config_fini(&cfg);
+	return 0;
+}

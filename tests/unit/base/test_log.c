@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Log lines: what reaches the journal, byte by byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+
+#include "base/log.h"
+
+static int saved_stderr, out[2];
+
+static int
+stderr_into_a_pipe(void **state)
+{
+	(void)state;
+	saved_stderr = dup(STDERR_FILENO);
+	return saved_stderr < 0 || pipe2(out, 0) != 0 ||
+	       dup2(out[1], STDERR_FILENO) < 0;
+}
+
+static int
+stderr_back(void **state)
+{
+	(void)state;
+	sw_log_set(SW_LOG_INFO);
+	(void)dup2(saved_stderr, STDERR_FILENO);
+	(void)close(saved_stderr);
+	(void)close(out[0]);
+	(void)close(out[1]);
+	return 0;
+}
+
+/* What has been logged since the last call; a mark keeps read from waiting. */
+static const char *
+logged(void)
+{
+	static char text[8192];
+	ssize_t n;
+
+	if (write(STDERR_FILENO, "#", 1) != 1)
+		return "";
+	n = read(out[0], text, sizeof(text) - 1);
+	if (n < 1)
+		return "";
+	text[n - 1] = '\0';
+	return text;
+}
+
+static void
+expect_logged(const char *value, const char *want)
+{
+	char line[256];
+
+	sw_log(SW_LOG_INFO, "t", "k", value, NULL);
+	(void)snprintf(line, sizeof(line), "<6>ev=t k=%s\n", want);
+	assert_string_equal(logged(), line);
+}
+
+static void
+a_line_starts_with_its_level_and_event(void **state)
+{
+	(void)state;
+	sw_log(SW_LOG_ERR, "stop", NULL);
+	assert_string_equal(logged(), "<3>ev=stop\n");
+	sw_log(SW_LOG_INFO, "lease", "queue", "email", "attempt", sw_num(2),
+		NULL);
+	assert_string_equal(logged(), "<6>ev=lease queue=email attempt=2\n");
+}
+
+static void
+less_urgent_lines_are_left_out(void **state)
+{
+	(void)state;
+	sw_log(SW_LOG_DEBUG, "d", NULL);
+	assert_string_equal(logged(), "");
+	sw_log_set(SW_LOG_DEBUG);
+	sw_log(SW_LOG_DEBUG, "d", NULL);
+	assert_string_equal(logged(), "<7>ev=d\n");
+	sw_log_set(SW_LOG_ERR);
+	sw_log(SW_LOG_WARN, "w", NULL);
+	assert_string_equal(logged(), "");
+	sw_log_set(SW_LOG_INFO);
+}
+
+static void
+plain_values_stand_as_they_are(void **state)
+{
+	(void)state;
+	expect_logged("ipc:///run/spillway/broker.sock",
+		"ipc:///run/spillway/broker.sock");
+	expect_logged("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
+}
+
+static void
+values_that_would_break_the_line_are_quoted(void **state)
+{
+	(void)state;
+	expect_logged("", "\"\"");
+	expect_logged("two words", "\"two words\"");
+	expect_logged("a=b", "\"a=b\"");
+	expect_logged("say \"hi\"", "\"say \\\"hi\\\"\"");
+	expect_logged("C:\\x", "\"C:\\\\x\"");
+}
+
+/* No foreign text can start a line of its own or steer a terminal. */
+static void
+control_characters_are_escaped(void **state)
+{
+	char value[2] = "", want[16];
+
+	(void)state;
+	expect_logged("x\n<0>ev=forged", "\"x\\x0a<0>ev=forged\"");
+	expect_logged("\x1b[2J", "\"\\x1b[2J\"");
+	for (int c = 1; c < 0x80; c = c == 0x1f ? 0x7f : c + 1) {
+		value[0] = (char)c;
+		(void)snprintf(want, sizeof(want), "\"\\x%02x\"", (unsigned)c);
+		expect_logged(value, want);
+	}
+}
+
+static void
+a_missing_value_is_an_empty_one(void **state)
+{
+	const char *none = NULL;
+
+	(void)state;
+	expect_logged(none, "\"\"");
+}
+
+static void
+a_line_that_is_too_long_is_cut_and_still_one_line(void **state)
+{
+	char event[4000], value[4000];
+	const char *line;
+
+	(void)state;
+	memset(value, '\n', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	sw_log(SW_LOG_INFO, "t", "a", value, "b", value, NULL);
+	line = logged();
+	assert_int_equal(strlen(line), 2048);
+	assert_ptr_equal(strchr(line, '\n'), line + 2047);
+
+	memset(event, 'e', sizeof(event) - 1);
+	event[sizeof(event) - 1] = '\0';
+	sw_log(SW_LOG_INFO, event, "a", "b", NULL);
+	line = logged();
+	assert_int_equal(strlen(line), 2048);
+	assert_ptr_equal(strchr(line, '\n'), line + 2047);
+}
+
+static void
+numbers_live_for_sixteen_calls(void **state)
+{
+	const char *first = sw_num(INT64_MIN);
+
+	(void)state;
+	for (int i = 1; i < 16; i++)
+		(void)sw_num(i);
+	assert_string_equal(first, "-9223372036854775808");
+	(void)sw_num(16);
+	assert_string_equal(first, "16");
+}
+
+#define LOG_TEST(f)                                                            \
+	cmocka_unit_test_setup_teardown(f, stderr_into_a_pipe, stderr_back)
+
+static void
+a_line_that_cannot_be_written_is_lost_and_the_next_is_not(void **state)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	assert_true(dup2(null, STDERR_FILENO) >= 0);
+	sw_log(SW_LOG_INFO, "t", "k", "lost", NULL);
+	assert_true(dup2(out[1], STDERR_FILENO) >= 0);
+	close(null);
+	expect_logged("here", "here");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LOG_TEST(a_line_starts_with_its_level_and_event),
+		LOG_TEST(less_urgent_lines_are_left_out),
+		LOG_TEST(plain_values_stand_as_they_are),
+		LOG_TEST(values_that_would_break_the_line_are_quoted),
+		LOG_TEST(control_characters_are_escaped),
+		LOG_TEST(a_missing_value_is_an_empty_one),
+		LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
+		LOG_TEST(numbers_live_for_sixteen_calls),
+		LOG_TEST(a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

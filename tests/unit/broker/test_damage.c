@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows that no broker wrote: they carry no checksum, so a damaged store may
+ * show any.  The core drops them or refuses, but does not die of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "broker/model/key.h"
+#include "tests/lib/util_rig.h"
+
+static int
+starts(struct rig *r)
+{
+	core_fini(r->core);
+	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+}
+
+/* A second place in the line, before the one that the job knows. */
+static void
+a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_ready(0, 0, 5, &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_false(rig_row_is_there(r, &k));
+	rig_close(r);
+}
+
+/* The job was done long ago, but a row still names it. */
+static void
+a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_ready(0, 0, 5, &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	assert_int_equal(rig_put(r, 2, "q", "body"), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DONE);
+	assert_false(rig_row_is_there(r, &k));
+	rig_close(r);
+}
+
+static void
+a_row_too_short_for_its_index_is_damage(void **unused)
+{
+	static const char letters[] = {'r', 't'};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(letters); i++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = key_start(letters[i]);
+
+		assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+		key_num(&k, 4, 0);
+		key_num(&k, 8, 9);
+		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+		rig_restart(r);
+		core_begin(r->core, r->now_ms, r->mono_ms);
+		assert_int_equal(r->core->err, SW_ECORRUPT);
+		rig_close(r);
+	}
+}
+
+/* Nobody would hand it out; whoever looks at the dead is to see it. */
+static void
+a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_id('j', &id);
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("no record", 9));
+	for (int i = 0; i < 2; i++) {
+		rig_begin(r, SW_OP_LIST);
+		rig_send(r, 1);
+		assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
+		assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
+		assert_false(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 2, &it));
+	}
+	rig_close(r);
+}
+
+/* Not due, as a number; a broker that took it for negative never slept. */
+static void
+a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_timer((uint64_t)1 << 63, &id);
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	rig_pass(r, 1);
+	assert_int_equal(core_wait_ms(r->core), 1000);
+	assert_int_equal(rig_state(r, 1), SW_READY);
+	rig_close(r);
+}
+
+static void
+a_lease_without_a_whole_id_is_told_and_passed_over(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = key_start('l');
+
+	(void)unused;
+	key_num(&k, 8, 7);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	assert_int_equal(starts(r), 0);
+	assert_int_equal(r->core->damaged, 1);
+	assert_string_equal(r->core->damage, "the key of a lease");
+	rig_close(r);
+}
+
+/* The queue's counter says that there is one, and there is a worker. */
+static void
+a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	k = key_ready(0, 0,
+		(uint64_t)(r->now_ms +
+			   5 * sw_setting_rules[SW_S_ageing_ms].def),
+		&id);
+	assert_true(rig_row_is_there(r, &k));
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
+	for (int i = 0; i < 5; i++)
+		rig_pass(r, 1);
+	assert_true(core_wait_ms(r->core) > 0);
+	rig_close(r);
+}
+
+/* A flipped bit in the row's queue number. */
+static void
+a_row_in_a_strange_queue_gives_no_worker_there_the_job(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_ready(1, 0, 5, &id), lane = key_ready(0, 3, 5, &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "a", "body"), 0);
+	assert_int_equal(rig_put(r, 2, "b", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_row_change(r, STORE_PUT, &lane, bytes_of("", 0));
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "b", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_false(rig_row_is_there(r, &k));
+	assert_int_equal(rig_hello(r, 2, "a", 0), 0);
+	assert_int_equal(rig_take(r, 2, &token), 1);
+	rig_close(r);
+}
+
+static void
+a_job_whose_own_row_was_moved_is_put_back_in_the_line(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key moved = key_ready(0, 3, 5, &id), own;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	own = key_ready(0, 0,
+		(uint64_t)(r->now_ms +
+			   5 * sw_setting_rules[SW_S_ageing_ms].def),
+		&id);
+	rig_row_change(r, STORE_DELETE, &own, bytes_of("", 0));
+	rig_row_change(r, STORE_PUT, &moved, bytes_of("", 0));
+	rig_restart(r);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	assert_false(rig_row_is_there(r, &own));
+	assert_false(rig_row_is_there(r, &moved));
+	rig_close(r);
+}
+
+/* --- queues ------------------------------------------------------------- */
+
+static void
+a_queues_row_that_cannot_be_one_is_damage_at_the_start(void **unused)
+{
+	struct key keys[3] = {
+		key_start('q'), key_queue(QUEUES_MAX), key_queue(0)};
+
+	(void)unused;
+	for (size_t i = 0; i < 3; i++) {
+		struct rig *r = rig_open("mem:");
+
+		rig_row_change(r, STORE_PUT, &keys[i], bytes_of("?", 1));
+		assert_int_equal(starts(r), SW_ECORRUPT);
+		rig_drop(r);
+	}
+}
+
+static void
+a_queue_that_is_lost_leaves_the_others_at_work(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = key_queue(0);
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "lost", ""), 0);
+	assert_int_equal(rig_put(r, 2, "q", ""), 0);
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
+	assert_int_equal(starts(r), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	rig_pass(r, 5000);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_state(r, 1), SW_NONE);
+	rig_begin(r, SW_OP_QUEUES);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_QUEUES | SW_REPLY, 1, &it));
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("q")));
+	assert_false(rig_item(r, 1, SW_OP_QUEUES | SW_REPLY, 2, &it));
+	rig_drop(r);
+}
+
+static void
+a_damaged_job_at_the_head_of_the_line_does_not_spoil_the_listing(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	rig_record_damage(r, 1, SIZE_MAX);
+	rig_begin(r, SW_OP_QUEUES);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_QUEUES | SW_REPLY, 1, &it));
+	assert_int_equal(sw_int(&it, SW_F_STATUS, 1), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	rig_close(r);
+}
+
+/* --- jobs --------------------------------------------------------------- */
+
+/* Dead before anybody has looked: nobody runs it, and its id is taken. */
+static void
+a_damaged_job_that_is_put_again_counts_as_dead(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_item it;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	rig_record_damage(r, 1, SIZE_MAX);
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_true(rig_item(r, 100, SW_OP_PUT | SW_REPLY, 0, &it));
+	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DEAD);
+	rig_drop(r);
+}
+
+static void
+a_ready_job_that_is_lost_is_dead_and_not_silently_gone(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = rig_key('j', 1);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	rig_close(r);
+}
+
+static void
+a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job(void **unused)
+{
+	(void)unused;
+	for (int lost = 0; lost < 2; lost++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = rig_key('j', 1);
+		uint64_t token;
+
+		assert_int_equal(rig_put(r, 1, "q", ""), 0);
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		assert_int_equal(rig_take(r, 1, &token), 1);
+		if (lost)
+			rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
+		else
+			rig_record_damage(r, 1, SIZE_MAX);
+		rig_restart(r);
+		rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
+		assert_int_equal(rig_state(r, 1), SW_DEAD);
+		assert_int_equal(lease_count(&r->core->leases), 0);
+		rig_close(r);
+	}
+}
+
+static void
+a_worker_may_leave_while_its_job_is_damaged(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_item it;
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	rig_record_damage(r, 1, SIZE_MAX);
+	rig_begin(r, SW_OP_BYE);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_BYE | SW_REPLY, 0, &it));
+	rig_pass(r, 1);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	rig_close(r);
+}
+
+/* There is neither a job to run nor a queue to bury it in. */
+static void
+a_lease_that_names_no_queue_and_no_job_is_passed_over(void **unused)
+{
+	static const struct bytes vals[] = {{"?", 1}, {"", 0}};
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = rig_key('l', 1);
+
+		rig_row_change(r, STORE_PUT, &k, vals[i]);
+		assert_int_equal(starts(r), 0);
+		assert_int_equal(r->core->damaged, 1);
+		assert_int_equal(lease_count(&r->core->leases), 0);
+		rig_close(r);
+	}
+}
+
+/* What names no queue or no state cannot be buried; it stays as it is. */
+static void
+a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
+{
+	static const size_t kept[] = {4, RECORD_SUM, RECORD_SUM + 6};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = rig_key('j', 1);
+
+		assert_int_equal(rig_set(r, "q", "delay_ms=1s"), 0);
+		assert_int_equal(rig_put(r, 1, "q", ""), 0);
+		rig_record_damage(r, 1, kept[i]);
+		rig_pass(r, 1000);
+		rig_pass(r, 1000);
+		assert_true(rig_row_is_there(r, &k));
+		assert_int_equal(r->core->queues[0]->count[SW_DEAD], 0);
+		rig_drop(r);
+	}
+}
+
+/* The timer is not its own, for it does not say that it is delayed. */
+static void
+a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_timer((uint64_t)r->now_ms, &id);
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	rig_record_damage(r, 1, SIZE_MAX);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_restart(r);
+	rig_pass(r, 1);
+	assert_false(rig_row_is_there(r, &k));
+	assert_int_equal(r->core->queues[0]->count[SW_READY], 1);
+	assert_int_equal(r->core->queues[0]->count[SW_DEAD], 0);
+	rig_drop(r);
+}
+
+/* Counters carry no checksum either: what is not counted is not taken off. */
+static void
+a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		struct rig *r = rig_open("mem:");
+		struct key k = rig_key('j', 1);
+		uint8_t room[64] = {0};
+		struct sw_buf b = {.p = room, .len = RECORD_SUM, .cap = 64};
+
+		assert_int_equal(rig_set(r, "q", "delay_ms=1s"), 0);
+		assert_int_equal(rig_put(r, 1, "q", ""), 0);
+		sw_put_text(&b, SW_F_QUEUE, i == 0 ? "q" : "unknown");
+		sw_put_int(&b, SW_F_STATE, SW_DELAYED);
+		rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
+		r->core->queues[0]->count[SW_DELAYED] = i;
+		rig_pass(r, 1000);
+		rig_pass(r, 1);
+		assert_int_equal(r->core->queues[0]->count[SW_DEAD], 0);
+		assert_int_equal(r->core->queues[0]->count[SW_DELAYED], i);
+		rig_drop(r);
+	}
+}
+
+/* Both end with a timer, and then nobody has looked at the record since. */
+static void
+a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten(
+	void **unused)
+{
+	(void)unused;
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		struct rig *r = rig_open("mem:");
+		uint64_t token;
+
+		assert_int_equal(rig_put(r, 1, "q", ""), 0);
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		if (cancelled) {
+			assert_int_equal(rig_cancel(r, 1), 0);
+		} else {
+			assert_int_equal(rig_take(r, 1, &token), 1);
+			assert_int_equal(
+				rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+		}
+		rig_record_damage(r, 1, SIZE_MAX);
+		rig_pass(r, sw_setting_rules[SW_S_retain_done_ms].def);
+		assert_int_equal(rig_state(r, 1), SW_DEAD);
+		rig_close(r);
+	}
+}
+
+/* --- listings ----------------------------------------------------------- */
+
+static void
+a_listing_passes_over_a_row_that_names_no_job(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct key k = key_start('j');
+	struct sw_item it;
+	size_t mark;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
+	rig_begin(r, SW_OP_LIST);
+	mark = sw_item_begin(&r->b);
+	sw_put_int(&r->b, SW_F_STATE, SW_READY);
+	sw_item_end(&r->b, mark);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 0, &it));
+	assert_int_equal(sw_int(&it, SW_F_COUNT, 0), 1);
+	rig_drop(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_job_that_stands_in_the_line_twice_is_handed_out_once),
+		cmocka_unit_test(
+			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
+		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
+		cmocka_unit_test(
+			a_dead_job_whose_record_is_damaged_is_listed_as_corrupt),
+		cmocka_unit_test(a_timer_beyond_all_time_keeps_nobody_awake),
+		cmocka_unit_test(
+			a_lease_without_a_whole_id_is_told_and_passed_over),
+		cmocka_unit_test(a_job_that_has_lost_its_row_keeps_nobody_busy),
+		cmocka_unit_test(
+			a_row_in_a_strange_queue_gives_no_worker_there_the_job),
+		cmocka_unit_test(
+			a_job_whose_own_row_was_moved_is_put_back_in_the_line),
+		cmocka_unit_test(
+			a_queues_row_that_cannot_be_one_is_damage_at_the_start),
+		cmocka_unit_test(
+			a_queue_that_is_lost_leaves_the_others_at_work),
+		cmocka_unit_test(
+			a_damaged_job_at_the_head_of_the_line_does_not_spoil_the_listing),
+		cmocka_unit_test(
+			a_damaged_job_that_is_put_again_counts_as_dead),
+		cmocka_unit_test(
+			a_ready_job_that_is_lost_is_dead_and_not_silently_gone),
+		cmocka_unit_test(
+			a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job),
+		cmocka_unit_test(a_worker_may_leave_while_its_job_is_damaged),
+		cmocka_unit_test(
+			a_lease_that_names_no_queue_and_no_job_is_passed_over),
+		cmocka_unit_test(
+			a_delayed_job_of_which_too_little_is_left_is_passed_over),
+		cmocka_unit_test(
+			a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer),
+		cmocka_unit_test(
+			a_damaged_job_that_no_queue_of_ours_counts_is_left_alone),
+		cmocka_unit_test(
+			a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten),
+		cmocka_unit_test(a_listing_passes_over_a_row_that_names_no_job),
+	};
+
+	return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
+}

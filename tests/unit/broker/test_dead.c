@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Dead jobs: their history, and how a person brings them back or ends them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "tests/lib/util_rig.h"
+
+static int
+setup(void **state)
+{
+	*state = rig_open("mem:");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_close(*state);
+	return 0;
+}
+
+/* A selector over the dead of queue q, or one of them; COUNT. */
+static int64_t
+over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
+{
+	struct sw_id id = rig_id(n);
+	struct sw_item it;
+	size_t mark;
+
+	rig_begin(r, op);
+	le_set(r->b.p + 4, 2, flags);
+	mark = sw_item_begin(&r->b);
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	if (n > 0)
+		sw_put_id(&r->b, &id);
+	if (rate > 0)
+		sw_put_int(&r->b, SW_F_RATE, rate);
+	sw_item_end(&r->b, mark);
+	rig_send(r, 100);
+	assert_true(rig_item(r, 100, op | SW_REPLY, 0, &it));
+	return sw_int(&it, SW_F_COUNT, -1);
+}
+
+static int64_t
+over_dead(struct rig *r, int op, unsigned flags, int64_t rate)
+{
+	return over_dead_id(r, op, flags, rate, 0);
+}
+
+static void
+kill_jobs(struct rig *r, int n)
+{
+	uint64_t token;
+
+	rig_hello(r, 1, "q", 0);
+	for (int i = 1; i <= n; i++) {
+		rig_put(r, i, "q", "x");
+		assert_int_equal(rig_take(r, 1, &token), i);
+		rig_done(r, 1, i, token, SW_FAIL, SW_C_PERMANENT);
+	}
+}
+
+/* Counts the ledger's entries of that kind. */
+static int
+events_of(struct rig *r, int n, enum sw_event kind)
+{
+	struct sw_id id = rig_id(n);
+	struct sw_item it, event;
+	struct bytes raw;
+	size_t mark, at = 0;
+	int found = 0;
+
+	rig_begin(r, SW_OP_GET);
+	mark = sw_item_begin(&r->b);
+	sw_put_id(&r->b, &id);
+	sw_item_end(&r->b, mark);
+	rig_send(r, 100);
+	assert_true(rig_item(r, 100, SW_OP_GET | SW_REPLY, 0, &it));
+	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
+		assert_int_equal(sw_item_open(raw, &event), 0);
+		found += sw_int(&event, SW_F_KIND, 0) == kind;
+	}
+	return found;
+}
+
+static void
+every_attempt_is_in_the_ledger_of_the_dead(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token;
+
+	rig_put(r, 1, "q", "x");
+	for (int i = 0; i < 5; i++) {
+		rig_hello(r, 1, "q", 0);
+		assert_int_equal(rig_take(r, 1, &token), 1);
+		rig_done(r, 1, 1, token, SW_RETRY, SW_C_ERROR);
+		rig_pass(r, 3600000);
+	}
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(events_of(r, 1, SW_EV_PUT), 1);
+	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 5);
+}
+
+static void
+the_dead_come_back_by_redrive_and_keep_their_history(void **state)
+{
+	struct rig *r = *state;
+
+	kill_jobs(r, 10);
+	assert_int_equal(over_dead(r, SW_OP_LIST, 0, 0), 10);
+	assert_int_equal(over_dead(r, SW_OP_REDRIVE, SW_FLAG_DRY_RUN, 0), 10);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(over_dead(r, SW_OP_REDRIVE, 0, 0), 10);
+	assert_int_equal(over_dead(r, SW_OP_LIST, 0, 0), 0);
+	assert_string_equal(rig_drain(r, 1, "q"), "1 2 3 4 5 6 7 8 9 10");
+	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 1);
+	assert_int_equal(events_of(r, 1, SW_EV_REDRIVE), 1);
+	assert_int_equal(events_of(r, 1, SW_EV_DONE), 1);
+}
+
+static void
+a_redrive_with_a_rate_spreads_the_jobs(void **state)
+{
+	struct rig *r = *state;
+
+	kill_jobs(r, 10);
+	assert_int_equal(over_dead(r, SW_OP_REDRIVE, 0, 2), 10);
+	assert_string_equal(rig_drain(r, 1, "q"), "1");
+	rig_pass(r, 1000);
+	assert_string_equal(rig_drain(r, 1, "q"), "2 3");
+	rig_pass(r, 10000);
+	assert_string_equal(rig_drain(r, 1, "q"), "4 5 6 7 8 9 10");
+}
+
+static void
+the_dead_stay_for_ever_until_a_person_purges_them(void **state)
+{
+	struct rig *r = *state;
+
+	kill_jobs(r, 3);
+	rig_pass(r, 366LL * 24 * 3600 * 1000);
+	assert_int_equal(rig_state(r, 3), SW_DEAD);
+	assert_int_equal(over_dead(r, SW_OP_PURGE, SW_FLAG_DRY_RUN, 0), 3);
+	assert_int_equal(over_dead(r, SW_OP_PURGE, 0, 0), 3);
+	assert_int_equal(rig_state(r, 3), SW_NONE);
+}
+
+static void
+a_selector_with_an_id_touches_that_job_alone(void **state)
+{
+	struct rig *r = *state;
+
+	kill_jobs(r, 3);
+	assert_int_equal(over_dead_id(r, SW_OP_LIST, 0, 0, 2), 1);
+	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 2), 1);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(rig_state(r, 2), SW_NONE);
+	assert_int_equal(over_dead_id(r, SW_OP_REDRIVE, 0, 0, 3), 1);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(rig_state(r, 3), SW_READY);
+	assert_int_equal(over_dead_id(r, SW_OP_PURGE, 0, 0, 9), 0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(every_attempt_is_in_the_ledger_of_the_dead),
+		T(the_dead_come_back_by_redrive_and_keep_their_history),
+		T(a_redrive_with_a_rate_spreads_the_jobs),
+		T(the_dead_stay_for_ever_until_a_person_purges_them),
+		T(a_selector_with_an_id_touches_that_job_alone),
+	};
+
+	return cmocka_run_group_tests_name("dead", tests, NULL, NULL);
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/* The bounds of the core: each is reached, and refuses by its name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "tests/lib/util_rig.h"
+
+static int
+setup(void **state)
+{
+	*state = rig_open("mem:");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	rig_close(*state);
+	return 0;
+}
+
+/* What an item of the answer, or the refusal of all, says. */
+static int
+answer(struct rig *r, int who, int op, int i)
+{
+	struct sw_item it;
+
+	if (!rig_item(r, who, op | SW_REPLY, i, &it) &&
+		!rig_item(r, who, SW_OP_ERROR | SW_REPLY, 0, &it))
+		return 1;
+	return (int)sw_int(&it, SW_F_STATUS, 1);
+}
+
+/* An item that names a job. */
+static void
+id_say(struct rig *r, int n)
+{
+	struct sw_id id = rig_id(n);
+	size_t mark = sw_item_begin(&r->b);
+
+	sw_put_id(&r->b, &id);
+	sw_item_end(&r->b, mark);
+}
+
+static void
+many_put(struct rig *r, int from, int n, const char *queue)
+{
+	for (int i = 0; i < n;) {
+		rig_begin(r, SW_OP_PUT);
+		for (int j = 0; j < SW_ITEMS_MAX && i < n; j++) {
+			struct sw_id id = rig_id(from + ++i);
+			size_t mark = sw_item_begin(&r->b);
+
+			sw_put_id(&r->b, &id);
+			sw_put_text(&r->b, SW_F_QUEUE, queue);
+			sw_put_text(&r->b, SW_F_BODY, "");
+			sw_item_end(&r->b, mark);
+		}
+		rig_send(r, 100);
+	}
+}
+
+/* --- tables that are full ------------------------------------------------ */
+
+static void
+past_the_last_queue_a_new_name_is_refused(void **state)
+{
+	struct rig *r = *state;
+	char name[16];
+
+	for (int i = 0; i < QUEUES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "q%d", i);
+		assert_int_equal(rig_set(r, name, "weight=2"), 0);
+	}
+	assert_int_equal(rig_set(r, "one-more", "weight=2"), SW_EBUSY);
+	assert_int_equal(rig_put(r, 1, "one-more", ""), SW_EBUSY);
+	assert_int_equal(rig_put(r, 1, "q7", ""), 0);
+}
+
+static void
+past_the_last_session_a_hello_is_refused(void **state)
+{
+	struct rig *r = *state;
+
+	for (int who = 0; who < SESSIONS_MAX; who++)
+		assert_int_equal(rig_hello(r, who, "q", 0), 0);
+	assert_int_equal(rig_hello(r, SESSIONS_MAX, "q", 0), SW_EBUSY);
+	rig_begin(r, SW_OP_BYE);
+	rig_send(r, 7);
+	assert_int_equal(rig_hello(r, SESSIONS_MAX, "q", 0), 0);
+}
+
+static void
+past_the_last_waiter_who_waits_is_refused(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	for (int i = 0; i <= WAITERS_MAX; i++) {
+		rig_begin(r, SW_OP_WAIT);
+		id_say(r, 1);
+		rig_send(r, 3);
+		assert_int_equal(answer(r, 3, SW_OP_WAIT, 0),
+			i < WAITERS_MAX ? 1 : SW_EBUSY);
+	}
+}
+
+static int
+hello_to_many(struct rig *r, int who, int queues)
+{
+	size_t mark;
+
+	rig_begin(r, SW_OP_HELLO);
+	mark = sw_item_begin(&r->b);
+	sw_put_text(&r->b, SW_F_WORKER, "greedy");
+	sw_item_end(&r->b, mark);
+	for (int i = 0; i < queues; i++) {
+		mark = sw_item_begin(&r->b);
+		sw_put_fmt(&r->b, SW_F_QUEUE, "%02d%061d", i, 0);
+		sw_item_end(&r->b, mark);
+	}
+	rig_send(r, who);
+	return answer(r, who, SW_OP_HELLO, 0);
+}
+
+static void
+a_worker_serves_at_most_32_queues_and_is_listed_as_far_as_there_is_room(
+	void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	struct bytes stat;
+	size_t at = 0, longest = 0;
+
+	assert_int_equal(hello_to_many(r, 1, SW_QUEUES_PER_WORKER + 1),
+		SW_EBUSY);
+	assert_int_equal(hello_to_many(r, 1, SW_QUEUES_PER_WORKER), 0);
+	rig_begin(r, SW_OP_WORKERS);
+	rig_send(r, 2);
+	assert_true(rig_item(r, 2, SW_OP_WORKERS | SW_REPLY, 1, &it));
+	while (sw_item_each(&it, SW_F_STAT, &at, &stat))
+		longest = stat.len > longest ? stat.len : longest;
+	assert_in_range(longest, 400, SW_TEXT_MAX);
+}
+
+static void
+no_more_jobs_run_at_once_than_there_are_leases(void **state)
+{
+	struct rig *r = *state;
+	struct lease_table *t = &r->core->leases;
+	struct lease *last = NULL;
+	struct sw_id id;
+	uint64_t token;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	for (int i = 0; i < LEASES_MAX; i++) {
+		id = rig_id(1000 + i);
+		last = lease_new(t, &id);
+		assert_non_null(last);
+		last->deadline_ms = INT64_MAX;
+	}
+	assert_null(lease_new(t, &id));
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	lease_drop(t, last);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	lease_table_fini(t);
+	assert_int_equal(lease_table_init(t), 0);
+	rig_restart(r);
+}
+
+/* --- a turn -------------------------------------------------------------- */
+
+/* Takes rig->b as often as there is room in one turn; how often. */
+static int
+take_all(struct rig *r)
+{
+	struct peer p = {.b = {1}, .len = 5};
+	struct core *c = r->core;
+	int n = 0;
+
+	core_begin(c, r->now_ms, r->mono_ms);
+	for (; core_has_room(c); n++)
+		core_take(c, &p, sw_buf_bytes(&r->b));
+	core_tick(c);
+	core_hand_out(c);
+	core_close(c);
+	return n;
+}
+
+/* Nothing of the turn is kept. */
+static void
+turn_drop(struct rig *r)
+{
+	core_committed(r->core);
+	core_end(r->core);
+	rig_restart(r);
+}
+
+static void
+put_say(struct rig *r, int n, size_t body_len)
+{
+	static uint8_t body[SW_BODY_MAX];
+	struct sw_id id = rig_id(n);
+	size_t mark;
+
+	rig_begin(r, SW_OP_PUT);
+	mark = sw_item_begin(&r->b);
+	sw_put_id(&r->b, &id);
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
+	sw_item_end(&r->b, mark);
+}
+
+static void
+a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
+	void **state)
+{
+	struct rig *r = *state;
+	struct peer p = {.b = {1}, .len = 5};
+	int n = 0;
+
+	put_say(r, 1, SW_BODY_MAX);
+	rig_send(r, 100);
+	rig_begin(r, SW_OP_STATS);
+	assert_int_equal(take_all(r), OUTS_MAX / 2);
+	turn_drop(r);
+
+	rig_begin(r, SW_OP_GET);
+	id_say(r, 1);
+	assert_in_range(take_all(r), TURN_BYTES / SW_BODY_MAX - 2,
+		TURN_BYTES / SW_BODY_MAX);
+	turn_drop(r);
+
+	core_begin(r->core, r->now_ms, r->mono_ms);
+	for (; core_has_room(r->core); n++) {
+		put_say(r, 2 + n, SW_BODY_MAX);
+		core_take(r->core, &p, sw_buf_bytes(&r->b));
+	}
+	assert_in_range(n, TURN_BYTES / SW_BODY_MAX - 2,
+		TURN_BYTES / SW_BODY_MAX);
+	assert_int_equal(r->core->more, 0);
+	core_hand_out(r->core);
+	assert_int_equal(r->core->more, 1);
+	core_close(r->core);
+	turn_drop(r);
+
+	assert_int_equal(rig_hello(r, 1, "other", 5), 0);
+	core_begin(r->core, r->now_ms, r->mono_ms);
+	for (n = 0; core_has_room(r->core); n++) {
+		put_say(r, 1000 + n, 0);
+		core_take(r->core, &p, sw_buf_bytes(&r->b));
+	}
+	assert_in_range(n, TURN_OPS / 3, TURN_OPS);
+	core_hand_out(r->core);
+	assert_int_equal(r->core->more, 1);
+	core_close(r->core);
+	turn_drop(r);
+}
+
+enum { QUEUES = 3, EACH = 700 };
+
+_Static_assert((int)QUEUES * EACH > TURN_LEASES, "more than a turn's share");
+_Static_assert((int)QUEUES * EACH > PAGE_LOOK, "more than a start's page");
+
+static void
+a_turn_hands_out_its_share_and_all_leases_outlive_a_restart(void **state)
+{
+	struct rig *r = *state;
+	const struct lease_table *t = &r->core->leases;
+
+	for (int i = 0; i < QUEUES; i++) {
+		const char *name = (const char *[]){"a", "b", "c"}[i];
+
+		assert_int_equal(rig_hello(r, i, name, 0), 0);
+		many_put(r, i * EACH, EACH, name);
+	}
+	for (struct session *s = r->core->sessions; s != NULL; s = s->hh.next)
+		s->credit = EACH;
+	rig_pass(r, 0);
+	assert_int_equal(lease_count(t), TURN_LEASES);
+	assert_int_equal(core_wait_ms(r->core), 0);
+	rig_pass(r, 0);
+	assert_int_equal(lease_count(t), QUEUES * EACH);
+	rig_restart(r);
+	assert_int_equal(lease_count(t), QUEUES * EACH);
+}
+
+static void
+more_jobs_due_at_once_than_a_turn_looks_at_come_in_the_next(void **state)
+{
+	struct rig *r = *state;
+	struct queue *q;
+
+	assert_int_equal(rig_set(r, "q", "delay_ms=1s"), 0);
+	many_put(r, 0, TURN_TIMERS + 100, "q");
+	q = r->core->queues[0];
+	rig_pass(r, 1000);
+	assert_int_equal(q->count[SW_READY], TURN_TIMERS);
+	assert_int_equal(core_wait_ms(r->core), 0);
+	rig_pass(r, 0);
+	assert_int_equal(q->count[SW_READY], TURN_TIMERS + 100);
+}
+
+/* --- answers that do not fit ---------------------------------------------- */
+
+static void
+a_get_of_more_than_fits_answers_for_the_first_of_them(void **state)
+{
+	enum { JOBS = 12 };
+	struct rig *r = *state;
+	struct sw_item it;
+	int n = 0;
+
+	for (int i = 1; i <= JOBS; i++) {
+		put_say(r, i, SW_BODY_MAX);
+		rig_send(r, 100);
+	}
+	rig_begin(r, SW_OP_GET);
+	for (int i = 1; i <= JOBS; i++)
+		id_say(r, i);
+	rig_send(r, 1);
+	while (rig_item(r, 1, SW_OP_GET | SW_REPLY, n, &it)) {
+		assert_int_equal(sw_int(&it, SW_F_STATUS, 1), 0);
+		n++;
+	}
+	assert_int_equal(n, SW_BATCH_MAX / SW_BODY_MAX);
+}
+
+static void
+more_follow_ups_than_one_report_may_bring_are_refused(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token;
+	struct sw_id id = rig_id(1);
+	size_t mark;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	rig_begin(r, SW_OP_DONE);
+	mark = sw_item_begin(&r->b);
+	sw_put_id(&r->b, &id);
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
+	for (int i = 0; i < 1001; i++) {
+		size_t nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
+		struct sw_id own = rig_id(100 + i);
+
+		sw_put_id(&r->b, &own);
+		sw_put_text(&r->b, SW_F_QUEUE, "q");
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_nest_end(&r->b, nest);
+	}
+	sw_item_end(&r->b, mark);
+	rig_send(r, 1);
+	assert_int_equal(answer(r, 1, SW_OP_DONE, 0), SW_ETOOBIG);
+	assert_int_equal(rig_state(r, 1), SW_LEASED);
+	assert_int_equal(rig_state(r, 100), SW_NONE);
+}
+
+/* Walks all pages of a listing; how many items, and in how many pages. */
+static int
+pages_walk(struct rig *r, int op, int *pages)
+{
+	uint8_t cursor[SW_CURSOR_MAX];
+	struct bytes at = {"", 0};
+	struct sw_item it;
+	int n = 0;
+
+	*pages = 0;
+	do {
+		size_t mark;
+
+		rig_begin(r, op);
+		mark = sw_item_begin(&r->b);
+		if (op == SW_OP_LIST)
+			sw_put_int(&r->b, SW_F_STATE, SW_READY);
+		if (at.len > 0)
+			sw_put_bytes(&r->b, SW_F_CURSOR, at);
+		sw_item_end(&r->b, mark);
+		rig_send(r, 1);
+		for (int i = 1; rig_item(r, 1, op | SW_REPLY, i, &it); i++)
+			n++;
+		assert_true(rig_item(r, 1, op | SW_REPLY, 0, &it));
+		at = sw_bytes(&it, SW_F_CURSOR);
+		if (at.len > 0)
+			memcpy(cursor, at.p, at.len);
+		at.p = cursor;
+		(*pages)++;
+	} while (at.len > 0);
+	return n;
+}
+
+static void
+queues_and_workers_are_listed_page_by_page(void **state)
+{
+	enum { ALL = 250 };
+	struct rig *r = *state;
+	char name[16];
+	int pages;
+
+	for (int i = 0; i < ALL; i++) {
+		(void)snprintf(name, sizeof(name), "q%d", i);
+		assert_int_equal(rig_hello(r, 200 + i, name, 0), 0);
+	}
+	assert_int_equal(pages_walk(r, SW_OP_QUEUES, &pages), ALL);
+	assert_int_equal(pages, 3);
+	assert_int_equal(pages_walk(r, SW_OP_WORKERS, &pages), ALL);
+	assert_int_equal(pages, 3);
+}
+
+static void
+a_page_of_jobs_with_large_headers_ends_early_and_none_is_left_out(void **state)
+{
+	enum { JOBS = 80 };
+	struct rig *r = *state;
+	int pages;
+
+	for (int i = 1; i <= JOBS; i++) {
+		struct sw_id id = rig_id(i);
+		size_t mark;
+
+		rig_begin(r, SW_OP_PUT);
+		mark = sw_item_begin(&r->b);
+		sw_put_id(&r->b, &id);
+		sw_put_text(&r->b, SW_F_QUEUE, "q");
+		sw_put_text(&r->b, SW_F_BODY, "");
+		for (int h = 0; h < SW_HEADERS_MAX; h++)
+			sw_put_text(&r->b, SW_F_HEADER, "=");
+		sw_item_end(&r->b, mark);
+		rig_send(r, 100);
+	}
+	assert_int_equal(pages_walk(r, SW_OP_LIST, &pages), JOBS);
+	assert_int_equal(pages, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(past_the_last_queue_a_new_name_is_refused),
+		TEST(past_the_last_session_a_hello_is_refused),
+		TEST(past_the_last_waiter_who_waits_is_refused),
+		TEST(a_worker_serves_at_most_32_queues_and_is_listed_as_far_as_there_is_room),
+		TEST(no_more_jobs_run_at_once_than_there_are_leases),
+		TEST(a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are),
+		TEST(a_turn_hands_out_its_share_and_all_leases_outlive_a_restart),
+		TEST(more_jobs_due_at_once_than_a_turn_looks_at_come_in_the_next),
+		TEST(a_get_of_more_than_fits_answers_for_the_first_of_them),
+		TEST(more_follow_ups_than_one_report_may_bring_are_refused),
+		TEST(queues_and_workers_are_listed_page_by_page),
+		TEST(a_page_of_jobs_with_large_headers_ends_early_and_none_is_left_out),
+	};
+
+	return cmocka_run_group_tests_name("limit", tests, NULL, NULL);
+}

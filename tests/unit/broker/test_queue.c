@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue's line and its lanes, its rate, its row; keys and their ends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "broker/model/key.h"
+#include "broker/model/queue.h"
+#include "broker/store/store.h"
+
+struct line { /* a queue over a store that holds the same rows */
+	struct queue *q;
+	struct store *s;
+	struct claim c;
+};
+
+static int
+setup(void **state)
+{
+	static struct line l;
+
+	l.q = queue_new("q", 0);
+	assert_non_null(l.q);
+	assert_int_equal(store_open(&l.s, "mem:", NULL), 0);
+	assert_int_equal(l.s->driver->claim(l.s, 0, 0, &l.c), 0);
+	*state = &l;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct line *l = *state;
+
+	queue_free(l->q);
+	queue_free(NULL);
+	l->s->driver->close(l->s);
+	store_mem.close(NULL);
+	return 0;
+}
+
+static void
+told(void *arg, int err)
+{
+	(void)arg;
+	assert_int_equal(err, 0);
+}
+
+static struct sw_id
+id_of(unsigned n)
+{
+	struct sw_id id = {{0}};
+
+	be_set(id.b, 8, n);
+	return id;
+}
+
+static void
+row_change(struct line *l, enum store_op_kind kind, const struct key *k)
+{
+	struct store_op op = {.kind = kind, .key = key_bytes(k)};
+
+	assert_int_equal(
+		l->s->driver->commit(l->s, &l->c, &op, 1, told, NULL), 0);
+}
+
+/* As the core does: memory and store; lanes by hash, one rank. */
+static void
+add(struct line *l, uint64_t lane, unsigned n)
+{
+	struct sw_id id = id_of(n);
+	struct key k = key_ready(0, lane, n, &id);
+
+	queue_line_add(l->q, lane, n, &id);
+	row_change(l, STORE_PUT, &k);
+}
+
+/* Takes the next job off the line; its number, 0: there is none. */
+static unsigned
+take(struct line *l)
+{
+	struct entry e;
+	uint64_t lane;
+	struct key k;
+
+	if (queue_line_low(l->q))
+		assert_int_equal(queue_line_refill(l->q, l->s, 0), 0);
+	if (!queue_line_next(l->q, &lane, &e))
+		return 0;
+	queue_line_pop(l->q, lane);
+	k = key_ready(0, lane, e.at, &e.id);
+	row_change(l, STORE_DELETE, &k);
+	return (unsigned)e.at;
+}
+
+/* --- lanes --------------------------------------------------------------- */
+
+/* A round ends with the highest hash that there can be. */
+static void
+the_lane_of_the_highest_hash_ends_the_round(void **state)
+{
+	struct line *l = *state;
+
+	add(l, UINT64_MAX, 1);
+	add(l, UINT64_MAX, 2);
+	add(l, 5, 3);
+	assert_int_equal(take(l), 3);
+	assert_int_equal(take(l), 1);
+	assert_int_equal(take(l), 2);
+	assert_int_equal(take(l), 0);
+}
+
+/* As many as memory holds, in the order of their hashes; then round again. */
+static void
+lanes_beyond_memory_take_their_turn(void **state)
+{
+	enum { LANES = 3 * QUEUE_LANES };
+	struct line *l = *state;
+
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 1; i <= LANES; i++)
+			add(l, i == LANES ? UINT64_MAX : i * 10,
+				round * LANES + i);
+	for (unsigned n = 1; n <= 2 * LANES; n++)
+		assert_int_equal(take(l), n);
+	assert_int_equal(take(l), 0);
+}
+
+/* Lower hashes push the higher ones out, which come later from the store. */
+static void
+a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes(void **state)
+{
+	enum { LANES = 2 * QUEUE_LANES };
+	struct line *l = *state;
+
+	for (unsigned i = LANES; i >= 1; i--)
+		add(l, i * 10, i);
+	assert_int_equal(l->q->lanes_n, QUEUE_LANES);
+	add(l, 5 * QUEUE_LANES * 10, LANES + 1);
+	for (unsigned n = 1; n <= LANES + 1; n++)
+		assert_int_equal(take(l), n);
+	assert_int_equal(take(l), 0);
+}
+
+/* The turn has passed lanes that are not in memory any more. */
+static void
+a_lane_behind_the_turn_is_served_in_the_next_round(void **state)
+{
+	enum { LANES = QUEUE_LANES + 10 };
+	struct line *l = *state;
+
+	for (unsigned i = 1; i <= LANES; i++)
+		add(l, i * 10, i);
+	for (unsigned n = 1; n <= QUEUE_LANES + 2; n++)
+		assert_int_equal(take(l), n);
+	add(l, 1, LANES + 1);
+	for (unsigned n = QUEUE_LANES + 3; n <= LANES + 1; n++)
+		assert_int_equal(take(l), n);
+	assert_int_equal(take(l), 0);
+}
+
+/* What the turn has not come to is in the store; nobody may jump the queue. */
+static void
+after_the_highest_lane_nothing_is_known_until_the_first_are_read(void **state)
+{
+	enum { LANES = QUEUE_LANES + 1 };
+	struct line *l = *state;
+	struct entry e;
+	uint64_t lane;
+
+	for (unsigned i = 1; i <= LANES; i++)
+		add(l, i == LANES ? UINT64_MAX : i * 10, i);
+	for (unsigned n = 1; n <= LANES; n++) {
+		if (n == LANES)
+			add(l, UINT64_MAX, LANES + 2);
+		assert_int_equal(take(l), n);
+	}
+	add(l, 10, LANES + 1);
+	assert_false(queue_line_next(l->q, &lane, &e));
+	assert_true(queue_line_low(l->q));
+	assert_int_equal(take(l), LANES + 1);
+	assert_int_equal(take(l), LANES + 2);
+}
+
+/* Within a turn nothing is read: what follows has to wait for the next. */
+static void
+past_the_lanes_in_memory_nothing_is_known_in_this_turn(void **state)
+{
+	struct line *l = *state;
+	struct entry e;
+	uint64_t lane;
+
+	for (unsigned i = 1; i <= QUEUE_LANES + 1; i++) {
+		add(l, i * 10, 2 * i);
+		add(l, i * 10, 2 * i + 1);
+	}
+	for (unsigned i = 1; i <= QUEUE_LANES; i++) {
+		assert_true(queue_line_next(l->q, &lane, &e));
+		assert_int_equal(e.at, 2 * i);
+		queue_line_pop(l->q, lane);
+	}
+	assert_false(queue_line_next(l->q, &lane, &e));
+	assert_int_equal(take(l), 2 * (QUEUE_LANES + 1));
+}
+
+static void
+an_empty_main_lane_does_not_end_the_round(void **state)
+{
+	enum { LANES = QUEUE_LANES + 10 };
+	struct line *l = *state;
+	struct sw_id id = id_of(1);
+	struct key k = key_ready(0, 0, 1, &id);
+
+	add(l, 0, 1);
+	for (unsigned i = 2; i <= LANES; i++)
+		add(l, i * 10, i);
+	queue_line_remove(l->q, 0, 1, &id);
+	row_change(l, STORE_DELETE, &k);
+	for (unsigned n = 2; n <= LANES; n++)
+		assert_int_equal(take(l), n);
+	assert_int_equal(take(l), 0);
+}
+
+static void
+what_leaves_the_line_from_its_middle_is_not_handed_out(void **state)
+{
+	struct line *l = *state;
+	struct sw_id id = id_of(2), strange = id_of(9);
+
+	for (unsigned n = 1; n <= 3; n++)
+		add(l, 7, n);
+	queue_line_remove(l->q, 7, 2, &id);
+	queue_line_remove(l->q, 7, 9, &strange);
+	queue_line_remove(l->q, 8, 2, &id);
+	assert_int_equal(take(l), 1);
+	assert_int_equal(take(l), 3);
+}
+
+/* More than a lane keeps in memory, and all of these go without being run. */
+static void
+a_lane_emptied_in_memory_goes_on_from_the_store(void **state)
+{
+	enum { JOBS = LANE_ENTRIES + 10 };
+	struct line *l = *state;
+
+	for (unsigned n = 1; n <= JOBS; n++)
+		add(l, 0xffff, n);
+	for (unsigned i = 0; i < QUEUE_LANES; i++)
+		add(l, 0x10000 + i, JOBS + 1 + i);
+	for (unsigned n = 1; n <= LANE_ENTRIES; n++) {
+		struct sw_id id = id_of(n);
+		struct key k = key_ready(0, 0xffff, n, &id);
+
+		queue_line_remove(l->q, 0xffff, n, &id);
+		row_change(l, STORE_DELETE, &k);
+	}
+	assert_int_equal(take(l), LANE_ENTRIES + 1);
+	assert_int_equal(take(l), JOBS + 1);
+}
+
+/* --- rate ---------------------------------------------------------------- */
+
+/* However long nothing ran, only a burst has been saved up. */
+static void
+a_rate_saves_up_no_more_than_its_burst(void **state)
+{
+	struct queue *q = ((struct line *)*state)->q;
+	int64_t now = 1000;
+
+	q->set[SW_S_rate] = 10;
+	q->set[SW_S_burst] = 3;
+	now += 48LL * 3600 * 1000;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(queue_rate_wait_ms(q, now), 0);
+		queue_rate_spend(q);
+	}
+	assert_int_equal(queue_rate_wait_ms(q, now), 100);
+	assert_int_equal(queue_rate_wait_ms(q, now - 5000), 100);
+	assert_int_equal(queue_rate_wait_ms(q, now + 100), 0);
+}
+
+/* --- the row ------------------------------------------------------------- */
+
+static void
+row_write(struct sw_buf *b, uint8_t *room, size_t cap, const char *name,
+	size_t set_len, size_t numbers_len)
+{
+	static const uint8_t zeros[1024];
+
+	*b = (struct sw_buf){.p = room, .cap = cap};
+	if (name != NULL)
+		sw_put_text(b, SW_F_QUEUE, name);
+	sw_put_bytes(b, SW_F_BODY, bytes_of(zeros, set_len));
+	sw_put_bytes(b, SW_F_RESULT, bytes_of(zeros, numbers_len));
+	assert_false(b->full);
+}
+
+static void
+a_queues_row_without_name_or_of_a_wrong_length_is_damage(void **state)
+{
+	enum { NUMBERS = (SW_STATES + QUEUE_TOTALS) * 8 };
+	struct queue *q = ((struct line *)*state)->q;
+	uint8_t room[2048];
+	struct sw_buf b;
+
+	row_write(&b, room, sizeof(room), NULL, 8, NUMBERS);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
+	row_write(&b, room, sizeof(room), "q", 8, NUMBERS - 8);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
+	row_write(&b, room, sizeof(room), "q", 7, NUMBERS);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
+	assert_int_equal(queue_decode(q, bytes_of("?", 1)), SW_ECORRUPT);
+	row_write(&b, room, sizeof(room), "q", 8, NUMBERS);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
+}
+
+/* Settings are appended only, in both directions. */
+static void
+a_row_of_an_older_or_newer_broker_gives_the_settings_that_both_know(
+	void **state)
+{
+	enum { NUMBERS = (SW_STATES + QUEUE_TOTALS) * 8 };
+	struct queue *q = ((struct line *)*state)->q;
+	uint8_t room[2048];
+	struct sw_buf b;
+
+	row_write(&b, room, sizeof(room), "q", 8, NUMBERS);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
+	assert_int_equal(q->set[0], 0);
+	assert_int_equal(q->set[1], sw_setting_rules[1].def);
+	row_write(&b, room, sizeof(room), "q", (SW_SETTINGS + 2) * 8, NUMBERS);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
+	assert_int_equal(q->set[SW_SETTINGS - 1], 0);
+}
+
+/* --- keys ---------------------------------------------------------------- */
+
+static void
+the_key_after_a_prefix_ends_its_range(void **state)
+{
+	struct key k = key_start('r'), after;
+
+	(void)state;
+	key_num(&k, 4, 0x12ffff);
+	after = key_after(k);
+	assert_memory_equal(after.b, "r\0\x13", 3);
+	assert_int_equal(after.len, 3);
+}
+
+static void
+bytes_are_equal_by_length_and_content(void **state)
+{
+	(void)state;
+	assert_true(bytes_eq(bytes_str("ab"), bytes_str("ab")));
+	assert_true(bytes_eq(bytes_of(NULL, 0), bytes_of("x", 0)));
+	assert_false(bytes_eq(bytes_str("ab"), bytes_str("abc")));
+	assert_false(bytes_eq(bytes_str("ab"), bytes_str("aB")));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_lane_of_the_highest_hash_ends_the_round),
+		TEST(lanes_beyond_memory_take_their_turn),
+		TEST(a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes),
+		TEST(a_lane_behind_the_turn_is_served_in_the_next_round),
+		TEST(after_the_highest_lane_nothing_is_known_until_the_first_are_read),
+		TEST(past_the_lanes_in_memory_nothing_is_known_in_this_turn),
+		TEST(an_empty_main_lane_does_not_end_the_round),
+		TEST(what_leaves_the_line_from_its_middle_is_not_handed_out),
+		TEST(a_lane_emptied_in_memory_goes_on_from_the_store),
+		TEST(a_rate_saves_up_no_more_than_its_burst),
+		TEST(a_queues_row_without_name_or_of_a_wrong_length_is_damage),
+		TEST(a_row_of_an_older_or_newer_broker_gives_the_settings_that_both_know),
+		cmocka_unit_test(the_key_after_a_prefix_ends_its_range),
+		cmocka_unit_test(bytes_are_equal_by_length_and_content),
+	};
+
+	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* Damage in LMDB's own pages: what is read of it, and a new file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "broker/store/lmdb.h"
+#include "tests/lib/util_store.h"
+
+static struct fixture lmdb = {.scheme = "lmdb"};
+
+/* Rows with the keys 1 to n - 1, in commits of some. */
+static void
+rows_put(struct fixture *f, uint32_t n)
+{
+	static const uint8_t val[20];
+	static uint8_t keys[1000][4];
+	static struct store_op ops[1000];
+	size_t held = 0;
+
+	for (uint32_t i = 1; i < n; i++) {
+		be_set(keys[held], 4, i);
+		ops[held] = (struct store_op){STORE_PUT,
+			bytes_of(keys[held], 4), bytes_of(val, sizeof(val))};
+		if (++held < 1000 && i + 1 < n)
+			continue;
+		assert_int_equal(fx_commit(f, ops, held), 0);
+		held = 0;
+	}
+}
+
+/*
+ * Of each node with that key in any page a bit is set `at` bytes after the
+ * key's begin: before it stand its length, flags and the value's length.
+ */
+static void
+file_damage(const struct fixture *f, const char *key, int at)
+{
+	static uint8_t file[8 << 20];
+	size_t n = strlen(key);
+	char path[128];
+	ssize_t len;
+	int fd, found = 0;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	len = read(fd, file, sizeof(file));
+	assert_true(fd >= 0 && len > 0);
+	for (ssize_t i = 8; i + (ssize_t)n <= len; i++)
+		if (memcmp(file + i, key, n) == 0) {
+			file[i + at] |= 0x40;
+			found++;
+		}
+	assert_true(found > 0);
+	assert_int_equal(pwrite(fd, file, (size_t)len, 0), len);
+	close(fd);
+}
+
+/* A store whose second row of three says that it is 1 GB long. */
+static void
+with_a_damaged_length(struct fixture *f)
+{
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(fx_put(f, "b-long-key", "value"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_closed(f);
+	file_damage(f, "b-long-key", -5);
+	fx_opened(f);
+}
+
+static void
+a_value_that_reaches_past_the_end_of_the_file_reads_as_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct fx_seen seen = {0};
+
+	with_a_damaged_length(f);
+	fx_assert_val(f, "b-long-key", "");
+	assert_int_equal(f->s->driver->scan(f->s, 0, bytes_str("a"),
+				 bytes_str(""), 9, fx_see, &seen),
+		0);
+	assert_int_equal(seen.n, 3);
+	fx_assert_val(f, "c", "3");
+}
+
+/* By 16 KB: one that lies in a leaf, and one with two pages of its own. */
+static void
+a_value_that_reaches_past_its_pages_reads_as_empty(void **state)
+{
+	struct fixture *f = *state;
+	static char own[5001];
+
+	memset(own, 'x', sizeof(own) - 1);
+	assert_int_equal(fx_put(f, "in-a-leaf", "value"), 0);
+	assert_int_equal(fx_put(f, "with-pages", own), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "with-pages", own);
+	fx_closed(f);
+	file_damage(f, "in-a-leaf", -7);
+	file_damage(f, "with-pages", -7);
+	fx_opened(f);
+	fx_assert_val(f, "in-a-leaf", "");
+	fx_assert_val(f, "with-pages", "");
+}
+
+/* LMDB would move a GB of what is not its own. */
+static void
+a_row_of_damaged_length_is_not_written_over(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_op ops[] = {
+		fx_op_put("b-long-key", "new"), fx_op_delete("b-long-key")};
+
+	with_a_damaged_length(f);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(fx_commit(f, &ops[i], 1), SW_EUNKNOWN);
+		assert_non_null(strstr(f->s->why, "--mend"));
+		fx_reopened(f);
+	}
+	assert_int_equal(fx_put(f, "c", "4"), 0);
+	fx_assert_val(f, "c", "4");
+}
+
+static void
+a_file_with_a_damaged_length_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 7;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 0);
+	with_a_damaged_length(f);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 0);
+	fx_assert_val(f, "a", "1");
+	fx_assert_val(f, "c", "3");
+	assert_int_equal(fx_put(f, "b-long-key", "new"), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "b-long-key", "new");
+}
+
+static void
+a_file_made_anew_has_every_row(void **state)
+{
+	enum { ROWS = 25000 };
+	struct fixture *f = *state;
+	struct bytes val;
+	uint64_t n = 0;
+	uint8_t key[5] = {0};
+
+	rows_put(f, ROWS);
+	with_a_damaged_length(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	for (uint32_t i = 1; i < ROWS; i++) {
+		be_set(key, 4, i);
+		assert_int_equal(
+			f->s->driver->get(f->s, 0, bytes_of(key, 4), &val), 0);
+		assert_int_equal(val.len, 20);
+	}
+	fx_assert_val(f, "a", "1");
+}
+
+static void
+of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes val;
+	uint64_t n = 0;
+
+	assert_int_equal(fx_put(f, "!-row", "2"), 0);
+	assert_int_equal(fx_put(f, "a-row", "1"), 0);
+	fx_closed(f);
+	file_damage(f, "!-row", 0);
+	fx_opened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	fx_assert_val(f, "a-row", "2");
+	assert_int_equal(
+		f->s->driver->get(f->s, 0, bytes_of("a-row", 6), &val), 0);
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(n, 0);
+}
+
+/* Of a row that is there: the high byte of its key's length. */
+static void
+a_row_whose_key_has_lost_its_length_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 0;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	assert_int_equal(fx_put(f, "b-long-key", "value"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_closed(f);
+	file_damage(f, "b-long-key", -1);
+	fx_opened(f);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	fx_assert_scan(f, "", "", 9, "a=1 c=3 ");
+}
+
+/* Each thing that can go wrong leaves the old file where it was. */
+static void
+a_new_file_that_cannot_be_made_leaves_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	char part[128];
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", f->dir);
+	assert_int_equal(mkdir(part, 0700), 0);
+	assert_true(f->s->driver->mend(f->s, 0, &n) < 0);
+	assert_int_equal(rmdir(part), 0);
+	fx_reopened(f);
+	fx_assert_val(f, "a", "1");
+}
+
+static void
+a_file_whose_own_table_is_damaged_is_not_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	file_damage(f, "salt", -5); /* seen through the map at once */
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), SW_ECORRUPT);
+	fx_assert_val(f, "a", "1");
+}
+
+/* It was renamed, and nobody but a test puts a folder in its place. */
+static void
+a_new_file_that_cannot_take_its_place_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(f->s->driver->mend(f->s, 0, &n), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void
+a_store_of_unknown_outcome_is_not_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct lmdb *l = (struct lmdb *)f->s;
+	uint64_t n = 0;
+
+	l->broken = 1;
+	assert_int_equal(f->s->driver->mend(f->s, 1, &n), SW_EUNKNOWN);
+}
+
+/* clang-format off */
+#define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
+/* clang-format on */
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_value_that_reaches_past_the_end_of_the_file_reads_as_empty),
+		T(a_value_that_reaches_past_its_pages_reads_as_empty),
+		T(a_row_of_damaged_length_is_not_written_over),
+		T(a_file_with_a_damaged_length_is_made_anew),
+		T(a_file_made_anew_has_every_row),
+		T(of_two_rows_with_one_key_the_second_is_kept_beside_it),
+		T(a_row_whose_key_has_lost_its_length_is_left_out),
+		T(a_new_file_that_cannot_be_made_leaves_the_old_one),
+		T(a_file_whose_own_table_is_damaged_is_not_made_anew),
+		T(a_new_file_that_cannot_take_its_place_is_an_error),
+		T(a_store_of_unknown_outcome_is_not_mended),
+	};
+
+	return cmocka_run_group_tests_name("store_mend", tests, NULL, NULL);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* A store is held against itself, and mended from its records. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "broker/model/index.h"
+#include "tests/lib/util_verify.h"
+
+static const struct bytes nothing = {"", 0};
+
+/* One job in each state, with all rows that there are. */
+static struct rig *
+filled(void)
+{
+	struct rig *r = rig_open("mem:");
+	uint64_t token;
+
+	for (int n = 1; n <= 4; n++)
+		assert_int_equal(rig_put(r, n, "q", "body"), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	assert_int_equal(rig_done(r, 1, 2, token, SW_FAIL, SW_C_PERMANENT), 0);
+	assert_int_equal(rig_take(r, 1, &token), 3);
+	assert_int_equal(rig_cancel(r, 4), 0);
+	rig_put_with(r, 5, SW_F_DELAY_MS, 60000, "key");
+	rig_put_with(r, 6, SW_F_EXPIRES_AT_MS, r->now_ms + 60000, NULL);
+	return r;
+}
+
+static void
+a_store_that_nobody_has_touched_is_in_order(void **state)
+{
+	struct rig *r = filled();
+	char line[VERIFY_LINE];
+	struct verify v = verified(r, 0, line);
+
+	(void)state;
+	assert_string_equal(line, "");
+	assert_int_equal(v.jobs, 6);
+	assert_int_equal(rig_state(r, 1), SW_DONE);
+	assert_int_equal(rig_state(r, 2), SW_DEAD);
+	assert_int_equal(rig_state(r, 3), SW_LEASED);
+	assert_int_equal(rig_state(r, 4), SW_CANCELLED);
+	assert_int_equal(rig_state(r, 5), SW_DELAYED);
+	assert_int_equal(rig_state(r, 6), SW_READY);
+	rig_close(r);
+}
+
+struct keys {
+	struct key all[64];
+	size_t n;
+};
+
+static int
+key_keep(void *arg, struct bytes key, struct bytes val)
+{
+	struct keys *k = arg;
+
+	(void)val;
+	assert_true(k->n < 64);
+	memcpy(k->all[k->n].b, key.p, key.len);
+	k->all[k->n++].len = key.len;
+	return 0;
+}
+
+static void
+each_row_that_is_lost_is_missed_and_made_again(void **state)
+{
+	static struct keys k;
+	struct rig *r = filled();
+	size_t tried = 0;
+	char line[VERIFY_LINE];
+
+	(void)state;
+	k.n = 0;
+	assert_int_equal(r->store->driver->scan(r->store, 0, nothing, nothing,
+				 64, key_keep, &k),
+		0);
+	for (size_t i = 0; i < k.n; i++) {
+		struct verify v;
+
+		if (strchr("rtxu", k.all[i].b[0]) == NULL)
+			continue;
+		tried++;
+		rig_row_change(r, STORE_DELETE, &k.all[i], nothing);
+		v = verified(r, 0, line);
+		assert_int_equal(v.found[VERIFY_MISSING], 1);
+		assert_int_equal(verified_found(&v), 1);
+		assert_false(rig_row_is_there(r, &k.all[i]));
+		v = verified(r, 1, line);
+		assert_int_equal(v.found[VERIFY_MISSING], 1);
+		assert_true(rig_row_is_there(r, &k.all[i]));
+		v = verified(r, 0, line);
+		assert_string_equal(line, "");
+	}
+	assert_int_equal(tried, 7); /* r; t of 1, 4, 5, 6; x; u */
+	rig_close(r);
+}
+
+/* A job that does not hold it, none at all, or not even an id. */
+static void
+a_unique_key_that_names_another_job_is_set_right(void **state)
+{
+	struct rig *r = filled();
+	struct key k = key_unique(0, bytes_str("key"));
+	struct sw_id other = rig_id(6), none = rig_id(99), is = rig_id(5);
+	const struct bytes vals[] = {bytes_of(other.b, SW_ID_LEN),
+		bytes_of(none.b, SW_ID_LEN), bytes_str("?")};
+	struct bytes val;
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		rig_row_change(r, STORE_PUT, &k, vals[i]);
+		v = verified(r, 1, line);
+		assert_int_equal(v.found[VERIFY_MISSING], 1);
+		assert_int_equal(verified_found(&v), 1);
+		assert_int_equal(
+			r->store->driver->get(r->store, 0, key_bytes(&k), &val),
+			0);
+		assert_true(bytes_eq(val, bytes_of(is.b, SW_ID_LEN)));
+	}
+	rig_close(r);
+}
+
+static struct key
+key_behind(char letter, const struct sw_id *id)
+{
+	struct key k = key_start(letter);
+
+	key_num(&k, 1, 0);
+	key_raw(&k, id->b, SW_ID_LEN);
+	return k;
+}
+
+static void
+rows_that_lead_nowhere_are_found_and_removed(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id none = rig_id(99), done = rig_id(1), leased = rig_id(3);
+	struct key stray[] = {key_ready(0, 0, 5, &none),
+		key_ready(0, 0, 5, &done), key_timer(7, &done),
+		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
+		key_id('c', &done), key_start('?'),
+		/* the ids at their end would be right */
+		key_behind('l', &leased), key_behind('c', &done)};
+	char line[VERIFY_LINE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stray) / sizeof(stray[0]); i++) {
+		struct verify v;
+
+		rig_row_change(r, STORE_PUT, &stray[i],
+			stray[i].b[0] == 'u' ? bytes_of(none.b, SW_ID_LEN)
+					     : nothing);
+		v = verified(r, 1, line);
+		assert_int_equal(v.found[VERIFY_STRAY], 1);
+		assert_int_equal(verified_found(&v), 1);
+		assert_false(rig_row_is_there(r, &stray[i]));
+	}
+	rig_close(r);
+}
+
+/* And then the jobs that are there can be run, and no others. */
+static void
+a_job_that_was_lost_from_sight_runs_after_mending(void **state)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct record rec;
+	struct index x;
+	char line[VERIFY_LINE], text[SW_ID_TEXT];
+	uint64_t token;
+
+	(void)state;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	assert_int_equal(rig_put(r, 2, "q", "body"), 0);
+	rec = (struct record){.id = id,
+		.q = r->core->queues[0],
+		.rank = (uint64_t)(r->now_ms +
+				   (SW_PRIORITY_MAX - 4) *
+					   sw_setting_rules[SW_S_ageing_ms]
+						   .def)};
+	index_of(&rec, SW_READY, &x);
+	assert_true(rig_row_is_there(r, &x.row[INDEX_PLACE]));
+	rig_row_change(r, STORE_DELETE, &x.row[INDEX_PLACE], nothing);
+	(void)verified(r, 1, line);
+	sw_id_format(&id, text);
+	assert_non_null(strstr(line, text));
+	assert_non_null(strstr(line, "is ready in q: no row leads to it"));
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	assert_int_equal(rig_take(r, 1, &token), 2);
+	rig_close(r);
+}
+
+static void
+a_damaged_record_is_told_and_left_for_the_dead(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id id = rig_id(6);
+	struct key k = key_id('j', &id);
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	rig_row_change(r, STORE_PUT, &k, bytes_str("not a record at all"));
+	v = verified(r, 1, line);
+	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
+	assert_int_equal(verified_found(&v), 1);
+	assert_non_null(strstr(line, "its record is damaged"));
+	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
+	rig_pass(r, 1);
+	assert_int_equal(rig_state(r, 6), SW_DEAD);
+	/* What it had besides was not to be read any more. */
+	v = verified(r, 1, line);
+	assert_int_equal(v.found[VERIFY_STRAY], 1);
+	assert_int_equal(v.found[VERIFY_COUNTER], 1);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	rig_close(r);
+}
+
+static void
+a_record_under_the_key_of_another_comes_home(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id own = rig_id(6), other = rig_id(50);
+	struct key k = key_id('j', &own), away = key_id('j', &other);
+	static uint8_t copy[4096];
+	struct bytes val;
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	assert_int_equal(
+		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
+	assert_true(val.len < sizeof(copy));
+	memcpy(copy, val.p, val.len);
+	rig_row_change(r, STORE_PUT, &away, bytes_of(copy, val.len));
+	rig_row_change(r, STORE_DELETE, &k, nothing);
+	v = verified(r, 0, line);
+	assert_true(v.found[VERIFY_STRAY] > 0);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	assert_int_equal(rig_state(r, 6), SW_READY);
+	assert_false(rig_row_is_there(r, &away));
+	rig_close(r);
+}
+
+/* As the store keeps a second row of one key (store.h). */
+static void
+a_record_beside_the_one_of_another_comes_home(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id own = rig_id(6), other = rig_id(5);
+	struct key k = key_id('j', &own), beside = key_id('j', &other);
+	static uint8_t copy[4096];
+	char line[VERIFY_LINE];
+	struct bytes val;
+	struct verify v;
+
+	(void)state;
+	key_num(&beside, 1, 0);
+	assert_int_equal(
+		r->store->driver->get(r->store, 0, key_bytes(&k), &val), 0);
+	assert_true(val.len < sizeof(copy));
+	memcpy(copy, val.p, val.len);
+	rig_row_change(r, STORE_PUT, &beside, bytes_of(copy, val.len));
+	rig_row_change(r, STORE_DELETE, &k, nothing);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	assert_int_equal(rig_state(r, 5), SW_DELAYED);
+	assert_int_equal(rig_state(r, 6), SW_READY);
+	rig_close(r);
+}
+
+static void
+counters_are_counted_and_set_right(void **state)
+{
+	struct rig *r = filled();
+	uint8_t row[1024];
+	struct sw_buf b = {.p = row, .cap = sizeof(row)};
+	struct key k = key_queue(0);
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	r->core->queues[0]->count[SW_READY] += 5;
+	r->core->queues[0]->total[TOTAL_BYTES] -= 1;
+	queue_encode(r->core->queues[0], &b);
+	rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
+	v = verified(r, 0, line);
+	assert_int_equal(v.found[VERIFY_COUNTER], 2);
+	v = verified(r, 1, line);
+	assert_int_equal(v.found[VERIFY_COUNTER], 2);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	rig_close(r);
+}
+
+/* --- leases ------------------------------------------------------------- */
+
+static void
+a_damaged_lease_is_written_anew_and_runs_out(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id leased = rig_id(3), none = rig_id(99);
+	struct key k = key_id('l', &leased), stray = key_id('l', &none);
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
+	rig_row_change(r, STORE_PUT, &stray, bytes_str("?"));
+	v = verified(r, 0, line);
+	assert_int_equal(v.found[VERIFY_ROW], 1);
+	assert_int_equal(v.found[VERIFY_STRAY], 1);
+	(void)verified(r, 1, line);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	assert_false(rig_row_is_there(r, &stray));
+	assert_int_equal(rig_state(r, 3), SW_LEASED);
+	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
+	assert_int_equal(rig_state(r, 3), SW_DELAYED);
+	rig_close(r);
+}
+
+static void
+a_damaged_lease_of_a_damaged_job_is_removed(void **state)
+{
+	struct rig *r = filled();
+	struct sw_id id = rig_id(3);
+	struct key l = key_id('l', &id), j = key_id('j', &id);
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	rig_row_change(r, STORE_PUT, &l, bytes_str("?"));
+	rig_row_change(r, STORE_PUT, &j, bytes_str("?"));
+	v = verified(r, 1, line);
+	assert_int_equal(v.found[VERIFY_ROW], 1);
+	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
+	assert_false(rig_row_is_there(r, &l));
+	rig_drop(r);
+}
+
+/* Pages end in the middle of things; what is mended changes what is walked. */
+static void
+many_jobs_are_walked_in_pages(void **state)
+{
+	enum { JOBS = 2500 };
+	struct rig *r = rig_open("mem:");
+	char line[VERIFY_LINE];
+	struct verify v;
+
+	(void)state;
+	for (int n = 1; n <= JOBS; n++)
+		assert_int_equal(rig_put(r, n, "q", "body"), 0);
+	for (int n = 1; n <= JOBS; n += 2) {
+		struct sw_id id = rig_id(n);
+		struct key k = key_ready(0, 0,
+			(uint64_t)(r->now_ms +
+				   5 * sw_setting_rules[SW_S_ageing_ms].def),
+			&id);
+
+		assert_true(rig_row_is_there(r, &k));
+		rig_row_change(r, STORE_DELETE, &k, nothing);
+	}
+	v = verified(r, 1, line);
+	assert_int_equal(v.jobs, JOBS);
+	assert_int_equal(v.found[VERIFY_MISSING], JOBS / 2);
+	assert_int_equal(verified_found(&v), JOBS / 2);
+	v = verified(r, 0, line);
+	assert_int_equal(verified_found(&v), 0);
+	assert_int_equal(v.rows, 2 * JOBS + 1); /* j and r, and q */
+	rig_close(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_store_that_nobody_has_touched_is_in_order),
+		cmocka_unit_test(
+			each_row_that_is_lost_is_missed_and_made_again),
+		cmocka_unit_test(
+			a_unique_key_that_names_another_job_is_set_right),
+		cmocka_unit_test(rows_that_lead_nowhere_are_found_and_removed),
+		cmocka_unit_test(
+			a_job_that_was_lost_from_sight_runs_after_mending),
+		cmocka_unit_test(
+			a_damaged_record_is_told_and_left_for_the_dead),
+		cmocka_unit_test(a_record_under_the_key_of_another_comes_home),
+		cmocka_unit_test(a_record_beside_the_one_of_another_comes_home),
+		cmocka_unit_test(counters_are_counted_and_set_right),
+		cmocka_unit_test(a_damaged_lease_is_written_anew_and_runs_out),
+		cmocka_unit_test(a_damaged_lease_of_a_damaged_job_is_removed),
+		cmocka_unit_test(many_jobs_are_walked_in_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

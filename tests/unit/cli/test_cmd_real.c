@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_cmd_real.c - the command and the real broker, end to end
+ *
+ * No worker is needed: a job that expires at once is dead.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "cli/cmd.h"
+#include "tests/lib/util_cmd.h"
+
+static struct {
+	char dir[64], broker[FILENAME_MAX];
+	pid_t pid;
+} room;
+
+/* Programs are where the tests' folder is. */
+static int
+broker_find(void)
+{
+	char self[FILENAME_MAX - 32];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return -1;
+	self[n] = '\0';
+	(void)snprintf(room.broker, sizeof(room.broker), "%s/spillway-broker",
+		dirname(dirname(self)));
+	if (access(room.broker, X_OK) != 0 && getenv("SPILLWAY_BIN") != NULL)
+		(void)snprintf(room.broker, sizeof(room.broker),
+			"%s/spillway-broker", getenv("SPILLWAY_BIN"));
+	return access(room.broker, X_OK);
+}
+
+static void
+broker_run(void)
+{
+	char data[96], endpoint[96], log[96];
+
+	(void)snprintf(data, sizeof(data), "%s/data", room.dir);
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
+	(void)snprintf(log, sizeof(log), "%s/log", room.dir);
+	if (freopen(log, "w", stderr) != NULL)
+		(void)execl(room.broker, room.broker, "--data", data,
+			"--listen", endpoint, (char *)NULL);
+	_exit(127);
+}
+
+static int
+set_up(void **state)
+{
+	char endpoint[96];
+
+	(void)state;
+	if (broker_find() != 0)
+		return 0;
+	(void)snprintf(room.dir, sizeof(room.dir), "/tmp/spillway-XXXXXX");
+	assert_non_null(mkdtemp(room.dir));
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
+	assert_int_equal(setenv("SPILLWAY_BROKER", endpoint, 1), 0);
+	room.pid = fork();
+	assert_true(room.pid >= 0);
+	if (room.pid == 0)
+		broker_run();
+	/* the client connects when the broker listens */
+	return seen_run("stats|--patience=20s");
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st, (void)flag, (void)ftw;
+	return remove(path);
+}
+
+static int
+tear_down(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	free(seen.out);
+	free(seen.err);
+	if (room.pid <= 0)
+		return 0;
+	(void)kill(room.pid, SIGTERM);
+	(void)waitpid(room.pid, &status, 0);
+	(void)nftw(room.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
+
+#define NEEDS_BROKER                                                           \
+	do {                                                                   \
+		if (room.pid <= 0)                                             \
+			skip();                                                \
+	} while (0)
+
+/* A dead job's id in `id`. */
+static void
+bury(const char *queue, char id[SW_ID_TEXT])
+{
+	char words[128];
+
+	(void)snprintf(words, sizeof(words),
+		"put|%s|body of it|--expires=0|--header=in=%s", queue, queue);
+	assert_int_equal(seen_run(words), CMD_OK);
+	memcpy(id, seen.out, SW_ID_TEXT - 1);
+	id[SW_ID_TEXT - 1] = '\0';
+	(void)snprintf(words, sizeof(words), "wait|%s|--timeout=20s", id);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "ended dead (expired)"));
+}
+
+static int
+lines_of(const char *text)
+{
+	int n = 0;
+
+	for (; (text = strchr(text, '\n')) != NULL; text++)
+		n++;
+	return n;
+}
+
+static void
+a_job_is_put_found_and_cancelled(void **state)
+{
+	char words[128], id[SW_ID_TEXT];
+
+	(void)state;
+	NEEDS_BROKER;
+	assert_int_equal(seen_run("put|a|hello|--delay=1h|--unique=k"), CMD_OK);
+	memcpy(id, seen.out, sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	assert_int_equal(seen_run("put|a|hello|--unique=k"), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, id));
+	assert_int_equal(seen_run("list|queue=a|state=delayed|--json"), CMD_OK);
+	assert_int_equal(lines_of(seen.out), 1);
+	assert_non_null(strstr(seen.out, id));
+	(void)snprintf(words, sizeof(words), "get|--body|%s", id);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_string_equal(seen.out, "hello");
+	(void)snprintf(words, sizeof(words), "why|%s", id);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_memory_equal(seen.out, "delayed: ", 9);
+	(void)snprintf(words, sizeof(words), "cancel|%s", id);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_non_null(strstr(seen.out, "cancelled"));
+	(void)snprintf(words, sizeof(words), "wait|%s", id);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "ended cancelled\n"));
+}
+
+static void
+a_retry_by_id_leaves_the_other_dead_alone(void **state)
+{
+	char one[SW_ID_TEXT], two[SW_ID_TEXT], words[128];
+
+	(void)state;
+	NEEDS_BROKER;
+	bury("b", one);
+	bury("b", two);
+	(void)snprintf(words, sizeof(words), "dead|list|--json|id=%s", two);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_int_equal(lines_of(seen.out), 1);
+	assert_non_null(strstr(seen.out, two));
+	(void)snprintf(words, sizeof(words), "dead|retry|%s", one);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_string_equal(seen.out, "1 job retried\n");
+	(void)snprintf(words, sizeof(words), "why|%s", one);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_memory_equal(seen.out, "ready: ", 7);
+	(void)snprintf(words, sizeof(words), "dead|show|%s", two);
+	assert_int_equal(seen_run(words), CMD_OK);
+}
+
+static void
+a_purge_by_id_or_header_deletes_just_those(void **state)
+{
+	char one[SW_ID_TEXT], two[SW_ID_TEXT], three[SW_ID_TEXT], words[128];
+
+	(void)state;
+	NEEDS_BROKER;
+	bury("c", one);
+	bury("c", two);
+	bury("d", three);
+	(void)snprintf(words, sizeof(words), "dead|purge|--yes|%s", one);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_string_equal(seen.out, "1 job deleted\n");
+	(void)snprintf(words, sizeof(words), "get|%s", one);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_int_equal(seen_run("dead|purge|header=in=d|--dry-run"), CMD_OK);
+	assert_non_null(strstr(seen.out, three));
+	assert_int_equal(seen_run("dead|purge|header=in=d|--yes"), CMD_OK);
+	assert_string_equal(seen.out, "1 job deleted\n");
+	assert_int_equal(seen_run("dead|list|queue=c|--json"), CMD_OK);
+	assert_int_equal(lines_of(seen.out), 1);
+	assert_non_null(strstr(seen.out, two));
+}
+
+static void
+queues_keep_what_is_set(void **state)
+{
+	(void)state;
+	NEEDS_BROKER;
+	assert_int_equal(seen_run("queue|set|e|rate=7|backoff_ms=3s"), CMD_OK);
+	assert_int_equal(seen_run("pause|e"), CMD_OK);
+	assert_int_equal(seen_run("queue|show|e|--json"), CMD_OK);
+	assert_non_null(strstr(seen.out, "\"rate\":7"));
+	assert_non_null(strstr(seen.out, "\"backoff_ms\":3000"));
+	assert_non_null(strstr(seen.out, "\"paused\":1"));
+	assert_int_equal(seen_run("resume|e"), CMD_OK);
+	assert_int_equal(seen_run("queue|show|e|--json"), CMD_OK);
+	assert_non_null(strstr(seen.out, "\"paused\":0"));
+	assert_int_equal(seen_run("pause|nosuch"), CMD_REFUSED);
+	assert_int_equal(seen_run("queue|show|nosuch"), CMD_REFUSED);
+	assert_int_equal(seen_run("queues"), CMD_OK);
+	assert_null(strstr(seen.out, "nosuch"));
+	assert_int_equal(seen_run("workers"), CMD_OK);
+	assert_int_equal(seen_run("top"), CMD_OK);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_job_is_put_found_and_cancelled),
+		cmocka_unit_test(a_retry_by_id_leaves_the_other_dead_alone),
+		cmocka_unit_test(a_purge_by_id_or_header_deletes_just_those),
+		cmocka_unit_test(queues_keep_what_is_set),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_cmd_use.c - wrong use, help, manual and completion; no broker
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli/cmd.h"
+#include "wire/setting.h"
+#include "tests/lib/util_cmd.h"
+
+/* What is typed, and what the one line must say. */
+/* clang-format off */
+static const char *const misuses[][2] = {
+	{"", "a verb is wanted"},
+	{"putt", "'putt': no such verb"},
+	{"dead", "second word"},
+	{"dead|lst", "'dead lst'"},
+	{"--frob|stats", "--frob: no such option"},
+	{"put", "QUEUE"},
+	{"put|q", "no body is given"},
+	{"put|q|a|--file|f", "one of these"},
+	{"put|q|a|b", "'b' is one word too many"},
+	{"put|Q!|a", "'Q!'"},
+	{"put|q|a|--frob", "--frob: no such option"},
+	{"put|q|a|-x", "-x: no such option"},
+	{"put|q|a|--delay", "--delay: DURATION is wanted"},
+	{"put|q|a|--delay|soon", "--delay 'soon'"},
+	{"put|q|a|--delay|9999d", "a year at most"},
+	{"put|q|a|--delay=1s|--at=1s", "exclude each other"},
+	{"put|q|a|--delay=1s|--delay=1s", "stands twice"},
+	{"put|q|a|--at=noon", "--at 'noon'"},
+	{"put|q|a|--priority=10", "--priority '10'"},
+	{"put|q|a|--max-attempts=0", "--max-attempts '0'"},
+	{"put|q|a|--unique-also=dead", "goes with --unique"},
+	{"put|q|a|--unique=k|--unique-also=x", "--unique-also 'x'"},
+	{"put|q|a|--header=x", "--header 'x'"},
+	{"put|q|a|--id=7", "--id '7'"},
+	{"put|q|a|--ids", "go with --lines"},
+	{"put|q|a|--each", "go with --lines"},
+	{"put|q|--lines=f|--id=" DEAD, "--id does not go"},
+	{"put|q|--lines=f|--chunk=129k", "--chunk '129k'"},
+	{"put|q|a|--json=yes", "--json takes no value"},
+	{"put|q|a|--patience=x", "--patience 'x'"},
+	{"get|7", "'7'"}, {"wait|7", "'7'"}, {"cancel|7", "'7'"},
+	{"get|" DEAD "|--body|--json", "exclude each other"},
+	{"queue|set|q", "KEY=VALUE"},
+	{"queue|set|q|retries=3", "'retries': no such queue setting"},
+	{"queue|set|q|rate=-1", "rate=-1"},
+	{"queue|set|q|rate", "'rate'"},
+	{"queue|show|Q", "'Q'"}, {"pause|Q", "'Q'"},
+	{"list|quue=a", "'quue=a'"}, {"list|--limit=0", "--limit '0'"},
+	{"dead|list|state=done", "spillway list"},
+	{"dead|retry", "--all"},
+	{"dead|retry|--all|queue=q", "exclude each other"},
+	{"dead|retry|state=ready", "only dead"},
+	{"dead|retry|--all|--rate=x", "--rate 'x'"},
+	{"dead|purge|--yes", "--all"},
+	{"purge|queue=q|--yes", "state=STATE"},
+	{"purge|state=ready|--yes", "--all"},
+	{"purge|state=leased|--all", "spillway cancel"},
+	{"top|--interval=1ms", "--interval"},
+	{"stats|--broker=nonsense", "'nonsense'"},
+	{"stats|\033[2J", "\\x1b[2J"},
+	{"help|frob", "'frob'"},
+};
+/* clang-format on */
+
+static void
+wrong_use_is_one_line_that_says_what_and_where(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++) {
+		int rc = seen_run(misuses[i][0]);
+
+		if (rc != CMD_USAGE || strstr(seen.err, misuses[i][1]) == NULL)
+			fail_msg("%s: %d %s", misuses[i][0], rc, seen.err);
+		assert_string_equal(seen.out, "");
+		assert_non_null(strstr(seen.err, "see spillway help"));
+		assert_ptr_equal(strchr(seen.err, '\n'),
+			seen.err + strlen(seen.err) - 1);
+	}
+}
+
+static void
+what_cannot_be_read_is_refused_before_a_broker_is_asked(void **state)
+{
+	/* clang-format off */
+	static const char *const rows[][2] = {
+		{"put|q|--file|/nonexistent/file", "/nonexistent/file: No such"},
+		{"put|q|--lines|/nonexistent/file", "/nonexistent/file: No"},
+		{"put|q|--file|/", "Is a directory"},
+		{"put|q|--file|/dev/zero",
+		 "larger than 128 KB (131072 bytes): with --claim-check"},
+		{"put|q|--lines|/dev/zero|--broker|ipc:///nonexistent/s|"
+		 "--patience=1ms", "/nonexistent/s"},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int rc = seen_run(rows[i][0]);
+
+		if (strstr(seen.err, rows[i][1]) == NULL)
+			fail_msg("%s: %d %s", rows[i][0], rc, seen.err);
+		assert_int_equal(rc, i == 4 ? CMD_NO_BROKER : CMD_REFUSED);
+		assert_string_equal(seen.out, "");
+	}
+}
+
+static void
+no_broker_is_said_with_its_endpoint_and_exit_3(void **state)
+{
+	(void)state;
+	assert_int_equal(seen_run("--broker|ipc:///nonexistent/"
+				  "sock|stats|--patience|50ms"),
+		CMD_NO_BROKER);
+	assert_non_null(strstr(seen.err, "ipc:///nonexistent/sock"));
+	assert_ptr_equal(
+		strchr(seen.err, '\n'), seen.err + strlen(seen.err) - 1);
+}
+
+static void
+each_verb_has_help_with_all_its_options(void **state)
+{
+	(void)state;
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
+		char words[64], option[64], *space;
+
+		(void)snprintf(words, sizeof(words), "%s|--help", v->name);
+		space = strchr(words, ' ');
+		if (space != NULL)
+			*space = '|';
+		assert_int_equal(seen_run(words), CMD_OK);
+		assert_non_null(strstr(seen.out, v->text));
+		for (int o = 0; o < CMD_OPTS; o++) {
+			(void)snprintf(option, sizeof(option), "  --%s ",
+				cmd_opts[o].name);
+			assert_int_equal(strstr(seen.out, option) != NULL,
+				cmd_knows(v, (enum cmd_opt_id)o));
+		}
+	}
+}
+
+/* A file of the repository, to be freed; NULL when tests run elsewhere. */
+static char *
+file_read(const char *path)
+{
+	char *text = calloc(1, 256 * 1024);
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(text);
+	if (f == NULL) {
+		free(text);
+		return NULL;
+	}
+	assert_true(fread(text, 1, 256 * 1024 - 1, f) > 0);
+	(void)fclose(f);
+	return text;
+}
+
+static void
+the_manual_knows_every_verb_and_option(void **state)
+{
+	char *man = file_read("docs/man/spillway.1"), word[80];
+
+	(void)state;
+	if (man == NULL)
+		skip();
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
+		(void)snprintf(word, sizeof(word), ".It Cm %s", v->name);
+		if (strstr(man, word) == NULL)
+			fail_msg("the manual lacks %s", word);
+	}
+	for (int o = 0; o < CMD_OPTS; o++) {
+		(void)snprintf(word, sizeof(word), "Fl -%s", cmd_opts[o].name);
+		if (strstr(man, word) == NULL)
+			fail_msg("the manual lacks %s", word);
+	}
+	for (int i = 0; i < SW_SETTINGS; i++)
+		if (strstr(man, sw_setting_rules[i].name) == NULL)
+			fail_msg("the manual lacks %s",
+				sw_setting_rules[i].name);
+	free(man);
+}
+
+static void
+the_completion_is_what_the_table_makes(void **state)
+{
+	char *file = file_read("docs/completion/spillway.bash");
+
+	(void)state;
+	if (file == NULL)
+		skip();
+	assert_int_equal(seen_run("help|--bash"), CMD_OK);
+	assert_string_equal(seen.out, file);
+	free(file);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			wrong_use_is_one_line_that_says_what_and_where),
+		cmocka_unit_test(
+			what_cannot_be_read_is_refused_before_a_broker_is_asked),
+		cmocka_unit_test(
+			no_broker_is_said_with_its_endpoint_and_exit_3),
+		cmocka_unit_test(each_verb_has_help_with_all_its_options),
+		cmocka_unit_test(the_manual_knows_every_verb_and_option),
+		cmocka_unit_test(the_completion_is_what_the_table_makes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

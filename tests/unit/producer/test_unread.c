@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store that cannot be read: whatever was asked, the core says so.  And one
+ * that reads its rows in another order than that of their keys.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "broker/core/core_in.h"
+#include "base/error.h"
+#include "tests/lib/util_rig.h"
+#include "broker/repair/verify.h"
+
+enum { HOUR_MS = 3600 * 1000 };
+
+static int reads, fail_at; /* this read fails, from 1; 0: none */
+
+static int
+read_fails(void)
+{
+	return ++reads == fail_at;
+}
+
+static int
+frail_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
+{
+	return read_fails() ? -EIO : store_mem.get(s, shard, key, val);
+}
+
+static int
+frail_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
+	size_t limit, store_each_fn *each, void *arg)
+{
+	return read_fails() ? -EIO
+			    : store_mem.scan(
+				      s, shard, from, to, limit, each, arg);
+}
+
+static int
+blind_usage(struct store *s, struct store_usage *u)
+{
+	(void)s;
+	(void)u;
+	return -EIO;
+}
+
+static void
+told(void *arg, int err)
+{
+	*(int *)arg = err;
+}
+
+/* A turn of rig->b, or of nothing; what the core says of the store. */
+static int
+turn(struct rig *r, int64_t ms, int taken)
+{
+	struct peer p = {.b = {1}, .len = 5};
+	struct core *c = r->core;
+	int err = 0;
+
+	r->now_ms += ms;
+	r->mono_ms += ms;
+	core_begin(c, r->now_ms, r->mono_ms);
+	if (taken)
+		core_take(c, &p, sw_buf_bytes(&r->b));
+	core_tick(c);
+	core_hand_out(c);
+	core_close(c);
+	if (c->err < 0)
+		return c->err;
+	assert_int_equal(store_mem.commit(r->store, &r->claim, c->batch.ops,
+				 c->batch.n, told, &err),
+		0);
+	core_committed(c);
+	core_end(c);
+	return err;
+}
+
+static size_t
+say(struct rig *r, int op, int n, const char *queue)
+{
+	struct sw_id id = rig_id(n);
+	size_t mark;
+
+	rig_begin(r, op);
+	mark = sw_item_begin(&r->b);
+	if (n > 0)
+		sw_put_id(&r->b, &id);
+	if (queue != NULL)
+		sw_put_text(&r->b, SW_F_QUEUE, queue);
+	return mark;
+}
+
+static void
+say_put(struct rig *r)
+{
+	size_t mark = say(r, SW_OP_PUT, (int)r->seq + 1, "q");
+
+	sw_put_text(&r->b, SW_F_BODY, "body");
+	sw_put_text(&r->b, SW_F_UNIQUE, r->seq == 1 ? "one" : "other");
+	sw_put_text(&r->b, SW_F_FAIR, "ann");
+	sw_put_int(&r->b, SW_F_EXPIRES_AT_MS, r->now_ms + HOUR_MS);
+	sw_item_end(&r->b, mark);
+}
+
+static void
+say_hello(struct rig *r)
+{
+	size_t mark;
+
+	rig_begin(r, SW_OP_HELLO);
+	mark = sw_item_begin(&r->b);
+	sw_put_text(&r->b, SW_F_WORKER, "w");
+	sw_item_end(&r->b, mark);
+	mark = sw_item_begin(&r->b);
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_item_end(&r->b, mark);
+}
+
+static void
+say_want(struct rig *r)
+{
+	size_t mark = say(r, SW_OP_WANT, 0, NULL);
+
+	sw_put_int(&r->b, SW_F_CREDIT, 1);
+	sw_item_end(&r->b, mark);
+}
+
+/* With a follow-up, so that the checks have something to read. */
+static void
+say_done(struct rig *r)
+{
+	struct sw_id id = rig_id(77), own = rig_id(1);
+	const struct lease *l = lease_find(&r->core->leases, &own);
+	size_t mark = say(r, SW_OP_DONE, 1, NULL), nest;
+
+	assert_non_null(l);
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)l->token);
+	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
+	nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
+	sw_put_id(&r->b, &id);
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_put_text(&r->b, SW_F_BODY, "");
+	sw_put_text(&r->b, SW_F_UNIQUE, "follow");
+	sw_nest_end(&r->b, nest);
+	sw_item_end(&r->b, mark);
+}
+
+static void
+say_of_2(struct rig *r, int op)
+{
+	sw_item_end(&r->b, say(r, op, 2, NULL));
+}
+
+static const int asked_of_2[] = {SW_OP_GET, SW_OP_WAIT, SW_OP_WHY,
+	SW_OP_CANCEL, SW_OP_LIST, SW_OP_REDRIVE, SW_OP_PURGE};
+
+static int
+restarted(struct rig *r)
+{
+	core_fini(r->core);
+	return core_init(
+		r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+}
+
+/* A delayed job that a timer finds damaged. */
+static void
+wreck_add(struct rig *r)
+{
+	struct sw_id id = rig_id(60);
+	struct key j = key_id('j', &id), t = key_timer(1, &id);
+	struct store_op ops[] = {{STORE_PUT, key_bytes(&j), bytes_of("?", 1)},
+		{STORE_PUT, key_bytes(&t), bytes_of("", 0)}};
+	int err = 1;
+
+	assert_int_equal(
+		store_mem.commit(r->store, &r->claim, ops, 2, told, &err), 0);
+	assert_int_equal(err, 0);
+}
+
+static void (*const life[])(struct rig *) = {
+	say_put, say_put, say_hello, say_want};
+
+/* Some of everything; the first thing that the core says of the store. */
+static int
+play(struct rig *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < sizeof(life) / sizeof(*life); i++) {
+		life[i](r);
+		err = turn(r, 1, 1);
+	}
+	wreck_add(r);
+	for (int n = 0; err == 0 && n < 2; n++)
+		err = restarted(r);
+	if (err == 0) {
+		say_done(r);
+		err = turn(r, 1, 1);
+	}
+	for (size_t i = 0;
+		err == 0 && i < sizeof(asked_of_2) / sizeof(asked_of_2[0]);
+		i++) {
+		say_of_2(r, asked_of_2[i]);
+		err = turn(r, 1, 1);
+	}
+	if (err == 0) {
+		sw_item_end(&r->b, say(r, SW_OP_LIST, 0, "q"));
+		err = turn(r, 1, 1);
+	}
+	for (int n = 0; err == 0 && n < 3; n++)
+		err = turn(r, HOUR_MS, 0);
+	if (err == 0)
+		err = core_reload(r->core, 0);
+	return err;
+}
+
+static struct rig *
+rig_on(const struct store_driver *d)
+{
+	struct rig *r = rig_open("mem:");
+
+	r->store->driver = d;
+	return r;
+}
+
+static void
+a_read_that_fails_ends_the_turn_wherever_it_is(void **unused)
+{
+	struct store_driver frail = store_mem;
+	int all;
+
+	(void)unused;
+	frail.get = frail_get;
+	frail.scan = frail_scan;
+	fail_at = 0;
+	do {
+		struct rig *r;
+		int err;
+
+		fail_at++;
+		reads = 0;
+		r = rig_on(&frail);
+		reads = 0;
+		err = play(r);
+		all = reads < fail_at;
+		assert_int_equal(err, all ? 0 : -EIO);
+		r->store->driver = &store_mem;
+		assert_int_equal(restarted(r), 0);
+		rig_drop(r);
+	} while (!all);
+	assert_true(fail_at > 30);
+}
+
+static void
+quiet(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static void
+a_read_that_fails_ends_the_verification_wherever_it_is(void **unused)
+{
+	struct store_driver frail = store_mem;
+	struct rig *r = rig_open("mem:");
+	int all = 0;
+
+	(void)unused;
+	frail.get = frail_get;
+	frail.scan = frail_scan;
+	fail_at = 0;
+	for (int n = 1; n <= 3; n++)
+		assert_int_equal(rig_put(r, n, "q", "body"), 0);
+	wreck_add(r);
+	r->store->driver = &frail;
+	for (int k = 1; !all; k++) {
+		struct verify v = {.core = r->core, .say = quiet};
+		int err;
+
+		fail_at = 0;
+		assert_int_equal(restarted(r), 0);
+		fail_at = k;
+		reads = 0;
+		err = verify_run(&v);
+		all = reads < k;
+		assert_int_equal(err, all ? 0 : -EIO);
+	}
+	r->store->driver = &store_mem;
+	rig_drop(r);
+}
+
+static void
+a_store_that_cannot_say_how_full_it_is_keeps_its_last_word(void **unused)
+{
+	struct store_driver blind = store_mem;
+	struct rig *r = rig_on(&blind);
+
+	(void)unused;
+	blind.usage = blind_usage;
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	r->core->full = 1;
+	assert_int_equal(rig_put(r, 2, "q", ""), SW_EFULL);
+	r->store->driver = &store_mem;
+	assert_int_equal(rig_put(r, 2, "q", ""), 0);
+	rig_close(r);
+}
+
+struct seen {
+	struct bytes key[4], val[4];
+	size_t n;
+};
+
+static int
+row_see(void *arg, struct bytes key, struct bytes val)
+{
+	struct seen *s = arg;
+
+	assert_true(s->n < 4);
+	s->key[s->n] = key;
+	s->val[s->n++] = val;
+	return 0;
+}
+
+/* LMDB reads rows where they stand, also those whose keys have changed. */
+static int
+queues_last_first(struct store *s, uint32_t shard, struct bytes from,
+	struct bytes to, size_t limit, store_each_fn *each, void *arg)
+{
+	struct seen seen = {.n = 0};
+	int err;
+
+	if (*(const char *)from.p != 'q')
+		return store_mem.scan(s, shard, from, to, limit, each, arg);
+	err = store_mem.scan(s, shard, from, to, limit, row_see, &seen);
+	while (err == 0 && seen.n-- > 0)
+		if (each(arg, seen.key[seen.n], seen.val[seen.n]) != 0)
+			break;
+	return err;
+}
+
+static void
+a_queue_whose_number_was_damaged_hides_no_other(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct store_driver d = store_mem;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "a", "body"), 0);
+	assert_int_equal(rig_put(r, 2, "b", "body"), 0);
+	d.scan = queues_last_first;
+	r->store->driver = &d;
+	rig_restart(r);
+	assert_int_equal(r->core->queues_n, 2);
+	assert_int_equal(rig_put(r, 3, "c", "body"), 0);
+	assert_string_equal(rig_drain(r, 1, "b"), "2");
+	rig_restart(r);
+	r->store->driver = &store_mem;
+	rig_close(r);
+}
+
+static void
+a_record_longer_than_any_is_dead_and_not_the_end_of_the_broker(void **unused)
+{
+	static uint8_t junk[STORE_VAL_MAX];
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key j = key_id('j', &id);
+	uint64_t token;
+
+	(void)unused;
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &j, bytes_of(junk, sizeof(junk)));
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	rig_drop(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_read_that_fails_ends_the_turn_wherever_it_is),
+		cmocka_unit_test(
+			a_read_that_fails_ends_the_verification_wherever_it_is),
+		cmocka_unit_test(
+			a_store_that_cannot_say_how_full_it_is_keeps_its_last_word),
+		cmocka_unit_test(
+			a_queue_whose_number_was_damaged_hides_no_other),
+		cmocka_unit_test(
+			a_record_longer_than_any_is_dead_and_not_the_end_of_the_broker),
+	};
+
+	return cmocka_run_group_tests_name("unread", tests, NULL, NULL);
+}

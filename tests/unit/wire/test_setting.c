@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Queue settings: every row of the table at, inside and beyond its limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "wire/setting.h"
+
+static int
+parse(const char *text, int64_t values[SW_SETTINGS], char why[256])
+{
+	why[0] = '\0';
+	return sw_setting_parse(text, strlen(text), values, why, 256);
+}
+
+/* One accepted value, written into its place and nowhere else. */
+static void
+expect(const char *text, enum sw_setting s, int64_t want)
+{
+	int64_t values[SW_SETTINGS];
+	char why[256];
+
+	for (int i = 0; i < SW_SETTINGS; i++)
+		values[i] = -7;
+	assert_int_equal(parse(text, values, why), 0);
+	for (int i = 0; i < SW_SETTINGS; i++)
+		assert_int_equal(values[i], i == (int)s ? want : -7);
+}
+
+/* One refusal; `word` stands in its explanation. */
+static void
+refuse(const char *text, size_t len, const char *word)
+{
+	int64_t values[SW_SETTINGS], was[SW_SETTINGS];
+	char why[256] = "";
+
+	memset(values, 0x5a, sizeof(values));
+	memcpy(was, values, sizeof(was));
+	assert_int_equal(sw_setting_parse(text, len, values, why, sizeof(why)),
+		SW_ESETTING);
+	assert_memory_equal(values, was, sizeof(was));
+	if (strstr(why, word) == NULL)
+		fail_msg("'%s' does not say '%s'", why, word);
+	assert_null(strchr(why, '\n'));
+}
+
+static void
+every_default_lies_within_its_limits(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+
+		assert_non_null(r->name);
+		assert_non_null(r->text);
+		assert_true(r->min <= r->def && r->def <= r->max);
+	}
+}
+
+static void
+every_setting_takes_its_limits_and_nothing_beyond(void **state)
+{
+	char text[96];
+
+	(void)state;
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+
+		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
+			(long long)r->min);
+		expect(text, (enum sw_setting)i, r->min);
+		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
+			(long long)r->max);
+		expect(text, (enum sw_setting)i, r->max);
+
+		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
+			(long long)r->min - 1);
+		refuse(text, strlen(text), "wanted");
+		if (r->max == INT64_MAX)
+			(void)snprintf(text, sizeof(text),
+				"%s=9223372036854775808", r->name);
+		else
+			(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
+				(long long)r->max + 1);
+		refuse(text, strlen(text), "wanted");
+	}
+}
+
+static void
+durations_take_their_units(void **state)
+{
+	(void)state;
+	expect("timeout_ms=250", SW_S_timeout_ms, 250);
+	expect("timeout_ms=250ms", SW_S_timeout_ms, 250);
+	expect("timeout_ms=30s", SW_S_timeout_ms, 30000);
+	expect("timeout_ms=5m", SW_S_timeout_ms, 300000);
+	expect("timeout_ms=2h", SW_S_timeout_ms, 7200000);
+	expect("timeout_ms=366d", SW_S_timeout_ms, SW_YEAR_MS);
+}
+
+static void
+sizes_and_flags_take_their_words(void **state)
+{
+	static const char *const yes[] = {"yes", "1", "true", "on"};
+	static const char *const no[] = {"no", "0", "false", "off"};
+	char text[64];
+
+	(void)state;
+	expect("max_bytes=3", SW_S_max_bytes, 3);
+	expect("max_bytes=3k", SW_S_max_bytes, 3 << 10);
+	expect("max_bytes=3m", SW_S_max_bytes, 3 << 20);
+	expect("max_bytes=3g", SW_S_max_bytes, 3LL << 30);
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		(void)snprintf(text, sizeof(text), "paused=%s", yes[i]);
+		expect(text, SW_S_paused, 1);
+		(void)snprintf(text, sizeof(text), "paused=%s", no[i]);
+		expect(text, SW_S_paused, 0);
+	}
+}
+
+static void
+values_that_are_no_values_are_refused(void **state)
+{
+	static const char *const bad[] = {"max_attempts=", "max_attempts=x",
+		"max_attempts=5x", "max_attempts=5 ", "max_attempts= 5",
+		"max_attempts=+5", "max_attempts=-5", "max_attempts=0x5",
+		"max_attempts=5k", "max_attempts=5s", "max_attempts=5=5",
+		"timeout_ms=5k", "timeout_ms=5S", "timeout_ms=-5s",
+		"timeout_ms=5 s", "timeout_ms=1.5s", "timeout_ms=s",
+		"max_bytes=5s", "max_bytes=5K",
+		"max_bytes=9223372036854775807g",
+		"timeout_ms=9223372036854775807d", "paused=maybe",
+		"paused=", "paused=2", "paused=Yes"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refuse(bad[i], strlen(bad[i]), "wanted");
+}
+
+static void
+the_refusal_names_the_setting_and_what_is_wanted(void **state)
+{
+	(void)state;
+	refuse("timeout_ms=soon", 15, "timeout_ms=soon: a duration from 1 to");
+	refuse("rate=1000001", 12, "rate=1000001: a number from 0 to 1000000");
+	refuse("max_bytes=much", 14, "max_bytes=much: a size from 0 to");
+	refuse("paused=maybe", 12, "paused=maybe: yes or no");
+	refuse("colour=red", 10, "'colour': no such queue setting");
+	refuse("paused", 6, "'paused': key=value is wanted");
+}
+
+static void
+names_that_are_no_settings_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"=5", "Rate=5", "rate =5", " rate=5", "rat=5", "rates=5"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refuse(bad[i], strlen(bad[i]), "no such queue setting");
+}
+
+static void
+foreign_bytes_are_refused_without_harm(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	refuse("", 0, "wanted");
+	refuse("paused\0=1", 9, "wanted"); /* NUL before the '=' */
+	refuse("paused=1\0", 9, "wanted"); /* and after it */
+	memset(text, 'x', sizeof(text));
+	for (size_t n = 1; n < sizeof(text); n *= 2)
+		refuse(text, n, "wanted");
+	memcpy(text, "rate=", 5);
+	memset(text + 5, '9', sizeof(text) - 5);
+	for (size_t n = 12; n < sizeof(text); n *= 2)
+		refuse(text, n, "wanted");
+}
+
+/* The text is `len` bytes of something longer. */
+static void
+the_length_ends_the_text(void **state)
+{
+	int64_t values[SW_SETTINGS];
+	char why[64];
+
+	(void)state;
+	assert_int_equal(
+		sw_setting_parse("rate=125", 6, values, why, sizeof(why)), 0);
+	assert_int_equal(values[SW_S_rate], 1);
+}
+
+static void
+a_short_explanation_is_cut_not_overrun(void **state)
+{
+	int64_t values[SW_SETTINGS];
+	char why[16];
+
+	(void)state;
+	memset(why, '#', sizeof(why));
+	assert_int_equal(sw_setting_parse("nonsense=5", 10, values, why, 8),
+		SW_ESETTING);
+	assert_int_equal(strlen(why), 7);
+	assert_int_equal(why[8], '#');
+}
+
+static void
+a_duration_is_read_alone_too(void **state)
+{
+	static const char *const bad[] = {"", "s", "-1", "+1", " 1", "1 ", "1w",
+		"1ss", "99999999999999999999"};
+	int64_t ms = -7;
+
+	(void)state;
+	assert_int_equal(sw_duration_parse("0", &ms), 0);
+	assert_int_equal(ms, 0);
+	assert_int_equal(sw_duration_parse("90s", &ms), 0);
+	assert_int_equal(ms, 90000);
+	ms = -7;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(sw_duration_parse(bad[i], &ms), SW_EINVAL);
+	assert_int_equal(ms, -7);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_default_lies_within_its_limits),
+		cmocka_unit_test(
+			every_setting_takes_its_limits_and_nothing_beyond),
+		cmocka_unit_test(durations_take_their_units),
+		cmocka_unit_test(sizes_and_flags_take_their_words),
+		cmocka_unit_test(values_that_are_no_values_are_refused),
+		cmocka_unit_test(
+			the_refusal_names_the_setting_and_what_is_wanted),
+		cmocka_unit_test(names_that_are_no_settings_are_refused),
+		cmocka_unit_test(foreign_bytes_are_refused_without_harm),
+		cmocka_unit_test(the_length_ends_the_text),
+		cmocka_unit_test(a_short_explanation_is_cut_not_overrun),
+		cmocka_unit_test(a_duration_is_read_alone_too),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration of built-in jobs, and the folders in which they run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "worker/dir.h"
+#include "base/error.h"
+#include "jobs/job.h"
+
+static const struct conf_key keys[] = {
+	{"url", CONF_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
+	{"from", CONF_TEXT, 0, 0, NULL, "who"},
+	{"tries", CONF_COUNT, 1, 10, "3", "how often"},
+	{"pause", CONF_MS, 0, 60000, "2s", "between them"},
+	{"room", CONF_BYTES, 1, 1 << 30, "4k", "of a file"},
+	{"tls", CONF_FLAG, 0, 1, "yes", "whether"},
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL}};
+static const struct conf_key profile[] = {
+	{"codec", CONF_TEXT, 0, 0, "h264", "which"},
+	{NULL, CONF_TEXT, 0, 0, NULL, NULL}};
+
+/* For whoever runs a job of that type; to read is not to check. */
+static int
+never_right(const struct conf *c, char *say, size_t cap)
+{
+	(void)c;
+	(void)snprintf(say, cap, "not asked for");
+	return SW_EINVAL;
+}
+
+static const struct job_type types[] = {{.name = "email", .keys = keys},
+	{.name = "film", .profile_keys = profile},
+	{.name = "bare", .check = never_right}, {NULL}};
+
+static char folder[] = "/tmp/spillway-test.XXXXXX";
+static char why[256];
+
+static int
+read_text(const char *text, struct conf **c)
+{
+	char path[64];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	why[0] = '\0';
+	return conf_read(c, path, types, why, sizeof(why));
+}
+
+static void
+without_a_file_the_defaults_count(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_read(&c, NULL, types, why, sizeof(why)), 0);
+	assert_string_equal(conf_text(c, "email", "url"), "smtp://127.0.0.1");
+	assert_null(conf_text(c, "email", "from"));
+	assert_int_equal(conf_number(c, "email", "tries"), 3);
+	assert_int_equal(conf_number(c, "email", "pause"), 2000);
+	assert_int_equal(conf_number(c, "email", "room"), 4096);
+	assert_int_equal(conf_number(c, "email", "tls"), 1);
+	assert_true(conf_has(c, "email"));
+	assert_false(conf_has(c, "film small"));
+	conf_free(c);
+}
+
+static void
+a_file_sets_values_and_adds_profiles(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(read_text("[email]\nfrom = ann@example.org\n"
+				   "pause = 1m\ntls = no\n"
+				   "[film small]\n[film large]\ncodec = av1\n"
+				   "[film small]\ncodec = vp9\n",
+				 &c),
+		0);
+	assert_string_equal(conf_text(c, "email", "from"), "ann@example.org");
+	assert_int_equal(conf_number(c, "email", "pause"), 60000);
+	assert_int_equal(conf_number(c, "email", "tls"), 0);
+	assert_string_equal(conf_text(c, "film large", "codec"), "av1");
+	assert_string_equal(conf_text(c, "film small", "codec"), "vp9");
+	assert_string_equal(conf_section(c, 0), "email");
+	assert_string_equal(conf_section(c, 1), "film large");
+	assert_null(conf_section(c, 3));
+	conf_free(c);
+}
+
+static void
+what_is_wrong_is_said_with_its_place(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} bad[] = {
+		{"[email]\ncolour = red\n", ":2: unknown key 'colour'"},
+		{"[email]\n\ntries = 11\n",
+			":3: tries is '11', not a number from 1 to 10"},
+		{"[email]\npause = soon\n", ":2: pause is 'soon', not a dur"},
+		{"[email]\ntls = maybe\n", ":2: tls is 'maybe', not yes or no"},
+		{"[email]\nroom = 2g\n", ":2: room is '2g', not a size"},
+		{"[email]\nurl = a\nurl = b\n", ":3: a second time 'url'"},
+		{"[post]\nurl = a\n", ":2: unknown section 'post'"},
+		{"[film]\ncodec = a\n", ":2: unknown section 'film'"},
+		{"[film ]\ncodec = a\n", ":2: unknown section 'film '"},
+		{"[email out]\nurl = a\n", ":2: unknown section 'email out'"},
+		{"[bare]\nurl = a\n", ":2: unknown section 'bare'"},
+		{"[email]\nwhat\n", ":2: not 'key = value'"},
+		{"url = a\n", ":1: unknown section ''"},
+	};
+	struct conf *c = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(read_text(bad[i].text, &c), SW_EINVAL);
+		if (strstr(why, bad[i].said) == NULL)
+			fail_msg("'%s' has no '%s'", why, bad[i].said);
+	}
+	assert_int_equal(
+		conf_read(&c, "/nonexistent", types, why, sizeof(why)), -2);
+	assert_string_equal(why, "/nonexistent: No such file or directory");
+	assert_null(c);
+}
+
+static void
+a_line_that_is_too_long_is_refused(void **state)
+{
+	static char text[20000];
+	struct conf *c;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "[email]\nurl = ", 14);
+	strcpy(text + sizeof(text) - 2, "\n");
+	assert_int_equal(read_text(text, &c), SW_EINVAL);
+	assert_non_null(strstr(why, ":2: the line is too long"));
+}
+
+/* --- folders ------------------------------------------------------------- */
+
+/* In a process of its own, since a worker has one folder. */
+static pid_t
+worker_like(char path[DIR_PATH], int go)
+{
+	int p[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		char mine[DIR_PATH] = "", file[DIR_PATH + 2];
+
+		if (dirs_open() < 0)
+			_exit(1);
+		dir_make(mine);
+		(void)snprintf(file, sizeof(file), "%s/f", mine);
+		(void)mkdir(file, 0700);
+		(void)!write(p[1], mine, sizeof(mine));
+		if (go)
+			dirs_close();
+		else
+			(void)pause();
+		_exit(0);
+	}
+	close(p[1]);
+	assert_int_equal(read(p[0], path, DIR_PATH), DIR_PATH);
+	close(p[0]);
+	return pid;
+}
+
+static int
+there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static void
+end(pid_t pid, int sig)
+{
+	int status;
+
+	if (sig != 0)
+		(void)kill(pid, sig);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, sig);
+}
+
+static void
+a_worker_that_leaves_takes_its_folders_with_it(void **state)
+{
+	char path[DIR_PATH];
+
+	(void)state;
+	end(worker_like(path, 1), 0);
+	assert_false(there(path));
+}
+
+static void
+what_a_killed_worker_left_goes_with_the_next_start_and_no_other(void **state)
+{
+	char dead[DIR_PATH], alive[DIR_PATH], next[DIR_PATH];
+	pid_t a, b;
+
+	(void)state;
+	a = worker_like(dead, 0);
+	b = worker_like(alive, 0);
+	end(a, SIGKILL);
+	assert_true(there(dead));
+	end(worker_like(next, 1), 0);
+	assert_false(there(dead));
+	assert_true(there(alive));
+	end(b, SIGKILL);
+	end(worker_like(next, 1), 0);
+	assert_false(there(alive));
+}
+
+static void
+a_job_s_folder_is_emptied_but_stays(void **state)
+{
+	char path[DIR_PATH], file[DIR_PATH + 4];
+
+	(void)state;
+	assert_int_equal(dirs_open(), 0);
+	dir_make(path);
+	(void)snprintf(file, sizeof(file), "%s/a", path);
+	assert_int_equal(mkdir(file, 0700), 0);
+	dir_empty(path);
+	assert_false(there(file));
+	assert_true(there(path));
+	dirs_close();
+	assert_false(there(path));
+}
+
+static void
+a_temporary_folder_whose_name_is_too_long_is_refused(void **state)
+{
+	char name[400] = "/tmp/";
+
+	(void)state;
+	memset(name + 5, 'x', sizeof(name) - 6);
+	setenv("TMPDIR", name, 1);
+	assert_int_equal(dirs_open(), -36); /* ENAMETOOLONG */
+	setenv("TMPDIR", folder, 1);
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	return setenv("TMPDIR", folder, 1);
+}
+
+static int
+finish(void **state)
+{
+	(void)state;
+	dir_remove(folder);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_file_the_defaults_count),
+		cmocka_unit_test(a_file_sets_values_and_adds_profiles),
+		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+		cmocka_unit_test(a_line_that_is_too_long_is_refused),
+		cmocka_unit_test(
+			a_worker_that_leaves_takes_its_folders_with_it),
+		cmocka_unit_test(
+			what_a_killed_worker_left_goes_with_the_next_start_and_no_other),
+		cmocka_unit_test(a_job_s_folder_is_emptied_but_stays),
+		cmocka_unit_test(
+			a_temporary_folder_whose_name_is_too_long_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, begin, finish);
+}

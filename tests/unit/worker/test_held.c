@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What a worker says of the jobs it holds, without a broker or a child. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "worker/held.h"
+#include "base/log.h"
+
+enum { NOW_MS = 100000 };
+
+static const struct route route = {.queue = "mail"};
+
+struct talk {
+	struct holder h;
+	uint8_t last[1024]; /* the last message said */
+	size_t len;
+};
+
+static void
+listen_to(void *arg, struct bytes m)
+{
+	struct talk *t = arg;
+
+	assert_true(m.len <= sizeof(t->last));
+	memcpy(t->last, m.p, m.len);
+	t->len = m.len;
+}
+
+static int
+setup(void **state)
+{
+	struct talk *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	sw_log_set(SW_LOG_ERR);
+	assert_int_equal(
+		holder_init(&t->h, &route, 1, 2, "w", listen_to, t), 0);
+	*state = t;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct talk *t = *state;
+
+	holder_fini(&t->h);
+	free(t);
+	return 0;
+}
+
+static void
+tell(struct talk *t, int op, uint64_t seq, uint64_t token)
+{
+	uint8_t room[256];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_id id = {{1}};
+	size_t mark;
+
+	sw_msg_begin(&b, op, 0, seq);
+	mark = sw_item_begin(&b);
+	if (op == SW_OP_JOBS) {
+		sw_put_id(&b, &id);
+		sw_put_text(&b, SW_F_QUEUE, "mail");
+		sw_put_int(&b, SW_F_TOKEN, (int64_t)token);
+	} else {
+		sw_put_int(&b, SW_F_STATUS, 0);
+	}
+	sw_item_end(&b, mark);
+	holder_take(&t->h, sw_buf_bytes(&b), NOW_MS);
+}
+
+static void
+join(struct talk *t)
+{
+	holder_say(&t->h, NOW_MS);
+	tell(t, SW_OP_HELLO | SW_REPLY, t->h.hello_seq, 0);
+	assert_true(t->h.joined);
+	holder_say(&t->h, NOW_MS);
+}
+
+static void
+a_job_that_comes_while_draining_is_handed_back(void **state)
+{
+	struct talk *t = *state;
+	struct sw_msg m;
+	struct sw_item it;
+
+	join(t);
+	holder_drain(&t->h);
+	holder_say(&t->h, NOW_MS);
+	tell(t, SW_OP_JOBS, 0, 7); /* it was on its way */
+	assert_null(holder_begin(&t->h, NOW_MS));
+	t->h.credit_told = t->h.received; /* only the report is left to say */
+	holder_say(&t->h, NOW_MS);
+	assert_int_equal(sw_msg_open(bytes_of(t->last, t->len), &m), 0);
+	assert_int_equal(m.op, SW_OP_DONE);
+	assert_true(sw_msg_next(&m, &it));
+	assert_int_equal(sw_int(&it, SW_F_TOKEN, 0), 7);
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, 0), SW_RELEASE);
+	tell(t, SW_OP_DONE | SW_REPLY, m.seq, 0);
+	assert_int_equal(t->h.used, 0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_job_that_comes_while_draining_is_handed_back),
+	};
+
+	return cmocka_run_group_tests_name("held", tests, NULL, NULL);
+}
