@@ -83,7 +83,7 @@ child_clear(struct child *c)
 }
 
 static void
-job_attach(struct child *c, struct held *job, int64_t now_ms)
+job_attach(struct child *c, struct worker_lease *job, int64_t now_ms)
 {
 	c->job = job;
 	job->child = c;
@@ -110,7 +110,7 @@ all_write(int fd, struct bytes b)
 }
 
 static int
-body_file(const struct held *job)
+body_file(const struct worker_lease *job)
 {
 	int fd = memfd_create("body", MFD_CLOEXEC), err;
 
@@ -136,7 +136,7 @@ pipe_open(int p[2])
 
 /* `files`: stdin, stdout, what it reports. */
 static void
-exec_run(const struct child *c, const struct held *job, const char *blobs,
+exec_run(const struct child *c, const struct worker_lease *job, const char *blobs,
 	const int files[3])
 {
 	files_place(files[0], files[1], files[2]);
@@ -152,7 +152,7 @@ exec_run(const struct child *c, const struct held *job, const char *blobs,
 }
 
 int
-child_exec(struct child *c, struct held *job, const struct child_limits *limits,
+child_exec(struct child *c, struct worker_lease *job, const struct child_limits *limits,
 	int64_t now_ms)
 {
 	int out[2] = {-1, -1}, rep[2] = {-1, -1}, in, err;
@@ -241,7 +241,7 @@ child_pool(struct child *c, const struct route *route,
 }
 
 int
-child_give(struct child *c, struct held *job, int64_t now_ms)
+child_give(struct child *c, struct worker_lease *job, int64_t now_ms)
 {
 	ssize_t n = send(
 		c->report, job->item.raw.p, job->item.raw.len, MSG_NOSIGNAL);
@@ -444,20 +444,20 @@ group_signal(struct child *c, int sig)
 void
 child_watch(struct child *c, int64_t now_ms)
 {
-	struct held *j = c->job;
+	struct worker_lease *j = c->job;
 
 	if (c->pid == 0 || j == NULL)
 		return;
-	if (j->fate == FATE_STALE) {
+	if (j->disposition == LEASE_STALE) {
 		if (!c->killed)
 			group_signal(c, SIGKILL);
 		return;
 	}
 	if (c->kill_ms == 0 &&
-		(now_ms >= c->deadline_ms || j->fate != FATE_NONE)) {
+		(now_ms >= c->deadline_ms || j->disposition != LEASE_KEEP)) {
 		c->timed_out = now_ms >= c->deadline_ms;
 		c->kill_ms = now_ms + CHILD_TERM_MS;
-		group_signal(c, j->fate == FATE_BACK ? SIGKILL : SIGTERM);
+		group_signal(c, j->disposition == LEASE_RELEASE ? SIGKILL : SIGTERM);
 	}
 	if (c->kill_ms != 0 && now_ms >= c->kill_ms && !c->killed)
 		group_signal(c, SIGKILL);

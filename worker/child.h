@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include "worker/dir.h"
-#include "worker/held.h"
+#include "worker/leases.h"
 
 enum {
 	CHILD_TERM_MS = 2000,	   /* between SIGTERM and SIGKILL */
@@ -25,7 +25,7 @@ enum {
 struct child {
 	pid_t pid; /* 0: none */
 	const struct route *route;
-	struct held *job;	      /* NULL: an idle built-in */
+	struct worker_lease *job;	      /* NULL: an idle built-in */
 	int out;		      /* stdout and stderr, -1: closed */
 	int report;		      /* fd 3, or the packet socket */
 	char tail[SW_ERROR_MAX];      /* a ring of what it printed last */
@@ -50,19 +50,19 @@ struct child_limits {
 };
 
 /* Starts `job` in a process of its own; 0 or -errno. */
-int child_exec(struct child *, struct held *job, const struct child_limits *,
+int child_exec(struct child *, struct worker_lease *job, const struct child_limits *,
 	int64_t now_ms) __attribute__((warn_unused_result));
 
 /* Starts a process for built-in jobs; it waits for child_give. */
 int child_pool(struct child *, const struct route *,
 	const struct child_limits *) __attribute__((warn_unused_result));
-int child_give(struct child *, struct held *job, int64_t now_ms)
+int child_give(struct child *, struct worker_lease *job, int64_t now_ms)
 	__attribute__((warn_unused_result));
 
 /* Reads what it has printed and reported.  1: its job has ended (built-in). */
 int child_read(struct child *);
 
-/* Looks at time and fate; sends the signals that are due. */
+/* Looks at time and disposition; sends the signals that are due. */
 void child_watch(struct child *, int64_t now_ms);
 
 /* The process is gone: fills job->report from its status and usage. */

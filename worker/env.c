@@ -49,7 +49,7 @@ env_header(struct bytes h)
 }
 
 void
-env_fill(const struct held *job)
+env_fill(const struct worker_lease *job)
 {
 	char id[SW_ID_TEXT];
 	struct timespec t;
@@ -70,7 +70,7 @@ env_fill(const struct held *job)
 }
 
 void
-env_blob(const struct held *job, const char *uri, const char *dir)
+env_blob(const struct worker_lease *job, const char *uri, const char *dir)
 {
 	static struct attached a;
 	int err = attach(&job->item, uri, dir, &a);

@@ -47,7 +47,7 @@ set_slots(struct settings *s, const char *arg)
 	char *end;
 	long n = strtol(arg, &end, 10);
 
-	if (*arg == '\0' || *end != '\0' || n < 1 || n > HELD_SLOTS_MAX)
+	if (*arg == '\0' || *end != '\0' || n < 1 || n > LEASE_SLOTS_MAX)
 		return wrong("slots", "a number from 1 to 1024 is wanted");
 	s->o.slots = (int)n;
 	return 0;

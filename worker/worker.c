@@ -77,7 +77,7 @@ worker_open(struct worker *w, const struct worker_options *o)
 	w->polls = calloc(2 + 2 * slots, sizeof(*w->polls));
 	err = w->children == NULL || w->polls == NULL ? -ENOMEM : 0;
 	if (err == 0)
-		err = holder_init(&w->holder, o->routes, o->routes_n, o->slots,
+		err = leases_init(&w->leases, o->routes, o->routes_n, o->slots,
 			o->name, message_send, w);
 	for (size_t i = 0; err == 0 && i < slots; i++)
 		w->children[i].out = w->children[i].report = -1;
@@ -109,7 +109,7 @@ worker_close(struct worker *w)
 	if (w->signals >= 0)
 		close(w->signals);
 	dirs_close();
-	holder_fini(&w->holder);
+	leases_fini(&w->leases);
 	free(w->children);
 	free(w->polls);
 	*w = (struct worker){.signals = -1};
@@ -138,19 +138,19 @@ alarm_tell(struct worker *w, struct child *c)
 static void
 job_ended(struct worker *w, struct child *c)
 {
-	struct held *j = c->job;
+	struct worker_lease *j = c->job;
 	char id[SW_ID_TEXT];
 
 	alarm_tell(w, c);
 	c->job = NULL;
-	if (j->report.outcome != SW_ACK && j->fate == FATE_NONE) {
+	if (j->report.outcome != SW_ACK && j->disposition == LEASE_KEEP) {
 		sw_id_format(&j->id, id);
 		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
 			j->route->queue, "outcome",
 			sw_outcome_name(j->report.outcome), "cause",
 			sw_cause_name(j->report.cause), NULL);
 	}
-	holder_end(&w->holder, j, w->now_ms);
+	leases_end(&w->leases, j, w->now_ms);
 }
 
 static void
@@ -205,7 +205,7 @@ child_find(struct worker *w, const struct route *route)
 }
 
 static int
-job_start(struct worker *w, struct held *j)
+job_start(struct worker *w, struct worker_lease *j)
 {
 	struct child *c = child_find(w, j->route);
 	int err;
@@ -226,9 +226,9 @@ job_start(struct worker *w, struct held *j)
 static void
 jobs_start(struct worker *w)
 {
-	struct held *j;
+	struct worker_lease *j;
 
-	while ((j = holder_begin(&w->holder, w->now_ms)) != NULL) {
+	while ((j = leases_begin(&w->leases, w->now_ms)) != NULL) {
 		int err = job_start(w, j);
 
 		if (err == 0)
@@ -238,9 +238,9 @@ jobs_start(struct worker *w)
 		/* Not the job's fault: handed back, no attempt is burnt. */
 		j->report = (struct report){
 			.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
-		holder_end(&w->holder, j, w->now_ms);
+		leases_end(&w->leases, j, w->now_ms);
 		/* Or it would come back at once, over and over. */
-		holder_pause(&w->holder, w->now_ms);
+		leases_pause(&w->leases, w->now_ms);
 	}
 }
 
@@ -265,8 +265,8 @@ running_hand_back(struct worker *w)
 {
 	for (int i = 0; i < w->o.slots; i++)
 		if (w->children[i].job != NULL &&
-			w->children[i].job->fate == FATE_NONE)
-			w->children[i].job->fate = FATE_BACK;
+			w->children[i].job->disposition == LEASE_KEEP)
+			w->children[i].job->disposition = LEASE_RELEASE;
 }
 
 static void
@@ -277,11 +277,11 @@ stop_asked(struct worker *w)
 		running_hand_back(w);
 		return;
 	}
-	sw_log(SW_LOG_INFO, "drain", "running", sw_num(w->holder.running),
+	sw_log(SW_LOG_INFO, "drain", "running", sw_num(w->leases.running),
 		NULL);
 	sd_notify(0, "STOPPING=1");
 	w->drain_ms = w->now_ms;
-	holder_drain(&w->holder);
+	leases_drain(&w->leases);
 }
 
 /* Whether all is told and the broker knows that we go, or will not answer. */
@@ -292,13 +292,13 @@ drained(struct worker *w)
 		return 0;
 	if (w->now_ms - w->drain_ms >= w->o.grace_ms)
 		running_hand_back(w);
-	if (w->holder.running > 0)
+	if (w->leases.running > 0)
 		return 0;
 	if (w->bye_ms == 0)
 		w->bye_ms = w->now_ms;
 	if (w->now_ms - w->bye_ms >= BYE_MS)
 		return 1;
-	return w->holder.used == 0 && holder_bye(&w->holder);
+	return w->leases.used == 0 && leases_bye(&w->leases);
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -321,7 +321,7 @@ messages_take(struct worker *w)
 	zmq_msg_init(&m);
 	while (zmq_msg_recv(&m, w->socket, ZMQ_DONTWAIT) >= 0)
 		if (!zmq_msg_more(&m))
-			holder_take(&w->holder,
+			leases_take(&w->leases,
 				bytes_of(zmq_msg_data(&m), zmq_msg_size(&m)),
 				w->now_ms);
 	zmq_msg_close(&m);
@@ -330,10 +330,10 @@ messages_take(struct worker *w)
 static void
 wait_for_work(struct worker *w)
 {
-	int64_t wait = holder_wait_ms(&w->holder, w->now_ms);
+	int64_t wait = leases_wait_ms(&w->leases, w->now_ms);
 	int n = 0;
 
-	if ((w->holder.running > 0 || w->drain_ms != 0) && wait > TICK_MS)
+	if ((w->leases.running > 0 || w->drain_ms != 0) && wait > TICK_MS)
 		wait = TICK_MS; /* deadlines and grace are coarse */
 	w->polls[n++] = (zmq_pollitem_t){w->socket, 0, ZMQ_POLLIN, 0};
 	w->polls[n++] = (zmq_pollitem_t){NULL, w->signals, ZMQ_POLLIN, 0};
@@ -353,7 +353,7 @@ wait_for_work(struct worker *w)
 static void
 systemd_tell(struct worker *w)
 {
-	if (!w->ready && w->holder.joined) {
+	if (!w->ready && w->leases.joined) {
 		w->ready = 1;
 		sd_notify(0, "READY=1");
 	}
@@ -368,7 +368,7 @@ worker_run(struct worker *w)
 {
 	w->now_ms = clock_ms();
 	while (!drained(w)) {
-		holder_say(&w->holder, w->now_ms);
+		leases_say(&w->leases, w->now_ms);
 		wait_for_work(w);
 		w->now_ms = clock_ms();
 		signals_take(w);

@@ -20,7 +20,7 @@ struct worker_options {
 
 struct worker {
 	struct worker_options o;
-	struct holder holder;
+	struct leases leases;
 	struct child *children; /* a slot each */
 	struct alarms alarms;
 	zmq_pollitem_t *polls;

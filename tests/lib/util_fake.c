@@ -131,10 +131,10 @@ static void
 put_answer_write(struct fake *f, struct sw_buf *b, const struct sw_item *it,
 	enum fake_act act, unsigned at)
 {
-	struct sw_id id, holder;
+	struct sw_id id, owner;
 	int known;
 
-	memset(&holder, 7, sizeof(holder));
+	memset(&owner, 7, sizeof(owner));
 	memcpy(f->job, it->raw.p, it->raw.len);
 	f->job_len = it->raw.len;
 	(void)sw_get_id(it, &id);
@@ -144,7 +144,7 @@ put_answer_write(struct fake *f, struct sw_buf *b, const struct sw_item *it,
 		sw_put_text(b, SW_F_DETAIL, "the store is full");
 	} else if (act == FAKE_UNIQUE) {
 		sw_put_int(b, SW_F_STATUS, SW_EUNIQUE);
-		sw_put_id(b, &holder);
+		sw_put_id(b, &owner);
 	} else {
 		sw_put_int(b, SW_F_STATUS, 0);
 		if (known)

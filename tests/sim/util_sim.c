@@ -155,7 +155,7 @@ fault_hold(struct sim *w)
 
 	sim_note(w, "-- nothing passes to or from %s for %lld ms",
 		sim_end_name(end), (long long)ms);
-	w->ends[end].held_until = w->now + ms;
+	w->ends[end].stalled_until = w->now + ms;
 	if (ms > 2000) /* the transport's heartbeats miss it */
 		sim_link_break(w, end);
 }
@@ -368,7 +368,7 @@ calm_down(struct sim *w)
 	w->plan.mood = (struct sim_mood){0};
 	w->disk_full_until = 0;
 	for (int i = 0; i < SIM_ENDS; i++) {
-		w->ends[i].held_until = 0;
+		w->ends[i].stalled_until = 0;
 		sim_wake(w, i, w->now);
 	}
 	for (uint64_t n = 1; w->now < until; n++) {

@@ -17,7 +17,7 @@
 #include <setjmp.h>
 
 #include "broker/core/core.h"
-#include "worker/held.h"
+#include "worker/leases.h"
 
 enum {
 	SIM_WORKERS = 5,
@@ -84,7 +84,7 @@ struct sim_event {
 struct sim_end { /* where a worker, a producer or the person meets the net */
 	uint32_t link; /* 0: none */
 	uint64_t links;
-	int64_t held_until;	    /* nothing passes before */
+	int64_t stalled_until;	    /* nothing passes before */
 	int64_t in_at, out_at;	    /* when the last one on the way arrives */
 	struct sim_fifo in, unsent; /* arrived and not read; no link yet */
 	int unsent_n;

@@ -125,7 +125,7 @@ sim_link_up(struct sim *w, int end)
 
 	if (e->link != 0)
 		return;
-	if (w->core == NULL || w->now < e->held_until) {
+	if (w->core == NULL || w->now < e->stalled_until) {
 		sim_push(w, w->now + 1 + sim_pick(w, 500), SIM_LINK_UP, end,
 			NULL);
 		return;
@@ -153,8 +153,8 @@ static int64_t
 arrival(struct sim *w, int end, int64_t at, int64_t *last)
 {
 	at += sim_pick(w, HOP_MS + 1);
-	if (at < w->ends[end].held_until)
-		at = w->ends[end].held_until;
+	if (at < w->ends[end].stalled_until)
+		at = w->ends[end].stalled_until;
 	if (is_wild(end) && sim_one_in(w, w->plan.mood.late))
 		return at + sim_about(w, sim_one_in(w, 4) ? 5000 : 5);
 	if (at < *last)

@@ -7,7 +7,7 @@
 struct scan {
 	struct sim *w;
 	size_t there[256], wanted[256]; /* rows by their letter */
-	size_t met, held;		/* entries of windows */
+	size_t met, entries;		/* entries of windows */
 };
 
 static _Noreturn void
@@ -241,10 +241,10 @@ windows_count(struct scan *s)
 {
 	const struct core *c = s->w->core;
 
-	s->held = c->timers.n;
+	s->entries = c->timers.n;
 	for (unsigned i = 0; i < c->queues_n; i++)
 		for (unsigned l = 0; l < c->queues[i]->lanes_n; l++)
-			s->held += c->queues[i]->lanes[l]->w.n;
+			s->entries += c->queues[i]->lanes[l]->w.n;
 }
 
 /* Whether a job of the queue could start; rates are left to the judge. */
@@ -293,9 +293,9 @@ sim_model_scan(struct sim *w)
 				s.there[(uint8_t)*l], *l,
 				s.wanted[(uint8_t)*l]);
 	windows_count(&s);
-	if (s.met != s.held)
+	if (s.met != s.entries)
 		sim_fail(w, "a window holds %zu entries, the store %zu of them",
-			s.held, s.met);
+			s.entries, s.met);
 	sim_judge_queues(w);
 	idle_check(w);
 }

@@ -14,7 +14,7 @@ enum { BYE_MS = 2000, LEAVE_MS = 3000, RUNS = 16 };
 struct sim_worker {
 	struct sim *w;
 	int end;
-	struct holder h;
+	struct leases h;
 	struct route routes[SIM_QUEUES];
 	int alive, frozen;
 	int gone_once;
@@ -22,7 +22,7 @@ struct sim_worker {
 	int restless;		  /* it was to leave before it was calm */
 	int64_t again_at;	  /* frozen or not alive: until then */
 	int64_t drain_at, bye_at; /* 0: not yet */
-	struct held *runs[RUNS];
+	struct worker_lease *runs[RUNS];
 	int64_t run_until[RUNS];
 };
 
@@ -48,7 +48,7 @@ be_born(struct sim_worker *s)
 			"%s", sim_queues[q]);
 		n++;
 	}
-	must(holder_init(&s->h, s->routes, n, w->plan.slots,
+	must(leases_init(&s->h, s->routes, n, w->plan.slots,
 		     sim_end_name(s->end), speak, s) == 0);
 	s->alive = 1;
 	s->frozen = 0;
@@ -77,7 +77,7 @@ die(struct sim_worker *s)
 
 	if (!s->alive)
 		return;
-	holder_fini(&s->h);
+	leases_fini(&s->h);
 	s->alive = 0;
 	s->again_at = s->w->now + sim_about(s->w, 3000);
 	sim_link_break(s->w, s->end);
@@ -91,7 +91,7 @@ void
 sim_worker_free(struct sim_worker *s)
 {
 	if (s->alive)
-		holder_fini(&s->h);
+		leases_fini(&s->h);
 	free(s);
 }
 
@@ -113,7 +113,7 @@ sim_worker_idle(const struct sim_worker *s)
 /* --- jobs --------------------------------------------------------------- */
 
 static void
-follow_put(struct sim *w, struct sw_buf *b, const struct held *j, int nth)
+follow_put(struct sim *w, struct sw_buf *b, const struct worker_lease *j, int nth)
 {
 	size_t mark = sw_nest_begin(b, SW_F_FOLLOW);
 	struct sw_id id = j->id;
@@ -127,7 +127,7 @@ follow_put(struct sim *w, struct sw_buf *b, const struct held *j, int nth)
 }
 
 static void
-fields_put(struct sim *w, struct held *j)
+fields_put(struct sim *w, struct worker_lease *j)
 {
 	struct sw_buf b = {.cap = 1024};
 	struct report *r = &j->report;
@@ -157,8 +157,8 @@ run_end(struct sim_worker *s, int i)
 		{SW_RETRY, SW_C_OOM}, {SW_FAIL, SW_C_PERMANENT},
 		{SW_RELEASE, SW_C_DRAIN}};
 	struct sim *w = s->w;
-	struct held *j = s->runs[i];
-	int killed = j->fate != FATE_NONE && !sim_one_in(w, 4);
+	struct worker_lease *j = s->runs[i];
+	int killed = j->disposition != LEASE_KEEP && !sim_one_in(w, 4);
 
 	s->runs[i] = NULL;
 	j->report = (struct report){.outcome = SW_ACK, .delay_ms = -1};
@@ -174,14 +174,14 @@ run_end(struct sim_worker *s, int i)
 			j->report.delay_ms = sim_pick(w, 2) * sim_about(w, 500);
 	}
 	fields_put(w, j);
-	holder_end(&s->h, j, w->now);
+	leases_end(&s->h, j, w->now);
 }
 
 static void
 runs_end(struct sim_worker *s)
 {
 	for (int i = 0; i < RUNS; i++)
-		if (s->runs[i] != NULL && (s->runs[i]->fate != FATE_NONE ||
+		if (s->runs[i] != NULL && (s->runs[i]->disposition != LEASE_KEEP ||
 						  s->run_until[i] <= s->w->now))
 			run_end(s, i);
 }
@@ -190,10 +190,10 @@ static void
 runs_begin(struct sim_worker *s)
 {
 	struct sim *w = s->w;
-	struct held *j;
+	struct worker_lease *j;
 	int i = 0;
 
-	while ((j = holder_begin(&s->h, w->now)) != NULL) {
+	while ((j = leases_begin(&s->h, w->now)) != NULL) {
 		while (s->runs[i] != NULL)
 			i++;
 		must(i < RUNS);
@@ -214,7 +214,7 @@ inbox_take(struct sim_worker *s)
 	while ((f = sim_fifo_take(&s->w->ends[s->end].in)) != NULL) {
 		sim_trace_frame(
 			s->w, s->end, "* hears ", bytes_of(f->b, f->len));
-		holder_take(&s->h, bytes_of(f->b, f->len), s->w->now);
+		leases_take(&s->h, bytes_of(f->b, f->len), s->w->now);
 		free(f);
 	}
 }
@@ -229,8 +229,8 @@ has_left(struct sim_worker *s)
 		return 0;
 	if (now - s->drain_at > 3000)
 		for (int i = 0; i < RUNS; i++)
-			if (s->runs[i] != NULL && s->runs[i]->fate == FATE_NONE)
-				s->runs[i]->fate = FATE_BACK;
+			if (s->runs[i] != NULL && s->runs[i]->disposition == LEASE_KEEP)
+				s->runs[i]->disposition = LEASE_RELEASE;
 	if (s->h.running > 0)
 		return 0;
 	if (s->bye_at == 0)
@@ -240,7 +240,7 @@ has_left(struct sim_worker *s)
 			sim_end_name(s->end), s->h.used);
 	if (now - s->bye_at >= BYE_MS)
 		return 1;
-	return s->h.used == 0 && holder_bye(&s->h);
+	return s->h.used == 0 && leases_bye(&s->h);
 }
 
 static void
@@ -250,7 +250,7 @@ leave(struct sim_worker *s)
 		return;
 	s->drain_at = s->w->now;
 	s->restless = !s->w->calm;
-	holder_drain(&s->h);
+	leases_drain(&s->h);
 	sim_wake(s->w, s->end, s->w->now);
 }
 
@@ -276,7 +276,7 @@ calm_leave(struct sim_worker *s)
 static int64_t
 next_at(const struct sim_worker *s)
 {
-	int64_t at = s->w->now + holder_wait_ms(&s->h, s->w->now);
+	int64_t at = s->w->now + leases_wait_ms(&s->h, s->w->now);
 
 	for (int i = 0; i < RUNS; i++)
 		if (s->runs[i] != NULL && s->run_until[i] < at)
@@ -308,7 +308,7 @@ sim_worker_wake(struct sim *w, int end)
 		die(s);
 		return;
 	}
-	holder_say(&s->h, w->now);
+	leases_say(&s->h, w->now);
 	sim_wake(w, end, next_at(s));
 }
 

@@ -226,7 +226,7 @@ a_result_is_whole_or_none(void **state)
 /* --- the talk with the broker -------------------------------------------- */
 
 struct desk { /* the broker's side, by hand */
-	struct holder h;
+	struct leases h;
 	struct route route;
 	uint8_t out[SW_MSG_MAX]; /* what was said last of `op` */
 	struct sw_msg said[SW_REPLY];
@@ -263,7 +263,7 @@ answer(struct desk *d, int op, uint64_t seq, int items, int status)
 		sw_put_int(&b, SW_F_STATUS, status);
 		sw_item_end(&b, mark);
 	}
-	holder_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_take(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 static void
@@ -281,7 +281,7 @@ give_job(struct desk *d, int n)
 	sw_put_text(&b, SW_F_BODY, "x");
 	sw_put_int(&b, SW_F_TOKEN, n);
 	sw_item_end(&b, mark);
-	holder_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_take(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 static void
@@ -289,7 +289,7 @@ pass(struct desk *d, int64_t ms)
 {
 	d->now += ms;
 	d->h.heard_ms = d->now;
-	holder_say(&d->h, d->now);
+	leases_say(&d->h, d->now);
 }
 
 static int
@@ -299,7 +299,7 @@ desk_open(void **state)
 
 	assert_non_null(d);
 	assert_int_equal(route(&d->route, "q=logs"), 0);
-	assert_int_equal(holder_init(&d->h, &d->route, 1, 2, "me", hear, d), 0);
+	assert_int_equal(leases_init(&d->h, &d->route, 1, 2, "me", hear, d), 0);
 	d->now = 1000;
 	pass(d, 0);
 	answer(d, SW_OP_HELLO | SW_REPLY, d->said[SW_OP_HELLO].seq, 1, 0);
@@ -313,7 +313,7 @@ desk_close(void **state)
 {
 	struct desk *d = *state;
 
-	holder_fini(&d->h);
+	leases_fini(&d->h);
 	free(d);
 	return 0;
 }
@@ -322,13 +322,13 @@ static void
 a_report_is_said_again_until_it_is_confirmed(void **state)
 {
 	struct desk *d = *state;
-	struct held *j;
+	struct worker_lease *j;
 
 	give_job(d, 1);
-	j = holder_begin(&d->h, d->now);
+	j = leases_begin(&d->h, d->now);
 	assert_non_null(j);
 	j->report = (struct report){.outcome = SW_ACK};
-	holder_end(&d->h, j, d->now);
+	leases_end(&d->h, j, d->now);
 	pass(d, 0);
 	assert_int_equal(d->count[SW_OP_DONE], 1);
 	pass(d, 500);
@@ -345,13 +345,13 @@ static void
 a_broker_that_forgot_us_hears_hello_and_the_reports_anew(void **state)
 {
 	struct desk *d = *state;
-	struct held *j;
+	struct worker_lease *j;
 	int hellos = d->count[SW_OP_HELLO];
 
 	give_job(d, 1);
-	j = holder_begin(&d->h, d->now);
+	j = leases_begin(&d->h, d->now);
 	j->report = (struct report){.outcome = SW_ACK};
-	holder_end(&d->h, j, d->now);
+	leases_end(&d->h, j, d->now);
 	pass(d, 0);
 	answer(d, SW_OP_ERROR | SW_REPLY, 0, 1, SW_ESESSION);
 	pass(d, 1);
@@ -373,7 +373,7 @@ answer_lease(struct desk *d, int op, uint64_t seq, int64_t lease_ms)
 	sw_put_int(&b, SW_F_STATUS, 0);
 	sw_put_int(&b, SW_F_LEASE_MS, lease_ms);
 	sw_item_end(&b, mark);
-	holder_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_take(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 /* How often leases are extended within three seconds of a new session. */
@@ -389,7 +389,7 @@ beats(struct desk *d, int64_t lease_ms)
 	pass(d, 0);
 	before = d->count[SW_OP_EXTEND];
 	for (int64_t end = d->now + 3000; d->now < end;)
-		pass(d, holder_wait_ms(&d->h, d->now));
+		pass(d, leases_wait_ms(&d->h, d->now));
 	return d->count[SW_OP_EXTEND] - before;
 }
 
@@ -401,23 +401,23 @@ a_short_lease_is_extended_in_time(void **state)
 	assert_int_equal(beats(d, 4000), 3);
 	assert_in_range(beats(d, 1000), 9, 10);
 	assert_int_equal(beats(d, 3600000), 3);
-	assert_int_equal(beats(d, 0), 3000 / HELD_BEAT_MIN_MS);
+	assert_int_equal(beats(d, 0), 3000 / LEASE_BEAT_MIN_MS);
 }
 
 static void
 a_stale_lease_is_ended_without_a_word(void **state)
 {
 	struct desk *d = *state;
-	struct held *j;
+	struct worker_lease *j;
 
 	give_job(d, 1);
-	j = holder_begin(&d->h, d->now);
+	j = leases_begin(&d->h, d->now);
 	pass(d, 1000);
 	answer(d, SW_OP_EXTEND | SW_REPLY, d->said[SW_OP_EXTEND].seq, 1,
 		SW_ESTALE);
-	assert_int_equal(j->fate, FATE_STALE);
+	assert_int_equal(j->disposition, LEASE_STALE);
 	j->report = (struct report){.outcome = SW_ACK};
-	holder_end(&d->h, j, d->now);
+	leases_end(&d->h, j, d->now);
 	pass(d, 1000);
 	assert_int_equal(d->count[SW_OP_DONE], 0);
 	assert_int_equal(d->h.used, 0);
@@ -431,9 +431,9 @@ a_drain_hands_back_what_has_not_begun(void **state)
 
 	give_job(d, 1);
 	give_job(d, 2);
-	assert_non_null(holder_begin(&d->h, d->now));
-	holder_drain(&d->h);
-	assert_null(holder_begin(&d->h, d->now));
+	assert_non_null(leases_begin(&d->h, d->now));
+	leases_drain(&d->h);
+	assert_null(leases_begin(&d->h, d->now));
 	pass(d, 0);
 	assert_int_equal(d->count[SW_OP_DONE], 1);
 	assert_true(sw_msg_next(&d->said[SW_OP_DONE], &it));
@@ -448,9 +448,9 @@ no_more_run_than_there_are_slots(void **state)
 
 	for (int i = 1; i <= 3; i++)
 		give_job(d, i);
-	assert_int_equal(holder_begin(&d->h, d->now)->token, 1);
-	assert_int_equal(holder_begin(&d->h, d->now)->token, 2);
-	assert_null(holder_begin(&d->h, d->now));
+	assert_int_equal(leases_begin(&d->h, d->now)->token, 1);
+	assert_int_equal(leases_begin(&d->h, d->now)->token, 2);
+	assert_null(leases_begin(&d->h, d->now));
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * held.h - the jobs a worker holds, and its talk with the broker
+ * leases.h - the jobs a worker holds, and its talk with the broker
  *
  * Pure: time comes in, messages go out through `send`.  A job is held from
  * its arrival until the broker has confirmed the report of its end; in
@@ -10,35 +10,35 @@
  * the tokens it has.  It does not kill what runs while the broker is away, for
  * the broker, once back, would only hand the same jobs out again.
  */
-#ifndef WORKER_HELD_H
-#define WORKER_HELD_H
+#ifndef WORKER_LEASES_H
+#define WORKER_LEASES_H
 
 #include "wire/msg.h"
 #include "worker/route.h"
 
 enum {
-	HELD_SLOTS_MAX = 1024,
-	HELD_AHEAD = 32, /* jobs waiting here for each slot, at most */
-	HELD_RESEND_MS = 1000,
-	HELD_GATHER = 16,	/* reports that go in one message ... */
-	HELD_GATHER_MS = 2,	/* ... while more work waits, but no longer */
-	HELD_SILENT_MS = 3000,	/* then hello is said again */
-	HELD_BEAT_MIN_MS = 100, /* however short a lease is said to be */
-	HELD_PAUSE_MS = 1000,
+	LEASE_SLOTS_MAX = 1024,
+	LEASE_AHEAD = 32, /* jobs waiting here for each slot, at most */
+	LEASE_RESEND_MS = 1000,
+	LEASE_GATHER = 16,	/* reports that go in one message ... */
+	LEASE_GATHER_MS = 2,	/* ... while more work waits, but no longer */
+	LEASE_SILENT_MS = 3000,	/* then hello is said again */
+	LEASE_BEAT_MIN_MS = 100, /* however short a lease is said to be */
+	LEASE_PAUSE_MS = 1000,
 };
 
-enum held_state {
-	HELD_NONE,
-	HELD_WAITING, /* not begun */
-	HELD_RUNNING,
-	HELD_ENDED, /* its report is not confirmed yet */
+enum worker_lease_state {
+	LEASE_NONE,
+	LEASE_WAITING, /* not begun */
+	LEASE_RUNNING,
+	LEASE_ENDED, /* its report is not confirmed yet */
 };
 
-enum held_fate { /* what else than its own end awaits it */
-	FATE_NONE,
-	FATE_STOP,  /* it is to be cancelled */
-	FATE_STALE, /* someone else has it: end it, say nothing */
-	FATE_BACK,  /* it is to be handed back */
+enum lease_disposition { /* what else than its own end awaits it */
+	LEASE_KEEP,
+	LEASE_CANCEL,  /* it is to be cancelled */
+	LEASE_STALE, /* someone else has it: end it, say nothing */
+	LEASE_RELEASE,  /* it is to be handed back */
 };
 
 struct report {
@@ -49,9 +49,9 @@ struct report {
 	size_t fields_len;
 };
 
-struct held {
-	enum held_state state;
-	enum held_fate fate;
+struct worker_lease {
+	enum worker_lease_state state;
+	enum lease_disposition disposition;
 	struct sw_id id;
 	uint64_t token;
 	const struct route *route;
@@ -68,15 +68,15 @@ struct held {
 	void *child;		/* whoever runs it */
 };
 
-typedef void held_send_fn(void *arg, struct bytes message);
+typedef void leases_send_fn(void *arg, struct bytes message);
 
-struct holder {
+struct leases {
 	const struct route *routes;
 	int routes_n, slots;
 	char name[SW_NAME_MAX + 1];
-	held_send_fn *send;
+	leases_send_fn *send;
 	void *arg;
-	struct held *all;
+	struct worker_lease *all;
 	int cap, used, running;
 	uint64_t seq, hello_seq, bye_seq;
 	int joined; /* hello was answered */
@@ -94,33 +94,33 @@ struct holder {
 };
 
 /* `routes` is borrowed.  0 or -ENOMEM. */
-int holder_init(struct holder *, const struct route *routes, int routes_n,
-	int slots, const char *name, held_send_fn *send, void *arg)
+int leases_init(struct leases *, const struct route *routes, int routes_n,
+	int slots, const char *name, leases_send_fn *send, void *arg)
 	__attribute__((warn_unused_result));
-void holder_fini(struct holder *);
+void leases_fini(struct leases *);
 
 /* Takes a message of the broker in. */
-void holder_take(struct holder *, struct bytes message, int64_t now_ms);
+void leases_take(struct leases *, struct bytes message, int64_t now_ms);
 
 /* Says what is due: hello, extensions, reports, credit. */
-void holder_say(struct holder *, int64_t now_ms);
+void leases_say(struct leases *, int64_t now_ms);
 
 /* Until when nothing is to be said. */
-int64_t holder_wait_ms(const struct holder *, int64_t now_ms);
+int64_t leases_wait_ms(const struct leases *, int64_t now_ms);
 
 /* The next waiting job, marked running; NULL: none, or all slots are taken. */
-struct held *holder_begin(struct holder *, int64_t now_ms);
+struct worker_lease *leases_begin(struct leases *, int64_t now_ms);
 
 /* It has ended: what is in h->report is told until it is confirmed. */
-void holder_end(struct holder *, struct held *, int64_t now_ms);
+void leases_end(struct leases *, struct worker_lease *, int64_t now_ms);
 
 /* Begins nothing for a second: hands back what waits, asks for no more. */
-void holder_pause(struct holder *, int64_t now_ms);
+void leases_pause(struct leases *, int64_t now_ms);
 
 /* Asks for no more, hands back what has not begun; all: the running too. */
-void holder_drain(struct holder *);
+void leases_drain(struct leases *);
 
 /* After the last report: says bye.  Whether it was answered. */
-int holder_bye(struct holder *);
+int leases_bye(struct leases *);
 
 #endif

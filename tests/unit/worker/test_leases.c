@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "worker/held.h"
+#include "worker/leases.h"
 #include "base/log.h"
 
 enum { NOW_MS = 100000 };
@@ -14,7 +14,7 @@ enum { NOW_MS = 100000 };
 static const struct route route = {.queue = "mail"};
 
 struct talk {
-	struct holder h;
+	struct leases h;
 	uint8_t last[1024]; /* the last message said */
 	size_t len;
 };
@@ -37,7 +37,7 @@ setup(void **state)
 	assert_non_null(t);
 	sw_log_set(SW_LOG_ERR);
 	assert_int_equal(
-		holder_init(&t->h, &route, 1, 2, "w", listen_to, t), 0);
+		leases_init(&t->h, &route, 1, 2, "w", listen_to, t), 0);
 	*state = t;
 	return 0;
 }
@@ -47,7 +47,7 @@ teardown(void **state)
 {
 	struct talk *t = *state;
 
-	holder_fini(&t->h);
+	leases_fini(&t->h);
 	free(t);
 	return 0;
 }
@@ -70,16 +70,16 @@ tell(struct talk *t, int op, uint64_t seq, uint64_t token)
 		sw_put_int(&b, SW_F_STATUS, 0);
 	}
 	sw_item_end(&b, mark);
-	holder_take(&t->h, sw_buf_bytes(&b), NOW_MS);
+	leases_take(&t->h, sw_buf_bytes(&b), NOW_MS);
 }
 
 static void
 join(struct talk *t)
 {
-	holder_say(&t->h, NOW_MS);
+	leases_say(&t->h, NOW_MS);
 	tell(t, SW_OP_HELLO | SW_REPLY, t->h.hello_seq, 0);
 	assert_true(t->h.joined);
-	holder_say(&t->h, NOW_MS);
+	leases_say(&t->h, NOW_MS);
 }
 
 static void
@@ -90,12 +90,12 @@ a_job_that_comes_while_draining_is_handed_back(void **state)
 	struct sw_item it;
 
 	join(t);
-	holder_drain(&t->h);
-	holder_say(&t->h, NOW_MS);
+	leases_drain(&t->h);
+	leases_say(&t->h, NOW_MS);
 	tell(t, SW_OP_JOBS, 0, 7); /* it was on its way */
-	assert_null(holder_begin(&t->h, NOW_MS));
+	assert_null(leases_begin(&t->h, NOW_MS));
 	t->h.credit_told = t->h.received; /* only the report is left to say */
-	holder_say(&t->h, NOW_MS);
+	leases_say(&t->h, NOW_MS);
 	assert_int_equal(sw_msg_open(bytes_of(t->last, t->len), &m), 0);
 	assert_int_equal(m.op, SW_OP_DONE);
 	assert_true(sw_msg_next(&m, &it));
@@ -113,5 +113,5 @@ main(void)
 		T(a_job_that_comes_while_draining_is_handed_back),
 	};
 
-	return cmocka_run_group_tests_name("held", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("leases", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker/held.h"
+#include "worker/leases.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,49 +12,49 @@
 enum { ROOM = 64 * 1024 };
 
 int
-holder_init(struct holder *h, const struct route *routes, int routes_n,
-	int slots, const char *name, held_send_fn *send, void *arg)
+leases_init(struct leases *h, const struct route *routes, int routes_n,
+	int slots, const char *name, leases_send_fn *send, void *arg)
 {
-	*h = (struct holder){.routes = routes,
+	*h = (struct leases){.routes = routes,
 		.routes_n = routes_n,
 		.slots = slots,
 		.send = send,
 		.arg = arg};
-	h->cap = slots * (1 + HELD_AHEAD);
+	h->cap = slots * (1 + LEASE_AHEAD);
 	h->hello_ms = h->beat_ms = INT64_MIN / 2;
 	strncpy(h->name, name, sizeof(h->name) - 1);
 	h->all = calloc((size_t)h->cap, sizeof(*h->all));
 	h->buf = malloc(SW_BATCH_MAX + ROOM);
 	if (h->all != NULL && h->buf != NULL)
 		return 0;
-	holder_fini(h);
+	leases_fini(h);
 	return -ENOMEM;
 }
 
 static void
-held_clear(struct holder *h, struct held *j)
+lease_clear(struct leases *h, struct worker_lease *j)
 {
 	free(j->raw);
 	free(j->report.fields);
-	*j = (struct held){.state = HELD_NONE};
+	*j = (struct worker_lease){.state = LEASE_NONE};
 	h->used--;
 }
 
 void
-holder_fini(struct holder *h)
+leases_fini(struct leases *h)
 {
 	for (int i = 0; h->all != NULL && i < h->cap; i++)
-		if (h->all[i].state != HELD_NONE)
-			held_clear(h, &h->all[i]);
+		if (h->all[i].state != LEASE_NONE)
+			lease_clear(h, &h->all[i]);
 	free(h->all);
 	free(h->buf);
-	*h = (struct holder){0};
+	*h = (struct leases){0};
 }
 
 /* --- saying ------------------------------------------------------------- */
 
 static uint64_t
-say_begin(struct holder *h, struct sw_buf *b, int op)
+say_begin(struct leases *h, struct sw_buf *b, int op)
 {
 	*b = (struct sw_buf){.p = h->buf, .cap = SW_BATCH_MAX + ROOM};
 	sw_msg_begin(b, op, 0, ++h->seq);
@@ -62,13 +62,13 @@ say_begin(struct holder *h, struct sw_buf *b, int op)
 }
 
 static void
-say(struct holder *h, const struct sw_buf *b)
+say(struct leases *h, const struct sw_buf *b)
 {
 	h->send(h->arg, sw_buf_bytes(b));
 }
 
 static void
-say_hello(struct holder *h, int64_t now_ms)
+say_hello(struct leases *h, int64_t now_ms)
 {
 	struct sw_buf b;
 	size_t mark;
@@ -95,15 +95,15 @@ say_hello(struct holder *h, int64_t now_ms)
  * commits; a job that takes long makes none wait behind it.
  */
 static int64_t
-ahead(const struct holder *h)
+ahead(const struct leases *h)
 {
 	int64_t n = h->run_us > 0 ? 20000 / h->run_us : 0;
 
-	return (n < HELD_AHEAD ? n : HELD_AHEAD) * h->slots;
+	return (n < LEASE_AHEAD ? n : LEASE_AHEAD) * h->slots;
 }
 
 static void
-say_want(struct holder *h, int64_t now_ms)
+say_want(struct leases *h, int64_t now_ms)
 {
 	int64_t free_now = h->slots + ahead(h) - h->used, credit;
 	struct sw_buf b;
@@ -123,7 +123,7 @@ say_want(struct holder *h, int64_t now_ms)
 }
 
 static void
-extend_item(struct sw_buf *b, struct held *j)
+extend_item(struct sw_buf *b, struct worker_lease *j)
 {
 	size_t mark = sw_item_begin(b);
 
@@ -139,16 +139,16 @@ extend_item(struct sw_buf *b, struct held *j)
 
 /* One message for each hundred leases, and one when there is none. */
 static void
-say_extend(struct holder *h)
+say_extend(struct leases *h)
 {
 	struct sw_buf b;
 	uint64_t seq = say_begin(h, &b, SW_OP_EXTEND);
 	int n = 0;
 
 	for (int i = 0; i < h->cap; i++) {
-		struct held *j = &h->all[i];
+		struct worker_lease *j = &h->all[i];
 
-		if (j->state == HELD_NONE || j->fate == FATE_STALE)
+		if (j->state == LEASE_NONE || j->disposition == LEASE_STALE)
 			continue;
 		if (n == SW_ITEMS_MAX) {
 			say(h, &b);
@@ -163,7 +163,7 @@ say_extend(struct holder *h)
 }
 
 static void
-report_item(struct sw_buf *b, const struct held *j)
+report_item(struct sw_buf *b, const struct worker_lease *j)
 {
 	const struct report *r = &j->report;
 	size_t mark = sw_item_begin(b);
@@ -185,18 +185,18 @@ report_item(struct sw_buf *b, const struct held *j)
 }
 
 static void
-say_reports(struct holder *h, int64_t now_ms)
+say_reports(struct leases *h, int64_t now_ms)
 {
 	struct sw_buf b;
 	uint64_t seq = 0;
 	int n = 0;
 
 	for (int i = 0; i < h->cap; i++) {
-		struct held *j = &h->all[i];
+		struct worker_lease *j = &h->all[i];
 
-		if (j->state != HELD_ENDED ||
+		if (j->state != LEASE_ENDED ||
 			(j->told_ms != 0 &&
-				(now_ms - j->told_ms < HELD_RESEND_MS ||
+				(now_ms - j->told_ms < LEASE_RESEND_MS ||
 					planted(REPORT_ONCE))))
 			continue;
 		if (n == SW_ITEMS_MAX ||
@@ -218,24 +218,24 @@ say_reports(struct holder *h, int64_t now_ms)
 
 /* Whether reports may wait for the next ones: many short jobs, few messages. */
 static int
-gathers(const struct holder *h, int64_t now_ms)
+gathers(const struct leases *h, int64_t now_ms)
 {
 	int waiting = 0, untold = 0;
 
 	for (int i = 0; i < h->cap; i++) {
-		waiting += h->all[i].state == HELD_WAITING;
-		untold += h->all[i].state == HELD_ENDED &&
+		waiting += h->all[i].state == LEASE_WAITING;
+		untold += h->all[i].state == LEASE_ENDED &&
 			  h->all[i].told_ms == 0;
 	}
-	return waiting > 0 && untold > 0 && untold < HELD_GATHER &&
-	       now_ms - h->said_ms < HELD_GATHER_MS;
+	return waiting > 0 && untold > 0 && untold < LEASE_GATHER &&
+	       now_ms - h->said_ms < LEASE_GATHER_MS;
 }
 
 void
-holder_say(struct holder *h, int64_t now_ms)
+leases_say(struct leases *h, int64_t now_ms)
 {
-	if (!h->joined || now_ms - h->heard_ms > HELD_SILENT_MS) {
-		if (now_ms - h->hello_ms >= HELD_RESEND_MS)
+	if (!h->joined || now_ms - h->heard_ms > LEASE_SILENT_MS) {
+		if (now_ms - h->hello_ms >= LEASE_RESEND_MS)
 			say_hello(h, now_ms);
 		return;
 	}
@@ -252,39 +252,39 @@ holder_say(struct holder *h, int64_t now_ms)
 }
 
 int64_t
-holder_wait_ms(const struct holder *h, int64_t now_ms)
+leases_wait_ms(const struct leases *h, int64_t now_ms)
 {
 	int64_t wait = h->joined ? h->beat_ms + h->beat_every_ms - now_ms
-				 : h->hello_ms + HELD_RESEND_MS - now_ms;
+				 : h->hello_ms + LEASE_RESEND_MS - now_ms;
 
 	if (h->gathering)
-		return HELD_GATHER_MS;
+		return LEASE_GATHER_MS;
 	return wait > 0 ? wait : 0;
 }
 
 /* --- hearing ------------------------------------------------------------ */
 
-static struct held *
-held_free(struct holder *h)
+static struct worker_lease *
+lease_free(struct leases *h)
 {
 	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == HELD_NONE)
+		if (h->all[i].state == LEASE_NONE)
 			return &h->all[i];
 	return NULL;
 }
 
-static struct held *
-held_find(struct holder *h, const struct sw_id *id, uint64_t token)
+static struct worker_lease *
+lease_find(struct leases *h, const struct sw_id *id, uint64_t token)
 {
 	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state != HELD_NONE && h->all[i].token == token &&
+		if (h->all[i].state != LEASE_NONE && h->all[i].token == token &&
 			memcmp(&h->all[i].id, id, sizeof(*id)) == 0)
 			return &h->all[i];
 	return NULL;
 }
 
 static const struct route *
-route_of(const struct holder *h, struct bytes queue)
+route_of(const struct leases *h, struct bytes queue)
 {
 	for (int i = 0; i < h->routes_n; i++)
 		if (bytes_eq(bytes_str(h->routes[i].queue), queue))
@@ -293,39 +293,39 @@ route_of(const struct holder *h, struct bytes queue)
 }
 
 static void
-fate_set(struct holder *h, struct held *j, enum held_fate fate)
+disposition_set(struct leases *h, struct worker_lease *j, enum lease_disposition disposition)
 {
-	if (j->fate == FATE_STALE || j->state == HELD_ENDED)
+	if (j->disposition == LEASE_STALE || j->state == LEASE_ENDED)
 		return;
-	j->fate = fate;
-	if (j->state != HELD_WAITING)
-		return; /* whoever runs it looks at its fate */
-	if (fate == FATE_STALE) {
-		held_clear(h, j);
+	j->disposition = disposition;
+	if (j->state != LEASE_WAITING)
+		return; /* whoever runs it looks at its disposition */
+	if (disposition == LEASE_STALE) {
+		lease_clear(h, j);
 		return;
 	}
-	j->report.outcome = fate == FATE_STOP ? SW_STOPPED : SW_RELEASE;
-	j->report.cause = fate == FATE_STOP ? SW_C_CANCELLED : SW_C_DRAIN;
-	j->state = HELD_ENDED;
+	j->report.outcome = disposition == LEASE_CANCEL ? SW_STOPPED : SW_RELEASE;
+	j->report.cause = disposition == LEASE_CANCEL ? SW_C_CANCELLED : SW_C_DRAIN;
+	j->state = LEASE_ENDED;
 }
 
 /* Three times in the shortest lease: one extension may come late. */
 static void
-beat_follow(struct holder *h, const struct sw_item *it)
+beat_follow(struct leases *h, const struct sw_item *it)
 {
 	int64_t every_ms = sw_int(it, SW_F_LEASE_MS, INT64_MAX) / 3;
 
-	if (every_ms < HELD_BEAT_MIN_MS)
-		every_ms = HELD_BEAT_MIN_MS;
+	if (every_ms < LEASE_BEAT_MIN_MS)
+		every_ms = LEASE_BEAT_MIN_MS;
 	if (every_ms < h->beat_every_ms)
 		h->beat_every_ms = every_ms;
 }
 
 /* What cannot be held is not told of: its lease ends by itself. */
 static void
-job_take(struct holder *h, const struct sw_item *it)
+job_take(struct leases *h, const struct sw_item *it)
 {
-	struct held *j = held_free(h);
+	struct worker_lease *j = lease_free(h);
 	const struct route *route = route_of(h, sw_bytes(it, SW_F_QUEUE));
 
 	h->received++;
@@ -339,18 +339,18 @@ job_take(struct holder *h, const struct sw_item *it)
 		free(j->raw);
 		return;
 	}
-	j->state = HELD_WAITING;
+	j->state = LEASE_WAITING;
 	j->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	j->route = route;
 	j->progress = -1;
 	h->used++;
 	beat_follow(h, it);
 	if (h->draining && !planted(DRAIN_HOARD))
-		fate_set(h, j, FATE_BACK); /* it was on its way */
+		disposition_set(h, j, LEASE_RELEASE); /* it was on its way */
 }
 
 static void
-extend_heard(struct holder *h, struct sw_msg *m)
+extend_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
 
@@ -358,13 +358,13 @@ extend_heard(struct holder *h, struct sw_msg *m)
 		int status = (int)sw_int(&it, SW_F_STATUS, 0);
 
 		for (int i = 0; status != 0 && i < h->cap; i++) {
-			struct held *j = &h->all[i];
+			struct worker_lease *j = &h->all[i];
 
-			if (j->state == HELD_NONE || j->extend_seq != m->seq ||
+			if (j->state == LEASE_NONE || j->extend_seq != m->seq ||
 				j->extend_at != at)
 				continue;
-			fate_set(h, j,
-				status == SW_ECANCEL ? FATE_STOP : FATE_STALE);
+			disposition_set(h, j,
+				status == SW_ECANCEL ? LEASE_CANCEL : LEASE_STALE);
 		}
 	}
 }
@@ -375,7 +375,7 @@ extend_heard(struct holder *h, struct sw_msg *m)
  * the job has failed.
  */
 static int
-confirmed(struct held *j, int status)
+confirmed(struct worker_lease *j, int status)
 {
 	struct report *r = &j->report;
 	struct sw_buf b = {.cap = SW_TEXT_MAX};
@@ -404,7 +404,7 @@ confirmed(struct held *j, int status)
 }
 
 static void
-done_heard(struct holder *h, struct sw_msg *m)
+done_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
 	int status[SW_ITEMS_MAX] = {0}, n = 0;
@@ -412,35 +412,35 @@ done_heard(struct holder *h, struct sw_msg *m)
 	while (n < SW_ITEMS_MAX && sw_msg_next(m, &it))
 		status[n++] = (int)sw_int(&it, SW_F_STATUS, 0);
 	for (int i = 0; i < h->cap; i++) {
-		struct held *j = &h->all[i];
+		struct worker_lease *j = &h->all[i];
 
-		if (j->state != HELD_ENDED || j->told_ms == 0 ||
+		if (j->state != LEASE_ENDED || j->told_ms == 0 ||
 			j->told_seq != m->seq || j->told_at >= n)
 			continue;
 		if (confirmed(j, status[j->told_at]))
-			held_clear(h, j);
+			lease_clear(h, j);
 	}
 }
 
 static void
-stop_heard(struct holder *h, struct sw_msg *m)
+stop_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
 	struct sw_id id;
 
 	while (sw_msg_next(m, &it)) {
-		struct held *j;
+		struct worker_lease *j;
 
 		if (!sw_get_id(&it, &id))
 			continue;
-		j = held_find(h, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
+		j = lease_find(h, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
 		if (j != NULL)
-			fate_set(h, j, FATE_STOP);
+			disposition_set(h, j, LEASE_CANCEL);
 	}
 }
 
 static void
-hello_heard(struct holder *h, struct sw_msg *m)
+hello_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
 
@@ -460,7 +460,7 @@ hello_heard(struct holder *h, struct sw_msg *m)
 }
 
 static void
-error_heard(struct holder *h, struct sw_msg *m)
+error_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
 	char detail[SW_TEXT_MAX + 1];
@@ -480,7 +480,7 @@ error_heard(struct holder *h, struct sw_msg *m)
 }
 
 void
-holder_take(struct holder *h, struct bytes message, int64_t now_ms)
+leases_take(struct leases *h, struct bytes message, int64_t now_ms)
 {
 	struct sw_msg m;
 	struct sw_item it;
@@ -518,27 +518,27 @@ holder_take(struct holder *h, struct bytes message, int64_t now_ms)
 
 /* --- running ------------------------------------------------------------ */
 
-struct held *
-holder_begin(struct holder *h, int64_t now_ms)
+struct worker_lease *
+leases_begin(struct leases *h, int64_t now_ms)
 {
-	struct held *j = NULL;
+	struct worker_lease *j = NULL;
 
 	if (h->running == h->slots || h->draining || now_ms < h->pause_ms)
 		return NULL;
 	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == HELD_WAITING &&
+		if (h->all[i].state == LEASE_WAITING &&
 			(j == NULL || h->all[i].token < j->token))
 			j = &h->all[i]; /* tokens grow: first come first */
 	if (j == NULL)
 		return NULL;
-	j->state = HELD_RUNNING;
+	j->state = LEASE_RUNNING;
 	j->begun_ms = now_ms;
 	h->running++;
 	return j;
 }
 
 void
-holder_end(struct holder *h, struct held *j, int64_t now_ms)
+leases_end(struct leases *h, struct worker_lease *j, int64_t now_ms)
 {
 	int64_t us = (now_ms - j->begun_ms) * 1000 + 100;
 
@@ -549,43 +549,43 @@ holder_end(struct holder *h, struct held *j, int64_t now_ms)
 	else
 		h->failed++;
 	j->child = NULL;
-	if (j->fate == FATE_STALE) {
-		held_clear(h, j);
+	if (j->disposition == LEASE_STALE) {
+		lease_clear(h, j);
 		return;
 	}
-	if (j->fate == FATE_STOP && j->report.outcome != SW_ACK)
+	if (j->disposition == LEASE_CANCEL && j->report.outcome != SW_ACK)
 		j->report.outcome = SW_STOPPED;
-	if (j->fate == FATE_BACK && j->report.outcome != SW_ACK) {
+	if (j->disposition == LEASE_RELEASE && j->report.outcome != SW_ACK) {
 		j->report.outcome = SW_RELEASE;
 		j->report.cause = SW_C_DRAIN;
 	}
-	j->state = HELD_ENDED;
+	j->state = LEASE_ENDED;
 }
 
 static void
-waiting_hand_back(struct holder *h)
+waiting_hand_back(struct leases *h)
 {
 	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == HELD_WAITING)
-			fate_set(h, &h->all[i], FATE_BACK);
+		if (h->all[i].state == LEASE_WAITING)
+			disposition_set(h, &h->all[i], LEASE_RELEASE);
 }
 
 void
-holder_pause(struct holder *h, int64_t now_ms)
+leases_pause(struct leases *h, int64_t now_ms)
 {
-	h->pause_ms = now_ms + HELD_PAUSE_MS;
+	h->pause_ms = now_ms + LEASE_PAUSE_MS;
 	waiting_hand_back(h);
 }
 
 void
-holder_drain(struct holder *h)
+leases_drain(struct leases *h)
 {
 	h->draining = 1;
 	waiting_hand_back(h);
 }
 
 int
-holder_bye(struct holder *h)
+leases_bye(struct leases *h)
 {
 	struct sw_buf b;
 
