@@ -95,7 +95,7 @@ static const int allowed[] = {
 };
 
 static int
-limits_set(const struct cage *c)
+limits_set(const struct sandbox *c)
 {
 	const struct {
 		__rlimit_resource_t what;
@@ -140,7 +140,7 @@ place_allow(int rules, const char *path, uint64_t access, int may)
 }
 
 static int
-places_allow(int rules, const struct cage *c, uint64_t all)
+places_allow(int rules, const struct sandbox *c, uint64_t all)
 {
 	int err = 0;
 
@@ -157,7 +157,7 @@ places_allow(int rules, const struct cage *c, uint64_t all)
 }
 
 static int
-files_confine(const struct cage *c)
+files_confine(const struct sandbox *c)
 {
 	static const uint64_t known[] = {0, ALL_V1, ALL_V2, ALL_V3};
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
@@ -220,7 +220,7 @@ calls_confine(void)
 }
 
 int
-cage_enter(const struct cage *c)
+sandbox_enter(const struct sandbox *c)
 {
 	int err;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cage.h - what a program that reads foreign files cannot do
+ * sandbox.h - what a program that reads foreign files cannot do
  *
  * Entered between fork and exec.  Layers: no new privileges; limits
  * (setrlimit(2)); files by name only where they are named here (landlock(7));
@@ -8,12 +8,12 @@
  * without new processes, and without signals to others.  What is not on the
  * list returns EPERM.
  */
-#ifndef JOBS_CAGE_H
-#define JOBS_CAGE_H
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
 
 #include <stdint.h>
 
-struct cage {
+struct sandbox {
 	const char *program; /* may be run and read */
 	const char *input;   /* may be read; NULL: none */
 	const char *folder;  /* files in it may be made, written, removed */
@@ -24,6 +24,6 @@ struct cage {
 };
 
 /* There is no way back.  0 or -errno, -ENOSYS: no Landlock here. */
-int cage_enter(const struct cage *) __attribute__((warn_unused_result));
+int sandbox_enter(const struct sandbox *) __attribute__((warn_unused_result));
 
 #endif

@@ -147,7 +147,7 @@ memory_used(void)
 }
 
 static int
-limits_set(const struct sandbox *s)
+limits_set(const struct handler_sandbox *s)
 {
 	const struct {
 		int what;
@@ -201,13 +201,13 @@ ruleset_enter(int ruleset)
 }
 
 int
-sandbox_init(struct sandbox *s, const char *module, size_t memory)
+handler_sandbox_init(struct handler_sandbox *s, const char *module, size_t memory)
 {
 	static const char *const paths[] = {"/lib", "/lib64", "/usr/lib",
 		"/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"};
 	int err;
 
-	*s = (struct sandbox){
+	*s = (struct handler_sandbox){
 		.libraries = ruleset_make(), .memory = memory_used() + memory};
 	err = s->libraries < 0 ? 0 : ruleset_allow(s->libraries, module);
 	for (size_t i = 0; err == 0 && s->libraries >= 0 && i < COUNT(paths);
@@ -227,7 +227,7 @@ filter_enter(const struct sock_fprog *f)
 }
 
 int
-sandbox_enter(const struct sandbox *s)
+handler_sandbox_enter(const struct handler_sandbox *s)
 {
 	int err = 0;
 
@@ -243,7 +243,7 @@ sandbox_enter(const struct sandbox *s)
 }
 
 int
-sandbox_close(const struct sandbox *s)
+handler_sandbox_close(const struct handler_sandbox *s)
 {
 	int ruleset = s->libraries >= 0 ? ruleset_make() : -1;
 	int err = ruleset >= 0 ? ruleset_enter(ruleset) : 0;

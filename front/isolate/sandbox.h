@@ -18,7 +18,7 @@
 #include <linux/filter.h>
 #include <stddef.h>
 
-struct sandbox {
+struct handler_sandbox {
 	struct sock_fprog load, run; /* made once, entered by every isolate */
 	size_t memory;		     /* bytes of address space, in all */
 	int libraries;		     /* a ruleset; -1: no landlock here */
@@ -28,11 +28,11 @@ struct sandbox {
  * In the zygote, before it forks, with what little it has: `memory` is what
  * a module and its handler may take.  0 or -errno.
  */
-int sandbox_init(struct sandbox *, const char *module, size_t memory)
+int handler_sandbox_init(struct handler_sandbox *, const char *module, size_t memory)
 	__attribute__((warn_unused_result));
 
 /* In the isolate, one after the other: no way back.  0 or -errno. */
-int sandbox_enter(const struct sandbox *) __attribute__((warn_unused_result));
-int sandbox_close(const struct sandbox *) __attribute__((warn_unused_result));
+int handler_sandbox_enter(const struct handler_sandbox *) __attribute__((warn_unused_result));
+int handler_sandbox_close(const struct handler_sandbox *) __attribute__((warn_unused_result));
 
 #endif

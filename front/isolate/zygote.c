@@ -246,7 +246,7 @@ zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
 struct zygote {
 	const char *module;
 	int file; /* the module's */
-	struct sandbox box;
+	struct handler_sandbox box;
 	struct mail_sizes sizes;
 	int sandboxed;
 	pid_t front;
@@ -310,7 +310,7 @@ isolate_start(const struct zygote *z, const int *fds)
 {
 	static const struct sched_param none;
 	static const struct rlimit start = {START_CPU_S, RLIM_INFINITY};
-	struct sandbox box = z->box;
+	struct handler_sandbox box = z->box;
 	const struct sw_handler *handler;
 	struct mailbox mail;
 
@@ -323,11 +323,11 @@ isolate_start(const struct zygote *z, const int *fds)
 	if (box.libraries >= 0)
 		box.libraries = dup2(box.libraries, FILE_FD + 1);
 	closefrom(box.libraries >= 0 ? FILE_FD + 2 : FILE_FD + 1);
-	if (z->sandboxed && sandbox_enter(&box) < 0)
+	if (z->sandboxed && handler_sandbox_enter(&box) < 0)
 		_exit(1);
 	handler = module_load(z->module, (char *)mail.log, MAIL_LOG_MAX);
 	close(FILE_FD);
-	if (handler == NULL || (z->sandboxed && sandbox_close(&box) < 0))
+	if (handler == NULL || (z->sandboxed && handler_sandbox_close(&box) < 0))
 		_exit(1);
 	isolate_run(&mail, 0, 1, handler);
 }
@@ -382,7 +382,7 @@ prepare(struct zygote *z, size_t memory)
 		(void)say(why);
 		return -1;
 	}
-	err = sandbox_init(&z->box, z->module, memory);
+	err = handler_sandbox_init(&z->box, z->module, memory);
 	if (err < 0)
 		(void)say("the sandbox cannot be built");
 	return err;

@@ -41,7 +41,7 @@ child_run(const struct tool *t, const int files[3], int report, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(BROKEN); /* he died before the line above */
-	if (chdir(t->cage->folder) != 0)
+	if (chdir(t->sandbox->folder) != 0)
 		give_up(report, -errno);
 	for (int i = 0; i < 3; i++)
 		if (dup2(files[i], i) < 0)
@@ -49,8 +49,8 @@ child_run(const struct tool *t, const int files[3], int report, pid_t parent)
 	if (dup2(report, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
 		give_up(report, -errno);
 	close_range(4, ~0U, 0);
-	if (!t->uncaged)
-		err = cage_enter(t->cage);
+	if (!t->without_sandbox)
+		err = sandbox_enter(t->sandbox);
 	if (err == 0)
 		(void)execve(t->argv[0], t->argv, env);
 	give_up(3, err < 0 ? err : -errno);
@@ -152,7 +152,7 @@ disk_look(struct watch *w)
 	if (w->t->disk == 0 || now < w->look_ms)
 		return;
 	w->look_ms = now + LOOK_MS;
-	if (tool_folder_size(w->t->cage->folder) > w->t->disk)
+	if (tool_folder_size(w->t->sandbox->folder) > w->t->disk)
 		stop(w, TOOL_DISK);
 }
 
@@ -191,8 +191,8 @@ end_judge(struct watch *w, int status, const struct rusage *ru)
 	if (t->code == SIGXFSZ)
 		t->end = TOOL_FILE;
 	/* The kernel adds up threads by ticks: the sum may miss the second. */
-	if ((t->code == SIGKILL || t->code == SIGXCPU) && t->cage->cpu_s > 0 &&
-		cpu_s + 1 >= t->cage->cpu_s)
+	if ((t->code == SIGKILL || t->code == SIGXCPU) && t->sandbox->cpu_s > 0 &&
+		cpu_s + 1 >= t->sandbox->cpu_s)
 		t->end = TOOL_CPU;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - a program run in a cage, and watched
+ * tool.h - a program run in a sandbox, and watched
  *
  * It has no stdin, its stdout goes to `take`, the tail of its stderr is kept.
  * It stays in the process group of whoever runs it and dies with him, so
@@ -26,9 +26,9 @@ enum tool_end {
 
 struct tool {
 	char *const *argv; /* argv[0] is the program's path */
-	const struct cage *cage;
-	int64_t disk;	  /* bytes in cage->folder while it runs; 0: any */
-	int uncaged;	  /* tests: to see what the cage is for */
+	const struct sandbox *sandbox;
+	int64_t disk;	  /* bytes in sandbox->folder while it runs; 0: any */
+	int without_sandbox;	  /* tests: to see what the sandbox is for */
 	/* stdout, as it comes; what it returns other than 0 ends the program */
 	int (*take)(void *arg, const char *, size_t);
 	void *arg;

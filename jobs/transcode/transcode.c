@@ -169,7 +169,7 @@ ended(struct work *w, const struct tool *t, const char *program)
 static enum job_verdict
 run(struct work *w, struct tool *t)
 {
-	const struct cage cage = {.program = w->command.argv[0],
+	const struct sandbox sandbox = {.program = w->command.argv[0],
 		.input = w->job->blob.path,
 		.folder = w->folder,
 		.memory = limit(w, "memory"),
@@ -181,18 +181,18 @@ run(struct work *w, struct tool *t)
 	if (w->command.full)
 		return fail(w, "the command is too long");
 	t->argv = w->command.argv;
-	t->cage = &cage;
+	t->sandbox = &sandbox;
 	t->disk = limit(w, "disk");
 	err = tool_run(t);
-	t->cage = NULL;
+	t->sandbox = NULL;
 	w->job->ran(w->job, t->rss_kb);
-	if (err == -ENOSYS && !cage.no_landlock)
+	if (err == -ENOSYS && !sandbox.no_landlock)
 		return retry(w, "this kernel has no Landlock", err);
 	if (err < 0)
-		return retry(w, cage.program, err);
+		return retry(w, sandbox.program, err);
 	if (t->end == TOOL_EXITED && t->code == 0)
 		return JOB_ACK;
-	return ended(w, t, strrchr(cage.program, '/') + 1);
+	return ended(w, t, strrchr(sandbox.program, '/') + 1);
 }
 
 /* --- probing ------------------------------------------------------------- */

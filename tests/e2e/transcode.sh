@@ -3,7 +3,7 @@
 # The job `transcode` with real ffmpeg: every profile on real and on generated
 # media, files that are none or mean harm, limits, progress and cancel.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
-case $b in *asan) echo "skipped: the cage's limit of memory leaves a sanitizer none" && exit ;; esac
+case $b in *asan) echo "skipped: the sandbox's limit of memory leaves a sanitizer none" && exit ;; esac
 cd "$(dirname "$0")/../.."
 command -v ffmpeg >/dev/null || { echo "skipped: there is no ffmpeg"; exit 0; }
 export SPILLWAY_BLOBS=dir:$dir/store TMPDIR=$dir

@@ -5,7 +5,7 @@
 # child has not freed at its end is no leak.  VALGRIND_ALL=1 runs the slow ones too, and
 # VALGRIND='test_msg test_core' these alone.
 # Always left out: test_accept takes all descriptors and test_guard measures memory, of
-# which valgrind has its own; test_transcode cages programs, and memcheck does not live in a cage;
+# which valgrind has its own; test_transcode puts programs into a sandbox, and memcheck does not live in one;
 # test_corpus_core does for two minutes what test_core does.
 set -u
 b=$1

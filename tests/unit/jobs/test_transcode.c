@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a transcoding job asks of ffmpeg, and what its cage holds back. */
+/* What a transcoding job asks of ffmpeg, and what its sandbox holds back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -304,7 +304,7 @@ a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 	assert_null(o.json);
 }
 
-/* --- the cage ------------------------------------------------------------ */
+/* --- the sandbox ------------------------------------------------------------ */
 
 static char got[4096];
 static size_t got_len;
@@ -321,31 +321,31 @@ got_take(void *arg, const char *b, size_t n)
 	return 0;
 }
 
-/* Runs lines of Python, in the cage or without; the tool tells how it went. */
+/* Runs lines of Python, in the sandbox or without; the tool tells how it went. */
 static struct tool
-python(const char *text, int uncaged, struct cage cage)
+python(const char *text, int without_sandbox, struct sandbox sandbox)
 {
 	static char program[] = "/usr/bin/python3", alone[] = "-ISBc";
 	static char words[1024];
 	char *argv[] = {program, alone, words, NULL};
 	struct tool t = {.argv = argv,
-		.cage = &cage,
-		.uncaged = uncaged,
+		.sandbox = &sandbox,
+		.without_sandbox = without_sandbox,
 		.disk = 1 << 20,
 		.take = got_take};
 
 	(void)snprintf(words, sizeof(words), "%s", text);
-	cage.program = program;
-	cage.folder = folder;
+	sandbox.program = program;
+	sandbox.folder = folder;
 	got_len = 0;
 	got[0] = '\0';
 	assert_int_equal(tool_run(&t), 0);
 	return t;
 }
 
-/* Each is done without the cage, and refused within. */
+/* Each is done without the sandbox, and refused within. */
 static void
-the_cage_holds_back_network_files_processes_and_signals(void **state)
+the_sandbox_holds_back_network_files_processes_and_signals(void **state)
 {
 	static const char *const tries[] = {
 		"import socket; socket.socket()",
@@ -363,11 +363,11 @@ the_cage_holds_back_network_files_processes_and_signals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		struct tool t = python(tries[i], 1, (struct cage){0});
+		struct tool t = python(tries[i], 1, (struct sandbox){0});
 
 		if (t.end != TOOL_EXITED || t.code != 0)
 			fail_msg("control: %s: %s", tries[i], t.said);
-		t = python(tries[i], 0, (struct cage){0});
+		t = python(tries[i], 0, (struct sandbox){0});
 		if (t.end != TOOL_EXITED || t.code == 0 ||
 			(strstr(t.said, "PermissionError") == NULL))
 			fail_msg("not held back: %s: %s", tries[i], t.said);
@@ -375,7 +375,7 @@ the_cage_holds_back_network_files_processes_and_signals(void **state)
 }
 
 static void
-in_the_cage_the_work_itself_can_be_done(void **state)
+in_the_sandbox_the_work_itself_can_be_done(void **state)
 {
 	struct tool t = python("import threading as t, os, sys\n"
 			       "f = open('file', 'w'); f.write('x' * 5)\n"
@@ -383,7 +383,7 @@ in_the_cage_the_work_itself_can_be_done(void **state)
 			       "w = t.Thread(target=lambda: print("
 			       "open('other').read())); w.start(); w.join()\n"
 			       "os.unlink('other'); sys.exit(7)",
-		0, (struct cage){0});
+		0, (struct sandbox){0});
 
 	(void)state;
 	assert_int_equal(t.end, TOOL_EXITED);
@@ -407,32 +407,32 @@ each_limit_has_an_end_of_its_own(void **state)
 	struct tool t;
 
 	(void)state;
-	t = python("while True: pass", 0, (struct cage){.cpu_s = 1});
+	t = python("while True: pass", 0, (struct sandbox){.cpu_s = 1});
 	assert_int_equal(t.end, TOOL_CPU);
 	t = python("import signal as s; s.signal(s.SIGXFSZ, s.SIG_DFL); "
 		   "f = open('big', 'wb', 0)\nwhile True: f.write(bytes(4096))",
-		0, (struct cage){.file_size = 100000});
+		0, (struct sandbox){.file_size = 100000});
 	assert_int_equal(t.end, TOOL_FILE);
 	t = python("f = open('big', 'wb', 0)\n"
 		   "for i in range(1000): f.write(bytes(4096))\n"
 		   "while True: pass",
-		0, (struct cage){0});
+		0, (struct sandbox){0});
 	assert_int_equal(t.end, TOOL_DISK);
 	big_remove();
 	t = python("print('a look', flush=True)\n"
 		   "open('big', 'wb').write(bytes(4096000))",
-		0, (struct cage){0});
+		0, (struct sandbox){0});
 	assert_int_equal(t.end, TOOL_DISK);
 	big_remove();
 	t = python("while True: print('x' * 100, flush=True)", 0,
-		(struct cage){0});
+		(struct sandbox){0});
 	assert_int_equal(t.end, TOOL_REFUSED);
 #ifndef __SANITIZE_ADDRESS__ /* whose own address space is beyond any limit */
-	t = python("bytearray(1 << 30)", 0, (struct cage){.memory = 1 << 29});
+	t = python("bytearray(1 << 30)", 0, (struct sandbox){.memory = 1 << 29});
 	assert_int_equal(t.end, TOOL_EXITED);
 	assert_in(t.said, "MemoryError");
 #endif
-	t = python("import os; os.abort()", 0, (struct cage){0});
+	t = python("import os; os.abort()", 0, (struct sandbox){0});
 	assert_int_equal(t.end, TOOL_KILLED);
 	assert_int_equal(t.code, SIGABRT);
 }
@@ -442,8 +442,8 @@ a_program_that_is_not_there_is_an_error_not_an_end(void **state)
 {
 	static char program[] = "/nonexistent/ffmpeg";
 	char *argv[] = {program, NULL};
-	struct cage cage = {.program = program, .folder = folder};
-	struct tool t = {.argv = argv, .cage = &cage, .take = got_take};
+	struct sandbox sandbox = {.program = program, .folder = folder};
+	struct tool t = {.argv = argv, .sandbox = &sandbox, .take = got_take};
 
 	(void)state;
 	assert_int_equal(tool_run(&t), -ENOENT);
@@ -454,7 +454,7 @@ of_much_that_is_said_the_end_is_kept(void **state)
 {
 	struct tool t = python("import sys; sys.stderr.write('a' * 100000 + "
 			       "'the end')",
-		0, (struct cage){0});
+		0, (struct sandbox){0});
 
 	(void)state;
 	assert_int_equal(t.said_len, TOOL_SAID - 1);
@@ -495,8 +495,8 @@ main(void)
 		cmocka_unit_test(
 			a_job_that_made_nothing_is_told_from_a_store_that_fails),
 		cmocka_unit_test(
-			the_cage_holds_back_network_files_processes_and_signals),
-		cmocka_unit_test(in_the_cage_the_work_itself_can_be_done),
+			the_sandbox_holds_back_network_files_processes_and_signals),
+		cmocka_unit_test(in_the_sandbox_the_work_itself_can_be_done),
 		cmocka_unit_test(each_limit_has_an_end_of_its_own),
 		cmocka_unit_test(
 			a_program_that_is_not_there_is_an_error_not_an_end),
