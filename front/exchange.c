@@ -123,7 +123,7 @@ refusal_status(int err)
 	return err == SW_EUNIQUE ? 409
 	       : err == SW_ETOOBIG || err == SW_EINVAL || err == SW_EQUEUE
 		       ? 500
-		       : fate_status[FATE_REFUSED];
+		       : outcome_status[OUTCOME_REFUSED];
 }
 
 static void
@@ -136,13 +136,13 @@ handed_over(void *arg, int err, const char *why)
 		return;
 	}
 	/* It was counted when its handler had answered. */
-	x->route->usage.fates[FATE_ANSWER]--;
-	x->route->usage.fates[FATE_REFUSED]++;
+	x->route->usage.outcomes[OUTCOME_ANSWER]--;
+	x->route->usage.outcomes[OUTCOME_REFUSED]++;
 	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
 		sw_errname(err), "text", why, NULL);
 	exchange_fail(x, refusal_status(err),
 		err == SW_EUNIQUE ? "the job's unique key is taken\n"
-				  : fate_texts[FATE_REFUSED]);
+				  : outcome_texts[OUTCOME_REFUSED]);
 }
 
 /* The client has its answer; `arg` is a route's path. */
@@ -267,19 +267,19 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 }
 
 static void
-task_done(struct task *t, enum fate fate, const struct mail_answer *a,
+task_done(struct task *t, enum request_outcome outcome, const struct mail_answer *a,
 	const struct mailbox *mail, int64_t cpu_ns)
 {
 	struct exchange *x = (struct exchange *)t;
 
 	x->reply.cpu_ns = cpu_ns;
-	if (fate != FATE_ANSWER) {
-		if (fate != FATE_BUSY)
+	if (outcome != OUTCOME_ANSWER) {
+		if (outcome != OUTCOME_BUSY)
 			sw_log(SW_LOG_WARN, "killed", "route",
 				x->route->config->path, "cause",
-				fate_names[fate], "cpu_us",
+				outcome_names[outcome], "cpu_us",
 				sw_num(cpu_ns / 1000), NULL);
-		exchange_fail(x, fate_status[fate], fate_texts[fate]);
+		exchange_fail(x, outcome_status[outcome], outcome_texts[outcome]);
 		return;
 	}
 	x->answer = *a;

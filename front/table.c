@@ -204,13 +204,13 @@ requests_of(const struct usage *u)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < FATES_N; i++)
-		n += u->fates[i];
+	for (size_t i = 0; i < OUTCOMES_N; i++)
+		n += u->outcomes[i];
 	return n;
 }
 
 #define X(id, name, status, text)                                              \
-	"ended_" name, sw_num((long long)u->fates[FATE_##id]),
+	"ended_" name, sw_num((long long)u->outcomes[OUTCOME_##id]),
 
 void
 table_usage_log(const struct table *t)
@@ -227,7 +227,7 @@ table_usage_log(const struct table *t)
 			"cpu_max_us", sw_num((long long)u->cpu_max_ns / 1000),
 			"budget_us", sw_num(t->routes[i].plan.budget_ns / 1000),
 			"isolate_starts", sw_num((long long)u->starts),
-			FATES(X) NULL);
+			OUTCOMES(X) NULL);
 	}
 }
 #undef X
@@ -253,9 +253,9 @@ usage_json(const struct route *r)
 	number_add(o, "cpu_max_us", (int64_t)u->cpu_max_ns);
 	number_add(o, "budget_us", r->plan.budget_ns);
 	cJSON_AddNumberToObject(o, "isolate_starts", (double)u->starts);
-	for (size_t i = 0; i < FATES_N; i++)
+	for (size_t i = 0; i < OUTCOMES_N; i++)
 		cJSON_AddNumberToObject(
-			ends, fate_names[i], (double)u->fates[i]);
+			ends, outcome_names[i], (double)u->outcomes[i]);
 	cJSON_AddItemToObject(o, "ends", ends);
 	return o;
 }

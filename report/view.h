@@ -33,7 +33,7 @@ struct view_bot {
 struct view_day {
 	char day[VIEW_DAY]; /* 2026-11-25 */
 	uint64_t requests, bytes;
-	uint64_t sessions, visitors; /* see visits.h */
+	uint64_t sessions, visitors; /* see sessions.h */
 	int exact;
 };
 

@@ -24,8 +24,8 @@ death_cpu_ns(const struct death *d)
 }
 
 /* What the kernel did. */
-static enum fate
-own_fate(
+static enum request_outcome
+own_outcome(
 	const struct death *d, int64_t cpu_ns, int64_t budget_ns, size_t memory)
 {
 	int status = d->how.si_status;
@@ -36,23 +36,23 @@ own_fate(
 	 * budget, or short of memory.
 	 */
 	if (killed && (status == SIGKILL || status == SIGXCPU))
-		return cpu_ns >= budget_ns / 2 ? FATE_CPU : FATE_MEMORY;
+		return cpu_ns >= budget_ns / 2 ? OUTCOME_CPU : OUTCOME_MEMORY;
 	if ((killed || d->how.si_code == CLD_DUMPED) &&
 		(size_t)d->used.ru_maxrss * 1024 >= memory / 4 * 3)
-		return FATE_MEMORY;
-	return FATE_CRASH;
+		return OUTCOME_MEMORY;
+	return OUTCOME_CRASH;
 }
 
 /*
  * To give back much memory takes long on a busy machine: who has used up his
  * CPU time may still be dying when his time on the wall is over, too.
  */
-enum fate
-death_fate(const struct death *d, enum fate killed, int64_t cpu_ns,
+enum request_outcome
+death_outcome(const struct death *d, enum request_outcome killed, int64_t cpu_ns,
 	int64_t budget_ns, size_t memory)
 {
-	if (killed != FATE_ANSWER &&
-		(killed != FATE_WALL || cpu_ns < budget_ns))
+	if (killed != OUTCOME_ANSWER &&
+		(killed != OUTCOME_WALL || cpu_ns < budget_ns))
 		return killed;
-	return own_fate(d, cpu_ns, budget_ns, memory);
+	return own_outcome(d, cpu_ns, budget_ns, memory);
 }

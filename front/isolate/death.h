@@ -24,10 +24,10 @@ struct death death_reap(int pidfd);
 int64_t death_cpu_ns(const struct death *);
 
 /*
- * `killed`: what the front killed it for, FATE_ANSWER: it did not.  Its last
+ * `killed`: what the front killed it for, OUTCOME_ANSWER: it did not.  Its last
  * request had `cpu_ns` of `budget_ns`.
  */
-enum fate death_fate(const struct death *, enum fate killed, int64_t cpu_ns,
+enum request_outcome death_outcome(const struct death *, enum request_outcome killed, int64_t cpu_ns,
 	int64_t budget_ns, size_t memory);
 
 #endif

@@ -35,7 +35,7 @@ struct isolate {
 	struct budget budget;
 	struct event *answered, *died, *spent;
 	struct task *task;
-	enum fate killed; /* ANSWER: not by us */
+	enum request_outcome killed; /* ANSWER: not by us */
 	int64_t born_ms;
 	int64_t used_ns;	 /* when its request began */
 	uint32_t served, number; /* of what it is to answer */
@@ -140,7 +140,7 @@ isolate_ask(struct isolate *i)
 	i->served = 0;
 	i->number = MAIL_READY;
 	i->watched = (struct watched){.mail = &i->mail, .look = isolate_look};
-	i->killed = FATE_ANSWER;
+	i->killed = OUTCOME_ANSWER;
 	TAILQ_INSERT_TAIL(&p->asked, i, link);
 }
 
@@ -190,7 +190,7 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 /* --- one request -------------------------------------------------------- */
 
 static void
-isolate_kill(struct isolate *i, enum fate why)
+isolate_kill(struct isolate *i, enum request_outcome why)
 {
 	i->killed = why;
 	if (i->state == IDLE)
@@ -219,7 +219,7 @@ isolate_begin(struct isolate *i, struct task *t)
 	watch_begin(p->watch, &i->watched);
 	if (mailbox_ask(&i->mail, i->number) &&
 		write(i->in, &one, sizeof(one)) != sizeof(one))
-		isolate_kill(i, FATE_BROKEN);
+		isolate_kill(i, OUTCOME_BROKEN);
 }
 
 /* Whoever waits longest goes to whoever rested shortest: it is warm. */
@@ -236,15 +236,15 @@ hand_out(struct pool *p)
 }
 
 static void
-task_end(struct isolate *i, enum fate fate, const struct mail_answer *a,
+task_end(struct isolate *i, enum request_outcome outcome, const struct mail_answer *a,
 	int64_t cpu_ns)
 {
 	struct task *t = i->task;
 
 	i->task = NULL;
 	i->pool->busy--;
-	usage_add(i->pool->usage, fate, cpu_ns);
-	t->done(t, fate, a, &i->mail, cpu_ns);
+	usage_add(i->pool->usage, outcome, cpu_ns);
+	t->done(t, outcome, a, &i->mail, cpu_ns);
 }
 
 static void
@@ -257,7 +257,7 @@ isolate_rest(struct isolate *i)
 	if ((plan->requests_max > 0 &&
 		    i->served >= (uint32_t)plan->requests_max) ||
 		budget_worn(i->used_ns))
-		isolate_kill(i, FATE_ANSWER);
+		isolate_kill(i, OUTCOME_ANSWER);
 }
 
 static void
@@ -274,7 +274,7 @@ isolate_ready(struct isolate *i)
 	}
 	i->used_ns = budget_used(&i->budget);
 	if (err < 0 || i->used_ns < 0) {
-		isolate_kill(i, FATE_BROKEN);
+		isolate_kill(i, OUTCOME_BROKEN);
 		return;
 	}
 	isolate_rest(i);
@@ -291,11 +291,11 @@ isolate_finish(struct isolate *i)
 	struct mail_answer a;
 
 	if (mailbox_answer(&i->mail, i->number, &a) < 0) {
-		isolate_kill(i, FATE_BROKEN);
+		isolate_kill(i, OUTCOME_BROKEN);
 		return;
 	}
 	i->used_ns = used_ns > 0 ? used_ns : before_ns;
-	task_end(i, FATE_ANSWER, &a, i->used_ns - before_ns);
+	task_end(i, OUTCOME_ANSWER, &a, i->used_ns - before_ns);
 	isolate_rest(i);
 }
 
@@ -307,12 +307,12 @@ isolate_look(struct watched *w)
 	struct pool *p = i->pool;
 	uint32_t posted = mailbox_posted(&i->mail);
 
-	if (i->killed != FATE_ANSWER ||
+	if (i->killed != OUTCOME_ANSWER ||
 		posted == i->number - (i->state != IDLE))
 		return 0;
 	watch_end(&i->watched);
 	if (posted != i->number)
-		isolate_kill(i, FATE_BROKEN);
+		isolate_kill(i, OUTCOME_BROKEN);
 	else if (i->state == STARTING)
 		isolate_ready(i);
 	else if (i->state == BUSY)
@@ -347,7 +347,7 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	budget_timer_heed(&i->budget);
 	if (left_ns <= 0)
-		isolate_kill(i, FATE_CPU);
+		isolate_kill(i, OUTCOME_CPU);
 	else if (i->state == BUSY)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 	else
@@ -388,7 +388,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 		cpu_ns = death_cpu_ns(&d) - i->used_ns;
 		cpu_ns = cpu_ns > 0 ? cpu_ns : 0;
 		task_end(i,
-			death_fate(&d, i->killed, cpu_ns, p->plan->budget_ns,
+			death_outcome(&d, i->killed, cpu_ns, p->plan->budget_ns,
 				p->plan->zygote.memory),
 			NULL, cpu_ns);
 	}
@@ -418,9 +418,9 @@ sweep(evutil_socket_t fd, short what, void *arg)
 	for (int n = 0; n < p->plan->isolates; n++) {
 		struct isolate *i = &p->isolates[n];
 
-		if (i->state == BUSY && i->killed == FATE_ANSWER &&
+		if (i->state == BUSY && i->killed == OUTCOME_ANSWER &&
 			i->task->since_ms < limit)
-			isolate_kill(i, FATE_WALL);
+			isolate_kill(i, OUTCOME_WALL);
 		else if (i->state == STARTING && i->born_ms < start)
 			(void)syscall(SYS_pidfd_send_signal, i->pidfd, SIGKILL,
 				NULL, 0);
@@ -429,8 +429,8 @@ sweep(evutil_socket_t fd, short what, void *arg)
 	while ((t = TAILQ_FIRST(&p->waiting)) != NULL && t->since_ms < limit) {
 		TAILQ_REMOVE(&p->waiting, t, link);
 		p->waiting_n--;
-		usage_add(p->usage, FATE_BUSY, -1);
-		t->done(t, FATE_BUSY, NULL, NULL, -1);
+		usage_add(p->usage, OUTCOME_BUSY, -1);
+		t->done(t, OUTCOME_BUSY, NULL, NULL, -1);
 	}
 	if (pool_tasks(p) + (size_t)starting > 0)
 		timer_set(p->sweep, SWEEP_MS * 1000);
@@ -550,7 +550,7 @@ pool_free(struct pool *p)
 		struct isolate *i = &p->isolates[n];
 
 		if (i->state > ASKED) {
-			isolate_kill(i, FATE_ANSWER);
+			isolate_kill(i, OUTCOME_ANSWER);
 			(void)death_reap(i->pidfd);
 		}
 		i->state = i->state == ASKED ? ASKED : EMPTY;
@@ -572,8 +572,8 @@ pool_run(struct pool *p, struct task *t)
 		return;
 	}
 	if (p->waiting_n >= (size_t)p->plan->queue_max) {
-		usage_add(p->usage, FATE_BUSY, -1);
-		t->done(t, FATE_BUSY, NULL, NULL, -1);
+		usage_add(p->usage, OUTCOME_BUSY, -1);
+		t->done(t, OUTCOME_BUSY, NULL, NULL, -1);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&p->waiting, t, link);

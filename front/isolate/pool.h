@@ -3,7 +3,7 @@
  * pool.h - the isolates of one route, and who waits for them
  *
  * An isolate has one request at a time.  When it dies, for whatever reason,
- * the request that it had is told its fate and a new isolate takes its
+ * the request that it had is told its outcome and a new isolate takes its
  * place; no other request notices.
  */
 #ifndef FRONT_POOL_H
@@ -28,10 +28,10 @@ struct task {
 	void (*fill)(struct task *, struct mailbox *);
 
 	/*
-	 * Called once.  With FATE_ANSWER there is an answer, in the mailbox
+	 * Called once.  With OUTCOME_ANSWER there is an answer, in the mailbox
 	 * until this returns; `cpu_ns` -1: it never ran.
 	 */
-	void (*done)(struct task *, enum fate, const struct mail_answer *,
+	void (*done)(struct task *, enum request_outcome, const struct mail_answer *,
 		const struct mailbox *, int64_t cpu_ns);
 };
 

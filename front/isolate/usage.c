@@ -2,13 +2,13 @@
 #include "front/isolate/usage.h"
 
 #define X(id, name, status, text) status,
-const int fate_status[FATES_N] = {FATES(X)};
+const int outcome_status[OUTCOMES_N] = {OUTCOMES(X)};
 #undef X
 #define X(id, name, status, text) text,
-const char *const fate_texts[FATES_N] = {FATES(X)};
+const char *const outcome_texts[OUTCOMES_N] = {OUTCOMES(X)};
 #undef X
 #define X(id, name, status, text) name,
-const char *const fate_names[FATES_N] = {FATES(X)};
+const char *const outcome_names[OUTCOMES_N] = {OUTCOMES(X)};
 #undef X
 
 /* Bucket b holds values below bound(b), and not below bound(b - 1). */
@@ -31,9 +31,9 @@ bucket_of(int64_t ns)
 }
 
 void
-usage_add(struct usage *u, enum fate fate, int64_t cpu_ns)
+usage_add(struct usage *u, enum request_outcome outcome, int64_t cpu_ns)
 {
-	u->fates[fate]++;
+	u->outcomes[outcome]++;
 	if (cpu_ns < 0)
 		return;
 	u->cpu_ns += (uint64_t)cpu_ns;

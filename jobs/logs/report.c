@@ -167,18 +167,18 @@ bots_add(struct report *r, const struct tally_bot *bots)
 	return err;
 }
 
-/* Adds the visits that the report has of a day to the job's. */
+/* Adds the sessions that the report has of a day to the job's. */
 static int
-visits_read(struct report *r, struct tally_day *d)
+sessions_read(struct report *r, struct tally_day *d)
 {
-	sqlite3_stmt *st = r->st[SQL_VISITS];
+	sqlite3_stmt *st = r->st[SQL_SESSIONS];
 	int rc, err;
 
 	(void)sqlite3_bind_int64(st, 1, d->day);
 	rc = sqlite3_step(st);
 	err = report_error(rc);
 	if (rc == SQLITE_ROW)
-		err = visits_load(&d->visits,
+		err = sessions_load(&d->sessions,
 			bytes_of(sqlite3_column_blob(st, 0),
 				(size_t)sqlite3_column_bytes(st, 0)));
 	sqlite3_reset(st);
@@ -188,21 +188,21 @@ visits_read(struct report *r, struct tally_day *d)
 static int
 day_add(struct report *r, struct tally_day *d)
 {
-	int err = visits_read(r, d);
-	struct visits_sum sum;
+	int err = sessions_read(r, d);
+	struct sessions_sum sum;
 	uint8_t *stored;
 	size_t len;
 
 	if (err == 0)
-		err = visits_tidy(&d->visits);
+		err = sessions_tidy(&d->sessions);
 	if (err < 0)
 		return err;
-	sum = visits_count(&d->visits);
-	len = visits_stored_len(&d->visits);
+	sum = sessions_count(&d->sessions);
+	len = sessions_stored_len(&d->sessions);
 	stored = malloc(len);
 	if (stored == NULL)
 		return -ENOMEM;
-	visits_store(&d->visits, stored);
+	sessions_store(&d->sessions, stored);
 	(void)sqlite3_bind_int64(r->st[SQL_DAY], 1, d->day);
 	bind_n(r, SQL_DAY, 2, d->requests);
 	bind_n(r, SQL_DAY, 3, d->bytes);

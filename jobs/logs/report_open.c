@@ -97,7 +97,7 @@ static const char *const texts[SQL_N] = {
 	[SQL_BOT] = "INSERT INTO bot(word, n, bytes) VALUES(?1, ?2, ?3)"
 		" ON CONFLICT DO UPDATE SET n = n + excluded.n,"
 		" bytes = bytes + excluded.bytes",
-	[SQL_VISITS] = "SELECT visits FROM day"
+	[SQL_SESSIONS] = "SELECT visits FROM day"
 		" WHERE day = date(?1 * 86400, 'unixepoch')",
 	[SQL_DAY] = "INSERT INTO day(day, requests, bytes, sessions,"
 		" visitors, exact, visits)"

@@ -51,12 +51,12 @@ day_of(struct tally *t, int64_t day)
 static int
 day_add(struct tally *t, const struct scan_line *l, uint64_t agent)
 {
-	int64_t s = l->at_s % VISITS_DAY_S, day = l->at_s / VISITS_DAY_S;
+	int64_t s = l->at_s % SESSIONS_DAY_S, day = l->at_s / SESSIONS_DAY_S;
 	struct tally_day *d;
 
 	/* A zone east of 1970's first hour. */
 	if (s < 0) {
-		s += VISITS_DAY_S;
+		s += SESSIONS_DAY_S;
 		day--;
 	}
 	d = day_of(t, day);
@@ -64,7 +64,7 @@ day_add(struct tally *t, const struct scan_line *l, uint64_t agent)
 		return -ENOMEM;
 	d->requests++;
 	d->bytes += l->bytes;
-	return visits_add(&d->visits,
+	return sessions_add(&d->sessions,
 		XXH3_64bits_withSeed(l->client.p, l->client.len, agent),
 		(int32_t)s);
 }
@@ -153,7 +153,7 @@ void
 tally_fini(struct tally *t)
 {
 	for (size_t i = 0; i < t->n_days; i++)
-		visits_fini(&t->days[i].visits);
+		sessions_fini(&t->days[i].sessions);
 	free(t->days);
 	paths_fini(&t->paths);
 	free(t->scratch);

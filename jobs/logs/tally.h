@@ -18,7 +18,7 @@
 #include "jobs/logs/hll.h"
 #include "jobs/logs/paths.h"
 #include "jobs/logs/scan.h"
-#include "jobs/logs/visits.h"
+#include "jobs/logs/sessions.h"
 
 enum {
 	TALLY_STATUSES = 1000,
@@ -41,7 +41,7 @@ struct tally_bot {
 struct tally_day {
 	int64_t day; /* since 1970-01-01 */
 	uint64_t requests, bytes;
-	struct visits visits;
+	struct log_sessions sessions;
 };
 
 struct tally {

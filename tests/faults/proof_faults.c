@@ -29,11 +29,11 @@ enum {
 	OPS_MAX = 2 + BIG_OPS,
 };
 
-enum fate { UNTRIED, STORED, REFUSED, UNKNOWN };
+enum outcome { UNTRIED, STORED, REFUSED, UNKNOWN };
 
 struct scene { /* shared by the processes of one point */
 	char dir[64];
-	enum fate fate[BATCHES];
+	enum outcome outcome[BATCHES];
 	uint64_t epoch;
 	int from, to; /* the batches to be tried now */
 	int kill;     /* ends without closing */
@@ -114,15 +114,15 @@ row_see(void *arg, struct bytes key, struct bytes val)
 	return 0;
 }
 
-/* What the rows must be when the batches of unknown fate are in, or out. */
+/* What the rows must be when the batches of unknown outcome are in, or out. */
 static int
 rows_right(const struct rows *r, int unknown_in)
 {
 	struct rows want = {0};
 
 	for (int i = 0; i < BATCHES; i++) {
-		if (scene->fate[i] != STORED &&
-			!(unknown_in && scene->fate[i] == UNKNOWN))
+		if (scene->outcome[i] != STORED &&
+			!(unknown_in && scene->outcome[i] == UNKNOWN))
 			continue;
 		want.at[i] = 1;
 		if (i >= GONE)
@@ -146,8 +146,8 @@ rows_check(struct store *s, const char *when)
 		return 0;
 	(void)sweep_wrong("%s: %d strange, %d big", when, r.strange, r.bigs);
 	for (int i = 0; i < BATCHES; i++)
-		(void)sweep_wrong("batch %d: fate %d, %d rows", i,
-			(int)scene->fate[i], r.at[i]);
+		(void)sweep_wrong("batch %d: outcome %d, %d rows", i,
+			(int)scene->outcome[i], r.at[i]);
 	_exit(1);
 }
 
@@ -160,11 +160,11 @@ batches_try(struct store *s, const struct claim *c)
 	for (int i = scene->from; i < scene->to; i++) {
 		int err;
 
-		scene->fate[i] = UNKNOWN;
+		scene->outcome[i] = UNKNOWN;
 		err = batch_commit(s, c, i);
 		if (err < 0 && err != SW_EFULL)
 			return err;
-		scene->fate[i] = err == 0 ? STORED : REFUSED;
+		scene->outcome[i] = err == 0 ? STORED : REFUSED;
 		err = rows_check(s, "while open");
 		if (err == 0)
 			err = s->driver->usage(s, &u);

@@ -37,7 +37,7 @@ struct node {
 };
 
 enum change_kind { BYTES, LENGTH, AT_LEAST, NAMED, UNNAMED };
-enum fate { LOST, KEPT, TORN };
+enum outcome { LOST, KEPT, TORN };
 
 struct change { /* that is not durable */
 	enum change_kind kind;
@@ -49,7 +49,7 @@ struct change { /* that is not durable */
 	char name[NAME];
 	int target;
 	int sure; /* it is, but stands behind others that are not */
-	enum fate fate;
+	enum outcome outcome;
 };
 
 struct disk {
@@ -357,24 +357,24 @@ disk_name(const struct disk *d, int fd)
 /* --- the power goes ------------------------------------------------------ */
 
 static void
-fates_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
+outcomes_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
 {
 	for (size_t i = 0; i < d->changes_n; i++) {
 		struct change *c = &d->changes[i];
 
-		c->fate = chance_draw(seed) % 100 >= luck->keep ? LOST
+		c->outcome = chance_draw(seed) % 100 >= luck->keep ? LOST
 			  : c->kind == BYTES &&
 					  chance_draw(seed) % 100 < luck->tear
 				  ? TORN
 				  : KEPT;
 		if (c->sure)
-			c->fate = KEPT;
+			c->outcome = KEPT;
 	}
 	for (size_t i = 0; i < d->changes_n; i++)
 		for (size_t k = 0; k < i && d->changes[i].after != 0; k++)
 			if (d->changes[k].id == d->changes[i].after &&
-				d->changes[k].fate == LOST)
-				d->changes[i].fate = LOST;
+				d->changes[k].outcome == LOST)
+				d->changes[i].outcome = LOST;
 }
 
 static void
@@ -390,9 +390,9 @@ file_leave(struct disk *d, int node, const char *path, uint64_t *seed)
 	for (size_t i = 0; i < d->changes_n; i++) {
 		const struct change *c = &d->changes[i];
 
-		if (c->node == node && c->fate == KEPT)
+		if (c->node == node && c->outcome == KEPT)
 			bytes_change(b, c);
-		else if (c->node == node && c->fate == TORN)
+		else if (c->node == node && c->outcome == TORN)
 			image_tear(b, c->at, c->from, c->len, seed);
 	}
 	image_save(b, path);
@@ -409,7 +409,7 @@ folder_leave(struct disk *d, int node, const char *path, uint64_t *seed)
 	for (size_t i = 0; i < sure->n; i++)
 		entry_set(&e, sure->all[i].name, sure->all[i].node);
 	for (size_t i = 0; i < d->changes_n; i++)
-		if (d->changes[i].node == node && d->changes[i].fate == KEPT)
+		if (d->changes[i].node == node && d->changes[i].outcome == KEPT)
 			entry_change(&e, &d->changes[i]);
 	for (size_t i = 0; i < e.n; i++) {
 		int child = e.all[i].node;
@@ -429,7 +429,7 @@ disk_fail(struct disk *d, const struct disk_luck *luck, const char *to)
 {
 	uint64_t seed = luck->seed;
 
-	fates_draw(d, luck, &seed);
+	outcomes_draw(d, luck, &seed);
 	folder_leave(d, 0, to, &seed);
 }
 

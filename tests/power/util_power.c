@@ -26,7 +26,7 @@ enum {
 	LIFE_S = 60,
 	RANDOM = 2 /* the first variant of chance */
 };
-enum mark { MARK_FATE, MARK_EPOCH };
+enum mark { MARK_OUTCOME, MARK_EPOCH };
 
 struct record {
 	char work[64], root[80], file[80], image[80];
@@ -78,19 +78,19 @@ mark(enum mark kind, uint64_t arg)
 }
 
 static void
-fate_set(struct power_story *st, int op, enum power_fate fate)
+outcome_set(struct power_story *st, int op, enum power_outcome outcome)
 {
-	st->fate[op] = (uint8_t)fate;
+	st->outcome[op] = (uint8_t)outcome;
 	if (op >= st->next)
 		st->next = op + 1;
 }
 
 void
-power_say(struct power_story *st, int op, enum power_fate fate)
+power_say(struct power_story *st, int op, enum power_outcome outcome)
 {
 	must(op >= 0 && op < POWER_OPS);
-	mark(MARK_FATE, (uint64_t)op << 8 | fate);
-	fate_set(st, op, fate);
+	mark(MARK_OUTCOME, (uint64_t)op << 8 | outcome);
+	outcome_set(st, op, outcome);
 }
 
 void
@@ -106,8 +106,8 @@ marked(struct power_story *st, const struct trace_rec *r)
 	if (r->at == MARK_EPOCH)
 		st->epoch = r->arg;
 	else
-		fate_set(st, (int)(r->arg >> 8),
-			(enum power_fate)(r->arg & 0xff));
+		outcome_set(st, (int)(r->arg >> 8),
+			(enum power_outcome)(r->arg & 0xff));
 }
 
 /* 1: it was to be killed, and ended before. */
@@ -386,7 +386,7 @@ point_look(struct play *p, const struct trace_rec *r, size_t next)
 	const struct trace_rec *then = record_at(p->rec, next);
 	int is_mark = r->kind == TRACE_MARK;
 	int is_sync = r->kind == TRACE_SYNC || r->kind == TRACE_SYNC_RANGE;
-	int stored = is_mark && r->at == MARK_FATE &&
+	int stored = is_mark && r->at == MARK_OUTCOME &&
 		     (r->arg & 0xff) == POWER_STORED;
 
 	if (r->kind == TRACE_LIFE || r->kind == TRACE_OPEN ||

@@ -20,7 +20,7 @@
 
 enum { POWER_OPS = 256, POWER_LIVES = 4, POWER_WRONG_MAX = 20 };
 
-enum power_fate {
+enum power_outcome {
 	POWER_UNTRIED,
 	POWER_BEGUN,   /* of unknown outcome */
 	POWER_STORED,  /* and confirmed */
@@ -29,7 +29,7 @@ enum power_fate {
 
 struct power_story {
 	int next; /* the first operation that was not tried */
-	uint8_t fate[POWER_OPS];
+	uint8_t outcome[POWER_OPS];
 	uint64_t epoch; /* the last that was given */
 };
 
@@ -97,7 +97,7 @@ int power_run(const struct power_scene *, int n, int pass, uint64_t seed,
 int64_t power_now_ms(void);
 
 /* In a life: what became of an operation; the epoch that was given. */
-void power_say(struct power_story *, int op, enum power_fate);
+void power_say(struct power_story *, int op, enum power_outcome);
 void power_epoch(struct power_story *, uint64_t epoch);
 
 /* In `look`: what is wrong, and the end of it. */

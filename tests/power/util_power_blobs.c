@@ -120,7 +120,7 @@ must_be_there(const struct power_story *st, unsigned blob)
 			continue;
 		if (is_deletion(i))
 			there = 0;
-		else if (st->fate[i] == POWER_STORED)
+		else if (st->outcome[i] == POWER_STORED)
 			there = 1;
 	}
 	return there;

@@ -184,7 +184,7 @@ prepare(const struct power_scene *sc, const struct power_story *end)
 		s->driver->claim(s, 0, 0, &c) == 0);
 	for (int i = 0; i < end->next; i++) {
 		batch_make(&b, sc, i);
-		if (end->fate[i] == POWER_STORED)
+		if (end->outcome[i] == POWER_STORED)
 			must(commit(s, &c, b.ops, b.n) == 0);
 		must(rows_hash(s, &after[i + 1]) == 0);
 	}
@@ -223,7 +223,7 @@ last_resolve(struct store *s, struct power_story *st)
 	struct bytes n = {0};
 	int i = st->next - 1, there;
 
-	if (i < 0 || st->fate[i] != POWER_BEGUN)
+	if (i < 0 || st->outcome[i] != POWER_BEGUN)
 		return;
 	there = s->driver->get(s, 0, bytes_str("n"), &n) == 0 &&
 		be_get(n.p, 8) == (uint64_t)i;
@@ -278,7 +278,7 @@ rows_look(struct store *s, const struct power_story *st, const uint64_t *after)
 
 	if (rows_hash(s, &h) < 0)
 		power_wrong("scan: %s", s->why);
-	in_flight = last >= 0 && st->fate[last] == POWER_BEGUN;
+	in_flight = last >= 0 && st->outcome[last] == POWER_BEGUN;
 	if (h == after[st->next] || (in_flight && h == after[last]))
 		return;
 	for (int i = 0; i < st->next; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/logs/visits.h"
+#include "jobs/logs/sessions.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum {
 	OPEN = 4096,	       /* a power of 2 */
-	FULL = 4 * VISITS_MAX, /* spans: tidied before there may be more */
+	FULL = 4 * SESSIONS_MAX, /* spans: tidied before there may be more */
 	BINS = 2048,
 	FEW = 32, /* spans that are sorted by insertion */
 };
@@ -18,7 +18,7 @@ enum {
 static int
 joins(const struct span *a, const struct span *b)
 {
-	return b->first_s < a->end_s + VISITS_GAP_S;
+	return b->first_s < a->end_s + SESSIONS_GAP_S;
 }
 
 static int
@@ -55,7 +55,7 @@ sort(struct span *s, size_t n)
 
 /* How far to shift hashes so that they spread over the bins. */
 static int
-bins_shift(const struct visits *v)
+bins_shift(const struct log_sessions *v)
 {
 	uint64_t all = BINS - 1;
 
@@ -66,7 +66,7 @@ bins_shift(const struct visits *v)
 
 /* Appends `n` spans in order, joined to those before, up to the sample. */
 static void
-join(struct visits *v, const struct span *s, size_t n)
+join(struct log_sessions *v, const struct span *s, size_t n)
 {
 	struct span *to = v->spans + v->n;
 
@@ -78,13 +78,13 @@ join(struct visits *v, const struct span *s, size_t n)
 				to[-1].end_s = s[i].end_s;
 			continue;
 		}
-		if (!same && v->visitors == VISITS_MAX)
+		if (!same && v->visitors == SESSIONS_MAX)
 			break;
 		v->visitors += !same;
 		*to++ = s[i];
 	}
 	v->n = (size_t)(to - v->spans);
-	if (v->visitors == VISITS_MAX)
+	if (v->visitors == SESSIONS_MAX)
 		v->most = to[-1].visitor;
 }
 
@@ -93,7 +93,7 @@ join(struct visits *v, const struct span *s, size_t n)
  * shares a bin is a few.  Bins behind the sample are not looked into.
  */
 static int
-spans_tidy(struct visits *v)
+spans_tidy(struct log_sessions *v)
 {
 	struct span *sorted = reallocarray(NULL, v->n, sizeof(*sorted));
 	uint32_t at[BINS + 1] = {0};
@@ -109,7 +109,7 @@ spans_tidy(struct visits *v)
 	for (size_t i = 0; i < v->n; i++)
 		sorted[at[v->spans[i].visitor >> shift]++] = v->spans[i];
 	v->n = v->visitors = 0;
-	for (size_t bin = 0, from = 0; bin < BINS && v->visitors < VISITS_MAX;
+	for (size_t bin = 0, from = 0; bin < BINS && v->visitors < SESSIONS_MAX;
 		from = at[bin++]) {
 		sort(sorted + from, at[bin] - from);
 		join(v, sorted + from, at[bin] - from);
@@ -119,7 +119,7 @@ spans_tidy(struct visits *v)
 }
 
 int
-visits_tidy(struct visits *v)
+sessions_tidy(struct log_sessions *v)
 {
 	for (size_t i = 0; v->open != NULL && i < OPEN; i++) {
 		v->spans[v->n] = v->open[i];
@@ -131,7 +131,7 @@ visits_tidy(struct visits *v)
 
 /* Room for a span more, and behind `cap` for all that are open. */
 static int
-room_make(struct visits *v)
+room_make(struct log_sessions *v)
 {
 	size_t cap = v->cap == 0 ? 64 : 2 * v->cap;
 	struct span *spans;
@@ -163,7 +163,7 @@ room_make(struct visits *v)
  * its visitor has been seen: no branch depends on it (21 ns for 38).
  */
 int
-visits_add(struct visits *v, uint64_t visitor, int32_t s)
+sessions_add(struct log_sessions *v, uint64_t visitor, int32_t s)
 {
 	struct span *o, now = {visitor, s, s + 1};
 	int err, used, same;
@@ -184,26 +184,26 @@ visits_add(struct visits *v, uint64_t visitor, int32_t s)
 }
 
 void
-visits_fini(struct visits *v)
+sessions_fini(struct log_sessions *v)
 {
 	free(v->spans);
 	free(v->open);
-	*v = (struct visits){0};
+	*v = (struct log_sessions){0};
 }
 
 int
-visits_load(struct visits *v, struct bytes stored)
+sessions_load(struct log_sessions *v, struct bytes stored)
 {
 	const uint8_t *p = stored.p;
 	int err = 0;
 
-	if (stored.len % VISITS_SPAN != 0)
+	if (stored.len % SESSIONS_SPAN != 0)
 		return SW_ECORRUPT;
-	for (size_t at = 0; err == 0 && at < stored.len; at += VISITS_SPAN) {
+	for (size_t at = 0; err == 0 && at < stored.len; at += SESSIONS_SPAN) {
 		int32_t first_s = (int32_t)be_get(p + at + 8, 3);
 		int32_t last_s = (int32_t)be_get(p + at + 11, 3);
 
-		if (first_s > last_s || last_s >= VISITS_DAY_S)
+		if (first_s > last_s || last_s >= SESSIONS_DAY_S)
 			return SW_ECORRUPT;
 		if (v->n >= v->cap && (err = room_make(v)) < 0)
 			return err;
@@ -214,15 +214,15 @@ visits_load(struct visits *v, struct bytes stored)
 }
 
 size_t
-visits_stored_len(const struct visits *v)
+sessions_stored_len(const struct log_sessions *v)
 {
-	return v->n * VISITS_SPAN;
+	return v->n * SESSIONS_SPAN;
 }
 
 void
-visits_store(const struct visits *v, uint8_t *p)
+sessions_store(const struct log_sessions *v, uint8_t *p)
 {
-	for (size_t i = 0; i < v->n; i++, p += VISITS_SPAN) {
+	for (size_t i = 0; i < v->n; i++, p += SESSIONS_SPAN) {
 		be_set(p, 8, v->spans[i].visitor);
 		be_set(p + 8, 3, (uint64_t)v->spans[i].first_s);
 		be_set(p + 11, 3, (uint64_t)v->spans[i].end_s - 1);
@@ -231,16 +231,16 @@ visits_store(const struct visits *v, uint8_t *p)
 
 /*
  * Of a full sample the largest hash is where chance put it: the others are
- * VISITS_MAX - 1 of all that are below it, spread evenly.
+ * SESSIONS_MAX - 1 of all that are below it, spread evenly.
  */
-struct visits_sum
-visits_count(const struct visits *v)
+struct sessions_sum
+sessions_count(const struct log_sessions *v)
 {
-	struct visits_sum sum = {v->n, v->visitors, 1};
-	double below, all, kept = VISITS_MAX - 1;
+	struct sessions_sum sum = {v->n, v->visitors, 1};
+	double below, all, kept = SESSIONS_MAX - 1;
 	size_t last = v->n;
 
-	if (v->visitors < VISITS_MAX)
+	if (v->visitors < SESSIONS_MAX)
 		return sum;
 	while (last > 0 && v->spans[last - 1].visitor == v->most)
 		last--;

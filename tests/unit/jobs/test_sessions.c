@@ -10,7 +10,7 @@
 
 #include "tests/lib/chance.h"
 #include "base/error.h"
-#include "jobs/logs/visits.h"
+#include "jobs/logs/sessions.h"
 
 enum { HITS = 30000, CUTS = 12 };
 
@@ -29,7 +29,7 @@ hits_make(uint64_t *r, uint64_t visitors)
 		uint64_t who = chance_draw(r) % visitors;
 
 		hits[i].visitor = chance_draw(&who);
-		hits[i].s = (int32_t)(chance_draw(r) % VISITS_DAY_S);
+		hits[i].s = (int32_t)(chance_draw(r) % SESSIONS_DAY_S);
 	}
 }
 
@@ -44,11 +44,11 @@ by_visitor(const void *a, const void *b)
 }
 
 /* By the definition: a gap of more than 30 minutes begins a session. */
-static struct visits_sum
+static struct sessions_sum
 sum_plain(void)
 {
 	static struct hit h[HITS];
-	struct visits_sum sum = {0, 0, 1};
+	struct sessions_sum sum = {0, 0, 1};
 
 	memcpy(h, hits, sizeof(h));
 	qsort(h, HITS, sizeof(h[0]), by_visitor);
@@ -74,43 +74,43 @@ hits_shuffle(uint64_t *r)
 }
 
 /* What a day is after so many jobs, each with a piece, as the report does. */
-static struct visits_sum
+static struct sessions_sum
 sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 {
-	struct visits_sum sum = {0};
+	struct sessions_sum sum = {0};
 
 	*stored = NULL;
 	*len = 0;
 	for (size_t p = 0; p < pieces; p++) {
-		struct visits v = {0};
+		struct log_sessions v = {0};
 
 		for (size_t i = HITS * p / pieces; i < HITS * (p + 1) / pieces;
 			i++)
 			assert_int_equal(
-				visits_add(&v, hits[i].visitor, hits[i].s), 0);
-		assert_int_equal(visits_load(&v, bytes_of(*stored, *len)), 0);
-		assert_int_equal(visits_tidy(&v), 0);
-		sum = visits_count(&v);
+				sessions_add(&v, hits[i].visitor, hits[i].s), 0);
+		assert_int_equal(sessions_load(&v, bytes_of(*stored, *len)), 0);
+		assert_int_equal(sessions_tidy(&v), 0);
+		sum = sessions_count(&v);
 		free(*stored);
-		*len = visits_stored_len(&v);
+		*len = sessions_stored_len(&v);
 		*stored = malloc(*len);
 		assert_non_null(*stored);
-		visits_store(&v, *stored);
-		visits_fini(&v);
+		sessions_store(&v, *stored);
+		sessions_fini(&v);
 	}
 	return sum;
 }
 
 /* Any order and any cut, against all at once. */
 static void
-same_in_any_pieces(uint64_t *r, struct visits_sum want)
+same_in_any_pieces(uint64_t *r, struct sessions_sum want)
 {
 	size_t len, first_len;
 	uint8_t *first, *stored;
 
 	(void)sum_of_pieces(1, &first, &first_len);
 	for (int i = 0; i < CUTS; i++) {
-		struct visits_sum got;
+		struct sessions_sum got;
 
 		hits_shuffle(r);
 		got = sum_of_pieces(1 + chance_draw(r) % 40, &stored, &len);
@@ -127,7 +127,7 @@ same_in_any_pieces(uint64_t *r, struct visits_sum want)
 static void
 sessions_are_exact_however_the_day_was_cut(void **state)
 {
-	static const uint64_t visitors[] = {1, 30, 900, VISITS_MAX - 1};
+	static const uint64_t visitors[] = {1, 30, 900, SESSIONS_MAX - 1};
 	uint64_t r = chance_seed();
 
 	(void)state;
@@ -141,7 +141,7 @@ static void
 beyond_the_sample_the_estimate_is_near_and_still_the_same(void **state)
 {
 	uint64_t r = chance_seed(), max = 0;
-	struct visits_sum want, got;
+	struct sessions_sum want, got;
 	uint8_t *stored;
 	size_t len;
 
@@ -160,85 +160,85 @@ beyond_the_sample_the_estimate_is_near_and_still_the_same(void **state)
 		same_in_any_pieces(&r, got);
 		max = len > max ? len : max;
 	}
-	assert_true(max <= (size_t)VISITS_MAX * 48 * VISITS_SPAN);
+	assert_true(max <= (size_t)SESSIONS_MAX * 48 * SESSIONS_SPAN);
 }
 
 static void
 a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 {
-	struct visits v = {0};
+	struct log_sessions v = {0};
 
 	(void)state;
-	assert_int_equal(visits_add(&v, 7, 0), 0);
-	assert_int_equal(visits_add(&v, 7, 1800), 0);
-	assert_int_equal(visits_add(&v, 7, 3601), 0);
-	assert_int_equal(visits_add(&v, 8, 3601), 0);
-	assert_int_equal(visits_tidy(&v), 0);
-	assert_int_equal(visits_count(&v).sessions, 3);
-	assert_int_equal(visits_count(&v).visitors, 2);
-	visits_fini(&v);
+	assert_int_equal(sessions_add(&v, 7, 0), 0);
+	assert_int_equal(sessions_add(&v, 7, 1800), 0);
+	assert_int_equal(sessions_add(&v, 7, 3601), 0);
+	assert_int_equal(sessions_add(&v, 8, 3601), 0);
+	assert_int_equal(sessions_tidy(&v), 0);
+	assert_int_equal(sessions_count(&v).sessions, 3);
+	assert_int_equal(sessions_count(&v).visitors, 2);
+	sessions_fini(&v);
 
 	/* A request that comes last joins two sessions to one. */
-	assert_int_equal(visits_add(&v, 7, 100), 0);
-	assert_int_equal(visits_add(&v, 7, 3500), 0);
-	assert_int_equal(visits_add(&v, 7, 1800), 0);
-	assert_int_equal(visits_tidy(&v), 0);
-	assert_int_equal(visits_count(&v).sessions, 1);
-	visits_fini(&v);
+	assert_int_equal(sessions_add(&v, 7, 100), 0);
+	assert_int_equal(sessions_add(&v, 7, 3500), 0);
+	assert_int_equal(sessions_add(&v, 7, 1800), 0);
+	assert_int_equal(sessions_tidy(&v), 0);
+	assert_int_equal(sessions_count(&v).sessions, 1);
+	sessions_fini(&v);
 }
 
 static void
 the_last_visitor_of_a_full_sample_is_still_in_it(void **state)
 {
-	struct visits v = {0};
+	struct log_sessions v = {0};
 
 	(void)state;
-	for (uint64_t i = 1; i <= VISITS_MAX; i++)
-		assert_int_equal(visits_add(&v, i, 0), 0);
-	assert_int_equal(visits_tidy(&v), 0);
-	assert_int_equal(visits_add(&v, VISITS_MAX, VISITS_DAY_S - 1), 0);
-	assert_int_equal(visits_add(&v, VISITS_MAX + 1, 0), 0);
-	assert_int_equal(visits_tidy(&v), 0);
-	assert_int_equal(visits_stored_len(&v), (VISITS_MAX + 1) * VISITS_SPAN);
-	visits_fini(&v);
+	for (uint64_t i = 1; i <= SESSIONS_MAX; i++)
+		assert_int_equal(sessions_add(&v, i, 0), 0);
+	assert_int_equal(sessions_tidy(&v), 0);
+	assert_int_equal(sessions_add(&v, SESSIONS_MAX, SESSIONS_DAY_S - 1), 0);
+	assert_int_equal(sessions_add(&v, SESSIONS_MAX + 1, 0), 0);
+	assert_int_equal(sessions_tidy(&v), 0);
+	assert_int_equal(sessions_stored_len(&v), (SESSIONS_MAX + 1) * SESSIONS_SPAN);
+	sessions_fini(&v);
 }
 
 static void
 what_comes_after_a_count_is_counted_too(void **state)
 {
 	static const int32_t at[] = {0, 40000, 80000, 20000, 60000};
-	struct visits v = {0};
+	struct log_sessions v = {0};
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++) {
-		for (uint64_t i = 1; i < VISITS_MAX; i++)
-			assert_int_equal(visits_add(&v, i, at[k]), 0);
+		for (uint64_t i = 1; i < SESSIONS_MAX; i++)
+			assert_int_equal(sessions_add(&v, i, at[k]), 0);
 		if (k % 2 == 1)
 			continue;
-		assert_int_equal(visits_tidy(&v), 0);
-		assert_int_equal(visits_tidy(&v), 0);
+		assert_int_equal(sessions_tidy(&v), 0);
+		assert_int_equal(sessions_tidy(&v), 0);
 		assert_int_equal(
-			visits_count(&v).sessions, (k + 1) * (VISITS_MAX - 1));
-		assert_int_equal(visits_count(&v).visitors, VISITS_MAX - 1);
+			sessions_count(&v).sessions, (k + 1) * (SESSIONS_MAX - 1));
+		assert_int_equal(sessions_count(&v).visitors, SESSIONS_MAX - 1);
 	}
-	visits_fini(&v);
+	sessions_fini(&v);
 }
 
 static void
 what_is_no_stored_day_is_refused(void **state)
 {
-	uint8_t b[VISITS_SPAN] = {0};
-	struct visits v = {0};
+	uint8_t b[SESSIONS_SPAN] = {0};
+	struct log_sessions v = {0};
 
 	(void)state;
-	assert_int_equal(visits_load(&v, bytes_of(b, 13)), SW_ECORRUPT);
+	assert_int_equal(sessions_load(&v, bytes_of(b, 13)), SW_ECORRUPT);
 	be_set(b + 8, 3, 5);
-	assert_int_equal(visits_load(&v, bytes_of(b, 14)), SW_ECORRUPT);
-	be_set(b + 11, 3, VISITS_DAY_S);
-	assert_int_equal(visits_load(&v, bytes_of(b, 14)), SW_ECORRUPT);
-	be_set(b + 11, 3, VISITS_DAY_S - 1);
-	assert_int_equal(visits_load(&v, bytes_of(b, 14)), 0);
-	visits_fini(&v);
+	assert_int_equal(sessions_load(&v, bytes_of(b, 14)), SW_ECORRUPT);
+	be_set(b + 11, 3, SESSIONS_DAY_S);
+	assert_int_equal(sessions_load(&v, bytes_of(b, 14)), SW_ECORRUPT);
+	be_set(b + 11, 3, SESSIONS_DAY_S - 1);
+	assert_int_equal(sessions_load(&v, bytes_of(b, 14)), 0);
+	sessions_fini(&v);
 }
 
 int
@@ -256,5 +256,5 @@ main(void)
 		cmocka_unit_test(what_is_no_stored_day_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("visits", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
 }
