@@ -225,7 +225,7 @@ rounds_run(struct options *o)
 }
 
 static int
-big_fill(const struct server *s, uint64_t jobs, struct bench_result *r)
+big_put(const struct server *s, uint64_t jobs, struct bench_result *r)
 {
 	struct bench_plan plan = BATCH(16);
 
@@ -304,9 +304,9 @@ big_run(struct options *o)
 		err = server_open(&many, &bench_spillway, r->dir);
 	progress("Spillway fills a backlog");
 	if (err == 0)
-		err = big_fill(&few, r->big_few, &r->fill);
+		err = big_put(&few, r->big_few, &r->put);
 	if (err == 0)
-		err = big_fill(&many, r->big_many, &r->fill);
+		err = big_put(&many, r->big_many, &r->put);
 	if (err == 0)
 		err = big_pair(o, &few, &many, BIG_MANY);
 	if (err == 0)

@@ -131,7 +131,7 @@ proc_read(pid_t pid, struct proc_use *use)
 
 /* Written whole beforehand, so that a sync finds no new blocks to record. */
 static int
-probe_fill(int fd)
+probe_write(int fd)
 {
 	static const char zero[1 << 20];
 
@@ -172,7 +172,7 @@ sync_probe(const char *dir, double seconds, struct hist *h)
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	err = probe_fill(fd);
+	err = probe_write(fd);
 	if (err == 0)
 		err = probe_run(fd, seconds, h);
 	close(fd);

@@ -167,7 +167,7 @@ rows_big(const struct bench_report *r, FILE *f)
 			v[BENCH_anon_mb], v[BENCH_commits_s]);
 	}
 	fprintf(f, "filled at %.0f/s, drained at %.0f/s\n",
-		r->fill.v[BENCH_per_s], r->drain.v[BENCH_per_s]);
+		r->put.v[BENCH_per_s], r->drain.v[BENCH_per_s]);
 }
 
 /* ok: 1 reached, 0 missed. */
@@ -316,7 +316,7 @@ json_big(const struct bench_report *r, cJSON *root)
 				step, "times_few", r->big_kept[i]);
 		cJSON_AddItemToObject(o, big_names[i], step);
 	}
-	cJSON_AddItemToObject(o, "fill", json_result(&r->fill));
+	cJSON_AddItemToObject(o, "fill", json_result(&r->put));
 	cJSON_AddItemToObject(o, "drain", json_result(&r->drain));
 }
 

@@ -37,7 +37,7 @@ struct bench_report {
 	struct bench_result of[SYSTEMS][FIGURES]; /* medians */
 	struct bench_result big[BIG_STEPS];
 	double big_kept[BIG_STEPS]; /* of the rate with few, per round */
-	struct bench_result fill, drain;
+	struct bench_result put, drain;
 	double times_peer[FIGURES]; /* the better one; 0: no peer */
 	double sync_us[FIGURES];    /* one fdatasync just before */
 };

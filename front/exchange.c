@@ -307,7 +307,7 @@ text_put(uint8_t *to, const char *s)
 }
 
 static void
-task_fill(struct task *t, struct mailbox *mail)
+task_write(struct task *t, struct mailbox *mail)
 {
 	struct exchange *x = (struct exchange *)t;
 	struct evbuffer *body = evhttp_request_get_input_buffer(x->req);
@@ -423,7 +423,7 @@ exchange_new(struct evhttp_request *req, struct door *d)
 		.door = d, .req = req, .reply.cpu_ns = -1, .blob = ""};
 	x->caller = caller_of(
 		&d->callers, evhttp_connection_get_bufferevent(conn));
-	x->task.fill = task_fill;
+	x->task.write = task_write;
 	x->task.done = task_done;
 	evhttp_connection_get_peer(conn, &client, &port);
 	x->client = client != NULL && client[0] != '\0' ? client : "-";

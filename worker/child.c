@@ -140,7 +140,7 @@ exec_run(const struct child *c, const struct worker_lease *job, const char *blob
 	const int files[3])
 {
 	files_place(files[0], files[1], files[2]);
-	env_fill(job);
+	env_job_set(job);
 	env_blob(job, blobs, c->dir);
 	if (c->dir[0] == '\0' || chdir(c->dir) != 0) {
 		dprintf(2, "there is no folder for it in /tmp\n");

@@ -49,7 +49,7 @@ env_header(struct bytes h)
 }
 
 void
-env_fill(const struct worker_lease *job)
+env_job_set(const struct worker_lease *job)
 {
 	char id[SW_ID_TEXT];
 	struct timespec t;

@@ -8,7 +8,7 @@
 #include "worker/leases.h"
 
 /* SPILLWAY_JOB_ID and the like, and the headers. */
-void env_fill(const struct worker_lease *);
+void env_job_set(const struct worker_lease *);
 
 /*
  * SPILLWAY_BLOB and its size, where the job refers to a blob.  One that

@@ -146,7 +146,7 @@ isolate_ask(struct isolate *i)
 
 /* As many as there should be, as far as that is possible now. */
 static void
-fill_up(struct pool *p)
+isolates_start(struct pool *p)
 {
 	int missing = 0;
 
@@ -210,7 +210,7 @@ isolate_begin(struct isolate *i, struct task *t)
 	i->state = BUSY;
 	i->task = t;
 	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
-	t->fill(t, &i->mail);
+	t->write(t, &i->mail);
 	i->served++;
 	i->mail.request->number = ++i->number;
 	budget_renew(&i->budget, p->plan->budget_ns, i->used_ns);
@@ -401,7 +401,7 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 	else if (early)
 		pool_fail(p, why);
 	else
-		fill_up(p);
+		isolates_start(p);
 }
 
 static void
@@ -468,7 +468,7 @@ zygote_said(evutil_socket_t fd, short what, void *arg)
 		if (got == 1)
 			isolate_born(p, pid, pidfd);
 		else
-			fill_up(p);
+			isolates_start(p);
 	}
 	if (got == 0)
 		return;
@@ -504,7 +504,7 @@ again(evutil_socket_t fd, short what, void *arg)
 	if (p->sock < 0)
 		zygote_open(p);
 	else
-		fill_up(p);
+		isolates_start(p);
 }
 
 /* --- the pool ----------------------------------------------------------- */

@@ -25,7 +25,7 @@ struct task {
 	int64_t since_ms; /* when it came, then when it began */
 
 	/* Writes it into the mailbox, which has room for it. */
-	void (*fill)(struct task *, struct mailbox *);
+	void (*write)(struct task *, struct mailbox *);
 
 	/*
 	 * Called once.  With OUTCOME_ANSWER there is an answer, in the mailbox

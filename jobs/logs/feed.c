@@ -13,7 +13,7 @@ feed_init(struct feed *f, struct unpack *from, feed_tap_fn *tap, void *arg)
 
 /* Fills the buffer, behind what is left in it. */
 static int
-fill(struct feed *f)
+refill(struct feed *f)
 {
 	memmove(f->buf, f->buf + f->at, f->len);
 	f->at = 0;
@@ -51,11 +51,11 @@ feed_next(struct feed *f, struct bytes *piece)
 {
 	const char *nl;
 	size_t n;
-	int err = fill(f);
+	int err = refill(f);
 
 	while (err == 0 && f->skipping) {
 		f->skipping = !skip(f);
-		err = fill(f);
+		err = refill(f);
 	}
 	if (err < 0)
 		return err;

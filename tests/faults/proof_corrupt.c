@@ -72,7 +72,7 @@ job_put(struct rig *r, int n, int lie)
 
 /* Jobs of every state: of those taken some are done, some dead, some held. */
 static void
-fill(const char *dir, int crash)
+jobs_make(const char *dir, int crash)
 {
 	struct rig *r = rig_open(dir);
 	int lie = getenv("LIE") != NULL;
@@ -287,7 +287,7 @@ store_make(const char *root, const char *name, int crash)
 
 	path_of(dir, root, name, "");
 	if (pid == 0) {
-		fill(dir, crash);
+		jobs_make(dir, crash);
 		_exit(0);
 	}
 	must(waitpid(pid, &status, 0) == pid && status == 0);

@@ -64,7 +64,7 @@ id_of(unsigned n)
 
 /* Delayed, ready and held by a worker, some under a unique key. */
 static void
-fill(void)
+jobs_make(void)
 {
 	static const struct peer me = {.b = {9}, .len = 5};
 	uint8_t room[8192];
@@ -143,7 +143,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expect(store_mem.open(&store, "", NULL) == 0 &&
 		store->driver->claim(store, 0, 0, &claim) == 0 &&
 		core_init(&core, store, &claim, now_ms, mono_ms) == 0);
-	fill();
+	jobs_make();
 	pieces(data, size);
 	core_fini(&core);
 	store->driver->close(store);

@@ -106,10 +106,10 @@ the_largest_jobs_fit_in_what_is_handed_out(void **state)
 	size_t mark;
 
 	rig_hello(r, 1, "q", 0);
-	for (size_t fill = 90000; fill < 131072; fill += 4000) {
-		int n = (int)fill;
+	for (size_t size = 90000; size < 131072; size += 4000) {
+		int n = (int)size;
 
-		mark = put_begin(r, n, "q", fill);
+		mark = put_begin(r, n, "q", size);
 		assert_int_equal(put_end(r, mark), 0);
 		mark = put_begin(r, n + 1, "q", SW_BODY_MAX);
 		for (int h = 0; h < SW_HEADERS_MAX; h++)

@@ -39,7 +39,7 @@ listener_open(int *peer)
 }
 
 static void
-files_fill(void)
+files_use_up(void)
 {
 	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
 		;
@@ -59,7 +59,7 @@ a_peer_for_whom_no_file_is_left_is_hung_up_on(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	s = listener_open(&peer);
 	accept_open();
-	files_fill();
+	files_use_up();
 	assert_int_equal(accept4(s, NULL, NULL, SOCK_CLOEXEC), -1);
 	assert_int_equal(errno, ECONNABORTED);
 	assert_true(read(peer, &c, 1) <= 0);
