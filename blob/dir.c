@@ -21,7 +21,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "blob/blob_in.h"
+#include "blob/driver.h"
 #include "base/error.h"
 #include "wire/setting.h"
 

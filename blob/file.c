@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "blob/blob_in.h"
+#include "blob/driver.h"
 #include "base/error.h"
 
 static int

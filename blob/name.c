@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "blob/blob_in.h"
+#include "blob/driver.h"
 #include "base/error.h"
 
 static const char scheme[] = "sha256:";

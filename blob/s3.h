@@ -9,7 +9,7 @@
 #ifndef BLOB_S3_H
 #define BLOB_S3_H
 
-#include "blob/blob_in.h"
+#include "blob/driver.h"
 
 #include <curl/curl.h>
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "front/door.h"
 #include "front/door_in.h"
 #include "front/early.h"
 #include "front/listen.h"

@@ -6,9 +6,11 @@
 #ifndef FRONT_DOOR_IN_H
 #define FRONT_DOOR_IN_H
 
+#include "front/access.h"
 #include "front/caller.h"
-#include "front/door.h"
+#include "front/handoff.h"
 #include "front/reply.h"
+#include "front/table.h"
 #include "front/upload.h"
 
 struct door {

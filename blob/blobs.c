@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "blob/blob_in.h"
+#include "blob/driver.h"
 #include "base/error.h"
 
 enum { FLUSH = 8 * 1024 * 1024 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blob_in.h - what a store is made of, for its drivers
+ * driver.h - what a store is made of, for its drivers
  *
- * What all drivers share is in blob.c: a put goes to a temporary file in
+ * What all drivers share is in blobs.c: a put goes to a temporary file in
  * `tmp` and is summed on its way; a read is summed too (sum.h).  A driver
  * stores that file under its name, and gives bytes at an offset.
  */
-#ifndef BLOB_IN_H
-#define BLOB_IN_H
+#ifndef BLOB_DRIVER_H
+#define BLOB_DRIVER_H
 
 /* First: the headers below take wire/limits.h for the system's limits.h. */
 #include <stdlib.h>
