@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 enum { SPARES = 8 };
 
@@ -86,11 +87,27 @@ flying_remove(struct sw_client *c, struct parcel *p)
 	c->put_flights -= p->slots[0].call != NULL;
 }
 
+void
+inside_put_answer(struct put_call *call, size_t at,
+	const struct sw_put_result *r, const char *why)
+{
+	if (call->results != NULL)
+		call->results[at] = *r;
+	call->left--;
+	if (r->status == SW_ETIMEOUT || r->status == SW_ELINK)
+		call->late = r->status;
+	if (r->status == 0 || at >= call->bad)
+		return;
+	call->bad = at;
+	call->err = r->status;
+	(void)snprintf(call->why, sizeof(call->why), "%s", why);
+}
+
 static void
 answer(struct sw_client *c, struct parcel_slot *s, struct sw_put_result *r)
 {
 	if (s->call != NULL) {
-		put_answer(s->call, s->at, r, c->why);
+		inside_put_answer(s->call, s->at, r, c->why);
 		return;
 	}
 	c->open_n--;
@@ -168,12 +185,21 @@ inside_send(struct sw_client *c, struct parcel *p, int64_t timeout_ms)
 }
 
 void
+inside_id_new(struct sw_id *id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	*id = sw_id_make((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+void
 inside_name(struct sw_job *job)
 {
 	static const struct sw_id none;
 
 	if (memcmp(&job->id, &none, sizeof(none)) == 0)
-		sw_id_new(&job->id);
+		inside_id_new(&job->id);
 }
 
 int64_t

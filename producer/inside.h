@@ -23,6 +23,16 @@ struct sw_client {
 	char why[SW_TEXT_MAX + 1];
 };
 
+/* One sw_put_many(), while it runs. */
+struct put_call {
+	struct sw_put_result *results; /* or NULL */
+	size_t left;		       /* jobs without an answer */
+	size_t bad;		       /* the first job that failed, */
+	int err;		       /* ... how, */
+	int late;		       /* (or that time is up) */
+	char why[SW_TEXT_MAX + 1];     /* ... and why */
+};
+
 /*
  * At the start and the end of each call that waits: both send what was
  * submitted; the first clears `why`.  0, -EPERM or -EDEADLK.
@@ -45,9 +55,15 @@ void inside_parcel_fail(struct parcel *, int err);
 /* The parcel is empty again; kept, or freed if there are enough. */
 void inside_parcel_drop(struct parcel *);
 
-/* One of the jobs of a put call has its answer. */
-void put_answer(struct put_call *, size_t at, const struct sw_put_result *,
-	const char *why);
+/*
+ * Takes the answer for job number `at` of a put call; `why` is copied if it
+ * is the call's first failure in the order of its jobs.
+ */
+void inside_put_answer(struct put_call *, size_t at,
+	const struct sw_put_result *, const char *why);
+
+/* Makes a new id from the clock and chance. */
+void inside_id_new(struct sw_id *);
 
 /* Makes the job's id if it has none. */
 void inside_name(struct sw_job *);

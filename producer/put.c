@@ -3,35 +3,8 @@
 #include "producer/inside.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 enum { FLIGHTS = 8 }; /* messages of one call under way at once */
-
-/* One sw_put_many(), while it runs. */
-struct put_call {
-	struct sw_put_result *results; /* or NULL */
-	size_t left;		       /* jobs without an answer */
-	size_t bad;		       /* the first job that failed, */
-	int err;		       /* ... how, */
-	int late;		       /* (or that time is up) */
-	char why[SW_TEXT_MAX + 1];     /* ... and why */
-};
-
-void
-put_answer(struct put_call *call, size_t at, const struct sw_put_result *r,
-	const char *why)
-{
-	if (call->results != NULL)
-		call->results[at] = *r;
-	call->left--;
-	if (r->status == SW_ETIMEOUT || r->status == SW_ELINK)
-		call->late = r->status;
-	if (r->status == 0 || at >= call->bad)
-		return;
-	call->bad = at;
-	call->err = r->status;
-	(void)snprintf(call->why, sizeof(call->why), "%s", why);
-}
 
 static void
 put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
@@ -39,7 +12,7 @@ put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
 {
 	struct sw_put_result r = {.status = err, .id = job->id};
 
-	put_answer(call, at, &r, why);
+	inside_put_answer(call, at, &r, why);
 }
 
 /* Sends it, when the messages before it leave it room; 0 or -EPERM. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { WINDOW = 256 };
 
@@ -100,10 +99,7 @@ sw_state_text(int state)
 void
 sw_id_new(struct sw_id *id)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	*id = sw_id_make((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	inside_id_new(id);
 }
 
 int

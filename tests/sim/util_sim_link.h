@@ -37,14 +37,15 @@
 #define inside_begin	   sim_inside_begin
 #define inside_end	   sim_inside_end
 #define inside_fail	   sim_inside_fail
+#define inside_id_new	   sim_inside_id_new
 #define inside_left	   sim_inside_left
 #define inside_name	   sim_inside_name
 #define inside_parcel	   sim_inside_parcel
 #define inside_parcel_drop sim_inside_parcel_drop
 #define inside_parcel_fail sim_inside_parcel_fail
+#define inside_put_answer  sim_inside_put_answer
 #define inside_send	   sim_inside_send
 #define inside_until	   sim_inside_until
-#define put_answer	   sim_put_answer
 #define sw_close	   sim_sw_close
 #define sw_error_name	   sim_sw_error_name
 #define sw_error_text	   sim_sw_error_text
