@@ -183,7 +183,7 @@ handoff_open(struct handoff **out, struct event_base *base,
 	}
 	h->timeout_ms = timeout_ms;
 	sw_window_set(h->client, WINDOW);
-	sw_patience_set(h->client, timeout_ms);
+	sw_timeout_set(h->client, timeout_ms);
 	fd = sw_fd(h->client);
 	h->off = event_new(base, -1, 0, turn, h);
 	h->readable = fd < 0 ? NULL

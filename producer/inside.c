@@ -18,7 +18,7 @@ inside_begin(struct sw_client *c)
 	c->why[0] = '\0';
 	c->in_call = 1;
 	if (c->filling != NULL)
-		inside_send(c, c->filling, c->patience_ms);
+		inside_send(c, c->filling, c->submit_timeout_ms);
 	return 0;
 }
 
@@ -27,7 +27,7 @@ inside_end(struct sw_client *c)
 {
 	c->in_call = 0;
 	if (c->filling != NULL)
-		inside_send(c, c->filling, c->patience_ms);
+		inside_send(c, c->filling, c->submit_timeout_ms);
 }
 
 int

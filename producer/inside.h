@@ -13,12 +13,12 @@ struct sw_client {
 	struct parcel *flying;	/* sent, unanswered; the newest first */
 	struct parcel *spare;	/* empty, to be used again */
 	unsigned spares;
-	unsigned put_flights;	 /* of the flying those of a put call */
-	unsigned open_n, window; /* submitted jobs without an answer */
-	int64_t patience_ms;
-	unsigned answers; /* to submitted jobs, ever */
-	int in_done;	  /* a callback runs */
-	int in_call;	  /* a call that sends what is submitted runs */
+	unsigned put_flights;	   /* of the flying those of a put call */
+	unsigned open_n, window;   /* submitted jobs without an answer */
+	int64_t submit_timeout_ms; /* negative: for ever */
+	unsigned answers;	   /* to submitted jobs, ever */
+	int in_done;		   /* a callback runs */
+	int in_call; /* a call that sends what is submitted runs */
 	int closing;
 	char why[SW_TEXT_MAX + 1];
 };

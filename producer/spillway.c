@@ -16,7 +16,7 @@ sw_open(struct sw_client **out, const char *endpoint)
 	if (c == NULL)
 		return -ENOMEM;
 	c->window = WINDOW;
-	c->patience_ms = -1;
+	c->submit_timeout_ms = -1;
 	err = client_open(&c->link, endpoint);
 	if (err < 0) {
 		free(c);

@@ -251,7 +251,11 @@ SW_API void sw_window_set(struct sw_client *, unsigned jobs);
  * with SW_ETIMEOUT or SW_ELINK; for ever (negative) at first.  Counts from
  * when it is sent off, and for what is submitted from now on.
  */
-SW_API void sw_patience_set(struct sw_client *, int64_t ms);
+SW_API void sw_timeout_set(struct sw_client *, int64_t ms);
+
+/* sw_timeout_set() as version 0.1.0 called it; goes after the next version. */
+SW_API void sw_patience_set(struct sw_client *, int64_t ms)
+	__attribute__((deprecated("use sw_timeout_set()")));
 
 /* What the broker knows of a job; pointers are borrowed until the next call. */
 struct sw_info {

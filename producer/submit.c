@@ -15,7 +15,7 @@ fill(struct sw_client *c, const struct sw_job *job,
 		err = parcel_add(c->filling, job, slot);
 		if (err != -EAGAIN)
 			return err;
-		inside_send(c, c->filling, c->patience_ms);
+		inside_send(c, c->filling, c->submit_timeout_ms);
 	}
 	c->filling = inside_parcel(c);
 	if (c->filling == NULL)
@@ -53,7 +53,7 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 		return inside_fail(c, err, sw_strerror(err));
 	c->open_n++;
 	if (c->filling->n == SW_ITEMS_MAX)
-		inside_send(c, c->filling, c->patience_ms);
+		inside_send(c, c->filling, c->submit_timeout_ms);
 	return 0;
 }
 
@@ -81,7 +81,7 @@ sw_flush(struct sw_client *c, int64_t timeout_ms)
 	while (err >= 0 && c->open_n > 0) {
 		err = client_turn(c->link, inside_left(until_ms));
 		if (c->filling != NULL)
-			inside_send(c, c->filling, c->patience_ms);
+			inside_send(c, c->filling, c->submit_timeout_ms);
 		if (inside_left(until_ms) == 0)
 			break;
 	}
@@ -107,7 +107,13 @@ sw_window_set(struct sw_client *c, unsigned jobs)
 }
 
 void
+sw_timeout_set(struct sw_client *c, int64_t ms)
+{
+	c->submit_timeout_ms = ms;
+}
+
+void
 sw_patience_set(struct sw_client *c, int64_t ms)
 {
-	c->patience_ms = ms;
+	sw_timeout_set(c, ms);
 }

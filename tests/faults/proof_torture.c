@@ -528,7 +528,7 @@ produce(const char *path, const char *seed, const char *who)
 	line_add(p.journal, "start %d\n", getpid());
 	if (sw_open(&p.client, NULL) < 0)
 		return EX_UNAVAILABLE;
-	sw_patience_set(p.client, PATIENCE_MS);
+	sw_timeout_set(p.client, PATIENCE_MS);
 	while (!stopped || p.todo_n > 0) {
 		p.chance = chance_of(&p, p.next + p.marks, 2);
 		if (p.todo_n == 0)

@@ -61,6 +61,7 @@
 #define sw_put_many	   sim_sw_put_many
 #define sw_state_text	   sim_sw_state_text
 #define sw_submit	   sim_sw_submit
+#define sw_timeout_set	   sim_sw_timeout_set
 #define sw_why		   sim_sw_why
 #define sw_window_set	   sim_sw_window_set
 

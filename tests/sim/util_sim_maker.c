@@ -40,7 +40,7 @@ sim_maker_new(struct sim *w, int end)
 	must(sw_open(&s->c, text) == 0);
 	sw_window_set(s->c, ORDERS);
 	if (sim_one_in(w, 2))
-		sw_patience_set(s->c, 1 + sim_pick(w, 6000));
+		sw_timeout_set(s->c, 1 + sim_pick(w, 6000));
 	return s;
 }
 

@@ -158,7 +158,7 @@ a_callback_may_submit_but_not_wait(void **state)
 
 /* The second job is sent at the very end of what handles the first. */
 static void
-the_descriptor_tells_when_patience_ends(void **state)
+the_descriptor_tells_when_a_timeout_ends(void **state)
 {
 	static const enum fake_act acts[] = {FAKE_OK, FAKE_LOSE};
 	struct api_room *r = *state;
@@ -168,7 +168,7 @@ the_descriptor_tells_when_patience_ends(void **state)
 
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
 	fake_script(r->f, acts, 2);
-	sw_patience_set(r->c, 200);
+	sw_timeout_set(r->c, 200);
 	assert_int_equal(sw_submit(r->c, &job, go_on, &t), 0);
 	while (t.calls < 2) {
 		assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
@@ -192,17 +192,32 @@ a_flush_without_a_broker_keeps_what_is_submitted(void **state)
 }
 
 static void
-patience_ends_what_is_not_answered(void **state)
+a_timeout_ends_what_is_not_answered(void **state)
 {
 	struct api_room *r = *state;
 	struct api_tally t = {0};
 
-	sw_patience_set(r->c, 30);
+	sw_timeout_set(r->c, 30);
 	api_submit_emails(r->c, 2, &t);
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	assert_int_equal(t.bad, 2);
 	assert_int_equal(t.last, SW_ELINK);
 }
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static void
+the_old_name_of_the_timeout_still_works(void **state)
+{
+	struct api_room *r = *state;
+	struct api_tally t = {0};
+
+	sw_patience_set(r->c, 30);
+	api_submit_emails(r->c, 1, &t);
+	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
+	assert_int_equal(t.last, SW_ELINK);
+}
+#pragma GCC diagnostic pop
 
 static void
 a_put_leaves_after_what_was_submitted(void **state)
@@ -239,9 +254,10 @@ main(void)
 		WITH(the_descriptor_tells_when_to_process),
 		WITHOUT(the_descriptor_tells_of_a_new_link),
 		WITH(a_callback_may_submit_but_not_wait),
-		WITH(the_descriptor_tells_when_patience_ends),
+		WITH(the_descriptor_tells_when_a_timeout_ends),
 		WITHOUT(a_flush_without_a_broker_keeps_what_is_submitted),
-		WITHOUT(patience_ends_what_is_not_answered),
+		WITHOUT(a_timeout_ends_what_is_not_answered),
+		WITHOUT(the_old_name_of_the_timeout_still_works),
 		WITH(a_put_leaves_after_what_was_submitted),
 		WITHOUT(closing_calls_back_what_is_open),
 	};
