@@ -140,7 +140,7 @@ struct run {
 	struct cmd *c;
 	const char *name;
 	struct bytes fields;
-	struct slot *slots, *filling;
+	struct slot *slots, *pending;
 	int64_t patience_ms;
 	int64_t size; /* of the file; 0: not known */
 	int64_t jobs, bytes, refused, unknown;
@@ -256,9 +256,9 @@ turn(struct run *r)
 static void
 slot_send(struct run *r)
 {
-	struct slot *s = r->filling;
+	struct slot *s = r->pending;
 
-	r->filling = NULL;
+	r->pending = NULL;
 	if (s == NULL || s->n == 0)
 		return;
 	s->req.frame = s->buf.p;
@@ -279,9 +279,9 @@ slot_take(struct run *r)
 	while (rc == CMD_OK) {
 		for (int i = 0; i < SLOTS; i++)
 			if (!r->slots[i].busy) {
-				r->filling = &r->slots[i];
-				r->filling->n = 0;
-				sw_msg_begin(&r->filling->buf, SW_OP_PUT, 0, 0);
+				r->pending = &r->slots[i];
+				r->pending->n = 0;
+				sw_msg_begin(&r->pending->buf, SW_OP_PUT, 0, 0);
 				return CMD_OK;
 			}
 		rc = turn(r);
@@ -295,7 +295,7 @@ job_add(void *arg, struct bytes body, int64_t first, int64_t last)
 {
 	struct run *r = arg;
 	size_t need = body.len + r->fields.len + SW_ID_LEN + 16, mark;
-	struct slot *s = r->filling;
+	struct slot *s = r->pending;
 	int rc;
 
 	if (r->rc != CMD_OK)
@@ -303,10 +303,10 @@ job_add(void *arg, struct bytes body, int64_t first, int64_t last)
 	if (s != NULL &&
 		(s->n == SW_ITEMS_MAX || need > s->buf.cap - s->buf.len))
 		slot_send(r);
-	if (r->filling == NULL && (rc = slot_take(r)) != CMD_OK)
+	if (r->pending == NULL && (rc = slot_take(r)) != CMD_OK)
 		return rc;
 
-	s = r->filling;
+	s = r->pending;
 	s->ids[s->n] = sw_id_make(r->c->now_ms);
 	s->first[s->n] = first;
 	s->last[s->n] = last;

@@ -17,8 +17,8 @@ inside_begin(struct sw_client *c)
 			"the client belongs to the process that forked this");
 	c->why[0] = '\0';
 	c->in_call = 1;
-	if (c->filling != NULL)
-		inside_send(c, c->filling, c->submit_timeout_ms);
+	if (c->pending != NULL)
+		inside_send(c, c->pending, c->submit_timeout_ms);
 	return 0;
 }
 
@@ -26,8 +26,8 @@ void
 inside_end(struct sw_client *c)
 {
 	c->in_call = 0;
-	if (c->filling != NULL)
-		inside_send(c, c->filling, c->submit_timeout_ms);
+	if (c->pending != NULL)
+		inside_send(c, c->pending, c->submit_timeout_ms);
 }
 
 int
@@ -40,51 +40,51 @@ inside_fail(struct sw_client *c, int err, const char *why)
 	return err;
 }
 
-struct parcel *
-inside_parcel(struct sw_client *c)
+struct put_batch *
+inside_batch(struct sw_client *c)
 {
-	struct parcel *p = c->spare;
+	struct put_batch *p = c->spare;
 
 	if (p == NULL)
-		return parcel_new(c);
+		return put_batch_new(c);
 	c->spare = p->next;
 	c->spares--;
 	return p;
 }
 
 void
-inside_parcel_drop(struct parcel *p)
+inside_batch_drop(struct put_batch *p)
 {
 	struct sw_client *c = p->owner;
 
 	if (c->spares >= SPARES) {
-		parcel_free(p);
+		put_batch_free(p);
 		return;
 	}
-	parcel_reset(p);
+	put_batch_reset(p);
 	p->next = c->spare;
 	c->spare = p;
 	c->spares++;
 }
 
 static void
-flying_add(struct sw_client *c, struct parcel *p)
+in_flight_add(struct sw_client *c, struct put_batch *p)
 {
 	p->prev = NULL;
-	p->next = c->flying;
+	p->next = c->in_flight;
 	if (p->next != NULL)
 		p->next->prev = p;
-	c->flying = p;
-	c->put_flights += p->slots[0].call != NULL;
+	c->in_flight = p;
+	c->puts_in_flight += p->slots[0].call != NULL;
 }
 
 static void
-flying_remove(struct sw_client *c, struct parcel *p)
+in_flight_remove(struct sw_client *c, struct put_batch *p)
 {
-	*(p->prev != NULL ? &p->prev->next : &c->flying) = p->next;
+	*(p->prev != NULL ? &p->prev->next : &c->in_flight) = p->next;
 	if (p->next != NULL)
 		p->next->prev = p->prev;
-	c->put_flights -= p->slots[0].call != NULL;
+	c->puts_in_flight -= p->slots[0].call != NULL;
 }
 
 void
@@ -104,7 +104,7 @@ inside_put_answer(struct put_call *call, size_t at,
 }
 
 static void
-answer(struct sw_client *c, struct parcel_slot *s, struct sw_put_result *r)
+answer(struct sw_client *c, struct put_slot *s, struct sw_put_result *r)
 {
 	if (s->call != NULL) {
 		inside_put_answer(s->call, s->at, r, c->why);
@@ -120,7 +120,7 @@ answer(struct sw_client *c, struct parcel_slot *s, struct sw_put_result *r)
 }
 
 void
-inside_parcel_fail(struct parcel *p, int err)
+inside_batch_fail(struct put_batch *p, int err)
 {
 	for (unsigned i = 0; i < p->n; i++) {
 		struct sw_put_result r = {.status = err, .id = p->slots[i].id};
@@ -131,8 +131,7 @@ inside_parcel_fail(struct parcel *p, int err)
 
 /* An item of the reply, which may lack or hold anything. */
 static void
-item_answer(
-	struct sw_client *c, struct parcel_slot *s, const struct sw_item *it)
+item_answer(struct sw_client *c, struct put_slot *s, const struct sw_item *it)
 {
 	int64_t status = sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
 	struct sw_put_result r = {.id = s->id};
@@ -151,15 +150,15 @@ item_answer(
 }
 
 static void
-parcel_done(struct client_req *req, int err, const struct sw_msg *reply)
+batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 {
-	struct parcel *p = (struct parcel *)(void *)req;
+	struct put_batch *p = (struct put_batch *)(void *)req;
 	struct sw_client *c = p->owner;
 
-	flying_remove(c, p);
+	in_flight_remove(c, p);
 	if (err < 0) {
 		(void)inside_fail(c, err, NULL);
-		inside_parcel_fail(p, err);
+		inside_batch_fail(p, err);
 	} else {
 		struct sw_msg m = *reply;
 		struct sw_item it;
@@ -167,20 +166,20 @@ parcel_done(struct client_req *req, int err, const struct sw_msg *reply)
 		for (unsigned i = 0; i < p->n && sw_msg_next(&m, &it); i++)
 			item_answer(c, &p->slots[i], &it);
 	}
-	inside_parcel_drop(p);
+	inside_batch_drop(p);
 }
 
 void
-inside_send(struct sw_client *c, struct parcel *p, int64_t timeout_ms)
+inside_send(struct sw_client *c, struct put_batch *p, int64_t timeout_ms)
 {
-	if (p == c->filling)
-		c->filling = NULL;
+	if (p == c->pending)
+		c->pending = NULL;
 	p->req.frame = p->buf.p;
 	p->req.frame_len = p->buf.len;
 	p->req.timeout_ms = timeout_ms;
 	p->req.items = p->n;
-	p->req.done = parcel_done;
-	flying_add(c, p);
+	p->req.done = batch_done;
+	in_flight_add(c, p);
 	client_start(c->link, &p->req);
 }
 

@@ -5,15 +5,15 @@
 #ifndef SW_INSIDE_H
 #define SW_INSIDE_H
 
-#include "producer/parcel.h"
+#include "producer/put_batch.h"
 
 struct sw_client {
 	struct client *link;
-	struct parcel *filling; /* submitted, not sent; or NULL */
-	struct parcel *flying;	/* sent, unanswered; the newest first */
-	struct parcel *spare;	/* empty, to be used again */
+	struct put_batch *pending;   /* submitted, not sent; or NULL */
+	struct put_batch *in_flight; /* sent, unanswered; the newest first */
+	struct put_batch *spare;     /* empty, to be used again */
 	unsigned spares;
-	unsigned put_flights;	   /* of the flying those of a put call */
+	unsigned puts_in_flight;   /* of those in flight: of a put call */
 	unsigned open_n, window;   /* submitted jobs without an answer */
 	int64_t submit_timeout_ms; /* negative: for ever */
 	unsigned answers;	   /* to submitted jobs, ever */
@@ -43,17 +43,17 @@ void inside_end(struct sw_client *);
 /* Keeps the line for sw_why(), by default that of the link; returns `err`. */
 int inside_fail(struct sw_client *, int err, const char *why);
 
-/* An empty parcel, or NULL. */
-struct parcel *inside_parcel(struct sw_client *);
+/* An empty batch, or NULL. */
+struct put_batch *inside_batch(struct sw_client *);
 
-/* Sends a parcel off; its slots are told, then it is spare again. */
-void inside_send(struct sw_client *, struct parcel *, int64_t timeout_ms);
+/* Sends a batch; its slots get their answers, then it is spare again. */
+void inside_send(struct sw_client *, struct put_batch *, int64_t timeout_ms);
 
-/* Tells every slot of the parcel the same error. */
-void inside_parcel_fail(struct parcel *, int err);
+/* Gives every slot of the batch the same error. */
+void inside_batch_fail(struct put_batch *, int err);
 
-/* The parcel is empty again; kept, or freed if there are enough. */
-void inside_parcel_drop(struct parcel *);
+/* Empties the batch; keeps it as a spare, or frees it if there are enough. */
+void inside_batch_drop(struct put_batch *);
 
 /*
  * Takes the answer for job number `at` of a put call; `why` is copied if it

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { FLIGHTS = 8 }; /* messages of one call under way at once */
+enum { IN_FLIGHT_MAX = 8 }; /* messages of one call under way at once */
 
 static void
 put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
@@ -17,35 +17,35 @@ put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
 
 /* Sends it, when the messages before it leave it room; 0 or -EPERM. */
 static int
-put_send(struct sw_client *c, struct put_call *call, struct parcel *p,
+put_send(struct sw_client *c, struct put_call *call, struct put_batch *p,
 	int64_t until_ms)
 {
 	if (p->n == 0) {
-		inside_parcel_drop(p);
+		inside_batch_drop(p);
 		return 0;
 	}
-	while (c->put_flights >= FLIGHTS) {
+	while (c->puts_in_flight >= IN_FLIGHT_MAX) {
 		int err = client_turn(c->link, -1);
 
 		if (err < 0)
 			return err;
 	}
 	if (call->late) {
-		inside_parcel_fail(p, call->late);
-		inside_parcel_drop(p);
+		inside_batch_fail(p, call->late);
+		inside_batch_drop(p);
 	} else {
 		inside_send(c, p, inside_left(until_ms));
 	}
 	return 0;
 }
 
-/* Packs one job, sending the parcel off when it is full; 0 or -EPERM. */
+/* Packs one job, sending the batch when it is full; 0 or -EPERM. */
 static int
-put_job(struct sw_client *c, struct parcel **p, struct sw_job *job,
-	struct parcel_slot *slot, int64_t until_ms)
+put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
+	struct put_slot *slot, int64_t until_ms)
 {
 	char why[SW_TEXT_MAX];
-	int err = parcel_check(job, why, sizeof(why));
+	int err = put_batch_check(job, why, sizeof(why));
 
 	if (err < 0) {
 		put_refuse(slot->call, slot->at, job, err, why);
@@ -53,15 +53,15 @@ put_job(struct sw_client *c, struct parcel **p, struct sw_job *job,
 	}
 	inside_name(job);
 	slot->id = job->id;
-	if (*p != NULL && (err = parcel_add(*p, job, slot)) == -EAGAIN) {
+	if (*p != NULL && (err = put_batch_add(*p, job, slot)) == -EAGAIN) {
 		err = put_send(c, slot->call, *p, until_ms);
 		*p = NULL;
 		if (err < 0)
 			return err;
 	}
 	if (*p == NULL) {
-		*p = inside_parcel(c);
-		err = *p == NULL ? -ENOMEM : parcel_add(*p, job, slot);
+		*p = inside_batch(c);
+		err = *p == NULL ? -ENOMEM : put_batch_add(*p, job, slot);
 	}
 	if (err < 0)
 		put_refuse(slot->call, slot->at, job, err, sw_strerror(err));
@@ -72,11 +72,11 @@ static int
 put_all(struct sw_client *c, struct sw_job *jobs, size_t n, int64_t until_ms,
 	struct put_call *call)
 {
-	struct parcel *p = NULL;
+	struct put_batch *p = NULL;
 	int err = 0;
 
 	for (size_t i = 0; i < n && err == 0; i++) {
-		struct parcel_slot slot = {.call = call, .at = i};
+		struct put_slot slot = {.call = call, .at = i};
 
 		err = put_job(c, &p, &jobs[i], &slot, until_ms);
 	}

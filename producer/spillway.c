@@ -28,26 +28,26 @@ sw_open(struct sw_client **out, const char *endpoint)
 
 /* In a fork the answers will come to the parent: nobody is told here. */
 static void
-parcel_end(struct sw_client *c, struct parcel *p)
+batch_end(struct sw_client *c, struct put_batch *p)
 {
 	if (!client_foreign(c->link))
-		inside_parcel_fail(p, SW_EUNKNOWN);
-	parcel_free(p);
+		inside_batch_fail(p, SW_EUNKNOWN);
+	put_batch_free(p);
 }
 
 /* In the order in which they were sent. */
 static void
-flying_end(struct sw_client *c)
+in_flight_end(struct sw_client *c)
 {
-	struct parcel *p = c->flying;
+	struct put_batch *p = c->in_flight;
 
 	while (p != NULL && p->next != NULL)
 		p = p->next;
 	while (p != NULL) {
-		struct parcel *newer = p->prev;
+		struct put_batch *newer = p->prev;
 
 		client_drop(c->link, &p->req);
-		parcel_end(c, p);
+		batch_end(c, p);
 		p = newer;
 	}
 }
@@ -55,18 +55,18 @@ flying_end(struct sw_client *c)
 void
 sw_close(struct sw_client *c)
 {
-	struct parcel *p;
+	struct put_batch *p;
 
 	if (c == NULL || c->in_done)
 		return;
 	c->closing = 1;
 	(void)inside_fail(c, 0, "the client was closed");
-	flying_end(c);
-	if (c->filling != NULL)
-		parcel_end(c, c->filling);
+	in_flight_end(c);
+	if (c->pending != NULL)
+		batch_end(c, c->pending);
 	while ((p = c->spare) != NULL) {
 		c->spare = p->next;
-		parcel_free(p);
+		put_batch_free(p);
 	}
 	client_close(c->link);
 	free(c);

@@ -4,28 +4,28 @@
 
 #include <errno.h>
 
-/* Puts the job into the parcel that fills, or into a new one. */
+/* Puts the job into the pending batch, or into a new one. */
 static int
-fill(struct sw_client *c, const struct sw_job *job,
-	const struct parcel_slot *slot)
+pending_add(struct sw_client *c, const struct sw_job *job,
+	const struct put_slot *slot)
 {
 	int err;
 
-	if (c->filling != NULL) {
-		err = parcel_add(c->filling, job, slot);
+	if (c->pending != NULL) {
+		err = put_batch_add(c->pending, job, slot);
 		if (err != -EAGAIN)
 			return err;
-		inside_send(c, c->filling, c->submit_timeout_ms);
+		inside_send(c, c->pending, c->submit_timeout_ms);
 	}
-	c->filling = inside_parcel(c);
-	if (c->filling == NULL)
+	c->pending = inside_batch(c);
+	if (c->pending == NULL)
 		return -ENOMEM;
 	if (!c->in_call)
 		client_poke(c->link);
-	err = parcel_add(c->filling, job, slot);
+	err = put_batch_add(c->pending, job, slot);
 	if (err < 0) {
-		inside_parcel_drop(c->filling);
-		c->filling = NULL;
+		inside_batch_drop(c->pending);
+		c->pending = NULL;
 	}
 	return err;
 }
@@ -33,7 +33,7 @@ fill(struct sw_client *c, const struct sw_job *job,
 int
 sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 {
-	struct parcel_slot slot = {.done = done, .arg = arg};
+	struct put_slot slot = {.done = done, .arg = arg};
 	char why[SW_TEXT_MAX];
 	int err;
 
@@ -43,17 +43,17 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 		return -EPERM;
 	if (c->open_n >= c->window)
 		return -EAGAIN;
-	err = parcel_check(job, why, sizeof(why));
+	err = put_batch_check(job, why, sizeof(why));
 	if (err < 0)
 		return inside_fail(c, err, why);
 	inside_name(job);
 	slot.id = job->id;
-	err = fill(c, job, &slot);
+	err = pending_add(c, job, &slot);
 	if (err < 0)
 		return inside_fail(c, err, sw_strerror(err));
 	c->open_n++;
-	if (c->filling->n == SW_ITEMS_MAX)
-		inside_send(c, c->filling, c->submit_timeout_ms);
+	if (c->pending->n == SW_ITEMS_MAX)
+		inside_send(c, c->pending, c->submit_timeout_ms);
 	return 0;
 }
 
@@ -80,8 +80,8 @@ sw_flush(struct sw_client *c, int64_t timeout_ms)
 		return err;
 	while (err >= 0 && c->open_n > 0) {
 		err = client_turn(c->link, inside_left(until_ms));
-		if (c->filling != NULL)
-			inside_send(c, c->filling, c->submit_timeout_ms);
+		if (c->pending != NULL)
+			inside_send(c, c->pending, c->submit_timeout_ms);
 		if (inside_left(until_ms) == 0)
 			break;
 	}

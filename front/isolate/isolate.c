@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "producer/parcel.h"
+#include "producer/put_batch.h"
 
 enum { HEADERS = 256, VALUE_NAME = 128 };
 
@@ -23,7 +23,7 @@ struct desk {
 	struct sw_pair headers[HEADERS];
 	const struct mailbox *mail;
 	struct mail_answer a; /* as far as it has got */
-	struct parcel *jobs;
+	struct put_batch *jobs;
 };
 
 static struct desk desk;
@@ -101,15 +101,15 @@ queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 	char why[SW_TEXT_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		struct parcel_slot slot = {0};
-		int err = parcel_check(&jobs[i], why, sizeof(why));
+		struct put_slot slot = {0};
+		int err = put_batch_check(&jobs[i], why, sizeof(why));
 
 		if (err == 0) {
 			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
 				jobs[i].id = sw_id_make(
 					clock_now_ms(CLOCK_REALTIME));
 			slot.id = jobs[i].id;
-			err = parcel_add(desk.jobs, &jobs[i], &slot);
+			err = put_batch_add(desk.jobs, &jobs[i], &slot);
 		} else {
 			env->log(env, "put: %s", why);
 		}
@@ -221,7 +221,7 @@ request_run(const struct sw_handler *handler)
 	desk.a = (struct mail_answer){.number = desk.mail->request->number};
 	desk.res.status = 200;
 	desk.queue.after = 0;
-	parcel_reset(desk.jobs);
+	put_batch_reset(desk.jobs);
 	said = handler->handle(&desk.req, &desk.res, &desk.env);
 	desk.a.status = (uint32_t)desk.res.status;
 	if (said != 0 || desk.res.status < 200 || desk.res.status > 599)
@@ -270,7 +270,7 @@ isolate_run(const struct mailbox *mail, int in, int out,
 {
 	desk.mail = mail;
 	desk.a.number = MAIL_READY;
-	desk.jobs = parcel_new(NULL);
+	desk.jobs = put_batch_new(NULL);
 	desk.res.header = response_header;
 	desk.res.write = response_write;
 	desk.res.print = response_print;

@@ -40,9 +40,9 @@
 #define inside_id_new	   sim_inside_id_new
 #define inside_left	   sim_inside_left
 #define inside_name	   sim_inside_name
-#define inside_parcel	   sim_inside_parcel
-#define inside_parcel_drop sim_inside_parcel_drop
-#define inside_parcel_fail sim_inside_parcel_fail
+#define inside_batch	   sim_inside_batch
+#define inside_batch_drop  sim_inside_batch_drop
+#define inside_batch_fail  sim_inside_batch_fail
 #define inside_put_answer  sim_inside_put_answer
 #define inside_send	   sim_inside_send
 #define inside_until	   sim_inside_until

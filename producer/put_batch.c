@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "producer/parcel.h"
+#include "producer/put_batch.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 enum {
 	FIELD = 4,    /* a field's tag and length, an item's length */
-	FIRST = 4096, /* bytes of a parcel's first buffer */
+	FIRST = 4096, /* bytes of a batch's first buffer */
 };
 
 __attribute__((format(printf, 4, 5))) static int
@@ -97,7 +97,7 @@ numbers_check(const struct sw_job *j, char *why, size_t cap)
 }
 
 int
-parcel_check(const struct sw_job *j, char *why, size_t cap)
+put_batch_check(const struct sw_job *j, char *why, size_t cap)
 {
 	int err;
 
@@ -119,25 +119,25 @@ parcel_check(const struct sw_job *j, char *why, size_t cap)
 	return err;
 }
 
-struct parcel *
-parcel_new(struct sw_client *owner)
+struct put_batch *
+put_batch_new(struct sw_client *owner)
 {
-	struct parcel *p = malloc(sizeof(*p));
+	struct put_batch *p = malloc(sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct parcel){.owner = owner, .buf = {.cap = FIRST}};
+	*p = (struct put_batch){.owner = owner, .buf = {.cap = FIRST}};
 	p->buf.p = malloc(p->buf.cap);
 	if (p->buf.p == NULL) {
 		free(p);
 		return NULL;
 	}
-	parcel_reset(p);
+	put_batch_reset(p);
 	return p;
 }
 
 void
-parcel_free(struct parcel *p)
+put_batch_free(struct put_batch *p)
 {
 	if (p == NULL)
 		return;
@@ -146,7 +146,7 @@ parcel_free(struct parcel *p)
 }
 
 void
-parcel_reset(struct parcel *p)
+put_batch_reset(struct put_batch *p)
 {
 	p->n = 0;
 	sw_msg_begin(&p->buf, SW_OP_PUT, 0, 0);
@@ -230,8 +230,8 @@ job_pack(struct sw_buf *b, const struct sw_job *j, const struct sw_id *id)
 }
 
 int
-parcel_add(struct parcel *p, const struct sw_job *j,
-	const struct parcel_slot *slot)
+put_batch_add(struct put_batch *p, const struct sw_job *j,
+	const struct put_slot *slot)
 {
 	int err;
 
