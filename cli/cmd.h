@@ -3,8 +3,8 @@
  * cmd.h - the command `spillway`: its table of verbs, their options
  *
  * One table of verbs and one of options make the parser, the help, the
- * completion for bash and the check of the manual.  A verb's function gets
- * parsed options and words, talks through a client and returns an exit code.
+ * completion and the check of the manual.  A verb's function gets parsed
+ * options and words, talks through a client and returns an exit code.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -14,17 +14,10 @@
 
 #include "blob/blob.h"
 #include "producer/client.h"
+#include "cli/exit.h"
 #include "cli/out.h"
 #include "wire/id.h"
 #include "wire/msg.h"
-
-enum cmd_exit {
-	CMD_OK = 0,
-	CMD_REFUSED = 1, /* or not found; or the job ended badly */
-	CMD_USAGE = 2,
-	CMD_NO_BROKER = 3,
-	CMD_UNKNOWN = 4, /* no answer in time: the outcome is unknown */
-};
 
 enum {
 	CMD_BUF = 64 * 1024, /* of a request that carries no body */
@@ -104,9 +97,11 @@ struct cmd_verb {
 	int (*run)(struct cmd *);
 };
 
+/* The verbs of the command; a row whose name is NULL ends the table. */
 extern const struct cmd_verb cmd_verbs[];
 
 struct cmd {
+	const struct cmd_verb *verbs; /* the table that `verb` is a row of */
 	const struct cmd_verb *verb;
 	struct cmd_out out;
 	FILE *in, *err;
@@ -123,25 +118,18 @@ struct cmd {
 };
 
 /*
- * Runs the command as main() does and returns its exit code.  `argv` is
- * borrowed and may be reordered; nothing is closed.
+ * Runs a command with these verbs, as main() does, and returns its exit code.
+ * `argv` is borrowed and may be reordered; nothing is closed.
  */
-int cmd_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
+int cmd_main(const struct cmd_verb *verbs, int argc, char **argv, FILE *in,
+	FILE *out, FILE *err);
 
 /* Finds a verb of one or two words; NULL.  *used: how many words it took. */
-const struct cmd_verb *cmd_verb_find(char **words, int n, int *used);
+const struct cmd_verb *
+cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used);
 
 /* Whether the verb knows the option. */
 int cmd_knows(const struct cmd_verb *, enum cmd_opt_id);
-
-/* cmd_help.c */
-void cmd_help_all(FILE *);
-void cmd_help_verb(FILE *, const struct cmd_verb *);
-void cmd_help_bash(FILE *);
-
-/* The verbs that begin with this word, on `f` unless NULL; how many. */
-int cmd_help_group(FILE *f, const char *word);
-int cmd_help(struct cmd *);
 
 /* One line on stderr, "spillway put: …, see spillway help put"; CMD_USAGE. */
 int cmd_usage(struct cmd *, const char *fmt, ...)
@@ -218,6 +206,7 @@ int cmd_blob_gc(struct cmd *);
 int cmd_workers(struct cmd *);
 int cmd_stats(struct cmd *);
 int cmd_top(struct cmd *);
+int cmd_help(struct cmd *);
 
 /* Prints a job with its ledger for people. */
 void cmd_job_show(struct cmd *, const struct sw_item *);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "cli/cmd.h"
+#include "cli/help.h"
 #include "wire/setting.h"
 
-static const char exit_codes[] =
-	"Exit: 0 done · 1 refused, not found, or the job ended dead or "
-	"cancelled ·\n"
-	"2 wrong use · 3 no broker reached · 4 no answer in time, outcome "
-	"unknown\n";
+static const char exit_codes[] = "Exit status:\n"
+#define X(sym, code, text) "  " #code "  " text "\n"
+	CMD_EXIT_MAP(X)
+#undef X
+	;
 
 void
-cmd_help_all(FILE *f)
+help_all(FILE *f, const struct cmd_verb *verbs)
 {
 	(void)fputs("usage: spillway [--broker ENDPOINT] VERB …\n\n", f);
-	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
-		(void)fprintf(f, "  %-11s %s\n", v->name, v->text);
+	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
+		(void)fprintf(f, "  %-12s %s\n", v->name, v->text);
 	(void)fputs("\n`spillway help VERB` or `spillway VERB --help` shows "
 		    "what a verb takes.\nThe broker is --broker, else "
 		    "$SPILLWAY_BROKER, else the default socket.\n",
@@ -44,7 +44,7 @@ opt_help(FILE *f, const struct cmd_opt *o)
 }
 
 void
-cmd_help_verb(FILE *f, const struct cmd_verb *v)
+help_verb(FILE *f, const struct cmd_verb *v)
 {
 	(void)fprintf(f, "usage: spillway %s%s%s [options]\n%s\n\n", v->name,
 		v->args[0] == '\0' ? "" : " ", v->args, v->text);
@@ -55,19 +55,19 @@ cmd_help_verb(FILE *f, const struct cmd_verb *v)
 				opt_help(f, &cmd_opts[i]);
 	if (v->more != NULL)
 		(void)fprintf(f, "\n%s", v->more);
-	if (v->run == cmd_queue_set)
+	if (strstr(v->args, "KEY=VALUE") != NULL)
 		settings_help(f);
 	(void)fputs("\n", f);
 	(void)fputs(exit_codes, f);
 }
 
 int
-cmd_help_group(FILE *f, const char *word)
+help_group(FILE *f, const struct cmd_verb *verbs, const char *word)
 {
 	size_t len = strlen(word);
 	int n = 0;
 
-	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
 		if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ') {
 			n++;
 			if (f != NULL)
@@ -88,7 +88,7 @@ bash_verb(FILE *f, const struct cmd_verb *v)
 	if (strstr(v->args, "SELECTOR") != NULL)
 		(void)fputs(
 			"queue= state= since= until= error~ header= id= ", f);
-	if (v->run == cmd_queue_set)
+	if (strstr(v->args, "KEY=VALUE") != NULL)
 		for (int i = 0; i < SW_SETTINGS; i++)
 			(void)fprintf(f, "%s= ", sw_setting_rules[i].name);
 	(void)fputs("\"", f);
@@ -98,12 +98,12 @@ bash_verb(FILE *f, const struct cmd_verb *v)
 }
 
 static void
-bash_names(FILE *f)
+bash_names(FILE *f, const struct cmd_verb *verbs)
 {
 	const char *last = "";
 	size_t last_len = 0;
 
-	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
+	for (const struct cmd_verb *v = verbs; v->name != NULL; v++) {
 		size_t len = strcspn(v->name, " ");
 
 		if (len == last_len && strncmp(v->name, last, len) == 0)
@@ -116,19 +116,19 @@ bash_names(FILE *f)
 }
 
 static void
-bash_group(FILE *f, const char *word)
+bash_group(FILE *f, const struct cmd_verb *verbs, const char *word)
 {
 	size_t len = strlen(word);
 
 	(void)fprintf(f, "\t\"%s\") words=\"", word);
-	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
 		if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ')
 			(void)fprintf(f, "%s ", v->name + len + 1);
 	(void)fputs("\" ;;\n", f);
 }
 
-void
-cmd_help_bash(FILE *f)
+static void
+help_bash(FILE *f, const struct cmd_verb *verbs)
 {
 	(void)fputs("# SPDX-License-Identifier: MIT\n"
 		    "# bash completion; made by `spillway help --bash`\n"
@@ -144,12 +144,12 @@ cmd_help_bash(FILE *f)
 		    "\tcase $verb in\n"
 		    "\t\"\") words=\"--broker --help --version ",
 		f);
-	bash_names(f);
+	bash_names(f, verbs);
 	(void)fputs("\" ;;\n", f);
-	bash_group(f, "queue");
-	bash_group(f, "dead");
-	bash_group(f, "blob");
-	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+	bash_group(f, verbs, "queue");
+	bash_group(f, verbs, "dead");
+	bash_group(f, verbs, "blob");
+	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
 		bash_verb(f, v);
 	(void)fputs("\tesac\n"
 		    "\tif [ -n \"$queues\" ]; then\n"
@@ -173,19 +173,19 @@ cmd_help(struct cmd *c)
 	int used;
 
 	if (c->value[CMD_O_BASH] != NULL) {
-		cmd_help_bash(c->out.f);
+		help_bash(c->out.f, c->verbs);
 		return CMD_OK;
 	}
 	if (c->n_words == 0) {
-		cmd_help_all(c->out.f);
+		help_all(c->out.f, c->verbs);
 		return CMD_OK;
 	}
-	v = cmd_verb_find(c->words, c->n_words, &used);
+	v = cmd_verb_find(c->verbs, c->words, c->n_words, &used);
 	if (v != NULL && used == c->n_words) {
-		cmd_help_verb(c->out.f, v);
+		help_verb(c->out.f, v);
 		return CMD_OK;
 	}
-	if (c->n_words == 1 && cmd_help_group(c->out.f, c->words[0]) > 0)
+	if (c->n_words == 1 && help_group(c->out.f, c->verbs, c->words[0]) > 0)
 		return CMD_OK;
 	return cmd_usage(c, "'%.60s': no such verb", c->words[0]);
 }

@@ -4,5 +4,5 @@
 int
 main(int argc, char **argv)
 {
-	return cmd_main(argc, argv, stdin, stdout, stderr);
+	return cmd_main(cmd_verbs, argc, argv, stdin, stdout, stderr);
 }

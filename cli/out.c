@@ -5,7 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/cmd.h"
+#include "cli/exit.h"
+#include "cli/out.h"
 #include "wire/proto.h"
 
 /*

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cli/cmd.h"
 #include "cli/time.h"
 #include "base/error.h"
 

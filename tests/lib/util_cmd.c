@@ -457,7 +457,7 @@ seen_run_in(const char *words, const char *text, size_t len)
 	memset(&own.last, 0, sizeof(own.last));
 	script.stored_len = script.bodies = script.largest = 0;
 	pthread_mutex_unlock(&own.lock);
-	rc = cmd_main(n, argv, in, o, e);
+	rc = cmd_main(cmd_verbs, n, argv, in, o, e);
 	pthread_mutex_lock(&own.lock); /* what it asked is read from now on */
 	pthread_mutex_unlock(&own.lock);
 	(void)fclose(in);

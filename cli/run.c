@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - from the words of the command line to the verb that runs
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cmd.h"
+#include "cli/help.h"
+#include "cli/json.h"
+
+/* The option of that name (up to a '='), or CMD_OPTS. */
+static enum cmd_opt_id
+opt_find(const char *text)
+{
+	size_t len = strcspn(text, "=");
+
+	for (int i = 0; i < CMD_OPTS; i++)
+		if (strncmp(cmd_opts[i].name, text, len) == 0 &&
+			cmd_opts[i].name[len] == '\0')
+			return (enum cmd_opt_id)i;
+	return CMD_OPTS;
+}
+
+static int
+opt_store(struct cmd *c, enum cmd_opt_id o, const char *value)
+{
+	if (o == CMD_O_HEADER) {
+		if (c->n_headers == CMD_HEADERS)
+			return cmd_usage(
+				c, "--header: at most %d of them", CMD_HEADERS);
+		c->headers[c->n_headers++] = value;
+	} else if (c->value[o] != NULL) {
+		return cmd_usage(c, "--%s stands twice", cmd_opts[o].name);
+	}
+	c->value[o] = value;
+	return CMD_OK;
+}
+
+/* One "--name", "--name=value" or "--name value"; *i moves past it. */
+static int
+opt_take(struct cmd *c, int argc, char **argv, int *i)
+{
+	const char *text = argv[*i] + 2, *eq = strchr(text, '=');
+	enum cmd_opt_id o = opt_find(text);
+	const char *value = "";
+
+	if (o == CMD_OPTS || (c->verb != NULL && !cmd_knows(c->verb, o)))
+		return cmd_usage(c, "--%.*s: no such option",
+			(int)strcspn(text, "="), text);
+	if (cmd_opts[o].arg == NULL && eq != NULL)
+		return cmd_usage(c, "--%s takes no value", cmd_opts[o].name);
+	if (cmd_opts[o].arg != NULL) {
+		if (eq == NULL && *i + 1 >= argc)
+			return cmd_usage(c, "--%s: %s is wanted",
+				cmd_opts[o].name, cmd_opts[o].arg);
+		value = eq != NULL ? eq + 1 : argv[++*i];
+	}
+	return opt_store(c, o, value);
+}
+
+/* Options out of argv, words to its front; options and words may mix. */
+static int
+args_parse(struct cmd *c, int argc, char **argv)
+{
+	static char output[] = "--output";
+	int only_words = 0, rc;
+
+	for (int i = 0; i < argc; i++) {
+		if (!only_words && strcmp(argv[i], "-o") == 0)
+			argv[i] = output;
+		if (!only_words && strcmp(argv[i], "--") == 0) {
+			only_words = 1;
+		} else if (!only_words && strcmp(argv[i], "-h") == 0) {
+			c->value[CMD_O_HELP] = "";
+		} else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
+			rc = opt_take(c, argc, argv, &i);
+			if (rc != CMD_OK)
+				return rc;
+		} else if (!only_words && argv[i][0] == '-' &&
+			   argv[i][1] != '\0') {
+			return cmd_usage(c, "%s: no such option", argv[i]);
+		} else {
+			c->words[c->n_words++] = argv[i];
+		}
+	}
+	return CMD_OK;
+}
+
+static int
+verb_run(struct cmd *c)
+{
+	const struct cmd_verb *v = c->verb;
+	int rc;
+
+	if (c->value[CMD_O_HELP] != NULL) {
+		help_verb(c->out.f, v);
+		return CMD_OK;
+	}
+	if (c->n_words < v->min)
+		return cmd_usage(c, "%s is wanted", v->args);
+	if (v->max >= 0 && c->n_words > v->max)
+		return cmd_usage(
+			c, "'%.60s' is one word too many", c->words[v->max]);
+	rc = cmd_opt_duration(c, CMD_O_PATIENCE, &c->patience_ms);
+	return rc != CMD_OK ? rc : v->run(c);
+}
+
+/* What stands before the verb: --version, --help, --broker. */
+static int
+lead_take(struct cmd *c, int *argc, char ***argv, int *done)
+{
+	int i = 0, rc;
+
+	*done = 1;
+	for (; i < *argc && (*argv)[i][0] == '-'; i++) {
+		if (strcmp((*argv)[i], "--version") == 0) {
+			(void)fputs(
+				"spillway " SPILLWAY_VERSION "\n", c->out.f);
+			return CMD_OK;
+		}
+		if (strcmp((*argv)[i], "-h") == 0 ||
+			strcmp((*argv)[i], "--help") == 0) {
+			help_all(c->out.f, c->verbs);
+			return CMD_OK;
+		}
+		if (strncmp((*argv)[i], "--", 2) != 0)
+			return cmd_usage(c, "%s: no such option", (*argv)[i]);
+		rc = opt_take(c, *argc, *argv, &i);
+		if (rc != CMD_OK)
+			return rc;
+	}
+	*argc -= i;
+	*argv += i;
+	*done = 0;
+	return CMD_OK;
+}
+
+/* The first word may be the half of a verb, such as "dead". */
+static int
+no_verb(struct cmd *c, int argc, char **argv)
+{
+	int asks = argc > 1 && (strcmp(argv[1], "--help") == 0 ||
+				       strcmp(argv[1], "-h") == 0);
+
+	if (help_group(asks ? c->out.f : NULL, c->verbs, argv[0]) == 0)
+		return cmd_usage(c, "'%.60s': no such verb", argv[0]);
+	if (asks)
+		return CMD_OK;
+	if (argc == 1)
+		return cmd_usage(c, "%s: a second word is wanted", argv[0]);
+	return cmd_usage(c, "'%s %.60s': no such verb", argv[0], argv[1]);
+}
+
+static int
+run(struct cmd *c, int argc, char **argv)
+{
+	int used = 0, done, rc = lead_take(c, &argc, &argv, &done);
+
+	if (done)
+		return rc;
+	if (argc == 0)
+		return cmd_usage(c, "a verb is wanted");
+	c->verb = cmd_verb_find(c->verbs, argv, argc, &used);
+	if (c->verb == NULL)
+		return no_verb(c, argc, argv);
+	for (int o = 0; o < CMD_OPTS; o++)
+		if (c->value[o] != NULL &&
+			!cmd_knows(c->verb, (enum cmd_opt_id)o))
+			return cmd_usage(
+				c, "--%s: no such option", cmd_opts[o].name);
+	c->words = argv;
+	rc = args_parse(c, argc - used, argv + used);
+	return rc != CMD_OK ? rc : verb_run(c);
+}
+
+int
+cmd_main(const struct cmd_verb *verbs, int argc, char **argv, FILE *in,
+	FILE *out, FILE *err)
+{
+	struct cmd *c = calloc(1, sizeof(*c));
+	struct timespec now;
+	int rc;
+
+	if (c == NULL) {
+		(void)fputs("spillway: out of memory\n", err);
+		return CMD_REFUSED;
+	}
+	c->verbs = verbs;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	c->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	c->in = in;
+	c->err = err;
+	c->patience_ms = 5000;
+	out_init(&c->out, out);
+	json_init();
+	rc = run(c, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv);
+	if ((fflush(out) != 0 || ferror(out)) && rc == CMD_OK)
+		rc = cmd_refuse(c, "cannot write: %s", strerror(errno));
+	client_close(c->client);
+	blobs_close(c->blobs);
+	free(c);
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verbs.c - the table of verbs, which makes parser, help and completion
+ */
+#include "cli/cmd.h"
+
+#define J CMD_BIT(CMD_O_JSON)
+#define CHANGE                                                                 \
+	(J | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_LIMIT) | CMD_BIT(CMD_O_ALL))
+#define BLOBS CMD_BIT(CMD_O_BLOBS)
+#define PUT_OPTS                                                               \
+	(J | CMD_BIT(CMD_O_FILE) | CMD_BIT(CMD_O_LINES) |                      \
+		CMD_BIT(CMD_O_EACH) | CMD_BIT(CMD_O_CHUNK) |                   \
+		CMD_BIT(CMD_O_ID) | CMD_BIT(CMD_O_IDS) |                       \
+		CMD_BIT(CMD_O_DELAY) | CMD_BIT(CMD_O_AT) |                     \
+		CMD_BIT(CMD_O_PRIORITY) | CMD_BIT(CMD_O_UNIQUE) |              \
+		CMD_BIT(CMD_O_UNIQUE_ALSO) | CMD_BIT(CMD_O_FAIR) |             \
+		CMD_BIT(CMD_O_MAX_ATTEMPTS) | CMD_BIT(CMD_O_TIMEOUT) |         \
+		CMD_BIT(CMD_O_EXPIRES) | CMD_BIT(CMD_O_HEADER) |               \
+		CMD_BIT(CMD_O_CONTENT_TYPE) | CMD_BIT(CMD_O_WAIT) |            \
+		CMD_BIT(CMD_O_WAIT_FOR) | CMD_BIT(CMD_O_BLOB) |                \
+		CMD_BIT(CMD_O_CLAIM) | BLOBS)
+
+static const char selector_help[] =
+	"A selector is made of words, all of which must hold:\n"
+	"  queue=NAME  state=STATE  since=TIME  until=TIME  error~TEXT\n"
+	"  header=NAME=VALUE  id=UUID, or just the UUIDs\n"
+	"A TIME is a duration (2h: that long ago) or 2026-01-31T08:00:00Z.\n";
+
+static const char put_help[] =
+	"The body is BODY, or stdin (-), or a file; '' is an empty one.\n"
+	"It prints the job's id, once the job is safely on disk.\n"
+	"A TIME is a duration from now (2h) or 2026-01-31T08:00:00Z.\n"
+	"--lines checks a regular file first: with a line that is longer\n"
+	"than --chunk, nothing of the file is handed over.\n";
+
+static const char blob_help[] =
+	"FILE may be - for stdin.  What it prints goes into a job's header:\n"
+	"  spillway put thumbs '' --header blob=$(spillway blob put cat.png)\n"
+	"URI is dir:/path[?quota=20g], a path, or s3://bucket/prefix.\n";
+
+static const char get_help[] =
+	"A range is FROM-TO, both counted from 0 and included, FROM- for all\n"
+	"from there on, or -LAST for the last bytes.  A part of a blob is not\n"
+	"checked: only a whole one can be held against its name.\n";
+
+static const char gc_help[] =
+	"A blob stays while a job that is not done names it in a header, and\n"
+	"for --older after it was put last.\n"
+	"All jobs that use the store must be of this one broker.\n";
+
+/* clang-format off */
+const struct cmd_verb cmd_verbs[] = {
+	{"put", "QUEUE [BODY | -]", 1, 2, PUT_OPTS, "hand over a job, or a file of them", put_help, cmd_put},
+	{"get", "ID…", 1, -1, J | CMD_BIT(CMD_O_BODY), "show jobs with their history", NULL, cmd_get},
+	{"wait", "ID", 1, 1, J | CMD_BIT(CMD_O_TIMEOUT), "wait for a job's end, print its result", NULL, cmd_wait},
+	{"cancel", "ID…", 1, -1, J, "cancel jobs, waiting or running", NULL, cmd_cancel},
+	{"why", "ID", 1, 1, J, "say why a job is not running", NULL, cmd_why},
+	{"list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list jobs of any state", selector_help, cmd_list},
+	{"purge", "state=STATE [SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete jobs that are not running", selector_help, cmd_purge},
+	{"queues", "", 0, 0, J, "list the queues", NULL, cmd_queues},
+	{"queue show", "QUEUE", 1, 1, J, "show a queue's settings and figures", NULL, cmd_queue_show},
+	{"queue set", "QUEUE KEY=VALUE…", 2, -1, 0, "change a queue's settings, or make it", NULL, cmd_queue_set},
+	{"pause", "QUEUE", 1, 1, 0, "hand out nothing of a queue", NULL, cmd_pause},
+	{"resume", "QUEUE", 1, 1, 0, "end a pause", NULL, cmd_resume},
+	{"dead list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list dead jobs", selector_help, cmd_dead_list},
+	{"dead show", "ID…", 1, -1, J, "show why jobs died, attempt by attempt", NULL, cmd_dead_show},
+	{"dead retry", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_RATE), "send dead jobs round again", selector_help, cmd_dead_retry},
+	{"dead purge", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete dead jobs for good", selector_help, cmd_dead_purge},
+	{"blob put", "FILE…", 1, -1, J | BLOBS, "put files into the blobs, print what refers to them", blob_help, cmd_blob_put},
+	{"blob get", "NAME", 1, 1, BLOBS | CMD_BIT(CMD_O_OUTPUT) | CMD_BIT(CMD_O_RANGE), "write a blob, checked, to stdout or a file", get_help, cmd_blob_get},
+	{"blob ls", "", 0, 0, J | BLOBS, "list the blobs", NULL, cmd_blob_ls},
+	{"blob gc", "", 0, 0, J | BLOBS | CMD_BIT(CMD_O_OLDER) | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_FORCE), "delete old blobs that no job refers to", gc_help, cmd_blob_gc},
+	{"workers", "", 0, 0, J, "list the workers", NULL, cmd_workers},
+	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats},
+	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p holds it", NULL, cmd_top},
+	{"help", "[VERB]", 0, 2, CMD_BIT(CMD_O_BASH), "show this, or what a verb takes", NULL, cmd_help},
+	{NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
+};
+/* clang-format on */
