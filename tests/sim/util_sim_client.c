@@ -133,5 +133,5 @@ sim_clock(clockid_t id, struct timespec *t)
 #include "producer/client.c"
 #include "producer/inside.c"
 #include "producer/put.c"
-#include "producer/spillway.c"
+#include "producer/open.c"
 #include "producer/submit.c"
