@@ -28,7 +28,7 @@ spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER" 2>"$dir/log" &
 pids+=($!)
 spillway-worker --queue transcode=transcode 2>>"$dir/log" &
 pids+=($!)
-spillway queue set transcode timeout_ms=10m --patience 10s >/dev/null
+spillway queue set transcode timeout_ms=10m --broker-timeout 10s >/dev/null
 
 # The command is taken from the job itself, while it runs.
 job >/dev/null &

@@ -15,19 +15,32 @@ const struct cmd_opt cmd_opts[CMD_OPTS] = {
 #undef X
 };
 
+/* How many words of the name these begin with; 0: another verb. */
+static int
+name_matches(const char *name, char **words, int n)
+{
+	size_t len = strcspn(name, " ");
+	int two = name[len] == ' ';
+
+	if (n < 1 + two || strncmp(words[0], name, len) != 0 ||
+		words[0][len] != '\0')
+		return 0;
+	if (two && strcmp(words[1], name + len + 1) != 0)
+		return 0;
+	return 1 + two;
+}
+
 const struct cmd_verb *
 cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used)
 {
 	for (const struct cmd_verb *v = verbs; v->name != NULL; v++) {
-		size_t len = strcspn(v->name, " ");
-		int two = v->name[len] == ' ';
+		int took = name_matches(v->name, words, n);
 
-		if (n < 1 + two || strncmp(words[0], v->name, len) != 0 ||
-			words[0][len] != '\0')
+		if (took == 0 && v->also != NULL)
+			took = name_matches(v->also, words, n);
+		if (took == 0)
 			continue;
-		if (two && strcmp(words[1], v->name + len + 1) != 0)
-			continue;
-		*used = 1 + two;
+		*used = took;
 		return v;
 	}
 	return NULL;
@@ -36,8 +49,8 @@ cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used)
 int
 cmd_knows(const struct cmd_verb *v, enum cmd_opt_id o)
 {
-	uint64_t always = CMD_BIT(CMD_O_BROKER) | CMD_BIT(CMD_O_PATIENCE) |
-			  CMD_BIT(CMD_O_HELP);
+	uint64_t always = CMD_BIT(CMD_O_BROKER) |
+			  CMD_BIT(CMD_O_BROKER_TIMEOUT) | CMD_BIT(CMD_O_HELP);
 
 	return ((v->opts | always) >> o & 1) != 0;
 }
@@ -152,7 +165,7 @@ cmd_call(struct cmd *c, struct sw_buf *request, struct sw_msg *reply)
 
 	if (rc != CMD_OK)
 		return rc;
-	err = client_call(c->client, request, c->patience_ms, reply);
+	err = client_call(c->client, request, c->broker_timeout_ms, reply);
 	return err < 0 ? cmd_fail(c, err) : CMD_OK;
 }
 

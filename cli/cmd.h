@@ -28,7 +28,7 @@ enum {
 /* X(symbol, name, value or NULL, text); help and broker go with every verb */
 #define CMD_OPT_MAP(X)                                                                              \
 	X(CMD_O_BROKER, "broker", "ENDPOINT", "where the broker is (else $SPILLWAY_BROKER)")        \
-	X(CMD_O_PATIENCE, "patience", "DURATION", "longest wait for an answer (5s)")                \
+	X(CMD_O_BROKER_TIMEOUT, "broker-timeout", "DURATION", "longest wait for an answer (5s)")    \
 	X(CMD_O_HELP, "help", NULL, "show this")                                                    \
 	X(CMD_O_JSON, "json", NULL, "one JSON object per line")                                     \
 	X(CMD_O_FILE, "file", "FILE", "the body is this file's content")                            \
@@ -75,6 +75,9 @@ enum cmd_opt_id {
 		CMD_OPTS,
 };
 
+/* X(symbol, name): names of 0.1.0; they go after the next version */
+#define CMD_OPT_OLD_MAP(X) X(CMD_O_BROKER_TIMEOUT, "patience")
+
 struct cmd_opt {
 	const char *name;
 	const char *arg; /* NULL: a flag */
@@ -95,6 +98,7 @@ struct cmd_verb {
 	const char *text; /* one line */
 	const char *more; /* further lines for its help, or NULL */
 	int (*run)(struct cmd *);
+	const char *also; /* another name that works as well, or NULL */
 };
 
 /* The verbs of the command; a row whose name is NULL ends the table. */
@@ -110,7 +114,7 @@ struct cmd {
 	const char *value[CMD_OPTS]; /* NULL: not given; "" for a flag */
 	const char *headers[CMD_HEADERS];
 	int n_headers;
-	int64_t patience_ms;
+	int64_t broker_timeout_ms;
 	int64_t now_ms;	       /* Unix time, read once */
 	struct client *client; /* NULL until cmd_link() */
 	struct blobs *blobs;   /* NULL until cmd_blobs() */
@@ -196,7 +200,7 @@ int cmd_pause(struct cmd *);
 int cmd_resume(struct cmd *);
 int cmd_dead_list(struct cmd *);
 int cmd_dead_show(struct cmd *);
-int cmd_dead_retry(struct cmd *);
+int cmd_dead_redrive(struct cmd *);
 int cmd_dead_purge(struct cmd *);
 int cmd_purge(struct cmd *);
 int cmd_blob_put(struct cmd *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_dead.c - changes to many jobs at once: retry and purge
+ * cmd_dead.c - changes to many jobs at once: redrive and purge
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct sweep {
 	int64_t changed; /* so far, or that would be */
 	int64_t refused; /* jobs left as they were */
 	int64_t named;
-	const char *word; /* "retried" */
+	const char *word; /* "redriven" */
 };
 
 static void
@@ -227,9 +227,9 @@ sweep(struct cmd *c, int op, int state, const char *word)
 }
 
 int
-cmd_dead_retry(struct cmd *c)
+cmd_dead_redrive(struct cmd *c)
 {
-	return sweep(c, SW_OP_REDRIVE, SW_DEAD, "retried");
+	return sweep(c, SW_OP_REDRIVE, SW_DEAD, "redriven");
 }
 
 int

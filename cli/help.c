@@ -15,7 +15,10 @@ help_all(FILE *f, const struct cmd_verb *verbs)
 {
 	(void)fputs("usage: spillway [--broker ENDPOINT] VERB …\n\n", f);
 	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
-		(void)fprintf(f, "  %-12s %s\n", v->name, v->text);
+		(void)fprintf(f, "  %-12s %s%s%s%s\n", v->name, v->text,
+			v->also == NULL ? "" : " (alias: ",
+			v->also == NULL ? "" : v->also,
+			v->also == NULL ? "" : ")");
 	(void)fputs("\n`spillway help VERB` or `spillway VERB --help` shows "
 		    "what a verb takes.\nThe broker is --broker, else "
 		    "$SPILLWAY_BROKER, else the default socket.\n",
@@ -46,8 +49,12 @@ opt_help(FILE *f, const struct cmd_opt *o)
 void
 help_verb(FILE *f, const struct cmd_verb *v)
 {
-	(void)fprintf(f, "usage: spillway %s%s%s [options]\n%s\n\n", v->name,
+	(void)fprintf(f, "usage: spillway %s%s%s [options]\n%s\n", v->name,
 		v->args[0] == '\0' ? "" : " ", v->args, v->text);
+	if (v->also != NULL)
+		(void)fprintf(
+			f, "`spillway %s` is another name of it.\n", v->also);
+	(void)fputc('\n', f);
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < CMD_OPTS; i++)
 			if (cmd_knows(v, (enum cmd_opt_id)i) &&
@@ -154,7 +161,7 @@ help_bash(FILE *f, const struct cmd_verb *verbs)
 	(void)fputs("\tesac\n"
 		    "\tif [ -n \"$queues\" ]; then\n"
 		    "\t\twords=\"$words $(spillway queues --json "
-		    "--patience 500ms 2>/dev/null |\n"
+		    "--broker-timeout 500ms 2>/dev/null |\n"
 		    "\t\t\tsed -n 's/^{\"queue\":\"\\([^\"]*\\)\".*/\\1/p')\"\n"
 		    "\tfi\n"
 		    "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"

@@ -140,8 +140,8 @@ dead_print(struct cmd *c, const char *id, const struct sw_item *it)
 	(void)get_print(c, id, it);
 	if (c->value[CMD_O_JSON] == NULL && state == SW_DEAD)
 		(void)fprintf(c->out.f,
-			"\nTo send it round again:\n"
-			"    spillway dead retry %s\n",
+			"\nTo redrive it:\n"
+			"    spillway dead redrive %s\n",
 			id);
 	if (state != SW_DEAD)
 		return cmd_refuse(c, "%s: it is not dead, it is %s", id,

@@ -25,9 +25,10 @@ newlines(const char *p, size_t len)
 	return n;
 }
 
-/* Fills the buffer up to `cap`; 1 at the end of the file, 0, LINES_READ. */
+/* Reads until the buffer has `cap` bytes; 1 at the end of the file, 0,
+ * LINES_READ. */
 static int
-fill(int fd, char *buf, size_t *len, size_t cap)
+buf_read(int fd, char *buf, size_t *len, size_t cap)
 {
 	while (*len < cap) {
 		ssize_t n = read(fd, buf + *len, cap - *len);
@@ -95,7 +96,7 @@ lines_pack(
 			len -= at;
 			memmove(buf, buf + at, len);
 			at = 0;
-			eof = fill(fd, buf, &len, cap);
+			eof = buf_read(fd, buf, &len, cap);
 		}
 		if (eof < 0) {
 			rc = LINES_READ;
@@ -123,7 +124,7 @@ lines_pack(
 }
 
 /* Batches in flight, and complaints shown before they are just counted. */
-enum { SLOTS = 8, SHOWN = 10, PATIENCE_MS = 60 * 1000 };
+enum { SLOTS = 8, SHOWN = 10, BROKER_TIMEOUT_MS = 60 * 1000 };
 
 struct slot {
 	struct client_req req; /* first: `done` gets a pointer to it */
@@ -141,7 +142,7 @@ struct run {
 	const char *name;
 	struct bytes fields;
 	struct slot *slots, *pending;
-	int64_t patience_ms;
+	int64_t timeout_ms;
 	int64_t size; /* of the file; 0: not known */
 	int64_t jobs, bytes, refused, unknown;
 	int64_t drawn_at_ms;
@@ -263,7 +264,7 @@ slot_send(struct run *r)
 		return;
 	s->req.frame = s->buf.p;
 	s->req.frame_len = s->buf.len;
-	s->req.timeout_ms = r->patience_ms;
+	s->req.timeout_ms = r->timeout_ms;
 	s->req.items = s->n;
 	s->req.done = batch_done;
 	s->busy = 1;
@@ -468,8 +469,9 @@ put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 		return cmd_refuse(c, "%s: %s", path, strerror(errno));
 	r.fields = fields;
 	r.each = c->value[CMD_O_EACH] != NULL;
-	r.patience_ms = c->value[CMD_O_PATIENCE] == NULL ? PATIENCE_MS
-							 : c->patience_ms;
+	r.timeout_ms = c->value[CMD_O_BROKER_TIMEOUT] == NULL
+			       ? BROKER_TIMEOUT_MS
+			       : c->broker_timeout_ms;
 	r.progress = isatty(fileno(c->err)) && c->value[CMD_O_JSON] == NULL;
 	r.rc = check_first(&r, fd, chunk);
 	if (r.rc == CMD_OK)

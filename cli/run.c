@@ -11,16 +11,32 @@
 #include "cli/help.h"
 #include "cli/json.h"
 
+static int
+name_is(const char *name, const char *text, size_t len)
+{
+	return strncmp(name, text, len) == 0 && name[len] == '\0';
+}
+
 /* The option of that name (up to a '='), or CMD_OPTS. */
 static enum cmd_opt_id
 opt_find(const char *text)
 {
+	static const struct {
+		enum cmd_opt_id opt;
+		const char *name;
+	} old[] = {
+#define X(sym, name) {sym, name},
+		CMD_OPT_OLD_MAP(X)
+#undef X
+	};
 	size_t len = strcspn(text, "=");
 
 	for (int i = 0; i < CMD_OPTS; i++)
-		if (strncmp(cmd_opts[i].name, text, len) == 0 &&
-			cmd_opts[i].name[len] == '\0')
+		if (name_is(cmd_opts[i].name, text, len))
 			return (enum cmd_opt_id)i;
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
+		if (name_is(old[i].name, text, len))
+			return old[i].opt;
 	return CMD_OPTS;
 }
 
@@ -104,7 +120,7 @@ verb_run(struct cmd *c)
 	if (v->max >= 0 && c->n_words > v->max)
 		return cmd_usage(
 			c, "'%.60s' is one word too many", c->words[v->max]);
-	rc = cmd_opt_duration(c, CMD_O_PATIENCE, &c->patience_ms);
+	rc = cmd_opt_duration(c, CMD_O_BROKER_TIMEOUT, &c->broker_timeout_ms);
 	return rc != CMD_OK ? rc : v->run(c);
 }
 
@@ -193,7 +209,7 @@ cmd_main(const struct cmd_verb *verbs, int argc, char **argv, FILE *in,
 	c->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	c->in = in;
 	c->err = err;
-	c->patience_ms = 5000;
+	c->broker_timeout_ms = 5000;
 	out_init(&c->out, out);
 	json_init();
 	rc = run(c, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv);

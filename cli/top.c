@@ -44,7 +44,7 @@ struct top {
 	size_t n_queues, n_workers;
 	int64_t uptime_ms, commits, ops, used, most;
 	int64_t ops_before, commits_before, at_ms, before_ms;
-	int held; /* the screen stands still */
+	int paused; /* the screen stands still */
 	int rows, cols;
 };
 
@@ -271,7 +271,8 @@ draw_head(const struct top *t, const struct cmd_out *o)
 		human_ms(up, t->uptime_ms),
 		human_short(ops, per_s(t, t->ops, t->ops_before)),
 		human_short(commits, per_s(t, t->commits, t->commits_before)),
-		clock, t->held ? "HELD  " : "", t->most > 0 ? "store " : "");
+		clock, t->paused ? "PAUSED  " : "",
+		t->most > 0 ? "store " : "");
 	if (t->most > 0)
 		(void)fprintf(o->f, "%" PRId64 " %%", 100 * t->used / t->most);
 	line_end(t, o->f);
@@ -410,7 +411,7 @@ keys(struct top *t, int64_t wait_ms)
 	if (read(STDIN_FILENO, &k, 1) != 1)
 		return 0; /* the terminal has gone */
 	if (k == 'p' || k == ' ')
-		t->held = !t->held;
+		t->paused = !t->paused;
 	return k != 'q' && k != 'Q' && !wants_end;
 }
 
@@ -431,16 +432,16 @@ stop(void)
 static int
 live(struct top *t, int64_t interval_ms)
 {
-	static const char help[] = "q quit  p hold";
+	static const char help[] = "q quit  p pause";
 	FILE *err = t->c->err, *null = fopen("/dev/null", "we");
 	int rc = CMD_OK;
 
 	if (null == NULL || atexit(screen_off) != 0 || screen_set() < 0)
 		rc = CMD_REFUSED;
 	t->c->err = null;
-	t->c->patience_ms = 2000;
+	t->c->broker_timeout_ms = 2000;
 	while (rc == CMD_OK && !wants_end) {
-		int lost = !t->held && look(t) != CMD_OK;
+		int lost = !t->paused && look(t) != CMD_OK;
 
 		screen_draw(t,
 			lost ? "the broker does not answer, trying on" : help);

@@ -114,7 +114,7 @@ for q in q noop; do
 	grep -q "attempts *2" "$dir/said" || fail "$q: it was not tried again"
 done
 spillway blob put "$dir/big" >"$dir/said"
-spillway dead retry "$id" >"$dir/said" && spillway wait "$id" || fail "the mended blob"
+spillway dead redrive "$id" >"$dir/said" && spillway wait "$id" || fail "the mended blob"
 spillway dead purge --all --yes >"$dir/said"
 
 # A quota: what is beyond it leaves nothing.
@@ -148,7 +148,7 @@ printf half >"$store/tmp/put.dead01" && aged "$store/tmp/put.dead01"
 printf half >"$store/tmp/put.live01"
 blobs_are 5
 refused 2 "force" spillway blob gc --older 30m
-refused 3 "" env SPILLWAY_BROKER="ipc://$dir/nobody.sock" spillway blob gc --patience 100ms
+refused 3 "" env SPILLWAY_BROKER="ipc://$dir/nobody.sock" spillway blob gc --broker-timeout 100ms
 [ "$(spillway blob gc --dry-run)" = "would delete 2 blobs, 2.9 MB, and 1 half-written; 3 kept" ] || fail "dry run: $(spillway blob gc --dry-run)"
 blobs_are 5
 spillway blob gc --json >"$dir/said"

@@ -260,7 +260,7 @@ class Honest(threading.Thread):
             word = f"w{self.served}"
             try:
                 got = self.target.spillway("put", "honest", word, "--wait-for", "50s",
-                                           "--patience", "50s")
+                                           "--broker-timeout", "50s")
                 if got.returncode or got.stdout.decode().split()[-1:] != [word]:
                     self.error = f"{got.returncode} {got.stdout} {got.stderr}"
                 self.served += 1

@@ -76,7 +76,7 @@ set_up(void **state)
 	if (room.pid == 0)
 		broker_run();
 	/* the client connects when the broker listens */
-	return seen_run("stats|--patience=20s");
+	return seen_run("stats|--broker-timeout=20s");
 }
 
 static int
@@ -164,7 +164,7 @@ a_job_is_put_found_and_cancelled(void **state)
 }
 
 static void
-a_retry_by_id_leaves_the_other_dead_alone(void **state)
+a_redrive_by_id_leaves_the_other_dead_alone(void **state)
 {
 	char one[SW_ID_TEXT], two[SW_ID_TEXT], words[128];
 
@@ -176,9 +176,9 @@ a_retry_by_id_leaves_the_other_dead_alone(void **state)
 	assert_int_equal(seen_run(words), CMD_OK);
 	assert_int_equal(lines_of(seen.out), 1);
 	assert_non_null(strstr(seen.out, two));
-	(void)snprintf(words, sizeof(words), "dead|retry|%s", one);
+	(void)snprintf(words, sizeof(words), "dead|redrive|%s", one);
 	assert_int_equal(seen_run(words), CMD_OK);
-	assert_string_equal(seen.out, "1 job retried\n");
+	assert_string_equal(seen.out, "1 job redriven\n");
 	(void)snprintf(words, sizeof(words), "why|%s", one);
 	assert_int_equal(seen_run(words), CMD_OK);
 	assert_memory_equal(seen.out, "ready: ", 7);
@@ -237,7 +237,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_is_put_found_and_cancelled),
-		cmocka_unit_test(a_retry_by_id_leaves_the_other_dead_alone),
+		cmocka_unit_test(a_redrive_by_id_leaves_the_other_dead_alone),
 		cmocka_unit_test(a_purge_by_id_or_header_deletes_just_those),
 		cmocka_unit_test(queues_keep_what_is_set),
 	};

@@ -162,7 +162,7 @@ a_dead_job_is_shown_with_its_whole_history(void **state)
 		      "      | no such \\x1b[31mhost\n");
 	HAS(seen.out, "attempt 2  crash  signal 11 (Segmentation fault)\n");
 	HAS(seen.out, "body  7 B\n      | to: \\xff\\x00\n");
-	HAS(seen.out, "    spillway dead retry " DEAD "\n");
+	HAS(seen.out, "    spillway dead redrive " DEAD "\n");
 	assert_int_equal(seen_run("dead|show|" DONE), CMD_REFUSED);
 	HAS(seen.err, "it is not dead, it is done");
 }
@@ -241,28 +241,54 @@ a_listing_walks_all_pages(void **state)
 }
 
 static void
-a_retry_sums_its_pages_and_keeps_the_rate(void **state)
+a_redrive_sums_its_pages_and_keeps_the_rate(void **state)
 {
 	struct sw_item it;
 
 	(void)state;
 	assert_int_equal(
-		seen_run("dead|retry|queue=mail|--rate=50"), CMD_REFUSED);
+		seen_run("dead|redrive|queue=mail|--rate=50"), CMD_REFUSED);
 	assert_int_equal(script.asked_n, 2);
 	it = script_asked(1, SW_OP_REDRIVE);
 	assert_int_equal(script_flags(1), 0);
 	assert_int_equal(sw_int(&it, SW_F_RATE, 0), 50);
 	assert_int_equal(sw_int(&it, SW_F_OFFSET, 0), 99);
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_CURSOR), bytes_str("next")));
-	assert_string_equal(seen.out, "104 jobs retried, over 2.0s\n");
+	assert_string_equal(seen.out, "104 jobs redriven, over 2.0s\n");
 	HAS(seen.err, DEAD ": left as it was: another job holds");
 
 	assert_int_equal(
-		seen_run("dead|retry|--all|--dry-run|--limit=99"), CMD_OK);
+		seen_run("dead|redrive|--all|--dry-run|--limit=99"), CMD_OK);
 	assert_int_equal(script.asked_n, 1);
 	assert_int_equal(script_flags(0), SW_FLAG_DRY_RUN);
 	HAS(seen.out, DONE "\n");
-	HAS(seen.out, "99 jobs would be retried\n");
+	HAS(seen.out, "99 jobs would be redriven\n");
+}
+
+static void
+dead_retry_is_dead_redrive_by_another_name(void **state)
+{
+	char *out, *err;
+
+	(void)state;
+	assert_int_equal(
+		seen_run("dead|redrive|queue=mail|--rate=50"), CMD_REFUSED);
+	out = strdup(seen.out);
+	err = strdup(seen.err);
+	assert_true(out != NULL && err != NULL);
+	assert_int_equal(
+		seen_run("dead|retry|queue=mail|--rate=50"), CMD_REFUSED);
+	(void)script_asked(1, SW_OP_REDRIVE);
+	assert_string_equal(seen.out, out);
+	assert_string_equal(seen.err, err);
+	free(out);
+	free(err);
+	assert_int_equal(seen_run("help|dead|retry"), CMD_OK);
+	HAS(seen.out, "usage: spillway dead redrive");
+	HAS(seen.out, "`spillway dead retry` is another name");
+	assert_int_equal(seen_run("help"), CMD_OK);
+	HAS(seen.out, "  dead redrive make dead jobs ready again "
+		      "(alias: dead retry)\n");
 }
 
 static void
@@ -272,7 +298,7 @@ ids_are_sent_each_by_itself(void **state)
 
 	(void)state;
 	(void)seen_run(
-		"dead|retry|" DEAD "|id=" DONE "|queue=mail|--limit=1000");
+		"dead|redrive|" DEAD "|id=" DONE "|queue=mail|--limit=1000");
 	assert_int_equal(script.asked_n, 2);
 	for (int i = 0; i < 2; i++) {
 		it = script_asked(i, SW_OP_REDRIVE);
@@ -378,7 +404,8 @@ main(void)
 		cmocka_unit_test(the_end_of_a_wait_is_the_exit_code),
 		cmocka_unit_test(cancel_and_why_answer_in_one_line),
 		cmocka_unit_test(a_listing_walks_all_pages),
-		cmocka_unit_test(a_retry_sums_its_pages_and_keeps_the_rate),
+		cmocka_unit_test(a_redrive_sums_its_pages_and_keeps_the_rate),
+		cmocka_unit_test(dead_retry_is_dead_redrive_by_another_name),
 		cmocka_unit_test(ids_are_sent_each_by_itself),
 		cmocka_unit_test(nothing_is_purged_without_yes),
 		cmocka_unit_test(queues_are_listed_set_and_paused),

@@ -49,7 +49,7 @@ static const char *const misuses[][2] = {
 	{"put|q|--lines=f|--id=" DEAD, "--id does not go"},
 	{"put|q|--lines=f|--chunk=129k", "--chunk '129k'"},
 	{"put|q|a|--json=yes", "--json takes no value"},
-	{"put|q|a|--patience=x", "--patience 'x'"},
+	{"put|q|a|--broker-timeout=x", "--broker-timeout 'x'"},
 	{"get|7", "'7'"}, {"wait|7", "'7'"}, {"cancel|7", "'7'"},
 	{"get|" DEAD "|--body|--json", "exclude each other"},
 	{"queue|set|q", "KEY=VALUE"},
@@ -59,10 +59,10 @@ static const char *const misuses[][2] = {
 	{"queue|show|Q", "'Q'"}, {"pause|Q", "'Q'"},
 	{"list|quue=a", "'quue=a'"}, {"list|--limit=0", "--limit '0'"},
 	{"dead|list|state=done", "spillway list"},
-	{"dead|retry", "--all"},
-	{"dead|retry|--all|queue=q", "exclude each other"},
-	{"dead|retry|state=ready", "only dead"},
-	{"dead|retry|--all|--rate=x", "--rate 'x'"},
+	{"dead|redrive", "--all"},
+	{"dead|redrive|--all|queue=q", "exclude each other"},
+	{"dead|redrive|state=ready", "only dead"},
+	{"dead|redrive|--all|--rate=x", "--rate 'x'"},
 	{"dead|purge|--yes", "--all"},
 	{"purge|queue=q|--yes", "state=STATE"},
 	{"purge|state=ready|--yes", "--all"},
@@ -101,7 +101,7 @@ what_cannot_be_read_is_refused_before_a_broker_is_asked(void **state)
 		{"put|q|--file|/dev/zero",
 		 "larger than 128 KB (131072 bytes): with --claim-check"},
 		{"put|q|--lines|/dev/zero|--broker|ipc:///nonexistent/s|"
-		 "--patience=1ms", "/nonexistent/s"},
+		 "--broker-timeout=1ms", "/nonexistent/s"},
 	};
 	/* clang-format on */
 
@@ -121,11 +121,26 @@ no_broker_is_said_with_its_endpoint_and_exit_3(void **state)
 {
 	(void)state;
 	assert_int_equal(seen_run("--broker|ipc:///nonexistent/"
-				  "sock|stats|--patience|50ms"),
+				  "sock|stats|--broker-timeout|50ms"),
 		CMD_NO_BROKER);
 	assert_non_null(strstr(seen.err, "ipc:///nonexistent/sock"));
 	assert_ptr_equal(
 		strchr(seen.err, '\n'), seen.err + strlen(seen.err) - 1);
+}
+
+static void
+the_old_name_of_an_option_works_and_is_not_shown(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		seen_run("stats|--broker=ipc:///nonexistent/s|--patience=1ms"),
+		CMD_NO_BROKER);
+	assert_int_equal(
+		seen_run("stats|--patience=1ms|--broker-timeout=1ms"),
+		CMD_USAGE);
+	assert_non_null(strstr(seen.err, "--broker-timeout"));
+	assert_int_equal(seen_run("stats|--help"), CMD_OK);
+	assert_null(strstr(seen.out, "patience"));
 }
 
 static void
@@ -141,6 +156,7 @@ each_verb_has_help_with_all_its_options(void **state)
 			*space = '|';
 		assert_int_equal(seen_run(words), CMD_OK);
 		assert_non_null(strstr(seen.out, v->text));
+		assert_true(v->also == NULL || strstr(seen.out, v->also));
 		for (int o = 0; o < CMD_OPTS; o++) {
 			(void)snprintf(option, sizeof(option), "  --%s ",
 				cmd_opts[o].name);
@@ -215,6 +231,8 @@ main(void)
 			what_cannot_be_read_is_refused_before_a_broker_is_asked),
 		cmocka_unit_test(
 			no_broker_is_said_with_its_endpoint_and_exit_3),
+		cmocka_unit_test(
+			the_old_name_of_an_option_works_and_is_not_shown),
 		cmocka_unit_test(each_verb_has_help_with_all_its_options),
 		cmocka_unit_test(the_manual_knows_every_verb_and_option),
 		cmocka_unit_test(the_completion_is_what_the_table_makes),
