@@ -25,8 +25,9 @@ cmd_blobs(struct cmd *c)
 	if (uri == NULL)
 		uri = getenv(BLOBS_ENV);
 	if (uri == NULL || uri[0] == '\0')
-		return cmd_usage(c, "where are the blobs? --blobs or " BLOBS_ENV
-				    " is wanted");
+		return cmd_usage(c,
+			"missing argument: --blobs URI, and " BLOBS_ENV
+			" is not set");
 	err = blobs_open(&c->blobs, uri, why);
 	if (err == SW_EINVAL)
 		return cmd_usage(c, "blobs: %s", why);
@@ -212,7 +213,7 @@ range_begin(struct cmd *c, struct range r, struct blob_get *g, int64_t *n)
 		r.to = size - 1;
 	if (r.from > r.to && c->value[CMD_O_RANGE] != NULL)
 		return cmd_refuse(c,
-			"--range '%.60s': there is nothing, the blob has "
+			"--range '%.60s' has nothing, the blob has "
 			"%" PRId64 " bytes",
 			c->value[CMD_O_RANGE], size);
 	if (r.from > 0)
@@ -299,13 +300,16 @@ cmd_blob_get(struct cmd *c)
 
 	if (blob_name_parse(name, &hash) < 0)
 		return cmd_usage(c,
-			"'%.100s': sha256: and 64 hex digits are wanted", word);
+			"'%.100s' is not a blob's name: it must be sha256: and "
+			"64 hex digits",
+			word);
 	if (range != NULL && range_parse(range, &r) < 0)
 		return cmd_usage(c,
-			"--range '%.60s': FROM-TO, FROM- or -LAST is wanted",
+			"--range must be FROM-TO, FROM- or -LAST, not '%.60s'",
 			range);
 	if (path == NULL && c->out.tty)
-		return cmd_usage(c, "this is a terminal: --output is wanted");
+		return cmd_usage(c, "missing argument: --output FILE, for "
+				    "stdout is a terminal");
 	rc = cmd_blobs(c);
 	if (rc != CMD_OK)
 		return rc;

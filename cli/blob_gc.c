@@ -288,8 +288,9 @@ cmd_blob_gc(struct cmd *c)
 
 	if (rc == CMD_OK && g.older_ms < GC_LEAST_MS &&
 		c->value[CMD_O_FORCE] == NULL)
-		rc = cmd_usage(c, "--older below 1h may take a blob whose job "
-				  "is not yet put: --force is wanted");
+		rc = cmd_usage(c,
+			"--older must be at least 1h, or a blob could go "
+			"before its job is put (--force allows less)");
 	if (rc == CMD_OK)
 		rc = cmd_blobs(c);
 	if (rc == CMD_OK)

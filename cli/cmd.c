@@ -145,13 +145,14 @@ cmd_link(struct cmd *c)
 	if (ep == NULL)
 		ep = getenv("SPILLWAY_BROKER");
 	if (err == -ENOENT)
-		return cmd_usage(c, "where is the broker? --broker or "
-				    "SPILLWAY_BROKER is wanted");
+		return cmd_usage(c,
+			"there is no default endpoint here: give --broker or "
+			"set SPILLWAY_BROKER");
 	if (ep == NULL)
 		ep = "the default endpoint";
 	if (err == -EINVAL || err == -ENAMETOOLONG)
 		return cmd_usage(c,
-			"broker '%s': not an endpoint such as "
+			"broker '%s' must be an endpoint such as "
 			"ipc:///path or tcp://host:port",
 			ep);
 	(void)cmd_refuse(c, "broker '%s': %s", ep, sw_strerror(err));
@@ -190,12 +191,15 @@ cmd_opt_number(
 		return CMD_OK;
 	errno = 0;
 	n = strtoll(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || n < min || n > max)
-		return cmd_usage(c,
-			"--%s '%.60s': a number from %lld to %lld is wanted",
-			cmd_opts[o].name, text, (long long)min, (long long)max);
-	*v = n;
-	return CMD_OK;
+	if (end != text && *end == '\0' && errno == 0 && n >= min && n <= max) {
+		*v = n;
+		return CMD_OK;
+	}
+	if (max == INT64_MAX)
+		return cmd_usage(c, "--%s must be %lld or more, not '%.60s'",
+			cmd_opts[o].name, (long long)min, text);
+	return cmd_usage(c, "--%s must be %lld to %lld, not '%.60s'",
+		cmd_opts[o].name, (long long)min, (long long)max, text);
 }
 
 int
@@ -206,6 +210,6 @@ cmd_opt_duration(struct cmd *c, enum cmd_opt_id o, int64_t *ms)
 	if (text == NULL || time_duration(text, ms) == 0)
 		return CMD_OK;
 	return cmd_usage(c,
-		"--%s '%.60s': a duration (250ms, 30s, 1h30m) is wanted",
+		"--%s must be a duration such as 30s or 1h30m, not '%.60s'",
 		cmd_opts[o].name, text);
 }

@@ -58,7 +58,7 @@ job_refused(struct sweep *s, const struct sw_item *it)
 		return;
 	if (sw_get_id(it, &id))
 		sw_id_format(&id, text);
-	(void)cmd_refuse(s->c, "%s: left as it was: %s", text,
+	(void)cmd_refuse(s->c, "%s: not changed: %s", text,
 		sw_strerror((int)sw_int(it, SW_F_STATUS, 0)));
 }
 
@@ -167,7 +167,7 @@ sweep_run(struct sweep *s)
 	/* Who names jobs and hits none has named the wrong ones. */
 	if (rc == CMD_OK && n > 0 && s->changed < n &&
 		s->c->value[CMD_O_LIMIT] == NULL)
-		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids are not such jobs",
+		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids match no such job",
 			n - s->changed, n);
 	return rc;
 }
@@ -181,23 +181,23 @@ sweep_check(struct sweep *s, int state)
 	int rc;
 
 	if (state != SW_NONE && sel->state != SW_NONE && sel->state != state)
-		return cmd_usage(c, "state=%s: only dead jobs are meant here%s",
+		return cmd_usage(c, "state must be dead here, not %s%s",
 			sw_state_name(sel->state),
-			s->op == SW_OP_PURGE ? "; spillway purge takes others"
+			s->op == SW_OP_PURGE ? ": spillway purge takes others"
 					     : "");
 	if (state == SW_NONE && sel->state == SW_NONE)
-		return cmd_usage(c, "state=STATE is wanted");
+		return cmd_usage(c, "missing argument: state=STATE");
 	if (sel->state == SW_LEASED)
-		return cmd_usage(c, "state=leased: running jobs are not "
-				    "purged, spillway cancel stops them");
+		return cmd_usage(c, "running jobs cannot be purged: "
+				    "spillway cancel stops them");
 	if (state == SW_NONE) {
 		state = sel->state;
 		sel->state = SW_NONE;
 	}
 	if (selector_empty(sel) && c->value[CMD_O_ALL] == NULL)
-		return cmd_usage(c, "which? A selector, or --all is wanted");
+		return cmd_usage(c, "missing argument: a selector, or --all");
 	if (!selector_empty(sel) && c->value[CMD_O_ALL] != NULL)
-		return cmd_usage(c, "--all and a selector exclude each other");
+		return cmd_usage(c, "--all cannot be used with a selector");
 	sel->state = state;
 	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &s->left);
 	return rc != CMD_OK
@@ -221,7 +221,7 @@ sweep(struct cmd *c, int op, int state, const char *word)
 	if (rc == CMD_OK)
 		rc = sweep_run(&s);
 	if (rc == CMD_OK && unsure)
-		rc = cmd_usage(c, "nothing was deleted: --yes does it");
+		rc = cmd_usage(c, "nothing was deleted: add --yes to delete");
 	selector_fini(&s.sel);
 	return rc;
 }

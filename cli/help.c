@@ -194,5 +194,5 @@ cmd_help(struct cmd *c)
 	}
 	if (c->n_words == 1 && help_group(c->out.f, c->verbs, c->words[0]) > 0)
 		return CMD_OK;
-	return cmd_usage(c, "'%.60s': no such verb", c->words[0]);
+	return cmd_usage(c, "unknown verb '%.60s'", c->words[0]);
 }

@@ -19,7 +19,7 @@ ids_parse(struct cmd *c, struct sw_id *ids)
 	for (int i = 0; i < c->n_words; i++)
 		if (sw_id_parse(c->words[i], &ids[i]) < 0)
 			return cmd_usage(c,
-				"'%.60s': malformed id: a UUID is wanted",
+				"'%.60s' is not a job's id: it must be a UUID",
 				c->words[i]);
 	return CMD_OK;
 }
@@ -128,7 +128,8 @@ int
 cmd_get(struct cmd *c)
 {
 	if (c->value[CMD_O_BODY] != NULL && c->value[CMD_O_JSON] != NULL)
-		return cmd_usage(c, "--body and --json exclude each other");
+		return cmd_usage(
+			c, "--body and --json cannot be used together");
 	return ids_ask(c, SW_OP_GET, get_print);
 }
 

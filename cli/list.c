@@ -189,7 +189,7 @@ list_run(struct listing *l)
 		table_print(&l->table, &c->out);
 	if (rc == CMD_OK && l->more && c->value[CMD_O_LIMIT] == NULL)
 		(void)fprintf(c->err,
-			"There are more: name a --limit, or narrow it down.\n");
+			"There are more: set --limit, or add a selector.\n");
 	table_fini(&l->table);
 	return rc;
 }
@@ -207,7 +207,9 @@ list(struct cmd *c, int state)
 	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &l.left);
 	if (rc == CMD_OK && state != SW_NONE) {
 		if (l.sel.state != SW_NONE && l.sel.state != state)
-			rc = cmd_usage(c, "state=%s: spillway list shows those",
+			rc = cmd_usage(c,
+				"state must be dead here, not %s: "
+				"spillway list shows others",
 				sw_state_name(l.sel.state));
 		l.sel.state = state;
 	}

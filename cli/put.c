@@ -28,8 +28,8 @@ add_time(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
 		return CMD_OK;
 	if (time_point(text, p->c->now_ms, 1, &at) < 0)
 		return cmd_usage(p->c,
-			"--%s '%.60s': a duration from now (2h) or a time "
-			"(2026-01-31T08:00:00Z) is wanted",
+			"--%s must be a time (2026-01-31T08:00:00Z) or a "
+			"duration from now (2h), not '%.60s'",
 			cmd_opts[o].name, text);
 	sw_put_int(&p->fields, tag, at);
 	return CMD_OK;
@@ -44,7 +44,7 @@ add_duration(struct put *p, enum cmd_opt_id o, enum sw_tag tag, int64_t max)
 	if (rc != CMD_OK || ms < 0)
 		return rc;
 	if (ms > max)
-		return cmd_usage(p->c, "--%s '%.60s': a year at most",
+		return cmd_usage(p->c, "--%s must be at most 366d, not '%.60s'",
 			cmd_opts[o].name, p->c->value[o]);
 	sw_put_int(&p->fields, tag, ms);
 	return CMD_OK;
@@ -71,11 +71,10 @@ add_text(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
 	if (text == NULL)
 		return CMD_OK;
 	if (text[0] == '\0' || strlen(text) > max)
-		return cmd_usage(p->c, "--%s: 1 to %zu bytes are wanted",
+		return cmd_usage(p->c, "--%s must be 1 to %zu bytes",
 			cmd_opts[o].name, max);
 	if (sw_field_rules[tag].type == SW_T_TEXT && !out_utf8(bytes_str(text)))
-		return cmd_usage(
-			p->c, "--%s: it is not UTF-8", cmd_opts[o].name);
+		return cmd_usage(p->c, "--%s must be UTF-8", cmd_opts[o].name);
 	sw_put_text(&p->fields, tag, text);
 	return CMD_OK;
 }
@@ -97,14 +96,14 @@ add_unique_also(struct put *p)
 	if (text == NULL)
 		return CMD_OK;
 	if (p->c->value[CMD_O_UNIQUE] == NULL)
-		return cmd_usage(p->c, "--unique-also goes with --unique");
+		return cmd_usage(p->c, "--unique-also needs --unique");
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(text, words[i].text) == 0) {
 			sw_put_int(&p->fields, SW_F_UNIQUE_ALSO, words[i].bits);
 			return CMD_OK;
 		}
 	return cmd_usage(p->c,
-		"--unique-also '%.60s': dead, done or dead,done is wanted",
+		"--unique-also must be dead, done or dead,done, not '%.60s'",
 		text);
 }
 
@@ -118,13 +117,13 @@ add_headers(struct put *p)
 		const char *h = c->headers[i], *eq = strchr(h, '=');
 
 		if (eq == NULL || eq == h || !out_utf8(bytes_str(h)))
-			return cmd_usage(
-				c, "--header '%.60s': NAME=VALUE is wanted", h);
+			return cmd_usage(c,
+				"--header must be NAME=VALUE, not '%.60s'", h);
 		sum += strlen(h);
 		if (sum > SW_HEADERS_MAX)
 			return cmd_refuse(c,
-				"--header: all of them together exceed %d "
-				"bytes",
+				"--header: all headers together must be at "
+				"most %d bytes",
 				SW_HEADERS_MAX);
 		sw_put_text(&p->fields, SW_F_HEADER, h);
 	}
@@ -141,9 +140,11 @@ fields_make(struct put *p)
 
 	if (sw_queue_check(queue, strlen(queue)) < 0)
 		return cmd_usage(c,
-			"'%.70s': a queue's name is 1-63 of [a-z0-9_-]", queue);
+			"queue name '%.70s' must be 1 to 63 of a-z, 0-9, _ and "
+			"-",
+			queue);
 	if (c->value[CMD_O_DELAY] != NULL && c->value[CMD_O_AT] != NULL)
-		return cmd_usage(c, "--delay and --at exclude each other");
+		return cmd_usage(c, "--delay and --at cannot be used together");
 	sw_put_text(&p->fields, SW_F_QUEUE, queue);
 	rc = add_duration(p, CMD_O_DELAY, SW_F_DELAY_MS, SW_DELAY_MAX_MS);
 	if (rc == CMD_OK)
@@ -328,8 +329,7 @@ put_one(struct put *p)
 
 	if (c->value[CMD_O_ID] != NULL &&
 		sw_id_parse(c->value[CMD_O_ID], &id) < 0)
-		return cmd_usage(c,
-			"--id '%.60s': malformed id: a UUID is wanted",
+		return cmd_usage(c, "--id must be a UUID, not '%.60s'",
 			c->value[CMD_O_ID]);
 	rc = cmd_opt_duration(c, CMD_O_WAIT_FOR, &wait_ms);
 	if (rc != CMD_OK)
@@ -359,13 +359,13 @@ lines_check(struct cmd *c, int64_t *chunk)
 
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
 		if (c->value[single[i]] != NULL)
-			return cmd_usage(c, "--%s does not go with --lines",
+			return cmd_usage(c, "--%s cannot be used with --lines",
 				cmd_opts[single[i]].name);
 	*chunk = SW_BODY_MAX;
 	if (text != NULL && (time_size(text, chunk) < 0 || *chunk < 1 ||
 				    *chunk > SW_BODY_MAX))
 		return cmd_usage(
-			c, "--chunk '%.60s': 1 to 128k is wanted", text);
+			c, "--chunk must be 1 to 128k, not '%.60s'", text);
 	return CMD_OK;
 }
 
@@ -380,17 +380,18 @@ cmd_put(struct cmd *c)
 	p.fields.p = p.room;
 	p.fields.cap = sizeof(p.room);
 	if (c->value[CMD_O_BLOB] != NULL && c->value[CMD_O_CLAIM] != NULL)
-		return cmd_usage(c, "--blob and --claim-check exclude "
-				    "each other");
-	if (bodies > 1 || (bodies == 0 && c->value[CMD_O_BLOB] == NULL))
-		return cmd_usage(c, "%s: BODY, -, --file or --lines",
-			bodies == 0 ? "no body is given"
-				    : "one of these is wanted");
+		return cmd_usage(c, "--blob and --claim-check cannot be "
+				    "used together");
+	if (bodies > 1)
+		return cmd_usage(
+			c, "give only one of BODY, -, --file and --lines");
+	if (bodies == 0 && c->value[CMD_O_BLOB] == NULL)
+		return cmd_usage(
+			c, "missing argument: BODY, -, --file or --lines");
 	if (!lines && (c->value[CMD_O_EACH] != NULL ||
 			      c->value[CMD_O_CHUNK] != NULL ||
 			      c->value[CMD_O_IDS] != NULL))
-		return cmd_usage(
-			c, "--each, --chunk and --ids go with --lines");
+		return cmd_usage(c, "--each, --chunk and --ids need --lines");
 	rc = fields_make(&p);
 	if (rc == CMD_OK && lines)
 		rc = lines_check(c, &chunk);

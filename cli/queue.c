@@ -185,7 +185,9 @@ queue_ask(struct cmd *c, page_fn *fn)
 
 	if (sw_queue_check(name, strlen(name)) < 0)
 		return cmd_usage(c,
-			"'%.70s': a queue's name is 1-63 of [a-z0-9_-]", name);
+			"queue name '%.70s' must be 1 to 63 of a-z, 0-9, _ and "
+			"-",
+			name);
 	rc = cmd_pages(c, SW_OP_QUEUES, name, fn, &s);
 	if (rc == CMD_OK && s.n == 0)
 		return cmd_refuse(c, "%s: %s", name, sw_strerror(SW_ENOQUEUE));
@@ -229,7 +231,8 @@ cmd_queue_set(struct cmd *c)
 
 	if (sw_queue_check(c->words[0], strlen(c->words[0])) < 0)
 		return cmd_usage(c,
-			"'%.70s': a queue's name is 1-63 of [a-z0-9_-]",
+			"queue name '%.70s' must be 1 to 63 of a-z, 0-9, _ and "
+			"-",
 			c->words[0]);
 	for (int i = 1; i < c->n_words; i++)
 		if (sw_setting_parse(c->words[i], strlen(c->words[i]), values,

@@ -45,11 +45,12 @@ opt_store(struct cmd *c, enum cmd_opt_id o, const char *value)
 {
 	if (o == CMD_O_HEADER) {
 		if (c->n_headers == CMD_HEADERS)
-			return cmd_usage(
-				c, "--header: at most %d of them", CMD_HEADERS);
+			return cmd_usage(c,
+				"--header is given more than %d times",
+				CMD_HEADERS);
 		c->headers[c->n_headers++] = value;
 	} else if (c->value[o] != NULL) {
-		return cmd_usage(c, "--%s stands twice", cmd_opts[o].name);
+		return cmd_usage(c, "--%s is given twice", cmd_opts[o].name);
 	}
 	c->value[o] = value;
 	return CMD_OK;
@@ -64,13 +65,13 @@ opt_take(struct cmd *c, int argc, char **argv, int *i)
 	const char *value = "";
 
 	if (o == CMD_OPTS || (c->verb != NULL && !cmd_knows(c->verb, o)))
-		return cmd_usage(c, "--%.*s: no such option",
+		return cmd_usage(c, "unknown option --%.*s",
 			(int)strcspn(text, "="), text);
 	if (cmd_opts[o].arg == NULL && eq != NULL)
 		return cmd_usage(c, "--%s takes no value", cmd_opts[o].name);
 	if (cmd_opts[o].arg != NULL) {
 		if (eq == NULL && *i + 1 >= argc)
-			return cmd_usage(c, "--%s: %s is wanted",
+			return cmd_usage(c, "missing argument: --%s %s",
 				cmd_opts[o].name, cmd_opts[o].arg);
 		value = eq != NULL ? eq + 1 : argv[++*i];
 	}
@@ -97,12 +98,28 @@ args_parse(struct cmd *c, int argc, char **argv)
 				return rc;
 		} else if (!only_words && argv[i][0] == '-' &&
 			   argv[i][1] != '\0') {
-			return cmd_usage(c, "%s: no such option", argv[i]);
+			return cmd_usage(c, "unknown option %s", argv[i]);
 		} else {
 			c->words[c->n_words++] = argv[i];
 		}
 	}
 	return CMD_OK;
+}
+
+/* Names the first word of `args` that was not given: "QUEUE BODY…". */
+static int
+arg_missing(struct cmd *c, const char *args)
+{
+	static const char more[] = "…";
+	size_t len;
+
+	for (int i = 0; i < c->n_words; i++)
+		args += strcspn(args, " ") + 1;
+	len = strcspn(args, " ");
+	if (len > sizeof(more) - 1 && memcmp(args + len - sizeof(more) + 1,
+					      more, sizeof(more) - 1) == 0)
+		len -= sizeof(more) - 1;
+	return cmd_usage(c, "missing argument: %.*s", (int)len, args);
 }
 
 static int
@@ -116,10 +133,10 @@ verb_run(struct cmd *c)
 		return CMD_OK;
 	}
 	if (c->n_words < v->min)
-		return cmd_usage(c, "%s is wanted", v->args);
+		return arg_missing(c, v->args);
 	if (v->max >= 0 && c->n_words > v->max)
 		return cmd_usage(
-			c, "'%.60s' is one word too many", c->words[v->max]);
+			c, "unexpected argument '%.60s'", c->words[v->max]);
 	rc = cmd_opt_duration(c, CMD_O_BROKER_TIMEOUT, &c->broker_timeout_ms);
 	return rc != CMD_OK ? rc : v->run(c);
 }
@@ -143,7 +160,7 @@ lead_take(struct cmd *c, int *argc, char ***argv, int *done)
 			return CMD_OK;
 		}
 		if (strncmp((*argv)[i], "--", 2) != 0)
-			return cmd_usage(c, "%s: no such option", (*argv)[i]);
+			return cmd_usage(c, "unknown option %s", (*argv)[i]);
 		rc = opt_take(c, *argc, *argv, &i);
 		if (rc != CMD_OK)
 			return rc;
@@ -162,12 +179,13 @@ no_verb(struct cmd *c, int argc, char **argv)
 				       strcmp(argv[1], "-h") == 0);
 
 	if (help_group(asks ? c->out.f : NULL, c->verbs, argv[0]) == 0)
-		return cmd_usage(c, "'%.60s': no such verb", argv[0]);
+		return cmd_usage(c, "unknown verb '%.60s'", argv[0]);
 	if (asks)
 		return CMD_OK;
 	if (argc == 1)
-		return cmd_usage(c, "%s: a second word is wanted", argv[0]);
-	return cmd_usage(c, "'%s %.60s': no such verb", argv[0], argv[1]);
+		return cmd_usage(
+			c, "missing argument: %s needs a second word", argv[0]);
+	return cmd_usage(c, "unknown verb '%s %.60s'", argv[0], argv[1]);
 }
 
 static int
@@ -178,7 +196,7 @@ run(struct cmd *c, int argc, char **argv)
 	if (done)
 		return rc;
 	if (argc == 0)
-		return cmd_usage(c, "a verb is wanted");
+		return cmd_usage(c, "missing argument: VERB");
 	c->verb = cmd_verb_find(c->verbs, argv, argc, &used);
 	if (c->verb == NULL)
 		return no_verb(c, argc, argv);
@@ -186,7 +204,7 @@ run(struct cmd *c, int argc, char **argv)
 		if (c->value[o] != NULL &&
 			!cmd_knows(c->verb, (enum cmd_opt_id)o))
 			return cmd_usage(
-				c, "--%s: no such option", cmd_opts[o].name);
+				c, "unknown option --%s", cmd_opts[o].name);
 	c->words = argv;
 	rc = args_parse(c, argc - used, argv + used);
 	return rc != CMD_OK ? rc : verb_run(c);

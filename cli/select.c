@@ -12,6 +12,7 @@
 /* What one word is judged with. */
 struct word {
 	struct selector *s;
+	const char *key; /* "queue=", or "" of a plain id */
 	const char *value;
 	int64_t now_ms;
 	char *why;
@@ -20,7 +21,8 @@ struct word {
 static int
 bad(struct word *w, const char *what)
 {
-	(void)snprintf(w->why, SELECT_WHY, "'%.60s': %s", w->value, what);
+	(void)snprintf(
+		w->why, SELECT_WHY, "'%s%.60s': %s", w->key, w->value, what);
 	return SW_EINVAL;
 }
 
@@ -28,9 +30,9 @@ static int
 word_queue(struct word *w)
 {
 	if (w->s->queue != NULL)
-		return bad(w, "queue= stands twice");
+		return bad(w, "queue= is given twice");
 	if (sw_queue_check(w->value, strlen(w->value)) < 0)
-		return bad(w, "a queue's name is 1-63 of [a-z0-9_-]");
+		return bad(w, "must be 1 to 63 of a-z, 0-9, _ and -");
 	w->s->queue = w->value;
 	return 0;
 }
@@ -39,11 +41,11 @@ static int
 word_state(struct word *w)
 {
 	if (w->s->state != SW_NONE)
-		return bad(w, "state= stands twice");
+		return bad(w, "state= is given twice");
 	w->s->state = (int)sw_state_parse(w->value);
 	if (w->s->state == SW_NONE)
-		return bad(w, "no such state: delayed, ready, leased, done, "
-			      "dead or cancelled");
+		return bad(w, "must be delayed, ready, leased, done, dead "
+			      "or cancelled");
 	return 0;
 }
 
@@ -53,21 +55,21 @@ word_time(struct word *w, int64_t *at_ms, const char *twice)
 	if (*at_ms >= 0)
 		return bad(w, twice);
 	if (time_point(w->value, w->now_ms, -1, at_ms) < 0)
-		return bad(w, "a duration (2h: that long ago) or a time "
-			      "(2026-01-31T08:00:00Z) is wanted");
+		return bad(w, "must be a time (2026-01-31T08:00:00Z) or a "
+			      "duration (2h: that long ago)");
 	return 0;
 }
 
 static int
 word_since(struct word *w)
 {
-	return word_time(w, &w->s->since_ms, "since= stands twice");
+	return word_time(w, &w->s->since_ms, "since= is given twice");
 }
 
 static int
 word_until(struct word *w)
 {
-	return word_time(w, &w->s->until_ms, "until= stands twice");
+	return word_time(w, &w->s->until_ms, "until= is given twice");
 }
 
 static int
@@ -76,9 +78,9 @@ word_error(struct word *w)
 	size_t len = strlen(w->value);
 
 	if (w->s->match != NULL)
-		return bad(w, "error~ stands twice");
+		return bad(w, "error~ is given twice");
 	if (len < 1 || len > SW_TEXT_MAX)
-		return bad(w, "error~ takes 1 to 512 bytes");
+		return bad(w, "must be 1 to 512 bytes");
 	w->s->match = w->value;
 	return 0;
 }
@@ -89,9 +91,9 @@ word_header(struct word *w)
 	const char *eq = strchr(w->value, '=');
 
 	if (eq == NULL || eq == w->value)
-		return bad(w, "header=NAME=VALUE is wanted");
+		return bad(w, "must be header=NAME=VALUE");
 	if (w->s->n_headers == SELECT_HEADERS)
-		return bad(w, "too many header= words");
+		return bad(w, "header= is given more than 64 times");
 	w->s->headers[w->s->n_headers++] = w->value;
 	return 0;
 }
@@ -103,7 +105,7 @@ word_id(struct word *w)
 	struct sw_id id, *more;
 
 	if (sw_id_parse(w->value, &id) < 0)
-		return bad(w, "malformed id: a UUID is wanted");
+		return bad(w, "must be a UUID");
 	more = reallocarray(s->ids, (size_t)s->n_ids + 1, sizeof(*more));
 	if (more == NULL)
 		return -ENOMEM;
@@ -135,14 +137,16 @@ word_take(struct word *w, const char *text)
 		size_t len = strlen(words_known[i].prefix);
 
 		if (strncmp(text, words_known[i].prefix, len) == 0) {
+			w->key = words_known[i].prefix;
 			w->value = text + len;
 			return words_known[i].take(w);
 		}
 	}
+	w->key = "";
 	w->value = text;
 	if (sw_id_parse(text, &id) < 0)
-		return bad(w, "an id, or queue= state= since= until= error~ "
-			      "header= id=, is wanted");
+		return bad(w, "unknown selector: must be a job's id, queue=, "
+			      "state=, since=, until=, error~, header= or id=");
 	return word_id(w);
 }
 
@@ -150,7 +154,7 @@ int
 selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
 	char why[SELECT_WHY])
 {
-	struct word w = {s, "", now_ms, why};
+	struct word w = {s, "", "", now_ms, why};
 	int err = 0;
 
 	memset(s, 0, sizeof(*s));
@@ -159,7 +163,7 @@ selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
 		err = word_take(&w, words[i]);
 	if (err == 0 && s->since_ms >= 0 && s->until_ms >= 0 &&
 		s->since_ms > s->until_ms) {
-		(void)snprintf(why, SELECT_WHY, "since= lies after until=");
+		(void)snprintf(why, SELECT_WHY, "since= must be before until=");
 		err = SW_EINVAL;
 	}
 	if (err < 0)

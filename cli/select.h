@@ -17,7 +17,7 @@
 #include "wire/msg.h"
 
 enum {
-	SELECT_WHY = 160,
+	SELECT_WHY = 240,
 	SELECT_HEADERS = 64, /* header= */
 };
 

@@ -484,7 +484,7 @@ cmd_top(struct cmd *c)
 	if (rc != CMD_OK)
 		return rc;
 	if (interval_ms < 100 || interval_ms > 3600 * 1000LL)
-		return cmd_usage(c, "--interval: 100ms to 1h is wanted");
+		return cmd_usage(c, "--interval must be 100ms to 1h");
 	t.queues = calloc(QUEUES_MAX, sizeof(*t.queues));
 	t.workers = calloc(WORKERS_MAX, sizeof(*t.workers));
 	if (t.queues == NULL || t.workers == NULL)

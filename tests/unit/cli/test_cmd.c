@@ -232,13 +232,13 @@ a_bad_selector_is_named(void **state)
 {
 	/* clang-format off */
 	static const char *const rows[][2] = {
-		{"queue=Bad", "'Bad'"}, {"queue=", "queue"},
-		{"queue=a|queue=b", "twice"}, {"state=ded", "'ded'"},
-		{"state=dead|state=done", "twice"}, {"since=soon", "'soon'"},
+		{"queue=Bad", "'queue=Bad': must be 1 to 63 of"}, {"queue=", "queue"},
+		{"queue=a|queue=b", "twice"}, {"state=ded", "'state=ded': must be delayed,"},
+		{"state=dead|state=done", "twice"}, {"since=soon", "'since=soon': must be a time"},
 		{"since=1h|since=2h", "twice"}, {"error~", "error~"},
 		{"error~a|error~b", "twice"}, {"header=x", "NAME=VALUE"},
 		{"header==x", "NAME=VALUE"}, {"id=7", "UUID"},
-		{"quue=a", "'quue=a'"}, {"since=1h|until=2h", "after"},
+		{"quue=a", "'quue=a': unknown selector"}, {"since=1h|until=2h", "since= must be before until="},
 		{ID1 "x", "'" ID1 "x'"},
 	};
 	/* clang-format on */

@@ -255,7 +255,7 @@ a_redrive_sums_its_pages_and_keeps_the_rate(void **state)
 	assert_int_equal(sw_int(&it, SW_F_OFFSET, 0), 99);
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_CURSOR), bytes_str("next")));
 	assert_string_equal(seen.out, "104 jobs redriven, over 2.0s\n");
-	HAS(seen.err, DEAD ": left as it was: another job holds");
+	HAS(seen.err, DEAD ": not changed: another job holds");
 
 	assert_int_equal(
 		seen_run("dead|redrive|--all|--dry-run|--limit=99"), CMD_OK);
@@ -318,7 +318,7 @@ nothing_is_purged_without_yes(void **state)
 		seen_run("dead|purge|queue=mail|--limit=99"), CMD_USAGE);
 	for (int i = 0; i < script.asked_n; i++)
 		assert_int_equal(script_flags(i), SW_FLAG_DRY_RUN);
-	HAS(seen.err, "nothing was deleted: --yes");
+	HAS(seen.err, "nothing was deleted: add --yes");
 	assert_int_equal(
 		seen_run(
 			"purge|state=ready|queue=mail|--yes|--limit=99|--json"),
