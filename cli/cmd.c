@@ -49,10 +49,7 @@ cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used)
 int
 cmd_knows(const struct cmd_verb *v, enum cmd_opt_id o)
 {
-	uint64_t always = CMD_BIT(CMD_O_BROKER) |
-			  CMD_BIT(CMD_O_BROKER_TIMEOUT) | CMD_BIT(CMD_O_HELP);
-
-	return ((v->opts | always) >> o & 1) != 0;
+	return ((v->opts | CMD_ALWAYS) >> o & 1) != 0;
 }
 
 /* "spillway put: what, see spillway help put"; foreign text is escaped. */

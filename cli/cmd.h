@@ -65,7 +65,7 @@ enum {
 	X(CMD_O_RANGE, "range", "FROM-TO", "only these bytes, from 0 on, as curl -r takes them")    \
 	X(CMD_O_OLDER, "older", "DURATION", "only what was put so long ago (24h)")                  \
 	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
-	X(CMD_O_BASH, "bash", NULL, "print the completion script for bash")
+	X(CMD_O_BASH, "bash", NULL, "the same as spillway completion bash")
 /* clang-format on */
 
 enum cmd_opt_id {
@@ -87,6 +87,11 @@ struct cmd_opt {
 extern const struct cmd_opt cmd_opts[CMD_OPTS];
 
 #define CMD_BIT(opt) (1ULL << (opt))
+
+/* The options that every verb takes. */
+#define CMD_ALWAYS                                                             \
+	(CMD_BIT(CMD_O_BROKER) | CMD_BIT(CMD_O_BROKER_TIMEOUT) |               \
+		CMD_BIT(CMD_O_HELP))
 
 struct cmd;
 
@@ -134,6 +139,21 @@ cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used);
 
 /* Whether the verb knows the option. */
 int cmd_knows(const struct cmd_verb *, enum cmd_opt_id);
+
+/* help.c: every verb in a line, then the exit codes. */
+void help_all(FILE *, const struct cmd_verb *verbs);
+
+/* What one verb takes. */
+void help_verb(FILE *, const struct cmd_verb *);
+
+/*
+ * The verbs whose first word of two is `word`, on `f` unless it is NULL.
+ * How many there are.
+ */
+int help_group(FILE *f, const struct cmd_verb *verbs, const char *word);
+
+/* complete.c: prints a shell's script; CMD_OK or CMD_USAGE, said. */
+int complete_print(struct cmd *, const char *shell);
 
 /* One line on stderr, "spillway put: …, see spillway help put"; CMD_USAGE. */
 int cmd_usage(struct cmd *, const char *fmt, ...)
@@ -211,6 +231,7 @@ int cmd_workers(struct cmd *);
 int cmd_stats(struct cmd *);
 int cmd_top(struct cmd *);
 int cmd_help(struct cmd *);
+int cmd_completion(struct cmd *);
 
 /* Prints a job with its ledger for people. */
 void cmd_job_show(struct cmd *, const struct sw_item *);

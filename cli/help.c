@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "cli/help.h"
+#include "cli/cmd.h"
 #include "wire/setting.h"
 
 static const char exit_codes[] = "Exit status:\n"
@@ -84,105 +84,14 @@ help_group(FILE *f, const struct cmd_verb *verbs, const char *word)
 	return n;
 }
 
-/* What bash offers after a verb: its options, then what its words are. */
-static void
-bash_verb(FILE *f, const struct cmd_verb *v)
-{
-	(void)fprintf(f, "\t\"%s\") words=\"", v->name);
-	for (int i = 0; i < CMD_OPTS; i++)
-		if (cmd_knows(v, (enum cmd_opt_id)i))
-			(void)fprintf(f, "--%s ", cmd_opts[i].name);
-	if (strstr(v->args, "SELECTOR") != NULL)
-		(void)fputs(
-			"queue= state= since= until= error~ header= id= ", f);
-	if (strstr(v->args, "KEY=VALUE") != NULL)
-		for (int i = 0; i < SW_SETTINGS; i++)
-			(void)fprintf(f, "%s= ", sw_setting_rules[i].name);
-	(void)fputs("\"", f);
-	if (strncmp(v->args, "QUEUE", 5) == 0)
-		(void)fputs(" queues=1", f);
-	(void)fputs(" ;;\n", f);
-}
-
-static void
-bash_names(FILE *f, const struct cmd_verb *verbs)
-{
-	const char *last = "";
-	size_t last_len = 0;
-
-	for (const struct cmd_verb *v = verbs; v->name != NULL; v++) {
-		size_t len = strcspn(v->name, " ");
-
-		if (len == last_len && strncmp(v->name, last, len) == 0)
-			continue;
-		(void)fprintf(f, "%s%.*s", last_len == 0 ? "" : " ", (int)len,
-			v->name);
-		last = v->name;
-		last_len = len;
-	}
-}
-
-static void
-bash_group(FILE *f, const struct cmd_verb *verbs, const char *word)
-{
-	size_t len = strlen(word);
-
-	(void)fprintf(f, "\t\"%s\") words=\"", word);
-	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
-		if (strncmp(v->name, word, len) == 0 && v->name[len] == ' ')
-			(void)fprintf(f, "%s ", v->name + len + 1);
-	(void)fputs("\" ;;\n", f);
-}
-
-static void
-help_bash(FILE *f, const struct cmd_verb *verbs)
-{
-	(void)fputs("# SPDX-License-Identifier: MIT\n"
-		    "# bash completion; made by `spillway help --bash`\n"
-		    "_spillway()\n{\n"
-		    "\tlocal cur verb words queues=\n"
-		    "\tcur=${COMP_WORDS[COMP_CWORD]}\n"
-		    "\tverb=${COMP_WORDS[1]}\n"
-		    "\tcase $verb in\n"
-		    "\tqueue|dead|blob) [ \"$COMP_CWORD\" -gt 2 ] &&\n"
-		    "\t\tverb=\"$verb ${COMP_WORDS[2]}\" ;;\n"
-		    "\tesac\n"
-		    "\t[ \"$COMP_CWORD\" -eq 1 ] && verb=\n"
-		    "\tcase $verb in\n"
-		    "\t\"\") words=\"--broker --help --version ",
-		f);
-	bash_names(f, verbs);
-	(void)fputs("\" ;;\n", f);
-	bash_group(f, verbs, "queue");
-	bash_group(f, verbs, "dead");
-	bash_group(f, verbs, "blob");
-	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
-		bash_verb(f, v);
-	(void)fputs("\tesac\n"
-		    "\tif [ -n \"$queues\" ]; then\n"
-		    "\t\twords=\"$words $(spillway queues --json "
-		    "--broker-timeout 500ms 2>/dev/null |\n"
-		    "\t\t\tsed -n 's/^{\"queue\":\"\\([^\"]*\\)\".*/\\1/p')\"\n"
-		    "\tfi\n"
-		    "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-		    "\tcase ${COMPREPLY[0]} in\n"
-		    "\t*=|*\\~) compopt -o nospace ;;\n"
-		    "\tesac\n"
-		    "}\n"
-		    "complete -o default -F _spillway spillway\n",
-		f);
-}
-
 int
 cmd_help(struct cmd *c)
 {
 	const struct cmd_verb *v;
 	int used;
 
-	if (c->value[CMD_O_BASH] != NULL) {
-		help_bash(c->out.f, c->verbs);
-		return CMD_OK;
-	}
+	if (c->value[CMD_O_BASH] != NULL)
+		return complete_print(c, "bash");
 	if (c->n_words == 0) {
 		help_all(c->out.f, c->verbs);
 		return CMD_OK;

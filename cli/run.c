@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "cli/cmd.h"
-#include "cli/help.h"
 #include "cli/json.h"
 
 static int

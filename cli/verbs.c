@@ -42,12 +42,19 @@ static const char blob_help[] =
 static const char get_help[] =
 	"A range is FROM-TO, both counted from 0 and included, FROM- for all\n"
 	"from there on, or -LAST for the last bytes.  A part of a blob is not\n"
-	"checked: only a whole one can be held against its name.\n";
+	"checked: only a whole one can be compared with its name.\n";
 
 static const char gc_help[] =
 	"A blob stays while a job that is not done names it in a header, and\n"
 	"for --older after it was put last.\n"
 	"All jobs that use the store must be of this one broker.\n";
+
+static const char completion_help[] =
+	"A shell reads it at its start, from the places where `make install`\n"
+	"puts it, or so:\n"
+	"  source <(spillway completion bash)\n"
+	"  source <(spillway completion zsh)\n"
+	"  spillway completion fish | source\n";
 
 /* clang-format off */
 const struct cmd_verb cmd_verbs[] = {
@@ -61,7 +68,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"queues", "", 0, 0, J, "list the queues", NULL, cmd_queues, NULL},
 	{"queue show", "QUEUE", 1, 1, J, "show a queue's settings and figures", NULL, cmd_queue_show, NULL},
 	{"queue set", "QUEUE KEY=VALUE…", 2, -1, 0, "change a queue's settings, or make it", NULL, cmd_queue_set, NULL},
-	{"pause", "QUEUE", 1, 1, 0, "hand out nothing of a queue", NULL, cmd_pause, NULL},
+	{"pause", "QUEUE", 1, 1, 0, "start no more jobs of a queue", NULL, cmd_pause, NULL},
 	{"resume", "QUEUE", 1, 1, 0, "end a pause", NULL, cmd_resume, NULL},
 	{"dead list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list dead jobs", selector_help, cmd_dead_list, NULL},
 	{"dead show", "ID…", 1, -1, J, "show why jobs died, attempt by attempt", NULL, cmd_dead_show, NULL},
@@ -75,6 +82,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats, NULL},
 	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p pauses it", NULL, cmd_top, NULL},
 	{"help", "[VERB]", 0, 2, CMD_BIT(CMD_O_BASH), "show this, or what a verb takes", NULL, cmd_help, NULL},
+	{"completion", "SHELL", 1, 1, 0, "print the completion script for bash, zsh or fish", completion_help, cmd_completion, NULL},
 	{NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

@@ -38,6 +38,9 @@ place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
 for m in docs/man/*.[1-8]; do
 	place 644 "$m" "$MANDIR/man${m##*.}/$(basename "$m")"
 done
+place 644 docs/completion/spillway.bash "$PREFIX/share/bash-completion/completions/spillway"
+place 644 docs/completion/spillway.zsh "$PREFIX/share/zsh/site-functions/_spillway"
+place 644 docs/completion/spillway.fish "$PREFIX/share/fish/vendor_completions.d/spillway.fish"
 for u in systemd/*.service systemd/*.socket; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done

@@ -1,52 +1,119 @@
 # SPDX-License-Identifier: MIT
-# bash completion; made by `spillway help --bash`
-_spillway()
+# bash completion for spillway, made by `spillway completion bash`
+
+_spillway_queues()
 {
-	local cur verb words queues=
-	cur=${COMP_WORDS[COMP_CWORD]}
-	verb=${COMP_WORDS[1]}
-	case $verb in
-	queue|dead|blob) [ "$COMP_CWORD" -gt 2 ] &&
-		verb="$verb ${COMP_WORDS[2]}" ;;
-	esac
-	[ "$COMP_CWORD" -eq 1 ] && verb=
-	case $verb in
-	"") words="--broker --help --version put get wait cancel why list purge queues queue pause resume dead blob workers stats top help" ;;
-	"queue") words="show set " ;;
-	"dead") words="list show redrive purge " ;;
-	"blob") words="put get ls gc " ;;
-	"put") words="--broker --broker-timeout --help --json --file --lines --each --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check " queues=1 ;;
-	"get") words="--broker --broker-timeout --help --json --body " ;;
-	"wait") words="--broker --broker-timeout --help --json --timeout " ;;
-	"cancel") words="--broker --broker-timeout --help --json " ;;
-	"why") words="--broker --broker-timeout --help --json " ;;
-	"list") words="--broker --broker-timeout --help --json --limit queue= state= since= until= error~ header= id= " ;;
-	"purge") words="--broker --broker-timeout --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
-	"queues") words="--broker --broker-timeout --help --json " ;;
-	"queue show") words="--broker --broker-timeout --help --json " queues=1 ;;
-	"queue set") words="--broker --broker-timeout --help max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= " queues=1 ;;
-	"pause") words="--broker --broker-timeout --help " queues=1 ;;
-	"resume") words="--broker --broker-timeout --help " queues=1 ;;
-	"dead list") words="--broker --broker-timeout --help --json --limit queue= state= since= until= error~ header= id= " ;;
-	"dead show") words="--broker --broker-timeout --help --json " ;;
-	"dead redrive") words="--broker --broker-timeout --help --json --dry-run --rate --all --limit queue= state= since= until= error~ header= id= " ;;
-	"dead purge") words="--broker --broker-timeout --help --json --dry-run --all --limit --yes queue= state= since= until= error~ header= id= " ;;
-	"blob put") words="--broker --broker-timeout --help --json --blobs " ;;
-	"blob get") words="--broker --broker-timeout --help --blobs --output --range " ;;
-	"blob ls") words="--broker --broker-timeout --help --json --blobs " ;;
-	"blob gc") words="--broker --broker-timeout --help --json --dry-run --blobs --older --force " ;;
-	"workers") words="--broker --broker-timeout --help --json " ;;
-	"stats") words="--broker --broker-timeout --help --json " ;;
-	"top") words="--broker --broker-timeout --help --interval --once " ;;
-	"help") words="--broker --broker-timeout --help --bash " ;;
-	esac
-	if [ -n "$queues" ]; then
-		words="$words $(spillway queues --json --broker-timeout 500ms 2>/dev/null |
-			sed -n 's/^{"queue":"\([^"]*\)".*/\1/p')"
-	fi
-	COMPREPLY=($(compgen -W "$words" -- "$cur"))
-	case ${COMPREPLY[0]} in
-	*=|*\~) compopt -o nospace ;;
+	spillway queues --json --broker-timeout 500ms 2>/dev/null |
+		sed -n 's/^{"queue": *"\([^"]*\)".*/\1/p'
+}
+
+# The words of kind $1 that $cur may become.
+_spillway_words()
+{
+	case $1:$cur in
+	queue:*) _spillway_queues ;;
+	selector:queue=*) _spillway_queues | sed 's/^/queue=/' ;;
+	selector:state=*) echo "state=delayed state=ready state=leased state=done state=dead state=cancelled " ;;
+	selector:*) echo "queue= state= since= until= error~ header= id= " ;;
+	setting:*) echo "max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= " ;;
+	verb:*) echo "put get wait cancel why list purge queues queue pause resume dead blob workers stats top help completion " ;;
+	shell:*) echo "bash zsh fish " ;;
+	states:*) echo "dead done dead,done " ;;
 	esac
 }
-complete -o default -F _spillway spillway
+
+# The kind of the value that option $1 takes into $kind; it is "" for a flag.
+_spillway_value()
+{
+	case $1 in
+	--file | --lines | --blob | --output | -o) kind=file ;;
+	--unique-also) kind=states ;;
+	--broker | --broker-timeout | --chunk | --id | --delay | --at | --priority | --unique | --fair | --max-attempts | --timeout | --expires | --header | --content-type | --wait-for | --rate | --limit | --interval | --blobs | --range | --older) kind=other ;;
+	*) kind= ;;
+	esac
+}
+
+# What verb $1 takes: $options, the kinds $first and $rest of its words; or
+# the words of which the verb's next one is.
+_spillway_verb()
+{
+	case $1 in
+	"") options="--broker --help --version" list="put get wait cancel why list purge queues queue pause resume dead blob workers stats top help completion " ;;
+	"queue") list="show set" ;;
+	"dead") list="list show redrive purge" ;;
+	"blob") list="put get ls gc" ;;
+	"put") options=" --broker --broker-timeout --help --json --file --lines --each --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check" first=queue rest= ;;
+	"get") options=" --broker --broker-timeout --help --json --body" first= rest= ;;
+	"wait") options=" --broker --broker-timeout --help --json --timeout" first= rest= ;;
+	"cancel") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"why") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"list") options=" --broker --broker-timeout --help --json --limit" first=selector rest=selector ;;
+	"purge") options=" --broker --broker-timeout --help --json --dry-run --all --limit --yes" first=selector rest=selector ;;
+	"queues") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"queue show") options=" --broker --broker-timeout --help --json" first=queue rest= ;;
+	"queue set") options=" --broker --broker-timeout --help" first=queue rest=setting ;;
+	"pause") options=" --broker --broker-timeout --help" first=queue rest= ;;
+	"resume") options=" --broker --broker-timeout --help" first=queue rest= ;;
+	"dead list") options=" --broker --broker-timeout --help --json --limit" first=selector rest=selector ;;
+	"dead show") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"dead redrive") options=" --broker --broker-timeout --help --json --dry-run --rate --all --limit" first=selector rest=selector ;;
+	"dead purge") options=" --broker --broker-timeout --help --json --dry-run --all --limit --yes" first=selector rest=selector ;;
+	"blob put") options=" --broker --broker-timeout --help --json --blobs" first=file rest=file ;;
+	"blob get") options=" --broker --broker-timeout --help --blobs --output --range" first= rest= ;;
+	"blob ls") options=" --broker --broker-timeout --help --json --blobs" first= rest= ;;
+	"blob gc") options=" --broker --broker-timeout --help --json --dry-run --blobs --older --force" first= rest= ;;
+	"workers") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"stats") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"top") options=" --broker --broker-timeout --help --interval --once" first= rest= ;;
+	"help") options=" --broker --broker-timeout --help --bash" first=verb rest= ;;
+	"completion") options=" --broker --broker-timeout --help" first=shell rest= ;;
+	esac
+}
+
+_spillway()
+{
+	local line=${COMP_LINE:0:COMP_POINT} cur= verb= kind= n=0 word cut
+	local options= first= rest= list=
+	local -a words
+	read -ra words <<<"$line"
+	case $line in
+	*[[:space:]]) ;;
+	*) cur=${words[-1]} && unset 'words[-1]' ;;
+	esac
+	_spillway_verb ''
+	for word in "${words[@]:1}"; do
+		if [ -n "$kind" ]; then
+			kind=
+		elif [[ $word == -* ]]; then
+			_spillway_value "$word"
+		elif [ -n "$list" ]; then
+			verb=${verb:+$verb }$word list=
+			_spillway_verb "$verb"
+		else
+			((n += 1))
+		fi
+	done
+	if [ -z "$kind" ] && [[ $cur == --*=* ]]; then
+		_spillway_value "${cur%%=*}"
+		cur=${cur#*=}
+	elif [ -z "$kind" ] && [[ $cur == -* ]]; then
+		list=$options
+	elif [ -z "$kind" ] && [ -z "$list" ]; then
+		[ $n = 0 ] && kind=$first || kind=$rest
+	fi
+	COMPREPLY=()
+	if [ "$kind" = file ]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
+	[ -z "$kind" ] || list=$(_spillway_words "$kind")
+	mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
+	case ${COMPREPLY[0]-} in
+	*= | *\~) compopt -o nospace 2>/dev/null ;;
+	esac
+	# readline replaces only what stands after the last of these
+	cut=${cur%"${cur##*[=:]}"}
+	COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+}
+complete -F _spillway spillway
