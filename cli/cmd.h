@@ -185,11 +185,11 @@ int cmd_opt_number(struct cmd *, enum cmd_opt_id, int64_t min, int64_t max,
 int cmd_opt_duration(struct cmd *, enum cmd_opt_id, int64_t *)
 	__attribute__((warn_unused_result));
 
-/* cmd_lines.c: hands over the lines of --lines; the exit code. */
+/* lines.c: hands over the lines of --lines; the exit code. */
 int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
 
 /*
- * cmd_blob.c: what is too large for a body
+ * blob.c: what is too large for a body
  */
 
 /* Opens the store of blobs, once.  CMD_OK or the exit code, said. */

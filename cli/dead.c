@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_dead.c - changes to many jobs at once: redrive and purge
+ * dead.c - changes to many jobs at once: redrive and purge
  */
 #include <inttypes.h>
 #include <stdlib.h>

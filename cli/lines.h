@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_lines.h - a file of lines cut into bodies
+ * lines.h - a file of lines cut into bodies
  */
 #ifndef CMD_LINES_H
 #define CMD_LINES_H

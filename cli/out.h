@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_out.h - text for people: what no terminal obeys, colours, tables
+ * out.h - text for people: what no terminal obeys, colours, tables
  */
 #ifndef CMD_OUT_H
 #define CMD_OUT_H

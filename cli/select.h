@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_select.h - the selector grammar, one for all verbs
+ * select.h - the selector grammar, one for all verbs
  *
  *	queue=NAME state=STATE since=TIME until=TIME error~TEXT
  *	header=NAME=VALUE id=UUID, or a plain UUID

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_show.c - one job and its ledger, for people
+ * show.c - one job and its ledger, for people
  */
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_time.h - durations, times, sizes: as people write and read them
+ * time.h - durations, times, sizes: as people write and read them
  *
  * Parsers return 0 or SW_EINVAL.
  */

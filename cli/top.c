@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_top.c - the live screen
+ * top.c - the live screen
  *
  * A screen is drawn whole into memory and written at once, so it does not
  * flicker.  The terminal is put back by one function that runs on return,
