@@ -30,7 +30,7 @@
 	X(SW_ETIMEOUT, -5019, "no answer in time")                         \
 	X(SW_ELINK, -5020, "no broker there")                              \
 	X(SW_EFORMAT, -5021, "not a Spillway store, or of a newer format") \
-	X(SW_EID, -5022, "malformed id: a UUID is wanted")                 \
+	X(SW_EID, -5022, "malformed id: must be a UUID")                 \
 	X(SW_ECANCEL, -5023, "the job is to be cancelled")                 \
 	X(SW_ENOQUEUE, -5024, "no such queue")
 

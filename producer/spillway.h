@@ -87,7 +87,7 @@ enum sw_error {
 	SW_ETIMEOUT = -5019,  /* no answer in time */
 	SW_ELINK = -5020,     /* no broker there */
 	SW_EFORMAT = -5021,   /* not a Spillway store */
-	SW_EID = -5022,	      /* malformed id: a UUID is wanted */
+	SW_EID = -5022,	      /* malformed id: must be a UUID */
 	SW_ECANCEL = -5023,   /* the job is to be cancelled */
 	SW_ENOQUEUE = -5024   /* no such queue */
 };
