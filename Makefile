@@ -80,7 +80,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libcjson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg
+	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg zsh fish
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
 ## deps: install what is missing (Debian; as root or through sudo)
 deps:
