@@ -120,6 +120,8 @@ $(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 ## protocol-tables: bring the tables of docs/protocol.md up to date
 protocol-tables: $B/protocol-tables
 	$< update docs/protocol.md
+## completion: bring the scripts of docs/completion up to date
+completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy: deps
 	@tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
@@ -139,6 +141,6 @@ clean:
 ## help: print this
 help:
 	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan cover fuzz protocol-tables tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps check test demo bench asan tsan cover fuzz protocol-tables completion tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)
