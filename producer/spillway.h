@@ -8,7 +8,6 @@
  *	if (sw_open(&c, NULL) == 0 && sw_put(c, &job, 5000, NULL) == 0)
  *		puts("on disk");
  *	sw_close(c);
- *
  * Build with `pkg-config --cflags --libs spillway`.
  *
  * Confirmed means durable.  A put that succeeded is on disk.  A put that
@@ -17,10 +16,9 @@
  * call waits this is done for you: when the link breaks, what has no answer
  * is sent again under the same ids as soon as there is a broker.
  *
- * Threads.  A client belongs to one thread at a time; it has no lock.
- * Several clients, each in its own thread, are fine.  After fork() a client
- * goes on in the parent; in the child every call on it returns -EPERM and
- * sw_close() frees it without a word to the broker: open one there.
+ * Threads.  A client belongs to one thread at a time; it has no lock.  After
+ * fork() it goes on in the parent; in the child every call on it returns
+ * -EPERM and sw_close() frees it silently: open one there.
  *
  * Errors are 0 or negative: one of enum sw_error, or -errno.  Every function
  * that takes a client and waits may return, besides what it names itself:
@@ -247,13 +245,11 @@ SW_API int sw_fd(struct sw_client *);
 SW_API void sw_window_set(struct sw_client *, unsigned jobs);
 
 /*
- * How long a submitted job may go without an answer before it is called back
- * with SW_ETIMEOUT or SW_ELINK; for ever (negative) at first.  Counts from
- * when it is sent off, and for what is submitted from now on.
+ * How long after its sending a job without an answer is called back with
+ * SW_ETIMEOUT or SW_ELINK; never (negative) at first.  For jobs submitted from
+ * now on.  The second name is that of 0.1.0; it goes after the next version.
  */
 SW_API void sw_timeout_set(struct sw_client *, int64_t ms);
-
-/* sw_timeout_set() as version 0.1.0 called it; goes after the next version. */
 SW_API void sw_patience_set(struct sw_client *, int64_t ms)
 	__attribute__((deprecated("use sw_timeout_set()")));
 
