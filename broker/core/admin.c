@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/core_in.h"
 
 /* --- queue-set ---------------------------------------------------------- */
 
@@ -145,7 +145,8 @@ op_queues(struct request *rq)
 
 	walk_begin(rq, &w, &it);
 	if (sw_has(&it, SW_F_QUEUE)) {
-		struct queue *q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
+		struct queue *q = queue_find(
+			c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
 
 		if (q == NULL) {
 			reply_refuse(c, rq->peer, rq->msg.seq, SW_ENOQUEUE,

@@ -2,10 +2,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/core/core_in.h"
 
 const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 
@@ -266,7 +266,7 @@ job_bury_wreck(struct core *c, const struct sw_id *id)
 
 	if (row_get(c, key_bytes(&k), &raw) < 0 || wreck_open(raw, &it) < 0)
 		return;
-	q = queue_find(c, sw_bytes(&it, SW_F_QUEUE));
+	q = queue_find(c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
 	was = sw_int(&it, SW_F_STATE, SW_NONE);
 	if (q != NULL &&
 		(was == SW_DELAYED || was == SW_DONE || was == SW_CANCELLED) &&

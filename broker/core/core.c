@@ -3,10 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/core/core_in.h"
 
 enum {
 	SECOND_MS = 1000,
@@ -77,7 +77,7 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 	}
 	if (no >= QUEUES_MAX || c->queues[no] != NULL ||
 		queue_decode(q, val) < 0 ||
-		queue_find(c, bytes_str(q->name)) != NULL) {
+		queue_find(c->queues_by_name, bytes_str(q->name)) != NULL) {
 		core_damage(c, "the row of queue number %u", no);
 		c->queues_lost++;
 		queue_free(q);
@@ -114,7 +114,8 @@ lease_row_open(struct core *c, struct bytes val, struct lease_said *said)
 {
 	if (sw_item_open(val, &said->it) < 0)
 		said->it = (struct sw_item){.raw = {"", 0}};
-	said->q = queue_find(c, sw_bytes(&said->it, SW_F_QUEUE));
+	said->q = queue_find(
+		c->queues_by_name, sw_bytes(&said->it, SW_F_QUEUE));
 	return said->q != NULL && sw_has(&said->it, SW_F_TOKEN) ? 0
 								: SW_ECORRUPT;
 }

@@ -5,8 +5,8 @@
 #ifndef BROKER_CORE_IN_H
 #define BROKER_CORE_IN_H
 
-#include "broker/core/core.h"
 #include "base/error.h"
+#include "broker/core/core.h"
 #include "broker/model/life.h"
 
 enum {
@@ -42,12 +42,10 @@ void core_damage(struct core *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Queues (core_queue.c). */
-struct queue *queue_find(struct core *, struct bytes name);
 int queue_get(struct core *, struct bytes name,
 	struct queue **); /* made new if need be */
 int queue_make(struct core *, struct bytes name, unsigned no,
 	struct queue **); /* there is none of this name and number */
-void queue_touch(struct queue *);
 int64_t queue_oldest_ms(struct core *, struct queue *);
 
 /* Jobs (core_job.c). */

@@ -2,11 +2,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
-#include "broker/model/index.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/core/core_in.h"
+#include "broker/model/index.h"
 
 enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */
 
@@ -37,7 +37,7 @@ job_load(struct core *c, const struct sw_id *id, struct record *r)
 		err = record_open(val, id, r);
 	if (err < 0)
 		return err;
-	r->q = queue_find(c, sw_bytes(&r->it, SW_F_QUEUE));
+	r->q = queue_find(c->queues_by_name, sw_bytes(&r->it, SW_F_QUEUE));
 	if (r->q == NULL)
 		return SW_ECORRUPT;
 	r->lease = lease_find(&c->leases, id);

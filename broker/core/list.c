@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/core_in.h"
 
 /*
  * Pages over jobs: list, redrive, purge.  A page is two steps: one scan of
@@ -47,7 +47,8 @@ selector_read(struct core *c, const struct sw_item *it, struct selector *sel)
 	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
 		sel->limit = SW_ITEMS_MAX - 1; /* one item is the summary */
 	if (sw_has(it, SW_F_QUEUE)) {
-		sel->q = queue_find(c, sw_bytes(it, SW_F_QUEUE));
+		sel->q = queue_find(
+			c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
 		if (sel->q == NULL)
 			return SW_ENOQUEUE;
 	}
@@ -88,9 +89,8 @@ selects(const struct selector *sel, const struct record *r)
 	size_t walk = 0;
 
 	if ((sel->state != SW_NONE && r->state != sel->state) ||
-		(sel->q != NULL && r->q != sel->q) ||
-		at < sel->since_ms || at > sel->until_ms ||
-		!error_matches(r, sel->match))
+		(sel->q != NULL && r->q != sel->q) || at < sel->since_ms ||
+		at > sel->until_ms || !error_matches(r, sel->match))
 		return 0;
 	while (sw_item_each(sel->it, SW_F_HEADER, &walk, &h))
 		if (!header_has(r, h))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/core_in.h"
 #include "base/error.h"
 #include "base/plant.h"
+#include "broker/core/core_in.h"
 
 /* What a producer may say of a job; the rest is ours. */
 #define PUT_FIELDS                                                             \
@@ -120,7 +120,7 @@ put_apply(struct core *c, const struct sw_item *it)
 	int64_t delay;
 
 	record_of_put(&r, it);
-	r.q = queue_find(c, sw_bytes(it, SW_F_QUEUE));
+	r.q = queue_find(c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
 	delay = sw_int(it, SW_F_DELAY_MS,
 		sw_has(it, SW_F_RUN_AT_MS) ? 0 : r.q->set[SW_S_delay_ms]);
 	if (!sw_has(it, SW_F_RUN_AT_MS))

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
-
-struct queue *
-queue_find(struct core *c, struct bytes name)
-{
-	struct queue *q;
-
-	HASH_FIND(hh, c->queues_by_name, name.p, name.len, q);
-	return q;
-}
+#include "broker/core/core_in.h"
 
 int
 queue_make(struct core *c, struct bytes name, unsigned no, struct queue **out)
@@ -41,18 +32,12 @@ queue_make(struct core *c, struct bytes name, unsigned no, struct queue **out)
 int
 queue_get(struct core *c, struct bytes name, struct queue **out)
 {
-	struct queue *q = queue_find(c, name);
+	struct queue *q = queue_find(c->queues_by_name, name);
 
 	if (q == NULL)
 		return queue_make(c, name, c->queues_n, out);
 	*out = q;
 	return 0;
-}
-
-void
-queue_touch(struct queue *q)
-{
-	q->dirty = 1;
 }
 
 /*

@@ -35,6 +35,21 @@ queue_free(struct queue *q)
 	free(q);
 }
 
+struct queue *
+queue_find(struct queue *all, struct bytes name)
+{
+	struct queue *q;
+
+	HASH_FIND(hh, all, name.p, name.len, q);
+	return q;
+}
+
+void
+queue_touch(struct queue *q)
+{
+	q->dirty = 1;
+}
+
 static struct lane *
 lane_new(uint64_t hash)
 {

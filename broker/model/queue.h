@@ -14,8 +14,8 @@
 #ifndef BROKER_QUEUE_H
 #define BROKER_QUEUE_H
 
-#include "wire/msg.h"
 #include "base/must.h"
+#include "wire/msg.h"
 #include "wire/proto.h"
 #include "wire/setting.h"
 #include <uthash.h>
@@ -71,6 +71,12 @@ struct queue {
 /* Returns NULL when memory is out.  Settings are the defaults. */
 struct queue *queue_new(const char *name, uint32_t no);
 void queue_free(struct queue *);
+
+/* The queue of that name in a table by name, or NULL. */
+struct queue *queue_find(struct queue *all, struct bytes name);
+
+/* Marks the row of the queue to be written in this turn. */
+void queue_touch(struct queue *);
 
 /* A job's place in the line.  Add and remove tell memory alone. */
 void queue_line_add(

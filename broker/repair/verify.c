@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/core_in.h"
 #include "broker/model/index.h"
 
 enum { PAGE = 1000, KEY_TEXT = 24 };
@@ -393,7 +393,8 @@ queue_row_check(struct pass *p, const struct key *k)
 	must_have(q);
 	sound = k->len == 5 && row_get(c, key_bytes(k), &val) == 0 &&
 		queue_decode(q, val) == 0;
-	known = sound ? queue_find(c, bytes_str(q->name)) : NULL;
+	known = sound ? queue_find(c->queues_by_name, bytes_str(q->name))
+		      : NULL;
 	sound = known != NULL && known->no == be_get(k->b + 1, 4);
 	if (!sound) {
 		key_text(k, text);
