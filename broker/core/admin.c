@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/admin.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "broker/core/core_in.h"
+#include "broker/core/job.h"
 
 /* --- queue-set ---------------------------------------------------------- */
 
@@ -15,7 +17,7 @@ queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
 	struct queue *q;
 	struct bytes s;
 	size_t at = 0;
-	int err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
+	int err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 
 	(void)snprintf(why, cap, "%s", sw_strerror(err));
 	if (err < 0)
@@ -57,6 +59,32 @@ stat_put(struct sw_buf *b, const char *name, int64_t v)
 	sw_put_fmt(b, SW_F_STAT, "%s=%" PRId64, name, v);
 }
 
+/*
+ * The longest wait among the jobs next in line, one for each lane in memory:
+ * exact while a queue's jobs have one priority and few tenants, and those in
+ * front were not tried before.  The order of the line is that of ranks, which
+ * do not tell when a job became ready.
+ */
+static int64_t
+oldest_ready_ms(struct core *c, struct queue *q)
+{
+	int64_t oldest = 0;
+
+	for (unsigned i = 0; i < q->lanes_n; i++) {
+		const struct entry *e = window_first(&q->lanes[i]->w);
+		struct record r;
+		int64_t since;
+
+		if (e == NULL || job_load(c, &e->id, &r) < 0)
+			continue;
+		since = r.run_at_ms > r.created_at_ms ? r.run_at_ms
+						      : r.created_at_ms;
+		if (c->now_ms - since > oldest)
+			oldest = c->now_ms - since;
+	}
+	return oldest;
+}
+
 static void
 queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 {
@@ -75,7 +103,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	for (int s = SW_DELAYED; s < SW_STATES; s++)
 		stat_put(b, sw_state_name(s), q->count[s]);
 	stat_put(b, "bytes", q->total[TOTAL_BYTES]);
-	stat_put(b, "oldest_ready_ms", queue_oldest_ms(c, q));
+	stat_put(b, "oldest_ready_ms", oldest_ready_ms(c, q));
 	stat_put(b, "put_total", q->total[TOTAL_PUT]);
 	stat_put(b, "done_total", q->total[TOTAL_DONE]);
 	stat_put(b, "failed_total", q->total[TOTAL_FAILED]);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/ask.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/job.h"
+#include "broker/core/lease.h"
 
 /* --- get and wait ------------------------------------------------------- */
 
@@ -134,7 +137,7 @@ cancel_one(struct core *c, const struct sw_item *it, enum sw_state *state)
 	*state = r.state;
 	if (r.state == SW_LEASED) {
 		r.lease->cancel = 1;
-		lease_row(c, r.lease);
+		lease_row_write(c, r.lease);
 		stop_send(c, r.lease);
 		return 0;
 	}

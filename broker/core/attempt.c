@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/attempt.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
-#include "broker/core/core_in.h"
+#include "broker/core/job.h"
 
 const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/core.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
-#include "broker/core/core_in.h"
+#include "broker/core/admin.h"
+#include "broker/core/ask.h"
+#include "broker/core/attempt.h"
+#include "broker/core/job.h"
+#include "broker/core/list.h"
+#include "broker/core/load.h"
+#include "broker/core/put.h"
+#include "broker/core/reply.h"
+#include "broker/core/work.h"
 
 enum {
 	SECOND_MS = 1000,
 	SECONDS_MAX = 60, /* after these the means have forgotten the rest */
 	TOKEN_BITS = 40,
-	KEY_MOST = sizeof(((struct key *)NULL)->b) - 1,
 };
 
 static op_fn *const operations[SW_REPLY] = {
@@ -37,186 +45,6 @@ static op_fn *const operations[SW_REPLY] = {
 
 /* --- restart ------------------------------------------------------------ */
 
-struct load {
-	struct core *core;
-	struct sw_id ids[PAGE_LOOK];
-	size_t n, seen;
-	struct key last;
-	int err;
-};
-
-void
-core_damage(struct core *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	c->damaged++;
-	va_start(ap, fmt);
-	(void)vsnprintf(c->damage, sizeof(c->damage), fmt, ap);
-	va_end(ap);
-}
-
-/*
- * A row that is no queue's is passed over; who serves then refuses to, for
- * without its settings a queue that was paused would run.
- */
-static int
-load_queue(void *arg, struct bytes key, struct bytes val)
-{
-	struct load *ld = arg;
-	struct core *c = ld->core;
-	uint32_t no = QUEUES_MAX;
-	struct queue *q;
-
-	if (key.len == 5)
-		no = (uint32_t)be_get((const uint8_t *)key.p + 1, 4);
-	q = queue_new("", no);
-	if (q == NULL) {
-		ld->err = -ENOMEM;
-		return 1;
-	}
-	if (no >= QUEUES_MAX || c->queues[no] != NULL ||
-		queue_decode(q, val) < 0 ||
-		queue_find(c->queues_by_name, bytes_str(q->name)) != NULL) {
-		core_damage(c, "the row of queue number %u", no);
-		c->queues_lost++;
-		queue_free(q);
-		return 0;
-	}
-	q->tokens_at_ms = c->mono_ms;
-	q->count[SW_LEASED] = 0; /* counted anew from the rows */
-	c->queues[no] = q;
-	if (no >= c->queues_n) /* a damaged key stands where it stood */
-		c->queues_n = no + 1;
-	HASH_ADD_STR(c->queues_by_name, name, q);
-	return 0;
-}
-
-static int
-load_id(void *arg, struct bytes key, struct bytes val)
-{
-	struct load *ld = arg;
-
-	(void)val;
-	if (key.len == 1 + SW_ID_LEN)
-		memcpy(ld->ids[ld->n++].b, (const uint8_t *)key.p + 1,
-			SW_ID_LEN);
-	else
-		core_damage(ld->core, "the key of a lease");
-	ld->seen++;
-	memcpy(ld->last.b, key.p, key.len < KEY_MOST ? key.len : KEY_MOST);
-	ld->last.len = key.len < KEY_MOST ? key.len : KEY_MOST;
-	return 0;
-}
-
-int
-lease_row_open(struct core *c, struct bytes val, struct lease_said *said)
-{
-	if (sw_item_open(val, &said->it) < 0)
-		said->it = (struct sw_item){.raw = {"", 0}};
-	said->q = queue_find(
-		c->queues_by_name, sw_bytes(&said->it, SW_F_QUEUE));
-	return said->q != NULL && sw_has(&said->it, SW_F_TOKEN) ? 0
-								: SW_ECORRUPT;
-}
-
-static void
-lease_arm(struct core *c, struct lease *l, const struct lease_said *said)
-{
-	l->since_ms = sw_int(&said->it, SW_F_AT_MS, c->now_ms);
-	if (l->since_ms < 0 || l->since_ms > c->now_ms)
-		l->since_ms = c->now_ms;
-	sw_get_text(&said->it, SW_F_WORKER, l->worker, sizeof(l->worker));
-	l->cancel = sw_has(&said->it, SW_F_CAUSE) && !planted(LOST_CANCEL);
-	lease_extend(&c->leases, l,
-		c->mono_ms +
-			(planted(SHORT_REARM) ? 1 : l->q->set[SW_S_lease_ms]));
-	l->q->count[SW_LEASED]++;
-}
-
-/*
- * One lease runs on, whole, for whoever comes with its token.  Of a row that
- * is damaged the token is lost: it gets one that nobody has, runs out, and the
- * job is tried again.  The row names the queue, so that a damaged record, or
- * a lost one, stops its own job and not the broker: when the lease is over it
- * is buried.  Where both are damaged there is nothing to go by.
- */
-static int
-lease_rearm(struct core *c, const struct sw_id *id)
-{
-	struct key k = key_id('l', id);
-	struct lease_said said;
-	char text[SW_ID_TEXT];
-	struct record r;
-	struct bytes val;
-	struct lease *l;
-	int err = job_load(c, id, &r), sound;
-
-	if (err < 0 && !is_lost(err))
-		return err;
-	if (err < 0)
-		r.q = NULL;
-	err = c->store->driver->get(
-		c->store, c->claim.shard, key_bytes(&k), &val);
-	if (err < 0) /* a key in a wrong place is walked over, not found */
-		return err == SW_ENOJOB ? 0 : err;
-	sound = lease_row_open(c, val, &said) == 0;
-	sw_id_format(id, text);
-	if (!sound)
-		core_damage(c, "the lease of job %s", text);
-	if (r.q == NULL)
-		r.q = said.q;
-	if (r.q == NULL)
-		return 0;
-	l = lease_new(&c->leases, id);
-	if (l == NULL)
-		return SW_EBUSY;
-	l->q = r.q;
-	l->token = sound ? (uint64_t)sw_int(&said.it, SW_F_TOKEN, 0)
-			 : c->next_token++;
-	lease_arm(c, l, &said);
-	return 0;
-}
-
-static int
-load_leases(struct core *c, struct load *ld)
-{
-	struct key from = key_start('l'), to = key_after(from);
-	int err;
-
-	do {
-		ld->n = ld->seen = 0;
-		err = c->store->driver->scan(c->store, c->claim.shard,
-			key_bytes(&from), key_bytes(&to), PAGE_LOOK, load_id,
-			ld);
-		for (size_t i = 0; err == 0 && i < ld->n; i++)
-			err = lease_rearm(c, &ld->ids[i]);
-		from = ld->last;
-		from.b[from.len++] = 0;
-	} while (err == 0 && ld->seen == PAGE_LOOK);
-	return err;
-}
-
-static int
-load(struct core *c)
-{
-	struct load *ld = calloc(1, sizeof(*ld));
-	struct key from = key_start('q'), to = key_after(from);
-	int err;
-
-	if (ld == NULL)
-		return -ENOMEM;
-	ld->core = c;
-	err = c->store->driver->scan(c->store, c->claim.shard, key_bytes(&from),
-		key_bytes(&to), QUEUES_MAX, load_queue, ld);
-	if (err == 0)
-		err = ld->err;
-	if (err == 0)
-		err = load_leases(c, ld);
-	free(ld);
-	return err;
-}
-
 int
 core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	int64_t now_ms, int64_t mono_ms)
@@ -236,7 +64,7 @@ core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	if (err == 0)
 		err = lease_table_init(&c->leases);
 	if (err == 0)
-		err = load(c);
+		err = core_load(c);
 	if (err < 0)
 		core_fini(c);
 	return err;
@@ -371,13 +199,6 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 		c->more = 1; /* what came back undelivered goes first */
 }
 
-int
-core_has_room(const struct core *c)
-{
-	return c->batch.n < TURN_OPS && c->batch.arena.used < TURN_BYTES &&
-	       c->out_arena.used < TURN_BYTES && c->outs_n < OUTS_MAX / 2;
-}
-
 void
 core_take(struct core *c, const struct peer *peer, struct bytes frame)
 {
@@ -496,6 +317,12 @@ core_tick(struct core *c)
 	timers_fire(c);
 	leases_expire(c);
 	sessions_forget(c);
+}
+
+void
+core_hand_out(struct core *c)
+{
+	work_hand_out(c);
 }
 
 /* One row for each queue that this turn has changed. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/job.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
-#include "broker/core/core_in.h"
+#include "broker/core/reply.h"
 #include "broker/model/index.h"
 
 enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */

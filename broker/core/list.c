@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/list.h"
+
 #include "base/error.h"
-#include "broker/core/core_in.h"
+#include "broker/core/attempt.h"
+#include "broker/core/job.h"
 
 /*
  * Pages over jobs: list, redrive, purge.  A page is two steps: one scan of

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/put.h"
+
 #include "base/error.h"
 #include "base/plant.h"
-#include "broker/core/core_in.h"
+#include "broker/core/job.h"
 
 /* What a producer may say of a job; the rest is ours. */
 #define PUT_FIELDS                                                             \
@@ -56,7 +58,7 @@ fields_check(const struct sw_item *it, struct sw_id *id)
 
 static int
 limits_check(const struct core *c, const struct queue *q,
-	const struct sw_item *it, const struct ahead *ahead)
+	const struct sw_item *it, const struct put_ahead *ahead)
 {
 	int64_t jobs = q->count[SW_DELAYED] + q->count[SW_READY] +
 		       q->count[SW_LEASED] + q->count[SW_DEAD];
@@ -97,15 +99,15 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 }
 
 int
-put_check(struct core *c, const struct sw_item *it, const struct ahead *ahead,
-	struct sw_id *holder)
+put_check(struct core *c, const struct sw_item *it,
+	const struct put_ahead *ahead, struct sw_id *holder)
 {
 	struct queue *q;
 	struct sw_id id;
 	int err = fields_check(it, &id);
 
 	if (err == 0)
-		err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
+		err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 	if (err == 0)
 		err = limits_check(c, q, it, ahead);
 	if (err == 0)
@@ -138,7 +140,7 @@ static void
 put_one(struct request *rq, const struct sw_item *it)
 {
 	struct sw_buf *b = &rq->reply;
-	static const struct ahead none;
+	static const struct put_ahead none;
 	struct sw_id id, holder;
 	struct record was;
 	size_t mark = sw_item_begin(b);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/core/work.h"
+
 #include <stdlib.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/core/attempt.h"
+#include "broker/core/job.h"
+#include "broker/core/lease.h"
+#include "broker/core/put.h"
 
 enum {
 	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
@@ -60,7 +65,7 @@ subscribe(struct core *c, struct session *s, const struct sw_item *it)
 {
 	int64_t weight = sw_int(it, SW_F_WEIGHT, 0);
 	struct queue *q;
-	int err = queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
+	int err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 
 	if (err < 0)
 		return err;
@@ -215,7 +220,7 @@ follows_check(struct core *c, const struct sw_item *it, int *follows)
 	struct sw_item f;
 	struct sw_id holder;
 	size_t at = 0;
-	struct ahead ahead = {0};
+	struct put_ahead ahead = {0};
 
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
 		int err = sw_item_open(raw, &f);
@@ -236,7 +241,7 @@ follows_check(struct core *c, const struct sw_item *it, int *follows)
 static void
 follows_apply(struct core *c, const struct sw_item *it)
 {
-	static const struct ahead none;
+	static const struct put_ahead none;
 	struct bytes raw;
 	struct sw_item f;
 	struct sw_id id, holder;
@@ -353,22 +358,6 @@ queue_ready(void *arg, struct queue *q)
 	return 0;
 }
 
-void
-lease_row(struct core *c, const struct lease *l)
-{
-	uint8_t room[SW_NAME_MAX + SW_QUEUE_MAX + 64];
-	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	struct key k = key_id('l', &l->id);
-
-	sw_put_int(&b, SW_F_TOKEN, (int64_t)l->token);
-	sw_put_int(&b, SW_F_AT_MS, l->since_ms);
-	sw_put_text(&b, SW_F_WORKER, l->worker);
-	sw_put_text(&b, SW_F_QUEUE, l->q->name);
-	if (l->cancel)
-		sw_put_int(&b, SW_F_CAUSE, SW_C_CANCELLED);
-	batch_put(&c->batch, key_bytes(&k), sw_buf_bytes(&b));
-}
-
 static void
 ready_row_drop(
 	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
@@ -410,7 +399,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	l->since_ms = c->now_ms;
 	memcpy(l->worker, s->name, sizeof(l->worker));
 	lease_extend(&c->leases, l, c->mono_ms + r->q->set[SW_S_lease_ms]);
-	lease_row(c, l);
+	lease_row_write(c, l);
 	batch_delete(&c->batch, key_bytes(&k));
 	if (r->expires_at_ms != 0)
 		job_started(c, r);
@@ -491,7 +480,7 @@ hand_out_some(struct core *c, struct session *s, int most)
 }
 
 void
-core_hand_out(struct core *c)
+work_hand_out(struct core *c)
 {
 	struct session *s = c->next_session;
 	int idle = 0, left = TURN_LEASES,

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "broker/core/core_in.h"
+#include "broker/core/job.h"
+#include "broker/core/lease.h"
 #include "broker/model/index.h"
 
 enum { PAGE = 1000, KEY_TEXT = 24 };
@@ -311,7 +312,7 @@ queue_is_lost(struct pass *p, const struct sw_id *id)
 
 	if (row_get(c, key_bytes(&k), &val) < 0 || record_open(val, id, &r) < 0)
 		return 0;
-	p->err = queue_make(
+	p->err = core_queue_make(
 		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
 	if (p->err < 0)
 		return 0;
@@ -414,18 +415,18 @@ lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
 {
 	struct core *c = p->v->core;
 	const struct lease *l = lease_find(&c->leases, id);
-	struct lease_said said;
+	struct lease_row row;
 	char text[SW_ID_TEXT];
 	struct bytes val;
 
 	if (row_get(c, key_bytes(k), &val) < 0 ||
-		lease_row_open(c, val, &said) == 0)
+		lease_row_read(c, val, &row) == 0)
 		return;
 	sw_id_format(id, text);
 	found(p, VERIFY_ROW, "job %s: the row of its lease is damaged%s", text,
 		l != NULL ? "" : ", as the job is");
 	if (p->v->mend && l != NULL)
-		lease_row(c, l);
+		lease_row_write(c, l);
 	else if (p->v->mend)
 		batch_delete(&c->batch, key_bytes(k));
 }

@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/attempt.h"
+#include "broker/core/job.h"
 #include "tests/lib/util_rig.h"
 #include "tests/lib/util_rows.h"
 
@@ -102,8 +103,7 @@ a_put_without_id_queue_or_body_or_with_more_is_malformed(void **state)
 			sw_put_text(&r->b, SW_F_HEADER, p->header);
 		if (p->strange != 0)
 			sw_put_int(&r->b, (enum sw_tag)p->strange, 1);
-		assert_int_equal(
-			asked(r, 9, SW_OP_PUT, mark, &it), SW_EINVAL);
+		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it), SW_EINVAL);
 	}
 }
 
@@ -165,10 +165,10 @@ progress_that_a_worker_tells_is_shown_while_the_job_runs(void **state)
 	mark = say(r, SW_OP_GET, 1);
 	assert_int_equal(asked(r, 2, SW_OP_GET, mark, &it), 0);
 	assert_int_equal(sw_int(&it, SW_F_PROGRESS, -1), 40);
-	assert_true(bytes_eq(
-		sw_bytes(&it, SW_F_TEXT), bytes_str("second pass")));
-	assert_true(bytes_eq(
-		sw_bytes(&it, SW_F_WORKER), bytes_str("worker-1")));
+	assert_true(
+		bytes_eq(sw_bytes(&it, SW_F_TEXT), bytes_str("second pass")));
+	assert_true(
+		bytes_eq(sw_bytes(&it, SW_F_WORKER), bytes_str("worker-1")));
 }
 
 static int
@@ -197,8 +197,8 @@ a_report_of_no_known_outcome_cause_or_delay_is_refused_and_the_job_runs_on(
 	assert_int_equal(report(r, 1, token, SW_RETRY, -1, 0), SW_EINVAL);
 	assert_int_equal(
 		report(r, 1, token, SW_RETRY, SW_CAUSES, 0), SW_EINVAL);
-	assert_int_equal(report(r, 1, token, SW_RETRY, SW_C_ERROR,
-				 SW_DELAY_MAX_MS + 1),
+	assert_int_equal(
+		report(r, 1, token, SW_RETRY, SW_C_ERROR, SW_DELAY_MAX_MS + 1),
 		SW_EINVAL);
 	assert_int_equal(report(r, 1, 0, SW_ACK, 0, 0), SW_EINVAL);
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
@@ -255,18 +255,16 @@ a_wait_before_the_next_try_grows_and_stays_below_its_cap(void **state)
 		assert_int_equal(rig_take(r, 1, &token), 1);
 		assert_int_equal(
 			rig_done(r, 1, 1, token, SW_RETRY, SW_C_ERROR), 0);
-		assert_int_equal(asked(r, 2, SW_OP_GET, say(r, SW_OP_GET, 1),
-					 &it),
-			0);
+		assert_int_equal(
+			asked(r, 2, SW_OP_GET, say(r, SW_OP_GET, 1), &it), 0);
 		wait = sw_int(&it, SW_F_RUN_AT_MS, 0) - r->now_ms;
 		assert_in_range(wait, 0,
 			i == 1	 ? 1000
 			: i == 2 ? 10000
 				 : 50000);
 		longest = wait > longest ? wait : longest;
-		assert_int_equal(asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 1),
-					 &it),
-			0);
+		assert_int_equal(
+			asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 1), &it), 0);
 		rig_pass(r, wait + 1);
 	}
 	assert_true(longest > 10000);
@@ -399,15 +397,13 @@ why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
 	(void)running(r, 1);
 	assert_int_equal(rig_put(r, 2, "q", ""), 0);
 	assert_int_equal(rig_set(r, "q", "concurrency=1"), 0);
-	assert_int_equal(
-		asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_int_equal(asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
 	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
 		"runs 1 of at most 1", 19));
 	assert_int_equal(rig_set(r, "q", "concurrency=2"), 0);
 	assert_int_equal(rig_set(r, "q", "rate=1"), 0);
 	r->core->queues[0]->tokens_milli = 0;
-	assert_int_equal(
-		asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_int_equal(asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
 	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
 		"starts at most 1 jobs per second", 32));
 }
@@ -429,8 +425,7 @@ two_who_wait_under_the_same_number_are_both_answered(void **state)
 	}
 	assert_int_equal(rig_cancel(r, 1), 0);
 	for (int who = 3; who <= 4; who++)
-		assert_true(
-			rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it));
+		assert_true(rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it));
 }
 
 static void
@@ -455,9 +450,8 @@ a_job_whose_key_another_holds_stays_dead_when_it_is_redriven(void **state)
 		assert_int_equal(
 			rig_done(r, 1, 1, token, SW_FAIL, SW_C_ERROR), 0);
 	}
-	assert_int_equal(asked(r, 9, SW_OP_REDRIVE,
-				 say(r, SW_OP_REDRIVE, 1), &it),
-		0);
+	assert_int_equal(
+		asked(r, 9, SW_OP_REDRIVE, say(r, SW_OP_REDRIVE, 1), &it), 0);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
 	assert_int_equal(rig_cancel(r, 2), 0);
 	mark = say(r, SW_OP_REDRIVE, 1);

@@ -7,8 +7,9 @@
 
 #include <cmocka.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
+#include "broker/core/attempt.h"
+#include "broker/core/job.h"
 #include "tests/lib/util_rig.h"
 #include "tests/lib/util_rows.h"
 

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
 #include "tests/lib/util_rig.h"
 
@@ -139,8 +138,8 @@ a_worker_serves_at_most_32_queues_and_is_listed_as_far_as_there_is_room(
 	struct bytes stat;
 	size_t at = 0, longest = 0;
 
-	assert_int_equal(hello_to_many(r, 1, SW_QUEUES_PER_WORKER + 1),
-		SW_EBUSY);
+	assert_int_equal(
+		hello_to_many(r, 1, SW_QUEUES_PER_WORKER + 1), SW_EBUSY);
 	assert_int_equal(hello_to_many(r, 1, SW_QUEUES_PER_WORKER), 0);
 	rig_begin(r, SW_OP_WORKERS);
 	rig_send(r, 2);
@@ -244,8 +243,8 @@ a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
 		put_say(r, 2 + n, SW_BODY_MAX);
 		core_take(r->core, &p, sw_buf_bytes(&r->b));
 	}
-	assert_in_range(n, TURN_BYTES / SW_BODY_MAX - 2,
-		TURN_BYTES / SW_BODY_MAX);
+	assert_in_range(
+		n, TURN_BYTES / SW_BODY_MAX - 2, TURN_BYTES / SW_BODY_MAX);
 	assert_int_equal(r->core->more, 0);
 	core_hand_out(r->core);
 	assert_int_equal(r->core->more, 1);
@@ -267,8 +266,8 @@ a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
 
 enum { QUEUES = 3, EACH = 700 };
 
-_Static_assert((int)QUEUES * EACH > TURN_LEASES, "more than a turn's share");
-_Static_assert((int)QUEUES * EACH > PAGE_LOOK, "more than a start's page");
+_Static_assert((int)QUEUES *EACH > TURN_LEASES, "more than a turn's share");
+_Static_assert((int)QUEUES *EACH > PAGE_LOOK, "more than a start's page");
 
 static void
 a_turn_hands_out_its_share_and_all_leases_outlive_a_restart(void **state)

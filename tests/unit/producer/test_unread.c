@@ -12,10 +12,9 @@
 
 #include <errno.h>
 
-#include "broker/core/core_in.h"
 #include "base/error.h"
-#include "tests/lib/util_rig.h"
 #include "broker/repair/verify.h"
+#include "tests/lib/util_rig.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -37,9 +36,9 @@ static int
 frail_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	size_t limit, store_each_fn *each, void *arg)
 {
-	return read_fails() ? -EIO
-			    : store_mem.scan(
-				      s, shard, from, to, limit, each, arg);
+	return read_fails()
+		       ? -EIO
+		       : store_mem.scan(s, shard, from, to, limit, each, arg);
 }
 
 static int
@@ -158,15 +157,14 @@ say_of_2(struct rig *r, int op)
 	sw_item_end(&r->b, say(r, op, 2, NULL));
 }
 
-static const int asked_of_2[] = {SW_OP_GET, SW_OP_WAIT, SW_OP_WHY,
-	SW_OP_CANCEL, SW_OP_LIST, SW_OP_REDRIVE, SW_OP_PURGE};
+static const int asked_of_2[] = {SW_OP_GET, SW_OP_WAIT, SW_OP_WHY, SW_OP_CANCEL,
+	SW_OP_LIST, SW_OP_REDRIVE, SW_OP_PURGE};
 
 static int
 restarted(struct rig *r)
 {
 	core_fini(r->core);
-	return core_init(
-		r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
 }
 
 /* A delayed job that a timer finds damaged. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/core_in.h"
+#include "broker/core/reply.h"
+
 #include "base/error.h"
 #include "base/must.h"
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin.h - queues and their settings, workers, counters
+ */
+#ifndef BROKER_CORE_ADMIN_H
+#define BROKER_CORE_ADMIN_H
+
+#include "broker/core/reply.h"
+
+op_fn op_queue_set, op_queues, op_workers, op_stats;
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/core/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+int
+core_has_room(const struct core *c)
+{
+	return c->batch.n < TURN_OPS && c->batch.arena.used < TURN_BYTES &&
+	       c->out_arena.used < TURN_BYTES && c->outs_n < OUTS_MAX / 2;
+}
+
+void
+core_damage(struct core *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->damaged++;
+	va_start(ap, fmt);
+	(void)vsnprintf(c->damage, sizeof(c->damage), fmt, ap);
+	va_end(ap);
+}
+
+int
+core_queue_make(
+	struct core *c, struct bytes name, unsigned no, struct queue **out)
+{
+	char text[SW_QUEUE_MAX + 1];
+	struct queue *q;
+
+	if (sw_queue_check(name.p, name.len) < 0)
+		return SW_EQUEUE;
+	if (no == QUEUES_MAX)
+		return SW_EBUSY;
+	memcpy(text, name.p, name.len);
+	text[name.len] = '\0';
+	q = queue_new(text, no);
+	if (q == NULL)
+		return SW_EBUSY;
+	q->tokens_at_ms = c->mono_ms;
+	c->queues[no] = q;
+	if (no >= c->queues_n)
+		c->queues_n = no + 1;
+	HASH_ADD_STR(c->queues_by_name, name, q);
+	queue_touch(q);
+	*out = q;
+	return 0;
+}
+
+int
+core_queue_get(struct core *c, struct bytes name, struct queue **out)
+{
+	struct queue *q = queue_find(c->queues_by_name, name);
+
+	if (q == NULL)
+		return core_queue_make(c, name, c->queues_n, out);
+	*out = q;
+	return 0;
+}
+
+int
+core_queue_set(struct core *c, struct bytes name, struct bytes setting,
+	char *why, size_t why_cap)
+{
+	struct queue *q;
+	int err = core_queue_get(c, name, &q);
+
+	if (err < 0) {
+		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
+		return err;
+	}
+	err = sw_setting_parse(setting.p, setting.len, q->set, why, why_cap);
+	if (err == 0)
+		queue_touch(q);
+	return err;
+}
