@@ -15,45 +15,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/store/lmdb.h"
-
-enum {
-	LMDB_PAGE_LEAST = 4096,
-	LMDB_HEAD = 16, /* of a page: number 8, pad 2, flags 2, pages 4 */
-	LMDB_OVERFLOW = 0x04,
-	LMDB_DIRTY = 0x10,
-	LMDB_KEEP = 0x8000,
-};
-
-/*
- * LMDB believes the length that a node gives: a damaged one reaches into
- * what lies behind, or past the end of the file, where reading is death.
- * What is too long for a leaf has pages of its own, whose header (MDB_page in
- * lmdb.c, the same in all of 0.9) says how many.  Where that header is on
- * disk it may be damaged too, but up to STORE_VAL_MAX there is room behind any
- * page (lmdb_room_reserve); where it waits for its commit we have written it.
- */
-static int
-has_pages_for(unsigned page_size, const MDB_val *v)
-{
-	const uint8_t *head = (const uint8_t *)v->mv_data - LMDB_HEAD;
-	uint64_t flags = le_get(head + 10, 2) &
-			 ~(uint64_t)(LMDB_DIRTY | LMDB_KEEP);
-
-	return le_get(head + 8, 2) == 0 && flags == LMDB_OVERFLOW &&
-	       le_get(head + 12, 4) * page_size >= LMDB_HEAD + v->mv_size;
-}
-
-/* A leaf holds two rows at least: less than half of it may lie there. */
-int
-lmdb_value_sound(MDB_env *env, const MDB_val *v)
-{
-	MDB_stat st;
-
-	if (v->mv_size < LMDB_PAGE_LEAST / 2)
-		return 1;
-	return mdb_env_stat(env, &st) == 0 && v->mv_size <= STORE_VAL_MAX &&
-	       (v->mv_size < st.ms_psize / 2 || has_pages_for(st.ms_psize, v));
-}
+#include "broker/store/lmdb_value.h"
 
 struct walk {
 	struct lmdb *l;

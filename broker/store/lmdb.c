@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/store/lmdb.h"
+#include "broker/store/lmdb_value.h"
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 

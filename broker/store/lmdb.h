@@ -59,9 +59,6 @@ void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 /* Room on disk and length of the file, ahead of the last page. */
 void lmdb_room_reserve(struct lmdb *);
 
-/* Whether a value's length may be true (store_lmdb_mend.c). */
-int lmdb_value_sound(MDB_env *, const MDB_val *);
-
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
 
