@@ -30,7 +30,9 @@ TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c
 objs = $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(foreach d,$(1),$(wildcard $(d)/*.c))))
 # Archives: a program gets only the objects that it uses.
 WIRE := $(addprefix $B/,link.a wire.a base.a)
-BROKER := $(call objs,broker broker/core broker/model broker/store broker/repair)
+CORE := $(call objs,broker/core broker/model broker/store)
+REPAIR := $(call objs,broker/repair)
+BROKER := $(call objs,broker) $(CORE)
 JOBS := $(call objs,jobs jobs/email jobs/logs jobs/transcode jobs/webhook)
 WORKER := $(call objs,worker) $(JOBS) $(call objs,blob)
 LIB := $(call objs,producer)
@@ -40,7 +42,7 @@ TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c t
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-worker spillway spillway-report spillway-front spillway-isolate)
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
 LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -lcjson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
 
@@ -55,6 +57,7 @@ $(WIRE): $B/%.a:
 	rm -f $@ && $(AR) rcs $@ $^
 $(foreach r,base wire link,$(eval $B/$r.a: $(call objs,$r)))
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
+$B/spillway-repair: $B/broker/repair/main.o $(REPAIR) $(CORE) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(WIRE)
 $B/spillway: $B/cli/main.o $(call objs,cli) $(LIB) $(call objs,blob) $(WIRE)
 $B/spillway-report: $B/report/main.o $(call objs,report) $(addprefix $B/jobs/logs/,report_open.o hll.o) $(WIRE)
@@ -63,7 +66,7 @@ $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/,$(addprefix front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) producer/put_batch.o) $(WIRE)
 $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): LIBS_ALL += -lcmocka
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:

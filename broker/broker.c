@@ -12,11 +12,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "link/accept.h"
-#include "link/endpoint.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plant.h"
+#include "link/accept.h"
+#include "link/endpoint.h"
 
 enum { SHARD = 0, FULL_MS = 1000 };
 
@@ -35,6 +35,17 @@ fail(int err, const char *event, const char *what)
 	sw_log(SW_LOG_ERR, event, "at", what, "error", sw_errname(err), "text",
 		sw_strerror(err), NULL);
 	return err;
+}
+
+/* What a person runs who reads the log. */
+static const char *
+repair_command(const struct broker *br)
+{
+	static char text[PATH_MAX + 64];
+
+	(void)snprintf(text, sizeof(text),
+		"spillway-repair --data %s --rebuild", br->data);
+	return text;
 }
 
 /* --- opening ------------------------------------------------------------ */
@@ -130,11 +141,8 @@ signals_open(struct broker *br)
 	return br->signals < 0 ? fail(-errno, "signals", "signalfd") : 0;
 }
 
-typedef int init_fn(struct core *, struct store *, const struct claim *,
-	int64_t now_ms, int64_t mono_ms);
-
 static int
-store_ready(struct broker *br, const struct config *cfg, init_fn *init)
+store_ready(struct broker *br, const struct config *cfg)
 {
 	struct store_options o = {
 		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
@@ -148,12 +156,13 @@ store_ready(struct broker *br, const struct config *cfg, init_fn *init)
 			br->store != NULL ? br->store->why : "", NULL);
 		return err;
 	}
-	err = init(&br->core, br->store, &br->claim, clock_ms(CLOCK_REALTIME),
-		clock_ms(CLOCK_BOOTTIME));
+	err = core_init(&br->core, br->store, &br->claim,
+		clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "load", "at", cfg->data, "error",
 			sw_errname(err), "text", sw_strerror(err), "why",
-			br->store->why, NULL);
+			br->store->why, "run",
+			err == SW_ECORRUPT ? repair_command(br) : "", NULL);
 	return err;
 }
 
@@ -173,26 +182,16 @@ settings_apply(struct broker *br, const struct config *cfg)
 	return 0;
 }
 
-static int
-load(struct broker *br, const struct config *cfg, init_fn *init)
-{
-	*br = (struct broker){.signals = -1, .guard.statm = -1};
-	umask(077);
-	return store_ready(br, cfg, init);
-}
-
-int
-broker_load(struct broker *br, const struct config *cfg)
-{
-	return load(br, cfg, core_init_any);
-}
-
 int
 broker_open(struct broker *br, const struct config *cfg)
 {
 	uint64_t watchdog_us = 0;
-	int err = load(br, cfg, core_init);
+	int err;
 
+	*br = (struct broker){
+		.data = cfg->data, .signals = -1, .guard.statm = -1};
+	umask(077);
+	err = store_ready(br, cfg);
 	if (err == 0)
 		err = signals_open(br);
 	if (err == 0)
@@ -357,8 +356,8 @@ damage_tell(struct broker *br)
 
 	if (c->damaged != br->damage_told)
 		sw_log(SW_LOG_ERR, "damage", "what", c->damage, "found",
-			sw_num((int64_t)c->damaged), "run",
-			"spillway-broker --mend", NULL);
+			sw_num((int64_t)c->damaged), "run", repair_command(br),
+			NULL);
 	br->damage_told = c->damaged;
 }
 
@@ -424,8 +423,9 @@ broker_run(struct broker *br)
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
 			sw_strerror(err), "why", br->store->why, "run",
-			err == SW_ECORRUPT || strstr(br->store->why, "--mend")
-				? "spillway-broker --mend"
+			err == SW_ECORRUPT || strstr(br->store->why,
+						      "spillway-repair")
+				? repair_command(br)
 				: "",
 			NULL);
 	return err;

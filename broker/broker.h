@@ -11,6 +11,7 @@
 
 struct broker {
 	struct core core;
+	const char *data; /* the configuration's */
 	struct store *store;
 	struct claim claim;
 	void *ctx, *socket;    /* ZeroMQ; the ROUTER */
@@ -24,12 +25,10 @@ struct broker {
 };
 
 /*
- * Opens the store alone, to verify it, also where queues' rows are damaged;
- * broker_open does that only where they are not, and begins to serve.  On
- * an error one line was logged; broker_close is wanted all the same.
+ * Opens the store and begins to serve.  SW_EBUSY: another process has the
+ * store open; SW_ECORRUPT: the row of a queue is.  On an error one line was
+ * logged; broker_close() all the same.
  */
-int broker_load(struct broker *, const struct config *)
-	__attribute__((warn_unused_result));
 int broker_open(struct broker *, const struct config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);

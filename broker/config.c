@@ -37,10 +37,8 @@ static const struct option_rule rules[] = {
 		"accept a network or overlay file system"},
 	{"verbose", FLAG, offsetof(struct config, verbose), NULL, "log more"},
 	{"check-config", ACTION, 0, NULL, "read the configuration and end"},
-	{"verify", ACTION, 0, NULL,
-		"hold the whole store against itself, and end; 65: not in "
-		"order"},
-	{"mend", ACTION, 0, NULL, "the same, and mend what can be mended"},
+	{"verify", ACTION, 0, NULL, NULL}, /* spillway-repair has them */
+	{"mend", ACTION, 0, NULL, NULL},
 	{"help", ACTION, 0, NULL, "print this"},
 	{"version", ACTION, 0, NULL, "print the version"},
 };
@@ -53,12 +51,15 @@ static void
 help_print(void)
 {
 	puts("usage: spillway-broker [options]\n");
-	for (size_t i = 0; i < RULES; i++)
+	for (size_t i = 0; i < RULES; i++) {
+		if (rules[i].text == NULL)
+			continue;
 		printf("  --%s%s%-*s %s\n", rules[i].name,
 			rules[i].arg != NULL ? " " : "",
 			(int)(22 - strlen(rules[i].name)),
 			rules[i].arg != NULL ? rules[i].arg : "",
 			rules[i].text);
+	}
 	puts("\nSettings of a queue, in [queue NAME] of the file:\n");
 	for (int i = 0; i < SW_SETTINGS; i++)
 		printf("  %-18s %s (%lld)\n", sw_setting_rules[i].name,
@@ -262,10 +263,15 @@ action(struct config *cfg, const char *name)
 		puts("spillway-broker " SPILLWAY_VERSION);
 		return 1;
 	}
-	cfg->task = strcmp(name, "verify") == 0 ? CONFIG_VERIFY
-		    : strcmp(name, "mend") == 0 ? CONFIG_MEND
-						: CONFIG_CHECK;
-	return 0;
+	if (strcmp(name, "check-config") == 0) {
+		cfg->task = CONFIG_CHECK;
+		return 0;
+	}
+	fprintf(stderr,
+		"spillway-broker: --%s has moved to 'spillway-repair --data "
+		"DIR%s'\n",
+		name, strcmp(name, "mend") == 0 ? " --rebuild" : "");
+	return -1;
 }
 
 /* Two passes over the arguments: first only --config, then all the others. */

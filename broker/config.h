@@ -27,12 +27,7 @@ struct config {
 	int64_t link_memory; /* bytes that links may hold */
 	int64_t force;	     /* open on a file system that cannot be trusted */
 	int64_t verbose;
-	enum config_task {
-		CONFIG_RUN,
-		CONFIG_CHECK,
-		CONFIG_VERIFY,
-		CONFIG_MEND
-	} task;
+	enum config_task { CONFIG_RUN, CONFIG_CHECK } task;
 	struct config_setting *settings;
 	size_t settings_n;
 };

@@ -78,8 +78,7 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 
 	if (err < 0 || c->queues_lost == 0)
 		return err;
-	(void)snprintf(s->why, sizeof(s->why),
-		"damaged: %s; spillway-broker --mend makes it anew", c->damage);
+	(void)snprintf(s->why, sizeof(s->why), "corrupt: %s", c->damage);
 	core_fini(c);
 	return SW_ECORRUPT;
 }

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * store_lmdb_mend.c - a new file for what can be read of a damaged one
- *
- * LMDB believes its pages.  Over a value whose length is damaged, or beside a
- * key that stands in a wrong place, it cannot write without harm to what lies
- * near.  So all rows go into a file of their own, under another name, that
- * takes the old one's place when it is whole and synced.
- */
+#include "broker/repair/lmdb.h"
+
 #include <errno.h>
 #include <linux/limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,8 +14,8 @@
 
 struct walk {
 	struct lmdb *l;
-	struct lmdb to; /* env NULL: rows are only looked at */
-	uint64_t damaged;
+	struct lmdb to; /* env NULL: rows are only counted */
+	uint64_t corrupt;
 	uint8_t last[STORE_KEY_MAX];
 	size_t last_len;
 };
@@ -34,19 +29,19 @@ key_is_later(const struct walk *w, const MDB_val *k)
 	return c != 0 ? c > 0 : k->mv_size > w->last_len;
 }
 
-/* Whatever such a value was, it was something, and is not now. */
+/* One byte that no decoder takes stands for a value that is lost. */
 static MDB_val
-value_or_wreck(const struct walk *w, const MDB_val *v)
+value_or_lost(const struct walk *w, const MDB_val *v)
 {
-	static uint8_t wreck[1];
+	static uint8_t lost[1];
 
 	return lmdb_value_sound(w->l->env, v) ? *v
-					      : (MDB_val){sizeof(wreck), wreck};
+					      : (MDB_val){sizeof(lost), lost};
 }
 
 /*
- * A second row of one key is kept beside it, under a longer one: whose it is
- * can be told only by who knows what rows mean.
+ * A second row of one key is kept beside the first, under a longer key: only
+ * verify.c, which knows what rows mean, can tell which of them is right.
  */
 static int
 row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
@@ -57,7 +52,7 @@ row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
 
 	memcpy(key, k->mv_data, k->mv_size);
 	do {
-		val = value_or_wreck(w, v); /* LMDB shows the other one in it */
+		val = value_or_lost(w, v); /* LMDB shows the other one in it */
 		rc = mdb_put(
 			w->to.txn, w->to.rows[0], &to, &val, MDB_NOOVERWRITE);
 		to.mv_size++;
@@ -72,11 +67,11 @@ key_is_one(const MDB_val *k)
 }
 
 static int
-row_look(struct walk *w, const MDB_val *k, const MDB_val *v)
+row_visit(struct walk *w, const MDB_val *k, const MDB_val *v)
 {
 	int is_one = key_is_one(k), is_later = is_one && key_is_later(w, k);
 
-	w->damaged += !is_later || !lmdb_value_sound(w->l->env, v);
+	w->corrupt += !is_later || !lmdb_value_sound(w->l->env, v);
 	if (is_later) {
 		memcpy(w->last, k->mv_data, k->mv_size);
 		w->last_len = k->mv_size;
@@ -133,15 +128,15 @@ part_open(struct walk *w, const char *part)
 
 /* One transaction: LMDB spills to the file what grows too large for memory. */
 static int
-part_fill(struct walk *w)
+part_write(struct walk *w)
 {
 	int rc = lmdb_tables_make(&w->to);
 
 	if (rc == 0)
 		rc = table_walk(w, w->l->meta, meta_copy);
-	w->damaged = w->last_len = 0;
+	w->corrupt = w->last_len = 0;
 	if (rc == 0)
-		rc = table_walk(w, w->l->rows[0], row_look);
+		rc = table_walk(w, w->l->rows[0], row_visit);
 	if (rc != 0) {
 		mdb_txn_abort(w->to.txn);
 		return rc;
@@ -150,6 +145,17 @@ part_fill(struct walk *w)
 	if (rc == 0)
 		lmdb_room_reserve(&w->to);
 	return rc != 0 ? rc : mdb_env_sync(w->to.env, 1);
+}
+
+/* So that a broker that runs as another user can still open it. */
+static int
+owner_copy(const char *path, const char *part)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && chown(part, st.st_uid, st.st_gid) == 0
+		       ? 0
+		       : errno;
 }
 
 static int
@@ -162,33 +168,59 @@ file_make(struct walk *w, const char *dir)
 	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", dir);
 	rc = part_open(w, part);
 	if (rc == 0)
-		rc = part_fill(w);
+		rc = part_write(w);
 	if (w->to.env != NULL)
 		mdb_env_close(w->to.env);
+	if (rc == 0)
+		rc = owner_copy(path, part);
 	if (rc == 0 && rename(part, path) != 0)
 		rc = errno;
 	return rc == 0 ? lmdb_path_sync(w->l, dir)
 		       : lmdb_convert(w->l, rc, part);
 }
 
+static int
+rows_count(struct walk *w)
+{
+	int err = lmdb_txn_need(w->l);
+
+	if (err == 0)
+		err = lmdb_convert(w->l,
+			table_walk(w, w->l->rows[0], row_visit), "data.mdb");
+	return err;
+}
+
 int
-lmdb_mend(struct store *s, int look, uint64_t *damaged)
+lmdb_check(struct store *s, uint64_t *corrupt)
+{
+	struct walk w = {.l = (struct lmdb *)s};
+	int err = rows_count(&w);
+
+	if (err == 0)
+		*corrupt = w.corrupt;
+	return err;
+}
+
+int
+lmdb_rebuild(struct store *s, uint64_t *corrupt)
 {
 	struct lmdb *l = (struct lmdb *)s;
 	struct walk w = {.l = l};
 	const char *dir;
+	uint64_t n;
 	int err = lmdb_txn_need(l);
 
-	if (err == 0 && !look)
+	if (err == 0)
 		err = lmdb_checkpoint(l); /* the new file begins a journal */
 	if (err == 0)
-		err = lmdb_txn_need(l);
-	if (err == 0)
-		err = lmdb_convert(
-			l, table_walk(&w, l->rows[0], row_look), "data.mdb");
+		err = rows_count(&w);
 	if (err < 0)
 		return err;
-	*damaged = w.damaged;
+	n = w.corrupt;
 	must(mdb_env_get_path(l->env, &dir) == 0);
-	return look || w.damaged == 0 ? 0 : file_make(&w, dir);
+	if (n > 0)
+		err = file_make(&w, dir);
+	if (err == 0)
+		*corrupt = n;
+	return err;
 }

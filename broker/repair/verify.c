@@ -27,7 +27,7 @@ struct pass {
 	struct verify *v;
 	struct page *page;
 	struct tally *tally; /* by the queue's number */
-	int again;	     /* a record has come home, maybe behind us */
+	int again; /* a record went back to its own key, maybe behind us */
 	int err;
 };
 
@@ -80,23 +80,23 @@ page_take(void *arg, struct bytes key, struct bytes val)
 }
 
 static void
-told(void *arg, int err)
+commit_done(void *arg, int err)
 {
 	*(int *)arg = err;
 }
 
-/* What a page has to mend is one commit. */
+/* The repairs of a page are one commit. */
 static int
 page_commit(struct core *c)
 {
-	int err = 0, said = 0;
+	int err = 0, result = 0;
 
 	core_close(c);
 	if (c->batch.n > 0)
 		err = c->store->driver->commit(c->store, &c->claim,
-			c->batch.ops, c->batch.n, told, &said);
+			c->batch.ops, c->batch.n, commit_done, &result);
 	core_committed(c);
-	return err < 0 ? err : said;
+	return err < 0 ? err : result;
 }
 
 static int
@@ -109,8 +109,8 @@ key_cmp(const struct key *a, const struct key *b)
 }
 
 /*
- * Where the next page begins.  A damaged key may stand in a wrong place; the
- * walk passes it, and never goes back.
+ * Where the next page begins.  A corrupt key may be out of order; the walk
+ * passes it, and never goes back.
  */
 static struct key
 page_next(struct pass *p, const struct key *from, row_fn *each)
@@ -125,8 +125,7 @@ page_next(struct pass *p, const struct key *from, row_fn *each)
 		else
 			misplaced++;
 	if (misplaced > 0 && each == row_check)
-		found(p, VERIFY_STRAY, "%zu rows stand in a wrong place",
-			misplaced);
+		found(p, VERIFY_ORPHAN, "%zu rows are out of order", misplaced);
 	last.b[last.len++] = 0;
 	return last;
 }
@@ -155,11 +154,11 @@ rows_walk(struct pass *p, struct key from, struct bytes to, row_fn *each)
 /* --- from records to rows ------------------------------------------------ */
 
 /*
- * A unique key that names another job may be damaged, or that other job holds
- * it, too: then it was taken while this one's row was lost.
+ * The row of a unique key that names another job may be corrupt, or the other
+ * job has the same key: the key was taken while this job's row was lost.
  */
 static int
-key_is_held_by(struct core *c, const struct key *k, struct bytes val,
+key_is_owned_by(struct core *c, const struct key *k, struct bytes val,
 	struct record *holder)
 {
 	struct index x;
@@ -182,9 +181,9 @@ is_older(const struct record *a, const struct record *b)
 	return memcmp(a->id.b, b->id.b, SW_ID_LEN) < 0;
 }
 
-/* A lease is no part of the record (record.h). */
+/* Writes the record without its key.  A lease is no part of it (record.h). */
 static void
-claim_drop(struct core *c, struct record *r)
+unique_drop(struct core *c, struct record *r)
 {
 	struct key k = key_id('j', &r->id);
 	enum sw_state was = (enum sw_state)sw_int(&r->it, SW_F_STATE, SW_NONE);
@@ -196,20 +195,21 @@ claim_drop(struct core *c, struct record *r)
 		0);
 }
 
-/* Whether `r`, whose key is held by another job, is to have its row. */
+/* Whether `r` keeps the key that another job has, too: the older one does. */
 static int
-claim_judge(struct pass *p, struct record *r, struct record *holder)
+unique_settle(struct pass *p, struct record *r, struct record *holder)
 {
 	struct record *younger = is_older(holder, r) ? r : holder;
 	char text[SW_ID_TEXT], other[SW_ID_TEXT];
 
 	sw_id_format(&younger->id, text);
 	sw_id_format(younger == r ? &holder->id : &r->id, other);
-	found(p, VERIFY_CLAIM,
-		"job %s holds a unique key in %s that job %s, older, holds",
+	found(p, VERIFY_UNIQUE,
+		"job %s has the same unique key in queue %s as job %s, which "
+		"is older",
 		text, r->q->name, other);
-	if (p->v->mend)
-		claim_drop(p->v->core, younger);
+	if (p->v->repair)
+		unique_drop(p->v->core, younger);
 	return younger != r;
 }
 
@@ -218,9 +218,9 @@ row_want(struct pass *p, struct record *r, const struct index *x,
 	enum index_slot slot)
 {
 	static const char *const lacks[INDEX_ROWS] = {
-		[INDEX_PLACE] = "no row leads to it",
-		[INDEX_EXPIRY] = "nothing would end its time to start",
-		[INDEX_UNIQUE] = "its unique key is not kept",
+		[INDEX_PLACE] = "its index row is missing",
+		[INDEX_EXPIRY] = "its expiry timer is missing",
+		[INDEX_UNIQUE] = "the row of its unique key is missing",
 	};
 	struct core *c = p->v->core;
 	struct bytes key = key_bytes(&x->row[slot]), val, id;
@@ -233,24 +233,24 @@ row_want(struct pass *p, struct record *r, const struct index *x,
 		return;
 	if (err < 0 && err != SW_ENOJOB)
 		return;
-	if (err == 0 && key_is_held_by(c, &x->row[slot], val, &holder)) {
-		if (claim_judge(p, r, &holder) && p->v->mend)
+	if (err == 0 && key_is_owned_by(c, &x->row[slot], val, &holder)) {
+		if (unique_settle(p, r, &holder) && p->v->repair)
 			batch_put(&c->batch, key, id);
 		return;
 	}
 	sw_id_format(&r->id, text);
-	found(p, VERIFY_MISSING, "job %s is %s in %s: %s", text,
+	found(p, VERIFY_MISSING, "job %s is %s in queue %s: %s", text,
 		sw_state_name((int)r->state), r->q->name, lacks[slot]);
-	if (p->v->mend)
+	if (p->v->repair)
 		batch_put(&c->batch, key, id);
 }
 
 /*
- * A record that is sound but stands under another key goes back to its own,
- * and what it lacks there is found when the walk comes by again.
+ * A record that is sound but lies under another key goes back to its own;
+ * the rows that it lacks there are found by a second walk.
  */
 static void
-record_strayed(struct pass *p, const struct key *k)
+record_misplaced(struct pass *p, const struct key *k)
 {
 	struct core *c = p->v->core;
 	char text[SW_ID_TEXT];
@@ -261,13 +261,13 @@ record_strayed(struct pass *p, const struct key *k)
 	if (row_get(c, key_bytes(k), &val) < 0 || record_owner(val, &own) < 0) {
 		(void)memcpy(own.b, k->b + 1, SW_ID_LEN);
 		sw_id_format(&own, text);
-		found(p, VERIFY_DAMAGED, "job %s: its record is damaged", text);
+		found(p, VERIFY_CORRUPT, "job %s: corrupt record", text);
 		return;
 	}
 	sw_id_format(&own, text);
-	found(p, VERIFY_STRAY, "job %s: its record has the key of another",
-		text);
-	if (!p->v->mend)
+	found(p, VERIFY_ORPHAN,
+		"job %s: its record lies under the key of another job", text);
+	if (!p->v->repair)
 		return;
 	home = key_id('j', &own);
 	batch_put(&c->batch, key_bytes(&home), val);
@@ -298,11 +298,11 @@ queue_number_of(struct core *c, struct record *r)
 }
 
 /*
- * A record may be sound and name a queue that has no row.  Where only to
- * look, the queue is in memory alone.
+ * A record may be sound and name a queue that has no row.  A check makes the
+ * queue in memory alone.
  */
 static int
-queue_is_lost(struct pass *p, const struct sw_id *id)
+queue_restore(struct pass *p, const struct sw_id *id)
 {
 	struct key k = key_id('j', id);
 	struct core *c = p->v->core;
@@ -316,9 +316,9 @@ queue_is_lost(struct pass *p, const struct sw_id *id)
 		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
 	if (p->err < 0)
 		return 0;
-	found(p, VERIFY_QUEUE, "queue %s has jobs, but no row of its own%s",
-		q->name, p->v->mend ? ": it has the default settings now" : "");
-	q->dirty = p->v->mend;
+	found(p, VERIFY_QUEUE, "queue %s has jobs but no row%s", q->name,
+		p->v->repair ? ": made anew with the default settings" : "");
+	q->dirty = p->v->repair;
 	return 1;
 }
 
@@ -336,10 +336,10 @@ record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 	err = k->len == 1 + SW_ID_LEN ? job_load(p->v->core, &id, &r)
 				      : SW_ECORRUPT;
 	if (err == SW_ECORRUPT && k->len == 1 + SW_ID_LEN &&
-		queue_is_lost(p, &id))
+		queue_restore(p, &id))
 		err = job_load(p->v->core, &id, &r);
 	if (err == SW_ECORRUPT)
-		record_strayed(p, k);
+		record_misplaced(p, k);
 	if (err < 0)
 		return;
 	p->tally[r.q->no].count[r.state]++;
@@ -381,7 +381,7 @@ key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
 		strcat(text, "...");
 }
 
-/* What core_init_any has passed over, or two rows of one queue. */
+/* A row that core_init_any skips, or one of two rows of one queue. */
 static void
 queue_row_check(struct pass *p, const struct key *k)
 {
@@ -399,17 +399,19 @@ queue_row_check(struct pass *p, const struct key *k)
 	sound = known != NULL && known->no == be_get(k->b + 1, 4);
 	if (!sound) {
 		key_text(k, text);
-		found(p, VERIFY_ROW, "row %s is no queue's%s%s", text,
-			known != NULL ? ", for there is another of the name "
-				      : "",
-			known != NULL ? known->name : "");
+		if (known != NULL)
+			found(p, VERIFY_ROW,
+				"row %s: queue %s has another row, too", text,
+				known->name);
+		else
+			found(p, VERIFY_ROW, "row %s: corrupt queue row", text);
 	}
 	queue_free(q);
-	if (!sound && p->v->mend)
+	if (!sound && p->v->repair)
 		batch_delete(&c->batch, key_bytes(k));
 }
 
-/* It is armed all the same, and written as it is now. */
+/* The lease was armed all the same; a repair writes it as it is now. */
 static void
 lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
 {
@@ -423,11 +425,11 @@ lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
 		lease_row_read(c, val, &row) == 0)
 		return;
 	sw_id_format(id, text);
-	found(p, VERIFY_ROW, "job %s: the row of its lease is damaged%s", text,
-		l != NULL ? "" : ", as the job is");
-	if (p->v->mend && l != NULL)
+	found(p, VERIFY_ROW, "job %s: corrupt lease row%s", text,
+		l != NULL ? "" : " of a corrupt record");
+	if (p->v->repair && l != NULL)
 		lease_row_write(c, l);
-	else if (p->v->mend)
+	else if (p->v->repair)
 		batch_delete(&c->batch, key_bytes(k));
 }
 
@@ -451,14 +453,15 @@ row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
 		(err == 0 || err == SW_ECORRUPT))
 		lease_row_check(p, k, &id);
-	/* A damaged record may well have this row. */
+	/* A corrupt record may well have this row. */
 	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||
 		(err < 0 && err != SW_ENOJOB))
 		return;
 	key_text(k, text);
-	found(p, VERIFY_STRAY, "row %s leads to %s", text,
-		err == 0 ? "a job that knows nothing of it" : "no job");
-	if (p->v->mend)
+	found(p, VERIFY_ORPHAN, "row %s is an orphan: %s", text,
+		err == 0 ? "its job does not have this row"
+			 : "there is no such job");
+	if (p->v->repair)
 		batch_delete(&p->v->core->batch, key_bytes(k));
 }
 
@@ -470,9 +473,9 @@ counter_check(struct pass *p, struct queue *q, const char *name, int64_t *has,
 {
 	if (*has == is)
 		return;
-	found(p, VERIFY_COUNTER, "queue %s says %lld %s, there are %lld",
-		q->name, (long long)*has, name, (long long)is);
-	if (p->v->mend) {
+	found(p, VERIFY_COUNTER, "queue %s: counter %s is %lld, should be %lld",
+		q->name, name, (long long)*has, (long long)is);
+	if (p->v->repair) {
 		*has = is;
 		queue_touch(q);
 	}
@@ -498,17 +501,18 @@ counters_check(struct pass *p)
 		p->err = page_commit(c);
 }
 
-/* What no row shows to whoever reads it. */
+/* Rows that cannot be written over: a scan does not show them. */
 static int
-file_look(struct pass *p)
+file_check(struct pass *p)
 {
-	struct store *s = p->v->core->store;
+	const struct verify *v = p->v;
 	uint64_t n = 0;
-	int err = s->driver->mend != NULL ? s->driver->mend(s, 1, &n) : 0;
+	int err = v->file_check != NULL ? v->file_check(v->core->store, &n) : 0;
 
 	if (err == 0 && n > 0)
 		found(p, VERIFY_ROW,
-			"%llu rows have a damaged length or place in data.mdb",
+			"data.mdb: %llu rows have a corrupt length or are out "
+			"of order",
 			(unsigned long long)n);
 	return err;
 }
@@ -527,7 +531,7 @@ verify_run(struct verify *v)
 	if (p.page == NULL || p.tally == NULL)
 		p.err = -ENOMEM;
 	else
-		p.err = file_look(&p);
+		p.err = file_check(&p);
 	if (p.err == 0)
 		rows_walk(&p, jobs, key_bytes(&after), record_check);
 	if (p.err == 0 && p.again) {
@@ -537,7 +541,7 @@ verify_run(struct verify *v)
 	}
 	if (p.err == 0)
 		rows_walk(&p, first, bytes_of("", 0), row_check);
-	if (p.err == 0 && v->found[VERIFY_DAMAGED] == 0)
+	if (p.err == 0 && v->found[VERIFY_CORRUPT] == 0)
 		counters_check(&p);
 	free(p.page);
 	free(p.tally);

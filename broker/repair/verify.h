@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verify.h - the whole store against itself
+ * verify.h - checks the consistency of a whole store, and repairs it
  *
  * Records have a checksum, the rows that lead to them do not: a flipped bit
  * there hides a job, or points to none, and no turn would notice.  But a
  * record says which rows it has (index.h).  So everything is read twice, from
  * records to rows and from rows to records, and the counters are counted.
  */
-#ifndef BROKER_VERIFY_H
-#define BROKER_VERIFY_H
+#ifndef BROKER_REPAIR_VERIFY_H
+#define BROKER_REPAIR_VERIFY_H
 
 #include "broker/core/core.h"
 
 /* X(name, text): what can be wrong */
 #define VERIFY_MAP(X)                                                          \
-	X(VERIFY_DAMAGED, "damaged records")                                   \
-	X(VERIFY_MISSING, "rows missing")                                      \
-	X(VERIFY_STRAY, "rows too many")                                       \
-	X(VERIFY_ROW, "rows damaged")                                          \
+	X(VERIFY_CORRUPT, "corrupt records")                                   \
+	X(VERIFY_MISSING, "missing rows")                                      \
+	X(VERIFY_ORPHAN, "orphan rows")                                        \
+	X(VERIFY_ROW, "corrupt rows")                                          \
 	X(VERIFY_QUEUE, "queues without a row")                                \
-	X(VERIFY_CLAIM, "unique keys held twice")                              \
-	X(VERIFY_COUNTER, "counters wrong")
+	X(VERIFY_UNIQUE, "unique keys used twice")                             \
+	X(VERIFY_COUNTER, "wrong counters")
 
 enum verify_kind {
 #define X(name, text) name,
@@ -31,25 +31,30 @@ enum verify_kind {
 
 struct verify {
 	struct core *core; /* just opened by core_init_any, no turn begun */
-	int mend;	   /* missing rows are written, and so on */
+	int repair; /* writes what can be told; else nothing is written */
+
+	/* Counts the rows that the store cannot write over; NULL: none are. */
+	int (*file_check)(struct store *, uint64_t *corrupt);
+
 	void (*say)(void *arg, const char *line); /* of each finding */
 	void *arg;
 
-	uint64_t jobs, rows, found[VERIFY_KINDS];
+	uint64_t jobs, rows, found[VERIFY_KINDS]; /* out */
 };
 
 /*
- * 0, whatever was found; or the store's error, -ENOMEM.  A damaged record is
- * not mended: what it was is lost, and it dies as corrupt when its turn comes.
- * A queue whose row is damaged is made anew, with the default settings, where
- * jobs name it.  A lease whose row is gets a token that nobody has.  Of two
- * jobs that hold one unique key the older keeps it; the younger runs without.
- * While there is a damaged record the counters are left alone.  After mending
- * the core is to be thrown away and opened anew.
+ * 0, whatever was found; or the store's error, -ENOMEM.  To repair, the store
+ * must be claimed.  A corrupt record is not repaired: its content is lost, and
+ * the job dies as corrupt when its turn comes.  A queue whose row is corrupt
+ * is made anew, with the default settings, where jobs name it.  A lease whose
+ * row is corrupt gets a token that nobody has.  Of two jobs with one unique
+ * key the older keeps the key; the younger runs without.  While there is a
+ * corrupt record the counters are left alone.  After a repair the core is to
+ * be thrown away and opened anew.
  */
 int verify_run(struct verify *) __attribute__((warn_unused_result));
 
-/* "damaged records" … */
+/* "corrupt records" … */
 const char *verify_text(enum verify_kind);
 
 #endif

@@ -278,6 +278,8 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 	(void)ttl_ms; /* the lock on the folder is the claim, for ever */
 	if (shard != 0)
 		return -EINVAL;
+	if (l->read_only)
+		return -EROFS;
 	if (err < 0)
 		return err;
 	epoch_name(name, shard);
@@ -360,8 +362,8 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 		rc = op_apply(l->txn, l->rows[0], &ops[i]);
 	return rc == MDB_CORRUPTED
 		       ? lmdb_say(l, SW_ECORRUPT, "data.mdb",
-				 "a row is damaged; spillway-broker "
-				 "--mend makes the file anew")
+				 "a row is corrupt; spillway-repair "
+				 "--rebuild makes the file anew")
 		       : lmdb_convert(l, rc, "write");
 }
 
@@ -565,5 +567,4 @@ const struct store_driver store_lmdb = {
 	.usage = lmdb_usage,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
-	.mend = lmdb_mend,
 };

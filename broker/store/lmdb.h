@@ -22,6 +22,7 @@ struct lmdb {
 	MDB_txn *txn; /* all since the last checkpoint; NULL: none yet */
 	struct journal journal;
 	int lock;
+	int read_only; /* the transaction is never committed */
 	int dirty;     /* the transaction holds a batch */
 	int broken;    /* a commit of unknown outcome: nothing goes any more */
 	int disk_full; /* there is no room to reserve */
@@ -62,18 +63,15 @@ void lmdb_room_reserve(struct lmdb *);
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
 
-/* Opening and closing (store_lmdb_open.c). */
+/* Opening and closing (lmdb_open.c). */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);
 void lmdb_close(struct store *);
 
-/* Opens the tables within the transaction, made first where they are not
- * there; LMDB's error. */
+/* Opens the tables within the transaction; unless read-only makes first what
+ * is not there.  LMDB's error. */
 int lmdb_tables_make(struct lmdb *);
 
 /* What is in the folder outlasts the power. */
 int lmdb_path_sync(struct lmdb *, const char *path);
-
-/* store_driver.mend (store_lmdb_mend.c). */
-int lmdb_mend(struct store *, int look, uint64_t *damaged);
 
 #endif

@@ -53,7 +53,8 @@ lock_take(struct lmdb *l, const char *dir)
 	if (l->lock < 0)
 		return lmdb_say(l, -errno, dir, strerror(errno));
 	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
-		return lmdb_say(l, SW_EBUSY, dir, "another broker has it open");
+		return lmdb_say(
+			l, SW_EBUSY, dir, "another process has it open");
 	return 0;
 }
 
@@ -171,6 +172,8 @@ length_check(struct lmdb *l, const char *dir)
 		return lmdb_say(l, -errno, dir, strerror(errno));
 	if (file.st_size < x.end)
 		return lmdb_say(l, SW_ECORRUPT, dir, "data.mdb is cut short");
+	if (l->read_only) /* long enough behind a broker as it is */
+		l->reserved = file.st_size;
 	return 0;
 }
 
@@ -188,15 +191,16 @@ journal_size(const struct store_options *o)
 int
 lmdb_tables_make(struct lmdb *l)
 {
-	int rc = mdb_dbi_open(l->txn, "meta", MDB_CREATE, &l->meta);
+	const unsigned flags = l->read_only ? 0 : MDB_CREATE;
+	int rc = mdb_dbi_open(l->txn, "meta", flags, &l->meta);
 
 	for (int i = 0; rc == 0 && i < LMDB_SHARDS_MAX; i++) {
 		char name[24];
 
 		(void)snprintf(name, sizeof(name), "shard%d", i);
 		rc = mdb_dbi_open(
-			l->txn, name, i == 0 ? MDB_CREATE : 0, &l->rows[i]);
-		if (rc == MDB_NOTFOUND)
+			l->txn, name, i == 0 ? flags : 0, &l->rows[i]);
+		if (rc == MDB_NOTFOUND && i > 0)
 			rc = 0;
 	}
 	return rc;
@@ -239,6 +243,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 
 	if (err == 0)
 		err = lmdb_convert(l, lmdb_tables_make(l), dir);
+	if (err == SW_ENOJOB)
+		err = lmdb_say(l, SW_EFORMAT, dir, "data.mdb has no tables");
 	if (err < 0)
 		return err;
 	format = lmdb_meta_get(l, "format", 0);
@@ -250,7 +256,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = handles_keep(l, dir);
 	if (err < 0)
 		return err;
-	err = journal_open(&l->journal, dir, journal_size(o), generation == 0);
+	err = journal_open(&l->journal, dir, journal_size(o),
+		generation == 0 && !l->read_only);
 	if (err < 0)
 		return lmdb_say(l, err, dir,
 			err == SW_ECORRUPT ? "its journal is missing"
@@ -265,6 +272,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 			err == SW_ECORRUPT ? "its journal is damaged, or "
 					     "data.mdb is an older copy"
 					   : sw_strerror(err));
+	if (l->read_only)
+		return 0;
 	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
 	if (err == 0 && salt == 0)
 		err = salt_make(l, dir);
@@ -301,11 +310,12 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	l->s.driver = &store_lmdb;
 	l->lock = -1;
 	l->journal.fd = -1;
+	l->read_only = o->read_only;
 	*out = &l->s;
 	err = folder_check(l, dir, o->force);
 	if (err == 0)
 		err = lock_take(l, dir);
-	if (err == 0)
+	if (err == 0 && !l->read_only)
 		err = index_need(l, dir);
 	if (err == 0)
 		err = env_open(l, dir, o);

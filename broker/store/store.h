@@ -66,6 +66,7 @@ typedef int store_each_fn(void *arg, struct bytes key, struct bytes val);
 struct store_options {
 	uint64_t map_size; /* bytes, 0: 64 GiB */
 	int force;	   /* open on a file system that cannot be trusted */
+	int read_only;	   /* no file is changed; a claim is -EROFS */
 };
 
 struct store_driver {
@@ -118,15 +119,6 @@ struct store_driver {
 	int (*fd)(struct store *);   /* joins the poll set, -1: commits are done
 					at once */
 	int (*turn)(struct store *); /* fd is readable: calls the callbacks */
-
-	/*
-	 * How many rows of shard 0 are damaged so that they cannot be written
-	 * over, by the length of a value or the place of a key.  Unless only
-	 * to `look`, new files are made without such damage: a value that was
-	 * lost is one byte, 0, and a second row of one key has zeros behind
-	 * it.  Then the store is to be closed.  NULL: none can be damaged.
-	 */
-	int (*mend)(struct store *, int look, uint64_t *damaged);
 };
 
 extern const struct store_driver store_lmdb, store_mem;

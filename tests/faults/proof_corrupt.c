@@ -22,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
 #include "base/must.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/util_reader.h"
 #include "tests/lib/util_rig.h"
 
@@ -206,14 +206,14 @@ child_run(
 
 struct tally {
 	int n[ENDS];
-	int trials, corrupt, missing, unseen, back, delivered, ended, mended,
+	int trials, corrupt, missing, unseen, back, delivered, ended, repaired,
 		lost;
 };
 
 /*
- * A job is gone from sight: --verify has to tell, and --mend may bring it
- * back.  Only the journal's last record goes without a trace, for a power
- * loss may have torn it before it was confirmed.
+ * A job is gone from sight: a check has to find that, and a repair may bring
+ * the job back.  Only the journal's last record goes without a trace, for a
+ * power loss may have torn it before it was confirmed.
  */
 static void
 gone_judge(const char *root, const struct file *file, off_t at, int bit,
@@ -223,7 +223,7 @@ gone_judge(const char *root, const struct file *file, off_t at, int bit,
 	enum end e;
 
 	flipped_copy(root, file, at, bit);
-	e = child_run(root, reader_mend, &f);
+	e = child_run(root, reader_repair, &f);
 	t->missing++;
 	t->unseen += e == GOOD && f.verified == 0 &&
 		     strcmp(file->name, "journal") != 0;
@@ -231,8 +231,8 @@ gone_judge(const char *root, const struct file *file, off_t at, int bit,
 }
 
 /*
- * It did not start, or ended: --mend may lead back to one that runs.  A damaged
- * journal it leaves alone, for that holds what was confirmed last.
+ * It did not start, or ended: a repair may lead back to one that runs.  A
+ * corrupt journal is left alone, for it holds what was confirmed last.
  */
 static void
 ended_judge(const char *root, const struct file *file, off_t at, int bit,
@@ -244,9 +244,9 @@ ended_judge(const char *root, const struct file *file, off_t at, int bit,
 		return;
 	t->ended++;
 	flipped_copy(root, file, at, bit);
-	if (child_run(root, reader_mend, &f) != GOOD)
+	if (child_run(root, reader_repair, &f) != GOOD)
 		return;
-	t->mended++;
+	t->repaired++;
 	t->lost += f.missing;
 }
 
@@ -304,11 +304,11 @@ verdict(const struct tally *t, uint64_t seed)
 		if (t->n[e] > 0)
 			printf(" %d %s,", t->n[e], end_names[e]);
 	printf(" %d with a job dead as corrupt, %d with a job gone, %d of "
-	       "these unseen by --verify, %d back after --mend; %d of the "
+	       "these unseen by a check, %d back after a repair; %d of the "
 	       "%d that data.mdb ended run after it, with %d jobs gone; "
 	       "SEED=%" PRIu64 "\n",
-		t->corrupt, t->missing, t->unseen, t->back, t->mended, t->ended,
-		t->lost, seed);
+		t->corrupt, t->missing, t->unseen, t->back, t->repaired,
+		t->ended, t->lost, seed);
 	return bad > 0;
 }
 
@@ -319,7 +319,8 @@ main(int argc, char **argv)
 		{"closed", "data.mdb", 0}, {"crashed", "data.mdb", 0},
 		{"crashed", "journal", 0}};
 	uint64_t seed = chance_seed();
-	uint64_t n = number_of_env("CORRUPT_N", 1500), one = number_of_env("ONE", n);
+	uint64_t n = number_of_env("CORRUPT_N", 1500),
+		 one = number_of_env("ONE", n);
 	char copy[256];
 	struct tally t = {0};
 

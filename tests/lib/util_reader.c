@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/util_reader.h"
+#include "broker/repair/lmdb.h"
 #include "broker/repair/verify.h"
 
 #include <dlfcn.h>
@@ -406,15 +407,15 @@ reader_begin(struct reader *rd, int out)
 	signals_catch(rd);
 }
 
-/* As main.c does before it looks at the rows. */
+/* As spillway-repair does before it checks the rows. */
 static void
-file_mend(struct reader *rd, const char *dir)
+file_rebuild(struct reader *rd, const char *dir)
 {
 	uint64_t n;
 	int err = store_open(&rd->store, dir, &options);
 
 	if (err == 0)
-		err = rd->store->driver->mend(rd->store, 0, &n);
+		err = lmdb_rebuild(rd->store, &n);
 	if (err < 0)
 		finish(rd, REFUSED, rd->store->why);
 	rd->store->driver->close(rd->store);
@@ -450,15 +451,18 @@ line_count(void *arg, const char *line)
 }
 
 void
-reader_mend(const char *dir, int out)
+reader_repair(const char *dir, int out)
 {
 	static struct reader rd;
-	struct verify v = {
-		.core = &rd.core, .mend = 1, .say = line_count, .arg = &rd.f};
+	struct verify v = {.core = &rd.core,
+		.repair = 1,
+		.file_check = lmdb_check,
+		.say = line_count,
+		.arg = &rd.f};
 	int err;
 
 	reader_begin(&rd, out);
-	file_mend(&rd, dir);
+	file_rebuild(&rd, dir);
 	reader_open(&rd, dir, core_init_any);
 	err = verify_run(&v);
 	core_fini(&rd.core);

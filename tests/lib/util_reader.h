@@ -43,7 +43,7 @@ struct findings {
  * the above as its status. */
 void reader_run(const char *dir, int out) __attribute__((noreturn));
 
-/* The same after --mend, with what that has found in `verified`. */
-void reader_mend(const char *dir, int out) __attribute__((noreturn));
+/* The same after a repair, with the number of its findings in `verified`. */
+void reader_repair(const char *dir, int out) __attribute__((noreturn));
 
 #endif

@@ -14,10 +14,12 @@ line_keep(void *arg, const char *line)
 }
 
 struct verify
-verified(struct rig *r, int mend, char line[VERIFY_LINE])
+verified(struct rig *r, int repair, char line[VERIFY_LINE])
 {
-	struct verify v = {
-		.core = r->core, .mend = mend, .say = line_keep, .arg = line};
+	struct verify v = {.core = r->core,
+		.repair = repair,
+		.say = line_keep,
+		.arg = line};
 
 	line[0] = '\0';
 	core_fini(r->core);

@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "broker/config.h"
 #include "base/log.h"
 #include "base/must.h"
+#include "broker/config.h"
 #include "tests/sim/util_sim.h"
 #include "tests/sim/util_sim_model.h"
 
@@ -134,7 +134,6 @@ sim_undelivered(struct core *c, struct bytes frame)
 #define read		 sim_read
 #define store_open	 sim_store_open
 #define core_undelivered sim_undelivered
-#define broker_load	 sim_unused_load
 #define broker_open	 sim_unused_open
 #define broker_close	 sim_unused_close
 #define broker_run	 sim_unused_run
@@ -147,9 +146,10 @@ sim_broker_start(struct sim *w)
 	struct broker *br = calloc(1, sizeof(*br));
 
 	must(br != NULL);
+	br->data = cfg.data;
 	br->signals = -1;
 	br->socket = w;
-	if (store_ready(br, &cfg, core_init) < 0)
+	if (store_ready(br, &cfg) < 0)
 		sim_fail(w, "the broker does not start on its own store");
 	w->broker = br;
 	w->core = &br->core;

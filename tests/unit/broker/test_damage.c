@@ -43,7 +43,7 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 
 /* The job was done long ago, but a row still names it. */
 static void
-a_job_that_is_done_is_not_handed_out_for_a_stray_row(void **unused)
+a_job_that_is_done_is_not_handed_out_for_an_orphan_row(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
@@ -502,7 +502,7 @@ main(void)
 		cmocka_unit_test(
 			a_job_that_stands_in_the_line_twice_is_handed_out_once),
 		cmocka_unit_test(
-			a_job_that_is_done_is_not_handed_out_for_a_stray_row),
+			a_job_that_is_done_is_not_handed_out_for_an_orphan_row),
 		cmocka_unit_test(a_row_too_short_for_its_index_is_damage),
 		cmocka_unit_test(
 			a_dead_job_whose_record_is_damaged_is_listed_as_corrupt),

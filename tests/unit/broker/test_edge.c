@@ -430,7 +430,7 @@ a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole(void **state)
 {
 	struct rig *r = *state;
 	struct sw_id id = rig_id(1);
-	struct key wreck = key_id('c', &id);
+	struct key kept = key_id('c', &id);
 	struct bytes val;
 	size_t mark = put_begin(r, 1, "q", 1);
 
@@ -442,7 +442,7 @@ a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole(void **state)
 	purge(r, SW_DEAD);
 	assert_int_equal(rig_state(r, 1), SW_NONE);
 	assert_int_equal(
-		r->store->driver->get(r->store, 0, key_bytes(&wreck), &val),
+		r->store->driver->get(r->store, 0, key_bytes(&kept), &val),
 		SW_ENOJOB);
 	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* not knowable */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A store is held against itself, and mended from its records. */
+/* The consistency of a store is checked, and repaired from its records. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,7 +148,7 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 {
 	struct rig *r = filled();
 	struct sw_id none = rig_id(99), done = rig_id(1), leased = rig_id(3);
-	struct key stray[] = {key_ready(0, 0, 5, &none),
+	struct key orphan[] = {key_ready(0, 0, 5, &none),
 		key_ready(0, 0, 5, &done), key_timer(7, &done),
 		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
 		key_id('c', &done), key_start('?'),
@@ -157,23 +157,23 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 	char line[VERIFY_LINE];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(stray) / sizeof(stray[0]); i++) {
+	for (size_t i = 0; i < sizeof(orphan) / sizeof(orphan[0]); i++) {
 		struct verify v;
 
-		rig_row_change(r, STORE_PUT, &stray[i],
-			stray[i].b[0] == 'u' ? bytes_of(none.b, SW_ID_LEN)
-					     : nothing);
+		rig_row_change(r, STORE_PUT, &orphan[i],
+			orphan[i].b[0] == 'u' ? bytes_of(none.b, SW_ID_LEN)
+					      : nothing);
 		v = verified(r, 1, line);
-		assert_int_equal(v.found[VERIFY_STRAY], 1);
+		assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 		assert_int_equal(verified_found(&v), 1);
-		assert_false(rig_row_is_there(r, &stray[i]));
+		assert_false(rig_row_is_there(r, &orphan[i]));
 	}
 	rig_close(r);
 }
 
 /* And then the jobs that are there can be run, and no others. */
 static void
-a_job_that_was_lost_from_sight_runs_after_mending(void **state)
+a_job_that_was_lost_from_sight_runs_after_a_repair(void **state)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
@@ -197,7 +197,8 @@ a_job_that_was_lost_from_sight_runs_after_mending(void **state)
 	(void)verified(r, 1, line);
 	sw_id_format(&id, text);
 	assert_non_null(strstr(line, text));
-	assert_non_null(strstr(line, "is ready in q: no row leads to it"));
+	assert_non_null(
+		strstr(line, "is ready in queue q: its index row is missing"));
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
 	assert_int_equal(rig_take(r, 1, &token), 2);
@@ -205,7 +206,7 @@ a_job_that_was_lost_from_sight_runs_after_mending(void **state)
 }
 
 static void
-a_damaged_record_is_told_and_left_for_the_dead(void **state)
+a_corrupt_record_is_reported_and_left_for_the_dead(void **state)
 {
 	struct rig *r = filled();
 	struct sw_id id = rig_id(6);
@@ -216,15 +217,15 @@ a_damaged_record_is_told_and_left_for_the_dead(void **state)
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_str("not a record at all"));
 	v = verified(r, 1, line);
-	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
+	assert_int_equal(v.found[VERIFY_CORRUPT], 1);
 	assert_int_equal(verified_found(&v), 1);
-	assert_non_null(strstr(line, "its record is damaged"));
+	assert_non_null(strstr(line, "corrupt record"));
 	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
 	rig_pass(r, 1);
 	assert_int_equal(rig_state(r, 6), SW_DEAD);
 	/* What it had besides was not to be read any more. */
 	v = verified(r, 1, line);
-	assert_int_equal(v.found[VERIFY_STRAY], 1);
+	assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 	assert_int_equal(v.found[VERIFY_COUNTER], 1);
 	v = verified(r, 0, line);
 	assert_int_equal(verified_found(&v), 0);
@@ -250,7 +251,7 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	rig_row_change(r, STORE_PUT, &away, bytes_of(copy, val.len));
 	rig_row_change(r, STORE_DELETE, &k, nothing);
 	v = verified(r, 0, line);
-	assert_true(v.found[VERIFY_STRAY] > 0);
+	assert_true(v.found[VERIFY_ORPHAN] > 0);
 	(void)verified(r, 1, line);
 	v = verified(r, 0, line);
 	assert_int_equal(verified_found(&v), 0);
@@ -314,24 +315,24 @@ counters_are_counted_and_set_right(void **state)
 /* --- leases ------------------------------------------------------------- */
 
 static void
-a_damaged_lease_is_written_anew_and_runs_out(void **state)
+a_corrupt_lease_row_is_written_anew_and_runs_out(void **state)
 {
 	struct rig *r = filled();
 	struct sw_id leased = rig_id(3), none = rig_id(99);
-	struct key k = key_id('l', &leased), stray = key_id('l', &none);
+	struct key k = key_id('l', &leased), orphan = key_id('l', &none);
 	char line[VERIFY_LINE];
 	struct verify v;
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
-	rig_row_change(r, STORE_PUT, &stray, bytes_str("?"));
+	rig_row_change(r, STORE_PUT, &orphan, bytes_str("?"));
 	v = verified(r, 0, line);
 	assert_int_equal(v.found[VERIFY_ROW], 1);
-	assert_int_equal(v.found[VERIFY_STRAY], 1);
+	assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 	(void)verified(r, 1, line);
 	v = verified(r, 0, line);
 	assert_int_equal(verified_found(&v), 0);
-	assert_false(rig_row_is_there(r, &stray));
+	assert_false(rig_row_is_there(r, &orphan));
 	assert_int_equal(rig_state(r, 3), SW_LEASED);
 	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
 	assert_int_equal(rig_state(r, 3), SW_DELAYED);
@@ -339,7 +340,7 @@ a_damaged_lease_is_written_anew_and_runs_out(void **state)
 }
 
 static void
-a_damaged_lease_of_a_damaged_job_is_removed(void **state)
+a_corrupt_lease_row_of_a_corrupt_job_is_removed(void **state)
 {
 	struct rig *r = filled();
 	struct sw_id id = rig_id(3);
@@ -352,12 +353,12 @@ a_damaged_lease_of_a_damaged_job_is_removed(void **state)
 	rig_row_change(r, STORE_PUT, &j, bytes_str("?"));
 	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_ROW], 1);
-	assert_int_equal(v.found[VERIFY_DAMAGED], 1);
+	assert_int_equal(v.found[VERIFY_CORRUPT], 1);
 	assert_false(rig_row_is_there(r, &l));
 	rig_drop(r);
 }
 
-/* Pages end in the middle of things; what is mended changes what is walked. */
+/* Pages end in the middle of things; a repair changes what is walked. */
 static void
 many_jobs_are_walked_in_pages(void **state)
 {
@@ -400,14 +401,16 @@ main(void)
 			a_unique_key_that_names_another_job_is_set_right),
 		cmocka_unit_test(rows_that_lead_nowhere_are_found_and_removed),
 		cmocka_unit_test(
-			a_job_that_was_lost_from_sight_runs_after_mending),
+			a_job_that_was_lost_from_sight_runs_after_a_repair),
 		cmocka_unit_test(
-			a_damaged_record_is_told_and_left_for_the_dead),
+			a_corrupt_record_is_reported_and_left_for_the_dead),
 		cmocka_unit_test(a_record_under_the_key_of_another_comes_home),
 		cmocka_unit_test(a_record_beside_the_one_of_another_comes_home),
 		cmocka_unit_test(counters_are_counted_and_set_right),
-		cmocka_unit_test(a_damaged_lease_is_written_anew_and_runs_out),
-		cmocka_unit_test(a_damaged_lease_of_a_damaged_job_is_removed),
+		cmocka_unit_test(
+			a_corrupt_lease_row_is_written_anew_and_runs_out),
+		cmocka_unit_test(
+			a_corrupt_lease_row_of_a_corrupt_job_is_removed),
 		cmocka_unit_test(many_jobs_are_walked_in_pages),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Queues whose rows are damaged, and unique keys that are held twice. */
+/* Queues whose rows are corrupt, and unique keys that two jobs have. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,7 @@ two_queues(int late)
 		assert_int_equal(
 			rig_done(r, i, n + 1, token, SW_FAIL, SW_C_PERMANENT),
 			0);
-		assert_int_equal(
-			rig_put(r, n + 2 - late, names[i], "body"), 0);
+		assert_int_equal(rig_put(r, n + 2 - late, names[i], "body"), 0);
 	}
 	return r;
 }
@@ -80,9 +79,9 @@ all_is_well(struct rig *r, int late)
 	rig_close(r);
 }
 
-/* Each way in which a queue's row can be lost, and what is said of it. */
+/* Each way in which a queue's row can be lost, and the findings. */
 static void
-a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs(void **state)
+a_queue_whose_row_is_corrupt_is_made_anew_from_its_jobs(void **state)
 {
 	static const struct {
 		uint32_t no;
@@ -128,7 +127,7 @@ a_queue_made_anew_has_its_old_number_if_a_row_tells_it(void **state)
 	rig_row_change(r, STORE_DELETE, &k, nothing);
 	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_QUEUE], 2);
-	assert_int_equal(v.found[VERIFY_STRAY], 0);
+	assert_int_equal(v.found[VERIFY_ORPHAN], 0);
 	assert_int_equal(v.found[VERIFY_MISSING], 0);
 	assert_string_equal(r->core->queues[0]->name, "a");
 	assert_string_equal(r->core->queues[1]->name, "b");
@@ -136,7 +135,7 @@ a_queue_made_anew_has_its_old_number_if_a_row_tells_it(void **state)
 }
 
 static void
-a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do(void **state)
+a_store_with_a_corrupt_queue_row_is_not_served_and_says_which(void **state)
 {
 	struct rig *r = two_queues(0);
 	struct key k = key_queue(1);
@@ -147,9 +146,8 @@ a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do(void **state)
 	assert_int_equal(
 		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
 		SW_ECORRUPT);
-	assert_string_equal(r->store->why,
-		"damaged: the row of queue number 1; spillway-broker --mend "
-		"makes it anew");
+	assert_string_equal(
+		r->store->why, "corrupt: the row of queue number 1");
 	rig_drop(r);
 }
 
@@ -168,7 +166,7 @@ a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
 		v = verified(r, 1, line);
 		assert_int_equal(v.found[VERIFY_ROW], 1);
 		assert_int_equal(verified_found(&v), 1);
-		assert_non_null(strstr(line, "is no queue's"));
+		assert_non_null(strstr(line, "corrupt queue row"));
 		assert_false(rig_row_is_there(r, &keys[i]));
 		all_is_well(r, 0);
 	}
@@ -215,10 +213,10 @@ of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
 
 		rig_row_change(r, STORE_PUT, &k, bytes_of(named.b, SW_ID_LEN));
 		v = verified(r, 0, line);
-		assert_int_equal(v.found[VERIFY_CLAIM], 1);
+		assert_int_equal(v.found[VERIFY_UNIQUE], 1);
 		assert_int_equal(verified_found(&v), 1);
 		v = verified(r, 1, line);
-		assert_int_equal(v.found[VERIFY_CLAIM], 1);
+		assert_int_equal(v.found[VERIFY_UNIQUE], 1);
 		v = verified(r, 0, line);
 		assert_string_equal(line, "");
 		assert_int_equal(
@@ -255,42 +253,39 @@ a_job_that_runs_may_lose_its_unique_key(void **state)
 
 /* --- the file ------------------------------------------------------------ */
 
-static int mend_says;
+static int file_says; /* corrupt rows, or an error */
 
 static int
-mend_look(struct store *s, int look, uint64_t *damaged)
+file_check(struct store *s, uint64_t *corrupt)
 {
 	(void)s;
-	assert_true(look);
-	if (mend_says < 0)
-		return mend_says;
-	*damaged = (uint64_t)mend_says;
+	if (file_says < 0)
+		return file_says;
+	*corrupt = (uint64_t)file_says;
 	return 0;
 }
 
 static void
-what_only_the_store_can_see_is_told_too(void **state)
+rows_that_only_the_store_can_see_are_reported_too(void **state)
 {
 	struct rig *r = two_queues(0);
-	struct store_driver d = *r->store->driver;
-	struct verify v;
 	char line[VERIFY_LINE];
+	struct verify v = verified(r, 0, line);
 
 	(void)state;
-	d.mend = mend_look;
-	r->store->driver = &d;
-	mend_says = 0;
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
-	mend_says = 3;
-	v = verified(r, 0, line);
-	assert_int_equal(v.found[VERIFY_ROW], 1);
-	assert_string_equal(
-		line, "3 rows have a damaged length or place in data.mdb");
-	mend_says = SW_ECORRUPT;
 	v.core = r->core;
+	v.file_check = file_check;
+	file_says = 0;
+	assert_int_equal(verify_run(&v), 0);
+	assert_int_equal(verified_found(&v), 0);
+	assert_string_equal(line, "");
+	file_says = 3;
+	assert_int_equal(verify_run(&v), 0);
+	assert_int_equal(v.found[VERIFY_ROW], 1);
+	assert_string_equal(line, "data.mdb: 3 rows have a corrupt length or "
+				  "are out of order");
+	file_says = SW_ECORRUPT;
 	assert_int_equal(verify_run(&v), SW_ECORRUPT);
-	r->store->driver = &store_mem;
 	rig_close(r);
 }
 
@@ -299,17 +294,18 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-			a_queue_whose_row_is_damaged_is_made_anew_from_its_jobs),
+			a_queue_whose_row_is_corrupt_is_made_anew_from_its_jobs),
 		cmocka_unit_test(
 			a_queue_made_anew_has_its_old_number_if_a_row_tells_it),
 		cmocka_unit_test(
-			a_store_with_a_damaged_queue_is_not_served_and_says_what_to_do),
+			a_store_with_a_corrupt_queue_row_is_not_served_and_says_which),
 		cmocka_unit_test(
 			a_row_of_a_queue_number_that_cannot_be_is_removed),
 		cmocka_unit_test(
 			of_two_jobs_with_one_unique_key_the_older_keeps_it),
 		cmocka_unit_test(a_job_that_runs_may_lose_its_unique_key),
-		cmocka_unit_test(what_only_the_store_can_see_is_told_too),
+		cmocka_unit_test(
+			rows_that_only_the_store_can_see_are_reported_too),
 	};
 
 	return cmocka_run_group_tests_name("verify_queues", tests, NULL, NULL);

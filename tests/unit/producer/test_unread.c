@@ -169,7 +169,7 @@ restarted(struct rig *r)
 
 /* A delayed job that a timer finds damaged. */
 static void
-wreck_add(struct rig *r)
+corrupt_record_add(struct rig *r)
 {
 	struct sw_id id = rig_id(60);
 	struct key j = key_id('j', &id), t = key_timer(1, &id);
@@ -195,7 +195,7 @@ play(struct rig *r)
 		life[i](r);
 		err = turn(r, 1, 1);
 	}
-	wreck_add(r);
+	corrupt_record_add(r);
 	for (int n = 0; err == 0 && n < 2; n++)
 		err = restarted(r);
 	if (err == 0) {
@@ -276,7 +276,7 @@ a_read_that_fails_ends_the_verification_wherever_it_is(void **unused)
 	fail_at = 0;
 	for (int n = 1; n <= 3; n++)
 		assert_int_equal(rig_put(r, n, "q", "body"), 0);
-	wreck_add(r);
+	corrupt_record_add(r);
 	r->store->driver = &frail;
 	for (int k = 1; !all; k++) {
 		struct verify v = {.core = r->core, .say = quiet};

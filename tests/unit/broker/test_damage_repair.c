@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the broker does with damage until --mend: nothing that is lost by it. */
+/* Corrupt data until it is repaired: the broker makes nothing worse. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,7 +122,7 @@ a_unique_key_whose_holder_cannot_be_told_is_not_given_away(void **unused)
 	rig_close(r);
 }
 
-/* --mend can still bring it back: its record must not be written over. */
+/* A repair can still bring it back: its record must not be written over. */
 static void
 a_sound_job_whose_queue_is_lost_is_not_buried(void **unused)
 {
@@ -251,5 +251,5 @@ main(void)
 			bytes_that_were_never_counted_are_not_taken_off),
 	};
 
-	return cmocka_run_group_tests_name("damage_mend", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("damage_repair", tests, NULL, NULL);
 }

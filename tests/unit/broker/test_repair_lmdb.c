@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Damage in LMDB's own pages: what is read of it, and a new file. */
+/* Corrupt pages of LMDB: what is read of them, and a new file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "broker/repair/lmdb.h"
 #include "broker/store/lmdb.h"
 #include "tests/lib/util_store.h"
 
@@ -27,16 +28,16 @@ rows_put(struct fixture *f, uint32_t n)
 	static const uint8_t val[20];
 	static uint8_t keys[1000][4];
 	static struct store_op ops[1000];
-	size_t held = 0;
+	size_t n_ops = 0;
 
 	for (uint32_t i = 1; i < n; i++) {
-		be_set(keys[held], 4, i);
-		ops[held] = (struct store_op){STORE_PUT,
-			bytes_of(keys[held], 4), bytes_of(val, sizeof(val))};
-		if (++held < 1000 && i + 1 < n)
+		be_set(keys[n_ops], 4, i);
+		ops[n_ops] = (struct store_op){STORE_PUT,
+			bytes_of(keys[n_ops], 4), bytes_of(val, sizeof(val))};
+		if (++n_ops < 1000 && i + 1 < n)
 			continue;
-		assert_int_equal(fx_commit(f, ops, held), 0);
-		held = 0;
+		assert_int_equal(fx_commit(f, ops, n_ops), 0);
+		n_ops = 0;
 	}
 }
 
@@ -125,7 +126,7 @@ a_row_of_damaged_length_is_not_written_over(void **state)
 	with_a_damaged_length(f);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(fx_commit(f, &ops[i], 1), SW_EUNKNOWN);
-		assert_non_null(strstr(f->s->why, "--mend"));
+		assert_non_null(strstr(f->s->why, "spillway-repair"));
 		fx_reopened(f);
 	}
 	assert_int_equal(fx_put(f, "c", "4"), 0);
@@ -139,15 +140,15 @@ a_file_with_a_damaged_length_is_made_anew(void **state)
 	uint64_t n = 7;
 
 	assert_int_equal(fx_put(f, "a", "1"), 0);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
 	assert_int_equal(n, 0);
 	with_a_damaged_length(f);
-	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(lmdb_check(f->s, &n), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
 	assert_int_equal(n, 1);
 	fx_reopened(f);
-	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(lmdb_check(f->s, &n), 0);
 	assert_int_equal(n, 0);
 	fx_assert_val(f, "a", "1");
 	fx_assert_val(f, "c", "3");
@@ -167,7 +168,7 @@ a_file_made_anew_has_every_row(void **state)
 
 	rows_put(f, ROWS);
 	with_a_damaged_length(f);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
 	assert_int_equal(n, 1);
 	fx_reopened(f);
 	for (uint32_t i = 1; i < ROWS; i++) {
@@ -191,13 +192,13 @@ of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
 	fx_closed(f);
 	file_damage(f, "!-row", 0);
 	fx_opened(f);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
 	assert_int_equal(n, 1);
 	fx_reopened(f);
 	fx_assert_val(f, "a-row", "2");
 	assert_int_equal(
 		f->s->driver->get(f->s, 0, bytes_of("a-row", 6), &val), 0);
-	assert_int_equal(f->s->driver->mend(f->s, 1, &n), 0);
+	assert_int_equal(lmdb_check(f->s, &n), 0);
 	assert_int_equal(n, 0);
 }
 
@@ -214,7 +215,7 @@ a_row_whose_key_has_lost_its_length_is_left_out(void **state)
 	fx_closed(f);
 	file_damage(f, "b-long-key", -1);
 	fx_opened(f);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
 	assert_int_equal(n, 1);
 	fx_reopened(f);
 	fx_assert_scan(f, "", "", 9, "a=1 c=3 ");
@@ -231,7 +232,7 @@ a_new_file_that_cannot_be_made_leaves_the_old_one(void **state)
 	with_a_damaged_length(f);
 	(void)snprintf(part, sizeof(part), "%s/data.mdb.part", f->dir);
 	assert_int_equal(mkdir(part, 0700), 0);
-	assert_true(f->s->driver->mend(f->s, 0, &n) < 0);
+	assert_true(lmdb_rebuild(f->s, &n) < 0);
 	assert_int_equal(rmdir(part), 0);
 	fx_reopened(f);
 	fx_assert_val(f, "a", "1");
@@ -245,7 +246,7 @@ a_file_whose_own_table_is_damaged_is_not_made_anew(void **state)
 
 	with_a_damaged_length(f);
 	file_damage(f, "salt", -5); /* seen through the map at once */
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), SW_ECORRUPT);
+	assert_int_equal(lmdb_rebuild(f->s, &n), SW_ECORRUPT);
 	fx_assert_val(f, "a", "1");
 }
 
@@ -261,19 +262,107 @@ a_new_file_that_cannot_take_its_place_is_an_error(void **state)
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(f->s->driver->mend(f->s, 0, &n), -EISDIR);
+	assert_int_equal(lmdb_rebuild(f->s, &n), -EISDIR);
 	assert_int_equal(rmdir(path), 0);
 }
 
 static void
-a_store_of_unknown_outcome_is_not_mended(void **state)
+a_store_of_unknown_outcome_is_not_repaired(void **state)
 {
 	struct fixture *f = *state;
 	struct lmdb *l = (struct lmdb *)f->s;
 	uint64_t n = 0;
 
 	l->broken = 1;
-	assert_int_equal(f->s->driver->mend(f->s, 1, &n), SW_EUNKNOWN);
+	assert_int_equal(lmdb_check(f->s, &n), SW_EUNKNOWN);
+	assert_int_equal(lmdb_rebuild(f->s, &n), SW_EUNKNOWN);
+	assert_int_equal(n, 0);
+}
+
+/* Only root can give a file to somebody else. */
+static void
+a_new_file_has_the_owner_of_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+	char path[128];
+	struct stat st;
+	uint64_t n = 0;
+
+	with_a_damaged_length(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	assert_int_equal(chown(path, owner, (gid_t)-1), 0);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, owner);
+}
+
+/* A sum over the files that hold rows, and their sizes. */
+static uint64_t
+files_sum(const struct fixture *f)
+{
+	static const char *const names[] = {"data.mdb", "journal"};
+	static uint8_t file[8 << 20];
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[128];
+		struct stat st;
+		ssize_t n;
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0 && fstat(fd, &st) == 0);
+		n = read(fd, file, sizeof(file));
+		assert_true(n > 0);
+		for (ssize_t k = 0; k < n; k++)
+			sum = (sum ^ file[k]) * 1099511628211U;
+		sum += (uint64_t)st.st_size;
+		close(fd);
+	}
+	return sum;
+}
+
+static void
+a_store_opened_read_only_shows_its_journal_and_stays_as_it_is(void **state)
+{
+	static const struct store_options read_only = {
+		.force = 1, .read_only = 1};
+	struct fixture *f = *state;
+	struct claim c;
+	uint64_t before, n = 7;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	((struct lmdb *)f->s)->dirty = 0; /* as kill -9: the journal has it */
+	fx_closed(f);
+	before = files_sum(f);
+	assert_int_equal(store_open(&f->s, f->uri, &read_only), 0);
+	fx_assert_val(f, "a", "1");
+	assert_int_equal(lmdb_check(f->s, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(f->s->driver->claim(f->s, 0, 0, &c), -EROFS);
+	fx_closed(f);
+	assert_true(files_sum(f) == before);
+}
+
+static void
+an_lmdb_file_of_another_program_gets_no_tables_by_a_check(void **state)
+{
+	static const struct store_options read_only = {
+		.force = 1, .read_only = 1};
+	struct fixture *f = *state;
+	char path[128];
+	MDB_env *env;
+
+	fx_closed(f);
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", f->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_open(env, f->dir, 0, 0600), 0);
+	mdb_env_close(env);
+	assert_int_equal(store_open(&f->s, f->uri, &read_only), SW_EFORMAT);
+	assert_non_null(strstr(f->s->why, "has no tables"));
 }
 
 /* clang-format off */
@@ -294,8 +383,11 @@ main(void)
 		T(a_new_file_that_cannot_be_made_leaves_the_old_one),
 		T(a_file_whose_own_table_is_damaged_is_not_made_anew),
 		T(a_new_file_that_cannot_take_its_place_is_an_error),
-		T(a_store_of_unknown_outcome_is_not_mended),
+		T(a_store_of_unknown_outcome_is_not_repaired),
+		T(a_new_file_has_the_owner_of_the_old_one),
+		T(a_store_opened_read_only_shows_its_journal_and_stays_as_it_is),
+		T(an_lmdb_file_of_another_program_gets_no_tables_by_a_check),
 	};
 
-	return cmocka_run_group_tests_name("store_mend", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("repair_lmdb", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Damage in LMDB's pages: whatever it is, --mend leads back to a broker that
-# runs, with every job whose record is sound.
+# Corrupt pages of LMDB: spillway-repair leads back to a broker that runs, with
+# every job whose record is sound.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 
 stop() { kill "$broker" && wait "$broker"; }
-verify() { spillway-broker --data "$dir/data" "$@" 2>&1; }
+repair() { spillway-repair --data "$dir/data" "$@" 2>&1; }
 
 # damage HEX AT BYTE OP: of each row of data.mdb whose key is HEX the byte AT
 # after the key's begin becomes BYTE, or has its bits set.
@@ -33,15 +33,14 @@ store() {
 	stop
 }
 
-# found PATTERN: --verify says so, with 65, and --mend mends it.
+# found PATTERN REST: a check says so, with 65, and --rebuild repairs all but REST.
 found() {
-	local said status=0
-	said=$(verify --verify) || status=$?
-	[ $status = 65 ] || fail "verify: status $status: $said"
-	grep -qE -- "$1" <<<"$said" || fail "verify: no '$1': $said"
-	said=$(verify --mend) || status=$?
-	grep -qE -- "^mended: .* all in order|^mended: .*$2" <<<"$said" || fail "mend: $said"
-	mended=$said
+	local found status=0
+	found=$(repair) || status=$?
+	[ $status = 65 ] || fail "check: status $status: $found"
+	grep -qE -- "$1" <<<"$found" || fail "check: no '$1': $found"
+	repaired=$(repair --rebuild) || :
+	grep -qE -- "^repaired: .* all in order|^repaired: .*$2" <<<"$repaired" || fail "repair: $repaired"
 }
 
 both_run() {
@@ -51,14 +50,14 @@ both_run() {
 	spillway wait "$two" --timeout 30s >/dev/null || fail "two does not run"
 	kill "$worker" && wait "$worker"
 	stop
-	verify --verify >/dev/null || fail "$(verify --verify)"
+	repair >/dev/null || fail "$(repair)"
 }
 
 not_served() {
 	local status=0
 	spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER" 2>"$dir/refused.log" || status=$?
 	[ $status = 70 ] || fail "status $status: $(cat "$dir/refused.log")"
-	grep -qE "$1.*spillway-broker --mend" "$dir/refused.log" || fail "$(cat "$dir/refused.log")"
+	grep -qE "$1.*spillway-repair --data $dir/data --rebuild" "$dir/refused.log" || fail "$(cat "$dir/refused.log")"
 	[ "$(wc -l <"$dir/refused.log")" = 1 ] || fail "more than one line"
 }
 
@@ -66,22 +65,22 @@ not_served() {
 store
 damage 7100000001 5 0xff set
 not_served "the row of queue number 1"
-found "queue two has jobs, but no row of its own" none
+found "queue two has jobs but no row" none
 both_run
 
 # Two rows with the number 0.
 store
 damage 7100000001 4 0 set
 not_served "the row of queue number 0"
-found "queue two has jobs, but no row of its own" none
-grep -q "data.mdb is made anew" <<<"$mended" || fail "$mended"
+found "queue two has jobs but no row" none
+grep -q "data.mdb rebuilt" <<<"$repaired" || fail "$repaired"
 both_run
 
 # A queue's row that says it is 1 GB long; the length stands before the key.
 store
 damage 7100000000 -5 0x40 or
 not_served "the row of queue number 0"
-found "1 rows have a damaged length" none
+found "1 rows have a corrupt length" none
 both_run
 
 # A record that says so: the others run meanwhile, and it ends among the dead.
@@ -90,12 +89,12 @@ damage "6a${one//-/}" -5 0x40 or
 broker_start
 worker_start w --queue one=noop --queue two=noop
 spillway wait "$two" --timeout 30s >/dev/null || fail "two does not run"
-until_true grep -q "ev=damage what=.the length of the record of job $one.*--mend" "$dir/broker.log"
+until_true grep -q "ev=damage what=.the length of the record of job $one.*--rebuild" "$dir/broker.log"
 kill "$worker" && wait "$worker"
 stop
-found "job $one: its record is damaged" "1 damaged records"
+found "job $one: corrupt record" "1 corrupt records"
 broker_start
 spillway dead list queue=one | grep -q "$one" || fail "it is not among the dead"
 stop
-verify --mend >/dev/null || fail "$(verify --verify)"
-echo "damaged rows of queues and records are told, mended, and all sound jobs run"
+repair --rebuild >/dev/null || fail "$(repair)"
+echo "corrupt rows of queues and records are found and repaired, and all sound jobs run"
