@@ -348,7 +348,7 @@ watchdog_feed(struct broker *br)
 	}
 }
 
-/* What is damaged is passed over, and not in silence. */
+/* Corrupt data is skipped, and never in silence. */
 static void
 damage_tell(struct broker *br)
 {

@@ -152,7 +152,7 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 
 /* The fields of a record whose checksum is wrong, if they are still fields. */
 static int
-wreck_open(struct bytes raw, struct sw_item *it)
+corrupt_open(struct bytes raw, struct sw_item *it)
 {
 	return raw.len < RECORD_SUM
 		       ? SW_ECORRUPT
@@ -163,26 +163,26 @@ wreck_open(struct bytes raw, struct sw_item *it)
 }
 
 /*
- * The bytes are kept for whoever wants to look; nobody runs them.  What its
- * body was is no longer counted, as far as that can be told.
+ * Keeps the bytes of a corrupt record for a person to look at; nobody runs
+ * them.  The body is no longer counted, as far as its length can be read.
  */
 static void
-wreck_keep(struct core *c, struct queue *q, const struct sw_id *id,
+corrupt_keep(struct core *c, struct queue *q, const struct sw_id *id,
 	struct bytes raw)
 {
-	struct key wreck = key_id('c', id);
+	struct key kept = key_id('c', id);
 	struct sw_item it;
 	int64_t was = 0;
 
-	batch_put(&c->batch, key_bytes(&wreck),
+	batch_put(&c->batch, key_bytes(&kept),
 		bytes_of(raw.p, raw.len < SW_MSG_MAX ? raw.len : SW_MSG_MAX));
-	if (wreck_open(raw, &it) == 0)
+	if (corrupt_open(raw, &it) == 0)
 		was = (int64_t)sw_bytes(&it, SW_F_BODY).len;
 	if (was <= q->total[TOTAL_BYTES])
 		q->total[TOTAL_BYTES] -= was;
 }
 
-/* A record that is sound, but of a queue whose row is lost, is for --mend. */
+/* A sound record of a queue whose row is lost is left to a repair. */
 static int
 is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
 {
@@ -197,8 +197,9 @@ is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
 }
 
 /*
- * The store cannot tell its length, and so not write over it (store.h).  It
- * is among the dead from now on, and looks like one after --mend.
+ * The store cannot read the record's length, and so not write over it
+ * (store.h).  The job is among the dead from now on, and reads as a dead job
+ * after a repair.
  */
 static void
 bury_unread(struct core *c, struct queue *q, const struct sw_id *id,
@@ -243,7 +244,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	if (err == 0 && is_sound(c, id, raw))
 		return;
 	if (err == 0)
-		wreck_keep(c, q, id, raw);
+		corrupt_keep(c, q, id, raw);
 	q->count[was]--;
 	sw_put_id(&f, id);
 	sw_put_text(&f, SW_F_QUEUE, q->name);
@@ -258,7 +259,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 }
 
 void
-job_bury_wreck(struct core *c, const struct sw_id *id)
+job_bury_from_timer(struct core *c, const struct sw_id *id)
 {
 	struct key k = key_id('j', id);
 	struct queue *q;
@@ -266,7 +267,7 @@ job_bury_wreck(struct core *c, const struct sw_id *id)
 	struct bytes raw;
 	int64_t was;
 
-	if (row_get(c, key_bytes(&k), &raw) < 0 || wreck_open(raw, &it) < 0)
+	if (row_get(c, key_bytes(&k), &raw) < 0 || corrupt_open(raw, &it) < 0)
 		return;
 	q = queue_find(c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
 	was = sw_int(&it, SW_F_STATE, SW_NONE);

@@ -29,6 +29,6 @@ void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *,
 
 /* The same for a job of which a timer is all that is left, as far as its
  * corrupt record still names a queue and a state that has one. */
-void job_bury_wreck(struct core *, const struct sw_id *);
+void job_bury_from_timer(struct core *, const struct sw_id *);
 
 #endif

@@ -228,7 +228,7 @@ timer_fire(struct core *c, const struct entry *e)
 
 	batch_delete(&c->batch, key_bytes(&k));
 	if (err == SW_ECORRUPT)
-		job_bury_wreck(c, &e->id);
+		job_bury_from_timer(c, &e->id);
 	if (err < 0)
 		return;
 	/* Expiry goes first: due and expired at once share one timer. */
@@ -400,7 +400,7 @@ core_wait_ms(const struct core *c)
 	const struct entry *e = window_first(&c->timers);
 	int64_t wait = c->more ? 0 : c->rate_wait_ms;
 
-	if (e != NULL) /* a damaged row may name any time */
+	if (e != NULL) /* a corrupt row may name any time */
 		wait = sooner(wait,
 			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
 			c->now_ms);

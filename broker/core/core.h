@@ -25,12 +25,12 @@
 
 /*
  * Reads queues and leases.  0, -ENOMEM, or the store's error; SW_ECORRUPT,
- * and the store's `why` says of which queue the row is damaged.
+ * and the store's `why` says of which queue the row is corrupt.
  */
 int core_init(struct core *, struct store *, const struct claim *,
 	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
 
-/* The same, without the queues whose rows are damaged: for verify.h alone. */
+/* The same, without the queues whose rows are corrupt: for a repair alone. */
 int core_init_any(struct core *, struct store *, const struct claim *,
 	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
 

@@ -21,7 +21,7 @@ row_get(struct core *c, struct bytes key, struct bytes *val)
 	int err;
 
 	if (found != BATCH_UNKNOWN)
-		return found == BATCH_HELD ? 0 : SW_ENOJOB;
+		return found == BATCH_PUT ? 0 : SW_ENOJOB;
 	err = c->store->driver->get(c->store, c->claim.shard, key, val);
 	if (err < 0 && err != SW_ENOJOB)
 		c->err = err;
@@ -171,13 +171,13 @@ static void
 counters_move(struct queue *q, const struct record *r, enum sw_state was,
 	enum sw_state is)
 {
-	int held = index_is_waiting(was) || was == SW_DEAD;
-	int holds = index_is_waiting(is) || is == SW_DEAD;
+	int before = index_is_waiting(was) || was == SW_DEAD;
+	int after = index_is_waiting(is) || is == SW_DEAD;
 
 	if (was != SW_NONE)
 		q->count[was]--;
 	q->count[is]++;
-	q->total[TOTAL_BYTES] += (holds - held) * r->body_len;
+	q->total[TOTAL_BYTES] += (after - before) * r->body_len;
 	q->total[TOTAL_PUT] += was == SW_NONE;
 	q->total[TOTAL_DONE] += is == SW_DONE;
 	q->total[TOTAL_DEAD] += is == SW_DEAD;

@@ -201,7 +201,7 @@ struct found {
 	struct key next;
 };
 
-/* A dead job whose record is damaged stays where it is, dead of that. */
+/* A dead job whose record is corrupt stays dead, with that as its cause. */
 static int
 page_job(struct core *c, const struct page *p, size_t i, struct record *r)
 {

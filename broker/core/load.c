@@ -19,8 +19,8 @@ struct load {
 };
 
 /*
- * A row that is no queue's is passed over; who serves then refuses to, for
- * without its settings a queue that was paused would run.
+ * Skips invalid queue rows; core_init() then refuses to start, for without its
+ * settings a queue that was paused would run.
  */
 static int
 load_queue(void *arg, struct bytes key, struct bytes val)
@@ -48,7 +48,7 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 	q->tokens_at_ms = c->mono_ms;
 	q->count[SW_LEASED] = 0; /* counted anew from the rows */
 	c->queues[no] = q;
-	if (no >= c->queues_n) /* a damaged key stands where it stood */
+	if (no >= c->queues_n) /* a corrupt key keeps its place */
 		c->queues_n = no + 1;
 	HASH_ADD_STR(c->queues_by_name, name, q);
 	return 0;
@@ -86,11 +86,12 @@ lease_arm(struct core *c, struct lease *l, const struct lease_row *row)
 }
 
 /*
- * One lease runs on, whole, for whoever comes with its token.  Of a row that
- * is damaged the token is lost: it gets one that nobody has, runs out, and the
- * job is tried again.  The row names the queue, so that a damaged record, or
- * a lost one, stops its own job and not the broker: when the lease is over it
- * is buried.  Where both are damaged there is nothing to go by.
+ * Restores a lease with a full term; the holder of its token may extend it.
+ * The token of a corrupt row is lost: that lease gets a token that nobody has,
+ * runs out, and the job is tried again.  The row names the queue, so that a
+ * record that is corrupt or lost stops its own job and not the broker: the job
+ * is buried when the lease is over.  If row and record are corrupt the lease
+ * is skipped.
  */
 static int
 lease_rearm(struct core *c, const struct sw_id *id)

@@ -69,7 +69,7 @@ struct core {
 	int more;	       /* something is left to do at once */
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;
-	uint64_t damaged;     /* what was found damaged and passed over */
+	uint64_t damaged;     /* corrupt data that was found and skipped */
 	unsigned queues_lost; /* ... of it queues' rows, at the start */
 	char damage[128];     /* the last of it, for people */
 };

@@ -119,7 +119,7 @@ batch_get(const struct batch *b, struct bytes key, struct bytes *val)
 	if (b->ops[slot - 1].kind == STORE_DELETE)
 		return BATCH_DELETED;
 	*val = b->ops[slot - 1].val;
-	return BATCH_HELD;
+	return BATCH_PUT;
 }
 
 void

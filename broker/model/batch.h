@@ -28,7 +28,7 @@ struct batch {
 	struct arena arena; /* keys and values */
 };
 
-enum batch_found { BATCH_UNKNOWN, BATCH_HELD, BATCH_DELETED };
+enum batch_found { BATCH_UNKNOWN, BATCH_PUT, BATCH_DELETED };
 
 int batch_init(struct batch *); /* 0 or -ENOMEM */
 void batch_fini(struct batch *);

@@ -11,9 +11,9 @@
 #define BROKER_RECORD_H
 
 #include "broker/model/arena.h"
-#include "wire/msg.h"
 #include "broker/model/queue.h"
 #include "broker/model/session.h"
+#include "wire/msg.h"
 
 enum {
 	RECORD_EVENTS = 32, /* ledger entries kept: the first and the newest */
@@ -46,7 +46,7 @@ int record_open(struct bytes stored, const struct sw_id *id, struct record *)
 	__attribute__((warn_unused_result));
 
 /*
- * Whose record this is, where the checksum is right: a damaged key does not
+ * Whose record this is, where the checksum is right: a corrupt key does not
  * tell.  SW_ECORRUPT.
  */
 int record_owner(struct bytes stored, struct sw_id *)

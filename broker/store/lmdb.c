@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_lmdb.c - the store in one LMDB environment, with a journal before it
+ * lmdb.c - the store in one LMDB environment, with a journal before it
  *
  * A commit of LMDB is two syncs and rewrites, with the pages, the free list,
  * which grows with what was ever deleted.  So batches go into one long write

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_lmdb.h - what the two files of the LMDB driver share
+ * lmdb.h - what the files of the LMDB driver and the repair share
  */
 #ifndef BROKER_STORE_LMDB_H
 #define BROKER_STORE_LMDB_H

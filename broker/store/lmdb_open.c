@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_lmdb_open.c - what is looked at before an LMDB file is trusted
+ * lmdb_open.c - what is looked at before an LMDB file is trusted
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -269,7 +269,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
 		return lmdb_say(l, err, dir,
-			err == SW_ECORRUPT ? "its journal is damaged, or "
+			err == SW_ECORRUPT ? "its journal is corrupt, or "
 					     "data.mdb is an older copy"
 					   : sw_strerror(err));
 	if (l->read_only)

@@ -6,7 +6,7 @@
  * durable commit.  A claim makes this process a shard's only writer: every
  * commit carries the claim's epoch, so a broker that has lost its shard
  * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp,
- * values at most STORE_VAL_MAX: one that the files say is longer is damage.
+ * values at most STORE_VAL_MAX: one that is longer in the files is corrupt.
  * It reads as empty, and what would change its row is SW_ECORRUPT.
  * "mem" has 16 shards, "lmdb" only shard 0; any other is -EINVAL.
  *
@@ -14,7 +14,7 @@
  * nothing of it was written; SW_EFENCED, the claim is no longer ours and
  * nothing was written; SW_EUNKNOWN, the outcome cannot be known: the
  * process must end without an answer and start anew; SW_EFORMAT, the files
- * are no store or of a newer format; SW_ECORRUPT, they are damaged;
+ * are no store or of a newer format; SW_ECORRUPT, they are corrupt;
  * SW_EBUSY, another process has the store open.
  */
 #ifndef BROKER_STORE_H

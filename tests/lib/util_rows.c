@@ -91,7 +91,7 @@ job_each(void *arg, struct bytes key, struct bytes val)
 }
 
 static int
-is_held(const struct window *w, const struct entry *e)
+is_in_window(const struct window *w, const struct entry *e)
 {
 	for (uint32_t i = 0; i < w->n; i++)
 		if (memcmp(&w->e[w->head + i], e, sizeof(*e)) == 0)
@@ -117,7 +117,7 @@ meet(struct rows *rows, const struct window *w, struct bytes key, size_t at)
 
 	memcpy(e.id.b, p + at + 8, SW_ID_LEN);
 	beyond = !w->whole && entry_after(&e, &w->mark);
-	assert_int_equal(is_held(w, &e), !beyond);
+	assert_int_equal(is_in_window(w, &e), !beyond);
 	rows->met += !beyond;
 }
 

@@ -43,7 +43,7 @@ a_later_decision_on_a_key_takes_the_place_of_an_earlier(void **state)
 
 	batch_put(b, bytes_str("k"), bytes_str("one"));
 	batch_put(b, bytes_str("k"), bytes_str("two"));
-	assert_int_equal(batch_get(b, bytes_str("k"), &v), BATCH_HELD);
+	assert_int_equal(batch_get(b, bytes_str("k"), &v), BATCH_PUT);
 	assert_true(bytes_eq(v, bytes_str("two")));
 	batch_delete(b, bytes_str("k"));
 	assert_int_equal(batch_get(b, bytes_str("k"), &v), BATCH_DELETED);

@@ -12,16 +12,16 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/util_rig.h"
 #include "tests/lib/util_rows.h"
 
-enum { IDS = 4000, WORKERS = 4, QUEUES = 3, HELD = 256, EVERY = 25 };
+enum { IDS = 4000, WORKERS = 4, QUEUES = 3, TAKEN = 256, EVERY = 25 };
 
 static const char *const queues[QUEUES] = {"plain", "short", "fair"};
 
-struct held {
+struct taken {
 	int n, who;
 	uint64_t token;
 };
@@ -29,8 +29,8 @@ struct held {
 struct world {
 	struct rig *r;
 	uint64_t rand;
-	struct held held[HELD]; /* what workers believe to have, or had */
-	size_t held_n;
+	struct taken taken[TAKEN]; /* what workers believe to have, or had */
+	size_t taken_n;
 };
 
 static int
@@ -107,9 +107,9 @@ do_put(struct world *w)
 static void
 keep(struct world *w, int who, int n, uint64_t token)
 {
-	size_t i = w->held_n < HELD ? w->held_n++ : (size_t)pick(w, HELD);
+	size_t i = w->taken_n < TAKEN ? w->taken_n++ : (size_t)pick(w, TAKEN);
 
-	w->held[i] = (struct held){n, who, token};
+	w->taken[i] = (struct taken){n, who, token};
 }
 
 static void
@@ -127,18 +127,18 @@ do_take(struct world *w)
 	}
 }
 
-/* An old token too is tried now and then: what was said stays in `held`. */
+/* An old token too is tried now and then: what was said stays in `taken`. */
 static void
 do_done(struct world *w)
 {
-	for (int i = pick(w, 20); i >= 0 && w->held_n > 0; i--) {
-		size_t at = (size_t)pick(w, (int)w->held_n);
-		struct held h = w->held[at];
+	for (int i = pick(w, 20); i >= 0 && w->taken_n > 0; i--) {
+		size_t at = (size_t)pick(w, (int)w->taken_n);
+		struct taken h = w->taken[at];
 
 		(void)rig_done(w->r, h.who, h.n, h.token, 1 + pick(w, 5),
 			pick(w, SW_CAUSES));
 		if (pick(w, 4) != 0)
-			w->held[at] = w->held[--w->held_n];
+			w->taken[at] = w->taken[--w->taken_n];
 	}
 }
 
@@ -173,12 +173,12 @@ do_extend(struct world *w)
 	struct sw_buf *b = &w->r->b;
 
 	rig_begin(w->r, SW_OP_EXTEND);
-	for (size_t i = 0; i < w->held_n && i < SW_ITEMS_MAX; i++) {
-		struct sw_id id = rig_id(w->held[i].n);
+	for (size_t i = 0; i < w->taken_n && i < SW_ITEMS_MAX; i++) {
+		struct sw_id id = rig_id(w->taken[i].n);
 		size_t mark = sw_item_begin(b);
 
 		sw_put_id(b, &id);
-		sw_put_int(b, SW_F_TOKEN, (int64_t)w->held[i].token);
+		sw_put_int(b, SW_F_TOKEN, (int64_t)w->taken[i].token);
 		sw_item_end(b, mark);
 	}
 	rig_send(w->r, 1 + pick(w, WORKERS));
