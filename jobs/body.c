@@ -2,12 +2,13 @@
 #include "jobs/body.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "jobs/parse.h"
+
+enum { KEY_SHOWN = 40 }; /* bytes of a key in an error */
 
 static int
 refuse(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -23,71 +24,86 @@ refuse(char *why, const char *fmt, ...)
 	return SW_EINVAL;
 }
 
-static int
-bytes_check(struct bytes json, char *why)
+/* The key whose closing quote is the last of `n` bytes, as it is written. */
+static struct bytes
+key_before(const char *json, size_t n)
 {
-	const uint8_t *p = json.p;
-	uint32_t c = 0, last = 0;
+	size_t end = n - 1, at = end, slashes;
 
-	for (size_t i = 0, n; i < json.len; i += n) {
-		n = text_utf8(p + i, json.len - i, &c);
-		if (n == 0)
-			return refuse(why, "the body is not UTF-8");
-		if (c == 0 || (last == '\\' && json.len - i >= 5 &&
-				      memcmp(p + i, "u0000", 5) == 0))
-			return refuse(why, "the body has a NUL in it");
-		last = last == '\\' && c == '\\' ? 0 : c;
+	do {
+		at--;
+		for (slashes = 0; json[at - 1 - slashes] == '\\'; slashes++)
+			;
+	} while (json[at] != '"' || slashes % 2 != 0);
+	return bytes_of(json + at + 1, end - at - 1);
+}
+
+static int
+refuse_json(struct bytes json, const json_error_t *e, char *why)
+{
+	static const struct {
+		enum json_error_code code;
+		const char *what;
+	} causes[] = {
+		{json_error_invalid_utf8, "the body is not UTF-8"},
+		{json_error_null_character, "the body has a NUL in it"},
+		{json_error_null_byte_in_key, "the body has a NUL in it"},
+		{json_error_stack_overflow, "the body is nested too deeply"},
+		{json_error_numeric_overflow,
+			"the body has a number out of range"},
+	};
+	const char *what = "the body is not JSON";
+
+	if (json_error_code(e) == json_error_duplicate_key) {
+		struct bytes key = key_before(json.p, (size_t)e->position);
+
+		return refuse(why, "the body: '%.*s' comes twice",
+			(int)(key.len < KEY_SHOWN ? key.len : KEY_SHOWN),
+			(const char *)key.p);
 	}
-	return 0;
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (causes[i].code == json_error_code(e))
+			what = causes[i].what;
+	return refuse(why, "%s: line %d, column %d", what, e->line, e->column);
 }
 
 int
-body_parse(struct bytes json, cJSON **to, char why[BODY_WHY])
+body_parse(struct bytes json, json_t **to, char why[BODY_WHY])
 {
-	const char *p = json.p, *end = NULL;
-	cJSON *value;
-	int err = bytes_check(json, why);
+	json_error_t error;
+	json_t *value;
 
-	if (err < 0)
-		return err;
-	value = cJSON_ParseWithLengthOpts(p, json.len, &end, 0);
-	if (value != NULL)
-		while (end < p + json.len && strchr(" \t\r\n", *end) != NULL)
-			end++;
-	if (value == NULL || end != p + json.len) {
-		cJSON_Delete(value);
-		return refuse(why, "the body is not JSON");
-	}
+	if (json.len > 0 && memchr(json.p, '\0', json.len) != NULL)
+		return refuse(why, "the body has a NUL in it");
+	value = parse_json(
+		json, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (value == NULL)
+		return refuse_json(json, &error, why);
 	*to = value;
 	return 0;
 }
 
 int
-body_take(const cJSON *object, const char *what, const struct body_key *keys,
+body_take(json_t *object, const char *what, const struct body_key *keys,
 	void *arg, char why[BODY_WHY])
 {
 	const struct body_key *k;
-	const cJSON *value;
-	uint64_t seen = 0, bit;
+	const char *name;
+	json_t *value;
 
-	if (!cJSON_IsObject(object))
+	if (!json_is_object(object))
 		return refuse(why, "%s is not a JSON object", what);
-	cJSON_ArrayForEach(value, object)
+	json_object_foreach(object, name, value)
 	{
 		int err;
 
 		for (k = keys; k->name != NULL; k++)
-			if (strcmp(k->name, value->string) == 0)
+			if (strcmp(k->name, name) == 0)
 				break;
 		if (k->name == NULL)
-			return refuse(why, "%s: unknown key '%.40s'", what,
-				value->string);
-		bit = (uint64_t)1 << (k - keys);
-		if (seen & bit)
-			return refuse(
-				why, "%s: '%s' comes twice", what, k->name);
-		seen |= bit;
-		err = k->take(arg, value);
+			return refuse(why, "%s: unknown key '%.*s'", what,
+				KEY_SHOWN, name);
+		err = k->take(arg, name, value);
 		if (err < 0)
 			return err;
 	}
@@ -95,10 +111,11 @@ body_take(const cJSON *object, const char *what, const struct body_key *keys,
 }
 
 int
-body_text(const cJSON *value, const char **to, char why[BODY_WHY])
+body_text(const char *name, const json_t *value, const char **to,
+	char why[BODY_WHY])
 {
-	if (!cJSON_IsString(value))
-		return refuse(why, "'%.40s' is not a string", value->string);
-	*to = value->valuestring;
+	if (!json_is_string(value))
+		return refuse(why, "'%.*s' is not a string", KEY_SHOWN, name);
+	*to = json_string_value(value);
 	return 0;
 }

@@ -300,7 +300,7 @@ mail_read(const struct job *job, struct email_why *why)
 	if (err == 0)
 		err = email_read(&mail, json, conf_of(job->conf, "from"),
 			conf_of(job->conf, "templates"), why);
-	free(fetched); /* cJSON has copied */
+	free(fetched); /* the reader has copied */
 	return err;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/email/fill.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct filling {
 	FILE *f;
 	const char *text, *name;
 	enum email_context context;
-	const cJSON *values;
+	const json_t *values;
 	struct email_why *why;
 };
 
@@ -149,26 +149,30 @@ html_value(
 /* --- values -------------------------------------------------------------- */
 
 static const char *
-value_text(const cJSON *v, char number[32])
+value_text(const json_t *v, char number[32])
 {
-	if (cJSON_IsString(v))
-		return v->valuestring;
-	if (cJSON_IsBool(v))
-		return cJSON_IsTrue(v) ? "true" : "false";
-	if (!cJSON_IsNumber(v))
+	double real = json_real_value(v);
+
+	if (json_is_string(v))
+		return json_string_value(v);
+	if (json_is_boolean(v))
+		return json_is_true(v) ? "true" : "false";
+	if (!json_is_number(v))
 		return NULL;
-	if (fabs(v->valuedouble) < 1e15 &&
-		trunc(v->valuedouble) == v->valuedouble)
-		(void)snprintf(number, 32, "%.0f", v->valuedouble);
+	if (json_is_integer(v))
+		(void)snprintf(number, 32, "%" JSON_INTEGER_FORMAT,
+			json_integer_value(v));
+	else if (fabs(real) < 1e15 && trunc(real) == real)
+		(void)snprintf(number, 32, "%.0f", real);
 	else
-		(void)snprintf(number, 32, "%.15g", v->valuedouble);
+		(void)snprintf(number, 32, "%.15g", real);
 	return number;
 }
 
 static int
 value_put(struct filling *fl, const char *at, const char *key, int raw)
 {
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(fl->values, key);
+	const json_t *v = json_object_get(fl->values, key);
 	const char *text;
 	char number[32];
 
@@ -240,7 +244,7 @@ text_fill(struct filling *fl)
 
 int
 email_fill_text(const char *text, const char *name, enum email_context context,
-	const struct cJSON *values, char **to, struct email_why *why)
+	const struct json_t *values, char **to, struct email_why *why)
 {
 	struct filling fl = {.text = text,
 		.name = name,
@@ -294,7 +298,7 @@ file_text(int fd)
 
 int
 email_fill(const char *folder, const char *name, enum email_context context,
-	const struct cJSON *values, char **to, struct email_why *why)
+	const struct json_t *values, char **to, struct email_why *why)
 {
 	size_t len = strlen(name);
 	char path[4096], *text;

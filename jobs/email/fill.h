@@ -23,7 +23,7 @@ enum { EMAIL_TEMPLATE_MAX = 1024 * 1024 }; /* of a file, and when filled */
 
 enum email_context { EMAIL_SUBJECT, EMAIL_TEXT, EMAIL_HTML };
 
-struct cJSON;
+struct json_t;
 
 const char *email_context_name(enum email_context);
 
@@ -32,12 +32,12 @@ const char *email_context_name(enum email_context);
  * 0 or an error; `name` may be anything: it does not leave the folder.
  */
 int email_fill(const char *folder, const char *name, enum email_context,
-	const struct cJSON *values, char **to, struct email_why *)
+	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
 
 /* The same from a text; `name` is for messages. */
 int email_fill_text(const char *text, const char *name, enum email_context,
-	const struct cJSON *values, char **to, struct email_why *)
+	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
 
 #endif

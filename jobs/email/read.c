@@ -19,42 +19,44 @@ struct reading {
 };
 
 static int
-text_take(struct reading *r, const cJSON *item, const char **to)
+text_take(
+	struct reading *r, const char *key, const json_t *item, const char **to)
 {
-	return body_text(item, to, r->why->text);
+	return body_text(key, item, to, r->why->text);
 }
 
 /* A string that will stand in a header. */
 static int
-line_take(struct reading *r, const cJSON *item, const char **to)
+line_take(
+	struct reading *r, const char *key, const json_t *item, const char **to)
 {
-	int err = text_take(r, item, to);
+	int err = text_take(r, key, item, to);
 
 	if (err == 0 && !email_line_ok(*to))
-		return email_refuse(r->why,
-			"'%.40s' has a control character in it", item->string);
+		return email_refuse(
+			r->why, "'%.40s' has a control character in it", key);
 	return err;
 }
 
 /* --- addresses ----------------------------------------------------------- */
 
 static int
-address_object(struct reading *r, const cJSON *item, const char *key,
+address_object(struct reading *r, const char *key, json_t *item,
 	const char **name, const char **address)
 {
-	const cJSON *part;
+	const char *part;
+	json_t *value;
 
 	*name = *address = NULL;
-	cJSON_ArrayForEach(part, item)
+	json_object_foreach(item, part, value)
 	{
-		const char **to = strcmp(part->string, "name") == 0 ? name
-				  : strcmp(part->string, "address") == 0
-					  ? address
-					  : NULL;
+		const char **to = strcmp(part, "name") == 0	 ? name
+				  : strcmp(part, "address") == 0 ? address
+								 : NULL;
 
-		if (to == NULL || *to != NULL || !cJSON_IsString(part))
+		if (to == NULL || !json_is_string(value))
 			break;
-		*to = part->valuestring;
+		*to = json_string_value(value);
 	}
 	if (part != NULL || *address == NULL)
 		return email_refuse(r->why,
@@ -63,21 +65,21 @@ address_object(struct reading *r, const cJSON *item, const char *key,
 }
 
 static int
-address_take(struct reading *r, const cJSON *item, const char *key,
+address_take(struct reading *r, const char *key, json_t *item,
 	struct email_address *a)
 {
 	const char *name = NULL, *text = NULL, *wrong;
 
-	if (cJSON_IsObject(item)) {
-		int err = address_object(r, item, key, &name, &text);
+	if (json_is_object(item)) {
+		int err = address_object(r, key, item, &name, &text);
 
 		if (err < 0)
 			return err;
 		if (text != NULL && strchr(text, '<') != NULL)
 			return email_refuse(r->why,
 				"'%s' has a name within its address", key);
-	} else if (cJSON_IsString(item)) {
-		text = item->valuestring;
+	} else {
+		text = json_string_value(item);
 	}
 	if (text == NULL)
 		return email_refuse(r->why, "'%s' is not an address", key);
@@ -90,23 +92,24 @@ address_take(struct reading *r, const cJSON *item, const char *key,
 }
 
 static int
-addresses_take(struct reading *r, const cJSON *item, struct email_address *all,
-	size_t *n)
+addresses_take(struct reading *r, const char *key, json_t *item,
+	struct email_address *all, size_t *n)
 {
-	const cJSON *one;
+	json_t *one;
+	size_t i;
 	int err = 0;
 
-	if (!cJSON_IsArray(item)) {
+	if (!json_is_array(item)) {
 		*n = 1;
-		return address_take(r, item, item->string, all);
+		return address_take(r, key, item, all);
 	}
-	cJSON_ArrayForEach(one, item)
+	json_array_foreach(item, i, one)
 	{
 		if (*n == EMAIL_TO_MAX)
 			return email_refuse(r->why,
-				"'%s' has more than %d addresses", item->string,
+				"'%s' has more than %d addresses", key,
 				EMAIL_TO_MAX);
-		err = address_take(r, one, item->string, &all[*n]);
+		err = address_take(r, key, one, &all[*n]);
 		if (err < 0)
 			return err;
 		++*n;
@@ -115,55 +118,55 @@ addresses_take(struct reading *r, const cJSON *item, struct email_address *all,
 }
 
 static int
-to_take(void *arg, const cJSON *item)
+to_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return addresses_take(r, item, r->e->to, &r->e->to_n);
+	return addresses_take(r, key, item, r->e->to, &r->e->to_n);
 }
 
 static int
-cc_take(void *arg, const cJSON *item)
+cc_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return addresses_take(r, item, r->e->cc, &r->e->cc_n);
+	return addresses_take(r, key, item, r->e->cc, &r->e->cc_n);
 }
 
 static int
-from_take(void *arg, const cJSON *item)
+from_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
 	r->e->has_from = 1;
-	return address_take(r, item, item->string, &r->e->from);
+	return address_take(r, key, item, &r->e->from);
 }
 
 static int
-reply_to_take(void *arg, const cJSON *item)
+reply_to_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
 	r->e->has_reply_to = 1;
-	return address_take(r, item, item->string, &r->e->reply_to);
+	return address_take(r, key, item, &r->e->reply_to);
 }
 
 static int
-recipient_take(void *arg, const cJSON *item)
+recipient_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
 	r->e->has_recipient = 1;
-	return address_take(r, item, item->string, &r->e->recipient);
+	return address_take(r, key, item, &r->e->recipient);
 }
 
 /* --- attachments --------------------------------------------------------- */
 
 static int
-file_name_take(void *arg, const cJSON *item)
+file_name_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
-	int err = line_take(r, item, &r->file->name);
+	int err = line_take(r, key, item, &r->file->name);
 
 	if (err == 0 && (r->file->name[0] == '\0' ||
 				strlen(r->file->name) > EMAIL_NAME_MAX ||
@@ -174,10 +177,10 @@ file_name_take(void *arg, const cJSON *item)
 }
 
 static int
-file_type_take(void *arg, const cJSON *item)
+file_type_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
-	int err = line_take(r, item, &r->file->type);
+	int err = line_take(r, key, item, &r->file->type);
 
 	if (err == 0 && !email_type_ok(r->file->type))
 		return email_refuse(
@@ -186,10 +189,10 @@ file_type_take(void *arg, const cJSON *item)
 }
 
 static int
-file_cid_take(void *arg, const cJSON *item)
+file_cid_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
-	int err = line_take(r, item, &r->file->cid);
+	int err = line_take(r, key, item, &r->file->cid);
 
 	if (err == 0 &&
 		(strlen(r->file->cid) > EMAIL_NAME_MAX ||
@@ -200,19 +203,19 @@ file_cid_take(void *arg, const cJSON *item)
 }
 
 static int
-file_content_take(void *arg, const cJSON *item)
+file_content_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return text_take(r, item, &r->file->content);
+	return text_take(r, key, item, &r->file->content);
 }
 
 static int
-file_blob_take(void *arg, const cJSON *item)
+file_blob_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 	const char *text = "";
-	int err = text_take(r, item, &text);
+	int err = text_take(r, key, item, &text);
 
 	if (err == 0 && blob_ref_parse(bytes_str(text), &r->file->ref) < 0)
 		return email_refuse(r->why,
@@ -231,7 +234,7 @@ static const struct body_key file_keys[] = {
 };
 
 static int
-file_take(struct reading *r, const cJSON *item)
+file_take(struct reading *r, json_t *item)
 {
 	int err;
 
@@ -250,15 +253,17 @@ file_take(struct reading *r, const cJSON *item)
 }
 
 static int
-files_take(void *arg, const cJSON *item)
+files_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
-	const cJSON *one;
+	json_t *one;
+	size_t i;
 	int err;
 
-	if (!cJSON_IsArray(item))
+	(void)key;
+	if (!json_is_array(item))
 		return email_refuse(r->why, "'attachments' is not an array");
-	cJSON_ArrayForEach(one, item)
+	json_array_foreach(item, i, one)
 	{
 		err = file_take(r, one);
 		if (err < 0)
@@ -280,30 +285,32 @@ field_is_there(const struct email *e, const char *name)
 }
 
 static int
-fields_take(void *arg, const cJSON *item)
+fields_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 	struct email_field *f;
-	const cJSON *one;
+	const char *name;
+	json_t *one;
 	int err;
 
-	if (!cJSON_IsObject(item))
+	(void)key;
+	if (!json_is_object(item))
 		return email_refuse(r->why, "'headers' is not an object");
-	cJSON_ArrayForEach(one, item)
+	json_object_foreach(item, name, one)
 	{
-		if (!email_field_ok(one->string))
+		if (!email_field_ok(name))
 			return email_refuse(r->why,
 				"header '%.40s' is not one that a job may set",
-				one->string);
+				name);
 		if (r->e->fields_n == EMAIL_FIELDS_MAX)
 			return email_refuse(r->why, "more than %d headers",
 				EMAIL_FIELDS_MAX);
-		if (field_is_there(r->e, one->string))
-			return email_refuse(r->why,
-				"header '%.40s' comes twice", one->string);
+		if (field_is_there(r->e, name))
+			return email_refuse(
+				r->why, "header '%.40s' comes twice", name);
 		f = &r->e->fields[r->e->fields_n++];
-		f->name = one->string;
-		err = line_take(r, one, &f->value);
+		f->name = name;
+		err = line_take(r, name, one, &f->value);
 		if (err < 0)
 			return err;
 	}
@@ -311,11 +318,13 @@ fields_take(void *arg, const cJSON *item)
 }
 
 static int
-link_take(struct reading *r, const cJSON *item)
+link_take(struct reading *r, const json_t *item)
 {
-	const char *s = cJSON_IsString(item) ? item->valuestring : "";
+	const char *s = json_string_value(item);
 
-	if ((strncmp(s, "https://", 8) != 0 && strncmp(s, "mailto:", 7) != 0) ||
+	if (s == NULL ||
+		(strncmp(s, "https://", 8) != 0 &&
+			strncmp(s, "mailto:", 7) != 0) ||
 		strlen(s) > EMAIL_WORD_MAX)
 		s = "<";
 	for (const char *p = s; *p != '\0'; p++)
@@ -331,15 +340,17 @@ link_take(struct reading *r, const cJSON *item)
 }
 
 static int
-links_take(void *arg, const cJSON *item)
+links_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
-	const cJSON *one;
+	json_t *one;
+	size_t i;
 	int err;
 
-	if (!cJSON_IsArray(item))
+	(void)key;
+	if (!json_is_array(item))
 		return link_take(r, item);
-	cJSON_ArrayForEach(one, item)
+	json_array_foreach(item, i, one)
 	{
 		err = link_take(r, one);
 		if (err < 0)
@@ -351,43 +362,44 @@ links_take(void *arg, const cJSON *item)
 /* --- texts --------------------------------------------------------------- */
 
 static int
-subject_take(void *arg, const cJSON *item)
+subject_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return line_take(r, item, &r->e->subject);
+	return line_take(r, key, item, &r->e->subject);
 }
 
 static int
-plain_take(void *arg, const cJSON *item)
+plain_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return text_take(r, item, &r->e->text);
+	return text_take(r, key, item, &r->e->text);
 }
 
 static int
-html_take(void *arg, const cJSON *item)
+html_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return text_take(r, item, &r->e->html);
+	return text_take(r, key, item, &r->e->html);
 }
 
 static int
-template_take(void *arg, const cJSON *item)
+template_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	return line_take(r, item, &r->e->template);
+	return line_take(r, key, item, &r->e->template);
 }
 
 static int
-values_take(void *arg, const cJSON *item)
+values_take(void *arg, const char *key, json_t *item)
 {
 	struct reading *r = arg;
 
-	if (!cJSON_IsObject(item))
+	(void)key;
+	if (!json_is_object(item))
 		return email_refuse(r->why, "'values' is not an object");
 	r->e->values = item;
 	return 0;
@@ -532,6 +544,6 @@ email_free(struct email *e)
 		free(e->made[i]);
 		e->made[i] = NULL;
 	}
-	cJSON_Delete(e->json);
+	json_decref(e->json);
 	e->json = NULL;
 }

@@ -21,7 +21,7 @@ enum {
 	EMAIL_LINKS_MAX = 4,   /* to unsubscribe */
 };
 
-struct cJSON;
+struct json_t;
 
 /* One of: a blob of its own, a text in the body, or the job's own blob. */
 struct email_file {
@@ -48,9 +48,9 @@ struct email {
 	const char *links[EMAIL_LINKS_MAX];
 	size_t links_n;
 	const char *template;
-	const struct cJSON *values;
+	const struct json_t *values;
 	int has_from, has_reply_to, has_recipient, utf8;
-	struct cJSON *json;
+	struct json_t *json;
 	char *made[3];
 };
 

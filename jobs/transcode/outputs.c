@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/transcode/outputs.h"
 
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ type_of(const char *name)
 struct putting {
 	struct blobs *blobs;
 	struct outputs *o;
-	cJSON *list;
+	json_t *list; /* borrowed from the manifest */
 	int64_t bytes;
 };
 
@@ -104,17 +104,13 @@ file_put(struct putting *p, int dir, const char *name, struct blob_ref *ref)
 static int
 file_list(struct putting *p, const char *name, const struct blob_ref *ref)
 {
-	cJSON *o = cJSON_CreateObject();
 	char text[BLOB_REF];
 
 	blob_ref_write(ref, text);
-	if (cJSON_AddStringToObject(o, "name", name) == NULL ||
-		cJSON_AddStringToObject(o, "type", type_of(name)) == NULL ||
-		cJSON_AddStringToObject(o, "blob", text) == NULL ||
-		!cJSON_AddItemToArray(p->list, o)) {
-		cJSON_Delete(o);
+	if (json_array_append_new(
+		    p->list, json_pack("{s:s,s:s,s:s}", "name", name, "type",
+				     type_of(name), "blob", text)) != 0)
 		return failed(p, name, -ENOMEM);
-	}
 	p->bytes += ref->size;
 	return 0;
 }
@@ -172,9 +168,9 @@ text_put(struct putting *p, const char *text, struct blob_ref *ref)
 
 /* Puts the manifest and makes of it the result. */
 static int
-result_make(struct putting *p, cJSON *o)
+result_make(struct putting *p, json_t *o)
 {
-	char *manifest = cJSON_PrintUnformatted(o), text[BLOB_REF];
+	char *manifest = json_dumps(o, JSON_COMPACT), text[BLOB_REF];
 	struct blob_ref ref = {.size = 0};
 	size_t len;
 	int err;
@@ -183,14 +179,14 @@ result_make(struct putting *p, cJSON *o)
 		return failed(p, "manifest", -ENOMEM);
 	len = strlen(manifest);
 	err = text_put(p, manifest, &ref);
-	cJSON_free(manifest);
+	free(manifest);
 	if (err < 0)
 		return err;
 	blob_ref_write(&ref, text);
 	if (len > OUTPUTS_INLINE)
-		cJSON_DeleteItemFromObject(o, "outputs");
-	if (cJSON_AddStringToObject(o, "manifest", text) != NULL)
-		p->o->json = cJSON_PrintUnformatted(o);
+		(void)json_object_del(o, "outputs");
+	if (json_object_set_new(o, "manifest", json_string(text)) == 0)
+		p->o->json = json_dumps(o, JSON_COMPACT);
 	(void)snprintf(p->o->manifest, sizeof(p->o->manifest),
 		MANIFEST_HEADER "=%s", text);
 	return p->o->json == NULL ? failed(p, "result", -ENOMEM) : 0;
@@ -199,25 +195,26 @@ result_make(struct putting *p, cJSON *o)
 int
 outputs_put(struct outputs *o, const char *blobs, const char *folder)
 {
-	struct putting p = {.o = o};
-	cJSON *all = cJSON_CreateObject();
+	struct putting p = {.o = o, .list = json_array()};
+	json_t *all = json_pack("{s:s,s:I,s:o}", "profile", o->profile,
+		"duration_ms", (json_int_t)o->duration_ms, "outputs", p.list);
 	int err = blobs_open(&p.blobs, blobs, o->why);
 
 	if (err < 0)
 		goto out;
-	(void)cJSON_AddStringToObject(all, "profile", o->profile);
-	(void)cJSON_AddNumberToObject(
-		all, "duration_ms", (double)o->duration_ms);
-	p.list = cJSON_AddArrayToObject(all, "outputs");
-	err = p.list == NULL ? failed(&p, "outputs", -ENOMEM)
-			     : files_put(&p, folder);
+	err = all == NULL ? failed(&p, "outputs", -ENOMEM)
+			  : files_put(&p, folder);
 	if (err < 0)
 		goto out;
-	(void)cJSON_AddNumberToObject(all, "files", cJSON_GetArraySize(p.list));
-	(void)cJSON_AddNumberToObject(all, "bytes", (double)p.bytes);
-	err = result_make(&p, all);
+	if (json_object_set_new(all, "files",
+		    json_integer((json_int_t)json_array_size(p.list))) != 0 ||
+		json_object_set_new(
+			all, "bytes", json_integer((json_int_t)p.bytes)) != 0)
+		err = failed(&p, "outputs", -ENOMEM);
+	else
+		err = result_make(&p, all);
 out:
-	cJSON_Delete(all);
+	json_decref(all);
 	blobs_close(p.blobs);
 	return err;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/transcode/probe.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "jobs/parse.h"
 
 /* 30 years, in seconds; what is beyond is no duration but damage. */
 #define SECONDS_MAX 1e9
@@ -14,25 +14,22 @@
 enum { SIDE_MAX = 1 << 20 };
 
 static const char *
-text_of(const cJSON *o, const char *name)
+text_of(const json_t *o, const char *name)
 {
-	const char *s = cJSON_GetStringValue(
-		cJSON_GetObjectItemCaseSensitive(o, name));
+	const char *s = json_string_value(json_object_get(o, name));
 
 	return s != NULL ? s : "";
 }
 
 static double
-number_of(const cJSON *o, const char *name)
+number_of(const json_t *o, const char *name)
 {
-	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return cJSON_IsNumber(n) ? n->valuedouble : 0;
+	return json_number_value(json_object_get(o, name));
 }
 
 /* ffprobe gives seconds as a string: "1.600000". */
 static int64_t
-seconds_ms(const cJSON *o)
+seconds_ms(const json_t *o)
 {
 	double s = strtod(text_of(o, "duration"), NULL);
 
@@ -40,7 +37,7 @@ seconds_ms(const cJSON *o)
 }
 
 static int
-side_of(const cJSON *o, const char *name, int *to)
+side_of(const json_t *o, const char *name, int *to)
 {
 	double v = number_of(o, name);
 
@@ -51,27 +48,28 @@ side_of(const cJSON *o, const char *name, int *to)
 }
 
 static int
-is_turned(const cJSON *stream)
+is_turned(const json_t *stream)
 {
-	const cJSON *side, *all = cJSON_GetObjectItemCaseSensitive(
-				   stream, "side_data_list");
+	const json_t *side, *all = json_object_get(stream, "side_data_list");
+	size_t i;
 
-	cJSON_ArrayForEach(side, all) if (fmod(fabs(number_of(side,
-						       "rotation")),
-						  180) == 90) return 1;
+	json_array_foreach(all, i, side)
+	{
+		if (fmod(fabs(number_of(side, "rotation")), 180) == 90)
+			return 1;
+	}
 	return 0;
 }
 
 static int
-is_cover(const cJSON *stream)
+is_cover(const json_t *stream)
 {
-	return number_of(cJSON_GetObjectItemCaseSensitive(
-				 stream, "disposition"),
+	return number_of(json_object_get(stream, "disposition"),
 		       "attached_pic") != 0;
 }
 
 static int
-stream_take(struct probe *p, const cJSON *s)
+stream_take(struct probe *p, const json_t *s)
 {
 	const char *type = text_of(s, "codec_type");
 	double index = number_of(s, "index");
@@ -99,14 +97,14 @@ stream_take(struct probe *p, const cJSON *s)
 int
 probe_read(struct bytes json, struct probe *to)
 {
-	cJSON *o = cJSON_ParseWithLength(json.p, json.len);
-	const cJSON *s,
-		*all = cJSON_GetObjectItemCaseSensitive(o, "streams"),
-		*format = cJSON_GetObjectItemCaseSensitive(o, "format");
+	json_t *o = parse_json(json, 0, NULL);
+	const json_t *s, *all = json_object_get(o, "streams"),
+			 *format = json_object_get(o, "format");
 	struct probe p = {.video = -1, .audio = -1};
-	int err = cJSON_IsObject(o) ? 0 : SW_EFORMAT;
+	int err = json_is_object(o) ? 0 : SW_EFORMAT;
+	size_t i;
 
-	cJSON_ArrayForEach(s, all)
+	json_array_foreach(all, i, s)
 	{
 		p.streams++;
 		if (err == 0)
@@ -115,7 +113,7 @@ probe_read(struct bytes json, struct probe *to)
 	(void)snprintf(p.format, sizeof(p.format), "%s",
 		text_of(format, "format_name"));
 	p.duration_ms = seconds_ms(format);
-	cJSON_Delete(o);
+	json_decref(o);
 	if (err == 0)
 		*to = p;
 	return err;

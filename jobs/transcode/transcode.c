@@ -71,11 +71,11 @@ wrong(struct work *w, const char *why)
 }
 
 static int
-profile_take(void *arg, const cJSON *value)
+profile_take(void *arg, const char *key, json_t *value)
 {
 	struct work *w = arg;
 	const char *name = NULL;
-	int err = body_text(value, &name, w->why);
+	int err = body_text(key, value, &name, w->why);
 
 	if (err == 0 && (name[0] == '\0' || strlen(name) >= sizeof(w->name)))
 		err = wrong(w, "'profile' is not a profile's name");
@@ -85,11 +85,12 @@ profile_take(void *arg, const cJSON *value)
 }
 
 static int
-at_take(void *arg, const cJSON *value)
+at_take(void *arg, const char *key, json_t *value)
 {
 	struct work *w = arg;
-	double at = cJSON_GetNumberValue(value); /* else a NaN */
+	double at = json_is_number(value) ? json_number_value(value) : -1;
 
+	(void)key;
 	if (!(at >= 0 && at <= AT_MAX) || at != (double)(int64_t)at) {
 		(void)snprintf(w->why, sizeof(w->why),
 			"'at_ms' is not a whole number from 0 to %d", AT_MAX);
@@ -100,11 +101,11 @@ at_take(void *arg, const cJSON *value)
 }
 
 static int
-then_take(void *arg, const cJSON *value)
+then_take(void *arg, const char *key, json_t *value)
 {
 	struct work *w = arg;
 	const char *name = NULL;
-	int err = body_text(value, &name, w->why);
+	int err = body_text(key, value, &name, w->why);
 
 	if (err == 0 && sw_queue_check(name, strlen(name)) < 0)
 		err = wrong(w, "'then' is not a queue's name");
@@ -122,14 +123,14 @@ body_read(struct work *w)
 		{"then", then_take},
 		{NULL, NULL},
 	};
-	cJSON *body = NULL;
+	json_t *body = NULL;
 	int err = body_parse(w->job->body, &body, w->why);
 
 	if (err == 0)
 		err = body_take(body, "the body", keys, w, w->why);
 	if (err == 0 && w->name[0] == '\0')
 		err = wrong(w, "there is no 'profile'");
-	cJSON_Delete(body);
+	json_decref(body);
 	return err;
 }
 

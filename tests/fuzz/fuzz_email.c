@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <cjson/cJSON.h>
-
 #include "jobs/email/fill.h"
 #include "jobs/email/mime.h"
 

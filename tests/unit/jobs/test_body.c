@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "jobs/body.h"
 #include "base/error.h"
@@ -16,10 +19,10 @@ static char why[BODY_WHY];
 static char word[32]; /* as the last look took it */
 
 static int
-word_take(void *arg, const cJSON *value)
+word_take(void *arg, const char *name, json_t *value)
 {
 	const char *text = NULL;
-	int err = body_text(value, &text, why);
+	int err = body_text(name, value, &text, why);
 
 	(void)arg;
 	if (err == 0)
@@ -28,9 +31,19 @@ word_take(void *arg, const cJSON *value)
 }
 
 static int
-never_take(void *arg, const cJSON *value)
+any_take(void *arg, const char *name, json_t *value)
 {
 	(void)arg;
+	(void)name;
+	(void)value;
+	return 0;
+}
+
+static int
+never_take(void *arg, const char *name, json_t *value)
+{
+	(void)arg;
+	(void)name;
 	(void)value;
 	strcpy(why, "its own words");
 	return SW_EBUSY;
@@ -39,6 +52,7 @@ never_take(void *arg, const cJSON *value)
 static const struct body_key keys[] = {
 	{"word", word_take},
 	{"never", never_take},
+	{"any", any_take},
 	{NULL, NULL},
 };
 
@@ -46,7 +60,7 @@ static const struct body_key keys[] = {
 static int
 look(struct bytes json)
 {
-	cJSON *value = NULL;
+	json_t *value = NULL;
 	int err;
 
 	word[0] = '\0';
@@ -55,7 +69,7 @@ look(struct bytes json)
 		err = body_take(value, "the body", keys, NULL, why);
 	else
 		assert_null(value);
-	cJSON_Delete(value);
+	json_decref(value);
 	return err;
 }
 
@@ -65,10 +79,14 @@ a_body_is_one_object_of_known_keys(void **state)
 	static const struct {
 		const char *json, *word;
 	} good[] = {
-		{"{}", ""}, {"{\"word\": \"a\"}", "a"},
+		{"{}", ""},
+		{"{\"word\": \"a\"}", "a"},
 		{" \t\r\n{\"word\":\"a\"}\n\r\t ", "a"},
 		{"{\"w\\u006frd\":\"\\u0061\"}", "a"},
 		{"{\"word\": \"\\\\u0000\"}", "\\u0000"}, /* no NUL */
+		{"{\"word\": \"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80"},
+		{"{\"any\": 9223372036854775807, \"word\": \"a\"}", "a"},
+		{"{\"any\": [{\"a\": 1}, {\"a\": 1}]}", ""},
 	};
 
 	(void)state;
@@ -79,32 +97,69 @@ a_body_is_one_object_of_known_keys(void **state)
 	}
 }
 
+/* What is no JSON, with the place where the reader stopped. */
+static void
+a_body_that_is_not_json_is_refused_at_its_place(void **state)
+{
+	static const struct {
+		const char *json;
+		int line, column;
+	} bad[] = {
+		{"", 1, 0}, {" ", 1, 1}, {"word", 1, 4},
+		{"{\"word\": \"a\"", 1, 12}, {"{\"word\":\n \"a\"}x", 2, 6},
+		{"{\"word\": \"a\"} {}", 1, 15}, {"{\"word\": \"a\"},", 1, 14},
+		{"{\"word\": \"a\",}", 1, 14},
+		{"{\"word\": \"\xc3\xa9\n\"}", 1, 11},
+		{"{\"word\": \"\\ud83d\"}", 1, 17}, {"{\"any\": 01}", 1, 9},
+		{"{\"any\": .5}", 1, 9}, {"{\"any\": NaN}", 1, 11},
+		{"{'word': 1}", 1, 2},
+		{"\xef\xbb\xbf{}", 1, 1}, /* a byte order mark */
+	};
+	char want[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(look(bytes_str(bad[i].json)), SW_EINVAL);
+		(void)snprintf(want, sizeof(want),
+			"the body is not JSON: line %d, column %d", bad[i].line,
+			bad[i].column);
+		assert_string_equal(why, want);
+	}
+}
+
 static void
 what_a_body_may_not_be_is_told(void **state)
 {
 	static const struct {
 		const char *json, *why;
 	} bad[] = {
-		{"", "the body is not JSON"},
-		{" ", "the body is not JSON"},
-		{"word", "the body is not JSON"},
-		{"{\"word\": \"a\"", "the body is not JSON"},
-		{"{\"word\": \"a\"}x", "the body is not JSON"},
-		{"{\"word\": \"a\"} {}", "the body is not JSON"},
-		{"{\"word\": \"a\"},", "the body is not JSON"},
-		{"{\"word\": \"\xff\"}", "the body is not UTF-8"},
-		{"{\"word\": \"\\\\\\u0000\"}", "the body has a NUL in it"},
-		{"{\"word\": \"\\u0000\"}", "the body has a NUL in it"},
-		{"{\"wo\\u0000rd\": \"a\"}", "the body has a NUL in it"},
+		{"{\"word\": \"\xff\"}",
+			"the body is not UTF-8: line 1, column 10"},
+		{"{\"word\": \"\xed\xa0\x80\"}",
+			"the body is not UTF-8: line 1, column 10"},
+		{"{\"word\": \"\xc3",
+			"the body is not UTF-8: line 1, column 10"},
+		{"{\"word\": \"\\\\\\u0000\"}",
+			"the body has a NUL in it: line 1, column 19"},
+		{"{\"word\": \"\\u0000\"}",
+			"the body has a NUL in it: line 1, column 17"},
+		{"{\"wo\\u0000rd\": \"a\"}",
+			"the body has a NUL in it: line 1, column 13"},
 		{"\"word\"", "the body is not a JSON object"},
 		{"[{\"word\": \"a\"}]", "the body is not a JSON object"},
 		{"null", "the body is not a JSON object"},
 		{"{\"Word\": \"a\"}", "the body: unknown key 'Word'"},
 		{"{\"\": \"a\"}", "the body: unknown key ''"},
-		{"{\"word\": \"a\", \"word\": \"a\"}",
-			"the body: 'word' comes twice"},
 		{"{\"word\": 1}", "'word' is not a string"},
 		{"{\"word\": null}", "'word' is not a string"},
+		{"{\"any\": 9223372036854775808}",
+			"the body has a number out of range: "
+			"line 1, column 27"},
+		{"{\"any\": -9223372036854775809}",
+			"the body has a number out of range: "
+			"line 1, column 28"},
+		{"{\"any\": 1e400}", "the body has a number out of range: "
+				     "line 1, column 13"},
 	};
 
 	(void)state;
@@ -115,6 +170,88 @@ what_a_body_may_not_be_is_told(void **state)
 	}
 	assert_int_equal(look(bytes_of("{}\0", 3)), SW_EINVAL);
 	assert_string_equal(why, "the body has a NUL in it");
+	assert_int_equal(look(bytes_of("{}x", 2)), 0); /* no byte too many */
+}
+
+static void
+a_key_that_comes_twice_is_named_at_any_depth(void **state)
+{
+	static const struct {
+		const char *json, *key;
+	} bad[] = {
+		{"{\"word\": \"a\", \"word\": \"a\"}", "word"},
+		{"{\"never\": 1, \"never\": 1}", "never"},
+		{"{\"any\": [{\"b\": 1,\n\"c\": 2, \"b\": 3}]}", "b"},
+		{"{\"any\": {\"\": 1, \"\": 2}}", ""},
+		{"{\"any\": 1, \"\\u0061ny\" : 2}", "\\u0061ny"},
+		{"{\"a\\\"b\\\\\": 1, \"a\\\"b\\\\\": 2}", "a\\\"b\\\\"},
+		{"{\"0123456789012345678901234567890123456789xyz\": 1,"
+		 "\"0123456789012345678901234567890123456789xyz\": 1}",
+			"0123456789012345678901234567890123456789"},
+	};
+	char want[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(look(bytes_str(bad[i].json)), SW_EINVAL);
+		(void)snprintf(want, sizeof(want), "the body: '%s' comes twice",
+			bad[i].key);
+		assert_string_equal(why, want);
+	}
+}
+
+/* An object, and in it arrays, `depth` levels with the object. */
+static int
+look_deep(size_t depth)
+{
+	static const char head[] = "{\"any\":";
+	size_t len = sizeof(head) - 1 + 2 * (depth - 1) + 1;
+	char *text = malloc(len), *p = text;
+	int err;
+
+	assert_non_null(text);
+	memcpy(p, head, sizeof(head) - 1);
+	p += sizeof(head) - 1;
+	memset(p, '[', depth - 1);
+	memset(p + depth - 1, ']', depth - 1);
+	text[len - 1] = '}';
+	err = look(bytes_of(text, len));
+	free(text);
+	return err;
+}
+
+static void
+a_body_is_nested_as_deep_as_the_limit_and_no_deeper(void **state)
+{
+	(void)state;
+	assert_int_equal(look_deep(JSON_PARSER_MAX_DEPTH), 0);
+	assert_int_equal(look_deep(JSON_PARSER_MAX_DEPTH + 1), SW_EINVAL);
+	assert_non_null(strstr(why, "the body is nested too deeply: line 1"));
+}
+
+/*
+ * jansson would leave bytes out of a string.  The sanitizers end a process
+ * for such a size by themselves.
+ */
+static void
+a_reader_without_memory_ends_its_process(void **state)
+{
+	json_malloc_t alloc;
+	json_free_t release;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(look(bytes_str("{}")), 0);
+	json_get_alloc_funcs(&alloc, &release);
+	pid = fork();
+	if (pid == 0) {
+		(void)close(STDERR_FILENO);
+		(void)alloc(SIZE_MAX / 2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static void
@@ -130,7 +267,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_body_is_one_object_of_known_keys),
+		cmocka_unit_test(
+			a_body_that_is_not_json_is_refused_at_its_place),
 		cmocka_unit_test(what_a_body_may_not_be_is_told),
+		cmocka_unit_test(a_key_that_comes_twice_is_named_at_any_depth),
+		cmocka_unit_test(
+			a_body_is_nested_as_deep_as_the_limit_and_no_deeper),
+		cmocka_unit_test(a_reader_without_memory_ends_its_process),
 		cmocka_unit_test(a_key_may_refuse_in_its_own_words),
 	};
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <curl/curl.h>
 
 #include "worker/alarm.h"
@@ -354,12 +354,12 @@ static int
 filled(enum email_context context, const char *text, const char *values,
 	char **to)
 {
-	cJSON *v = cJSON_Parse(values);
+	json_t *v = json_loads(values, 0, NULL);
 	int err;
 
 	*to = NULL;
 	err = email_fill_text(text, "t", context, v, to, &why);
-	cJSON_Delete(v);
+	json_decref(v);
 	return err;
 }
 
@@ -374,6 +374,9 @@ a_value_is_escaped_for_the_place_where_it_stands(void **state)
 			"<&1"},
 		{EMAIL_TEXT, "{{a}} {{b}}", "{\"a\": 1.5, \"b\": true}",
 			"1.5 true"},
+		{EMAIL_TEXT, "{{a}} {{b}}",
+			"{\"a\": 9007199254740993, \"b\": 2e3}",
+			"9007199254740993 2000"},
 		{EMAIL_TEXT, "{{a}}", "{\"a\": \"{{b}}\"}", "{{b}}"},
 		{EMAIL_HTML, "<b>{{a}}</b>", "{\"a\": \"<&>\\\"'\"}",
 			"<b>&lt;&amp;&gt;&quot;&#39;</b>"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/util_logs.h"
 
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,29 +55,31 @@ run_all(const char *text, size_t len, size_t max, unsigned *id)
 }
 
 static double
-item(const cJSON *o, const char *name)
+item(const json_t *o, const char *name)
 {
-	const cJSON *i = cJSON_GetObjectItemCaseSensitive(o, name);
+	const json_t *i = json_object_get(o, name);
 
-	if (!cJSON_IsNumber(i))
+	if (!json_is_number(i))
 		fail_msg("no number %s", name);
-	return i->valuedouble;
+	return json_number_value(i);
 }
 
 /* Exact up to 4095 visitors a day, else within five standard errors. */
 static void
-assert_days_right(const cJSON *want, const cJSON *got)
+assert_days_right(const json_t *want, const json_t *got)
 {
-	const cJSON *g = got->child;
+	const json_t *w;
+	size_t i;
 
-	assert_int_equal(cJSON_GetArraySize(want), cJSON_GetArraySize(got));
-	for (const cJSON *w = want->child; w != NULL;
-		w = w->next, g = g->next) {
-		int exact = cJSON_IsTrue(cJSON_GetObjectItem(g, "exact"));
+	assert_int_equal(json_array_size(want), json_array_size(got));
+	json_array_foreach(want, i, w)
+	{
+		const json_t *g = json_array_get(got, i);
+		int exact = json_is_true(json_object_get(g, "exact"));
 		double off = exact ? 0 : 0.1;
 
-		assert_true(cJSON_Compare(cJSON_GetObjectItem(w, "day"),
-			cJSON_GetObjectItem(g, "day"), 1));
+		assert_true(json_equal(
+			json_object_get(w, "day"), json_object_get(g, "day")));
 		assert_true(exact == (item(w, "visitors") < 4096));
 		assert_true(item(w, "requests") == item(g, "requests"));
 		assert_true(item(w, "bytes") == item(g, "bytes"));
@@ -89,7 +91,7 @@ assert_days_right(const cJSON *want, const cJSON *got)
 }
 
 static void
-assert_bots_right(const cJSON *want, const cJSON *got)
+assert_bots_right(const json_t *want, const json_t *got)
 {
 	assert_true(item(want, "requests") == item(got, "requests"));
 	assert_true(item(want, "bytes") == item(got, "bytes"));
@@ -105,27 +107,27 @@ assert_right(const char *dir)
 	size_t len;
 	char *a = lt_slurp(dir, "answer", &len),
 	     *b = lt_slurp(dir, "out", &len);
-	cJSON *want = cJSON_Parse(a), *got = cJSON_Parse(b);
+	json_t *want = json_loads(a, 0, NULL), *got = json_loads(b, 0, NULL);
 	double visitors;
 
 	assert_non_null(want);
 	assert_non_null(got);
 	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++)
-		if (!cJSON_Compare(cJSON_GetObjectItem(want, exact[i]),
-			    cJSON_GetObjectItem(got, exact[i]), 1))
+		if (!json_equal(json_object_get(want, exact[i]),
+			    json_object_get(got, exact[i])))
 			fail_msg("%s: want %s got %s", exact[i], a, b);
-	assert_days_right(cJSON_GetObjectItem(want, "days"),
-		cJSON_GetObjectItem(got, "days"));
-	assert_bots_right(cJSON_GetObjectItem(want, "bots"),
-		cJSON_GetObjectItem(got, "bots"));
+	assert_days_right(
+		json_object_get(want, "days"), json_object_get(got, "days"));
+	assert_bots_right(
+		json_object_get(want, "bots"), json_object_get(got, "bots"));
 	visitors = item(want, "visitors");
 	assert_true(fabs(item(got, "visitors") - visitors) < 0.09 * visitors);
 	assert_true(fabs(item(got, "p50") - item(want, "p50_exact")) * 256 <=
 		    item(want, "p50_exact"));
 	assert_true(fabs(item(got, "p99") - item(want, "p99_exact")) * 256 <=
 		    item(want, "p99_exact"));
-	cJSON_Delete(want);
-	cJSON_Delete(got);
+	json_decref(want);
+	json_decref(got);
 	free(a);
 	free(b);
 }
