@@ -125,19 +125,16 @@ cmd_blob_put_file(struct cmd *c, const char *path, struct blob_ref *ref)
 	return rc;
 }
 
-static cJSON *
+static json_t *
 blob_json(const struct blob_hash *hash, int64_t size)
 {
 	struct blob_ref ref = {*hash, size};
 	char name[BLOB_NAME], text[BLOB_REF];
-	cJSON *j = cJSON_CreateObject();
 
 	blob_name_write(hash, name);
 	blob_ref_write(&ref, text);
-	(void)cJSON_AddStringToObject(j, "name", name);
-	(void)cJSON_AddNumberToObject(j, "size", (double)size);
-	(void)cJSON_AddStringToObject(j, "blob", text);
-	return j;
+	return json_pack("{s:s,s:I,s:s}", "name", name, "size",
+		(json_int_t)size, "blob", text);
 }
 
 int
@@ -337,9 +334,9 @@ ls_row(void *arg, const struct blob_info *b)
 	char name[BLOB_NAME], text[HUMAN_TEXT];
 
 	if (l->c->value[CMD_O_JSON] != NULL) {
-		cJSON *j = blob_json(&b->hash, b->size);
+		json_t *j = blob_json(&b->hash, b->size);
 
-		(void)cJSON_AddNumberToObject(j, "age_ms", (double)b->age_ms);
+		json_add(j, "age_ms", json_integer(b->age_ms));
 		json_print(&l->c->out, j);
 		return 0;
 	}

@@ -260,7 +260,6 @@ static void
 gc_print(const struct gc *g, int dry)
 {
 	char n[HUMAN_TEXT], size[HUMAN_TEXT], kept[HUMAN_TEXT];
-	cJSON *j;
 
 	if (g->c->value[CMD_O_JSON] == NULL) {
 		(void)fprintf(g->c->out.f,
@@ -270,13 +269,11 @@ gc_print(const struct gc *g, int dry)
 			g->partial, human_count(kept, g->kept));
 		return;
 	}
-	j = cJSON_CreateObject();
-	(void)cJSON_AddNumberToObject(j, "deleted", (double)g->deleted);
-	(void)cJSON_AddNumberToObject(j, "bytes", (double)g->bytes);
-	(void)cJSON_AddNumberToObject(j, "partial", g->partial);
-	(void)cJSON_AddNumberToObject(j, "kept", (double)g->kept);
-	(void)cJSON_AddBoolToObject(j, "dry_run", dry);
-	json_print(&g->c->out, j);
+	json_print(&g->c->out,
+		json_pack("{s:I,s:I,s:i,s:I,s:b}", "deleted",
+			(json_int_t)g->deleted, "bytes", (json_int_t)g->bytes,
+			"partial", g->partial, "kept", (json_int_t)g->kept,
+			"dry_run", dry));
 }
 
 int

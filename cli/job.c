@@ -28,10 +28,10 @@ ids_parse(struct cmd *c, struct sw_id *ids)
 static void
 json_with_id(struct cmd *c, const char *id, const struct sw_item *it)
 {
-	cJSON *j = json_item(it);
+	json_t *j = json_item(it);
 
-	if (j != NULL && !sw_has(it, SW_F_ID))
-		(void)cJSON_AddStringToObject(j, "id", id);
+	if (!sw_has(it, SW_F_ID))
+		json_add(j, "id", json_string(id));
 	json_print(&c->out, j);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +30,14 @@ json_alloc(size_t n)
 void
 json_init(void)
 {
-	cJSON_InitHooks(
-		&(cJSON_Hooks){.malloc_fn = json_alloc, .free_fn = free});
+	json_set_alloc_funcs(json_alloc, free);
+}
+
+void
+json_add(json_t *o, const char *name, json_t *v)
+{
+	if (json_object_set_new(o, name, v) != 0)
+		json_give_up();
 }
 
 /* The same with a NUL behind it. */
@@ -45,36 +52,15 @@ text_copy(struct bytes b)
 	return copy;
 }
 
-/* Numbers go out as they are: cJSON's own are doubles, good for 53 bits. */
-static cJSON *
-json_int(int64_t v)
-{
-	char t[24];
-
-	(void)snprintf(t, sizeof(t), "%" PRId64, v);
-	return cJSON_CreateRaw(t);
-}
-
-/* A JSON string; the caller has seen that it is UTF-8 without NUL. */
-static cJSON *
-json_text(struct bytes b)
-{
-	char *copy = text_copy(b);
-	cJSON *j = cJSON_CreateString(copy);
-
-	free(copy);
-	return j;
-}
-
 /* RFC 4648, with padding. */
-static cJSON *
+static json_t *
 json_base64(struct bytes b)
 {
 	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = b.p;
 	char *text = json_alloc((b.len + 2) / 3 * 4 + 1), *t = text;
-	cJSON *j;
+	json_t *j;
 
 	for (size_t i = 0; i < b.len; i += 3) {
 		size_t n = b.len - i;
@@ -88,22 +74,22 @@ json_base64(struct bytes b)
 		*t++ = n > 2 ? digit[v & 63] : '=';
 	}
 	*t = '\0';
-	j = cJSON_CreateString(text);
+	j = json_string(text);
 	free(text);
 	return j;
 }
 
 static void
-add_bytes(cJSON *o, const char *name, struct bytes b)
+add_bytes(json_t *o, const char *name, struct bytes b)
 {
 	char other[64];
 
 	if (out_utf8(b)) {
-		(void)cJSON_AddItemToObject(o, name, json_text(b));
+		json_add(o, name, json_stringn(b.p, b.len));
 		return;
 	}
 	(void)snprintf(other, sizeof(other), "%s_base64", name);
-	(void)cJSON_AddItemToObject(o, other, json_base64(b));
+	json_add(o, other, json_base64(b));
 }
 
 /* The name of a number that has one, or NULL. */
@@ -122,17 +108,13 @@ number_name(enum sw_tag tag, int v)
 }
 
 static void
-add_int(cJSON *o, enum sw_tag tag, const char *name, int64_t v)
+add_int(json_t *o, enum sw_tag tag, const char *name, int64_t v)
 {
 	const char *word = number_name(tag, (int)v);
 
-	if (word != NULL)
-		(void)cJSON_AddStringToObject(o, name, word);
-	else
-		(void)cJSON_AddItemToObject(o, name, json_int(v));
+	json_add(o, name, word != NULL ? json_string(word) : json_integer(v));
 	if (tag == SW_F_STATUS && v != 0)
-		(void)cJSON_AddStringToObject(
-			o, "status_text", sw_strerror((int)v));
+		json_add(o, "status_text", json_string(sw_strerror((int)v)));
 }
 
 /* The grammar of JSON's numbers (RFC 8259), without exponents. */
@@ -155,66 +137,105 @@ is_number(const char *s)
 	return *s == '\0';
 }
 
+/* A number of is_number(); as text where an int64_t cannot hold it. */
+static json_t *
+json_number(const char *s)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(s, &end, 10);
+	if (errno != 0)
+		return json_string(s);
+	return *end == '\0' ? json_integer(v) : json_real(strtod(s, NULL));
+}
+
 /* A name that comes twice gets an array of its values. */
 static void
-add_again(cJSON *o, cJSON *was, const char *name, cJSON *v)
+add_again(json_t *o, const char *name, json_t *v)
 {
-	if (!cJSON_IsArray(was)) {
-		cJSON *array = cJSON_CreateArray();
+	json_t *was = json_object_get(o, name);
 
-		(void)cJSON_AddItemToArray(array, cJSON_Duplicate(was, 1));
-		(void)cJSON_ReplaceItemInObjectCaseSensitive(o, name, array);
-		was = array;
+	if (was != NULL && !json_is_array(was)) {
+		was = json_pack("[O]", was);
+		json_add(o, name, was);
 	}
-	(void)cJSON_AddItemToArray(was, v);
+	if (was == NULL)
+		json_add(o, name, v);
+	else if (json_array_append_new(was, v) != 0)
+		json_give_up();
+}
+
+/* Other producers' names need not be UTF-8: those are read as Latin-1. */
+static char *
+name_copy(struct bytes b)
+{
+	const uint8_t *p = b.p;
+	char *copy, *t;
+
+	if (out_utf8(b))
+		return text_copy(b);
+	copy = t = json_alloc(2 * b.len + 1);
+	for (size_t i = 0; i < b.len; i++) {
+		if (p[i] >= 0x80)
+			*t++ = (char)(0xc0 | p[i] >> 6);
+		*t++ = (char)(p[i] < 0x80 ? p[i] : 0x80 | (p[i] & 0x3f));
+	}
+	*t = '\0';
+	return copy;
+}
+
+static json_t *
+json_value(struct bytes b, int numbers)
+{
+	json_t *v;
+	char *text;
+
+	if (!out_utf8(b))
+		return json_base64(b);
+	text = text_copy(b);
+	v = numbers && is_number(text) ? json_number(text) : json_string(text);
+	free(text);
+	return v;
 }
 
 /* "name=value"; numbers become numbers where `numbers` says so. */
 static void
-add_pair(cJSON *o, struct bytes b, int numbers)
+add_pair(json_t *o, struct bytes b, int numbers)
 {
-	char *copy = text_copy(b), *eq;
-	cJSON *v, *was;
+	const char *p = b.p, *eq = memchr(p, '=', b.len);
+	size_t len = eq != NULL ? (size_t)(eq - p) : b.len;
+	size_t rest = eq != NULL ? len + 1 : len;
+	char *name = name_copy(bytes_of(p, len));
 
-	eq = strchr(copy, '=');
-	if (eq != NULL)
-		*eq++ = '\0';
-	if (eq != NULL && !out_utf8(bytes_str(eq)))
-		v = json_base64(bytes_str(eq));
-	else if (numbers && eq != NULL && is_number(eq))
-		v = cJSON_CreateRaw(eq);
-	else
-		v = cJSON_CreateString(eq == NULL ? "" : eq);
-	was = cJSON_GetObjectItemCaseSensitive(o, copy);
-	if (was != NULL)
-		add_again(o, was, copy, v);
-	else
-		(void)cJSON_AddItemToObject(o, copy, v);
-	free(copy);
+	add_again(
+		o, name, json_value(bytes_of(p + rest, b.len - rest), numbers));
+	free(name);
 }
 
 /* All values of a field that may be repeated. */
 static void
-add_many(cJSON *o, enum sw_tag tag, const struct sw_item *it)
+add_many(json_t *o, enum sw_tag tag, const struct sw_item *it)
 {
 	const struct sw_field_rule *r = &sw_field_rules[tag];
-	cJSON *list = r->type == SW_T_ITEM ? cJSON_CreateArray()
-					   : cJSON_CreateObject();
+	json_t *list = r->type == SW_T_ITEM ? json_array() : json_object();
 	struct sw_item nested;
 	struct bytes b;
 	size_t at = 0;
 
-	(void)cJSON_AddItemToObject(o, r->name, list);
+	json_add(o, r->name, list);
 	while (sw_item_each(it, tag, &at, &b)) {
 		if (r->type != SW_T_ITEM)
 			add_pair(list, b, tag != SW_F_HEADER);
-		else if (sw_item_open(b, &nested) == 0)
-			(void)cJSON_AddItemToArray(list, json_item(&nested));
+		else if (sw_item_open(b, &nested) == 0 &&
+			 json_array_append_new(list, json_item(&nested)) != 0)
+			json_give_up();
 	}
 }
 
 static void
-add_field(cJSON *o, enum sw_tag tag, const struct sw_item *it)
+add_field(json_t *o, enum sw_tag tag, const struct sw_item *it)
 {
 	const struct sw_field_rule *r = &sw_field_rules[tag];
 	char text[SW_ID_TEXT];
@@ -227,16 +248,16 @@ add_field(cJSON *o, enum sw_tag tag, const struct sw_item *it)
 	} else if (r->type == SW_T_ID) {
 		memcpy(id.b, it->f[tag].p, SW_ID_LEN);
 		sw_id_format(&id, text);
-		(void)cJSON_AddStringToObject(o, r->name, text);
+		json_add(o, r->name, json_string(text));
 	} else {
 		add_bytes(o, r->name, it->f[tag]);
 	}
 }
 
-cJSON *
+json_t *
 json_item(const struct sw_item *it)
 {
-	cJSON *o = cJSON_CreateObject();
+	json_t *o = json_object();
 
 	for (int tag = 1; tag < SW_TAGS; tag++)
 		if (sw_has(it, (enum sw_tag)tag))
@@ -244,17 +265,35 @@ json_item(const struct sw_item *it)
 	return o;
 }
 
-void
-json_print(const struct cmd_out *o, cJSON *j)
+/* \u001B to \u001b, as out_text() writes its own. */
+static void
+escapes_lower(char *text)
 {
-	char *text = cJSON_PrintUnformatted(j);
+	for (char *p = text; (p = strchr(p, '\\')) != NULL; p += 2)
+		for (char *digit = p + 2; p[1] == 'u' && digit < p + 6; digit++)
+			*digit = (char)tolower(*digit);
+}
+
+char *
+json_write(const json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
 	if (text == NULL)
 		json_give_up();
+	escapes_lower(text);
+	return text;
+}
+
+void
+json_print(const struct cmd_out *o, json_t *j)
+{
+	char *text = json_write(j);
+
 	out_text(o->f, bytes_str(text), OUT_JSON);
 	(void)fputc('\n', o->f);
-	cJSON_free(text);
-	cJSON_Delete(j);
+	free(text);
+	json_decref(j);
 }
 
 void

@@ -10,15 +10,17 @@
 #ifndef CMD_JSON_H
 #define CMD_JSON_H
 
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <stdint.h>
 
 #include "cli/out.h"
 #include "wire/msg.h"
 
 void json_init(void);
-cJSON *json_item(const struct sw_item *);
-void json_print(const struct cmd_out *, cJSON *); /* taken */
+json_t *json_item(const struct sw_item *);
+void json_add(json_t *o, const char *name, json_t *v); /* taken */
+char *json_write(const json_t *);		   /* on one line; free() it */
+void json_print(const struct cmd_out *, json_t *); /* taken */
 void json_print_item(const struct cmd_out *, const struct sw_item *);
 
 /* The value of `name` in a repeated "name=value" field; 0 when absent. */

@@ -377,7 +377,7 @@ cmd_stats(struct cmd *c)
 	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
 	struct sw_msg reply;
 	struct sw_item it;
-	cJSON *j, *stats;
+	json_t *j, *stats;
 	int rc = cmd_call(c, &b, &reply);
 
 	if (rc != CMD_OK)
@@ -391,8 +391,8 @@ cmd_stats(struct cmd *c)
 		return CMD_OK;
 	}
 	j = json_item(&it);
-	stats = cJSON_DetachItemFromObject(j, "stats");
-	json_print(&c->out, stats == NULL ? cJSON_CreateObject() : stats);
-	cJSON_Delete(j);
+	stats = json_object_get(j, "stats");
+	json_print(&c->out, stats == NULL ? json_object() : json_incref(stats));
+	json_decref(j);
 	return CMD_OK;
 }

@@ -253,10 +253,10 @@ put_print(struct cmd *c, const struct sw_item *it, const struct sw_id *id)
 		(void)fprintf(c->err, "%s was stored before, it is %s\n", text,
 			sw_state_name((int)sw_int(it, SW_F_STATE, 0)));
 	if (c->value[CMD_O_JSON] != NULL && !waits) {
-		cJSON *j = json_item(it);
+		json_t *j = json_item(it);
 
-		if (j != NULL && !sw_has(it, SW_F_ID))
-			(void)cJSON_AddStringToObject(j, "id", text);
+		if (!sw_has(it, SW_F_ID))
+			json_add(j, "id", json_string(text));
 		json_print(&c->out, j);
 	} else {
 		(void)fprintf(waits ? c->err : c->out.f, "%s\n", text);

@@ -285,7 +285,7 @@ an_item_becomes_json(void **state)
 	struct sw_id id;
 	struct sw_item it;
 	size_t mark;
-	cJSON *j;
+	json_t *j;
 	char *text;
 
 	(void)state;
@@ -311,7 +311,7 @@ an_item_becomes_json(void **state)
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 
 	j = json_item(&it);
-	text = cJSON_PrintUnformatted(j);
+	text = json_write(j);
 	assert_string_equal(text,
 		"{\"id\":\"" ID1 "\",\"queue\":\"q\","
 		"\"body_base64\":\"/wABAg==\",\"status\":-5001,"
@@ -323,9 +323,44 @@ an_item_becomes_json(void **state)
 		"\"stats\":{\"ready\":12,\"rate\":0.5,"
 		"\"version\":\"0.1.0\"}}");
 	free(text);
-	cJSON_Delete(j);
+	json_decref(j);
 	assert_int_equal(pair_int(&it, SW_F_STAT, "ready", 0), 12);
 	assert_int_equal(pair_int(&it, SW_F_STAT, "read", 7), 7);
+}
+
+/* What any producer may have put, and numbers as they were sent. */
+static void
+json_is_valid_whatever_the_item_holds(void **state)
+{
+	uint8_t room[1024];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_item it;
+	json_t *j;
+	char *text;
+
+	(void)state;
+	sw_put_text(&b, SW_F_HEADER, "\xc3\xa9=\xc3\xa9");
+	sw_put_text(&b, SW_F_HEADER, "a\xe9=\xe9");
+	sw_put_text(&b, SW_F_HEADER, "=");
+	sw_put_text(&b, SW_F_HEADER, "bare");
+	sw_put_text(&b, SW_F_HEADER, "esc=\\\x1b\"\x7f/");
+	sw_put_text(&b, SW_F_STAT, "whole=5.0");
+	sw_put_text(&b, SW_F_STAT, "tenth=-0.1");
+	sw_put_text(&b, SW_F_STAT, "most=9223372036854775807");
+	sw_put_text(&b, SW_F_STAT, "beyond=18446744073709551616");
+	sw_put_text(&b, SW_F_STAT, "text=007");
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
+	j = json_item(&it);
+	text = json_write(j);
+	assert_string_equal(text,
+		"{\"headers\":{\"\xc3\xa9\":\"\xc3\xa9\","
+		"\"a\xc3\xa9\":\"6Q==\",\"\":\"\",\"bare\":\"\","
+		"\"esc\":\"\\\\\\u001b\\\"\x7f/\"},"
+		"\"stats\":{\"whole\":5.0,\"tenth\":-0.1,"
+		"\"most\":9223372036854775807,"
+		"\"beyond\":\"18446744073709551616\",\"text\":\"007\"}}");
+	free(text);
+	json_decref(j);
 }
 
 static void
@@ -531,6 +566,7 @@ main(void)
 		cmocka_unit_test(a_bad_selector_is_named),
 		cmocka_unit_test(a_selector_goes_into_an_item),
 		cmocka_unit_test(an_item_becomes_json),
+		cmocka_unit_test(json_is_valid_whatever_the_item_holds),
 		cmocka_unit_test(a_table_is_aligned),
 		cmocka_unit_test(packing_cuts_no_line_and_loses_no_byte),
 		cmocka_unit_test(random_lines_are_packed_whole),
