@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/report.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
+#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -241,89 +242,105 @@ report_table(const struct bench_report *r, FILE *f)
 	rows_target(r, f);
 }
 
-static cJSON *
+static void
+number_add(json_t *o, const char *name, double v)
+{
+	(void)json_object_set_new(o, name,
+		v == trunc(v) && fabs(v) < 1e15 ? json_integer((json_int_t)v)
+						: json_real(v));
+}
+
+static json_t *
+object_add(json_t *o, const char *name)
+{
+	json_t *made = json_object();
+
+	(void)json_object_set_new(o, name, made);
+	return made;
+}
+
+static json_t *
 json_result(const struct bench_result *r)
 {
-	cJSON *o = cJSON_CreateObject();
+	json_t *o = json_object();
 
 	for (size_t i = 0; i < BENCH_VALUES; i++)
-		cJSON_AddNumberToObject(o, value_names[i], r->v[i]);
+		number_add(o, value_names[i], r->v[i]);
 	return o;
 }
 
 static void
-json_machine(const struct bench_report *r, cJSON *o)
+json_machine(const struct bench_report *r, json_t *o)
 {
 	struct utsname u;
 
 	if (uname(&u) == 0)
-		cJSON_AddStringToObject(o, "kernel", u.release);
-	cJSON_AddNumberToObject(
-		o, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
-	cJSON_AddStringToObject(o, "file_system", r->fs);
-	cJSON_AddNumberToObject(o, "body_bytes", BENCH_BODY);
-	cJSON_AddNumberToObject(o, "seconds", r->seconds);
-	cJSON_AddNumberToObject(o, "rounds", r->rounds);
+		(void)json_object_set_new(o, "kernel", json_string(u.release));
+	number_add(o, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
+	(void)json_object_set_new(o, "file_system", json_string(r->fs));
+	number_add(o, "body_bytes", BENCH_BODY);
+	number_add(o, "seconds", r->seconds);
+	number_add(o, "rounds", r->rounds);
 }
 
 static void
-json_systems(const struct bench_report *r, cJSON *root)
+json_systems(const struct bench_report *r, json_t *root)
 {
-	cJSON *all = cJSON_AddObjectToObject(root, "systems");
+	json_t *all = object_add(root, "systems");
 
 	for (size_t s = 0; s < SYSTEMS; s++) {
-		cJSON *o;
+		json_t *o;
 
 		if (!r->have[s])
 			continue;
-		o = cJSON_AddObjectToObject(all, bench_systems[s]->name);
+		o = object_add(all, bench_systems[s]->name);
 		for (size_t i = 0; i < FIGURES; i++)
 			if (shown(r, s, i))
-				cJSON_AddItemToObject(o, bench_figures[i].name,
+				(void)json_object_set_new(o,
+					bench_figures[i].name,
 					json_result(&r->of[s][i]));
 	}
 }
 
 /* What goes with a figure rather than with a system. */
 static void
-json_figures(const struct bench_report *r, cJSON *root)
+json_figures(const struct bench_report *r, json_t *root)
 {
-	cJSON *times = cJSON_AddObjectToObject(root, "times_better_peer");
-	cJSON *sync = cJSON_AddObjectToObject(root, "fdatasync_us");
+	json_t *times = object_add(root, "times_better_peer");
+	json_t *sync = object_add(root, "fdatasync_us");
 
 	for (size_t i = 0; i < FIGURES; i++) {
 		const char *name = bench_figures[i].name;
 
 		if (r->times_peer[i] > 0)
-			cJSON_AddNumberToObject(times, name, r->times_peer[i]);
+			number_add(times, name, r->times_peer[i]);
 		if (r->sync_us[i] > 0)
-			cJSON_AddNumberToObject(sync, name, r->sync_us[i]);
+			number_add(sync, name, r->sync_us[i]);
 	}
 }
 
 static void
-json_big(const struct bench_report *r, cJSON *root)
+json_big(const struct bench_report *r, json_t *root)
 {
-	cJSON *o = cJSON_AddObjectToObject(root, "backlog");
+	json_t *o = object_add(root, "backlog");
 
-	cJSON_AddNumberToObject(o, "few_jobs", (double)r->big_few);
-	cJSON_AddNumberToObject(o, "many_jobs", (double)r->big_many);
+	number_add(o, "few_jobs", (double)r->big_few);
+	number_add(o, "many_jobs", (double)r->big_many);
 	for (size_t i = 0; i < BIG_STEPS; i++) {
-		cJSON *step = json_result(&r->big[i]);
+		json_t *step = json_result(&r->big[i]);
 
 		if (i != BIG_FEW)
-			cJSON_AddNumberToObject(
-				step, "times_few", r->big_kept[i]);
-		cJSON_AddItemToObject(o, big_names[i], step);
+			number_add(step, "times_few", r->big_kept[i]);
+		(void)json_object_set_new(o, big_names[i], step);
 	}
-	cJSON_AddItemToObject(o, "fill", json_result(&r->put));
-	cJSON_AddItemToObject(o, "drain", json_result(&r->drain));
+	(void)json_object_set_new(o, "fill", json_result(&r->put));
+	(void)json_object_set_new(o, "drain", json_result(&r->drain));
 }
 
 int
 report_json(const struct bench_report *r, const char *path)
 {
-	cJSON *root = cJSON_CreateObject();
+	json_t *root = json_object();
 	char *text;
 	FILE *f;
 	int err = 0;
@@ -333,8 +350,8 @@ report_json(const struct bench_report *r, const char *path)
 	if (r->have_big)
 		json_big(r, root);
 	json_figures(r, root);
-	text = cJSON_Print(root);
-	cJSON_Delete(root);
+	text = json_dumps(root, JSON_INDENT(8) | JSON_REAL_PRECISION(15));
+	json_decref(root);
 	if (text == NULL)
 		return bench_fail(-ENOMEM, "no memory");
 	f = fopen(path, "we");

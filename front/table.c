@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "front/table.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,43 +232,77 @@ table_usage_log(const struct table *t)
 }
 #undef X
 
-static void
-number_add(cJSON *o, const char *name, int64_t ns)
+/* Whole where it is: jansson writes a real 5 as 5.0. */
+static json_t *
+us_json(int64_t ns)
 {
-	cJSON_AddNumberToObject(o, name, (double)ns / 1000);
+	return ns % 1000 == 0 ? json_integer(ns / 1000)
+			      : json_real((double)ns / 1000);
 }
 
-static cJSON *
+static json_t *
+count_json(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *
+ends_json(const struct usage *u)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < OUTCOMES_N; i++)
+		if (json_object_set_new(o, outcome_names[i],
+			    count_json(u->outcomes[i])) != 0) {
+			json_decref(o);
+			return NULL;
+		}
+	return o;
+}
+
+/* NULL: no memory. */
+static json_t *
 usage_json(const struct route *r)
 {
 	const struct usage *u = &r->usage;
-	cJSON *o = cJSON_CreateObject(), *ends = cJSON_CreateObject();
+	const struct {
+		const char *name;
+		json_t *value; /* taken */
+	} members[] = {
+		{"route", json_string(r->config->path)},
+		{"requests", count_json(requests_of(u))},
+		{"under_way", count_json(pool_tasks(r->pool))},
+		{"cpu_us", us_json((int64_t)u->cpu_ns)},
+		{"cpu_p50_us", us_json(usage_percentile(u, 0.5))},
+		{"cpu_p99_us", us_json(usage_percentile(u, 0.99))},
+		{"cpu_max_us", us_json((int64_t)u->cpu_max_ns)},
+		{"budget_us", us_json(r->plan.budget_ns)},
+		{"isolate_starts", count_json(u->starts)},
+		{"ends", ends_json(u)},
+	};
+	json_t *o = json_object();
+	int err = 0;
 
-	cJSON_AddStringToObject(o, "route", r->config->path);
-	cJSON_AddNumberToObject(o, "requests", (double)requests_of(u));
-	cJSON_AddNumberToObject(o, "under_way", (double)pool_tasks(r->pool));
-	number_add(o, "cpu_us", (int64_t)u->cpu_ns);
-	number_add(o, "cpu_p50_us", usage_percentile(u, 0.5));
-	number_add(o, "cpu_p99_us", usage_percentile(u, 0.99));
-	number_add(o, "cpu_max_us", (int64_t)u->cpu_max_ns);
-	number_add(o, "budget_us", r->plan.budget_ns);
-	cJSON_AddNumberToObject(o, "isolate_starts", (double)u->starts);
-	for (size_t i = 0; i < OUTCOMES_N; i++)
-		cJSON_AddNumberToObject(
-			ends, outcome_names[i], (double)u->outcomes[i]);
-	cJSON_AddItemToObject(o, "ends", ends);
-	return o;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		err |= json_object_set_new(
+			o, members[i].name, members[i].value);
+	if (err == 0)
+		return o;
+	json_decref(o);
+	return NULL;
 }
 
 char *
 table_usage_json(const struct table *t)
 {
-	cJSON *list = cJSON_CreateArray();
-	char *text;
+	json_t *list = json_array();
+	char *text = NULL;
+	int err = 0;
 
-	for (size_t i = 0; i < t->n; i++)
-		cJSON_AddItemToArray(list, usage_json(&t->routes[i]));
-	text = cJSON_PrintUnformatted(list);
-	cJSON_Delete(list);
+	for (size_t i = 0; err == 0 && i < t->n; i++)
+		err = json_array_append_new(list, usage_json(&t->routes[i]));
+	if (err == 0)
+		text = json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	json_decref(list);
 	return text;
 }
