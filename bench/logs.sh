@@ -15,16 +15,33 @@ quit() {
 	rm -rf "$dir"
 }
 trap quit EXIT
-: "${LOGS_LINES:=2000000}" "${ROUNDS:=3}"
+: "${LOGS_LINES:=2000000}" "${ROUNDS:=3}" "${LOGS_KINDS:=plain zstd gzip json lines}"
 mkdir "$dir/blobs"
 loggen --lines "$LOGS_LINES" --seed 7 --bad-every 10000 >"$dir/plain"
 gzip -c "$dir/plain" >"$dir/gzip"
 zstd -q "$dir/plain" -o "$dir/zstd"
 head -n 100000 "$dir/plain" >"$dir/lines"
+# With the names of nginx; what is no line of the combined format stays as it is.
+python3 - "$dir/plain" >"$dir/json" <<'P'
+import json, re, sys
+quoted = r' "((?:[^"\\]|\\.)*)"'
+line = re.compile(r'(\S+) \S+ \S+ \[([^]]*)\]' + quoted + r' (\d{3}) (\d+)' + quoted * 2 + r' ([\d.]+)$')
+sys.stdout.reconfigure(errors="surrogateescape")
+for text in open(sys.argv[1], errors="surrogateescape", newline="\n"):
+    m = line.match(text)
+    if not m:
+        sys.stdout.write(text)
+        continue
+    client, at, request, status, size, referer, agent, took = m.groups()
+    request, referer, agent = (re.sub(r"\\(.)", r"\1", s) for s in (request, referer, agent))
+    print(json.dumps({"remote_addr": client, "time_local": at, "request": request, "status": int(status),
+                      "body_bytes_sent": int(size), "http_referer": referer, "http_user_agent": agent,
+                      "request_time": float(took)}, ensure_ascii=False, separators=(",", ":")))
+P
 spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER" 2>"$dir/broker.log" &
 pids+=("$!")
 until grep -q ev=ready "$dir/broker.log"; do read -rt 0.05 <> <(:) || :; done
-for q in plain gzip zstd lines; do spillway queue set "$q" paused=yes timeout_ms=600000; done
+for q in $LOGS_KINDS; do spillway queue set "$q" paused=yes timeout_ms=600000; done
 
 # Ticks (10 ms) of user and system time, own and of children that were waited for.
 ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 + $14 + $15 }' "/proc/$1/stat"; }
@@ -58,7 +75,7 @@ put() {
 	esac
 }
 
-for what in plain zstd gzip lines; do
+for what in $LOGS_KINDS; do
 	n=$LOGS_LINES how="as a blob"
 	[ $what != lines ] || n=100000 how="as bodies of 128 KB"
 	best='' best_wall=
