@@ -117,7 +117,7 @@ cover: deps
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz:
 	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
-	@for f in $(FUZZERS); do tests/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
+	@for f in $(FUZZERS); do tests/fuzz/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
 $(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
 ## protocol-tables: bring the tables of docs/protocol.md up to date
