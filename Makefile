@@ -37,7 +37,7 @@ JOBS := $(call objs,jobs jobs/email jobs/logs jobs/transcode jobs/webhook)
 WORKER := $(call objs,worker) $(JOBS) $(call objs,blob)
 LIB := $(call objs,producer)
 FRONT := $(call objs,front) $(call objs,front/isolate)
-UTIL := $(patsubst %.c,$B/%.o,$(wildcard tests/*/util_*.c))
+UTIL := $(patsubst %.c,$B/%.o,$(sort $(wildcard tests/*/util_*.c tests/lib/*.c)))
 TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c tests/*/proof_*.c))
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
@@ -68,7 +68,9 @@ $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
 $(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
-$(TESTS): LIBS_ALL += -lcmocka
+$(TESTS): private LIBS_ALL += -lcmocka
+# These run programs: never those of an earlier build.
+$(filter %/test_cmd_real %/test_report %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_ALL)
 $(PRELOADS): %.so: %.o
@@ -83,20 +85,26 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
 	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libjansson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg zsh fish
+	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg zsh fish nginx-light
+PROOF_DEPS := clang libclang-rt-dev
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
 ## deps: install what is missing (Debian; as root or through sudo)
-deps:
-	@tests/deps.sh $(DEPS)
-## check: install what is missing, build, run all tests
+deps: ; @tests/deps.sh $(DEPS)
+proof-deps: ; @tests/deps.sh $(DEPS) $(PROOF_DEPS)
+## check: install what is missing, build, run the unit and end-to-end tests
+## proof, soak: tests/proof, for PROOF_S seconds (60) each; for SOAK_S (600) those that run for a time
 check: deps
-	@$(MAKE) --no-print-directory KIND=$(KIND) test
+proof soak ci: proof-deps
+check proof soak ci:
+	@$(MAKE) --no-print-directory KIND=$(KIND) WHAT="$(if $(filter ci,$@),proof check,$@)" test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
-	@tests/run.sh $B
-## sim, power, torture, faults, full, hostile, corrupt: a proof of docs/testing.md
-$(PROOFS): deps
-	@$(MAKE) --no-print-directory all $(TESTS) $(PRELOADS)
-	@tests/proof/$@.sh $B
+	@tests/run.sh $B $(or $(WHAT),check)
+## sim, power, torture, faults, full, hostile, corrupt ...: a proof alone
+$(PROOFS): proof-deps
+	@$(MAKE) --no-print-directory KIND=$(KIND) all $(TESTS) $(PRELOADS)
+	@SPILLWAY_BIN=$(abspath $B) tests/proof/$@.sh
+## house: the rules of CONTRIBUTING.md that can be counted
+house: ; @tests/house.sh
 ## demo: real work through a front, a broker and workers, with kill -9
 demo: deps
 	@$(MAKE) --no-print-directory all
@@ -106,44 +114,36 @@ bench:
 	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/all $B
-## asan, tsan: the tests under two sanitizers; those that have threads, for races
+## asan, tsan: check and proof under two sanitizers; the tests with threads, for races
 asan:
-	@$(MAKE) --no-print-directory KIND=$@ check
-tsan: deps
-	@tests/tsan.sh
+	@$(MAKE) --no-print-directory KIND=$@ PROOF_S=$(or $(PROOF_S),20) ci
+tsan: deps ; @tests/tsan.sh
 ## cover: which branches of core, store and wire the tests reach
-cover: deps
-	@tests/cover.sh
+cover: deps ; @tests/cover.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz:
 	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
-	@for f in $(FUZZERS); do tests/fuzz/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
+	@for f in $(or $(FUZZERS),none); do tests/fuzz/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
 $(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
 ## protocol-tables: bring the tables of docs/protocol.md up to date
-protocol-tables: $B/protocol-tables
-	$< update docs/protocol.md
+protocol-tables: $B/protocol-tables ; $< update docs/protocol.md
 ## completion: bring the scripts of docs/completion up to date
 completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
-tidy: deps
-	@tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
+tidy: deps ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything
-format:
-	clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) $(TESTDIRS) bench examples docs))
+format: ; clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) $(TESTDIRS) bench examples docs))
 ## install, uninstall: into PREFIX (/usr/local), below DESTDIR
 install: all
 install uninstall:
 	@$(foreach v,DESTDIR PREFIX BINDIR LIBDIR INCLUDEDIR MANDIR UNITDIR VERSION,$v="$($v)") tests/install.sh $@ $B
 ## dist: a tar of what git has
-dist:
-	git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz HEAD
+dist: ; git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz HEAD
 ## clean: remove all that was built
-clean:
-	rm -rf build
+clean: ; rm -rf build
 ## help: print this
-help:
-	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps check test demo bench asan tsan cover fuzz protocol-tables completion tidy format install uninstall dist clean help
+help: ; @sed -n 's/^## /  /p' $(MAKEFILE_LIST)
+.PHONY: $(PROOFS) all deps proof-deps check proof soak ci test house demo bench asan tsan cover fuzz protocol-tables completion tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

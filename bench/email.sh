@@ -4,6 +4,7 @@
 # worker with one slot, which keeps its connection: the median of ROUNDS (3), MAILS (5000) each.
 #	BENCH_DKIM=rsa      sign them, too; or ed25519
 #	BENCH_SINK=HOST:PORT  another server
+SPILLWAY_BIN=$(cd "$1" && pwd)
 . "$(dirname "$0")/../tests/lib/e2e_lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 : "${MAILS:=5000}" "${ROUNDS:=3}"

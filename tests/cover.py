@@ -79,7 +79,7 @@ class Sum:
         return f"{name:28} {part(self.lines_hit, self.lines)} {part(self.branches_hit, self.branches)}"
 
     def percent(self):
-        return 100 * self.branches_hit / self.branches
+        return 100 * self.branches_hit / self.branches if self.branches else 100
 
 
 def part(hit, of):
@@ -116,6 +116,9 @@ def main():
         print(s.row(path))
         total[area_of(path)].add(s)
     bad = 0
+    for area in {"wire", *AREAS} - {a for a, s in total.items() if s.branches}:
+        bad = 1
+        print(f"FAILED: nothing of {area} was counted")
     for area, s in total.items():
         bad |= s.percent() < LEAST
         print(s.row(area) + (f"  FAILED: less than {LEAST} %" if s.percent() < LEAST else ""))

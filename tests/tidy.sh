@@ -7,6 +7,9 @@
 set -eu
 tests/deps.sh libhiredis-dev clang-tidy cppcheck
 flags='-std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION=\"\" -I producer -iquote .'
+for d in "$@"; do
+	ls "$d"/*.c >/dev/null || { echo "FAILED: there is no C file in $d"; exit 1; }
+done
 analyzer="-O1 -fanalyzer -Werror -Wno-analyzer-malloc-leak -Wno-analyzer-use-of-uninitialized-value"
 each() {
 	find "$@" -maxdepth 1 -name '*.c' | sort | xargs -P "$(nproc)" -n 4 sh -c "$run"

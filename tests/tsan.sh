@@ -6,10 +6,11 @@
 set -eu
 # shellcheck disable=SC2046 # lists of names, here and below
 [ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|util_(api|cmd|fake)\.h' tests/unit/*/test_*.c | sed 's,^tests/\(.*\)\.c,\1,')
+[ $# -gt 0 ] || { echo "FAILED: no test has threads"; exit 1; }
 b=build/tsan
 # shellcheck disable=SC2046
 make --no-print-directory -s KIND=tsan all $(printf "$b/tests/%s " "$@")
-export SPILLWAY_BIN=$b TSAN_OPTIONS="ignore_noninstrumented_modules=1 die_after_fork=0 exitcode=66"
+export SPILLWAY_BIN=$PWD/$b TSAN_OPTIONS="ignore_noninstrumented_modules=1 die_after_fork=0 exitcode=66"
 mkdir -p $b/tests/logs
 bad=0
 for t in "$@"; do

@@ -4,7 +4,7 @@
 # tests/lib/s3_server.py could share a misunderstanding with our driver.  (It knows
 # keys, but does not verify signatures of version 4; ours does.)
 . "$(dirname "$0")/../lib/e2e_lib.sh"
-skip() { echo "skipped: $1" && exit 0; }
+skip() { echo "skipped: all: $1" && exit 0; }
 command -v npm >/dev/null || skip "there is no npm"
 have=$b/../s3rver
 mkdir -p "$have"

@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# demo_front.sh BUILD: the part of the demo that checks itself.
+# The part of the demo that checks itself.
 set -eu
-examples/demo_front.sh "$1"
+examples/demo_front.sh "${SPILLWAY_BIN:?"must be the build folder"}"

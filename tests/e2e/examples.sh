@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# examples.sh BUILD: the clients of examples/ against the real broker, which is
-# killed with -9 in the middle.  Node's package is looked for in NODE_PACKAGES,
+# The clients of examples/ against the real broker, which is killed with -9 in
+# the middle.  Node's package is looked for in NODE_PACKAGES,
 # build/node and here: npm install --prefix build/node zeromq
 set -euo pipefail
-bin=$(cd "$1" && pwd)
+bin=${SPILLWAY_BIN:?"must be the build folder"}
 top=$PWD
 dir=$(mktemp -d)
 broker=
@@ -82,7 +82,7 @@ print([job["error"] for job in sw.dead("python-dead")])')"
 	broker=
 	break
 done
-[ -n "$found" ] || echo "skipped: python has no zmq (Debian: python3-zmq)"
+[ -n "$found" ] || { echo "FAILED: python has no zmq (Debian: python3-zmq)"; exit 1; }
 
 [ -d build/node/node_modules/zeromq ] || ! command -v npm >/dev/null ||
 	timeout 120 npm install --prefix build/node --no-audit --no-fund --silent zeromq@6 >/dev/null 2>&1 || :
@@ -109,4 +109,4 @@ done
 for f in examples/spillway.py examples/spillway.mjs; do
 	[ "$(wc -l <"$f")" -lt 150 ] || { echo "FAILED: $f has 150 lines or more"; exit 1; }
 done
-if [ "$found" = n ]; then echo "in Python and in Node"; else echo "in Python; node has no zeromq here"; fi
+if [ "$found" = n ]; then echo "in Python and in Node"; else echo "skipped: node: it has no zeromq here"; fi

@@ -82,17 +82,15 @@ until_true isolates_gone
 # Sockets of a service manager: by a launcher of ours, and by systemd's.
 conf | sed -e '/^listen/d;/^stats/d' -e 's/^max_connections.*/max_connections = 5000/' >"$dir/restart.conf"
 python3 "$root/tests/e2e/front_restart.py" "$dir"
-if command -v systemd-socket-activate >/dev/null; then
-	systemd-socket-activate -l "$dir/activated" "$(command -v spillway-front)" \
-		--config "$dir/restart.conf" 2>"$dir/activate.log" &
-	activated=$!
-	pids+=("$activated")
-	until_true test -S "$dir/activated"
-	[ "$(curl -s --unix-socket "$dir/activated" http://x/hello)" = "hello, world" ] ||
-		fail "by systemd-socket-activate"
-	kill -TERM "$activated"
-	wait "$activated" || fail "activated: status $?"
-fi
+systemd-socket-activate -l "$dir/activated" "$b/spillway-front" \
+	--config "$dir/restart.conf" 2>"$dir/activate.log" &
+activated=$!
+pids+=("$activated")
+until_true test -S "$dir/activated"
+[ "$(curl -s --unix-socket "$dir/activated" http://x/hello)" = "hello, world" ] ||
+	fail "by systemd-socket-activate"
+kill -TERM "$activated"
+wait "$activated" || fail "activated: status $?"
 
 # What is wrong is said in one line, with its place.
 bad() {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# library.sh BUILD: header, map and library of the producer name the same
-# functions, and a program that is linked with the library may call each name.
+# Header, map and library of the producer name the same functions, and a program
+# that is linked with the library may call each name.
 set -euo pipefail
-b=$(cd "$1" && pwd)
+b=${SPILLWAY_BIN:?"must be the build folder"}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 trap 'rm -rf "$dir"' EXIT

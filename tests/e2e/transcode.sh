@@ -3,9 +3,8 @@
 # The job `transcode` with real ffmpeg: every profile on real and on generated
 # media, files that are none or mean harm, limits, progress and cancel.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
-case $b in *asan) echo "skipped: the sandbox's limit of memory leaves a sanitizer none" && exit ;; esac
+case $b in *asan) echo "skipped: all: the sandbox's limit of memory leaves a sanitizer none" && exit ;; esac
 cd "$(dirname "$0")/../.."
-command -v ffmpeg >/dev/null || { echo "skipped: there is no ffmpeg"; exit 0; }
 export SPILLWAY_BLOBS=dir:$dir/store TMPDIR=$dir
 quiet=(-nostdin -hide_banner -v error -y)
 
@@ -275,8 +274,10 @@ until_true ffmpeg_is 0
 spillway cancel "$id" >/dev/null
 
 # --- real media --------------------------------------------------------------
+done="all generated profiles; a cancelled ffmpeg and its job were gone after $took ms"
 if ! films=$(tests/lib/samples.sh); then
-	echo "skipped: Debian's forensics-samples-files cannot be had here"
+	echo "skipped: films: Debian's forensics-samples-files cannot be had here"
+	echo "$done"
 	exit 0
 fi
 worker_start real --slots 2 --queue transcode=transcode --jobs "$dir/jobs.conf"
@@ -293,4 +294,4 @@ refused_job "most of it cannot be decoded: Error while decoding stream #0:1" '{"
 ffmpeg "${quiet[@]}" -ss 4 -i "$films/movie2/movie-hello.avi" -frames:v 1 "$dir/avi.png"
 make_it shot '{"profile":"thumbnail","at_ms":4000}' "$films/movie2/movie-hello.avi"
 near "$(similar "$dir/shot/image.jpg" "$dir/avi.png")" 1 0.1 || fail "the avi's frame: SSIM $(similar "$dir/shot/image.jpg" "$dir/avi.png")"
-echo "all profiles, real and generated; a cancelled ffmpeg and its job were gone after $took ms"
+echo "$done; real media"

@@ -333,6 +333,6 @@ if command -v npm >/dev/null && mkdir -p "$have" &&
 			if (ok) throw new Error("it takes anything");
 		}' "$dir/last.json" "$s1" "$s2" || fail "the package standardwebhooks does not verify it"
 else
-	echo "not run: the package standardwebhooks is not there"
+	echo "skipped: standardwebhooks: npm cannot install it: $(tail -n 1 "$dir/npm.log" 2>&1)"
 fi
 echo "$(requests plain) requests over HTTP, $(requests tls) over TLS, $(cat "$dir/private") private spellings refused"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Sourced by the end-to-end tests: a folder, a broker in it, and an end.
 set -euo pipefail
-b=$(cd "$1" && pwd)
+b=${SPILLWAY_BIN:?"must be the build folder, as tests/run.sh sets it"}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 export SPILLWAY_BROKER="ipc://$dir/b.sock" PATH="$b:$PATH" NO_COLOR=1
@@ -21,6 +21,12 @@ fail() {
 	echo "FAILED: $*" >&2
 	exit 1
 }
+
+# A program that is not in this build would be one of another.
+[ "${b#/}" != "$b" ] || fail "SPILLWAY_BIN must be absolute, not $b"
+for p in spillway{,-broker,-repair,-worker,-report,-front,-isolate} loggen; do
+	[ -x "$b/$p" ] || fail "there is no program $b/$p"
+done
 
 # until_true COMMAND...: a state is waited for, 60 s at most, never slept for.
 until_true() {

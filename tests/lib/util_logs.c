@@ -254,24 +254,6 @@ lt_same_totals(const struct view *a, const struct view *b)
 	}
 }
 
-/* The programs lie beside the folder that this test lies in. */
-const char *
-lt_bin_dir(void)
-{
-	static char dir[512];
-	const char *env = getenv("SPILLWAY_BIN");
-	ssize_t n;
-
-	if (env != NULL)
-		return env;
-	n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-	assert_true(n > 0);
-	dir[n] = '\0';
-	for (int i = 0; i < 2; i++)
-		*strrchr(dir, '/') = '\0';
-	return dir;
-}
-
 /* The exit status of a shell command. */
 int
 lt_shell(const char *fmt, ...)

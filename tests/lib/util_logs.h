@@ -65,9 +65,6 @@ void lt_look(const struct lt_place *, struct view *);
 /* All but the samples, which depend on the order of the jobs. */
 void lt_same_totals(const struct view *, const struct view *);
 
-/* Where the programs are. */
-const char *lt_bin_dir(void);
-
 /* The exit status of a shell command. */
 int lt_shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

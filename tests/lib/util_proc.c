@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/program.h"
+
 enum { ENV_MAX = 256, PROCS_MAX = 8 };
 
 static void
@@ -57,7 +59,8 @@ proc_start(struct proc *p, const char *const *argv, const char *const *more_env)
 		p->fd[i] = out[i][0];
 	}
 	env_join(env, more_env);
-	need(posix_spawnp(&p->pid, argv[0], &files, NULL, args.p, vars.p) == 0,
+	need(posix_spawn(&p->pid, program_path(argv[0]), &files, NULL, args.p,
+		     vars.p) == 0,
 		argv[0]);
 	posix_spawn_file_actions_destroy(&files);
 	for (int i = 0; i < 2; i++)

@@ -18,7 +18,10 @@ struct proc {
 	char said[2][PROC_SAID]; /* the first of each, and a NUL */
 };
 
-/* Starts argv[0] with these variables besides our own; ends on an error. */
+/*
+ * Starts the program argv[0] of the build under test with these variables
+ * besides our own; ends the process on an error.
+ */
 void
 proc_start(struct proc *, const char *const *argv, const char *const *more_env);
 

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A full disk (a small tmpfs), a full map, a full queue: puts are refused by
-# name, all that waits drains, puts go on.  The disk needs root.
+# name, all that waits drains, puts go on.
+# The disk is mounted where nobody else sees it, which needs no root.
+for apart in "unshare --mount" "unshare --mount --map-root-user"; do
+	[ -n "${FULL_APART:-}" ] || ! $apart true 2>/dev/null || FULL_APART=y exec $apart "$0"
+done
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 body=$(head -c 100000 /dev/zero | tr '\0' x)
 
@@ -57,13 +61,11 @@ cycle() {
 said=''
 mkdir "$dir/data"
 cycle map 'store is full' 100 --map-size 32m
-if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=96m none "$dir/data" 2>/dev/null; then
-	trap 'umount -l "$dir/data"; finish' EXIT
+if [ -n "${FULL_APART:-}" ] && mount -t tmpfs -o size=96m none "$dir/data"; then
 	cycle disk 'store is full' 50
 	umount -l "$dir/data"
-	trap finish EXIT
 else
-	said+='disk not run (root and mount are wanted); '
+	echo "skipped: disk: no mount namespace can be had here"
 fi
 broker_start
 spillway queue set work max_jobs=3 >/dev/null

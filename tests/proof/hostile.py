@@ -494,6 +494,8 @@ def main(build, folder, scheme):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     names = os.environ.get("HOSTILE", "").split(",")
     wanted = [a for a in ATTACKS if a.__name__ in names or names == [""]]
+    if not wanted:
+        raise Failed("there is no attack of these names")
     served, peaks = 0, {}
     for few in (None, 64):
         group = [a for a in wanted if a.files == few]

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Peers that mean harm: the broker lives, stays small, goes idle again and
 # serves those who mean none.  HOSTILE=zmtp1,storm: only these attacks;
-# HOSTILE_N=10: ten times as much; SEED=.
+# HOSTILE_N=10: ten times as much (1 for a minute of PROOF_S, 60); SEED=.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
+seconds=${PROOF_S:-60}
+export HOSTILE_N=${HOSTILE_N:-$(((seconds + 59) / 60))}
 unset SPILLWAY_BROKER
 # A control is loaded before AddressSanitizer; what that keeps aside is no memory held.
 export ASAN_OPTIONS=verify_asan_link_order=0:quarantine_size_mb=8

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The power goes: see docs/testing.md.  POWER_S=SECONDS for a longer run,
+# The power goes: see docs/testing.md.  POWER_S=SECONDS (PROOF_S, 60),
 # SEED= and POWER_ONE=STATE to see one again; CONTROL=1 builds a store that
 # opens LMDB without sync, to see it found.
 set -euo pipefail
-b=$(cd "$1" && pwd)
-export ASAN_OPTIONS=verify_asan_link_order=0
+b=${SPILLWAY_BIN:?"must be the build folder"}
+export POWER_S=${POWER_S:-${PROOF_S:-60}} ASAN_OPTIONS=verify_asan_link_order=0
 
 power() {
 	LD_PRELOAD="$1/tests/power/preload_trace.so" "$1/tests/power/proof_power"

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# sim.sh BUILD: the simulator over the seeds that once failed, then over fresh
-# ones for SIM_S seconds: 60, and 20 where a person runs `make check`.
+# The simulator over the seeds that once failed, then over fresh ones for SIM_S
+# seconds (PROOF_S, 60).
 set -u
-sim=$1/tests/sim/proof_sim
-seconds=${SIM_S:-${BRIEF:+20}}
-seconds=${seconds:-60}
+sim=${SPILLWAY_BIN:?"must be the build folder"}/tests/sim/proof_sim
+seconds=${SIM_S:-${PROOF_S:-60}}
 
 old=0
 while read -r seed; do
@@ -13,6 +12,7 @@ while read -r seed; do
 	"$sim" --seed "$seed" || exit 1
 	old=$((old + 1))
 done <"$(dirname "$0")/sim.seeds"
+[ $old -gt 0 ] || { echo "FAILED: sim.seeds has no seed"; exit 1; }
 cmp <("$sim" --seed "$seed" --trace) <("$sim" --seed "$seed" --trace) || {
 	echo "seed $seed does not repeat itself"
 	exit 1

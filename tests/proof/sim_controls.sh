@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# sim_controls.sh BUILD: puts a bug into the product and sees that the
-# simulator finds it within so many seeds, however slow the machine; one line
-# for each.
+# Puts a bug into the product and sees that the simulator finds it within so
+# many seeds, however slow the machine; one line for each.
 set -u
-build=$1
+build=${SPILLWAY_BIN:?"must be the build folder"}
+build=${build#"$PWD"/} # as the Makefile names it
 [ "$(basename "$build")" = release ] || {
-	echo "skipped: the controls are built as release only"
+	echo "skipped: all: the controls are built as release only"
 	exit 0
 }
 bugs=$(sed -n 's/^\tPLANT_\([A-Z_]*\),.*/\1/p' base/plant.h | grep -vx -e NONE -e NO_CHECKSUM -e NO_SYNC)
+[ -n "$bugs" ] || { echo "FAILED: base/plant.h has no bug to plant"; exit 1; }
 failed=0
 
 # What no bug is planted in is the same object: built once, used by all.

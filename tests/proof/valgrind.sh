@@ -8,17 +8,18 @@
 # which valgrind has its own; test_transcode puts programs into a sandbox, and memcheck does not live in one;
 # test_corpus_core does for two minutes what test_core does.
 set -u
-b=$1
-case $b in *asan | *tsan) echo "skipped: a sanitizer is in it already"; exit ;; esac
+b=${SPILLWAY_BIN:?"must be the build folder"}
+case $b in *asan | *tsan) echo "skipped: all: a sanitizer is in it already"; exit ;; esac
 never='test_(accept|guard|transcode|corpus_core)'
 slow='test_(blob|edge|random|store|store_lmdb)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}
 logs=$b/tests/valgrind
-export SPILLWAY_BIN="$b" NO_COLOR=1
+export NO_COLOR=1
 rm -rf "$logs" && mkdir -p "$logs"
 # shellcheck disable=SC2086 # a list of names
 set -- $tests
+[ $# -gt 0 ] || { echo "FAILED: there are no unit tests in $b"; exit 1; }
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
 	log=$3/$(basename "$2")
 	timeout 250 valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \

@@ -15,38 +15,20 @@
 
 #include <cmocka.h>
 #include <ftw.h>
-#include <libgen.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "cli/cmd.h"
+#include "tests/lib/program.h"
 #include "tests/lib/util_cmd.h"
 
 static struct {
-	char dir[64], broker[FILENAME_MAX];
+	char dir[64];
 	pid_t pid;
 } room;
 
-/* Programs are where the tests' folder is. */
-static int
-broker_find(void)
-{
-	char self[FILENAME_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n < 0)
-		return -1;
-	self[n] = '\0';
-	(void)snprintf(room.broker, sizeof(room.broker), "%s/spillway-broker",
-		dirname(dirname(self)));
-	if (access(room.broker, X_OK) != 0 && getenv("SPILLWAY_BIN") != NULL)
-		(void)snprintf(room.broker, sizeof(room.broker),
-			"%s/spillway-broker", getenv("SPILLWAY_BIN"));
-	return access(room.broker, X_OK);
-}
-
 static void
-broker_run(void)
+broker_run(const char *broker)
 {
 	char data[96], endpoint[96], log[96];
 
@@ -54,19 +36,18 @@ broker_run(void)
 	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
 	(void)snprintf(log, sizeof(log), "%s/log", room.dir);
 	if (freopen(log, "w", stderr) != NULL)
-		(void)execl(room.broker, room.broker, "--data", data,
-			"--listen", endpoint, (char *)NULL);
+		(void)execl(broker, broker, "--data", data, "--listen",
+			endpoint, (char *)NULL);
 	_exit(127);
 }
 
 static int
 set_up(void **state)
 {
+	const char *broker = program_path("spillway-broker");
 	char endpoint[96];
 
 	(void)state;
-	if (broker_find() != 0)
-		return 0;
 	(void)snprintf(room.dir, sizeof(room.dir), "/tmp/spillway-XXXXXX");
 	assert_non_null(mkdtemp(room.dir));
 	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
@@ -74,7 +55,7 @@ set_up(void **state)
 	room.pid = fork();
 	assert_true(room.pid >= 0);
 	if (room.pid == 0)
-		broker_run();
+		broker_run(broker);
 	/* the client connects when the broker listens */
 	return seen_run("stats|--broker-timeout=20s");
 }
@@ -94,19 +75,11 @@ tear_down(void **state)
 	(void)state;
 	free(seen.out);
 	free(seen.err);
-	if (room.pid <= 0)
-		return 0;
 	(void)kill(room.pid, SIGTERM);
 	(void)waitpid(room.pid, &status, 0);
 	(void)nftw(room.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }
-
-#define NEEDS_BROKER                                                           \
-	do {                                                                   \
-		if (room.pid <= 0)                                             \
-			skip();                                                \
-	} while (0)
 
 /* A dead job's id in `id`. */
 static void
@@ -140,7 +113,6 @@ a_job_is_put_found_and_cancelled(void **state)
 	char words[128], id[SW_ID_TEXT];
 
 	(void)state;
-	NEEDS_BROKER;
 	assert_int_equal(seen_run("put|a|hello|--delay=1h|--unique=k"), CMD_OK);
 	memcpy(id, seen.out, sizeof(id) - 1);
 	id[sizeof(id) - 1] = '\0';
@@ -169,7 +141,6 @@ a_redrive_by_id_leaves_the_other_dead_alone(void **state)
 	char one[SW_ID_TEXT], two[SW_ID_TEXT], words[128];
 
 	(void)state;
-	NEEDS_BROKER;
 	bury("b", one);
 	bury("b", two);
 	(void)snprintf(words, sizeof(words), "dead|list|--json|id=%s", two);
@@ -192,7 +163,6 @@ a_purge_by_id_or_header_deletes_just_those(void **state)
 	char one[SW_ID_TEXT], two[SW_ID_TEXT], three[SW_ID_TEXT], words[128];
 
 	(void)state;
-	NEEDS_BROKER;
 	bury("c", one);
 	bury("c", two);
 	bury("d", three);
@@ -214,7 +184,6 @@ static void
 queues_keep_what_is_set(void **state)
 {
 	(void)state;
-	NEEDS_BROKER;
 	assert_int_equal(seen_run("queue|set|e|rate=7|backoff_ms=3s"), CMD_OK);
 	assert_int_equal(seen_run("pause|e"), CMD_OK);
 	assert_int_equal(seen_run("queue|show|e|--json"), CMD_OK);

@@ -13,17 +13,17 @@
 #include <unistd.h>
 
 #include "tests/lib/chance.h"
+#include "tests/lib/program.h"
 
 static const char three[] = LT_THREE;
 
 static char *
 log_make(const struct lt_place *p, unsigned lines, uint64_t seed, size_t *len)
 {
-	assert_int_equal(
-		lt_shell("%s/loggen --lines %u --seed %llu --bad-every 97 "
-			 "--answer %s/answer >%s/log",
-			lt_bin_dir(), lines, (unsigned long long)seed, p->dir,
-			p->dir),
+	assert_int_equal(lt_shell("%s --lines %u --seed %llu --bad-every 97 "
+				  "--answer %s/answer >%s/log",
+				 program_path("loggen"), lines,
+				 (unsigned long long)seed, p->dir, p->dir),
 		0);
 	return lt_slurp(p->dir, "log", len);
 }
@@ -142,8 +142,9 @@ the_report_says_what_the_generator_knows(void **state)
 
 	run_all(text, len, SW_BODY_MAX, &id);
 	assert_true(id > 20);
-	assert_int_equal(lt_shell("%s/spillway-report --json %s >%s/out",
-				 lt_bin_dir(), p->db, p->dir),
+	assert_int_equal(
+		lt_shell("%s --json %s >%s/out",
+			program_path("spillway-report"), p->db, p->dir),
 		0);
 	assert_right(p->dir);
 	free(text);
@@ -244,8 +245,9 @@ jobs_killed_at_any_point_and_run_again_count_once(void **state)
 	}
 	view_fini(&want);
 	print_message("%d of 50 killed in the middle\n", killed);
-	assert_int_equal(lt_shell("%s/spillway-report --json %s >%s/out",
-				 lt_bin_dir(), p->db, p->dir),
+	assert_int_equal(
+		lt_shell("%s --json %s >%s/out",
+			program_path("spillway-report"), p->db, p->dir),
 		0);
 	assert_right(p->dir);
 	free(text);
@@ -285,8 +287,9 @@ the_report_program_prints_tables_without_escapes(void **state)
 	assert_int_equal(
 		lt_run_text(2, LINE("::1", "/\033[31m", "200", "1") "\a\n"),
 		JOB_ACK);
-	assert_int_equal(lt_shell("%s/spillway-report %s >%s/out", lt_bin_dir(),
-				 p->db, p->dir),
+	assert_int_equal(
+		lt_shell("%s %s >%s/out", program_path("spillway-report"),
+			p->db, p->dir),
 		0);
 	out = lt_slurp(p->dir, "out", &len);
 	assert_null(strchr(out, '\033'));
@@ -303,30 +306,27 @@ static void
 the_report_program_says_what_is_wrong_in_one_line(void **state)
 {
 	const struct lt_place *p = *state;
-	const char *b = lt_bin_dir();
+	const char *report = program_path("spillway-report");
 	size_t len;
 	char *out;
 
 	assert_int_equal(
-		lt_shell("%s/spillway-report %s 2>%s/out", b, p->db, p->dir),
-		EX_NOINPUT);
+		lt_shell("%s %s 2>%s/out", report, p->db, p->dir), EX_NOINPUT);
 	out = lt_slurp(p->dir, "out", &len);
 	assert_non_null(strstr(out, p->db));
 	assert_ptr_equal(strchr(out, '\n'), out + len - 1);
 	free(out);
 	assert_int_equal(
-		lt_shell("%s/spillway-report %s 2>%s/out", b, p->dir, p->dir),
-		EX_NOINPUT);
-	assert_int_equal(lt_shell("echo no >%s; %s/spillway-report %s 2>%s/out",
-				 p->db, b, p->db, p->dir),
+		lt_shell("%s %s 2>%s/out", report, p->dir, p->dir), EX_NOINPUT);
+	assert_int_equal(lt_shell("echo no >%s; %s %s 2>%s/out", p->db, report,
+				 p->db, p->dir),
 		EX_DATAERR);
 	assert_int_equal(
-		lt_shell("%s/spillway-report --nonsense 2>%s/out", b, p->dir),
-		EX_USAGE);
+		lt_shell("%s --nonsense 2>%s/out", report, p->dir), EX_USAGE);
 	lt_file_drop(p->db);
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
-	assert_int_equal(lt_shell("%s/spillway-report %s >/dev/full 2>%s/out",
-				 b, p->db, p->dir),
+	assert_int_equal(
+		lt_shell("%s %s >/dev/full 2>%s/out", report, p->db, p->dir),
 		EX_IOERR);
 }
 

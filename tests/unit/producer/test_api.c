@@ -370,20 +370,26 @@ a_job_is_cancelled_once(void **state)
 	assert_int_equal(sw_cancel(r->c, &job.id, PLENTY_MS, NULL), SW_ESTATE);
 }
 
-/* ThreadSanitizer allows no new threads in a fork. */
+/*
+ * ThreadSanitizer allows no new threads in a fork, and AddressSanitizer's
+ * allocator does not bear a fork among threads.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 static int
 put_in_fork(struct api_room *r)
 {
-/* Nor does AddressSanitizer's allocator bear a fork among threads. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	return api_put_email(r, 1000) == -EPERM;
-#else
 	struct sw_job job = api_email();
 	struct sw_client *own;
 
+	if (SANITIZED)
+		return api_put_email(r, 1000) == -EPERM;
 	return sw_open(&own, fake_endpoint(r->f)) == 0 &&
 	       sw_put(own, &job, PLENTY_MS, NULL) == 0;
-#endif
 }
 
 static void
@@ -395,6 +401,9 @@ a_fork_leaves_the_client_to_its_parent(void **state)
 	int status;
 	pid_t pid;
 
+	if (SANITIZED)
+		print_message("skipped: fork: a client of its own in a fork "
+			      "does not live under a sanitizer\n");
 	api_submit_emails(r->c, 3, &t);
 	pid = fork();
 	assert_true(pid >= 0);

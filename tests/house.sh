@@ -34,6 +34,13 @@ trap 'rm -rf "$dir"' EXIT
 
 mapfile -t files < <(find . \( -path ./build -o -path ./.git -o -path ./tests/corpus \) -prune -o \
 	\( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name Makefile \) -print)
+[ "${#files[@]}" -gt 0 ] || { echo "FAILED: there are no files to look at"; exit 1; }
 found=$(breaches "${files[@]}")
 [ -z "$found" ] || { echo "FAILED:"; echo "$found"; exit 1; }
+
+# A part that may be left out is one of a test that there is.
+while read -r part _; do
+	name=${part##*/} name=${name%%:*}
+	[ -n "$(find tests -name "$name.c" -o -name "$name.sh")" ] || { echo "FAILED: tests/skips.allowed: there is no test $name"; exit 1; }
+done < <(grep -v -e '^#' -e '^$' tests/skips.allowed)
 echo "${#files[@]} files keep the rules that can be counted"
