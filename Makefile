@@ -63,7 +63,7 @@ $B/spillway: $B/cli/main.o $(call objs,cli) $(LIB) $(call objs,blob) $(WIRE)
 $B/spillway-report: $B/report/main.o $(call objs,report) $(addprefix $B/jobs/logs/,report_open.o hll.o) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
-$B/spillway-isolate: $(addprefix $B/,$(addprefix front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) producer/put_batch.o) $(WIRE)
+$B/spillway-isolate: $(addprefix $B/front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) $(WIRE)
 $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
 $(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)

@@ -6,16 +6,17 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "wire/msg.h"
-#include "producer/spillway.h"
+#include "wire/job.h"
 
-enum { WINDOW = 20000, HEADERS = SW_HEADERS_MAX / 2 };
+#include "producer/spillway.h" /* leaves out what those have said */
+
+enum { WINDOW = 20000 };
 
 struct handoff {
 	struct sw_client *client;
 	struct event *readable, *off;
 	int64_t timeout_ms;
-	const char *headers[HEADERS + 1]; /* of the job at hand */
+	const char *headers[SW_JOB_HEADERS + 1]; /* of the job at hand */
 };
 
 /* The jobs of one request. */
@@ -55,75 +56,14 @@ answered(void *arg, const struct sw_put_result *r)
 	ticket_tear(t);
 }
 
-/* Texts get their NUL in a room that is large enough for all of an item. */
-static const char *
-text_put(char **room, struct bytes b)
-{
-	char *s = *room;
-
-	memcpy(s, b.p, b.len);
-	s[b.len] = '\0';
-	*room += b.len + 1;
-	return s;
-}
-
-static const char *
-text_of(char **room, const struct sw_item *it, enum sw_tag tag)
-{
-	return sw_has(it, tag) ? text_put(room, sw_bytes(it, tag)) : NULL;
-}
-
-/* 0, or SW_ETOOBIG. */
 static int
-headers_of(struct handoff *h, char **room, const struct sw_item *it)
+job_submit(struct ticket *t, const struct sw_item *it, char *text)
 {
-	struct bytes b;
-	size_t at = 0, n = 0;
-
-	while (sw_item_each(it, SW_F_HEADER, &at, &b)) {
-		if (n == HEADERS)
-			return SW_ETOOBIG;
-		h->headers[n++] = text_put(room, b);
-	}
-	h->headers[n] = NULL;
-	return 0;
-}
-
-static int
-int_of(const struct sw_item *it, enum sw_tag tag)
-{
-	int64_t v = sw_int(it, tag, 0);
-
-	return v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : (int)v;
-}
-
-static int
-job_submit(struct ticket *t, const struct sw_item *it, char *room)
-{
-	struct sw_job job = {
-		.body = sw_bytes(it, SW_F_BODY).p,
-		.body_len = sw_bytes(it, SW_F_BODY).len,
-		.queue = text_of(&room, it, SW_F_QUEUE),
-		.delay_ms = sw_int(it, SW_F_DELAY_MS, 0),
-		.run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0),
-		.expires_at_ms = sw_int(it, SW_F_EXPIRES_AT_MS, 0),
-		.unique = text_of(&room, it, SW_F_UNIQUE),
-		.unique_also = int_of(it, SW_F_UNIQUE_ALSO),
-		.fair = text_of(&room, it, SW_F_FAIR),
-		.max_attempts = int_of(it, SW_F_MAX_ATTEMPTS),
-		.timeout_ms = sw_int(it, SW_F_TIMEOUT_MS, 0),
-		.content_type = text_of(&room, it, SW_F_CONTENT_TYPE),
-		.headers = t->h->headers,
-	};
-	int err = headers_of(t->h, &room, it);
+	struct sw_job job;
+	int err = sw_job_read(it, text, t->h->headers, &job);
 
 	if (err < 0)
 		return err;
-	if (sw_has(it, SW_F_PRIORITY))
-		job.priority = int_of(it, SW_F_PRIORITY) == 0
-				       ? SW_PRIORITY_LOWEST
-				       : int_of(it, SW_F_PRIORITY);
-	(void)sw_get_id(it, &job.id);
 	t->left++;
 	err = sw_submit(t->h->client, &job, answered, t);
 	if (err < 0)
@@ -136,15 +76,14 @@ handoff_put(
 	struct handoff *h, struct bytes put, handoff_done_fn *done, void *arg)
 {
 	struct ticket *t = calloc(1, sizeof(*t));
-	/* Each text and header loses its four bytes of tag for a NUL. */
-	char *room = malloc(put.len + 1);
+	char *text = malloc(put.len + 1); /* of the job at hand */
 	struct sw_msg m;
 	struct sw_item it;
 	int err;
 
-	if (t == NULL || room == NULL) {
+	if (t == NULL || text == NULL) {
 		free(t);
-		free(room);
+		free(text);
 		done(arg, -ENOMEM, "");
 		return;
 	}
@@ -153,8 +92,8 @@ handoff_put(
 	if (err == 0 && m.op != SW_OP_PUT)
 		err = SW_EOP;
 	while (err == 0 && sw_msg_next(&m, &it))
-		err = job_submit(t, &it, room);
-	free(room);
+		err = job_submit(t, &it, text);
+	free(text);
 	ticket_fail(t, err, sw_strerror(err));
 	event_active(h->off, 0, 0);
 	ticket_tear(t);

@@ -61,7 +61,7 @@ inside_batch_drop(struct put_batch *p)
 		put_batch_free(p);
 		return;
 	}
-	put_batch_reset(p);
+	sw_batch_reset(&p->jobs);
 	p->next = c->spare;
 	c->spare = p;
 	c->spares++;
@@ -122,7 +122,7 @@ answer(struct sw_client *c, struct put_slot *s, struct sw_put_result *r)
 void
 inside_batch_fail(struct put_batch *p, int err)
 {
-	for (unsigned i = 0; i < p->n; i++) {
+	for (unsigned i = 0; i < p->jobs.n; i++) {
 		struct sw_put_result r = {.status = err, .id = p->slots[i].id};
 
 		answer(p->owner, &p->slots[i], &r);
@@ -163,7 +163,7 @@ batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 		struct sw_msg m = *reply;
 		struct sw_item it;
 
-		for (unsigned i = 0; i < p->n && sw_msg_next(&m, &it); i++)
+		for (unsigned i = 0; i < p->jobs.n && sw_msg_next(&m, &it); i++)
 			item_answer(c, &p->slots[i], &it);
 	}
 	inside_batch_drop(p);
@@ -174,10 +174,10 @@ inside_send(struct sw_client *c, struct put_batch *p, int64_t timeout_ms)
 {
 	if (p == c->pending)
 		c->pending = NULL;
-	p->req.frame = p->buf.p;
-	p->req.frame_len = p->buf.len;
+	p->req.frame = p->jobs.buf.p;
+	p->req.frame_len = p->jobs.buf.len;
 	p->req.timeout_ms = timeout_ms;
-	p->req.items = p->n;
+	p->req.items = p->jobs.n;
 	p->req.done = batch_done;
 	in_flight_add(c, p);
 	client_start(c->link, &p->req);

@@ -20,7 +20,7 @@ static int
 put_send(struct sw_client *c, struct put_call *call, struct put_batch *p,
 	int64_t until_ms)
 {
-	if (p->n == 0) {
+	if (p->jobs.n == 0) {
 		inside_batch_drop(p);
 		return 0;
 	}
@@ -45,7 +45,7 @@ put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
 	struct put_slot *slot, int64_t until_ms)
 {
 	char why[SW_TEXT_MAX];
-	int err = put_batch_check(job, why, sizeof(why));
+	int err = sw_job_check(job, why, sizeof(why));
 
 	if (err < 0) {
 		put_refuse(slot->call, slot->at, job, err, why);

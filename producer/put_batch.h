@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * put_batch.h - jobs packed into one PUT message, and who waits for each
+ * put_batch.h - jobs in one PUT message, and who waits for each
  */
 #ifndef SW_PUT_BATCH_H
 #define SW_PUT_BATCH_H
 
-#include "producer/client.h"
 #include "base/error.h"
-#include "producer/spillway.h"
+#include "producer/client.h"
+#include "wire/job.h"
+
+#include "producer/spillway.h" /* leaves out what those have said */
 
 /* Who waits for one job's answer. */
 struct put_slot {
@@ -22,29 +24,15 @@ struct put_batch {
 	struct client_req req; /* first: the one is the other */
 	struct put_batch *next, *prev;
 	struct sw_client *owner;
-	struct sw_buf buf;
-	unsigned n;
+	struct sw_batch jobs;
 	struct put_slot slots[SW_ITEMS_MAX];
 };
-
-/*
- * What can be refused without asking: 0, SW_EQUEUE, SW_ETOOBIG or SW_EINVAL,
- * with a line in `why`.
- */
-int put_batch_check(const struct sw_job *, char *why, size_t why_cap)
-	__attribute__((warn_unused_result));
 
 /* Empty, or NULL. */
 struct put_batch *put_batch_new(struct sw_client *owner);
 void put_batch_free(struct put_batch *);
 
-/* Makes it empty again; keeps its memory. */
-void put_batch_reset(struct put_batch *);
-
-/*
- * Packs a checked job, copying it.  0; -EAGAIN: it does not fit, send this
- * one and take the next; -ENOMEM.
- */
+/* Adds a checked job and who waits for it; as sw_batch_add(). */
 int put_batch_add(struct put_batch *, const struct sw_job *,
 	const struct put_slot *) __attribute__((warn_unused_result));
 

@@ -115,6 +115,7 @@ struct sw_id {
 
 struct sw_client;
 
+#ifndef SW_JOB_H
 enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority: below 1 */
 
 /*
@@ -141,6 +142,7 @@ struct sw_job {
 	const char *content_type;
 	const char *const *headers; /* "name=value" …, NULL at the end */
 };
+#endif
 
 /* What became of one put. */
 struct sw_put_result {

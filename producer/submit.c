@@ -43,7 +43,7 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 		return -EPERM;
 	if (c->open_n >= c->window)
 		return -EAGAIN;
-	err = put_batch_check(job, why, sizeof(why));
+	err = sw_job_check(job, why, sizeof(why));
 	if (err < 0)
 		return inside_fail(c, err, why);
 	inside_name(job);
@@ -52,7 +52,7 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 	if (err < 0)
 		return inside_fail(c, err, sw_strerror(err));
 	c->open_n++;
-	if (c->pending->n == SW_ITEMS_MAX)
+	if (c->pending->jobs.n == SW_ITEMS_MAX)
 		inside_send(c, c->pending, c->submit_timeout_ms);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "producer/put_batch.h"
+#include "base/error.h"
 
 enum { HEADERS = 256, VALUE_NAME = 128 };
 
@@ -23,7 +23,7 @@ struct desk {
 	struct sw_pair headers[HEADERS];
 	const struct mailbox *mail;
 	struct mail_answer a; /* as far as it has got */
-	struct put_batch *jobs;
+	struct sw_batch jobs;
 };
 
 static struct desk desk;
@@ -101,15 +101,13 @@ queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 	char why[SW_TEXT_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		struct put_slot slot = {0};
-		int err = put_batch_check(&jobs[i], why, sizeof(why));
+		int err = sw_job_check(&jobs[i], why, sizeof(why));
 
 		if (err == 0) {
 			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
 				jobs[i].id = sw_id_make(
 					clock_now_ms(CLOCK_REALTIME));
-			slot.id = jobs[i].id;
-			err = put_batch_add(desk.jobs, &jobs[i], &slot);
+			err = sw_batch_add(&desk.jobs, &jobs[i]);
 		} else {
 			env->log(env, "put: %s", why);
 		}
@@ -209,7 +207,7 @@ answer_plain(int status)
 {
 	desk.a.headers_len = desk.a.body_len = 0;
 	desk.a.status = status >= 400 && status <= 599 ? (uint32_t)status : 500;
-	desk.jobs->n = 0;
+	desk.jobs.n = 0;
 }
 
 static void
@@ -221,14 +219,14 @@ request_run(const struct sw_handler *handler)
 	desk.a = (struct mail_answer){.number = desk.mail->request->number};
 	desk.res.status = 200;
 	desk.queue.after = 0;
-	put_batch_reset(desk.jobs);
+	sw_batch_reset(&desk.jobs);
 	said = handler->handle(&desk.req, &desk.res, &desk.env);
 	desk.a.status = (uint32_t)desk.res.status;
 	if (said != 0 || desk.res.status < 200 || desk.res.status > 599)
 		answer_plain(said);
-	if (desk.jobs->n > 0) {
-		desk.a.jobs_len = (uint32_t)desk.jobs->buf.len;
-		memcpy(desk.mail->jobs, desk.jobs->buf.p, desk.jobs->buf.len);
+	if (desk.jobs.n > 0) {
+		desk.a.jobs_len = (uint32_t)desk.jobs.buf.len;
+		memcpy(desk.mail->jobs, desk.jobs.buf.p, desk.jobs.buf.len);
 	}
 	desk.a.after = desk.queue.after != 0;
 	*desk.mail->answer = desk.a;
@@ -268,9 +266,10 @@ void
 isolate_run(const struct mailbox *mail, int in, int out,
 	const struct sw_handler *handler)
 {
+	int ready = sw_batch_init(&desk.jobs) == 0;
+
 	desk.mail = mail;
 	desk.a.number = MAIL_READY;
-	desk.jobs = put_batch_new(NULL);
 	desk.res.header = response_header;
 	desk.res.write = response_write;
 	desk.res.print = response_print;
@@ -279,7 +278,7 @@ isolate_run(const struct mailbox *mail, int in, int out,
 	desk.env.value = env_value;
 	desk.env.log = env_log;
 	desk.env.id_text = id_text;
-	while (desk.jobs != NULL && answer_tell(out, desk.a.number) &&
+	while (ready && answer_tell(out, desk.a.number) &&
 		request_wait(in, desk.a.number + 1))
 		request_run(handler);
 	_exit(0);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "wire/id.h"
 #include "front/isolate/mailbox.h"
+#include "wire/job.h"
 #include "wire/proto.h"
 
 #include "producer/spillway-handler.h" /* leaves out what those have said */
