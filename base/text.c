@@ -33,6 +33,59 @@ is_hostile(uint32_t c)
 	       (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+/* How many of `len` bytes are surely ASCII: whole words of them. */
+static size_t
+ascii_words(const uint8_t *p, size_t len)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		if ((word & 0x8080808080808080u) != 0)
+			break;
+	}
+	return i;
+}
+
+int
+text_is_utf8(struct bytes text)
+{
+	const uint8_t *p = text.p;
+	uint32_t c;
+
+	for (size_t i = ascii_words(p, text.len), n; i < text.len; i += n) {
+		n = p[i] < 0x80 ? 1 : text_utf8(p + i, text.len - i, &c);
+		if (n == 0)
+			return 0;
+	}
+	return 1;
+}
+
+void
+text_line(struct bytes text, char *to, size_t cap)
+{
+	const uint8_t *p = text.p;
+	size_t len = 0;
+	uint32_t c;
+
+	for (size_t i = 0, n; i < text.len; i += n) {
+		const void *from = p + i;
+		size_t out = n = text_utf8(p + i, text.len - i, &c);
+
+		if (n == 0 || is_hostile(c)) {
+			from = "?";
+			out = 1;
+			n += n == 0;
+		}
+		if (out >= cap - len)
+			break;
+		memcpy(to + len, from, out);
+		len += out;
+	}
+	to[len] = '\0';
+}
+
 int
 text_print(FILE *f, struct bytes text, size_t max)
 {

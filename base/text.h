@@ -15,6 +15,15 @@
  */
 size_t text_utf8(const uint8_t *, size_t len, uint32_t *c);
 
+/* Whether all of it is UTF-8. */
+int text_is_utf8(struct bytes);
+
+/*
+ * Copies `text` with a NUL, cut between two characters to fit `cap` bytes,
+ * as one line of UTF-8: what text_print() would escape becomes '?'.
+ */
+void text_line(struct bytes text, char *to, size_t cap);
+
 /*
  * `max` bytes of `text` at most, for a terminal: control characters (also
  * those of C1), bytes that are no UTF-8 and marks that turn the direction of

@@ -66,7 +66,7 @@ static int
 add_text(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
 {
 	const char *text = p->c->value[o];
-	size_t max = sw_field_rules[tag].max;
+	size_t max = sw_field_rules[tag].longest;
 
 	if (text == NULL)
 		return CMD_OK;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "wire/field.h"
 #include "wire/proto.h"
 #include "wire/setting.h"
 
@@ -37,8 +38,31 @@ operations_print(FILE *f)
 #undef X
 }
 
+static const char *
+symbol_of(int tag)
+{
+	static const char *const symbols[SW_TAGS] = {
+#define X(sym, tag, name, type, many, longest, least, most, where)             \
+	[tag] = &#sym[sizeof("SW_F_") - 1],
+		SW_FIELD_MAP(X)
+#undef X
+	};
+
+	return symbols[tag];
+}
+
+/* A bound of an int that has one; a bound that is none prints nothing. */
 static void
-fields_print(FILE *f)
+bound_print(FILE *f, int64_t bound, int there)
+{
+	if (there)
+		fprintf(f, " %lld |", (long long)bound);
+	else
+		fputs(" |", f);
+}
+
+static void
+field_print(FILE *f, int tag)
 {
 	static const char *const types[] = {
 		[SW_T_NONE] = "",
@@ -48,19 +72,36 @@ fields_print(FILE *f)
 		[SW_T_BYTES] = "bytes",
 		[SW_T_ITEM] = "item",
 	};
+	static const char *const wheres[] = {
+		[SW_PUT_NOT] = "",
+		[SW_PUT_MAY] = "may",
+		[SW_PUT_MUST] = "must",
+	};
+	const struct sw_field_rule *r = &sw_field_rules[tag];
 
-	fputs("\n### Fields\n\nThe name is the one in JSON; a limit is in "
-	      "bytes "
-	      "of one value.\n\n"
-	      "| tag | field | name | type | at most | "
-	      "|\n|---|---|---|---|---|---|\n",
+	fprintf(f, "| %d | %s | %s | %s | %u |", tag, symbol_of(tag), r->name,
+		types[r->type], r->longest);
+	bound_print(f, r->least, r->most > r->least && r->least != INT64_MIN);
+	bound_print(f, r->most, r->most > r->least && r->most != INT64_MAX);
+	fprintf(f, "%s |%s%s |\n", r->many ? " many" : "",
+		r->where == SW_PUT_NOT ? "" : " ", wheres[r->where]);
+}
+
+static void
+fields_print(FILE *f)
+{
+	fputs("\n### Fields\n\n"
+	      "The name is the one in JSON and in errors. *Longest* is in "
+	      "bytes of one value and holds in every\nitem. *Least* and *most* "
+	      "hold in a put and in a follow-up, where no other fields may "
+	      "stand.\n\n"
+	      "| tag | field | name | type | longest | least | most | "
+	      "how often | in a put |\n"
+	      "|---|---|---|---|---|---|---|---|---|\n",
 		f);
-#define X(sym, tag, name, type, many, max)                                     \
-	fprintf(f, "| %d | %s | %s | %s | %d | %s |\n", tag,                   \
-		&#sym[sizeof("SW_F_") - 1], name, types[type], (int)(max),     \
-		(many) == SW_MANY ? "many" : "");
-	SW_FIELD_MAP(X)
-#undef X
+	for (int tag = 0; tag < SW_TAGS; tag++)
+		if (sw_field_rules[tag].name != NULL)
+			field_print(f, tag);
 }
 
 #define ROW(sym, num, name) fprintf(f, "| %d | %s |\n", num, name);

@@ -29,13 +29,20 @@ enum {
 	SW_PRIORITY_MIN = 0,
 	SW_PRIORITY_MAX = 9,		/* 9 is the most urgent (as in AMQP, JMS) */
 	SW_PRIORITY_DEFAULT = 4,
+	SW_ATTEMPTS_MAX = 1000,		/* deliveries of one job, SW_EINVAL */
 
 	SW_QUEUES_PER_WORKER = 32,	/* SW_EBUSY */
 	SW_HEARTBEAT_MS = 1000,		/* a worker extends its leases this often, at least */
 };
 
-/* Delays and times: one year ahead at most, SW_EINVAL. */
+/* Delays and durations: one year at most, SW_EINVAL. */
 #define SW_DELAY_MAX_MS (366LL * 24 * 3600 * 1000)
+
+/*
+ * Points in time: up to the last millisecond of the year 9999, SW_EINVAL.
+ * Each can be printed, and one in micro- or nanoseconds is found out.
+ */
+#define SW_TIME_MAX_MS 253402300799999LL
 
 /* Where the broker listens unless told otherwise, below the runtime folder. */
 #define SW_SOCKET_NAME "broker.sock"

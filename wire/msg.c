@@ -8,61 +8,125 @@
 
 enum { WORD = 4 }; /* an item's length; a field's tag and length */
 
-/* One field off the front of `rest`; 0, SW_EINVAL or SW_ETOOBIG. */
 static int
-field_take(struct bytes *rest, unsigned *tag, struct bytes *value)
+is_sized(const struct sw_field_rule *r)
+{
+	return r->type == SW_T_INT || r->type == SW_T_ID;
+}
+
+static inline int
+field_fits(unsigned tag, struct bytes value)
+{
+	const struct sw_field_rule *r = &sw_field_rules[tag % SW_TAGS];
+
+	if (tag >= SW_TAGS || r->name == NULL || value.len > r->longest)
+		return 0;
+	if (is_sized(r))
+		return value.len == r->longest;
+	return r->type != SW_T_TEXT || memchr(value.p, 0, value.len) == NULL;
+}
+
+/* Why a value does not fit: one of the reasons above. */
+static int
+field_refuse(unsigned tag, struct bytes value, char *why)
+{
+	const struct sw_field_rule *r = &sw_field_rules[tag % SW_TAGS];
+
+	if (tag >= SW_TAGS || r->name == NULL)
+		return sw_refuse(why, SW_EINVAL, "field %u is unknown", tag);
+	if (is_sized(r))
+		return sw_refuse(why, SW_EINVAL, "%s must be %u bytes, not %zu",
+			r->name, r->longest, value.len);
+	if (value.len <= r->longest)
+		return sw_refuse(
+			why, SW_EINVAL, "%s must not have a NUL", r->name);
+	if (tag == SW_F_QUEUE)
+		return sw_field_queue_check(value, why);
+	return sw_refuse(why, SW_ETOOBIG,
+		"%s must be at most %u bytes, not %zu", r->name, r->longest,
+		value.len);
+}
+
+int
+sw_field_check(unsigned tag, struct bytes value, char *why)
+{
+	return field_fits(tag, value) ? 0 : field_refuse(tag, value, why);
+}
+
+/* The bytes of one field off the front of `rest`; 0: they are cut short. */
+static inline int
+field_split(struct bytes *rest, unsigned *tag, struct bytes *value)
 {
 	const uint8_t *p = rest->p;
-	const struct sw_field_rule *rule;
 	uint32_t word;
 
 	if (rest->len < WORD)
-		return SW_EINVAL;
+		return 0;
 	word = (uint32_t)le_get(p, WORD);
+	if (word >> 8 > rest->len - WORD)
+		return 0;
 	*tag = word & 0xff;
 	*value = bytes_of(p + WORD, word >> 8);
-	if (*tag >= SW_TAGS || value->len > rest->len - WORD)
-		return SW_EINVAL;
-
-	rule = &sw_field_rules[*tag];
-	if (rule->name == NULL)
-		return SW_EINVAL;
-	if (rule->type <= SW_T_ID && value->len != rule->max)
-		return SW_EINVAL;
-	if (value->len > rule->max)
-		return SW_ETOOBIG;
-	if (rule->type == SW_T_TEXT && memchr(value->p, 0, value->len) != NULL)
-		return SW_EINVAL;
 	*rest = bytes_of(p + WORD + value->len, rest->len - WORD - value->len);
-	return 0;
+	return 1;
+}
+
+/*
+ * The same with the rules of the field table; 0 or as sw_field_check().  All
+ * that decodes foreign bytes takes `why` down here, so that the line cannot
+ * disagree with the check.
+ */
+static int
+field_take(struct bytes *rest, unsigned *tag, struct bytes *value, char *why)
+{
+	if (!field_split(rest, tag, value))
+		return sw_refuse(why, SW_EINVAL, "a field is cut short");
+	return sw_field_check(*tag, *value, why);
 }
 
 /*
  * Nesting ends by itself: a nested item is checked when it is opened, and
  * nobody opens one inside one inside one.
  */
-int
-sw_item_open(struct bytes raw, struct sw_item *it)
+static int
+item_open(struct bytes raw, struct sw_item *it, char *why)
 {
 	struct bytes rest = raw, value;
-	unsigned tag;
+	unsigned tag = 0;
 
 	it->have = 0;
 	it->raw = raw;
 	while (rest.len > 0) {
-		int err = field_take(&rest, &tag, &value);
+		int err = field_take(&rest, &tag, &value, why);
 
 		if (err < 0)
 			return err;
 		if (it->have >> tag & 1) {
-			if (!sw_field_rules[tag].many)
-				return SW_EINVAL;
-			continue;
+			if (sw_field_rules[tag].many)
+				continue;
+			return sw_refuse(why, SW_EINVAL, "%s must stand once",
+				sw_field_rules[tag].name);
 		}
 		it->have |= SW_BIT(tag);
 		it->f[tag] = value;
 	}
 	return 0;
+}
+
+int
+sw_item_open(struct bytes raw, struct sw_item *it)
+{
+	return item_open(raw, it, NULL);
+}
+
+void
+sw_item_why(struct bytes raw, char *why)
+{
+	struct sw_item it;
+	int err = item_open(raw, &it, why);
+
+	if (err == 0)
+		(void)sw_refuse(why, 0, "%s", sw_strerror(0));
 }
 
 int
@@ -75,7 +139,7 @@ sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at,
 		struct bytes rest = bytes_of(p + *at, it->raw.len - *at), v;
 		unsigned tag;
 
-		if (field_take(&rest, &tag, &v) < 0)
+		if (!field_split(&rest, &tag, &v))
 			return 0;
 		*at = it->raw.len - rest.len;
 		if (tag == want) {
@@ -88,29 +152,52 @@ sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at,
 
 /* One item off the front of `rest`; 0 or an error. */
 static int
-item_take(struct bytes *rest, struct sw_item *it)
+item_take(struct bytes *rest, struct sw_item *it, char *why)
 {
 	const uint8_t *p = rest->p;
 	size_t len;
 	int err;
 
 	if (rest->len < WORD)
-		return SW_EINVAL;
+		return sw_refuse(why, SW_EINVAL, "the item is cut short");
 	len = le_get(p, WORD);
 	if (len > rest->len - WORD)
-		return SW_EINVAL;
-	err = sw_item_open(bytes_of(p + WORD, len), it);
+		return sw_refuse(why, SW_EINVAL, "the item is cut short");
+	err = item_open(bytes_of(p + WORD, len), it, why);
 	if (err == 0)
 		*rest = bytes_of(p + WORD + len, rest->len - WORD - len);
 	return err;
 }
 
-int
-sw_msg_open(struct bytes frame, struct sw_msg *m)
+/* All items of a message whose header is right; *bad: the one refused. */
+static int
+items_check(const struct sw_msg *m, unsigned *bad, char *why)
+{
+	struct bytes rest = m->items;
+	struct sw_item it;
+
+	if (m->count > SW_ITEMS_MAX)
+		return sw_refuse(why, SW_ETOOBIG,
+			"a message must have at most %d items, not %u",
+			SW_ITEMS_MAX, m->count);
+	for (unsigned i = 0; i < m->count; i++) {
+		int err = item_take(&rest, &it, why);
+
+		if (err < 0) {
+			*bad = i + 1;
+			return err;
+		}
+	}
+	if (rest.len > 0)
+		return sw_refuse(why, SW_EINVAL,
+			"%zu bytes follow the last item", rest.len);
+	return 0;
+}
+
+static int
+header_open(struct bytes frame, struct sw_msg *m)
 {
 	const uint8_t *p = frame.p;
-	struct bytes rest;
-	struct sw_item it;
 
 	if (frame.len < SW_HEADER_LEN || le_get(p, 2) != SW_MAGIC)
 		return SW_EINVAL;
@@ -119,25 +206,39 @@ sw_msg_open(struct bytes frame, struct sw_msg *m)
 	m->count = (uint16_t)le_get(p + 6, 2);
 	m->seq = le_get(p + 8, 8);
 	m->items = bytes_of(p + SW_HEADER_LEN, frame.len - SW_HEADER_LEN);
-	if (p[2] != SW_VERSION)
-		return SW_EVERSION;
-	if (m->count > SW_ITEMS_MAX)
-		return SW_ETOOBIG;
+	return p[2] == SW_VERSION ? 0 : SW_EVERSION;
+}
 
-	rest = m->items;
-	for (unsigned i = 0; i < m->count; i++) {
-		int err = item_take(&rest, &it);
+int
+sw_msg_open(struct bytes frame, struct sw_msg *m)
+{
+	unsigned bad;
+	int err = header_open(frame, m);
 
-		if (err < 0)
-			return err;
-	}
-	return rest.len == 0 ? 0 : SW_EINVAL;
+	return err < 0 ? err : items_check(m, &bad, NULL);
+}
+
+void
+sw_msg_why(struct bytes frame, char *why)
+{
+	char line[SW_WHY_ROOM];
+	struct sw_msg m;
+	unsigned bad = 0;
+	int err = header_open(frame, &m);
+
+	(void)sw_refuse(line, err, "%s", sw_strerror(err));
+	if (err == 0)
+		(void)items_check(&m, &bad, line);
+	if (bad > 0 && m.count > 1)
+		(void)sw_refuse(why, 0, "item %u: %.480s", bad, line);
+	else
+		memcpy(why, line, sizeof(line));
 }
 
 int
 sw_msg_next(struct sw_msg *m, struct sw_item *it)
 {
-	return m->items.len > 0 && item_take(&m->items, it) == 0;
+	return m->items.len > 0 && item_take(&m->items, it, NULL) == 0;
 }
 
 void
@@ -275,7 +376,7 @@ sw_copy_without(struct sw_buf *b, const struct sw_item *it, uint64_t without)
 	struct bytes rest = it->raw, value;
 	unsigned tag;
 
-	while (rest.len > 0 && field_take(&rest, &tag, &value) == 0)
+	while (rest.len > 0 && field_split(&rest, &tag, &value))
 		if (!(without >> tag & 1))
 			sw_put_bytes(b, (enum sw_tag)tag, value);
 }

@@ -23,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "wire/id.h"
+#include "wire/field.h"
 #include "wire/proto.h"
 
 enum { SW_HEADER_LEN = 16 };
@@ -53,9 +54,26 @@ struct sw_item {
  * Checks the frame whole.  SW_EINVAL: not the format, a field that is
  * unknown, of the wrong size or repeated where it may not be; SW_EVERSION:
  * another version (op and seq are set, to answer it); SW_ETOOBIG: more than
- * SW_ITEMS_MAX items, or a field beyond its limit.
+ * SW_ITEMS_MAX items, or a field beyond its limit; SW_EQUEUE: a queue's name
+ * beyond its.
  */
 int sw_msg_open(struct bytes frame, struct sw_msg *) __attribute__((warn_unused_result));
+
+/*
+ * Whether a field of that tag may have that value in any item: 0; SW_EINVAL:
+ * no such tag, a number or id of another size, a text with a NUL; SW_ETOOBIG
+ * or, for a queue's name, SW_EQUEUE: longer than its longest.  `why` has
+ * SW_WHY_ROOM bytes or is NULL.
+ */
+int sw_field_check(unsigned tag, struct bytes value, char *why)
+	__attribute__((warn_unused_result));
+
+/*
+ * Why a frame or the fields of an item were refused, as one line in `why`,
+ * which has SW_WHY_ROOM bytes: the field and its limit where one is at fault.
+ */
+void sw_msg_why(struct bytes frame, char *why);
+void sw_item_why(struct bytes raw, char *why);
 
 /* Takes the next item off `m`; 0 when there is none. */
 int sw_msg_next(struct sw_msg *m, struct sw_item *);

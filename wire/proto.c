@@ -5,12 +5,6 @@
 
 #include "base/error.h"
 
-const struct sw_field_rule sw_field_rules[SW_TAGS] = {
-#define X(sym, tag, name, type, many, max) [tag] = {name, type, many, max},
-	SW_FIELD_MAP(X)
-#undef X
-};
-
 #define NAME(sym, num, name)                                                   \
 	case num:                                                              \
 		return name;
@@ -40,15 +34,20 @@ sw_state_parse(const char *name)
 	return SW_NONE;
 }
 
+static int
+is_queue_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '-';
+}
+
 int
 sw_queue_check(const char *name, unsigned long len)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-
 	if (len < 1 || len > SW_QUEUE_MAX)
 		return SW_EQUEUE;
 	for (unsigned long i = 0; i < len; i++)
-		if (name[i] == '\0' || strchr(allowed, name[i]) == NULL)
+		if (!is_queue_char(name[i]))
 			return SW_EQUEUE;
 	return 0;
 }

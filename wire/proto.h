@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proto.h - the protocol's words: operations, fields, states, outcomes
+ * proto.h - the protocol's words: operations, states, outcomes
  *
- * Each is one list that makes the enum, the names (in JSON, in logs) and
- * the rules the decoder enforces.  Numbers are part of the protocol and of
+ * Each is one list that makes the enum and the names (in JSON, in logs).
+ * The fields are in field.h.  Numbers are part of the protocol and of
  * the stored records: append, never renumber.  docs/protocol.md explains.
  */
 #ifndef SW_PROTO_H
@@ -46,81 +46,6 @@ enum sw_op {
 
 /* Set in `flags` of REDRIVE and PURGE: count and show, change nothing. */
 enum { SW_FLAG_DRY_RUN = 1 };
-
-enum sw_type {
-	SW_T_NONE,
-	SW_T_INT,	/* 8 bytes, little-endian, two's complement */
-	SW_T_ID,	/* 16 bytes */
-	SW_T_TEXT,	/* UTF-8 without NUL, not terminated */
-	SW_T_BYTES,
-	SW_T_ITEM,	/* fields, as in an item but without its length */
-};
-
-enum { SW_ONE, SW_MANY };	/* how often a field may stand in one item */
-
-/* tag below 64 */
-#define SW_FIELD_MAP(X)                                                            \
-	X(SW_F_ID, 1, "id", SW_T_ID, SW_ONE, SW_ID_LEN)                            \
-	X(SW_F_QUEUE, 2, "queue", SW_T_TEXT, SW_ONE, SW_QUEUE_MAX)                 \
-	X(SW_F_BODY, 3, "body", SW_T_BYTES, SW_ONE, SW_BODY_MAX)                   \
-	X(SW_F_STATUS, 4, "status", SW_T_INT, SW_ONE, 8)                           \
-	X(SW_F_DETAIL, 5, "detail", SW_T_TEXT, SW_ONE, SW_TEXT_MAX)                \
-	X(SW_F_STATE, 6, "state", SW_T_INT, SW_ONE, 8)                             \
-	X(SW_F_PRIORITY, 7, "priority", SW_T_INT, SW_ONE, 8)                       \
-	X(SW_F_DELAY_MS, 8, "delay_ms", SW_T_INT, SW_ONE, 8)                       \
-	X(SW_F_RUN_AT_MS, 9, "run_at_ms", SW_T_INT, SW_ONE, 8)                     \
-	X(SW_F_EXPIRES_AT_MS, 10, "expires_at_ms", SW_T_INT, SW_ONE, 8)            \
-	X(SW_F_UNIQUE, 11, "unique", SW_T_BYTES, SW_ONE, SW_UNIQUE_MAX)            \
-	X(SW_F_UNIQUE_ALSO, 12, "unique_also", SW_T_INT, SW_ONE, 8)                \
-	X(SW_F_FAIR, 13, "fair", SW_T_TEXT, SW_ONE, SW_FAIR_MAX)                   \
-	X(SW_F_MAX_ATTEMPTS, 14, "max_attempts", SW_T_INT, SW_ONE, 8)              \
-	X(SW_F_TIMEOUT_MS, 15, "timeout_ms", SW_T_INT, SW_ONE, 8)                  \
-	X(SW_F_HEADER, 16, "headers", SW_T_TEXT, SW_MANY, SW_HEADERS_MAX)          \
-	X(SW_F_CONTENT_TYPE, 17, "content_type", SW_T_TEXT, SW_ONE, SW_NAME_MAX)   \
-	X(SW_F_TOKEN, 18, "token", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_ATTEMPT, 19, "attempt", SW_T_INT, SW_ONE, 8)                        \
-	X(SW_F_CRASHES, 20, "crashes", SW_T_INT, SW_ONE, 8)                        \
-	X(SW_F_CREATED_AT_MS, 21, "created_at_ms", SW_T_INT, SW_ONE, 8)            \
-	X(SW_F_ENDED_AT_MS, 22, "ended_at_ms", SW_T_INT, SW_ONE, 8)                \
-	X(SW_F_OUTCOME, 23, "outcome", SW_T_INT, SW_ONE, 8)                        \
-	X(SW_F_CAUSE, 24, "cause", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_ERROR, 25, "error", SW_T_BYTES, SW_ONE, SW_ERROR_MAX)               \
-	X(SW_F_RESULT, 26, "result", SW_T_BYTES, SW_ONE, SW_RESULT_MAX)            \
-	X(SW_F_EXIT_CODE, 27, "exit_code", SW_T_INT, SW_ONE, 8)                    \
-	X(SW_F_SIGNAL, 28, "signal", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_CPU_MS, 29, "cpu_ms", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_RSS_KB, 30, "rss_kb", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_FOLLOW, 31, "follow", SW_T_ITEM, SW_MANY, SW_BATCH_MAX)             \
-	X(SW_F_EVENT, 32, "events", SW_T_ITEM, SW_MANY, 8192)                      \
-	X(SW_F_AT_MS, 33, "at_ms", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_WORKER, 34, "worker", SW_T_TEXT, SW_ONE, SW_NAME_MAX)               \
-	X(SW_F_WEIGHT, 35, "weight", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_SLOTS, 36, "slots", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_CREDIT, 37, "credit", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_LEASE_MS, 38, "lease_ms", SW_T_INT, SW_ONE, 8)                      \
-	X(SW_F_PROGRESS, 39, "progress", SW_T_INT, SW_ONE, 8)                      \
-	X(SW_F_TEXT, 40, "text", SW_T_TEXT, SW_ONE, SW_TEXT_MAX)                   \
-	X(SW_F_CURSOR, 41, "cursor", SW_T_BYTES, SW_ONE, SW_CURSOR_MAX)            \
-	X(SW_F_LIMIT, 42, "limit", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_SETTING, 43, "settings", SW_T_TEXT, SW_MANY, SW_TEXT_MAX)           \
-	X(SW_F_STAT, 44, "stats", SW_T_TEXT, SW_MANY, SW_TEXT_MAX)                 \
-	X(SW_F_SINCE_MS, 45, "since_ms", SW_T_INT, SW_ONE, 8)                      \
-	X(SW_F_UNTIL_MS, 46, "until_ms", SW_T_INT, SW_ONE, 8)                      \
-	X(SW_F_MATCH, 47, "match", SW_T_BYTES, SW_ONE, SW_TEXT_MAX)                \
-	X(SW_F_RATE, 48, "rate", SW_T_INT, SW_ONE, 8)                              \
-	X(SW_F_OFFSET, 49, "offset", SW_T_INT, SW_ONE, 8)                          \
-	X(SW_F_COUNT, 50, "count", SW_T_INT, SW_ONE, 8)                            \
-	X(SW_F_KIND, 51, "kind", SW_T_INT, SW_ONE, 8)                              \
-	X(SW_F_RANK, 52, "rank", SW_T_INT, SW_ONE, 8)                              \
-	X(SW_F_KEEP_UNTIL_MS, 53, "keep_until_ms", SW_T_INT, SW_ONE, 8)            \
-	X(SW_F_DURATION_MS, 54, "duration_ms", SW_T_INT, SW_ONE, 8)
-
-enum sw_tag {
-#define X(sym, tag, name, type, many, max) sym = tag,
-	SW_FIELD_MAP(X)
-#undef X
-	SW_TAGS = 64,
-};
 
 #define SW_STATE_MAP(X)              \
 	X(SW_NONE, 0, "none")        \
@@ -201,15 +126,6 @@ const char *sw_event_name(int event);
 
 /* The state of that name, or SW_NONE. */
 enum sw_state sw_state_parse(const char *name);
-
-struct sw_field_rule {
-	const char *name;	/* NULL: no such field */
-	enum sw_type type;
-	int many;
-	unsigned max;		/* bytes of one value */
-};
-
-extern const struct sw_field_rule sw_field_rules[SW_TAGS];
 
 /* 0 or SW_EQUEUE. */
 int sw_queue_check(const char *name, unsigned long len) __attribute__((warn_unused_result));

@@ -12,13 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/limits.h"
+
 enum sw_unit { SW_U_COUNT, SW_U_MS, SW_U_BYTES, SW_U_FLAG };
 
 #define SW_YEAR_MS 31622400000LL
 
 /* X(name, unit, minimum, maximum, default, text) */
 #define SW_SETTING_MAP(X)                                                                                             \
-	X(max_attempts, SW_U_COUNT, 1, 1000, 5, "tries before a job is dead")                                         \
+	X(max_attempts, SW_U_COUNT, 1, SW_ATTEMPTS_MAX, 5, "tries before a job is dead")                              \
 	X(max_crashes, SW_U_COUNT, 1, 1000, 3, "of them that may kill their process, or run out of memory")           \
 	X(backoff_ms, SW_U_MS, 0, SW_YEAR_MS, 1000, "wait before the second try, at most (full jitter)")              \
 	X(backoff_factor, SW_U_COUNT, 1, 100, 2, "each further wait is longer by this factor")                        \

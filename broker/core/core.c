@@ -202,17 +202,20 @@ void
 core_take(struct core *c, const struct peer *peer, struct bytes frame)
 {
 	struct request rq = {.core = c, .peer = peer};
+	char why[SW_WHY_ROOM];
 	int err = sw_msg_open(frame, &rq.msg);
 
 	if (err == SW_EINVAL && frame.len < SW_HEADER_LEN) {
 		c->refused++;
 		return; /* there is nothing to answer to */
 	}
-	if (err == 0 && (rq.msg.op >= SW_REPLY || !operations[rq.msg.op]))
-		err = SW_EOP;
+	if (err < 0)
+		sw_msg_why(frame, why);
+	else if (rq.msg.op >= SW_REPLY || !operations[rq.msg.op])
+		err = sw_refuse(why, SW_EOP, "%s", sw_strerror(SW_EOP));
 	if (err < 0) {
 		c->refused++;
-		reply_refuse(c, peer, rq.msg.seq, err, sw_strerror(err));
+		reply_refuse(c, peer, rq.msg.seq, err, why);
 		return;
 	}
 	operations[rq.msg.op](&rq);

@@ -14,6 +14,7 @@
 
 #include "link/endpoint.h"
 #include "base/error.h"
+#include "wire/field.h"
 #include "wire/proto.h"
 
 struct word {
@@ -70,7 +71,9 @@ every_operation_leaves_room_for_the_reply_bit(void **state)
 #undef X
 }
 
-#define FIELD_WORD(sym, tag, name, type, many, max) {tag, name},
+#define FIELD_WORD(                                                            \
+	sym, tag, name, type, many, longest, least, most, where)               \
+	{tag, name},
 
 static void
 every_field_has_a_rule_that_its_type_allows(void **state)
@@ -85,12 +88,14 @@ every_field_has_a_rule_that_its_type_allows(void **state)
 
 		assert_in_range(words[i].num, 1, SW_TAGS - 1);
 		assert_string_equal(r->name, words[i].name);
-		assert_true(r->type != SW_T_NONE && r->max > 0);
-		assert_true(r->max < 1u << 24); /* a length has 24 bits */
+		assert_true(r->type != SW_T_NONE && r->longest > 0);
+		assert_true(r->longest < 1u << 24); /* a length has 24 bits */
 		if (r->type == SW_T_INT)
-			assert_int_equal(r->max, 8);
+			assert_int_equal(r->longest, 8);
 		if (r->type == SW_T_ID)
-			assert_int_equal(r->max, SW_ID_LEN);
+			assert_int_equal(r->longest, SW_ID_LEN);
+		assert_true(r->type == SW_T_INT ? r->least < r->most
+						: r->least == r->most);
 	}
 }
 
