@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "wire/job.h"
+#include "wire/put.h"
 
 #include "producer/spillway.h" /* leaves out what those have said */
 
@@ -57,17 +58,39 @@ answered(void *arg, const struct sw_put_result *r)
 }
 
 static int
-job_submit(struct ticket *t, const struct sw_item *it, char *text)
+job_submit(struct ticket *t, const struct sw_item *it, char *text, char *why)
 {
 	struct sw_job job;
-	int err = sw_job_read(it, text, t->h->headers, &job);
+	int err = sw_put_check(it, why);
 
 	if (err < 0)
 		return err;
+	sw_job_read(it, text, t->h->headers, &job);
 	t->left++;
 	err = sw_submit(t->h->client, &job, answered, t);
-	if (err < 0)
+	if (err < 0) {
 		t->left--;
+		(void)sw_refuse(why, err, "%s", sw_strerror(err));
+	}
+	return err;
+}
+
+/* Submits all jobs of a message up to the first that is refused. */
+static int
+jobs_submit(struct ticket *t, struct bytes put, char *text, char *why)
+{
+	struct sw_msg m;
+	struct sw_item it;
+	int err = sw_msg_open(put, &m);
+
+	if (err < 0) {
+		sw_msg_why(put, why);
+		return err;
+	}
+	if (m.op != SW_OP_PUT)
+		return sw_refuse(why, SW_EOP, "%s", sw_strerror(SW_EOP));
+	while (err == 0 && sw_msg_next(&m, &it))
+		err = job_submit(t, &it, text, why);
 	return err;
 }
 
@@ -77,9 +100,7 @@ handoff_put(
 {
 	struct ticket *t = calloc(1, sizeof(*t));
 	char *text = malloc(put.len + 1); /* of the job at hand */
-	struct sw_msg m;
-	struct sw_item it;
-	int err;
+	char why[SW_WHY_ROOM] = "";
 
 	if (t == NULL || text == NULL) {
 		free(t);
@@ -88,13 +109,8 @@ handoff_put(
 		return;
 	}
 	*t = (struct ticket){.h = h, .left = 1, .done = done, .arg = arg};
-	err = sw_msg_open(put, &m);
-	if (err == 0 && m.op != SW_OP_PUT)
-		err = SW_EOP;
-	while (err == 0 && sw_msg_next(&m, &it))
-		err = job_submit(t, &it, text);
+	ticket_fail(t, jobs_submit(t, put, text, why), why);
 	free(text);
-	ticket_fail(t, err, sw_strerror(err));
 	event_active(h->off, 0, 0);
 	ticket_tear(t);
 }

@@ -44,16 +44,14 @@ static int
 put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
 	struct put_slot *slot, int64_t until_ms)
 {
-	char why[SW_TEXT_MAX];
-	int err = sw_job_check(job, why, sizeof(why));
+	char why[SW_WHY_ROOM] = "";
+	int err = -EAGAIN;
 
-	if (err < 0) {
-		put_refuse(slot->call, slot->at, job, err, why);
-		return 0;
-	}
 	inside_name(job);
 	slot->id = job->id;
-	if (*p != NULL && (err = put_batch_add(*p, job, slot)) == -EAGAIN) {
+	if (*p != NULL)
+		err = put_batch_add(*p, job, slot, why);
+	if (*p != NULL && err == -EAGAIN) {
 		err = put_send(c, slot->call, *p, until_ms);
 		*p = NULL;
 		if (err < 0)
@@ -61,10 +59,11 @@ put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
 	}
 	if (*p == NULL) {
 		*p = inside_batch(c);
-		err = *p == NULL ? -ENOMEM : put_batch_add(*p, job, slot);
+		err = *p == NULL ? -ENOMEM : put_batch_add(*p, job, slot, why);
 	}
 	if (err < 0)
-		put_refuse(slot->call, slot->at, job, err, sw_strerror(err));
+		put_refuse(slot->call, slot->at, job, err,
+			why[0] != '\0' ? why : sw_strerror(err));
 	return 0;
 }
 

@@ -28,9 +28,9 @@ put_batch_free(struct put_batch *p)
 
 int
 put_batch_add(struct put_batch *p, const struct sw_job *j,
-	const struct put_slot *slot)
+	const struct put_slot *slot, char *why)
 {
-	int err = sw_batch_add(&p->jobs, j);
+	int err = sw_batch_add(&p->jobs, j, why);
 
 	if (err == 0)
 		p->slots[p->jobs.n - 1] = *slot;

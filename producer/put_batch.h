@@ -32,8 +32,8 @@ struct put_batch {
 struct put_batch *put_batch_new(struct sw_client *owner);
 void put_batch_free(struct put_batch *);
 
-/* Adds a checked job and who waits for it; as sw_batch_add(). */
+/* Adds a job and who waits for it; as sw_batch_add(). */
 int put_batch_add(struct put_batch *, const struct sw_job *,
-	const struct put_slot *) __attribute__((warn_unused_result));
+	const struct put_slot *, char *why) __attribute__((warn_unused_result));
 
 #endif

@@ -117,11 +117,9 @@ struct sw_client;
 
 #ifndef SW_JOB_H
 enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority: below 1 */
-
 /*
- * A job to be put.  Zero means "not set" throughout, so name what you need:
- * struct sw_job job = {.queue = "email", .body = p, .body_len = n};
- * What it points to is borrowed until the call returns.
+ * A job to be put.  Zero means "not set" throughout.  What it points to is
+ * borrowed until the call returns.
  */
 struct sw_job {
 	struct sw_id id;   /* zero: one is made and written back here */
@@ -131,7 +129,7 @@ struct sw_job {
 
 	int priority;	       /* 1-9, 9 the most urgent; 0: the usual, 4 */
 	int64_t delay_ms;      /* from now, up to 366 days; or: */
-	int64_t run_at_ms;     /* Unix time; not both */
+	int64_t run_at_ms;     /* Unix time to the year 9999; not both */
 	int64_t expires_at_ms; /* Unix time: dead if not started by then */
 
 	const char *unique; /* one job of the queue at a time has this key */
@@ -139,7 +137,7 @@ struct sw_job {
 	const char *fair;   /* e.g. a tenant: the queue serves these in turn */
 	int max_attempts;   /* 0: the queue's setting */
 	int64_t timeout_ms; /* of one try; 0: the queue's setting */
-	const char *content_type;
+	const char *content_type;   /* this, fair and headers in UTF-8 */
 	const char *const *headers; /* "name=value" …, NULL at the end */
 };
 #endif
@@ -187,11 +185,11 @@ SW_API int sw_id_read(const char *text, struct sw_id *);
 SW_API void sw_id_write(const struct sw_id *, char text[SW_ID_TEXT]);
 
 /*
- * Puts one job and waits until it is on disk.  `result` may be NULL.
- * Refused before anything is sent: SW_EQUEUE; SW_ETOOBIG: body, headers or a
- * key beyond its limit; SW_EINVAL: a value out of range.  Refused by the
- * broker: SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES, SW_EFULL.  A job that was
- * stored before under its id is a success; result->state says where it is.
+ * Puts one job and waits until it is on disk.  `result` may be NULL.  Refused
+ * before it is sent, as the broker would (docs/protocol.md), with the field in
+ * sw_why(): SW_EQUEUE, SW_ETOOBIG, SW_EINVAL.  Refused by the broker:
+ * SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES, SW_EFULL.  A job that was stored
+ * before under its id is a success; result->state says where it is.
  */
 SW_API int sw_put(struct sw_client *, struct sw_job *, int64_t timeout_ms,
 	struct sw_put_result *result);

@@ -7,12 +7,12 @@
 /* Puts the job into the pending batch, or into a new one. */
 static int
 pending_add(struct sw_client *c, const struct sw_job *job,
-	const struct put_slot *slot)
+	const struct put_slot *slot, char *why)
 {
 	int err;
 
 	if (c->pending != NULL) {
-		err = put_batch_add(c->pending, job, slot);
+		err = put_batch_add(c->pending, job, slot, why);
 		if (err != -EAGAIN)
 			return err;
 		inside_send(c, c->pending, c->submit_timeout_ms);
@@ -20,12 +20,12 @@ pending_add(struct sw_client *c, const struct sw_job *job,
 	c->pending = inside_batch(c);
 	if (c->pending == NULL)
 		return -ENOMEM;
-	if (!c->in_call)
-		client_poke(c->link);
-	err = put_batch_add(c->pending, job, slot);
+	err = put_batch_add(c->pending, job, slot, why);
 	if (err < 0) {
 		inside_batch_drop(c->pending);
 		c->pending = NULL;
+	} else if (!c->in_call) {
+		client_poke(c->link);
 	}
 	return err;
 }
@@ -34,7 +34,7 @@ int
 sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 {
 	struct put_slot slot = {.done = done, .arg = arg};
-	char why[SW_TEXT_MAX];
+	char why[SW_WHY_ROOM] = "";
 	int err;
 
 	if (c->closing)
@@ -43,14 +43,11 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 		return -EPERM;
 	if (c->open_n >= c->window)
 		return -EAGAIN;
-	err = sw_job_check(job, why, sizeof(why));
-	if (err < 0)
-		return inside_fail(c, err, why);
 	inside_name(job);
 	slot.id = job->id;
-	err = pending_add(c, job, &slot);
+	err = pending_add(c, job, &slot, why);
 	if (err < 0)
-		return inside_fail(c, err, sw_strerror(err));
+		return inside_fail(c, err, why);
 	c->open_n++;
 	if (c->pending->jobs.n == SW_ITEMS_MAX)
 		inside_send(c, c->pending, c->submit_timeout_ms);

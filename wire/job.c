@@ -2,124 +2,16 @@
 #include "wire/job.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "wire/put.h"
 
 enum {
 	FIELD = 4,    /* a field's tag and length, an item's length */
+	JOB_INTS = 7, /* numbers of a job */
 	FIRST = 4096, /* bytes of a batch's first buffer */
 };
-
-__attribute__((format(printf, 4, 5))) static int
-refuse(char *why, size_t cap, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, cap, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-static int
-texts_check(const struct sw_job *j, char *why, size_t cap)
-{
-	const struct {
-		const char *name, *text;
-		size_t max;
-	} texts[] = {
-		{"unique key", j->unique, SW_UNIQUE_MAX},
-		{"fair key", j->fair, SW_FAIR_MAX},
-		{"content type", j->content_type, SW_NAME_MAX},
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].text != NULL &&
-			strlen(texts[i].text) > texts[i].max)
-			return refuse(why, cap, SW_ETOOBIG,
-				"%s of %zu bytes, at most %zu", texts[i].name,
-				strlen(texts[i].text), texts[i].max);
-	return 0;
-}
-
-static int
-headers_check(const struct sw_job *j, char *why, size_t cap)
-{
-	size_t sum = 0;
-
-	if (j->headers == NULL)
-		return 0;
-	for (const char *const *h = j->headers; *h != NULL; h++) {
-		const char *eq = strchr(*h, '=');
-
-		if (eq == NULL || eq == *h)
-			return refuse(why, cap, SW_EINVAL,
-				"header \"%.64s\" is not name=value", *h);
-		sum += strlen(*h);
-	}
-	if (sum > SW_HEADERS_MAX)
-		return refuse(why, cap, SW_ETOOBIG,
-			"headers of %zu bytes, at most %d", sum,
-			SW_HEADERS_MAX);
-	return 0;
-}
-
-static int
-numbers_check(const struct sw_job *j, char *why, size_t cap)
-{
-	const struct {
-		const char *name;
-		int64_t value, min, max;
-	} numbers[] = {
-		{"priority", j->priority, SW_PRIORITY_LOWEST, SW_PRIORITY_MAX},
-		{"delay_ms", j->delay_ms, 0, SW_DELAY_MAX_MS},
-		{"run_at_ms", j->run_at_ms, 0, INT64_MAX},
-		{"expires_at_ms", j->expires_at_ms, 0, INT64_MAX},
-		{"unique_also", j->unique_also, 0,
-			SW_UNIQUE_DEAD | SW_UNIQUE_DONE},
-		{"max_attempts", j->max_attempts, 0, 1000},
-		{"timeout_ms", j->timeout_ms, 0, SW_DELAY_MAX_MS},
-	};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (numbers[i].value < numbers[i].min ||
-			numbers[i].value > numbers[i].max)
-			return refuse(why, cap, SW_EINVAL,
-				"%s is %lld, not %lld to %lld", numbers[i].name,
-				(long long)numbers[i].value,
-				(long long)numbers[i].min,
-				(long long)numbers[i].max);
-	if (j->delay_ms != 0 && j->run_at_ms != 0)
-		return refuse(why, cap, SW_EINVAL,
-			"both delay_ms and run_at_ms are set");
-	return 0;
-}
-
-int
-sw_job_check(const struct sw_job *j, char *why, size_t cap)
-{
-	int err;
-
-	if (j->queue == NULL || sw_queue_check(j->queue, strlen(j->queue)) < 0)
-		return refuse(why, cap, SW_EQUEUE,
-			"bad queue name \"%.64s\": 1-63 of [a-z0-9_-]",
-			j->queue != NULL ? j->queue : "");
-	if (j->body == NULL && j->body_len != 0)
-		return refuse(why, cap, SW_EINVAL, "the body is NULL");
-	if (j->body_len > SW_BODY_MAX)
-		return refuse(why, cap, SW_ETOOBIG,
-			"body of %zu bytes, at most %d", j->body_len,
-			SW_BODY_MAX);
-	err = numbers_check(j, why, cap);
-	if (err == 0)
-		err = texts_check(j, why, cap);
-	if (err == 0)
-		err = headers_check(j, why, cap);
-	return err;
-}
 
 int
 sw_batch_init(struct sw_batch *b)
@@ -146,20 +38,66 @@ sw_batch_reset(struct sw_batch *b)
 	sw_msg_begin(&b->buf, SW_OP_PUT, 0, 0);
 }
 
-/* Never less than the job takes. */
-static size_t
-job_len(const struct sw_job *j)
+static const char *
+queue_of(const struct sw_job *j)
 {
-	size_t n = FIELD + FIELD + SW_ID_LEN + 7 * (FIELD + 8) + 5 * FIELD;
+	return j->queue != NULL ? j->queue : "";
+}
 
-	n += strlen(j->queue) + j->body_len;
-	n += j->unique != NULL ? strlen(j->unique) : 0;
-	n += j->fair != NULL ? strlen(j->fair) : 0;
-	n += j->content_type != NULL ? strlen(j->content_type) : 0;
-	if (j->headers != NULL)
-		for (const char *const *h = j->headers; *h != NULL; h++)
-			n += FIELD + strlen(*h);
-	return n;
+/* Counts a text that stands in `tag`, if its length may. */
+static int
+text_count(enum sw_tag tag, const char *s, size_t *n, char *why)
+{
+	struct bytes text;
+	int err;
+
+	if (s == NULL)
+		return 0;
+	text = bytes_str(s);
+	err = sw_field_check(tag, text, why);
+	if (err == 0)
+		*n += FIELD + text.len;
+	return err;
+}
+
+static int
+headers_count(const struct sw_job *j, size_t *n, char *why)
+{
+	int err = 0;
+
+	if (j->headers == NULL)
+		return 0;
+	for (const char *const *h = j->headers; err == 0 && *h != NULL; h++)
+		err = text_count(SW_F_HEADER, *h, n, why);
+	return err;
+}
+
+/*
+ * Sets *len to no less than the job takes; or refuses, in the order in which
+ * job_write() writes, what the decoder at the broker would refuse.
+ */
+static int
+job_count(const struct sw_job *j, size_t *len, char *why)
+{
+	size_t n = FIELD + FIELD + SW_ID_LEN + JOB_INTS * (FIELD + 8) + FIELD;
+	int err = text_count(SW_F_QUEUE, queue_of(j), &n, why);
+
+	if (err == 0)
+		err = text_count(SW_F_UNIQUE, j->unique, &n, why);
+	if (err == 0)
+		err = text_count(SW_F_FAIR, j->fair, &n, why);
+	if (err == 0)
+		err = text_count(SW_F_CONTENT_TYPE, j->content_type, &n, why);
+	if (err == 0)
+		err = headers_count(j, &n, why);
+	if (err == 0)
+		err = sw_field_check(
+			SW_F_BODY, bytes_of(j->body, j->body_len), why);
+	if (err == 0 && j->body == NULL && j->body_len != 0)
+		err = sw_refuse(why, SW_EINVAL, "body is NULL");
+	if (err == 0)
+		*len = n + j->body_len;
+	return err;
 }
 
 /* Room for `n` more bytes: 0, -EAGAIN or -ENOMEM. */
@@ -200,10 +138,8 @@ text_put(struct sw_buf *b, enum sw_tag tag, const char *s)
 static void
 job_write(struct sw_buf *b, const struct sw_job *j)
 {
-	size_t mark = sw_item_begin(b);
-
 	sw_put_id(b, &j->id);
-	sw_put_text(b, SW_F_QUEUE, j->queue);
+	sw_put_text(b, SW_F_QUEUE, queue_of(j));
 	if (j->priority != 0)
 		sw_put_int(b, SW_F_PRIORITY,
 			j->priority == SW_PRIORITY_LOWEST ? 0 : j->priority);
@@ -220,20 +156,33 @@ job_write(struct sw_buf *b, const struct sw_job *j)
 		for (const char *const *h = j->headers; *h != NULL; h++)
 			sw_put_text(b, SW_F_HEADER, *h);
 	sw_put_bytes(b, SW_F_BODY, bytes_of(j->body, j->body_len));
-	sw_item_end(b, mark);
 }
 
 int
-sw_batch_add(struct sw_batch *b, const struct sw_job *j)
+sw_batch_add(struct sw_batch *b, const struct sw_job *j, char *why)
 {
-	int err;
+	struct sw_buf *buf = &b->buf;
+	struct sw_item it;
+	size_t len, mark;
+	int err = b->n < SW_ITEMS_MAX ? job_count(j, &len, why) : -EAGAIN;
 
-	if (b->n == SW_ITEMS_MAX)
-		return -EAGAIN;
-	err = room_make(&b->buf, job_len(j));
+	/* Nothing else has no limit of its own. */
+	if (err == 0 && len > SW_BATCH_MAX - SW_HEADER_LEN)
+		err = sw_refuse(why, SW_ETOOBIG,
+			"headers must be at most %d bytes in all",
+			SW_HEADERS_MAX);
+	if (err == 0)
+		err = room_make(buf, len);
 	if (err < 0)
 		return err;
-	job_write(&b->buf, j);
+	mark = sw_item_begin(buf);
+	job_write(buf, j);
+	err = sw_put_open(bytes_of(buf->p + mark, buf->len - mark), &it, why);
+	if (err < 0) {
+		buf->len = mark - FIELD;
+		return err;
+	}
+	sw_item_end(buf, mark);
 	b->n++;
 	return 0;
 }
@@ -259,32 +208,26 @@ text_of(char **text, const struct sw_item *it, enum sw_tag tag)
 static int
 int_of(const struct sw_item *it, enum sw_tag tag)
 {
-	int64_t v = sw_int(it, tag, 0);
-
-	return v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : (int)v;
+	return (int)sw_int(it, tag, 0);
 }
 
-static int
+static void
 headers_read(const struct sw_item *it, char *text,
 	const char *headers[SW_JOB_HEADERS + 1])
 {
 	struct bytes b;
 	size_t at = 0, n = 0;
 
-	while (sw_item_each(it, SW_F_HEADER, &at, &b)) {
-		if (n == SW_JOB_HEADERS)
-			return SW_ETOOBIG;
+	while (n < SW_JOB_HEADERS && sw_item_each(it, SW_F_HEADER, &at, &b))
 		headers[n++] = text_copy(&text, b);
-	}
 	headers[n] = NULL;
-	return 0;
 }
 
-int
+void
 sw_job_read(const struct sw_item *it, char *text,
-	const char *headers[SW_JOB_HEADERS + 1], struct sw_job *to)
+	const char *headers[SW_JOB_HEADERS + 1], struct sw_job *job)
 {
-	struct sw_job job = {
+	*job = (struct sw_job){
 		.body = sw_bytes(it, SW_F_BODY).p,
 		.body_len = sw_bytes(it, SW_F_BODY).len,
 		.queue = text_of(&text, it, SW_F_QUEUE),
@@ -300,13 +243,8 @@ sw_job_read(const struct sw_item *it, char *text,
 		.content_type = text_of(&text, it, SW_F_CONTENT_TYPE),
 		.headers = headers,
 	};
-	int err = headers_read(it, text, headers);
-
-	if (err < 0)
-		return err;
-	if (sw_has(it, SW_F_PRIORITY) && job.priority == 0)
-		job.priority = SW_PRIORITY_LOWEST;
-	(void)sw_get_id(it, &job.id);
-	*to = job;
-	return 0;
+	headers_read(it, text, headers);
+	if (sw_has(it, SW_F_PRIORITY) && job->priority == 0)
+		job->priority = SW_PRIORITY_LOWEST;
+	(void)sw_get_id(it, &job->id);
 }

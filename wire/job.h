@@ -48,29 +48,25 @@ void sw_batch_fini(struct sw_batch *);
 void sw_batch_reset(struct sw_batch *);
 
 /*
- * Adds a job that sw_job_check() let pass, copying it.  0; -EAGAIN: the batch
- * has SW_ITEMS_MAX jobs or would exceed SW_BATCH_MAX bytes; -ENOMEM.
+ * Adds a job, copying it.  0; -EAGAIN: the batch has SW_ITEMS_MAX jobs or
+ * would exceed SW_BATCH_MAX bytes; -ENOMEM; or the job is refused, the batch
+ * stays as it was, and `why`, which has SW_WHY_ROOM bytes, says why in one
+ * line: SW_ETOOBIG or SW_EQUEUE: a text or the body is too long; SW_EINVAL:
+ * the body is NULL and its length is not 0; and what sw_put_check() refuses.
+ * A queue of NULL is one without a name.
  */
-int sw_batch_add(struct sw_batch *, const struct sw_job *)
+int sw_batch_add(struct sw_batch *, const struct sw_job *, char *why)
 	__attribute__((warn_unused_result));
 
-/*
- * What can be refused without asking: 0, SW_EQUEUE, SW_ETOOBIG or SW_EINVAL,
- * with a line in `why`.
- */
-int sw_job_check(const struct sw_job *, char *why, size_t why_cap)
-	__attribute__((warn_unused_result));
-
+/* No more fit: each takes 2 bytes of SW_HEADERS_MAX. */
 enum { SW_JOB_HEADERS = SW_HEADERS_MAX / 2 };
 
 /*
- * The job in an item of PUT.  Its texts are copied into `text`, which has
- * room for the item's raw.len + 1 bytes, and the addresses of its headers
- * into `headers`; the body is borrowed from the item.  SW_ETOOBIG: more than
- * SW_JOB_HEADERS headers.
+ * The job in an item that sw_put_check() let pass.  Its texts are copied into
+ * `text`, which has room for the item's raw.len + 1 bytes, and the addresses
+ * of its headers into `headers`; the body is borrowed from the item.
  */
-int sw_job_read(const struct sw_item *, char *text,
-	const char *headers[SW_JOB_HEADERS + 1], struct sw_job *)
-	__attribute__((warn_unused_result));
+void sw_job_read(const struct sw_item *, char *text,
+	const char *headers[SW_JOB_HEADERS + 1], struct sw_job *);
 
 #endif

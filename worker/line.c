@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "wire/put.h"
 #include "wire/setting.h"
 
 static int
@@ -98,15 +99,14 @@ int
 follow_put(struct sw_buf *b, const char *queue, const char *header,
 	struct bytes body)
 {
-	size_t header_len = header != NULL ? strlen(header) : 0;
+	size_t was = b->len, mark;
+	size_t texts = strlen(queue) + (header != NULL ? strlen(header) : 0);
 	struct timespec t;
+	struct sw_item it;
 	struct sw_id id;
-	size_t mark;
+	int err;
 
-	if (sw_queue_check(queue, strlen(queue)) < 0)
-		return SW_EQUEUE;
-	if (body.len > SW_BODY_MAX ||
-		b->cap - b->len < header_len + body.len + 256)
+	if (b->cap - b->len < texts + body.len + 256)
 		return SW_ETOOBIG;
 	clock_gettime(CLOCK_REALTIME, &t);
 	id = sw_id_make((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
@@ -116,6 +116,10 @@ follow_put(struct sw_buf *b, const char *queue, const char *header,
 	if (header != NULL)
 		sw_put_text(b, SW_F_HEADER, header);
 	sw_put_bytes(b, SW_F_BODY, body);
-	sw_nest_end(b, mark);
-	return 0;
+	err = sw_put_open(bytes_of(b->p + mark, b->len - mark), &it, NULL);
+	if (err < 0)
+		b->len = was;
+	else
+		sw_nest_end(b, mark);
+	return err;
 }

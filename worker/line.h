@@ -37,8 +37,8 @@ int result_put(struct sw_buf *, struct bytes result)
 	__attribute__((warn_unused_result));
 
 /*
- * Adds a FOLLOW of a fresh id; `header` is "name=value" or NULL.  0, SW_EQUEUE,
- * or SW_ETOOBIG: no room.
+ * Adds a FOLLOW of a fresh id; `header` is "name=value" or NULL.  0; or what
+ * sw_put_open() refuses, SW_ETOOBIG also: no room.
  */
 int follow_put(struct sw_buf *, const char *queue, const char *header,
 	struct bytes body) __attribute__((warn_unused_result));

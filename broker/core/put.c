@@ -4,76 +4,28 @@
 #include "base/error.h"
 #include "base/plant.h"
 #include "broker/core/job.h"
-
-/* What a producer may say of a job; the rest is ours. */
-#define PUT_FIELDS                                                             \
-	(SW_BIT(SW_F_ID) | SW_BIT(SW_F_QUEUE) | SW_BIT(SW_F_BODY) |            \
-		SW_BIT(SW_F_PRIORITY) | SW_BIT(SW_F_DELAY_MS) |                \
-		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_EXPIRES_AT_MS) |          \
-		SW_BIT(SW_F_UNIQUE) | SW_BIT(SW_F_UNIQUE_ALSO) |               \
-		SW_BIT(SW_F_FAIR) | SW_BIT(SW_F_MAX_ATTEMPTS) |                \
-		SW_BIT(SW_F_TIMEOUT_MS) | SW_BIT(SW_F_HEADER) |                \
-		SW_BIT(SW_F_CONTENT_TYPE))
-
-struct range {
-	enum sw_tag tag;
-	int64_t min, max;
-};
-
-static const struct range ranges[] = {
-	{SW_F_PRIORITY, SW_PRIORITY_MIN, SW_PRIORITY_MAX},
-	{SW_F_DELAY_MS, 0, SW_DELAY_MAX_MS},
-	{SW_F_RUN_AT_MS, 0, INT64_MAX / 2},
-	{SW_F_EXPIRES_AT_MS, 1, INT64_MAX / 2},
-	{SW_F_UNIQUE_ALSO, 0, SW_UNIQUE_DEAD | SW_UNIQUE_DONE},
-	{SW_F_MAX_ATTEMPTS, 1, 1000},
-	{SW_F_TIMEOUT_MS, 1, SW_DELAY_MAX_MS},
-};
-
-static int
-fields_check(const struct sw_item *it, struct sw_id *id)
-{
-	static const struct sw_id nil;
-	size_t at = 0, headers = 0;
-	struct bytes h;
-
-	if ((it->have & ~PUT_FIELDS) != 0 || !sw_get_id(it, id) ||
-		!sw_has(it, SW_F_QUEUE) || !sw_has(it, SW_F_BODY) ||
-		memcmp(id, &nil, sizeof(nil)) == 0)
-		return SW_EINVAL;
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		const struct range *r = &ranges[i];
-		int64_t v = sw_int(it, r->tag, r->min);
-
-		if (v < r->min || v > r->max)
-			return SW_EINVAL;
-	}
-	while (sw_item_each(it, SW_F_HEADER, &at, &h)) {
-		headers += h.len;
-		if (memchr(h.p, '=', h.len) == NULL)
-			return SW_EINVAL;
-	}
-	return headers > SW_HEADERS_MAX ? SW_ETOOBIG : 0;
-}
+#include "wire/put.h"
 
 static int
 limits_check(const struct core *c, const struct queue *q,
-	const struct sw_item *it, const struct put_ahead *ahead)
+	const struct sw_item *it, const struct put_ahead *ahead, char *why)
 {
 	int64_t jobs = q->count[SW_DELAYED] + q->count[SW_READY] +
 		       q->count[SW_LEASED] + q->count[SW_DEAD];
+	int64_t bytes = q->total[TOTAL_BYTES] + (int64_t)it->f[SW_F_BODY].len;
 	int64_t max_jobs = q->set[SW_S_max_jobs];
 	int64_t max_bytes = q->set[SW_S_max_bytes];
 
 	if (c->full)
 		return SW_EFULL;
 	if (max_jobs > 0 && jobs + ahead->jobs >= max_jobs)
-		return SW_EMAXJOBS;
-	if (max_bytes > 0 &&
-		q->total[TOTAL_BYTES] + ahead->bytes +
-				(int64_t)sw_bytes(it, SW_F_BODY).len >
-			max_bytes)
-		return SW_EMAXBYTES;
+		return sw_refuse(why, SW_EMAXJOBS,
+			"queue %s has its max_jobs of %lld", q->name,
+			(long long)max_jobs);
+	if (max_bytes > 0 && bytes + ahead->bytes > max_bytes)
+		return sw_refuse(why, SW_EMAXBYTES,
+			"queue %s has its max_bytes of %lld", q->name,
+			(long long)max_bytes);
 	return 0;
 }
 
@@ -100,18 +52,20 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 
 int
 put_check(struct core *c, const struct sw_item *it,
-	const struct put_ahead *ahead, struct sw_id *holder)
+	const struct put_ahead *ahead, struct put_refusal *no)
 {
 	struct queue *q;
-	struct sw_id id;
-	int err = fields_check(it, &id);
+	int err;
 
+	no->why[0] = '\0';
+	err = sw_put_check(it, no->why);
 	if (err == 0)
 		err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 	if (err == 0)
-		err = limits_check(c, q, it, ahead);
+		err = limits_check(c, q, it, ahead, no->why);
 	if (err == 0)
-		err = unique_check(c, q, sw_bytes(it, SW_F_UNIQUE), holder);
+		err = unique_check(
+			c, q, sw_bytes(it, SW_F_UNIQUE), &no->holder);
 	return err;
 }
 
@@ -141,15 +95,17 @@ put_one(struct request *rq, const struct sw_item *it)
 {
 	struct sw_buf *b = &rq->reply;
 	static const struct put_ahead none;
-	struct sw_id id, holder;
+	struct put_refusal no;
+	struct sw_id id;
 	struct record was;
 	size_t mark = sw_item_begin(b);
 	int err = SW_EINVAL, known = SW_ENOJOB;
 
+	no.why[0] = '\0';
 	if (sw_get_id(it, &id) && !planted(LOST_DEDUPE))
 		known = job_load(rq->core, &id, &was);
 	if (known == SW_ENOJOB)
-		err = put_check(rq->core, it, &none, &holder);
+		err = put_check(rq->core, it, &none, &no);
 	if (known == SW_ENOJOB && err == 0)
 		put_apply(rq->core, it);
 
@@ -160,8 +116,10 @@ put_one(struct request *rq, const struct sw_item *it)
 			b, SW_F_STATE, known == 0 ? (int)was.state : SW_DEAD);
 	} else {
 		sw_put_int(b, SW_F_STATUS, err);
+		if (no.why[0] != '\0')
+			sw_put_text(b, SW_F_DETAIL, no.why);
 		if (err == SW_EUNIQUE)
-			sw_put_id(b, &holder);
+			sw_put_id(b, &no.holder);
 	}
 	sw_item_end(b, mark);
 }

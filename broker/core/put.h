@@ -12,10 +12,15 @@ struct put_ahead {
 	int64_t jobs, bytes;
 };
 
-/* Whether `it` may be put; SW_EUNIQUE sets *holder.  put_check, then put_apply.
- */
+/* Why a job may not be put. */
+struct put_refusal {
+	struct sw_id holder;   /* with SW_EUNIQUE: of the key */
+	char why[SW_WHY_ROOM]; /* one line, or "" */
+};
+
+/* Whether `it` may be put; fills the refusal.  put_check, then put_apply. */
 int put_check(struct core *, const struct sw_item *it, const struct put_ahead *,
-	struct sw_id *holder);
+	struct put_refusal *);
 void put_apply(struct core *, const struct sw_item *it);
 
 op_fn op_put;

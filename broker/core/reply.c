@@ -35,9 +35,17 @@ reply_send(struct request *rq)
 void
 reply_status(struct request *rq, int status)
 {
+	reply_status_why(rq, status, "");
+}
+
+void
+reply_status_why(struct request *rq, int status, const char *why)
+{
 	size_t mark = sw_item_begin(&rq->reply);
 
 	sw_put_int(&rq->reply, SW_F_STATUS, status);
+	if (*why != '\0')
+		sw_put_text(&rq->reply, SW_F_DETAIL, why);
 	sw_item_end(&rq->reply, mark);
 }
 

@@ -32,6 +32,7 @@ void out_send(struct core *, struct sw_buf *, const struct peer *);
 void reply_begin(struct request *, size_t cap);
 void reply_send(struct request *);
 void reply_status(struct request *, int status); /* an item of its own */
+void reply_status_why(struct request *, int status, const char *why);
 void
 reply_append(struct request *, const struct sw_buf *message); /* its items */
 void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,

@@ -214,21 +214,25 @@ op_extend(struct request *rq)
 
 /* All follow-ups or none: the first that may not be put refuses the ack. */
 static int
-follows_check(struct core *c, const struct sw_item *it, int *follows)
+follows_check(struct core *c, const struct sw_item *it, int *follows,
+	struct put_refusal *no)
 {
 	struct bytes raw;
 	struct sw_item f;
-	struct sw_id holder;
 	size_t at = 0;
 	struct put_ahead ahead = {0};
 
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
 		int err = sw_item_open(raw, &f);
 
-		if (err == 0 && ++*follows > FOLLOWS_MAX)
-			err = SW_ETOOBIG;
-		if (err == 0)
-			err = put_check(c, &f, &ahead, &holder);
+		if (err < 0)
+			sw_item_why(raw, no->why);
+		else if (++*follows > FOLLOWS_MAX)
+			err = sw_refuse(no->why, SW_ETOOBIG,
+				"follow must be at most %d in a message",
+				FOLLOWS_MAX);
+		else
+			err = put_check(c, &f, &ahead, no);
 		if (err < 0)
 			return err;
 		ahead.jobs++;
@@ -244,21 +248,22 @@ follows_apply(struct core *c, const struct sw_item *it)
 	static const struct put_ahead none;
 	struct bytes raw;
 	struct sw_item f;
-	struct sw_id id, holder;
+	struct put_refusal no;
+	struct sw_id id;
 	struct record known;
 	size_t at = 0;
 
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
 		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
 		if (job_load(c, &id, &known) == SW_ENOJOB &&
-			put_check(c, &f, &none, &holder) == 0)
+			put_check(c, &f, &none, &no) == 0)
 			put_apply(c, &f);
 	}
 }
 
 static int
 done_apply(struct core *c, struct record *r, const struct sw_item *it,
-	int *follows)
+	int *follows, struct put_refusal *no)
 {
 	struct attempt a = {
 		.outcome = (enum sw_outcome)sw_int(it, SW_F_OUTCOME, 0),
@@ -276,7 +281,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		attempt_end(c, r, &a);
 		return 0;
 	}
-	err = follows_check(c, it, follows);
+	err = follows_check(c, it, follows, no);
 	if (err < 0)
 		return err;
 	/* The checks read the store: what `r` points to is read again. */
@@ -290,7 +295,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 
 static int
 done_one(struct core *c, struct session *s, const struct sw_item *it,
-	int *follows)
+	int *follows, struct put_refusal *no)
 {
 	uint64_t token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	struct record r;
@@ -309,7 +314,7 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	}
 	if (s != NULL)
 		s->seen_ms = c->mono_ms;
-	return done_apply(c, &r, it, follows);
+	return done_apply(c, &r, it, follows, no);
 }
 
 void
@@ -320,8 +325,14 @@ op_done(struct request *rq)
 	int follows = 0;
 
 	reply_begin(rq, REPLY_SMALL);
-	while (sw_msg_next(&rq->msg, &it))
-		reply_status(rq, done_one(rq->core, s, &it, &follows));
+	while (sw_msg_next(&rq->msg, &it)) {
+		struct put_refusal no;
+		int err;
+
+		no.why[0] = '\0';
+		err = done_one(rq->core, s, &it, &follows, &no);
+		reply_status_why(rq, err, no.why);
+	}
 	reply_send(rq);
 }
 

@@ -98,19 +98,16 @@ static int
 queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 {
 	static const struct sw_id none;
-	char why[SW_TEXT_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		int err = sw_job_check(&jobs[i], why, sizeof(why));
+		char why[SW_WHY_ROOM] = "";
+		int err;
 
-		if (err == 0) {
-			if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
-				jobs[i].id = sw_id_make(
-					clock_now_ms(CLOCK_REALTIME));
-			err = sw_batch_add(&desk.jobs, &jobs[i]);
-		} else {
+		if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
+			jobs[i].id = sw_id_make(clock_now_ms(CLOCK_REALTIME));
+		err = sw_batch_add(&desk.jobs, &jobs[i], why);
+		if (why[0] != '\0')
 			env->log(env, "put: %s", why);
-		}
 		if (err < 0)
 			return err == -EAGAIN ? -ENOSPC : err;
 	}

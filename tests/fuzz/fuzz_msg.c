@@ -2,12 +2,15 @@
 /*
  * fuzz_msg: any bytes into the decoder.  What it takes must read the same
  * after it was written again; nested items are opened as the broker opens
- * follow-ups and events.  Corpus: tests/corpus/msg, made by test_corpus.
+ * follow-ups and events, and checked as a put is.  What is refused is refused
+ * with a line that can stand in DETAIL.  Corpus: tests/corpus/msg, made by
+ * test_corpus.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "wire/msg.h"
+#include "base/text.h"
+#include "wire/put.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,12 +35,25 @@ sum(struct bytes b)
 	return s;
 }
 
+/* A reason is one line that may stand in DETAIL. */
+static void
+why_expect(const char *why)
+{
+	expect(*why != '\0' && strlen(why) <= SW_TEXT_MAX &&
+		text_is_utf8(bytes_str(why)) && strchr(why, '\n') == NULL);
+}
+
 static void
 item_walk(const struct sw_item *it, int depth)
 {
 	static volatile unsigned sink;
-	char text[16];
+	char text[16], why[SW_WHY_ROOM] = "";
+	int err = sw_put_check(it, why);
 
+	expect(err == 0 || err == SW_EINVAL || err == SW_ETOOBIG ||
+		err == SW_EQUEUE);
+	if (err < 0)
+		why_expect(why);
 	for (unsigned tag = 0; tag < SW_TAGS; tag++) {
 		size_t at = 0, n = 0;
 		struct bytes v;
@@ -66,6 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sw_buf b = {.p = space, .cap = sizeof(space)};
 	struct sw_item it;
 	struct sw_msg m;
+	char why[SW_WHY_ROOM];
 	unsigned n = 0;
 	int err;
 
@@ -74,6 +91,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = sw_msg_open(bytes_of(data, size), &m);
 	expect(err == 0 || err == SW_EINVAL || err == SW_ETOOBIG ||
 		err == SW_EVERSION || err == SW_EQUEUE);
+	sw_msg_why(bytes_of(data, size), why);
+	why_expect(why);
+	expect((err == 0) == (strcmp(why, sw_strerror(0)) == 0));
 	if (err < 0)
 		return 0;
 

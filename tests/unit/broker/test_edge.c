@@ -113,8 +113,8 @@ the_largest_jobs_fit_in_what_is_handed_out(void **state)
 		mark = put_begin(r, n, "q", size);
 		assert_int_equal(put_end(r, mark), 0);
 		mark = put_begin(r, n + 1, "q", SW_BODY_MAX);
-		for (int h = 0; h < SW_HEADERS_MAX; h++)
-			sw_put_text(&r->b, SW_F_HEADER, "=");
+		for (int h = 0; h < SW_HEADERS_MAX / 2; h++)
+			sw_put_text(&r->b, SW_F_HEADER, "h=");
 		assert_int_equal(put_end(r, mark), 0);
 		rig_want(r, 1, 1000);
 		rig_want(r, 1, 0);

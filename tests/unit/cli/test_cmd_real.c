@@ -136,6 +136,16 @@ a_job_is_put_found_and_cancelled(void **state)
 }
 
 static void
+a_refused_put_names_the_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(seen_run("queue|set|small|max_jobs=1"), CMD_OK);
+	assert_int_equal(seen_run("put|small|one"), CMD_OK);
+	assert_int_equal(seen_run("put|small|two"), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "queue small has its max_jobs of 1"));
+}
+
+static void
 a_redrive_by_id_leaves_the_other_dead_alone(void **state)
 {
 	char one[SW_ID_TEXT], two[SW_ID_TEXT], words[128];
@@ -206,6 +216,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_is_put_found_and_cancelled),
+		cmocka_unit_test(a_refused_put_names_the_limit),
 		cmocka_unit_test(a_redrive_by_id_leaves_the_other_dead_alone),
 		cmocka_unit_test(a_purge_by_id_or_header_deletes_just_those),
 		cmocka_unit_test(queues_keep_what_is_set),

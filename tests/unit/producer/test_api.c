@@ -279,7 +279,7 @@ a_bad_job_is_refused_before_it_is_sent(void **state)
 		{{.queue = "q", .delay_ms = -1}, SW_EINVAL, "delay_ms"},
 		{{.queue = "q", .delay_ms = INT64_MAX}, SW_EINVAL, "delay_ms"},
 		{{.queue = "q", .delay_ms = 1, .run_at_ms = 1}, SW_EINVAL,
-			"both"},
+			"exclude"},
 		{{.queue = "q", .run_at_ms = -1}, SW_EINVAL, "run_at_ms"},
 		{{.queue = "q", .expires_at_ms = -1}, SW_EINVAL, "expires"},
 		{{.queue = "q", .unique_also = 4}, SW_EINVAL, "unique_also"},
@@ -288,7 +288,7 @@ a_bad_job_is_refused_before_it_is_sent(void **state)
 		{{.queue = "q", .unique = key}, SW_ETOOBIG, "unique"},
 		{{.queue = "q", .fair = key}, SW_ETOOBIG, "fair"},
 		{{.queue = "q", .content_type = key}, SW_ETOOBIG, "content"},
-		{{.queue = "q", .headers = no_name}, SW_EINVAL, "value"},
+		{{.queue = "q", .headers = no_name}, SW_EINVAL, "name=value"},
 		{{.queue = "q", .headers = large}, SW_ETOOBIG, "5998"},
 	};
 	struct api_room *r = *state;

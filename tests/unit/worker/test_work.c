@@ -178,7 +178,7 @@ the_last_result_counts_and_follow_ups_add_up(void **state)
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 	struct sw_item it;
 	struct bytes raw;
-	size_t at = 0;
+	size_t at = 0, len;
 	int n = 0;
 
 	(void)state;
@@ -186,7 +186,10 @@ the_last_result_counts_and_follow_ups_add_up(void **state)
 	assert_int_equal(follow_put(&b, "a", NULL, bytes_str("1")), 0);
 	assert_int_equal(result_put(&b, bytes_str("second")), 0);
 	assert_int_equal(follow_put(&b, "b", "k=v", bytes_str("2")), 0);
+	len = b.len;
 	assert_int_equal(follow_put(&b, "B", NULL, bytes_str("3")), SW_EQUEUE);
+	assert_int_equal(follow_put(&b, "b", "=v", bytes_str("3")), SW_EINVAL);
+	assert_int_equal(b.len, len);
 	assert_int_equal(
 		follow_put(&b, "c", NULL, bytes_of(room, sizeof(room))),
 		SW_ETOOBIG);
