@@ -375,15 +375,20 @@ extend_heard(struct leases *h, struct sw_msg *m)
  * the job has failed.
  */
 static int
-confirmed(struct worker_lease *j, int status)
+confirmed(struct worker_lease *j, const struct sw_item *it)
 {
 	struct report *r = &j->report;
-	struct sw_buf b = {.cap = SW_TEXT_MAX};
+	struct sw_buf b = {.cap = 2 * SW_TEXT_MAX};
+	char why[SW_WHY_ROOM];
+	int status = (int)sw_int(it, SW_F_STATUS, 0);
 
 	if (status == 0 || status == SW_ESTALE || status == SW_ENOJOB)
 		return 1;
+	sw_get_text(it, SW_F_DETAIL, why, sizeof(why));
+	if (why[0] == '\0')
+		(void)sw_refuse(why, status, "%s", sw_strerror(status));
 	sw_log(SW_LOG_WARN, "report-refused", "error", sw_errname(status),
-		NULL);
+		"text", why, NULL);
 	if (status == SW_EFULL || status == SW_EMAXJOBS ||
 		status == SW_EMAXBYTES)
 		return 0;
@@ -392,8 +397,7 @@ confirmed(struct worker_lease *j, int status)
 		free(b.p);
 		return 1;
 	}
-	sw_put_fmt(&b, SW_F_ERROR, "a follow-up job was refused: %s",
-		sw_strerror(status));
+	sw_put_fmt(&b, SW_F_ERROR, "a follow-up job was refused: %s", why);
 	free(r->fields);
 	r->fields = b.p;
 	r->fields_len = b.len;
@@ -407,19 +411,16 @@ static void
 done_heard(struct leases *h, struct sw_msg *m)
 {
 	struct sw_item it;
-	int status[SW_ITEMS_MAX] = {0}, n = 0;
 
-	while (n < SW_ITEMS_MAX && sw_msg_next(m, &it))
-		status[n++] = (int)sw_int(&it, SW_F_STATUS, 0);
-	for (int i = 0; i < h->cap; i++) {
-		struct worker_lease *j = &h->all[i];
+	for (int at = 0; sw_msg_next(m, &it); at++)
+		for (int i = 0; i < h->cap; i++) {
+			struct worker_lease *j = &h->all[i];
 
-		if (j->state != LEASE_ENDED || j->told_ms == 0 ||
-			j->told_seq != m->seq || j->told_at >= n)
-			continue;
-		if (confirmed(j, status[j->told_at]))
-			lease_clear(h, j);
-	}
+			if (j->state == LEASE_ENDED && j->told_ms != 0 &&
+				j->told_seq == m->seq && j->told_at == at &&
+				confirmed(j, &it))
+				lease_clear(h, j);
+		}
 }
 
 static void

@@ -6,8 +6,9 @@
 
 #include <cmocka.h>
 
-#include "worker/leases.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "worker/leases.h"
 
 enum { NOW_MS = 100000 };
 
@@ -105,12 +106,60 @@ a_job_that_comes_while_draining_is_handed_back(void **state)
 	assert_int_equal(t->h.used, 0);
 }
 
+/* The report in the last message said; returns its sequence number. */
+static uint64_t
+report_said(struct talk *t, struct sw_item *it)
+{
+	struct sw_msg m;
+
+	leases_say(&t->h, NOW_MS);
+	assert_int_equal(sw_msg_open(bytes_of(t->last, t->len), &m), 0);
+	assert_int_equal(m.op, SW_OP_DONE);
+	assert_true(sw_msg_next(&m, it));
+	return m.seq;
+}
+
+static void
+a_refused_follow_up_fails_the_attempt_with_the_reason(void **state)
+{
+	static const char why[] = "priority must be 0 to 9, not 12";
+	struct talk *t = *state;
+	uint8_t room[256];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct worker_lease *j;
+	struct sw_item it;
+	struct bytes error;
+	size_t mark;
+
+	join(t);
+	tell(t, SW_OP_JOBS, 0, 7);
+	j = leases_begin(&t->h, NOW_MS);
+	assert_non_null(j);
+	leases_drain(&t->h);
+	t->h.credit_told = t->h.received; /* only the report is left to say */
+	j->report.outcome = SW_ACK;
+	leases_end(&t->h, j, NOW_MS);
+	sw_msg_begin(&b, SW_OP_DONE | SW_REPLY, 0, report_said(t, &it));
+	mark = sw_item_begin(&b);
+	sw_put_int(&b, SW_F_STATUS, SW_EINVAL);
+	sw_put_text(&b, SW_F_DETAIL, why);
+	sw_item_end(&b, mark);
+	leases_take(&t->h, sw_buf_bytes(&b), NOW_MS);
+	(void)report_said(t, &it);
+	assert_int_equal(sw_int(&it, SW_F_OUTCOME, 0), SW_RETRY);
+	error = sw_bytes(&it, SW_F_ERROR);
+	assert_true(error.len > sizeof(why));
+	assert_memory_equal((const char *)error.p + error.len + 1 - sizeof(why),
+		why, sizeof(why) - 1);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_job_that_comes_while_draining_is_handed_back),
+		T(a_refused_follow_up_fails_the_attempt_with_the_reason),
 	};
 
 	return cmocka_run_group_tests_name("leases", tests, NULL, NULL);
