@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * units.h - one grammar for numbers, durations, sizes, rates and flags
+ *
+ *	number    250
+ *	duration  1h30m  250ms  1.5h  366d    us, ms, s, m, h, d, the largest
+ *					      first; a plain number is in the
+ *					      unit that the key's name ends in
+ *	size      64m  1.5g  151.2 MB  4096   k, m, g, t, p: powers of 1024, in
+ *					      either case, also KB and KiB
+ *	rate      50  50/s  600/m  7200/h     a whole number per second
+ *	flag      yes on true 1, no off false 0
+ *
+ * Configuration files, options, queue settings and puts all use it, and what
+ * unit_format() writes, unit_parse() reads back as the same value.
+ */
+#ifndef BASE_UNITS_H
+#define BASE_UNITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum unit {
+	UNIT_COUNT,
+	UNIT_US, /* durations, in microseconds, milliseconds and seconds */
+	UNIT_MS,
+	UNIT_S,
+	UNIT_BYTES,
+	UNIT_RATE, /* per second */
+	UNIT_FLAG, /* 0 or 1 */
+	UNITS,
+};
+
+enum { UNIT_TEXT = 64, UNIT_WHY = 192 };
+
+/*
+ * Reads one value; the whole text has to be the value.  Values are never
+ * negative.  Returns 0, or -EINVAL: not of the grammar, or a duration or rate
+ * that is no whole number of its unit; -ERANGE: larger than INT64_MAX.  The
+ * fraction of a byte is dropped.
+ */
+int unit_parse(enum unit, const char *text, int64_t *value)
+	__attribute__((warn_unused_result));
+
+/*
+ * The same, and the value has to be within min and max.  On failure `why` says
+ * what the value must be: "must be 1 to 1000", "must be a size, at least 1k",
+ * "must be yes or no".
+ */
+int unit_parse_within(enum unit, int64_t min, int64_t max, const char *text,
+	int64_t *value, char why[UNIT_WHY]) __attribute__((warn_unused_result));
+
+/*
+ * Writes a value that is not negative in the grammar above, exactly and in the
+ * largest units: "1h30m", "64m", "50/s", "yes".  Returns `text`.
+ */
+char *unit_format(enum unit, int64_t value, char text[UNIT_TEXT]);
+
+/* "number", "duration", "size", "rate" or "yes or no"; static. */
+const char *unit_name(enum unit);
+
+#endif
