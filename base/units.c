@@ -293,38 +293,37 @@ unit_format(enum unit unit, int64_t value, char text[UNIT_TEXT])
 	return text;
 }
 
-static void
-range_format(enum unit unit, int64_t min, int64_t max, char why[UNIT_WHY])
+char *
+unit_range_format(enum unit unit, int64_t min, int64_t max, char text[UNIT_WHY])
 {
 	char least[UNIT_TEXT], most[UNIT_TEXT], what[32] = "";
 
-	if (unit == UNIT_FLAG) {
-		(void)snprintf(why, UNIT_WHY, "must be yes or no");
-		return;
-	}
 	(void)unit_format(unit, min, least);
 	(void)unit_format(unit, max, most);
-	if (unit != UNIT_COUNT)
+	if (unit != UNIT_COUNT || max == INT64_MAX)
 		(void)snprintf(what, sizeof(what), "a %s, ", names[unit]);
-	if (max == INT64_MAX)
-		(void)snprintf(why, UNIT_WHY, "must be %sat least %s",
-			unit == UNIT_COUNT ? "a number, " : what, least);
+	if (unit == UNIT_FLAG)
+		(void)snprintf(text, UNIT_WHY, "%s", names[unit]);
+	else if (max == INT64_MAX)
+		(void)snprintf(text, UNIT_WHY, "%sat least %s", what, least);
 	else
-		(void)snprintf(
-			why, UNIT_WHY, "must be %s%s to %s", what, least, most);
+		(void)snprintf(text, UNIT_WHY, "%s%s to %s", what, least, most);
+	return text;
 }
 
 int
 unit_parse_within(enum unit unit, int64_t min, int64_t max, const char *text,
 	int64_t *value, char why[UNIT_WHY])
 {
+	char range[UNIT_WHY];
 	int64_t v = 0;
 	int err = unit_parse(unit, text, &v);
 
 	if (err == 0 && unit != UNIT_FLAG && (v < min || v > max))
 		err = -ERANGE;
 	if (err < 0)
-		range_format(unit, min, max, why);
+		(void)snprintf(why, UNIT_WHY, "must be %.180s",
+			unit_range_format(unit, min, max, range));
 	else
 		*value = v;
 	return err;

@@ -50,6 +50,10 @@ int unit_parse(enum unit, const char *text, int64_t *value)
 int unit_parse_within(enum unit, int64_t min, int64_t max, const char *text,
 	int64_t *value, char why[UNIT_WHY]) __attribute__((warn_unused_result));
 
+/* What a value must be: "1 to 1000", "a size, at least 1k"; returns `text`. */
+char *
+unit_range_format(enum unit, int64_t min, int64_t max, char text[UNIT_WHY]);
+
 /*
  * Writes a value that is not negative in the grammar above, exactly and in the
  * largest units: "1h30m", "64m", "50/s", "yes".  Returns `text`.

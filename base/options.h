@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - a program's command line, from the same table as its file
+ *
+ * Each key of the program's first group is an option, `map_size` is
+ * --map-size; the command line wins over the file.  An argument follows as
+ * --name=value or --name value; of a flag it may be left out: --force,
+ * --force=no.  Every program has --help and --version; one with a file also
+ * --check-config and --example, and --man for its page of section 5.
+ */
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
+
+#include "base/config.h"
+#include "base/exit.h"
+
+enum { OPTIONS_ARGUMENTS = 2 };
+
+struct option_action { /* an option without an argument and without a key */
+	const char *name, *text;
+};
+
+struct program {
+	const char *name;  /* "spillway-broker" */
+	const char *usage; /* "[options]" */
+	const char *page;  /* "spillway-broker.conf"; NULL: it has no file */
+	const char *file_option; /* "config" */
+	const char *file_text;	 /* what the file is, for --help */
+	const char *file_env;	 /* the variable that names it; or NULL */
+	const struct config_group *groups;
+	const struct option_action *actions; /* up to one without a name */
+	int arguments_max; /* beside the options; at most OPTIONS_ARGUMENTS */
+	void (*help_more)(void); /* prints what else --help says */
+};
+
+struct options {
+	struct config *config;
+	const char *file;   /* NULL: none; borrowed */
+	const char *action; /* "check-config", "verify"; NULL: none; borrowed */
+	const char *arguments[OPTIONS_ARGUMENTS]; /* borrowed */
+	int arguments_n;
+	enum exit_status status; /* of what failed */
+};
+
+/*
+ * Reads the command line and the file.  0; or a negative error, and `why` is
+ * one line.  options_fini() in both cases.
+ */
+int options_read(struct options *, const struct program *, int argc,
+	char **argv, char why[INI_WHY]) __attribute__((warn_unused_result));
+void options_fini(struct options *);
+
+/*
+ * What main() does first: options_read(), a line on stderr for what is wrong,
+ * and whatever is only printed.  0: go on; 1: exit with o->status.
+ */
+int options_start(struct options *o, const struct program *, int argc,
+	char **argv) __attribute__((warn_unused_result));
+
+/* Writes "spillway-broker: WHY" to stderr; returns `status`. */
+enum exit_status
+program_fail(const struct program *, enum exit_status status, const char *why);
+
+#endif
