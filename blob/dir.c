@@ -23,7 +23,7 @@
 
 #include "blob/driver.h"
 #include "base/error.h"
-#include "wire/setting.h"
+#include "base/units.h"
 
 struct dir {
 	char root[PATH_MAX];
@@ -54,11 +54,10 @@ param_set(struct blobs *s, const char *name, const char *value)
 	struct dir *d = s->priv;
 
 	if (strcmp(name, "quota") != 0)
-		return blob_fail(
-			s, SW_EINVAL, "'%.60s': quota is wanted", name);
-	if (sw_value_parse(SW_U_BYTES, value, &d->quota) < 0 || d->quota < 1)
+		return blob_fail(s, SW_EINVAL, "'%.60s': must be quota", name);
+	if (unit_parse(UNIT_BYTES, value, &d->quota) < 0 || d->quota < 1)
 		return blob_fail(s, SW_EINVAL,
-			"quota '%.60s': bytes are wanted, or 512m, 20g", value);
+			"quota is '%.60s': must be a size, at least 1", value);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "wire/setting.h"
+#include "base/units.h"
 
 enum {
 	TRIES = 5,
@@ -49,8 +49,8 @@ param_set(struct blobs *s, const char *name, const char *value)
 	if (strcmp(name, "region") == 0)
 		return text_set(s, x->region, sizeof(x->region), name, value);
 	if (strcmp(name, "backoff") == 0 &&
-		sw_duration_parse(value, &x->backoff_ms) == 0 &&
-		x->backoff_ms >= 0 && x->backoff_ms <= 60000)
+		unit_parse(UNIT_MS, value, &x->backoff_ms) == 0 &&
+		x->backoff_ms <= 60000)
 		return 0;
 	if (strcmp(name, "tries") == 0) {
 		long n = strtol(value, &end, 10);

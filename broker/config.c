@@ -82,8 +82,7 @@ option_set(struct config *cfg, const struct option_rule *r, const char *value,
 		}
 		break;
 	case SIZE:
-		if (sw_value_parse(
-			    SW_U_BYTES, value, (int64_t *)(void *)base) == 0 &&
+		if (unit_parse( UNIT_BYTES, value, (int64_t *)(void *)base) == 0 &&
 			*(int64_t *)(void *)base > 0)
 			return 0;
 		break;

@@ -92,7 +92,7 @@ setting_find(struct bytes name)
 static void
 setting_value(struct table *t, const struct sw_setting_rule *r, struct bytes b)
 {
-	char plain[32], text[HUMAN_TEXT], *end;
+	char plain[32], text[UNIT_TEXT], *end;
 	long long n;
 
 	if (r == NULL || b.len == 0 || b.len >= sizeof(plain)) {
@@ -104,14 +104,8 @@ setting_value(struct table *t, const struct sw_setting_rule *r, struct bytes b)
 	n = strtoll(plain, &end, 10);
 	if (*end != '\0')
 		table_bytes(t, b);
-	else if (r->unit == SW_U_MS)
-		table_text(t, human_ms(text, n));
-	else if (r->unit == SW_U_BYTES && n > 0)
-		table_text(t, human_bytes(text, n));
-	else if (r->unit == SW_U_FLAG)
-		table_text(t, n ? "yes" : "no");
 	else
-		table_text(t, human_count(text, n));
+		table_text(t, unit_format(r->unit, n, text));
 }
 
 /* The rows "name=value" of a repeated field; settings are explained. */

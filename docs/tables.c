@@ -131,43 +131,25 @@ errors_print(FILE *f)
 #undef X
 }
 
-/* The largest of a duration or a count that is in truth no limit. */
-static const char *
-most_text(int64_t max, char *to, size_t cap)
-{
-	if (max == INT64_MAX)
-		return "";
-	if (max == SW_YEAR_MS)
-		return "366d";
-	(void)snprintf(to, cap, "%lld", (long long)max);
-	return to;
-}
-
 static void
 settings_print(FILE *f)
 {
-	static const char *const units[] = {
-		[SW_U_COUNT] = "number",
-		[SW_U_MS] = "duration",
-		[SW_U_BYTES] = "size",
-		[SW_U_FLAG] = "yes or no",
-	};
-	char most[32];
+	char must[UNIT_WHY], def[UNIT_TEXT];
 
 	fputs("\n### Queue settings (SETTING)\n\n"
-	      "Durations in milliseconds, or with ms, s, m, h, d; sizes in "
-	      "bytes, "
-	      "or with k, m, g.\n\n"
-	      "| name | takes | least | most | default | meaning |\n"
-	      "|---|---|---|---|---|---|\n",
+	      "A duration takes us, ms, s, m, h, d (`1h30m`), a plain number "
+	      "is "
+	      "in milliseconds; a size k, m, g, t, p, powers of 1024; a rate "
+	      "/s, /m, /h.\n\n"
+	      "| name | must be | default | meaning |\n"
+	      "|---|---|---|---|\n",
 		f);
 	for (int i = 0; i < SW_SETTINGS; i++) {
 		const struct sw_setting_rule *r = &sw_setting_rules[i];
 
-		fprintf(f, "| %s | %s | %lld | %s | %lld | %s |\n", r->name,
-			units[r->unit], (long long)r->min,
-			most_text(r->max, most, sizeof(most)),
-			(long long)r->def, r->text);
+		fprintf(f, "| %s | %s | %s | %s |\n", r->name,
+			unit_range_format(r->unit, r->min, r->max, must),
+			unit_format(r->unit, r->def, def), r->text);
 	}
 	fputs("\n", f);
 }

@@ -23,11 +23,11 @@ struct conf {
 	size_t n;
 };
 
-static const enum sw_unit units[] = {
-	[CONF_COUNT] = SW_U_COUNT,
-	[CONF_MS] = SW_U_MS,
-	[CONF_BYTES] = SW_U_BYTES,
-	[CONF_FLAG] = SW_U_FLAG,
+static const enum unit units[] = {
+	[CONF_COUNT] = UNIT_COUNT,
+	[CONF_MS] = UNIT_MS,
+	[CONF_BYTES] = UNIT_BYTES,
+	[CONF_FLAG] = UNIT_FLAG,
 };
 
 static size_t
@@ -117,17 +117,17 @@ value_check(struct reading *rd, const struct conf_key *k, const char *value)
 	int64_t v;
 
 	if (k->kind == CONF_TEXT ||
-		(sw_value_parse(units[k->kind], value, &v) == 0 &&
+		(unit_parse(units[k->kind], value, &v) == 0 &&
 			(k->kind == CONF_FLAG || (v >= k->min && v <= k->max))))
 		return 0;
 	if (k->kind == CONF_FLAG)
 		(void)snprintf(rd->why, rd->cap, "%s:%d: %s is '%s', not %s",
 			rd->file, rd->line, k->name, value,
-			sw_unit_name(SW_U_FLAG));
+			unit_name(UNIT_FLAG));
 	else
 		(void)snprintf(rd->why, rd->cap,
-			"%s:%d: %s is '%s', not %s from %lld to %lld", rd->file,
-			rd->line, k->name, value, sw_unit_name(units[k->kind]),
+			"%s:%d: %s is '%s', not a %s from %lld to %lld", rd->file,
+			rd->line, k->name, value, unit_name(units[k->kind]),
 			(long long)k->min, (long long)k->max);
 	return SW_EINVAL;
 }
@@ -295,7 +295,7 @@ conf_number(const struct conf *c, const char *section, const char *key)
 
 	assert(kind != CONF_TEXT);
 	if (text != NULL) /* not in the assert: NDEBUG takes those away */
-		err = sw_value_parse(units[kind], text, &v);
+		err = unit_parse(units[kind], text, &v);
 	assert(err == 0);
 	return err == 0 ? v : 0;
 }

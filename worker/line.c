@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "wire/put.h"
-#include "wire/setting.h"
 
 static int
 progress_parse(const char *s, struct line *l)
@@ -33,8 +33,7 @@ result_parse(const char *s, struct line *l)
 static int
 retry_parse(const char *s, struct line *l)
 {
-	return sw_duration_parse(s, &l->number) < 0 || l->number < 0 ? -EINVAL
-								     : 0;
+	return unit_parse(UNIT_MS, s, &l->number);
 }
 
 static int

@@ -74,7 +74,7 @@ set_name(struct settings *s, const char *arg)
 static int
 set_grace(struct settings *s, const char *arg)
 {
-	if (sw_duration_parse(arg, &s->o.grace_ms) < 0 || s->o.grace_ms < 0)
+	if (unit_parse(UNIT_MS, arg, &s->o.grace_ms) < 0 || s->o.grace_ms < 0)
 		return wrong("grace", "a duration such as 30s is wanted");
 	return 0;
 }
@@ -82,7 +82,7 @@ set_grace(struct settings *s, const char *arg)
 static int
 set_memory(struct settings *s, const char *arg)
 {
-	if (sw_value_parse(SW_U_BYTES, arg, &s->o.limits.memory) < 0 ||
+	if (unit_parse(UNIT_BYTES, arg, &s->o.limits.memory) < 0 ||
 		s->o.limits.memory < 1)
 		return wrong("memory", "bytes are wanted, or 512m, 2g");
 	return 0;

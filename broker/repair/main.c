@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "broker/repair/lmdb.h"
 #include "broker/repair/verify.h"
-#include "wire/setting.h"
+#include "base/units.h"
 
 enum { SHARD = 0 };
 
@@ -55,7 +55,7 @@ map_size_read(struct task *t, const char *text)
 {
 	int64_t bytes;
 
-	if (sw_value_parse(SW_U_BYTES, text, &bytes) < 0 || bytes <= 0)
+	if (unit_parse(UNIT_BYTES, text, &bytes) < 0 || bytes <= 0)
 		return usage_fail("--map-size", "must be a size, at least 1");
 	t->options.map_size = (uint64_t)bytes;
 	return 0;

@@ -57,8 +57,8 @@ lines_use(char *text)
 static void
 words_use(const char *text, size_t len)
 {
-	int64_t values[SW_SETTINGS], ms = -1;
-	char why[64], again[SW_ID_TEXT], path[64];
+	int64_t values[SW_SETTINGS], value = -1;
+	char written[UNIT_TEXT], why[64], again[SW_ID_TEXT], path[64];
 	struct sw_id id;
 
 	for (int i = 0; i < SW_SETTINGS; i++)
@@ -68,8 +68,14 @@ words_use(const char *text, size_t len)
 	for (int i = 0; i < SW_SETTINGS; i++)
 		expect(values[i] >= sw_setting_rules[i].min &&
 			values[i] <= sw_setting_rules[i].max);
-	if (sw_duration_parse(text, &ms) == 0)
-		expect(ms >= 0);
+	for (int u = 0; u < UNITS; u++)
+		if (unit_parse((enum unit)u, text, &value) == 0) {
+			int64_t back = -1;
+
+			(void)unit_format((enum unit)u, value, written);
+			expect(unit_parse((enum unit)u, written, &back) == 0 &&
+				back == value && value >= 0);
+		}
 	if (sw_id_parse(text, &id) == 0) {
 		sw_id_format(&id, again);
 		expect(strcasecmp(text, again) == 0);

@@ -347,7 +347,7 @@ queues_are_listed_set_and_paused(void **state)
 		"\"dead\":2,\"oldest_ready_ms\":192000,"
 		"\"arrival_per_s\":12.5}}\n");
 	assert_int_equal(seen_run("queue|show|mail"), CMD_OK);
-	HAS(seen.out, "backoff_cap_ms  1h00m  and never longer");
+	HAS(seen.out, "backoff_cap_ms     1h  longest wait before any");
 	assert_int_equal(
 		seen_run("queue|set|mail|rate=7|backoff_ms=2s"), CMD_OK);
 	it = script_asked(0, SW_OP_QUEUE_SET);

@@ -55,7 +55,7 @@ static const char *const misuses[][2] = {
 	{"queue|set", "missing argument: QUEUE "},
 	{"queue|set|q", "missing argument: KEY=VALUE "},
 	{"queue|set|q|retries=3", "'retries': no such queue setting"},
-	{"queue|set|q|rate=-1", "rate=-1"},
+	{"queue|set|q|rate=-1", "rate is '-1'"},
 	{"queue|set|q|rate", "'rate'"},
 	{"queue|show|Q", "'Q'"}, {"pause|Q", "'Q'"},
 	{"list|quue=a", "'quue=a'"}, {"list|--limit=0", "--limit must be 1 or more, not '0'"},
