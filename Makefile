@@ -130,6 +130,9 @@ $(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 protocol-tables: $B/protocol-tables ; $< update docs/protocol.md
 ## completion: bring the scripts of docs/completion up to date
 completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
+## man-pages: bring the pages of section 5 up to date
+man-pages: all
+	@for p in broker; do $B/spillway-$$p --man >docs/man/spillway-$$p.conf.5; done
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy: deps ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything
@@ -144,6 +147,6 @@ dist: ; git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz 
 clean: ; rm -rf build
 ## help: print this
 help: ; @sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps proof-deps check proof soak ci test house demo bench asan tsan cover fuzz protocol-tables completion tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) all deps proof-deps check proof soak ci test house demo bench asan tsan cover fuzz protocol-tables completion man-pages tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -220,7 +220,11 @@ value_check(const struct config_group *g, const struct config_key *k,
 	int64_t v;
 	int err = 0;
 
-	if (type_is_number(k->type))
+	if (strlen(value) > INI_LINE_MAX) {
+		(void)snprintf(must, sizeof(must),
+			"must be shorter than %d bytes", INI_LINE_MAX + 1);
+		err = -EINVAL;
+	} else if (type_is_number(k->type))
 		err = unit_parse_within((enum unit)type_plain(k->type), k->min,
 			k->max, value, &v, must);
 	else if (g->text_check != NULL)

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 64, COLUMN = 25 };
+enum { NAME_MAX_LEN = 64, COLUMN = 25, KEY_COLUMN = 18 };
 
 const struct option_common option_commons[] = {
 	{"check-config", "check the configuration and exit", 1},
@@ -47,56 +47,84 @@ range_format(const struct config_key *k, char to[UNIT_WHY])
 	return to;
 }
 
+/* The default in the largest units, or "" where there is none. */
+static const char *
+default_format(const struct config_key *k, char to[UNIT_TEXT])
+{
+	enum unit unit = (enum unit)(k->type & ~CONFIG_MANY);
+	int64_t v;
+
+	if (k->def == NULL || (int)unit >= CONFIG_TEXT ||
+		unit_parse(unit, k->def, &v) < 0)
+		return k->def != NULL ? k->def : "";
+	return unit_format(unit, v, to);
+}
+
 /* --- help ----------------------------------------------------------------- */
 
 static void
-option_print(FILE *f, const char *name, const char *text, const char *def)
+option_print(FILE *f, const char *name, const char *text)
 {
-	(void)fprintf(f, "  --%-*s %s", COLUMN, name, text);
-	(void)fprintf(f, def != NULL ? " (%s)\n" : "\n", def);
+	(void)fprintf(f, "  --%-*s %s\n", COLUMN, name, text);
+}
+
+static void
+key_print(FILE *f, int column, const char *name, const struct config_key *k)
+{
+	char text[UNIT_TEXT];
+	const char *def = default_format(k, text);
+
+	(void)fprintf(f, "%-*s %s", column, name, k->text);
+	(void)fprintf(f, *def != '\0' ? " (%s)\n" : "\n", def);
 }
 
 static void
 group_help(FILE *f, const struct program *p, const struct config_group *g)
 {
-	if (g->keys == NULL)
-		return;
 	(void)fprintf(f, "\n[%s%s%s] of %s: %s\n\n", g->name,
 		g->label != NULL ? " " : "", g->label != NULL ? g->label : "",
 		p->page, g->text);
 	for (const struct config_key *k = g->keys; k->name != NULL; k++) {
-		(void)fprintf(f, "  %-18s %s", k->name, k->text);
-		(void)fprintf(f, k->def != NULL ? " (%s)\n" : "\n", k->def);
+		(void)fputs("  ", f);
+		key_print(f, KEY_COLUMN, k->name, k);
 	}
+}
+
+/* The options that have no key: those of the program, then everybody's. */
+static void
+actions_help(FILE *f, const struct program *p)
+{
+	for (const struct option_action *a = p->actions;
+		a != NULL && a->name != NULL; a++)
+		if (a->text != NULL)
+			option_print(f, a->name, a->text);
+	for (const struct option_common *c = option_commons; c->name != NULL;
+		c++)
+		if (c->text != NULL && (p->page != NULL || !c->of_file))
+			option_print(f, c->name, c->text);
 }
 
 void
 manual_help(FILE *f, const struct program *p)
 {
+	const struct config_group *g = p->groups;
 	char name[NAME_MAX_LEN];
 
 	(void)fprintf(f, "usage: %s %s\n\n", p->name, p->usage);
 	if (p->file_option != NULL) {
 		(void)snprintf(name, sizeof(name), "%s FILE", p->file_option);
-		option_print(f, name, p->file_text, NULL);
+		option_print(f, name, p->file_text);
 	}
-	if (p->groups != NULL)
-		for (const struct config_key *k = p->groups->keys;
-			k->name != NULL; k++)
-			option_print(
-				f, option_format(k, name), k->text, k->def);
-	for (const struct option_action *a = p->actions;
-		a != NULL && a->name != NULL; a++)
-		option_print(f, a->name, a->text, NULL);
-	for (const struct option_common *c = option_commons; c->name != NULL;
-		c++)
-		if (c->text != NULL && (p->page != NULL || !c->of_file))
-			option_print(f, c->name, c->text, NULL);
+	for (const struct config_key *k = g != NULL ? g->keys : NULL;
+		k != NULL && k->name != NULL; k++) {
+		(void)fputs("  --", f);
+		key_print(f, COLUMN, option_format(k, name), k);
+	}
+	actions_help(f, p);
 	if (p->help_more != NULL)
 		p->help_more();
-	if (p->page != NULL)
-		for (const struct config_group *g = p->groups + 1;
-			g->name != NULL; g++)
+	for (; p->page != NULL && g->name != NULL; g++)
+		if (g != p->groups)
 			group_help(f, p, g);
 }
 
@@ -105,7 +133,7 @@ manual_help(FILE *f, const struct program *p)
 void
 manual_example(FILE *f, const struct program *p)
 {
-	char range[UNIT_WHY];
+	char range[UNIT_WHY], text[UNIT_TEXT];
 
 	(void)fprintf(f,
 		"# %s: what %s --%s FILE reads.\n"
@@ -118,10 +146,13 @@ manual_example(FILE *f, const struct program *p)
 			g->label != NULL ? " " : "",
 			g->label != NULL ? g->label : "");
 		for (const struct config_key *k = g->keys; k->name != NULL; k++)
+		{
+			const char *def = default_format(k, text);
+
 			(void)fprintf(f, "# %s: %s\n#%s =%s%s\n", k->text,
 				range_format(k, range), k->name,
-				k->def != NULL ? " " : "",
-				k->def != NULL ? k->def : "");
+				*def != '\0' ? " " : "", def);
+		}
 	}
 }
 
@@ -145,7 +176,8 @@ text_print(FILE *f, const char *text, int capital)
 static void
 key_page(FILE *f, const struct config_key *k)
 {
-	char range[UNIT_WHY];
+	char range[UNIT_WHY], format[UNIT_TEXT];
+	const char *def = default_format(k, format);
 	size_t len = strlen(k->name);
 
 	(void)fprintf(f, ".It Cm %s%s\n", k->name,
@@ -153,9 +185,9 @@ key_page(FILE *f, const struct config_key *k)
 	text_print(f, k->text, 1);
 	(void)fputs(".\n", f);
 	text_print(f, range_format(k, range), 1);
-	if (k->def != NULL) {
+	if (*def != '\0') {
 		(void)fputs("; ", f);
-		text_print(f, k->def, 0);
+		text_print(f, def, 0);
 		(void)fputs(" by default", f);
 	}
 	(void)fputs(

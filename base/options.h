@@ -16,7 +16,8 @@
 
 enum { OPTIONS_ARGUMENTS = 2 };
 
-struct option_action { /* an option without an argument and without a key */
+/* An option without an argument and without a key; no text: not in the help. */
+struct option_action {
 	const char *name, *text;
 };
 

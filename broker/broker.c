@@ -142,7 +142,7 @@ signals_open(struct broker *br)
 }
 
 static int
-store_ready(struct broker *br, const struct config *cfg)
+store_ready(struct broker *br, const struct broker_config *cfg)
 {
 	struct store_options o = {
 		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
@@ -167,23 +167,18 @@ store_ready(struct broker *br, const struct config *cfg)
 }
 
 static int
-settings_apply(struct broker *br, const struct config *cfg)
+setting_apply(void *arg, const char *queue, const char *setting)
 {
+	struct broker *br = arg;
 	char why[256];
+	int err = core_queue_set(&br->core, bytes_str(queue),
+		bytes_str(setting), why, sizeof(why));
 
-	for (size_t i = 0; i < cfg->settings_n; i++) {
-		const struct config_setting *s = &cfg->settings[i];
-		int err = core_queue_set(&br->core, bytes_str(s->queue),
-			bytes_str(s->setting), why, sizeof(why));
-
-		if (err < 0)
-			return fail(err, "config", why);
-	}
-	return 0;
+	return err < 0 ? fail(err, "config", why) : 0;
 }
 
 int
-broker_open(struct broker *br, const struct config *cfg)
+broker_open(struct broker *br, const struct broker_config *cfg)
 {
 	uint64_t watchdog_us = 0;
 	int err;
@@ -195,7 +190,7 @@ broker_open(struct broker *br, const struct config *cfg)
 	if (err == 0)
 		err = signals_open(br);
 	if (err == 0)
-		err = settings_apply(br, cfg);
+		err = broker_config_settings(cfg, setting_apply, br);
 	if (err == 0)
 		err = listen_open(br, cfg->listen);
 	if (err == 0)

@@ -29,7 +29,7 @@ struct broker {
  * store open; SW_ECORRUPT: the row of a queue is.  On an error one line was
  * logged; broker_close() all the same.
  */
-int broker_open(struct broker *, const struct config *)
+int broker_open(struct broker *, const struct broker_config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);
 

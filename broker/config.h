@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.h - the broker's options: one table for command line, file and help
+ * config.h - the broker's configuration, from the command line and a file
  *
- * The file is INI: [broker] takes the long options' names, [queue NAME] a
- * queue's settings (setting.h), which then hold from every start on.
+ * [broker] has the keys that are options too; [queue NAME] a queue's settings
+ * (wire/setting.h), which then hold from every start on.
  */
 #ifndef BROKER_CONFIG_H
 #define BROKER_CONFIG_H
@@ -12,32 +12,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONFIG_SETTINGS_MAX = 4096 };
+#include "base/options.h"
 
-struct config_setting { /* a line of a [queue NAME] section */
-	char *queue, *setting;
-	int line;
-};
-
-struct config {
-	char file[PATH_MAX]; /* "": there is none */
+struct broker_config {
 	char data[PATH_MAX];
 	char listen[PATH_MAX];
 	int64_t map_size;    /* bytes */
 	int64_t link_memory; /* bytes that links may hold */
 	int64_t force;	     /* open on a file system that cannot be trusted */
 	int64_t verbose;
-	enum config_task { CONFIG_RUN, CONFIG_CHECK } task;
-	struct config_setting *settings;
-	size_t settings_n;
+	int check_only;
+	enum exit_status status; /* where broker_config_read() returns 1 */
+	struct options options;
 };
 
 /*
- * Fills *cfg from defaults, file and arguments, the latter winning.  Returns
- * 0; 1: help or version was printed; -1: one line on stderr said what is
- * wrong and where.
+ * Fills *cfg from defaults, environment, file and arguments, the latter
+ * winning.  0; or 1: exit with cfg->status, for what there is to say has been
+ * printed.  broker_config_fini() in both cases.
  */
-int config_read(struct config *, int argc, char **argv);
-void config_fini(struct config *);
+int broker_config_read(struct broker_config *, int argc, char **argv)
+	__attribute__((warn_unused_result));
+void broker_config_fini(struct broker_config *);
+
+/*
+ * Calls `fn` with each "name=value" of the queues in the file, in its order,
+ * until one call returns an error, which is returned.
+ */
+int broker_config_settings(const struct broker_config *,
+	int (*fn)(void *arg, const char *queue, const char *setting), void *arg)
+	__attribute__((warn_unused_result));
 
 #endif

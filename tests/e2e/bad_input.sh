@@ -19,13 +19,14 @@ refused 1 "no-such" spillway put q --file "$dir/no-such"
 
 refused 75 "another process" spillway-broker --data "$dir/data" --listen "ipc://$dir/c.sock"
 printf '[broker]\ncolour = red\n' >"$dir/bad.conf"
-refused 64 "bad.conf:2: unknown key" spillway-broker --config "$dir/bad.conf"
+refused 78 "bad.conf:2: unknown key" spillway-broker --config "$dir/bad.conf"
 printf '[queue q]\nmax_attempts = many\n' >"$dir/bad2.conf"
-refused 64 "bad2.conf:2: max_attempts" spillway-broker --config "$dir/bad2.conf"
+refused 78 "bad2.conf:2: max_attempts" spillway-broker --config "$dir/bad2.conf"
 printf '[broker]\nthis is not a setting\n' >"$dir/bad3.conf"
-refused 64 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
+refused 78 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
+refused 64 "^spillway-broker: --map-size is 'much': must be a size, at least 1$" spillway-broker --map-size much
 mkdir "$dir/conf.d"
-refused 64 "conf.d:1: cannot be read" spillway-broker --config "$dir/conf.d"
+refused 78 "conf.d: Is a directory" spillway-broker --config "$dir/conf.d"
 refused 70 "loopback" spillway-broker --data "$dir/other" --listen tcp://0.0.0.0:5555
 
 spillway get "$id" | grep -q ready || fail "the job is gone"

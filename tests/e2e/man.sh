@@ -1,9 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# man.sh: the man pages are well-formed, and there is one for each program.
+# man.sh BUILD: the man pages are well-formed, there is one for each program, and
+# those of section 5 are what the programs' tables of keys say.
 set -eu
+b=$1
 for p in spillway.1 spillway-report.1 spillway-broker.8 spillway-repair.8 spillway-worker.8 spillway-front.8; do
 	[ -s "docs/man/$p" ] || { echo "docs/man/$p is missing"; exit 1; }
+done
+for p in broker; do
+	"$b/spillway-$p" --man | cmp - "docs/man/spillway-$p.conf.5" || {
+		echo "make man-pages brings docs/man/spillway-$p.conf.5 up to date"
+		exit 1
+	}
 done
 mandoc -Tlint -W warning docs/man/*.[1-8]
 echo "a page for each program, all clean"

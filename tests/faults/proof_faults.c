@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/config.h"
 #include "base/error.h"
-#include "producer/spillway.h"
+#include "broker/config.h"
 #include "broker/store/store.h"
-#include "tests/lib/util_fake.h"
+#include "producer/spillway.h"
 #include "tests/faults/util_sweep.h"
+#include "tests/lib/util_fake.h"
 
 /* --- the store ----------------------------------------------------------- */
 
@@ -420,12 +420,21 @@ static const char conf_text[] = "[broker]\nmap_size = 16m\nforce = yes\n"
 				"[queue b]\nlease_ms = 2s\nweight = 3\n";
 
 static int
+setting_count(void *arg, const char *queue, const char *setting)
+{
+	int *n = arg;
+
+	(void)queue;
+	return ++*n == 3 ? strcmp(setting, "weight=3") : 0;
+}
+
+static int
 config_use(void *arg)
 {
-	static struct config cfg;
+	static struct broker_config cfg;
 	static char name[] = "spillway-broker", option[] = "--config";
 	char *argv[] = {name, option, scene->dir, NULL};
-	int err, said, null;
+	int done, said, null, settings = 0;
 
 	(void)arg;
 	sweep_pause();
@@ -434,15 +443,15 @@ config_use(void *arg)
 	(void)dup2(null, STDERR_FILENO);
 	(void)setenv("XDG_RUNTIME_DIR", "/tmp", 1);
 	sweep_go_on();
-	err = config_read(&cfg, 3, argv);
+	done = broker_config_read(&cfg, 3, argv);
 	sweep_pause();
 	(void)dup2(said, STDERR_FILENO);
-	if (err < 0)
-		return 0;
-	if (cfg.settings_n != 3 || cfg.map_size != 16 << 20 || !cfg.force ||
-		strcmp(cfg.settings[2].setting, "weight=3") != 0)
+	if (!done &&
+		(broker_config_settings(&cfg, setting_count, &settings) != 0 ||
+			settings != 3 || cfg.map_size != 16 << 20 ||
+			!cfg.force))
 		return sweep_wrong("a part of the configuration was taken");
-	config_fini(&cfg);
+	broker_config_fini(&cfg);
 	return 0;
 }
 

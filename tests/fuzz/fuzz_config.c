@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/config.h"
+#include "wire/proto.h"
 #include "wire/setting.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,29 +32,39 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return setenv("HOME", "/tmp", 1);
 }
 
+static int
+setting_expect(void *arg, const char *queue, const char *setting)
+{
+	int64_t values[SW_SETTINGS];
+	char why[256];
+
+	(void)arg;
+	expect(sw_queue_check(queue, strlen(queue)) == 0);
+	expect(sw_setting_parse(setting, strlen(setting), values, why,
+		       sizeof(why)) == 0);
+	return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char path[64], name[] = "broker", option[] = "--config";
 	char *argv[] = {name, option, path, NULL};
 	static int fd = -1;
-	struct config cfg;
-	int64_t values[SW_SETTINGS];
-	char why[256];
+	struct broker_config cfg;
 
 	if (fd < 0)
 		fd = memfd_create("config", MFD_CLOEXEC);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	expect(ftruncate(fd, 0) == 0 &&
 		pwrite(fd, data, size, 0) == (ssize_t)size);
-	if (config_read(&cfg, 3, argv) == 0) {
+	if (broker_config_read(&cfg, 3, argv) == 0) {
 		expect(cfg.data[0] != '\0' && cfg.listen[0] != '\0');
-		expect(cfg.link_memory > 0 && cfg.map_size >= 0);
-		for (size_t i = 0; i < cfg.settings_n; i++)
-			expect(sw_setting_parse(cfg.settings[i].setting,
-				       strlen(cfg.settings[i].setting), values,
-				       why, sizeof(why)) == 0);
+		expect(cfg.link_memory > 0 && cfg.map_size > 0);
+		expect(broker_config_settings(&cfg, setting_expect, NULL) == 0);
+	} else {
+		expect(cfg.status == EXIT_CONFIG || cfg.status == EXIT_USE);
 	}
-	config_fini(&cfg);
+	broker_config_fini(&cfg);
 	return 0;
 }

@@ -142,7 +142,7 @@ sim_undelivered(struct core *c, struct bytes frame)
 void
 sim_broker_start(struct sim *w)
 {
-	static const struct config cfg = {.data = "sim"};
+	static const struct broker_config cfg = {.data = "sim"};
 	struct broker *br = calloc(1, sizeof(*br));
 
 	must(br != NULL);
