@@ -132,7 +132,7 @@ protocol-tables: $B/protocol-tables ; $< update docs/protocol.md
 completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
 ## man-pages: bring the pages of section 5 up to date
 man-pages: all
-	@for p in broker; do $B/spillway-$$p --man >docs/man/spillway-$$p.conf.5; done
+	@tests/man.sh $B update
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy: deps ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything

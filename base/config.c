@@ -30,6 +30,7 @@ static const char *const type_names[] = {
 	[CONFIG_ADDRESS] = "address",
 	[CONFIG_ENDPOINT] = "endpoint",
 	[CONFIG_URI] = "URI",
+	[CONFIG_PAIR] = "name=value",
 };
 
 static int
@@ -364,8 +365,6 @@ key_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 				strcmp(s->values[i].name, item->key) == 0))
 			return twice(
 				why, "key '", item->key, s->values[i].line);
-	if (item->text[0] == '\0' && !key_is_prefix(k))
-		return refuse(why, "key '", item->key, "' has no value");
 	err = value_check(s->group, k, item->key, item->text, why);
 	return err < 0 ? err
 		       : value_add(s, k, item->key, item->text, item->line);

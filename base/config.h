@@ -7,7 +7,7 @@
  * command line (options.h), --help, --example and the manual (manual.h).
  *
  * A section stands once in a file and a key once in a section, unless its type
- * has CONFIG_MANY.  Every key has a value.  In a name '-' is the same as '_'.
+ * has CONFIG_MANY.  A text may be empty.  In a name '-' is the same as '_'.
  * Errors are one line: "FILE:7: rate is 'x': must be ...", "--rate is 'x':
  * ...".
  */
@@ -37,6 +37,7 @@ enum config_type {
 	CONFIG_ADDRESS,
 	CONFIG_ENDPOINT,
 	CONFIG_URI,
+	CONFIG_PAIR, /* NAME=VALUE */
 	CONFIG_TYPES,
 
 	CONFIG_MANY = 64, /* added to a type: may stand more than once */

@@ -15,6 +15,22 @@ const struct option_common option_commons[] = {
 	{NULL, NULL, 0},
 };
 
+/* "set.", which stands for all names that begin with it. */
+static int
+key_is_prefix(const struct config_key *k)
+{
+	return k->name[strlen(k->name) - 1] == '.';
+}
+
+/* "map_size", "set.NAME" */
+static char *
+name_format(const struct config_key *k, char to[NAME_MAX_LEN])
+{
+	(void)snprintf(to, NAME_MAX_LEN, "%s%s", k->name,
+		key_is_prefix(k) ? "NAME" : "");
+	return to;
+}
+
 /* "map-size SIZE" of the key map_size; a flag is its name alone. */
 static char *
 option_format(const struct config_key *k, char to[NAME_MAX_LEN])
@@ -81,12 +97,14 @@ key_print(FILE *f, int column, const char *name, const struct config_key *k)
 static void
 group_help(FILE *f, const struct program *p, const struct config_group *g)
 {
+	char name[NAME_MAX_LEN];
+
 	(void)fprintf(f, "\n[%s%s%s] of %s: %s\n\n", g->name,
 		g->label != NULL ? " " : "", g->label != NULL ? g->label : "",
 		p->page, g->text);
 	for (const struct config_key *k = g->keys; k->name != NULL; k++) {
 		(void)fputs("  ", f);
-		key_print(f, KEY_COLUMN, k->name, k);
+		key_print(f, KEY_COLUMN, name_format(k, name), k);
 	}
 }
 
@@ -133,7 +151,7 @@ manual_help(FILE *f, const struct program *p)
 void
 manual_example(FILE *f, const struct program *p)
 {
-	char range[UNIT_WHY], text[UNIT_TEXT];
+	char range[UNIT_WHY], text[UNIT_TEXT], name[NAME_MAX_LEN];
 
 	(void)fprintf(f,
 		"# %s: what %s --%s FILE reads.\n"
@@ -145,12 +163,12 @@ manual_example(FILE *f, const struct program *p)
 			g->label != NULL ? "#" : "", g->name,
 			g->label != NULL ? " " : "",
 			g->label != NULL ? g->label : "");
-		for (const struct config_key *k = g->keys; k->name != NULL; k++)
-		{
+		for (const struct config_key *k = g->keys; k->name != NULL;
+			k++) {
 			const char *def = default_format(k, text);
 
 			(void)fprintf(f, "# %s: %s\n#%s =%s%s\n", k->text,
-				range_format(k, range), k->name,
+				range_format(k, range), name_format(k, name),
 				*def != '\0' ? " " : "", def);
 		}
 	}
@@ -178,10 +196,9 @@ key_page(FILE *f, const struct config_key *k)
 {
 	char range[UNIT_WHY], format[UNIT_TEXT];
 	const char *def = default_format(k, format);
-	size_t len = strlen(k->name);
 
 	(void)fprintf(f, ".It Cm %s%s\n", k->name,
-		k->name[len - 1] == '.' ? " Ns Ar NAME" : "");
+		key_is_prefix(k) ? " Ns Ar NAME" : "");
 	text_print(f, k->text, 1);
 	(void)fputs(".\n", f);
 	text_print(f, range_format(k, range), 1);

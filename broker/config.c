@@ -74,10 +74,19 @@ fail(struct broker_config *cfg, const char *why)
 	return 1;
 }
 
+/* NULL also where the text is empty. */
+static const char *
+text_given(const struct broker_config *cfg, const char *key)
+{
+	const char *text = config_text(cfg->options.config, "broker", key);
+
+	return text != NULL && *text != '\0' ? text : NULL;
+}
+
 static int
 data_find(struct broker_config *cfg)
 {
-	const char *given = config_text(cfg->options.config, "broker", "data");
+	const char *given = text_given(cfg, "data");
 	const char *state = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
 
 	if (given != NULL || state != NULL)
@@ -96,8 +105,7 @@ data_find(struct broker_config *cfg)
 static int
 listen_find(struct broker_config *cfg)
 {
-	const char *given = config_text(
-		cfg->options.config, "broker", "listen");
+	const char *given = text_given(cfg, "listen");
 
 	if (given == NULL)
 		return sw_endpoint_default(cfg->listen, sizeof(cfg->listen)) < 0

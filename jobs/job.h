@@ -12,7 +12,7 @@
 
 #include "blob/blob.h"
 #include "base/bytes.h"
-#include "jobs/conf.h"
+#include "base/config.h"
 #include "wire/id.h"
 
 struct job {
@@ -31,7 +31,7 @@ struct job {
 		struct blob_get *stream;
 	} blob;
 
-	const struct conf *conf;
+	const struct config *conf;
 	const char *blobs; /* the URI of the store of blobs, or NULL */
 
 	/* A folder for its files, removed with them at its end; NULL: none. */
@@ -78,13 +78,13 @@ struct job_type {
 	 * nor the blob be blamed.
 	 */
 	int streams;
-	/* What its configuration may say, or NULL (conf.h). */
-	const struct conf_key *keys, *profile_keys;
+	/* What its configuration may say, or NULL (base/config.h). */
+	const struct config_key *keys, *profile_keys;
 	/*
 	 * Or NULL: looks at the start at what a table cannot say.  0, or a
 	 * negative error with one line in `why`.
 	 */
-	int (*check)(const struct conf *, char *why, size_t cap);
+	int (*check)(const struct config *, char *why, size_t cap);
 };
 
 /* Ends with an entry without a name; defined in worker/jobs.c. */

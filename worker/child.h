@@ -46,7 +46,7 @@ struct child {
 struct child_limits {
 	int64_t memory;	   /* bytes of address space, 0: no limit */
 	const char *blobs; /* the URI of their store, or NULL */
-	const struct conf *conf; /* of built-in jobs */
+	const struct config *conf; /* of built-in jobs */
 };
 
 /* Starts `job` in a process of its own; 0 or -errno. */

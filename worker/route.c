@@ -59,13 +59,13 @@ job_parse(struct route *r, const char *job, const struct job_type *types,
 		if (words_cut(r->text, r->argv) > 0)
 			return 0;
 		(void)snprintf(why, cap,
-			"'%s': a command is wanted, its quotes closed", job);
+			"must have a command behind exec:, its quotes closed");
 		return -EINVAL;
 	}
 	for (r->type = types; r->type->name != NULL; r->type++)
 		if (strcmp(r->type->name, job) == 0)
 			return 0;
-	(void)snprintf(why, cap, "'%s': no such job", job);
+	(void)snprintf(why, cap, "no such job as '%.64s'", job);
 	return -EINVAL;
 }
 
@@ -79,7 +79,7 @@ route_parse(struct route *r, const char *arg, const struct job_type *types,
 
 	memset(r, 0, sizeof(*r));
 	if (eq == NULL) {
-		(void)snprintf(why, cap, "'%s': NAME=JOB is wanted", arg);
+		(void)snprintf(why, cap, "must be NAME=JOB");
 		return -EINVAL;
 	}
 	if (star != NULL) {
@@ -88,15 +88,14 @@ route_parse(struct route *r, const char *arg, const struct job_type *types,
 		r->weight = strtol(star + 1, &end, 10);
 		if (end != eq || r->weight < 1 || r->weight > 1000) {
 			(void)snprintf(why, cap,
-				"'%s': a weight from 1 to 1000 is wanted", arg);
+				"the weight must be 1 to 1000");
 			return -EINVAL;
 		}
 		len = (size_t)(star - arg);
 	}
 	if (sw_queue_check(arg, len) < 0) {
 		(void)snprintf(why, cap,
-			"'%.*s': bad queue name: 1-63 of [a-z0-9_-]",
-			(int)(len < 64 ? len : 64), arg);
+			"the queue's name must be 1 to 63 of [a-z0-9_-]");
 		return -EINVAL;
 	}
 	memcpy(r->queue, arg, len);

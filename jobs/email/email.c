@@ -20,23 +20,23 @@ enum {
 };
 
 /* clang-format off */
-const struct conf_key email_keys[] = {
-	{"server", CONF_TEXT, 0, 0, NULL, "the mail server: HOST or HOST:PORT"},
-	{"tls", CONF_TEXT, 0, 0, "starttls", "starttls (port 587), tls (465) or none (25)"},
-	{"ca_file", CONF_TEXT, 0, 0, NULL, "certificates to trust instead of the system's, PEM"},
-	{"user", CONF_TEXT, 0, 0, NULL, "for AUTH"},
-	{"password_file", CONF_TEXT, 0, 0, NULL, "its first line is the password; for the owner alone"},
-	{"hello", CONF_TEXT, 0, 0, NULL, "the name we give ourselves"},
-	{"from", CONF_TEXT, 0, 0, NULL, "From of jobs that name none"},
-	{"sender", CONF_TEXT, 0, 0, NULL, "where bounces go; else the address in From"},
-	{"templates", CONF_TEXT, 0, 0, NULL, "the folder of the templates"},
-	{"max_size", CONF_BYTES, 1024, 1 << 30, "25m", "the largest mail, encoded"},
-	{"connect_timeout", CONF_MS, 100, 600000, "15s", "until a connection stands"},
-	{"timeout", CONF_MS, 1000, 3600000, "5m", "for one mail, within the job's own"},
-	{"dkim_domain", CONF_TEXT, 0, 0, NULL, "sign in its name"},
-	{"dkim_selector", CONF_TEXT, 0, 0, NULL, "where its key is: SELECTOR._domainkey.DOMAIN"},
-	{"dkim_key", CONF_TEXT, 0, 0, NULL, "its private key, RSA or Ed25519, PEM; for the owner alone"},
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+const struct config_key email_keys[] = {
+	{"server", CONFIG_TEXT, 0, 0, NULL, "the mail server: HOST or HOST:PORT"},
+	{"tls", CONFIG_TEXT, 0, 0, "starttls", "starttls (port 587), tls (465) or none (25)"},
+	{"ca_file", CONFIG_FILE, 0, 0, NULL, "certificates to trust instead of the system's, PEM"},
+	{"user", CONFIG_TEXT, 0, 0, NULL, "the user for AUTH"},
+	{"password_file", CONFIG_FILE, 0, 0, NULL, "a private file whose first line is the password"},
+	{"hello", CONFIG_TEXT, 0, 0, NULL, "the name this machine gives itself"},
+	{"from", CONFIG_TEXT, 0, 0, NULL, "the From of jobs that name none"},
+	{"sender", CONFIG_TEXT, 0, 0, NULL, "where bounces go; else the address in From"},
+	{"templates", CONFIG_FOLDER, 0, 0, NULL, "the folder of the templates"},
+	{"max_size", CONFIG_BYTES, 1024, 1 << 30, "25m", "largest mail, encoded"},
+	{"connect_timeout", CONFIG_MS, 100, 600000, "15s", "longest wait for the connection"},
+	{"timeout", CONFIG_MS, 1000, 3600000, "5m", "longest time for one mail"},
+	{"dkim_domain", CONFIG_TEXT, 0, 0, NULL, "the domain that signs"},
+	{"dkim_selector", CONFIG_TEXT, 0, 0, NULL, "where the public key is: SELECTOR._domainkey.DOMAIN"},
+	{"dkim_key", CONFIG_FILE, 0, 0, NULL, "a private file with the key that signs, RSA or Ed25519, PEM"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 /* clang-format on */
 
@@ -53,9 +53,9 @@ static struct email_mail message;
 static struct email_source source;
 
 static const char *
-conf_of(const struct conf *c, const char *key)
+conf_of(const struct config *c, const char *key)
 {
-	const char *text = conf_text(c, "email", key);
+	const char *text = config_text(c, "email", key);
 
 	return text == NULL || text[0] == '\0' ? NULL : text;
 }
@@ -64,7 +64,7 @@ conf_of(const struct conf *c, const char *key)
 
 /* Opens the file that `key` names, which nobody else may read. */
 static int
-key_open(const struct conf *c, const char *key, struct email_why *why)
+key_open(const struct config *c, const char *key, struct email_why *why)
 {
 	char text[sizeof(why->text)];
 	int fd = secret_open(conf_of(c, key), text, sizeof(text));
@@ -75,7 +75,7 @@ key_open(const struct conf *c, const char *key, struct email_why *why)
 /* Its first line. */
 static int
 password_read(
-	const struct conf *c, char secret[SECRET_MAX], struct email_why *why)
+	const struct config *c, char secret[SECRET_MAX], struct email_why *why)
 {
 	int fd = key_open(c, "password_file", why);
 	ssize_t n;
@@ -140,14 +140,14 @@ server_ok(const char *name)
 
 /* All of the server but its password. */
 static int
-server_of(const struct conf *c, struct email_server *s, struct email_why *why)
+server_of(const struct config *c, struct email_server *s, struct email_why *why)
 {
 	*s = (struct email_server){
 		.name = conf_of(c, "server"),
 		.user = conf_of(c, "user"),
 		.ca_file = conf_of(c, "ca_file"),
 		.hello = conf_of(c, "hello"),
-		.connect_ms = conf_number(c, "email", "connect_timeout"),
+		.connect_ms = config_number(c, "email", "connect_timeout"),
 	};
 	if (s->name == NULL)
 		return email_alarm(why, "no server in [email]");
@@ -171,7 +171,7 @@ server_of(const struct conf *c, struct email_server *s, struct email_why *why)
 }
 
 static int
-password_of(const struct conf *c, struct email_server *s, char *secret,
+password_of(const struct config *c, struct email_server *s, char *secret,
 	struct email_why *why)
 {
 	s->password = secret;
@@ -181,7 +181,7 @@ password_of(const struct conf *c, struct email_server *s, char *secret,
 
 /* Where `key` is not set, `a` stays what it is. */
 static int
-mailbox_of(const struct conf *c, const char *key, struct email_address *a,
+mailbox_of(const struct config *c, const char *key, struct email_address *a,
 	struct email_why *why)
 {
 	const char *text = conf_of(c, key), *wrong = NULL;
@@ -194,7 +194,7 @@ mailbox_of(const struct conf *c, const char *key, struct email_address *a,
 }
 
 static int
-dkim_check(const struct conf *c, struct email_why *why)
+dkim_check(const struct config *c, struct email_why *why)
 {
 	static const char *const keys[] = {
 		"dkim_domain", "dkim_selector", "dkim_key"};
@@ -213,7 +213,7 @@ dkim_check(const struct conf *c, struct email_why *why)
 
 /* Whether the files with secrets are there, and for us alone. */
 static int
-keys_check(const struct conf *c, struct email_why *why)
+keys_check(const struct config *c, struct email_why *why)
 {
 	static const char *const keys[] = {"password_file", "dkim_key"};
 	int err = 0;
@@ -233,7 +233,7 @@ keys_check(const struct conf *c, struct email_why *why)
 
 /* What files hold is not asked: it may change while we run. */
 int
-email_conf_check(const struct conf *c, char *text, size_t cap)
+email_conf_check(const struct config *c, char *text, size_t cap)
 {
 	struct email_why why;
 	struct email_server server;
@@ -347,7 +347,7 @@ mail_send(const struct job *job, const struct email_server *server,
 		.own_sender = mail.has_from &&
 			      conf_of(job->conf, "sender") == NULL,
 		.size = email_mail_size(&message),
-		.timeout_ms = conf_number(job->conf, "email", "timeout"),
+		.timeout_ms = config_number(job->conf, "email", "timeout"),
 	};
 	int err = mailbox_of(job->conf, "sender", &sender, why);
 
@@ -369,7 +369,7 @@ mail_do(const struct job *job, struct email_why *why)
 	struct email_server server;
 	struct email_order order = {.id = job->id,
 		.at_s = now_ms() / 1000,
-		.max = conf_number(job->conf, "email", "max_size")};
+		.max = config_number(job->conf, "email", "max_size")};
 	int err = mail_read(job, why);
 
 	if (err == 0)

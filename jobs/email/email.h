@@ -24,9 +24,9 @@
 enum { EMAIL_JSON_MAX = 8 * 1024 * 1024 }; /* of a body that is a blob */
 
 enum job_verdict email_run(struct job *);
-extern const struct conf_key email_keys[];
+extern const struct config_key email_keys[];
 /* All that can be said without a job (job.h). */
-int email_conf_check(const struct conf *, char *why, size_t cap)
+int email_conf_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
 #endif

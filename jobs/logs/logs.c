@@ -17,21 +17,21 @@
 #include "base/text.h"
 
 /* clang-format off */
-const struct conf_key logs_keys[] = {
-	{"max_expanded", CONF_BYTES, 1, INT64_MAX, "1g",
-	 "gzip and zstd: bytes that they may expand to"},
-	{"max_ratio", CONF_COUNT, 1, 1000000, "250",
-	 "gzip and zstd: times that they may expand, beyond 1 MB"},
-	{"archive", CONF_TEXT, 0, 0, NULL,
+const struct config_key logs_keys[] = {
+	{"max_expanded", CONFIG_BYTES, 1, INT64_MAX, "1g",
+	 "bytes to which gzip and zstd may expand"},
+	{"max_ratio", CONFIG_COUNT, 1, 1000000, "250",
+	 "times that gzip and zstd may expand beyond 1 MB"},
+	{"archive", CONFIG_FOLDER, 0, 0, NULL,
 	 "a folder that keeps what was read, as zstd"},
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 /* clang-format on */
 
 int
-logs_check(const struct conf *c, char *why, size_t cap)
+logs_check(const struct config *c, char *why, size_t cap)
 {
-	const char *folder = conf_text(c, "logs", "archive");
+	const char *folder = config_text(c, "logs", "archive");
 
 	if (folder == NULL || folder[0] == '\0' ||
 		access(folder, W_OK | X_OK) == 0)
@@ -210,7 +210,7 @@ static enum job_verdict
 cannot_archive(struct run *r, int err)
 {
 	place_fails(r->job, "archive",
-		conf_text(r->job->conf, "logs", "archive"), err);
+		config_text(r->job->conf, "logs", "archive"), err);
 	return JOB_RETRY;
 }
 
@@ -325,7 +325,7 @@ unpacked(struct job *job, struct source *source, struct unpack *from)
 		.tally = &t,
 		.feed = &feed,
 		.first_s = SCAN_NO_TIME};
-	const char *folder = conf_text(job->conf, "logs", "archive");
+	const char *folder = config_text(job->conf, "logs", "archive");
 	int archived = folder != NULL && folder[0] != '\0', err = 0;
 	enum job_verdict verdict;
 
@@ -345,8 +345,8 @@ enum job_verdict
 logs_run(struct job *job)
 {
 	const struct unpack_limits limits = {
-		(uint64_t)conf_number(job->conf, "logs", "max_expanded"),
-		(uint64_t)conf_number(job->conf, "logs", "max_ratio")};
+		(uint64_t)config_number(job->conf, "logs", "max_expanded"),
+		(uint64_t)config_number(job->conf, "logs", "max_ratio")};
 	struct source source = {
 		.stream = job->body.len == 0 ? job->blob.stream : NULL};
 	struct unpack *from = NULL;

@@ -26,10 +26,10 @@
 #define LOGS_DB_ENV	"SPILLWAY_LOGS_DB"
 #define LOGS_DB_DEFAULT "spillway-logs.db"
 
-extern const struct conf_key logs_keys[];
+extern const struct config_key logs_keys[];
 
 /* The archive is a folder that can be written; see job_type. */
-int logs_check(const struct conf *, char *why, size_t cap)
+int logs_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
 enum job_verdict logs_run(struct job *);

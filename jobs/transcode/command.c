@@ -51,20 +51,20 @@ add_ms(struct command *c, const char *option, int64_t ms)
  * and should one be, it finds no protocol but file, and no file.
  */
 static void
-input_guard(struct command *c, const struct conf *conf)
+input_guard(struct command *c, const struct config *conf)
 {
 	ADD(c, "-protocol_whitelist", "file", "-format_whitelist");
-	add(c, "%s", conf_text(conf, "transcode", "formats"));
+	add(c, "%s", config_text(conf, "transcode", "formats"));
 	add(c, "-max_pixels");
-	add(c, "%lld", (long long)conf_number(conf, "transcode", "max_pixels"));
+	add(c, "%lld", (long long)config_number(conf, "transcode", "max_pixels"));
 }
 
 void
-command_probe(struct command *c, const struct conf *conf, const char *input)
+command_probe(struct command *c, const struct config *conf, const char *input)
 {
 	c->n = c->full = 0;
 	c->used = 0;
-	add(c, "%s", conf_text(conf, "transcode", "ffprobe"));
+	add(c, "%s", config_text(conf, "transcode", "ffprobe"));
 	ADD(c, "-v", "error", "-hide_banner");
 	input_guard(c, conf);
 	ADD(c, "-print_format", "json=compact=1", "-show_entries",
@@ -76,9 +76,9 @@ command_probe(struct command *c, const struct conf *conf, const char *input)
 }
 
 static void
-threads_add(struct command *c, const struct conf *conf)
+threads_add(struct command *c, const struct config *conf)
 {
-	int64_t threads = conf_number(conf, "transcode", "threads");
+	int64_t threads = config_number(conf, "transcode", "threads");
 
 	if (threads == 0)
 		return;
@@ -97,7 +97,7 @@ command_at_ms(const struct task *t)
 static void
 input_add(struct command *c, const struct task *t)
 {
-	add(c, "%s", conf_text(t->conf, "transcode", "ffmpeg"));
+	add(c, "%s", config_text(t->conf, "transcode", "ffmpeg"));
 	ADD(c, "-nostdin", "-hide_banner", "-v", "error", "-y", "-nostats",
 		"-progress", "pipe:1", "-stats_period", "0.5");
 	input_guard(c, t->conf);
@@ -200,7 +200,7 @@ common_add(struct command *c, const struct task *t)
 {
 	ADD(c, "-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn");
 	threads_add(c, t->conf);
-	add_ms(c, "-t", conf_number(t->conf, "transcode", "max_duration"));
+	add_ms(c, "-t", config_number(t->conf, "transcode", "max_duration"));
 }
 
 /* --- one for each kind --------------------------------------------------- */

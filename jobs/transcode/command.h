@@ -29,14 +29,14 @@ struct command {
 
 /* What is asked for. */
 struct task {
-	const struct conf *conf;
+	const struct config *conf;
 	const struct profile *profile;
 	const struct probe *probe;
 	const char *input; /* a path */
 	int64_t at_ms;	   /* of an image; -1: as the profile says */
 };
 
-void command_probe(struct command *, const struct conf *, const char *input);
+void command_probe(struct command *, const struct config *, const char *input);
 void command_make(struct command *, const struct task *);
 
 /* Where in the input the image is taken. */

@@ -12,36 +12,36 @@
 enum { HEIGHT_MIN = 16, HEIGHT_MAX = 4320, KBIT_MIN = 10, KBIT_MAX = 1000000 };
 
 /* clang-format off */
-const struct conf_key transcode_keys[] = {
-	{"ffmpeg", CONF_TEXT, 0, 0, "/usr/bin/ffmpeg", "the program"},
-	{"ffprobe", CONF_TEXT, 0, 0, "/usr/bin/ffprobe", "the program"},
-	{"formats", CONF_TEXT, 0, 0,
+const struct config_key transcode_keys[] = {
+	{"ffmpeg", CONFIG_FILE, 0, 0, "/usr/bin/ffmpeg", "the program ffmpeg"},
+	{"ffprobe", CONFIG_FILE, 0, 0, "/usr/bin/ffprobe", "the program ffprobe"},
+	{"formats", CONFIG_TEXT, 0, 0,
 	 "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,"
-	 "ogg,mp3,wav,flac,aac", "the containers that are taken, by ffmpeg's names"},
-	{"memory", CONF_BYTES, 256LL << 20, 1LL << 40, "6g", "address space of ffmpeg"},
-	{"cpu", CONF_MS, 1000, 864000000, "4h", "CPU time of ffmpeg, all threads"},
-	{"disk", CONF_BYTES, 1 << 16, 1LL << 50, "40g", "all files of a job together"},
-	{"max_output", CONF_BYTES, 1 << 16, 1LL << 50, "20g", "one file that is made"},
-	{"max_duration", CONF_MS, 1000, 864000000, "6h", "the longest input"},
-	{"max_pixels", CONF_COUNT, 1 << 12, 1 << 28, "35389440", "width times height of the input"},
-	{"max_streams", CONF_COUNT, 1, 1000, "64", "streams of the input"},
-	{"threads", CONF_COUNT, 1, 256, NULL, "of a decoder or encoder; else ffmpeg decides"},
-	{"partial", CONF_FLAG, 0, 1, "no", "take what can be read of a truncated input"},
-	{"landlock", CONF_FLAG, 0, 1, "yes", "refuse to work on a kernel without it"},
+	 "ogg,mp3,wav,flac,aac", "the containers that are accepted, by ffmpeg's names"},
+	{"memory", CONFIG_BYTES, 256LL << 20, 1LL << 40, "6g", "address space of ffmpeg"},
+	{"cpu", CONFIG_MS, 1000, 864000000, "4h", "CPU time of ffmpeg, all threads"},
+	{"disk", CONFIG_BYTES, 1 << 16, 1LL << 50, "40g", "bytes of all files of a job"},
+	{"max_output", CONFIG_BYTES, 1 << 16, 1LL << 50, "20g", "bytes of one file that is made"},
+	{"max_duration", CONFIG_MS, 1000, 864000000, "6h", "longest input"},
+	{"max_pixels", CONFIG_COUNT, 1 << 12, 1 << 28, "35389440", "largest width times height of the input"},
+	{"max_streams", CONFIG_COUNT, 1, 1000, "64", "most streams of the input"},
+	{"threads", CONFIG_COUNT, 1, 256, NULL, "threads of each decoder and encoder (else ffmpeg decides)"},
+	{"partial", CONFIG_FLAG, 0, 1, "no", "use what can be read of a truncated input"},
+	{"landlock", CONFIG_FLAG, 0, 1, "yes", "refuse to work on a kernel without it"},
 	{.name = NULL},
 };
 
-const struct conf_key profile_keys[] = {
-	{"base", CONF_TEXT, 0, 0, NULL, "hls, mp4, webm, audio, thumbnail or poster; its own name if it is one"},
-	{"codec", CONF_TEXT, 0, 0, NULL, "h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
-	{"ladder", CONF_TEXT, 0, 0, NULL, "HEIGHT:KBIT ..., the highest first; one rung where one file is made"},
-	{"crf", CONF_COUNT, 1, 63, NULL, "constant quality, lower is better; 51 at most of h264 and h265"},
-	{"preset", CONF_TEXT, 0, 0, NULL, "ultrafast to veryslow"},
-	{"audio", CONF_TEXT, 0, 0, NULL, "aac, opus, mp3 or none, beside a picture"},
-	{"audio_kbit", CONF_COUNT, 8, 512, NULL, "kbit/s of sound; 320 at most of mp3"},
-	{"segment", CONF_MS, 500, 60000, NULL, "length of a piece of hls"},
-	{"width", CONF_COUNT, 16, 8192, NULL, "the most width of an image, and a fourth of its most height"},
-	{"at", CONF_COUNT, 0, 100, NULL, "where the image is taken, in percent of the length"},
+const struct config_key profile_keys[] = {
+	{"base", CONFIG_TEXT, 0, 0, NULL, "hls, mp4, webm, audio, thumbnail or poster (else its own name)"},
+	{"codec", CONFIG_TEXT, 0, 0, NULL, "h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
+	{"ladder", CONFIG_TEXT, 0, 0, NULL, "HEIGHT:KBIT ..., highest first; one where one file is made"},
+	{"crf", CONFIG_COUNT, 1, 63, NULL, "constant quality, lower is better; to 51 for h264 and h265"},
+	{"preset", CONFIG_TEXT, 0, 0, NULL, "the encoder's preset, ultrafast to veryslow"},
+	{"audio", CONFIG_TEXT, 0, 0, NULL, "the sound beside a picture: aac, opus, mp3 or none"},
+	{"audio_kbit", CONFIG_COUNT, 8, 512, NULL, "kbit/s of sound; to 320 for mp3"},
+	{"segment", CONFIG_MS, 500, 60000, NULL, "length of a segment of hls"},
+	{"width", CONFIG_COUNT, 16, 8192, NULL, "largest width of an image, and a fourth of its largest height"},
+	{"at", CONFIG_COUNT, 0, 100, NULL, "where the image is taken, in percent of the length"},
 	{.name = NULL},
 };
 /* clang-format on */
@@ -167,7 +167,7 @@ codec_find(const char *word)
 
 struct reading {
 	struct profile *p;
-	const struct conf *conf;
+	const struct config *conf;
 	char section[PROFILE_NAME + sizeof(SECTION)];
 	char *why;
 	size_t cap;
@@ -185,7 +185,7 @@ wrong(const struct reading *r, const char *key, const char *value,
 static const char *
 given(const struct reading *r, const char *key)
 {
-	return conf_text(r->conf, r->section, key);
+	return config_text(r->conf, r->section, key);
 }
 
 /* A key that means nothing to this kind of profile is a mistake. */
@@ -263,7 +263,7 @@ preset_set(const struct reading *r)
 			r->p->preset = &presets[i];
 			return 0;
 		}
-	return wrong(r, "preset", word, "ultrafast to veryslow");
+	return wrong(r, "preset", word, "the encoder's preset, ultrafast to veryslow");
 }
 
 /* "720:2800 480:1400"; 0 or SW_EINVAL. */
@@ -323,7 +323,7 @@ numbers_set(const struct reading *r)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (given(r, all[i].key) != NULL)
-			*all[i].to = (int)conf_number(
+			*all[i].to = (int)config_number(
 				r->conf, r->section, all[i].key);
 }
 
@@ -385,7 +385,7 @@ base_find(struct profile *p, const char *name)
 }
 
 int
-profile_read(struct profile *p, const struct conf *conf, const char *name,
+profile_read(struct profile *p, const struct config *conf, const char *name,
 	char *why, size_t cap)
 {
 	struct reading r = {.p = p, .conf = conf, .why = why, .cap = cap};
@@ -397,7 +397,7 @@ profile_read(struct profile *p, const struct conf *conf, const char *name,
 		return SW_EINVAL;
 	}
 	(void)snprintf(r.section, sizeof(r.section), SECTION "%s", name);
-	there = conf_has(conf, r.section);
+	there = config_has(conf, r.section);
 	if (there)
 		base = given(&r, "base");
 	if (base_find(p, base != NULL ? base : name) == 0)
@@ -414,16 +414,16 @@ profile_read(struct profile *p, const struct conf *conf, const char *name,
 
 /* Run as it is named, without a search along PATH. */
 static int
-program_check(const struct conf *conf, const char *key, char *why, size_t cap)
+program_check(const struct config *conf, const char *key, char *why, size_t cap)
 {
-	if (conf_text(conf, "transcode", key)[0] == '/')
+	if (config_text(conf, "transcode", key)[0] == '/')
 		return 0;
 	(void)snprintf(why, cap, "[transcode] %s: a whole path is wanted", key);
 	return SW_EINVAL;
 }
 
 int
-profile_check(const struct conf *conf, char *why, size_t cap)
+profile_check(const struct config *conf, char *why, size_t cap)
 {
 	const size_t len = strlen(SECTION);
 	const char *name;
@@ -433,7 +433,7 @@ profile_check(const struct conf *conf, char *why, size_t cap)
 	if (err == 0)
 		err = program_check(conf, "ffprobe", why, cap);
 
-	for (size_t i = 0; err == 0 && (name = conf_section(conf, i)) != NULL;
+	for (size_t i = 0; err == 0 && (name = config_section(conf, i)) != NULL;
 		i++)
 		if (strncmp(name, SECTION, len) == 0)
 			err = profile_read(&p, conf, name + len, why, cap);

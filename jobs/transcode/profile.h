@@ -48,17 +48,17 @@ struct profile {
 	int width, at_percent; /* of an image */
 };
 
-extern const struct conf_key profile_keys[], transcode_keys[];
+extern const struct config_key profile_keys[], transcode_keys[];
 
 /*
  * The profile of that name; 0 or SW_EINVAL with one line in `why`.  Borrows
  * only from tables.
  */
-int profile_read(struct profile *, const struct conf *, const char *name,
+int profile_read(struct profile *, const struct config *, const char *name,
 	char *why, size_t cap) __attribute__((warn_unused_result));
 
 /* Whether all of a configuration's profiles can be read; as above. */
-int profile_check(const struct conf *, char *why, size_t cap)
+int profile_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -44,7 +44,7 @@ struct work {
 static int64_t
 limit(const struct work *w, const char *key)
 {
-	return conf_number(w->job->conf, CONF, key);
+	return config_number(w->job->conf, CONF, key);
 }
 
 static enum job_verdict

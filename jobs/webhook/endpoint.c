@@ -18,30 +18,30 @@
 /* clang-format off */
 /* What both may have; the default is that of [webhook]. */
 #define OWN                                                                                  \
-	{"secret", CONF_TEXT, 0, 0, NULL, "whsec_..., several while they change"},           \
-	{"secret_file", CONF_TEXT, 0, 0, NULL, "or a file with them, read for each job; for the owner alone"},    \
-	{"unsigned", CONF_FLAG, 0, 1, "no", "it may go without a signature"}
+	{"secret", CONFIG_TEXT, 0, 0, NULL, "the secrets, whsec_..., several while they change"},           \
+	{"secret_file", CONFIG_FILE, 0, 0, NULL, "a private file with the secrets, read for each job"},    \
+	{"unsigned", CONFIG_FLAG, 0, 1, "no", "post without a signature"}
 #define COMMON(timeout, connect, answer, retry, type)                                        \
-	{"timeout", CONF_MS, 100, 600000, timeout, "longest wait for the answer"},           \
-	{"connect_timeout", CONF_MS, 100, 600000, connect, "of it, until it is connected"},  \
-	{"max_answer", CONF_BYTES, 1024, 16 << 20, answer, "no more of an answer is read"},  \
-	{"retry_after_max", CONF_MS, 1000, 30 * DAY, retry, "longest Retry-After"},          \
-	{"content_type", CONF_TEXT, 0, 0, type, "of jobs that have none"},                   \
-	{"allow", CONF_TEXT, 0, 0, NULL, "networks that are not public: 10.0.0.0/8 ::1"},    \
-	{"ca_file", CONF_TEXT, 0, 0, NULL, "who is trusted in place of the system's list"}
+	{"timeout", CONFIG_MS, 100, 600000, timeout, "longest wait for the answer"},           \
+	{"connect_timeout", CONFIG_MS, 100, 600000, connect, "longest wait for the connection"},  \
+	{"max_answer", CONFIG_BYTES, 1024, 16 << 20, answer, "bytes of an answer that are read"},  \
+	{"retry_after_max", CONFIG_MS, 1000, 30 * DAY, retry, "longest Retry-After that counts"},          \
+	{"content_type", CONFIG_TEXT, 0, 0, type, "content type of jobs that have none"},                   \
+	{"allow", CONFIG_TEXT, 0, 0, NULL, "networks that are not public and allowed: 10.0.0.0/8 ::1"},    \
+	{"ca_file", CONFIG_FILE, 0, 0, NULL, "certificates to trust instead of the system's, PEM"}
 
-const struct conf_key endpoint_keys[] = {
-	{"any_url", CONF_FLAG, 0, 1, "no", "jobs may name their URL (header url=https://...)"},
+const struct config_key endpoint_keys[] = {
+	{"any_url", CONFIG_FLAG, 0, 1, "no", "let jobs name their URL (header url=https://...)"},
 	OWN,
 	COMMON("15s", "5s", "64k", "1d", "application/json"),
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
-const struct conf_key endpoint_profile_keys[] = {
-	{"url", CONF_TEXT, 0, 0, NULL, "where it goes, http or https"},
-	{"headers", CONF_TEXT, 0, 0, NULL, "more headers: Name: value | Name: value"},
+const struct config_key endpoint_profile_keys[] = {
+	{"url", CONFIG_URI, 0, 0, NULL, "where the jobs are posted to, http or https"},
+	{"headers", CONFIG_TEXT, 0, 0, NULL, "more headers: Name: value | Name: value"},
 	OWN,
 	COMMON(NULL, NULL, NULL, NULL, NULL),
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
 /* Headers that are ours to set. */
@@ -70,17 +70,17 @@ say(char *why, int err, const char *fmt, ...)
 const char *
 endpoint_text(const struct endpoint *e, const char *key)
 {
-	const char *text = conf_text(e->conf, e->section, key);
+	const char *text = config_text(e->conf, e->section, key);
 
-	return text != NULL ? text : conf_text(e->conf, TYPE, key);
+	return text != NULL ? text : config_text(e->conf, TYPE, key);
 }
 
 int64_t
 endpoint_number(const struct endpoint *e, const char *key)
 {
-	int64_t n = conf_number(e->conf, e->section, key);
+	int64_t n = config_number(e->conf, e->section, key);
 
-	return n != 0 ? n : conf_number(e->conf, TYPE, key);
+	return n != 0 ? n : config_number(e->conf, TYPE, key);
 }
 
 static int
@@ -119,7 +119,7 @@ endpoint_header(
 	size_t len;
 
 	if (is_profile(e))
-		p = conf_text(e->conf, e->section, "headers");
+		p = config_text(e->conf, e->section, "headers");
 	for (; p != NULL && n > 0; n--) {
 		p = strchr(p, '|');
 		p = p != NULL ? p + 1 : NULL;
@@ -163,8 +163,8 @@ secrets_read(struct endpoint *e, const char *path, char *why)
 static int
 secrets_take(struct endpoint *e, char *why)
 {
-	const char *text = conf_text(e->conf, e->section, "secret");
-	const char *path = conf_text(e->conf, e->section, "secret_file");
+	const char *text = config_text(e->conf, e->section, "secret");
+	const char *path = config_text(e->conf, e->section, "secret_file");
 	int n = 0;
 
 	if (text != NULL && path != NULL)
@@ -182,7 +182,7 @@ secrets_take(struct endpoint *e, char *why)
 			"bytes is wanted, at most %d of them",
 			e->section, path != NULL ? "_file" : "", SIGN_SECRETS);
 	if (sign_check(e->secrets) == 0 &&
-		!conf_number(e->conf, e->section, "unsigned"))
+		!config_number(e->conf, e->section, "unsigned"))
 		return say(why, -EINVAL,
 			"[%s] has no secret and no unsigned = yes", e->section);
 	return 0;
@@ -274,12 +274,12 @@ profile_take(struct endpoint *e, const char *name, char *why)
 	int err;
 
 	if (n >= (int)sizeof(e->section) || name[0] == '\0' ||
-		!conf_has(e->conf, e->section))
+		!config_has(e->conf, e->section))
 		return say(why, SW_EINVAL,
 			"endpoint=%.60s: there is no such section in the file "
 			"of --jobs",
 			name);
-	url = conf_text(e->conf, e->section, "url");
+	url = config_text(e->conf, e->section, "url");
 	err = url_parse(e, url != NULL ? url : "", inner);
 	return err < 0 ? say(why, -EINVAL, "[%s] %.400s", e->section, inner)
 		       : 0;
@@ -289,7 +289,7 @@ static int
 any_take(struct endpoint *e, const char *url, char *why)
 {
 	strcpy(e->section, TYPE);
-	if (!conf_number(e->conf, TYPE, "any_url"))
+	if (!config_number(e->conf, TYPE, "any_url"))
 		return say(why, SW_EINVAL,
 			"header url: [" TYPE "] has no any_url = yes");
 	e->https_only = 1;
@@ -358,19 +358,19 @@ one_check(struct endpoint *e, const char *name, char *why)
 	else
 		return 0;
 	if (err == 0 &&
-		(is_profile(e) || conf_number(e->conf, TYPE, "any_url")))
+		(is_profile(e) || config_number(e->conf, TYPE, "any_url")))
 		err = secrets_take(e, why);
 	return err < 0 ? err : section_check(e, why);
 }
 
 int
-endpoint_check(const struct conf *c, char *why, size_t cap)
+endpoint_check(const struct config *c, char *why, size_t cap)
 {
 	char line[ENDPOINT_WHY] = "";
-	int some = conf_number(c, TYPE, "any_url") != 0, err = 0;
+	int some = config_number(c, TYPE, "any_url") != 0, err = 0;
 	const char *name;
 
-	for (size_t i = 0; err == 0 && (name = conf_section(c, i)) != NULL;
+	for (size_t i = 0; err == 0 && (name = config_section(c, i)) != NULL;
 		i++) {
 		struct endpoint e = {.conf = c};
 

@@ -26,7 +26,7 @@ enum {
 };
 
 struct endpoint {
-	const struct conf *conf;
+	const struct config *conf;
 	char section[ENDPOINT_SECTION];
 	CURLU *url;
 	int https_only;
@@ -34,7 +34,7 @@ struct endpoint {
 	char secrets[ENDPOINT_SECRETS]; /* "": it is not signed */
 };
 
-extern const struct conf_key endpoint_keys[], endpoint_profile_keys[];
+extern const struct config_key endpoint_keys[], endpoint_profile_keys[];
 
 /*
  * Finds the job's endpoint.  0; SW_EINVAL: the job is wrong and will remain
@@ -54,7 +54,7 @@ int endpoint_header(const struct endpoint *, size_t n,
 	char header[ENDPOINT_HEADER]) __attribute__((warn_unused_result));
 
 /* All that can be said without a job (job.h). */
-int endpoint_check(const struct conf *, char *why, size_t cap)
+int endpoint_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
 /* Writes scheme://host[:port], with its path if wanted; never a query. */

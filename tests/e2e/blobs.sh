@@ -217,5 +217,5 @@ for q in "down 503" "bare no.--blobs"; do
 	grep -q "${q#* }" "$dir/said" || fail "$q: $(cat "$dir/said")"
 	grep -q "attempts *3" "$dir/said" || fail "$q: it was not tried again"
 done
-refused 64 "blobs: .*wanted" spillway-worker --queue q=noop --blobs ftp://x
+refused 64 "^spillway-worker: --blobs is 'ftp://x': .*s3://" spillway-worker --queue q=noop --blobs ftp://x
 echo "in a folder and in a bucket that fails now and then"

@@ -220,7 +220,7 @@ touch "$EFFECT.open"
 wait "$worker" || fail "drain"
 state_is "$id" done || fail "a drain did not let the job end"
 
-refused 64 "JOB is wanted" spillway-worker --queue nonsense
+refused 64 "^spillway-worker: --queue is 'nonsense': must be NAME=JOB$" spillway-worker --queue nonsense
 refused 64 "no such job" spillway-worker --queue a=b
-refused 64 "bad queue name" spillway-worker --queue 'A B=noop'
+refused 64 "the queue's name must be 1 to 63 of" spillway-worker --queue 'A B=noop'
 echo "commands, limits, kill -9, freeze, drain"

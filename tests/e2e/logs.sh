@@ -18,9 +18,9 @@ head -c 100000 "$dir/a.txt.gz" >"$dir/torn.gz"
 printf '[logs]\nmax_expanded = 95m\nmax_ratio = 200\narchive = %s\n' "$dir/archive" >"$dir/jobs.conf"
 printf '[logs]\nmax_ratio = 1000000\n' >"$dir/open.conf"
 printf '[logs]\nmax_expanded = 0\n' >"$dir/bad.conf"
-refused 64 'bad.conf:2.*max_expanded' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
+refused 78 'bad.conf:2.*max_expanded' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
 printf '[logs]\narchive = %s/nowhere\n' "$dir" >"$dir/bad.conf"
-refused 64 'archive in .logs.: .*/nowhere: No such file' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
+refused 78 'archive in .logs.: .*/nowhere: No such file' spillway-worker --jobs "$dir/bad.conf" --queue q=logs
 
 broker_start
 worker_of() { SPILLWAY_LOGS_DB=$dir/$1.db worker_start "$1" --blobs "$dir/blobs" --jobs "$dir/${2-jobs}.conf" --queue "$1=logs"; }

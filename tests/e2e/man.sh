@@ -7,11 +7,6 @@ b=$1
 for p in spillway.1 spillway-report.1 spillway-broker.8 spillway-repair.8 spillway-worker.8 spillway-front.8; do
 	[ -s "docs/man/$p" ] || { echo "docs/man/$p is missing"; exit 1; }
 done
-for p in broker; do
-	"$b/spillway-$p" --man | cmp - "docs/man/spillway-$p.conf.5" || {
-		echo "make man-pages brings docs/man/spillway-$p.conf.5 up to date"
-		exit 1
-	}
-done
+tests/man.sh "$b" check
 mandoc -Tlint -W warning docs/man/*.[1-8]
 echo "a page for each program, all clean"

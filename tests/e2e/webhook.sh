@@ -310,10 +310,10 @@ heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 ! grep -rqF -e "$s1" -e "$s2" -e "$s3" -e b-e-a-r-e-r "$dir"/*.log || fail "a secret is in a log: $(grep -rlF "$s1" "$dir"/*.log)"
 printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
 (umask 022 && echo "$s1" >"$dir/open")
-refused 64 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
-refused 64 "nowhere to send to" spillway-worker --queue q=webhook
+refused 78 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
+refused 78 "nowhere to send to" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
-refused 64 "\[webhook a\] secret: whsec_" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
+refused 78 "\[webhook a\] secret: whsec_" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
 
 # The reference implementation says the same, where it can be had.
 unset http_proxy https_proxy

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/lib/util_config.h"
 #include "tests/lib/util_logs.h"
 
 #include <errno.h>
@@ -60,15 +61,15 @@ lt_job(const char *name)
 	return NULL;
 }
 
-const struct conf *
+const struct config *
 lt_conf(const char *file)
 {
-	static struct conf *conf;
+	static struct config *conf;
 	char why[512] = "";
 
 	if (conf == NULL || file != NULL) {
-		conf_free(conf);
-		if (conf_read(&conf, file, job_types, why, sizeof(why)) < 0)
+		config_free(conf);
+		if (job_config_read(&conf, file, job_types, why, sizeof(why)) < 0)
 			fail_msg("%s", why);
 	}
 	return conf;

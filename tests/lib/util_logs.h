@@ -44,7 +44,7 @@ job_fn *lt_job(const char *name);
 
 /* The configuration of the jobs to come; NULL: as it is, at first by default.
  */
-const struct conf *lt_conf(const char *file);
+const struct config *lt_conf(const char *file);
 
 /* Runs the job `logs` under an id made of a number. */
 enum job_verdict lt_run(unsigned id, const void *text, size_t len);

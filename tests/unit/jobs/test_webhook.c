@@ -21,6 +21,7 @@
 #include "jobs/webhook/after.h"
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
+#include "tests/lib/util_config.h"
 
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -313,15 +314,15 @@ check_text(const char *text, char *why, size_t cap)
 	char path[] = "/tmp/spillway-test.XXXXXX";
 	int fd = mkstemp(path), err;
 	FILE *f = fdopen(fd, "w");
-	struct conf *c = NULL;
+	struct config *c = NULL;
 
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
-	err = conf_read(&c, path, job_types, why, cap);
+	err = job_config_read(&c, path, job_types, why, cap);
 	if (err == 0)
 		err = endpoint_check(c, why, cap);
-	conf_free(c);
+	config_free(c);
 	(void)unlink(path);
 	return err;
 }
@@ -382,15 +383,15 @@ static void
 the_example_is_a_configuration(void **state)
 {
 	char why[512] = "";
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
-	if (conf_read(&c, "examples/jobs.conf", job_types, why, sizeof(why)) <
+	if (job_config_read(&c, "examples/jobs.conf", job_types, why, sizeof(why)) <
 		0)
 		fail_msg("%s", why);
-	assert_string_equal(conf_text(c, "webhook ann", "secret_file"),
+	assert_string_equal(config_text(c, "webhook ann", "secret_file"),
 		"/etc/spillway/ann.secret");
-	conf_free(c);
+	config_free(c);
 }
 
 static void

@@ -13,25 +13,28 @@
 
 #include <cmocka.h>
 
-#include "worker/dir.h"
+#include <errno.h>
+
 #include "base/error.h"
 #include "jobs/job.h"
+#include "tests/lib/util_config.h"
+#include "worker/dir.h"
 
-static const struct conf_key keys[] = {
-	{"url", CONF_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
-	{"from", CONF_TEXT, 0, 0, NULL, "who"},
-	{"tries", CONF_COUNT, 1, 10, "3", "how often"},
-	{"pause", CONF_MS, 0, 60000, "2s", "between them"},
-	{"room", CONF_BYTES, 1, 1 << 30, "4k", "of a file"},
-	{"tls", CONF_FLAG, 0, 1, "yes", "whether"},
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL}};
-static const struct conf_key profile[] = {
-	{"codec", CONF_TEXT, 0, 0, "h264", "which"},
-	{NULL, CONF_TEXT, 0, 0, NULL, NULL}};
+static const struct config_key keys[] = {
+	{"url", CONFIG_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
+	{"from", CONFIG_TEXT, 0, 0, NULL, "who"},
+	{"tries", CONFIG_COUNT, 1, 10, "3", "how often"},
+	{"pause", CONFIG_MS, 0, 60000, "2s", "between them"},
+	{"room", CONFIG_BYTES, 1, 1 << 30, "4k", "of a file"},
+	{"tls", CONFIG_FLAG, 0, 1, "yes", "whether"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL}};
+static const struct config_key profile[] = {
+	{"codec", CONFIG_TEXT, 0, 0, "h264", "which"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL}};
 
 /* For whoever runs a job of that type; to read is not to check. */
 static int
-never_right(const struct conf *c, char *say, size_t cap)
+never_right(const struct config *c, char *say, size_t cap)
 {
 	(void)c;
 	(void)snprintf(say, cap, "not asked for");
@@ -46,7 +49,7 @@ static char folder[] = "/tmp/spillway-test.XXXXXX";
 static char why[256];
 
 static int
-read_text(const char *text, struct conf **c)
+read_text(const char *text, struct config **c)
 {
 	char path[64];
 	FILE *f;
@@ -57,48 +60,48 @@ read_text(const char *text, struct conf **c)
 	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 	why[0] = '\0';
-	return conf_read(c, path, types, why, sizeof(why));
+	return job_config_read(c, path, types, why, sizeof(why));
 }
 
 static void
 without_a_file_the_defaults_count(void **state)
 {
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
-	assert_int_equal(conf_read(&c, NULL, types, why, sizeof(why)), 0);
-	assert_string_equal(conf_text(c, "email", "url"), "smtp://127.0.0.1");
-	assert_null(conf_text(c, "email", "from"));
-	assert_int_equal(conf_number(c, "email", "tries"), 3);
-	assert_int_equal(conf_number(c, "email", "pause"), 2000);
-	assert_int_equal(conf_number(c, "email", "room"), 4096);
-	assert_int_equal(conf_number(c, "email", "tls"), 1);
-	assert_true(conf_has(c, "email"));
-	assert_false(conf_has(c, "film small"));
-	conf_free(c);
+	assert_int_equal(job_config_read(&c, NULL, types, why, sizeof(why)), 0);
+	assert_string_equal(config_text(c, "email", "url"), "smtp://127.0.0.1");
+	assert_null(config_text(c, "email", "from"));
+	assert_int_equal(config_number(c, "email", "tries"), 3);
+	assert_int_equal(config_number(c, "email", "pause"), 2000);
+	assert_int_equal(config_number(c, "email", "room"), 4096);
+	assert_int_equal(config_number(c, "email", "tls"), 1);
+	assert_true(config_has(c, "email"));
+	assert_false(config_has(c, "film small"));
+	config_free(c);
 }
 
 static void
 a_file_sets_values_and_adds_profiles(void **state)
 {
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	assert_int_equal(read_text("[email]\nfrom = ann@example.org\n"
 				   "pause = 1m\ntls = no\n"
-				   "[film small]\n[film large]\ncodec = av1\n"
+				   "[film large]\ncodec = av1\n"
 				   "[film small]\ncodec = vp9\n",
 				 &c),
 		0);
-	assert_string_equal(conf_text(c, "email", "from"), "ann@example.org");
-	assert_int_equal(conf_number(c, "email", "pause"), 60000);
-	assert_int_equal(conf_number(c, "email", "tls"), 0);
-	assert_string_equal(conf_text(c, "film large", "codec"), "av1");
-	assert_string_equal(conf_text(c, "film small", "codec"), "vp9");
-	assert_string_equal(conf_section(c, 0), "email");
-	assert_string_equal(conf_section(c, 1), "film large");
-	assert_null(conf_section(c, 3));
-	conf_free(c);
+	assert_string_equal(config_text(c, "email", "from"), "ann@example.org");
+	assert_int_equal(config_number(c, "email", "pause"), 60000);
+	assert_int_equal(config_number(c, "email", "tls"), 0);
+	assert_string_equal(config_text(c, "film large", "codec"), "av1");
+	assert_string_equal(config_text(c, "film small", "codec"), "vp9");
+	assert_string_equal(config_section(c, 0), "email");
+	assert_string_equal(config_section(c, 1), "film large");
+	assert_null(config_section(c, 3));
+	config_free(c);
 }
 
 static void
@@ -109,29 +112,34 @@ what_is_wrong_is_said_with_its_place(void **state)
 	} bad[] = {
 		{"[email]\ncolour = red\n", ":2: unknown key 'colour'"},
 		{"[email]\n\ntries = 11\n",
-			":3: tries is '11', not a number from 1 to 10"},
-		{"[email]\npause = soon\n", ":2: pause is 'soon', not a dur"},
-		{"[email]\ntls = maybe\n", ":2: tls is 'maybe', not yes or no"},
-		{"[email]\nroom = 2g\n", ":2: room is '2g', not a size"},
-		{"[email]\nurl = a\nurl = b\n", ":3: a second time 'url'"},
-		{"[post]\nurl = a\n", ":2: unknown section 'post'"},
-		{"[film]\ncodec = a\n", ":2: unknown section 'film'"},
-		{"[film ]\ncodec = a\n", ":2: unknown section 'film '"},
-		{"[email out]\nurl = a\n", ":2: unknown section 'email out'"},
-		{"[bare]\nurl = a\n", ":2: unknown section 'bare'"},
-		{"[email]\nwhat\n", ":2: not 'key = value'"},
-		{"url = a\n", ":1: unknown section ''"},
+			":3: tries is '11': must be 1 to 10"},
+		{"[email]\npause = soon\n",
+			":2: pause is 'soon': must be a dur"},
+		{"[email]\ntls = maybe\n",
+			":2: tls is 'maybe': must be yes or no"},
+		{"[email]\nroom = 2g\n", ":2: room is '2g': must be a size"},
+		{"[email]\nurl = a\nurl = b\n", ":3: key 'url' is there twice"},
+		{"[film a]\n[film a]\n", ":2: section [film a] is there twice"},
+		{"[post]\nurl = a\n", ":1: unknown section [post]"},
+		{"[film]\ncodec = a\n",
+			":1: section [film] must be [film NAME]"},
+		{"[film ]\ncodec = a\n", ":1: section [film] must be"},
+		{"[email out]\n", ":1: section [email out] must be [email]"},
+		{"[bare]\nurl = a\n", ":1: unknown section [bare]"},
+		{"[email]\nwhat\n", ":2: missing '=' in 'what'"},
+		{"url = a\n", ":1: key before the first [section]"},
 	};
-	struct conf *c = NULL;
+	struct config *c = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(read_text(bad[i].text, &c), SW_EINVAL);
+		assert_int_equal(read_text(bad[i].text, &c), -EINVAL);
 		if (strstr(why, bad[i].said) == NULL)
 			fail_msg("'%s' has no '%s'", why, bad[i].said);
 	}
 	assert_int_equal(
-		conf_read(&c, "/nonexistent", types, why, sizeof(why)), -2);
+		job_config_read(&c, "/nonexistent", types, why, sizeof(why)),
+		-2);
 	assert_string_equal(why, "/nonexistent: No such file or directory");
 	assert_null(c);
 }
@@ -140,14 +148,14 @@ static void
 a_line_that_is_too_long_is_refused(void **state)
 {
 	static char text[20000];
-	struct conf *c;
+	struct config *c;
 
 	(void)state;
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "[email]\nurl = ", 14);
 	strcpy(text + sizeof(text) - 2, "\n");
-	assert_int_equal(read_text(text, &c), SW_EINVAL);
-	assert_non_null(strstr(why, ":2: the line is too long"));
+	assert_int_equal(read_text(text, &c), -EINVAL);
+	assert_non_null(strstr(why, ":2: the line is longer than 4095 bytes"));
 }
 
 /* --- folders ------------------------------------------------------------- */

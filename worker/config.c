@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "blob/blob.h"
+#include "jobs/config.h"
+#include "link/endpoint.h"
+
+#define SECTION "worker"
+
+/* clang-format off */
+static const struct config_key worker_keys[] = {
+	{"queue", CONFIG_PAIR | CONFIG_MANY, 0, 0, NULL,
+		"serve the queue NAME, or NAME*WEIGHT, with a job"},
+	{"slots", CONFIG_COUNT, 1, LEASE_SLOTS_MAX, NULL,
+		"jobs that run at once (else the number of processors)"},
+	{"broker", CONFIG_ENDPOINT, 0, 0, NULL,
+		"where the broker is (else $SPILLWAY_BROKER)"},
+	{"name", CONFIG_TEXT, 0, 0, NULL, "name in listings (else HOST:PID)"},
+	{"grace", CONFIG_MS, 0, INT64_MAX, "30s",
+		"time that running jobs have after SIGTERM"},
+	{"memory", CONFIG_BYTES, 1, INT64_MAX, NULL,
+		"address space of a job (else no limit)"},
+	{"blobs", CONFIG_URI, 0, 0, NULL,
+		"the store of blobs (else $SPILLWAY_BLOBS)"},
+	{"verbose", CONFIG_FLAG, 0, 1, "no", "log more"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
+};
+/* clang-format on */
+
+/* A store is opened to see now, not with each job, what is wrong with it. */
+static int
+blobs_check(const char *uri, char why[INI_WHY])
+{
+	struct blobs *b;
+	char what[BLOB_WHY];
+
+	if (blobs_open(&b, uri, what) < 0) {
+		(void)snprintf(why, INI_WHY, "%s", what);
+		return -EINVAL;
+	}
+	blobs_close(b);
+	return 0;
+}
+
+static int
+text_check(const struct config_key *k, const char *value, char why[INI_WHY])
+{
+	static struct route scratch;
+
+	if (strcmp(k->name, "queue") == 0)
+		return route_parse(&scratch, value, job_types, why, INI_WHY);
+	if (strcmp(k->name, "blobs") == 0)
+		return blobs_check(value, why);
+	if (strcmp(k->name, "name") != 0 ||
+		(*value != '\0' && strlen(value) <= SW_NAME_MAX))
+		return 0;
+	(void)snprintf(why, INI_WHY, "must be 1 to %d bytes", SW_NAME_MAX);
+	return -EINVAL;
+}
+
+static struct config_group groups[1 + JOB_GROUPS_MAX + 1] = {
+	{SECTION, NULL, "the worker itself; every key is an option too",
+		worker_keys, NULL, text_check},
+};
+
+static void
+jobs_help(void)
+{
+	puts("\nA job is one of\n\n  exec:COMMAND  any command: body on stdin, "
+	     "exit 0 is done, 75 retry,\n                other 64-78 never "
+	     "again, anything else retry");
+	for (const struct job_type *t = job_types; t->name != NULL; t++)
+		printf("  %-13s %s\n", t->name, t->text);
+}
+
+static const struct program program = {
+	.name = "spillway-worker",
+	.usage = "--queue NAME=JOB ... [options]",
+	.page = "spillway-jobs.conf",
+	.file_option = "jobs",
+	.file_text = "read options and keys of jobs from FILE (else "
+		     "$SPILLWAY_JOBS)",
+	.file_env = "SPILLWAY_JOBS",
+	.groups = groups,
+	.help_more = jobs_help,
+};
+
+static int
+fail(struct worker_config *cfg, enum exit_status status, const char *why)
+{
+	cfg->status = program_fail(&program, status, why);
+	return 1;
+}
+
+/* What neither file nor command line says. */
+static int
+environment_take(struct worker_config *cfg)
+{
+	static const char *const names[][2] = {
+		{"broker", "SPILLWAY_BROKER"}, {"blobs", BLOBS_ENV}};
+	char why[INI_WHY], shown[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i][1]);
+
+		if (value == NULL || *value == '\0' ||
+			config_given(cfg->options.config, SECTION, names[i][0]))
+			continue;
+		(void)snprintf(shown, sizeof(shown), "$%s", names[i][1]);
+		if (config_set(cfg->options.config, groups,
+			    config_key_find(worker_keys, names[i][0]), shown,
+			    value, why) < 0)
+			return fail(cfg, EXIT_USE, why);
+	}
+	return 0;
+}
+
+static int
+routes_fill(struct worker_config *cfg)
+{
+	const struct config *c = cfg->options.config;
+	const struct config_value *v;
+	char why[INI_WHY];
+	int n = 0;
+
+	for (size_t i = 0; (v = config_value(c, SECTION, i)) != NULL; i++) {
+		if (strcmp(v->key->name, "queue") != 0)
+			continue;
+		if (n == SW_QUEUES_PER_WORKER)
+			return fail(cfg, EXIT_USE, "--queue: too many queues");
+		if (route_parse(&cfg->routes[n++], v->text, job_types, why,
+			    sizeof(why)) < 0)
+			return fail(cfg, EXIT_USE, why);
+	}
+	cfg->worker.routes = cfg->routes;
+	cfg->worker.routes_n = n;
+	if (n == 0 && !cfg->check_only)
+		return fail(cfg, EXIT_USE,
+			"--queue: missing, there must be at least one");
+	return 0;
+}
+
+static int
+endpoint_fill(struct worker_config *cfg)
+{
+	const char *given = config_text(cfg->options.config, SECTION, "broker");
+
+	cfg->worker.endpoint = cfg->endpoint;
+	if (given != NULL && *given != '\0')
+		(void)snprintf(
+			cfg->endpoint, sizeof(cfg->endpoint), "%s", given);
+	else if (sw_endpoint_default(cfg->endpoint, sizeof(cfg->endpoint)) <
+			 0 &&
+		 !cfg->check_only)
+		return fail(cfg, EXIT_USE,
+			"--broker: no default without XDG_RUNTIME_DIR");
+	return 0;
+}
+
+static void
+rest_fill(struct worker_config *cfg)
+{
+	const struct config *c = cfg->options.config;
+	const char *name = config_text(c, SECTION, "name");
+	const char *blobs = config_text(c, SECTION, "blobs");
+	int64_t slots = config_number(c, SECTION, "slots");
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	char host[64] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	if (name != NULL)
+		(void)snprintf(cfg->name, sizeof(cfg->name), "%s", name);
+	else
+		(void)snprintf(cfg->name, sizeof(cfg->name), "%s:%d", host,
+			(int)getpid());
+	cfg->worker.name = cfg->name;
+	cfg->worker.slots = slots > 0	     ? (int)slots
+			    : processors > 0 ? (int)processors
+					     : 1;
+	cfg->worker.grace_ms = config_number(c, SECTION, "grace");
+	cfg->worker.limits.memory = config_number(c, SECTION, "memory");
+	cfg->worker.limits.conf = c;
+	if (blobs != NULL) {
+		(void)snprintf(cfg->blobs, sizeof(cfg->blobs), "%s", blobs);
+		cfg->worker.limits.blobs = cfg->blobs;
+	}
+	if (config_number(c, SECTION, "verbose"))
+		sw_log_set(SW_LOG_DEBUG);
+}
+
+/* Of the jobs that this worker serves: others may lack their secrets here. */
+static int
+jobs_check(struct worker_config *cfg)
+{
+	char why[INI_WHY];
+
+	for (int i = 0; i < cfg->worker.routes_n; i++) {
+		const struct job_type *t = cfg->routes[i].type;
+
+		if (t != NULL && t->check != NULL &&
+			t->check(cfg->options.config, why, sizeof(why)) < 0)
+			return fail(cfg, EXIT_CONFIG, why);
+	}
+	return 0;
+}
+
+int
+worker_config_read(struct worker_config *cfg, int argc, char **argv)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	(void)job_groups(job_types, groups + 1);
+	if (options_start(&cfg->options, &program, argc, argv) != 0) {
+		cfg->status = cfg->options.status;
+		return 1;
+	}
+	cfg->check_only = cfg->options.action != NULL;
+	if (environment_take(cfg) != 0 || routes_fill(cfg) != 0 ||
+		endpoint_fill(cfg) != 0)
+		return 1;
+	rest_fill(cfg);
+	return jobs_check(cfg);
+}
+
+void
+worker_config_fini(struct worker_config *cfg)
+{
+	options_fini(&cfg->options);
+}

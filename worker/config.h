@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - the worker's configuration, from the command line and a file
+ *
+ * [worker] has the keys that are options too; the sections of the built-in
+ * jobs are in jobs/config.h.
+ */
+#ifndef WORKER_CONFIG_H
+#define WORKER_CONFIG_H
+
+#include "base/options.h"
+#include "worker/worker.h"
+
+struct worker_config {
+	struct worker_options worker; /* points into the rest */
+	int check_only;
+	enum exit_status status; /* where worker_config_read() returns 1 */
+
+	/* its own: */
+	struct route routes[SW_QUEUES_PER_WORKER];
+	char endpoint[4096], blobs[BLOB_URI], name[SW_NAME_MAX + 1];
+	struct options options;
+};
+
+/*
+ * Fills *cfg from defaults, environment, file and arguments, the latter
+ * winning, and checks the configuration of the jobs that this worker serves.
+ * 0; or 1: exit with cfg->status, for what there is to say has been printed.
+ * worker_config_fini() in both cases.
+ */
+int worker_config_read(struct worker_config *, int argc, char **argv)
+	__attribute__((warn_unused_result));
+void worker_config_fini(struct worker_config *);
+
+#endif
