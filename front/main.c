@@ -4,26 +4,24 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/thread.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "front/door.h"
 #include "base/error.h"
-#include "front/listen.h"
 #include "base/log.h"
+#include "front/door.h"
+#include "front/listen.h"
 
 enum { SIGNALS = 3, STATS_HEADERS_MAX = 8192, STATS_IDLE_S = 10 };
 
 struct front {
-	const char *file;
+	struct site_source *source;
 	struct event_base *base;
 	struct watch watch;
 	struct table *table, *coming; /* serving; being loaded, or NULL */
@@ -72,10 +70,10 @@ stats_open(struct front *f, const char *at)
 		return 0;
 	fd = listen_open(at);
 	if (fd < 0)
-		return fail(f, EX_UNAVAILABLE, at, strerror(-fd));
+		return fail(f, EXIT_UNAVAILABLE, at, strerror(-fd));
 	f->stats = evhttp_new(f->base);
 	if (f->stats == NULL || evhttp_accept_socket(f->stats, fd) != 0)
-		return fail(f, EX_OSERR, at, "no memory");
+		return fail(f, EXIT_OS, at, "no memory");
 	evhttp_set_max_headers_size(f->stats, STATS_HEADERS_MAX);
 	evhttp_set_max_body_size(f->stats, 0);
 	evhttp_set_timeout(f->stats, STATS_IDLE_S);
@@ -89,10 +87,10 @@ socket_adopt(struct front *f, int fd)
 	int err;
 
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-		return fail(f, EX_CONFIG, "LISTEN_FDS",
+		return fail(f, EXIT_CONFIG, "LISTEN_FDS",
 			"one is no listening stream socket");
 	err = door_adopt(f->door, fd);
-	return err < 0 ? fail(f, EX_OSERR, "LISTEN_FDS", strerror(-err)) : 0;
+	return err < 0 ? fail(f, EXIT_OS, "LISTEN_FDS", strerror(-err)) : 0;
 }
 
 /* Sockets of the service manager, or else those of the configuration. */
@@ -107,11 +105,11 @@ listen_all(struct front *f)
 	if (err < 0)
 		return err;
 	if (given <= 0 && c->listen_n == 0)
-		return fail(f, EX_CONFIG, f->file, "[front] has no listen");
+		return fail(f, EXIT_CONFIG, c->file, "[front] has no listen");
 	for (size_t i = 0; given <= 0 && i < c->listen_n; i++) {
 		err = door_listen(f->door, c->listen[i]);
 		if (err < 0)
-			return fail(f, EX_UNAVAILABLE, c->listen[i],
+			return fail(f, EXIT_UNAVAILABLE, c->listen[i],
 				strerror(-err));
 		sw_log(SW_LOG_INFO, "listen", "at", c->listen[i], NULL);
 	}
@@ -126,15 +124,15 @@ parts_open(struct front *f)
 		&f->handoff, f->base, c->broker, c->n[FRONT_put_ms]);
 
 	if (err < 0)
-		return fail(f, EX_CONFIG,
+		return fail(f, EXIT_CONFIG,
 			c->broker != NULL ? c->broker : "broker",
 			sw_strerror(err));
 	err = access_open(&f->access, c->access_log);
 	if (err < 0)
-		return fail(f, EX_CANTCREAT, c->access_log, strerror(-err));
+		return fail(f, EXIT_CREATE, c->access_log, strerror(-err));
 	f->door = door_new(f->base, f->table, f->handoff, &f->access);
 	if (f->door == NULL)
-		return fail(f, EX_OSERR, "start", "no memory");
+		return fail(f, EXIT_OS, "start", "no memory");
 	return stats_open(f, c->stats);
 }
 
@@ -162,7 +160,7 @@ static void
 first_ready(struct front *f, int err)
 {
 	if (err < 0)
-		f->status = EX_CONFIG;
+		f->status = EXIT_CONFIG;
 	if (err < 0 || parts_open(f) < 0 || listen_all(f) < 0) {
 		f->ended = 1;
 		return;
@@ -236,7 +234,7 @@ signalled(evutil_socket_t sig, short what, void *arg)
 		else
 			f->ended = 1;
 	} else if (f->coming == NULL && f->door != NULL &&
-		   table_open(&f->coming, f->base, &f->watch, f->file,
+		   table_open(&f->coming, f->base, &f->watch, f->source,
 			   table_ready, f) < 0) {
 		sw_log(SW_LOG_ERR, "reload", "text",
 			"refused, the old configuration serves on", NULL);
@@ -317,19 +315,19 @@ loop(struct front *f)
 }
 
 static int
-front_run(const char *file)
+front_run(struct site_source *source)
 {
 	static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-	struct front f = {.file = file, .base = base_new()};
+	struct front f = {.source = source, .base = base_new()};
 	int err = zygote_find();
 
 	signal(SIGPIPE, SIG_IGN);
 	event_set_log_callback(libevent_says);
 	descriptors_raise();
 	if (f.base == NULL)
-		return EX_OSERR;
+		return EXIT_OS;
 	if (err < 0) {
-		(void)fail(&f, EX_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
+		(void)fail(&f, EXIT_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
 		event_base_free(f.base);
 		return f.status;
 	}
@@ -339,82 +337,50 @@ front_run(const char *file)
 		if (f.signals[i] != NULL)
 			event_add(f.signals[i], NULL);
 	}
-	if (f.accounting == NULL || table_open(&f.table, f.base, &f.watch, file,
-					    table_ready, &f) < 0)
-		f.status = EX_CONFIG;
+	if (f.accounting == NULL || table_open(&f.table, f.base, &f.watch,
+					    source, table_ready, &f) < 0)
+		f.status = EXIT_CONFIG;
 	else
 		loop(&f);
 	front_close(&f);
 	return f.status;
 }
 
-static void
-help(void)
-{
-	puts("usage: spillway-front --config FILE [options]\n\n"
-	     "  --config FILE    what to serve\n"
-	     "  --check-config   read the configuration, look for the modules, "
-	     "end\n"
-	     "  --verbose        log more\n"
-	     "  --help           print this\n"
-	     "  --version        print the version");
-	site_help();
-}
-
+/* The files that routes name are there; their modules are not loaded. */
 static int
-check(const char *file)
+check(struct site_source *source)
 {
 	struct site c;
-	int err = site_read(&c, file);
+	int err = site_read(&c, source);
 
-	for (size_t i = 1; err == 0 && i < c.routes_n; i++)
+	for (size_t i = 0; err == 0 && i < c.routes_n; i++)
 		if (access(c.routes[i].module, R_OK) != 0) {
 			err = -errno;
 			(void)fprintf(stderr, "spillway-front: %s: %s\n",
 				c.routes[i].module, strerror(errno));
 		}
 	site_fini(&c);
-	return err < 0 ? EX_CONFIG : 0;
+	return err < 0 ? EXIT_CONFIG : EXIT_OK;
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check-config", no_argument, NULL, 'k'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'}, {0}};
-	const char *file = NULL;
-	int c, check_only = 0;
+	struct site_source source = {.argc = argc, .argv = argv};
+	struct options *o = &source.first;
+	int status;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'k':
-			check_only = 1;
-			break;
-		case 'v':
+	if (options_start(o, &front_program, argc, argv) != 0)
+		status = o->status;
+	else if (o->file == NULL)
+		status = program_fail(&front_program, EXIT_USE,
+			"--config FILE: missing option");
+	else {
+		if (config_number(o->config, "front", "verbose"))
 			sw_log_set(SW_LOG_DEBUG);
-			break;
-		case 'h':
-			help();
-			return 0;
-		case 'V':
-			puts("spillway-front " SPILLWAY_VERSION);
-			return 0;
-		default:
-			return EX_USAGE;
-		}
+		status = o->action != NULL ? check(&source)
+					   : front_run(&source);
 	}
-	if (file == NULL || optind < argc) {
-		fputs("spillway-front: --config FILE is wanted, and nothing "
-		      "else (--help)\n",
-			stderr);
-		return EX_USAGE;
-	}
-	return check_only ? check(file) : front_run(file);
+	options_fini(o);
+	return status;
 }

@@ -2,36 +2,47 @@
 #include "front/site.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "front/listen.h"
 
-enum {
-	LINE_MAX_LEN = 256, /* inih takes less */
-	SET_LEN = 4,
+#define SECTION "front"
+#define ROUTE	"route "
+#define SET	"set."
+
+/* --- the tables ----------------------------------------------------------- */
+
+static const char address[] = "must be ADDRESS:PORT or unix:PATH";
+
+#define X(name, type, min, max, def, text) {#name, type, min, max, def, text},
+static const struct config_key front_keys[] = {
+	{"listen", CONFIG_ADDRESS | CONFIG_MANY, 0, 0, NULL,
+		"ADDRESS:PORT or unix:PATH to listen at"},
+	{"broker", CONFIG_ENDPOINT, 0, 0, NULL,
+		"where the broker is (else $SPILLWAY_BROKER)"},
+	{"access_log", CONFIG_FILE, 0, 0, NULL,
+		"access log, or - for the standard output (else none)"},
+	{"stats", CONFIG_ADDRESS, 0, 0, NULL,
+		"ADDRESS:PORT or unix:PATH for GET /stats (else none)"},
+	{"perf", CONFIG_TEXT, 0, 0, "auto",
+		"whether the kernel kills: auto, no or must"},
+	{"blobs", CONFIG_URI, 0, 0, NULL,
+		"where routes with blob = yes put bodies"},
+	{"verbose", CONFIG_FLAG, 0, 1, "no", "log more"},
+	FRONT_NUMBERS(X) ROUTE_NUMBERS(X){NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
-
-struct number_rule {
-	const char *name;
-	int64_t def, min, max;
-	const char *text;
-};
-
-enum place { NOWHERE, FRONT, ROUTE, PLACES };
-
-#define X(name, def, min, max, text) {#name, def, min, max, text},
-static const struct number_rule front_rules[] = {FRONT_NUMBERS(X)};
-static const struct number_rule route_rules[] = {ROUTE_NUMBERS(X)};
 #undef X
 
-static const struct {
-	const struct number_rule *r;
-	size_t n;
-} rules[PLACES] = {[FRONT] = {front_rules, FRONT_NUMBERS_N},
-	[ROUTE] = {route_rules, ROUTE_NUMBERS_N}};
+/* What a route does not say, [front] does. */
+#define X(name, type, min, max, def, text) {#name, type, min, max, NULL, text},
+static const struct config_key route_keys[] = {
+	{"module", CONFIG_FILE, 0, 0, NULL, "the handler, a shared object"},
+	{SET, CONFIG_TEXT, 0, 0, NULL, "a value that the handler can ask for"},
+	ROUTE_NUMBERS(X){NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
+};
+#undef X
 
 static int
 is_perf(const char *s)
@@ -52,368 +63,200 @@ is_blobs(const char *s)
 	return strncmp(s, "dir:", 4) == 0 || strchr(s, '/') != NULL;
 }
 
-static const char address[] = "ADDRESS:PORT or unix:PATH";
-
 static const struct {
 	const char *name;
-	size_t at;
-	const char *text;
 	int (*is)(const char *);
-	const char *wanted;
-} words[] = {
-	{"broker", offsetof(struct site, broker),
-		"the broker's endpoint (as SPILLWAY_BROKER)", is_broker,
-		"ipc://… or tcp://…"},
-	{"access_log", offsetof(struct site, access_log),
-		"a file, or - for the standard output (none)", NULL, NULL},
-	{"stats", offsetof(struct site, stats),
-		"ADDRESS:PORT or unix:PATH for GET /stats (none)",
-		listen_is_address, address},
-	{"perf", offsetof(struct site, perf),
-		"kernel's kill: auto, no, must (auto)", is_perf,
-		"auto, no or must"},
-	{"blobs", offsetof(struct site, blobs),
-		"where routes with blob = 1 put bodies (none)", is_blobs,
-		"dir:/… or s3://…"},
-};
-
-enum { WORDS = sizeof(words) / sizeof(words[0]) };
-
-static void
-rules_print(const struct number_rule *r, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		printf("  %-16s %s (%lld)\n", r[i].name, r[i].text,
-			(long long)r[i].def);
-}
-
-void
-site_help(void)
-{
-	puts("\nIn [front] of the file:\n");
-	puts("  listen           ADDRESS:PORT or unix:PATH; may stand more "
-	     "than "
-	     "once");
-	for (size_t i = 0; i < WORDS; i++)
-		printf("  %-16s %s\n", words[i].name, words[i].text);
-	rules_print(front_rules, FRONT_NUMBERS_N);
-	puts("\nIn [front] for all routes, or in [route PATH] for one:\n");
-	rules_print(route_rules, ROUTE_NUMBERS_N);
-	puts("\nIn [route PATH] alone:\n\n"
-	     "  module           the handler, a shared object\n"
-	     "  set.NAME         a value that the handler can ask for");
-}
-
-struct reading {
-	struct site *cfg;
-	enum place place;
-	struct route_config *route; /* of the section */
-	FILE *f;
-	int line, failed;
-	int has_front;
-	uint32_t set[PLACES]; /* the numbers that the section has set */
+	const char *must;
+} checks[] = {
+	{"listen", listen_is_address, address},
+	{"stats", listen_is_address, address},
+	{"broker", is_broker, "must be ipc://... or tcp://..."},
+	{"perf", is_perf, "must be auto, no or must"},
+	{"blobs", is_blobs, "must be dir:/... or s3://..."},
 };
 
 static int
-wrong(const struct reading *rd, const char *what, const char *which)
+text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 {
-	fprintf(stderr, "spillway-front: %s:%d: %s '%s'\n", rd->cfg->file,
-		rd->line, what, which);
-	return -1;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (strcmp(checks[i].name, k->name) == 0 &&
+			!checks[i].is(value)) {
+			(void)snprintf(why, INI_WHY, "%s", checks[i].must);
+			return -EINVAL;
+		}
+	return 0;
 }
 
 static int
-wrong_value(const struct reading *rd, const char *name, const char *value,
-	const char *wanted)
+path_check(const char *path, char why[INI_WHY])
 {
-	fprintf(stderr, "spillway-front: %s:%d: %s is '%s', not %s\n",
-		rd->cfg->file, rd->line, name, value, wanted);
-	return -1;
-}
-
-/* --- keys: 1, it was one; 0, it is not known; -1, it was wrong ----------- */
-
-static int
-number_set(struct reading *rd, enum place of, int64_t *to, const char *name,
-	const char *value)
-{
-	char *end, range[64];
-	size_t i = 0;
-
-	while (i < rules[of].n && strcmp(rules[of].r[i].name, name) != 0)
-		i++;
-	if (i == rules[of].n)
+	if (path[0] == '/' && strpbrk(path, " ?#") == NULL)
 		return 0;
-	if (rd->set[of] & 1U << i)
-		return wrong(rd, "a second", name);
-	rd->set[of] |= 1U << i;
-	errno = 0;
-	to[i] = strtoll(value, &end, 10);
-	if (errno == 0 && end != value && *end == '\0' &&
-		to[i] >= rules[of].r[i].min && to[i] <= rules[of].r[i].max)
-		return 1;
-	(void)snprintf(range, sizeof(range), "%lld to %lld",
-		(long long)rules[of].r[i].min, (long long)rules[of].r[i].max);
-	return wrong_value(rd, name, value, range);
+	(void)snprintf(why, INI_WHY,
+		"a route's path must begin with / and have no blank, ? or #");
+	return -EINVAL;
+}
+
+static const struct config_group groups[] = {
+	{SECTION, NULL,
+		"the front itself, and what holds for all routes; every key "
+		"is an option too",
+		front_keys, NULL, text_check},
+	{"route", "PATH", "a route; its handler answers what is below the path",
+		route_keys, path_check, NULL},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+const struct program front_program = {
+	.name = "spillway-front",
+	.usage = "--config FILE [options]",
+	.page = "spillway-front.conf",
+	.file_option = "config",
+	.file_text = "read routes and options from FILE",
+	.groups = groups,
+};
+
+/* --- filling -------------------------------------------------------------- */
+
+static int
+wrong(const struct site *cfg, const char *section, const char *what)
+{
+	int line = config_line(cfg->options.config, section);
+	char at[32] = "";
+
+	if (line > 0)
+		(void)snprintf(at, sizeof(at), ":%d", line);
+	(void)fprintf(stderr, "%s: %s%s: [%s] %s\n", front_program.name,
+		cfg->file, at, section, what);
+	return -1;
+}
+
+/* NULL also where it is empty. */
+static const char *
+text_given(const struct site *cfg, const char *section, const char *key)
+{
+	const char *text = config_text(cfg->options.config, section, key);
+
+	return text != NULL && *text != '\0' ? text : NULL;
 }
 
 static int
-text_set(struct reading *rd, char **to, const char *name, const char *value)
+front_fill(struct site *cfg)
 {
-	if (*to != NULL)
-		return wrong(rd, "a second", name);
-	if (*value == '\0')
-		return wrong(rd, "no value for", name);
-	*to = strdup(value);
-	return *to == NULL ? -1 : 1;
-}
+	const struct config *c = cfg->options.config;
+	const struct config_value *v;
 
-static int
-listen_add(struct reading *rd, const char *name, const char *value)
-{
-	struct site *cfg = rd->cfg;
-
-	if (cfg->listen_n == LISTEN_MAX)
-		return wrong(rd, "one too many", name);
-	if (!listen_is_address(value))
-		return wrong_value(rd, name, value, address);
-	return text_set(rd, &cfg->listen[cfg->listen_n++], name, value);
-}
-
-static int
-front_key(struct reading *rd, const char *name, const char *value)
-{
-	struct site *cfg = rd->cfg;
-	int got;
-
-	if (strcmp(name, "listen") == 0)
-		return listen_add(rd, name, value);
-	for (size_t i = 0; i < WORDS; i++) {
-		if (strcmp(words[i].name, name) != 0)
+	cfg->broker = text_given(cfg, SECTION, "broker");
+	cfg->access_log = text_given(cfg, SECTION, "access_log");
+	cfg->stats = text_given(cfg, SECTION, "stats");
+	cfg->perf = text_given(cfg, SECTION, "perf");
+	cfg->blobs = text_given(cfg, SECTION, "blobs");
+#define X(name, type, min, max, def, text)                                     \
+	cfg->n[FRONT_##name] = config_number(c, SECTION, #name);
+	FRONT_NUMBERS(X)
+#undef X
+	for (size_t i = 0; (v = config_value(c, SECTION, i)) != NULL; i++) {
+		if (strcmp(v->key->name, "listen") != 0)
 			continue;
-		if (words[i].is != NULL && !words[i].is(value))
-			return wrong_value(rd, name, value, words[i].wanted);
-		return text_set(rd,
-			(char **)(void *)((char *)cfg + words[i].at), name,
-			value);
+		if (cfg->listen_n == LISTEN_MAX)
+			return wrong(cfg, SECTION, "has too many listen");
+		cfg->listen[cfg->listen_n++] = v->text;
 	}
-	got = number_set(rd, FRONT, cfg->n, name, value);
-	if (got != 0)
-		return got;
-	/* Number 0 is no route but the defaults of all. */
-	got = number_set(rd, ROUTE, cfg->routes[0].n, name, value);
-	if (got > 0 && cfg->routes_n > 1)
-		return wrong(rd, "must stand before the first [route]:", name);
-	return got;
-}
-
-static int
-value_add(struct reading *rd, const char *name, const char *value)
-{
-	char **to = rd->route->values;
-	const char *bare = name + SET_LEN;
-	size_t n = 0, len = strlen(bare);
-
-	for (; to[n] != NULL; n++)
-		if (strncmp(to[n], bare, len) == 0 && to[n][len] == '=')
-			return wrong(rd, "a second", name);
-	if (n == VALUES_MAX)
-		return wrong(rd, "one too many", name);
-	return asprintf(&to[n], "%s=%s", bare, value) < 0 ? -1 : 1;
-}
-
-static int
-route_key(struct reading *rd, const char *name, const char *value)
-{
-	if (strcmp(name, "module") == 0)
-		return text_set(rd, &rd->route->module, name, value);
-	if (strncmp(name, "set.", SET_LEN) == 0 && name[SET_LEN] != '\0')
-		return value_add(rd, name, value);
-	return number_set(rd, ROUTE, rd->route->n, name, value);
-}
-
-/* inih's handler: 0 is an error there. */
-static int
-file_key(void *arg, const char *section, const char *name, const char *value)
-{
-	struct reading *rd = arg;
-	int got;
-
-	(void)section; /* cut off at 50 bytes, and two may have one name */
-	if (rd->failed)
-		return 0;
-	got = rd->place == NOWHERE ? wrong(rd, "no section before", name)
-	      : rd->place == FRONT ? front_key(rd, name, value)
-				   : route_key(rd, name, value);
-	if (got == 0)
-		got = wrong(rd, "unknown key", name);
-	rd->failed = got < 0;
-	return got > 0;
-}
-
-/* --- sections: 0 or -1 --------------------------------------------------- */
-
-static int
-front_begin(struct reading *rd)
-{
-	if (rd->has_front)
-		return wrong(rd, "a second section", "front");
-	rd->has_front = 1;
-	rd->place = FRONT;
 	return 0;
 }
 
 static int
-route_begin(struct reading *rd, const char *path)
+values_fill(const struct site *cfg, const char *section, struct route_config *r)
 {
-	struct site *cfg = rd->cfg;
-	struct route_config *r;
+	const struct config_value *v;
+	size_t n = 0;
 
-	if (path[0] != '/' || strpbrk(path, " ?#") != NULL)
-		return wrong(rd, "a route's path begins with /, not", path);
-	for (size_t i = 1; i < cfg->routes_n; i++)
-		if (strcmp(cfg->routes[i].path, path) == 0)
-			return wrong(rd, "a second route", path);
-	if (cfg->routes_n > ROUTES_MAX)
-		return wrong(rd, "one route too many:", path);
-	r = &cfg->routes[cfg->routes_n++];
-	memcpy(r->n, cfg->routes[0].n, sizeof(r->n));
-	r->line = rd->line;
-	r->path = strdup(path);
-	rd->route = r;
-	rd->place = ROUTE;
-	return r->path == NULL ? -1 : 0;
-}
-
-/* `text` is what follows the bracket, to the end of the line. */
-static int
-section_begin(struct reading *rd, const char *text)
-{
-	char name[LINE_MAX_LEN];
-	size_t len = strcspn(text, "]\n");
-	const char *rest = text + len + 1;
-
-	(void)snprintf(name, sizeof(name), "%.*s", (int)len, text);
-	memset(rd->set, 0, sizeof(rd->set));
-	if (text[len] != ']')
-		return wrong(rd, "no ] after", name);
-	rest += strspn(rest, " \t\r\n");
-	if (*rest != '\0' && *rest != ';' && *rest != '#')
-		return wrong(rd, "a line of its own is wanted for", name);
-	if (strcmp(name, "front") == 0)
-		return front_begin(rd);
-	if (strncmp(name, "route ", 6) == 0)
-		return route_begin(rd, name + 6);
-	return wrong(rd, "unknown section", name);
-}
-
-/* --- lines --------------------------------------------------------------- */
-
-/*
- * inih says neither where a section begins nor which line it is at, and takes
- * a line that is indented for more of the value above it.
- */
-static char *
-line_read(char *buf, int n, void *arg)
-{
-	struct reading *rd = arg;
-	char *line = rd->failed ? NULL : fgets(buf, n, rd->f);
-	size_t blank;
-
-	if (line == NULL)
-		return NULL;
-	rd->line++;
-	if (strchr(line, '\n') == NULL && getc(rd->f) != EOF) {
-		line[strcspn(line, "=\t ")] = '\0';
-		rd->failed = wrong(rd, "too long a line:", line) < 0;
-		return NULL;
+	for (size_t i = 0;
+		(v = config_value(cfg->options.config, section, i)) != NULL;
+		i++) {
+		if (strcmp(v->key->name, SET) != 0)
+			continue;
+		if (n == VALUES_MAX)
+			return wrong(cfg, section, "has too many values");
+		if (asprintf(&r->values[n], "%s=%s", v->name + strlen(SET),
+			    v->text) < 0) {
+			r->values[n] = NULL;
+			return wrong(cfg, section, strerror(ENOMEM));
+		}
+		n++;
 	}
-	blank = strspn(line, " \t");
-	memmove(line, line + blank, strlen(line + blank) + 1);
-	if (line[0] == '[')
-		rd->failed = section_begin(rd, line + 1) < 0;
-	return rd->failed ? NULL : line;
+	return 0;
 }
 
 static int
-route_whole(const struct site *cfg, const struct route_config *r)
+route_fill(struct site *cfg, const char *section, struct route_config *r)
 {
-	const char *lacks = r->module == NULL ? "module"
-			    : r->n[ROUTE_blob] && cfg->blobs == NULL
-				    ? "blobs in [front] for its blob = 1"
-				    : NULL;
+	const struct config *c = cfg->options.config;
 
-	if (lacks == NULL)
-		return 0;
-	fprintf(stderr, "spillway-front: %s:%d: [route %s] has no %s\n",
-		cfg->file, r->line, r->path, lacks);
-	return -1;
+	r->path = section + strlen(ROUTE);
+	r->module = text_given(cfg, section, "module");
+#define X(name, type, min, max, def, text)                                     \
+	r->n[ROUTE_##name] = config_number(c,                                  \
+		config_given(c, section, #name) ? section : SECTION, #name);
+	ROUTE_NUMBERS(X)
+#undef X
+	if (r->module == NULL)
+		return wrong(cfg, section, "has no module");
+	if (r->n[ROUTE_blob] && cfg->blobs == NULL)
+		return wrong(cfg, section,
+			"has no blobs in [front] for its blob = yes");
+	return values_fill(cfg, section, r);
 }
 
 static int
-whole(const struct site *cfg)
+routes_fill(struct site *cfg)
 {
-	if (cfg->routes_n < 2) {
-		fprintf(stderr, "spillway-front: %s: no [route PATH]\n",
-			cfg->file);
-		return -1;
-	}
-	for (size_t i = 1; i < cfg->routes_n; i++)
-		if (route_whole(cfg, &cfg->routes[i]) < 0)
+	const char *section;
+
+	cfg->routes = calloc(ROUTES_MAX, sizeof(cfg->routes[0]));
+	if (cfg->routes == NULL)
+		return wrong(cfg, SECTION, strerror(ENOMEM));
+	for (size_t i = 0;
+		(section = config_section(cfg->options.config, i)) != NULL;
+		i++) {
+		if (strncmp(section, ROUTE, strlen(ROUTE)) != 0)
+			continue;
+		if (cfg->routes_n == ROUTES_MAX)
+			return wrong(cfg, section, "is one route too many");
+		if (route_fill(cfg, section, &cfg->routes[cfg->routes_n++]) < 0)
 			return -1;
-	return 0;
-}
-
-static int
-unreadable(const struct site *cfg)
-{
-	fprintf(stderr, "spillway-front: %s: %s\n", cfg->file, strerror(errno));
+	}
+	if (cfg->routes_n > 0)
+		return 0;
+	(void)fprintf(stderr, "%s: %s: there is no [route PATH]\n",
+		front_program.name, cfg->file);
 	return -1;
 }
 
 int
-site_read(struct site *cfg, const char *file)
+site_read(struct site *cfg, struct site_source *from)
 {
-	struct reading rd = {.cfg = cfg};
-	int bad;
+	char why[INI_WHY];
 
-	*cfg = (struct site){.file = file, .routes_n = 1};
-	cfg->routes = calloc(ROUTES_MAX + 1, sizeof(cfg->routes[0]));
-	if (cfg->routes == NULL)
-		return unreadable(cfg);
-	rd.f = fopen(file, "re");
-	if (rd.f == NULL)
-		return unreadable(cfg);
-	for (size_t i = 0; i < FRONT_NUMBERS_N; i++)
-		cfg->n[i] = front_rules[i].def;
-	for (size_t i = 0; i < ROUTE_NUMBERS_N; i++)
-		cfg->routes[0].n[i] = route_rules[i].def;
-	errno = 0;
-	bad = ini_parse_stream(line_read, &rd, file_key, &rd);
-	if (ferror(rd.f))
-		rd.failed = unreadable(cfg) < 0;
-	fclose(rd.f);
-	if (bad != 0 && !rd.failed)
-		fprintf(stderr,
-			"spillway-front: %s:%d: not 'key = value' and not "
-			"'[section]'\n",
-			file, bad);
-	return bad != 0 || rd.failed ? -1 : whole(cfg);
+	*cfg = (struct site){.options = from->first};
+	from->first = (struct options){0};
+	if (cfg->options.config == NULL &&
+		options_read(&cfg->options, &front_program, from->argc,
+			from->argv, why) < 0) {
+		(void)program_fail(&front_program, cfg->options.status, why);
+		return -1;
+	}
+	cfg->file = cfg->options.file;
+	return front_fill(cfg) < 0 ? -1 : routes_fill(cfg);
 }
 
 void
 site_fini(struct site *cfg)
 {
-	for (size_t i = 0; i < cfg->listen_n; i++)
-		free(cfg->listen[i]);
-	for (size_t i = 0; i < cfg->routes_n && cfg->routes != NULL; i++) {
-		free(cfg->routes[i].path);
-		free(cfg->routes[i].module);
+	for (size_t i = 0; i < cfg->routes_n; i++)
 		for (char **v = cfg->routes[i].values; *v != NULL; v++)
 			free(*v);
-	}
-	for (size_t i = 0; i < WORDS; i++)
-		free(*(char **)(void *)((char *)cfg + words[i].at));
 	free(cfg->routes);
+	options_fini(&cfg->options);
 	*cfg = (struct site){0};
 }

@@ -117,12 +117,12 @@ longer_first(const void *a, const void *b)
 static int
 pools_start(struct table *t, int perf)
 {
-	t->n = t->config.routes_n - 1;
+	t->n = t->config.routes_n;
 	t->routes = calloc(t->n, sizeof(t->routes[0]));
 	if (t->routes == NULL)
 		return -1;
 	for (size_t i = 0; i < t->n; i++)
-		t->routes[i].config = &t->config.routes[i + 1];
+		t->routes[i].config = &t->config.routes[i];
 	qsort(t->routes, t->n, sizeof(t->routes[0]), longer_first);
 	t->waited_for = t->n;
 	for (size_t i = 0; i < t->n; i++) {
@@ -140,8 +140,8 @@ pools_start(struct table *t, int perf)
 
 int
 table_open(struct table **out, struct event_base *base, struct watch *watch,
-	const char *file, void (*ready)(void *arg, struct table *, int err),
-	void *arg)
+	struct site_source *from,
+	void (*ready)(void *arg, struct table *, int err), void *arg)
 {
 	struct table *t = calloc(1, sizeof(*t));
 	int perf;
@@ -152,7 +152,7 @@ table_open(struct table **out, struct event_base *base, struct watch *watch,
 	t->watch = watch;
 	t->ready = ready;
 	t->arg = arg;
-	perf = site_read(&t->config, file) < 0 ? -1 : perf_wanted(&t->config);
+	perf = site_read(&t->config, from) < 0 ? -1 : perf_wanted(&t->config);
 	if (perf < 0) {
 		table_free(t);
 		return -1;

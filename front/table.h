@@ -34,12 +34,12 @@ struct table {
 };
 
 /*
- * Reads `file` and starts its pools.  `ready` is told once, from the loop:
+ * Reads a configuration and starts its pools.  `ready` is told once, from the loop:
  * 0; or -ENOEXEC, a module cannot be used, which was logged: table_retire()
- * then.  -1: the file was refused, a line on stderr says why.
+ * then.  -1: it was refused, a line on stderr says why.
  */
 int table_open(struct table **, struct event_base *, struct watch *,
-	const char *file, void (*ready)(void *arg, struct table *, int err),
+	struct site_source *, void (*ready)(void *arg, struct table *, int err),
 	void *arg) __attribute__((warn_unused_result));
 
 /* Serves what it has and then frees itself.  Accepts NULL. */

@@ -45,7 +45,7 @@ for u in systemd/*.service systemd/*.socket; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
-for c in broker jobs nginx; do
+for c in broker front jobs nginx; do
 	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
 done
 if [ "$what" = install ]; then

@@ -13,4 +13,5 @@ while read -r program page; do
 done <<'P'
 spillway-broker spillway-broker.conf.5
 spillway-worker spillway-jobs.conf.5
+spillway-front spillway-front.conf.5
 P

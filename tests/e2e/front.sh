@@ -123,5 +123,5 @@ for start in 'for (;;);' 'sleep(1000);' 'sigset_t s; sigfillset(&s); sigprocmask
 module = $dir/loop.so"
 done
 until_true isolates_gone
-refused 64 'config FILE is wanted' spillway-front
+refused 64 'config FILE: missing option' spillway-front
 echo "front: each asked with the kernel's kill and with the timer's"

@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# systemd accepts our units, the example configuration is one.
+# systemd accepts our units, and each daemon its example.
 set -eu
 b=${SPILLWAY_BIN:?"must be the build folder"}
 
 "$b/spillway-broker" --config examples/broker.conf --check-config
+"$b/spillway-worker" --jobs examples/jobs.conf --check-config
+sed 's|^module = .*|module = /bin/sh|' examples/front.conf | "$b/spillway-front" --config /dev/stdin --check-config
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

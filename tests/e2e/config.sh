@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# One list of texts (tests/corpus/ini) is a configuration file of each daemon: the
+# same line and the same status for whatever is wrong.  Each daemon's example is a
+# file that it accepts, also with all its keys set.
+. "$(dirname "$0")/../lib/e2e_lib.sh"
+modules "$root/examples/handlers/hello.c"
+long=$(printf '%05000d' 0)
+
+# check FILE COMMAND...: checks it; sets `status` and `said`.
+check() {
+	status=0
+	said=$("${@:2}" "$1" --check-config 2>&1 >/dev/null) || status=$?
+}
+
+# fill TEXT: with the words of this daemon.
+fill() {
+	local t=$1
+	t=${t//@OWN/$own} t=${t//@SUB/$sub} t=${t//@SECTION/$section}
+	t=${t//@COUNT/$count} t=${t//@TIME/$time} t=${t//@SIZE/$size}
+	printf %s "$t"
+}
+
+# texts COMMAND...: all of the list, for one daemon.
+texts() {
+	local line want text expected n=0
+	while IFS= read -r line; do
+		case $line in '#'*) continue ;; esac
+		want=${line%% *} text=${line#* } expected=
+		case $text in *' => '*) expected=$(fill "${text#* => }") text=${text%% => *} ;; esac
+		text=$(fill "$text")
+		printf '%b' "${text/@LONG/$long}$end" >"$dir/c.conf"
+		check "$dir/c.conf" "$@"
+		[ "$status" = "$want" ] || fail "$1: '$text': status $status, not $want: $said"
+		if [ "$want" = 0 ]; then
+			[ -z "$said" ] || fail "$1: '$text': $said"
+		else
+			case $said in
+			"$1: $dir/c.conf$expected"*) ;;
+			*) fail "$1: '$text': '$said', not '$expected'" ;;
+			esac
+			[ "$(wc -l <<<"$said")" = 1 ] || fail "$1: '$text': more than one line: $said"
+		fi
+		n=$((n + 1))
+	done <"$root/tests/corpus/ini/texts"
+	[ "$n" -ge 40 ] || fail "only $n texts"
+	total=$((${total:-0} + n))
+}
+
+# example SED COMMAND...: as it is printed, and with every key that has a value.
+example() {
+	"$2" --example >"$dir/e.conf"
+	sed -e "$1" "$dir/e.conf" >"$dir/c.conf"
+	check "$dir/c.conf" "${@:2}"
+	[ "$status" = 0 ] || fail "$2: its example: $said"
+	sed -e "$1" -e 's/^#\([a-z_]* = \)/\1/' -e 's/^#\[\([a-z]*\) NAME\]/[\1 mine]/' "$dir/e.conf" >"$dir/c.conf"
+	[ "$(grep -c '^[a-z_]* = ' "$dir/c.conf")" -gt 10 ] || fail "$2: an example without keys"
+	check "$dir/c.conf" "${@:2}"
+	[ "$status" = 0 ] || fail "$2: its whole example: $said"
+}
+
+own=broker sub='queue q' section='queue q' count=max_attempts time=timeout_ms size=map_size end=
+texts spillway-broker --config
+example '' spillway-broker --config
+
+own=worker sub='transcode hls' section=worker count=slots time=grace size=memory end=
+texts spillway-worker --jobs
+example '' spillway-worker --jobs
+
+# A front must have a route, which is behind what the text says.
+own=front sub='route /a' section=front count=max_connections time=put_ms size=memory
+end="\n[route /end]\nmodule = $dir/hello.so\n"
+texts spillway-front --config
+example "s|^#\[route PATH\]|[route /hello]|; s|^#module =|module = $dir/hello.so|" spillway-front --config
+
+# The command line: the same words, with the option's name, and another status.
+for p in spillway-broker spillway-worker spillway-front; do
+	refused 64 "^$p: --verbose is 'maybe': must be yes or no$" $p --verbose=maybe
+	refused 64 "^$p: --colour: unknown option$" $p --colour
+	refused 64 "^$p: --colour=red: unknown option$" $p --colour=red
+	refused 64 "^$p: word: unexpected argument$" $p word
+	refused 64 "^$p: --help=x: |^$p: --help: unexpected argument$" $p --help=x
+	"$p" --help | grep -q -- --check-config || fail "$p --help"
+	"$p" --version | grep -q "^$p [0-9]" || fail "$p --version"
+	! "$p" --help >/dev/full 2>/dev/null || fail "$p --help to a full disk"
+done
+refused 64 "^spillway-broker: --map-size: missing argument$" spillway-broker --map-size
+refused 64 "^spillway-worker: --slots is '1025': must be 1 to 1024$" spillway-worker --slots 1025
+refused 64 "^spillway-front: --put-ms is 'soon': must be a duration, 1ms to 10m$" spillway-front --put-ms soon
+echo "$total texts, each with the same line for every daemon"
