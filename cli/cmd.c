@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cmd.h"
-#include "cli/time.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/units.h"
 
 const struct cmd_opt cmd_opts[CMD_OPTS] = {
 #define X(sym, name, arg, text) [sym] = {name, arg, text},
@@ -204,7 +204,7 @@ cmd_opt_duration(struct cmd *c, enum cmd_opt_id o, int64_t *ms)
 {
 	const char *text = c->value[o];
 
-	if (text == NULL || time_duration(text, ms) == 0)
+	if (text == NULL || unit_parse(UNIT_MS, text, ms) == 0)
 		return CMD_OK;
 	return cmd_usage(c,
 		"--%s must be a duration such as 30s or 1h30m, not '%.60s'",

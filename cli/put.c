@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/time.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "wire/proto.h"
 
 enum { FIELDS_MAX = 8 * 1024 };
@@ -362,8 +363,8 @@ lines_check(struct cmd *c, int64_t *chunk)
 			return cmd_usage(c, "--%s cannot be used with --lines",
 				cmd_opts[single[i]].name);
 	*chunk = SW_BODY_MAX;
-	if (text != NULL && (time_size(text, chunk) < 0 || *chunk < 1 ||
-				    *chunk > SW_BODY_MAX))
+	if (text != NULL && (unit_parse(UNIT_BYTES, text, chunk) < 0 ||
+				    *chunk < 1 || *chunk > SW_BODY_MAX))
 		return cmd_usage(
 			c, "--chunk must be 1 to 128k, not '%.60s'", text);
 	return CMD_OK;

@@ -8,97 +8,7 @@
 
 #include "cli/time.h"
 #include "base/error.h"
-
-/* "ms" stands before "m", which is its beginning. */
-static const struct unit {
-	const char *text;
-	int64_t factor;
-} ms_units[] = {
-	{"ms", 1},
-	{"s", 1000},
-	{"m", 60 * 1000LL},
-	{"h", 3600 * 1000LL},
-	{"d", 24 * 3600 * 1000LL},
-	{NULL, 0},
-};
-
-/* Digits off the front of *s; 0 or SW_EINVAL. */
-static int
-digits(const char **s, int64_t *n)
-{
-	const char *p = *s;
-	int64_t v = 0;
-
-	if (!isdigit((unsigned char)*p))
-		return SW_EINVAL;
-	for (; isdigit((unsigned char)*p); p++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-			__builtin_add_overflow(v, *p - '0', &v))
-			return SW_EINVAL;
-	*s = p;
-	*n = v;
-	return 0;
-}
-
-/* The unit off the front of *s, or NULL. */
-static const struct unit *
-unit_take(const char **s)
-{
-	for (const struct unit *u = ms_units; u->text != NULL; u++) {
-		size_t len = strlen(u->text);
-
-		if (strncmp(*s, u->text, len) == 0) {
-			*s += len;
-			return u;
-		}
-	}
-	return NULL;
-}
-
-int
-time_duration(const char *text, int64_t *ms)
-{
-	const char *s = text;
-	int64_t sum = 0, n;
-
-	do {
-		const struct unit *u;
-
-		if (digits(&s, &n) < 0)
-			return SW_EINVAL;
-		if (*s == '\0' && sum == 0) {
-			*ms = n;
-			return 0;
-		}
-		u = unit_take(&s);
-		if (u == NULL || __builtin_mul_overflow(n, u->factor, &n) ||
-			__builtin_add_overflow(sum, n, &sum))
-			return SW_EINVAL;
-	} while (*s != '\0');
-	*ms = sum;
-	return 0;
-}
-
-int
-time_size(const char *text, int64_t *bytes)
-{
-	static const char units[] = "kmg";
-	const char *s = text, *u;
-	int64_t n;
-
-	if (digits(&s, &n) < 0)
-		return SW_EINVAL;
-	if (*s != '\0') {
-		u = strchr(units, tolower((unsigned char)*s));
-		if (u == NULL || s[1] != '\0')
-			return SW_EINVAL;
-		for (; u >= units; u--)
-			if (__builtin_mul_overflow(n, 1024, &n))
-				return SW_EINVAL;
-	}
-	*bytes = n;
-	return 0;
-}
+#include "base/units.h"
 
 /* Exactly `n` digits and then, unless it is 0, the character `after`. */
 static int
@@ -205,7 +115,7 @@ time_point(const char *text, int64_t now_ms, int sign, int64_t *at_ms)
 
 	if (rfc3339(text, at_ms) == 0)
 		return 0;
-	if (time_duration(text, &ms) < 0)
+	if (unit_parse(UNIT_MS, text, &ms) < 0)
 		return SW_EINVAL;
 	if (__builtin_add_overflow(now_ms, sign * ms, &at))
 		return SW_EINVAL;

@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time.h - durations, times, sizes: as people write and read them
+ * time.h - points in time, and figures as people read them
  *
- * Parsers return 0 or SW_EINVAL.
+ * Durations and sizes are read by base/units.h, which reads what human_ms()
+ * and human_bytes() write, but for a duration below 0.
  */
 #ifndef CMD_TIME_H
 #define CMD_TIME_H
 
 #include <stdint.h>
 
-/* "250" (ms), "30s", "1h30m". */
-int
-time_duration(const char *, int64_t *ms) __attribute__((warn_unused_result));
-
 /*
  * A point in time: RFC 3339 with its zone ("2026-01-31T08:00:00Z"), a date
  * (its midnight, UTC), or a duration: before `now_ms` with sign -1, after
- * it with +1.
+ * it with +1.  0 or SW_EINVAL.
  */
 int time_point(const char *, int64_t now_ms, int sign, int64_t *at_ms)
 	__attribute__((warn_unused_result));
-
-/* "4096", "128k", "1m": powers of 1024. */
-int time_size(const char *, int64_t *bytes) __attribute__((warn_unused_result));
 
 enum { HUMAN_TEXT = 40 };
 

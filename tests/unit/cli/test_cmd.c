@@ -20,6 +20,7 @@
 #include "cli/select.h"
 #include "cli/time.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "wire/proto.h"
 
 #define ID1 "01935af0-0000-7000-8000-000000000001"
@@ -48,9 +49,9 @@ a_duration_is_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int64_t ms = -1;
-		int err = time_duration(rows[i].text, &ms);
+		int err = unit_parse(UNIT_MS, rows[i].text, &ms);
 
-		assert_int_equal(err, rows[i].ms < 0 ? SW_EINVAL : 0);
+		assert_true(rows[i].ms < 0 ? err < 0 : err == 0);
 		assert_int_equal(ms, rows[i].ms);
 	}
 }
@@ -98,15 +99,15 @@ a_size_is_read_in_powers_of_1024(void **state)
 	int64_t n = 7;
 
 	(void)state;
-	assert_int_equal(time_size("128k", &n), 0);
+	assert_int_equal(unit_parse(UNIT_BYTES, "128k", &n), 0);
 	assert_int_equal(n, 131072);
-	assert_int_equal(time_size("2M", &n), 0);
+	assert_int_equal(unit_parse(UNIT_BYTES, "2M", &n), 0);
 	assert_int_equal(n, 2097152);
-	assert_int_equal(time_size("12", &n), 0);
+	assert_int_equal(unit_parse(UNIT_BYTES, "12", &n), 0);
 	assert_int_equal(n, 12);
-	assert_int_equal(time_size("12q", &n), SW_EINVAL);
-	assert_int_equal(time_size("k", &n), SW_EINVAL);
-	assert_int_equal(time_size("9223372036854775807g", &n), SW_EINVAL);
+	assert_true(unit_parse(UNIT_BYTES, "12q", &n) < 0);
+	assert_true(unit_parse(UNIT_BYTES, "k", &n) < 0);
+	assert_true(unit_parse(UNIT_BYTES, "9223372036854775807g", &n) < 0);
 	assert_int_equal(n, 12);
 }
 
@@ -162,6 +163,30 @@ escaped(const char *text, size_t len, enum out_style style)
 		assert_string_equal(got, want);                                \
 		free(got);                                                     \
 	} while (0)
+
+/* No more than a tenth of it is lost. */
+static void
+what_people_are_shown_can_be_given_back(void **state)
+{
+	uint64_t seed = chance_seed();
+	char t[HUMAN_TEXT];
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		int64_t v = (int64_t)(chance_draw(&seed) >>
+				      (1 + chance_draw(&seed) % 62));
+		int64_t back = -1;
+
+		assert_int_equal(unit_parse(UNIT_MS, human_ms(t, v), &back), 0);
+		if (back > v || v - back > v / 10)
+			fail_msg("%lld ms is shown as %s", (long long)v, t);
+		assert_int_equal(
+			unit_parse(UNIT_BYTES, human_bytes(t, v), &back), 0);
+		if (back / 100 > v / 100 * 106 / 100 + 1 ||
+			back / 100 < v / 100 * 94 / 100 - 1)
+			fail_msg("%lld bytes are shown as %s", (long long)v, t);
+	}
+}
 
 static void
 no_terminal_obeys_what_is_shown(void **state)
@@ -561,6 +586,7 @@ main(void)
 		cmocka_unit_test(a_point_in_time_is_read),
 		cmocka_unit_test(a_size_is_read_in_powers_of_1024),
 		cmocka_unit_test(figures_are_written_for_people),
+		cmocka_unit_test(what_people_are_shown_can_be_given_back),
 		cmocka_unit_test(no_terminal_obeys_what_is_shown),
 		cmocka_unit_test(a_selector_is_words_that_all_hold),
 		cmocka_unit_test(a_bad_selector_is_named),
