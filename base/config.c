@@ -31,6 +31,7 @@ static const char *const type_names[] = {
 	[CONFIG_ENDPOINT] = "endpoint",
 	[CONFIG_URI] = "URI",
 	[CONFIG_PAIR] = "name=value",
+	[CONFIG_TABLE] = "table",
 };
 
 static int

@@ -38,6 +38,7 @@ enum config_type {
 	CONFIG_ENDPOINT,
 	CONFIG_URI,
 	CONFIG_PAIR, /* NAME=VALUE */
+	CONFIG_TABLE,
 	CONFIG_TYPES,
 
 	CONFIG_MANY = 64, /* added to a type: may stand more than once */

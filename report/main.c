@@ -3,47 +3,78 @@
  * spillway-report: prints what the job `logs` has counted
  */
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <sysexits.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "jobs/logs/logs.h"
 #include "report/show.h"
 #include "report/view.h"
 
-static const char usage[] =
-	"usage: spillway-report [--json | --csv TABLE] [FILE]\n"
-	"\n"
-	"Prints the report that the job `logs` keeps in FILE; without it, in\n"
-	"$" LOGS_DB_ENV ", or else in " LOGS_DB_DEFAULT ".\n"
-	"\n"
-	"  --json       one JSON object instead of tables\n"
-	"  --csv TABLE  total, status, days, paths, slow, bots or malformed\n"
-	"  --help       print this\n"
-	"  --version    print the version\n"
-	"\n"
-	"Exit: 0, or of sysexits.h: 64 usage, 65 not a report, 66 no such\n"
-	"file, 74 it cannot be read or printed.\n";
+#define SECTION "report"
 
-enum { OPT_JSON = 256, OPT_CSV, OPT_HELP, OPT_VERSION };
+/* clang-format off */
+static const struct config_key keys[] = {
+	{"json", CONFIG_FLAG, 0, 1, "no", "one JSON object instead of tables"},
+	{"csv", CONFIG_TABLE, 0, 0, NULL,
+	 "total, status, days, paths, slow, bots or malformed as CSV"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
+};
+/* clang-format on */
 
-static const struct option options[] = {
-	{"json", no_argument, NULL, OPT_JSON},
-	{"csv", required_argument, NULL, OPT_CSV},
-	{"help", no_argument, NULL, OPT_HELP},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{NULL, 0, NULL, 0},
+static const struct show_table *
+table_find(const char *name)
+{
+	for (const struct show_table *t = show_tables; t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	return NULL;
+}
+
+static int
+table_check(const struct config_key *k, const char *value, char why[INI_WHY])
+{
+	(void)k;
+	if (table_find(value) != NULL)
+		return 0;
+	(void)snprintf(why, INI_WHY, "must be one of");
+	for (const struct show_table *t = show_tables; t->name != NULL; t++) {
+		size_t len = strlen(why);
+
+		(void)snprintf(why + len, INI_WHY - len, " %s", t->name);
+	}
+	return -EINVAL;
+}
+
+static const struct config_group groups[] = {
+	{SECTION, NULL, "what is printed", keys, NULL, table_check},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+static void
+file_help(void)
+{
+	puts("\nFILE is the report that the job `logs` keeps; without it, the "
+	     "file in\n$" LOGS_DB_ENV ", or else " LOGS_DB_DEFAULT ".");
+}
+
+static const struct program program = {
+	.name = "spillway-report",
+	.usage = "[--json | --csv TABLE] [FILE]",
+	.groups = groups,
+	.arguments_max = 1,
+	.help_more = file_help,
 };
 
 static const char *
-file_name(int argc, char **argv)
+file_name(const struct options *o)
 {
 	const char *env = getenv(LOGS_DB_ENV);
 
-	if (optind < argc)
-		return argv[optind];
+	if (o->arguments_n > 0)
+		return o->arguments[0];
 	return env != NULL && env[0] != '\0' ? env : LOGS_DB_DEFAULT;
 }
 
@@ -61,19 +92,19 @@ complain(const char *path, int err)
 		      "to it brings it up to date";
 	(void)fprintf(stderr, "spillway-report: %s: %s\n", path, why);
 	if (damaged)
-		return EX_DATAERR;
-	return err == -ENOENT || err == -EACCES || err == -EISDIR ? EX_NOINPUT
-								  : EX_IOERR;
+		return EXIT_DATA;
+	return err == -ENOENT || err == -EACCES || err == -EISDIR ? EXIT_INPUT
+								  : EXIT_IO;
 }
 
 static int
 flushed(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EX_OK;
+		return EXIT_OK;
 	(void)fprintf(
 		stderr, "spillway-report: stdout: %s\n", sw_strerror(-errno));
-	return EX_IOERR;
+	return EXIT_IO;
 }
 
 static int
@@ -100,52 +131,31 @@ csv_print(const char *path, const struct show_table *t)
 	return err < 0 ? complain(path, err) : flushed();
 }
 
-static const struct show_table *
-table_of(const char *name)
+static int
+report_run(const struct options *o)
 {
-	for (const struct show_table *t = show_tables; t->name != NULL; t++)
-		if (strcmp(t->name, name) == 0)
-			return t;
-	(void)fprintf(stderr, "spillway-report: --csv: no table %s\n", name);
-	exit(EX_USAGE);
+	const char *csv = config_text(o->config, SECTION, "csv");
+	int json = config_number(o->config, SECTION, "json") != 0;
+
+	if (csv != NULL && json)
+		return program_fail(
+			&program, EXIT_USE, "--json cannot be used with --csv");
+	if (csv != NULL)
+		return csv_print(file_name(o), table_find(csv));
+	return report_print(file_name(o), json);
 }
 
 int
 main(int argc, char **argv)
 {
-	const struct show_table *csv = NULL;
-	int c, json = 0;
+	struct options o;
+	int status;
 
 	(void)setlocale(LC_CTYPE, "");
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_JSON:
-			json = 1;
-			break;
-		case OPT_CSV:
-			csv = table_of(optarg);
-			break;
-		case 'h':
-		case OPT_HELP:
-			(void)fputs(usage, stdout);
-			return flushed();
-		case OPT_VERSION:
-			(void)puts("spillway-report " SPILLWAY_VERSION);
-			return flushed();
-		default:
-			(void)fputs("Try spillway-report --help.\n", stderr);
-			return EX_USAGE;
-		}
-	}
-	if (argc - optind > 1) {
-		(void)fputs("spillway-report: one file at a time\n", stderr);
-		return EX_USAGE;
-	}
-	if (csv != NULL && json) {
-		(void)fputs("spillway-report: --json or --csv\n", stderr);
-		return EX_USAGE;
-	}
-	if (csv != NULL)
-		return csv_print(file_name(argc, argv), csv);
-	return report_print(file_name(argc, argv), json);
+	if (options_start(&o, &program, argc, argv) != 0)
+		status = o.status;
+	else
+		status = report_run(&o);
+	options_fini(&o);
+	return status;
 }

@@ -90,7 +90,7 @@ assert rows("bots") == [dict(word="curl", requests="1", bytes="1")]
 assert rows("total")[0]["first"] == "2026-03-01 00:00:00"
 assert b"\r\n" in open(f"{sys.argv[1]}/slow.csv", "rb").read()
 P
-refused 64 'no table nonsense' spillway-report --csv nonsense "$dir/evil.db"
+refused 64 "^spillway-report: --csv is 'nonsense': must be one of total" spillway-report --csv nonsense "$dir/evil.db"
 
 # A report that cannot be written is an alarm; it ends with the first that can.
 mkdir "$dir/late.db"
