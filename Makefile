@@ -44,7 +44,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
-LIBS_ALL := -lzmq -llmdb -linih -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
+LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
@@ -84,7 +84,7 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
 DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
-	libssl-dev libexpat1-dev libinih-dev libsystemd-dev libsqlite3-dev libjansson-dev libyajl-dev python3-zmq libevent-dev \
+	libssl-dev libexpat1-dev libsystemd-dev libsqlite3-dev libjansson-dev libyajl-dev python3-zmq libevent-dev \
 	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg zsh fish nginx-light
 PROOF_DEPS := clang libclang-rt-dev
 BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
