@@ -80,8 +80,10 @@ for p in spillway-broker spillway-worker spillway-front; do
 	refused 64 "^$p: --colour=red: unknown option$" $p --colour=red
 	refused 64 "^$p: word: unexpected argument$" $p word
 	refused 64 "^$p: --help=x: |^$p: --help: unexpected argument$" $p --help=x
-	"$p" --help | grep -q -- --check-config || fail "$p --help"
-	"$p" --version | grep -q "^$p [0-9]" || fail "$p --version"
+	"$p" --help >"$dir/said"
+	grep -q -- --check-config "$dir/said" || fail "$p --help"
+	"$p" --version >"$dir/said"
+	grep -q "^$p [0-9]" "$dir/said" || fail "$p --version"
 	! "$p" --help >/dev/full 2>/dev/null || fail "$p --help to a full disk"
 done
 refused 64 "^spillway-broker: --map-size: missing argument$" spillway-broker --map-size

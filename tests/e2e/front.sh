@@ -99,8 +99,8 @@ bad() {
 	refused "$1" "$2" timeout 20 spillway-front --config "$dir/bad.conf"
 }
 bad 78 'bad.conf:[0-9]+: unknown key .colour' 'colour = red'
-bad 78 'bad.conf:[0-9]+: wall_ms is .0., not 1 to' 'wall_ms = 0'
-bad 78 'bad.conf:[0-9]+: a second route' '[route /hello]
+bad 78 'bad.conf:[0-9]+: wall_ms is .0.: must be a duration, 1ms to 10m' 'wall_ms = 0'
+bad 78 'bad.conf:[0-9]+: section .route .hello. is there twice' '[route /hello]
 isolates = 1'
 bad 78 'has no module' '[route /none]
 isolates = 1'
