@@ -3,18 +3,16 @@
  * spillway-repair: checks the consistency of a store, and repairs it
  */
 #include <errno.h>
-#include <getopt.h>
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "broker/repair/lmdb.h"
 #include "broker/repair/verify.h"
-#include "base/units.h"
 
 enum { SHARD = 0 };
 
@@ -26,92 +24,56 @@ struct task {
 
 /* --- the command line ---------------------------------------------------- */
 
-static const char help[] =
-	"usage: spillway-repair --data DIR [options]\n"
-	"\n"
-	"Checks the consistency of a store that no broker has open.  Nothing\n"
-	"is changed without --rebuild.\n"
-	"\n"
-	"  --data DIR        the data folder of the broker\n"
-	"  --rebuild         repair what the records tell, then check again\n"
-	"  --map-size BYTES  as the broker has it (64g); k, m, g are "
-	"understood\n"
-	"  --force           accept a network or overlay file system\n"
-	"  --help            print this\n"
-	"  --version         print the version\n"
-	"\n"
-	"Exit status: 0 in order, 65 not in order, 66 no store there, 75 a\n"
-	"broker has the store open.\n";
+#define SECTION "repair"
 
-static int
-usage_fail(const char *what, const char *why)
+static const struct config_key keys[] = {
+	{"data", CONFIG_FOLDER, 0, 0, NULL, "the data folder of the broker"},
+	{"rebuild", CONFIG_FLAG, 0, 1, "no",
+		"repair what the records tell, then check again"},
+	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
+		"largest size of the store, as the broker has it"},
+	{"force", CONFIG_FLAG, 0, 1, "no",
+		"accept a network or overlay file system"},
+	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
+};
+
+static const struct config_group groups[] = {
+	{SECTION, NULL, "what is checked", keys, NULL, NULL},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+static void
+more_help(void)
 {
-	fprintf(stderr, "spillway-repair: %s: %s\n", what, why);
-	return EX_USAGE;
+	puts("\nChecks the consistency of a store that no broker has open.  "
+	     "Nothing\nis changed without --rebuild.\n\n"
+	     "Exit status: 0 in order, 65 not in order, 66 no store there, 75 "
+	     "a\nbroker has the store open.");
 }
 
+static const struct program program = {
+	.name = "spillway-repair",
+	.usage = "--data FOLDER [options]",
+	.groups = groups,
+	.help_more = more_help,
+};
+
+/* 0, or 1: exit with o->status. */
 static int
-map_size_read(struct task *t, const char *text)
+task_read(struct task *t, struct options *o, int argc, char **argv)
 {
-	int64_t bytes;
-
-	if (unit_parse(UNIT_BYTES, text, &bytes) < 0 || bytes <= 0)
-		return usage_fail("--map-size", "must be a size, at least 1");
-	t->options.map_size = (uint64_t)bytes;
-	return 0;
-}
-
-static int
-option_take(struct task *t, int option)
-{
-	switch (option) {
-	case 'd':
-		t->data = optarg;
+	if (options_start(o, &program, argc, argv) != 0)
+		return 1;
+	t->data = config_text(o->config, SECTION, "data");
+	t->rebuild = (int)config_number(o->config, SECTION, "rebuild");
+	t->options.map_size = (uint64_t)config_number(
+		o->config, SECTION, "map_size");
+	t->options.force = (int)config_number(o->config, SECTION, "force");
+	if (t->data != NULL)
 		return 0;
-	case 'r':
-		t->rebuild = 1;
-		return 0;
-	case 'm':
-		return map_size_read(t, optarg);
-	case 'f':
-		t->options.force = 1;
-		return 0;
-	default:
-		return EX_USAGE; /* getopt has said why */
-	}
-}
-
-/* 0: go on; -1: all is printed; else the exit status. */
-static int
-options_read(struct task *t, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{"data", required_argument, NULL, 'd'},
-		{"rebuild", no_argument, NULL, 'r'},
-		{"map-size", required_argument, NULL, 'm'},
-		{"force", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},
-		{0},
-	};
-	int c, status = 0;
-
-	while (status == 0 &&
-		(c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'h' || c == 'v') {
-			fputs(c == 'h' ? help
-				       : "spillway-repair " SPILLWAY_VERSION
-					 "\n",
-				stdout);
-			return -1;
-		}
-		status = option_take(t, c);
-	}
-	if (status == 0 && optind < argc)
-		return usage_fail("unexpected argument", argv[optind]);
-	if (status == 0 && t->data == NULL)
-		return usage_fail("missing option", "--data DIR");
-	return status;
+	o->status = program_fail(
+		&program, EXIT_USE, "--data FOLDER: missing option");
+	return 1;
 }
 
 /* --- the store ----------------------------------------------------------- */
@@ -121,14 +83,14 @@ status_of(int err)
 {
 	switch (err) {
 	case SW_EBUSY:
-		return EX_TEMPFAIL;
+		return EXIT_AGAIN;
 	case SW_ECORRUPT:
 	case SW_EFORMAT:
-		return EX_DATAERR;
+		return EXIT_DATA;
 	case -ENOMEM:
-		return EX_OSERR;
+		return EXIT_OS;
 	default:
-		return EX_SOFTWARE;
+		return EXIT_SOFTWARE;
 	}
 }
 
@@ -268,19 +230,22 @@ store_verify(const struct task *t)
 	}
 	if (err < 0)
 		return status_of(err);
-	return in_order(&v) ? EX_OK : EX_DATAERR;
+	return in_order(&v) ? EXIT_OK : EXIT_DATA;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct task t = {.data = NULL};
-	int status = options_read(&t, argc, argv);
+	struct options o;
+	int status;
 
-	if (status != 0)
-		return status < 0 ? EX_OK : status;
-	umask(077);
-	if (store_missing(&t))
-		return EX_NOINPUT;
-	return store_verify(&t);
+	if (task_read(&t, &o, argc, argv) != 0) {
+		status = o.status;
+	} else {
+		umask(077);
+		status = store_missing(&t) ? EXIT_INPUT : store_verify(&t);
+	}
+	options_fini(&o);
+	return status;
 }

@@ -7,8 +7,8 @@ stop() { kill "$broker" && wait "$broker"; }
 repair() { spillway-repair --data "$dir/data" "$@" 2>&1; }
 files() { sha256sum "$dir/data/data.mdb" "$dir/data/journal"; }
 
-refused 64 "missing option: --data DIR" spillway-repair
-refused 64 "unexpected argument: x" spillway-repair --data "$dir/none" x
+refused 64 "--data FOLDER: missing option" spillway-repair
+refused 64 "x: unexpected argument" spillway-repair --data "$dir/none" x
 refused 64 "must be a size" spillway-repair --data "$dir/none" --map-size 12q
 refused 66 "data.mdb: No such file" spillway-repair --data "$dir/none"
 mkdir "$dir/empty" && : >"$dir/empty/data.mdb"
