@@ -126,13 +126,10 @@ fuzz:
 	@for f in $(or $(FUZZERS),none); do tests/fuzz/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
 $(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
 	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
-## protocol-tables: bring the tables of docs/protocol.md up to date
+## protocol-tables, completion, man-pages: bring what docs/ has of tables up to date
 protocol-tables: $B/protocol-tables ; $< update docs/protocol.md
-## completion: bring the scripts of docs/completion up to date
 completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
-## man-pages: bring the pages of section 5 up to date
-man-pages: all
-	@tests/man.sh $B update
+man-pages: all ; @tests/man.sh $B update
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
 tidy: deps ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything
