@@ -164,7 +164,7 @@ broker_config_settings(const struct broker_config *cfg,
 	const struct config *c = cfg->options.config;
 	const struct config_value *v;
 	const char *section;
-	char setting[256];
+	char setting[96];
 	int err = 0;
 
 	for (size_t i = 0; c != NULL && err == 0 &&
@@ -175,8 +175,10 @@ broker_config_settings(const struct broker_config *cfg,
 		for (size_t k = 0;
 			err == 0 && (v = config_value(c, section, k)) != NULL;
 			k++) {
-			(void)snprintf(setting, sizeof(setting), "%s=%s",
-				v->key->name, v->text);
+			(void)snprintf(setting, sizeof(setting), "%s=%lld",
+				v->key->name,
+				(long long)config_number(
+					c, section, v->key->name));
 			err = fn(arg, section + 6, setting);
 		}
 	}
