@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <sysexits.h>
+
 #include "base/manual.h"
 
 static const struct config_key shop_keys[] = {
@@ -215,6 +217,30 @@ a_program_without_a_file_has_no_options_of_one(void **state)
 	options_fini(&o);
 }
 
+static void
+exit_statuses_are_those_of_sysexits(void **state)
+{
+	static const int theirs[] = {EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT,
+		EX_UNAVAILABLE, EX_SOFTWARE, EX_OSERR, EX_OSFILE, EX_CANTCREAT,
+		EX_IOERR, EX_TEMPFAIL, EX_CONFIG};
+	static const struct {
+		int number;
+		const char *text;
+	} ours[] = {
+#define X(symbol, number, text) {symbol, text},
+		EXIT_MAP(X)
+#undef X
+	};
+
+	(void)state;
+	assert_int_equal(sizeof(ours) / sizeof(ours[0]),
+		sizeof(theirs) / sizeof(theirs[0]));
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_int_equal(ours[i].number, theirs[i]);
+		assert_true(strlen(ours[i].text) > 0);
+	}
+}
+
 /* --- what is printed ------------------------------------------------------ */
 
 static char *
@@ -320,6 +346,7 @@ main(void)
 		cmocka_unit_test(a_fault_of_the_file_has_its_own_status),
 		cmocka_unit_test(
 			a_program_without_a_file_has_no_options_of_one),
+		cmocka_unit_test(exit_statuses_are_those_of_sysexits),
 		cmocka_unit_test(the_help_has_every_option_and_every_key),
 		cmocka_unit_test(the_example_is_a_file_that_sets_nothing),
 		cmocka_unit_test(
