@@ -7,16 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/options.h"
-
-/* An option that every program has. */
-struct option_common {
-	const char *name, *text; /* no text: not in the help */
-	int of_file;		 /* only with a configuration file */
-};
-
-/* Up to one without a name. */
-extern const struct option_common option_commons[];
+#include "base/program.h"
 
 void manual_help(FILE *, const struct program *);
 

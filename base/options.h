@@ -11,28 +11,10 @@
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
 
-#include "base/config.h"
 #include "base/exit.h"
+#include "base/program.h"
 
 enum { OPTIONS_ARGUMENTS = 2 };
-
-/* An option without an argument and without a key; no text: not in the help. */
-struct option_action {
-	const char *name, *text;
-};
-
-struct program {
-	const char *name;  /* "spillway-broker" */
-	const char *usage; /* "[options]" */
-	const char *page;  /* "spillway-broker.conf"; NULL: it has no file */
-	const char *file_option; /* "config" */
-	const char *file_text;	 /* what the file is, for --help */
-	const char *file_env;	 /* the variable that names it; or NULL */
-	const struct config_group *groups;
-	const struct option_action *actions; /* up to one without a name */
-	int arguments_max; /* beside the options; at most OPTIONS_ARGUMENTS */
-	void (*help_more)(void); /* prints what else --help says */
-};
 
 struct options {
 	struct config *config;
