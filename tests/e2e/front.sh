@@ -57,7 +57,7 @@ spillway-front --config "$dir/front.conf" --check-config || fail "the configurat
 for perf in auto no; do
 	conf "perf = $perf" >"$dir/front.conf"
 	front_start
-	python3 "$root/tests/e2e/front.py" "$dir" "$front" "$perf"
+	python3 "$root/tests/e2e/front/front.py" "$dir" "$front" "$perf"
 	kill -TERM "$front"
 	wait "$front" || fail "front: status $?"
 	until_true isolates_gone
@@ -81,7 +81,7 @@ until_true isolates_gone
 
 # Sockets of a service manager: by a launcher of ours, and by systemd's.
 conf | sed -e '/^listen/d;/^stats/d' -e 's/^max_connections.*/max_connections = 5000/' >"$dir/restart.conf"
-python3 "$root/tests/e2e/front_restart.py" "$dir"
+python3 "$root/tests/e2e/front/front_restart.py" "$dir"
 systemd-socket-activate -l "$dir/activated" "$b/spillway-front" \
 	--config "$dir/restart.conf" 2>"$dir/activate.log" &
 activated=$!

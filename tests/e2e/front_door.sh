@@ -11,4 +11,4 @@ conf() {
 conf "listen = unix:$dir/http" "access_log = $dir/access.log" 'max_headers = 4096' 'max_body = 100000' \
 	'request_s = 2' >"$dir/front.conf"
 conf >"$dir/given.conf"
-timeout 120 python3 "$root/tests/e2e/front_door.py" "$dir"
+timeout 120 python3 "$root/tests/e2e/front/front_door.py" "$dir"

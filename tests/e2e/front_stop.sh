@@ -21,4 +21,4 @@ module = $dir/upload.so
 blob = 1
 C
 broker_start
-timeout 120 python3 "$root/tests/e2e/front_stop.py" "$dir"
+timeout 120 python3 "$root/tests/e2e/front/front_stop.py" "$dir"
