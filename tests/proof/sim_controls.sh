@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Puts a bug into the product and sees that the simulator finds it within so
-# many seeds, however slow the machine; one line for each.
+# many seeds, however slow the machine; one line for each.  All bugs are in one
+# build, and chosen as it runs.
 set -u
 build=${SPILLWAY_BIN:?"must be the build folder"}
 build=${build#"$PWD"/} # as the Makefile names it
@@ -9,34 +10,39 @@ build=${build#"$PWD"/} # as the Makefile names it
 	echo "skipped: all: the controls are built as release only"
 	exit 0
 }
-bugs=$(sed -n 's/^\tPLANT_\([A-Z_]*\),.*/\1/p' base/plant.h | grep -vx -e NONE -e NO_CHECKSUM -e NO_SYNC)
-[ -n "$bugs" ] || { echo "FAILED: base/plant.h has no bug to plant"; exit 1; }
-failed=0
+chosen=$build-CHOSEN sim=$build-CHOSEN/tests/sim/proof_sim
 
-# What no bug is planted in is the same object: built once, used by all.
-prepare() {
-	for dep in $(find "$build" -name '*.d' | xargs grep -L 'base/plant.h'); do
-		object=${dep%.d}.o
-		to=$build-$1/${object#"$build"/}
-		mkdir -p "$(dirname "$to")"
-		cp -pu "$object" "$to" 2>/dev/null
-	done
-}
-
-for bug in $bugs; do
-	prepare "$bug"
-	make -s -j2 PLANT="$bug" "$build-$bug/tests/sim/proof_sim" || exit 1
-	began=$(date +%s%N)
-	if found=$("$build-$bug/tests/sim/proof_sim" --from 1 --seeds 200 2>&1); then
-		echo "NOT FOUND: $bug ($found)"
-		failed=1
-		continue
-	fi
-	ms=$((($(date +%s%N) - began) / 1000000))
-	seed=$(sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' <<<"$found")
-	echo "found $bug at seed $seed in $ms ms: $(head -n 1 <<<"$found")"
+# What no bug is planted in is the same object: what was built is taken over.
+for dep in $(find "$build" -name '*.d' | xargs grep -L 'base/plant.h'); do
+	object=${dep%.d}.o
+	to=$chosen/${object#"$build"/}
+	mkdir -p "$(dirname "$to")"
+	cp -pu "$object" "$to" 2>/dev/null
 done
-if ! plain=$("$build/tests/sim/proof_sim" --from 1 --seeds 20 2>&1); then
+make -s -j2 PLANT=CHOSEN "$sim" || exit 1
+bugs=$("$sim" --plants | grep -vx -e NO_CHECKSUM -e NO_SYNC)
+[ -n "$bugs" ] || { echo "FAILED: base/plant.h has no bug to plant"; exit 1; }
+
+# control BUG: 0 if it was found.
+control() {
+	local found seed
+	if found=$("$sim" --plant "$1" --from 1 --seeds 200 2>&1); then
+		echo "NOT FOUND: $1 ($found)"
+		return 1
+	fi
+	seed=$(sed -n 's/^seed \([0-9]*\) FAILED.*/\1/p' <<<"$found")
+	[ -n "$seed" ] || {
+		echo "FAILED: $1: $found"
+		return 1
+	}
+	echo "found $1 at seed $seed: $(head -n 1 <<<"$found")"
+}
+export -f control
+export sim
+failed=0
+# shellcheck disable=SC2086 # a list of names
+printf '%s\n' $bugs | xargs -P "$(nproc)" -I{} bash -c 'control {}' || failed=1
+if ! plain=$("$sim" --from 1 --seeds 20 2>&1); then
 	echo "FAILED without a bug: $plain"
 	failed=1
 fi

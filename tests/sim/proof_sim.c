@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulator: proof_sim [--seed N [--trace]] [--from N] [--seconds S | --seeds K]
+ * The simulator: proof_sim [--seed N [--trace]] [--from N] [--seconds S |
+ * --seeds K]
  *
  * Runs one seed, or seed after seed from N for S seconds, or K of them.
+ * --plant NAME: with that planted bug; --plants: their names.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "tests/sim/util_plant.h"
 #include "tests/sim/util_sim.h"
 
 static struct sim world;
@@ -61,13 +64,18 @@ main(int argc, char **argv)
 {
 	uint64_t seed = 0, from = (uint64_t)time(NULL) * 1000, steps = 0, n = 0;
 	uint64_t most = UINT64_MAX;
+	const char *plant = NULL;
 	int one = 0, trace = 0;
 	double limit_s = 1, began = seconds(), s;
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "0";
 
-		if (strcmp(argv[i], "--trace") == 0)
+		if (strcmp(argv[i], "--plants") == 0)
+			return plants_print(), 0;
+		else if (strcmp(argv[i], "--plant") == 0 && ++i)
+			plant = value;
+		else if (strcmp(argv[i], "--trace") == 0)
 			trace = 1;
 		else if (strcmp(argv[i], "--seed") == 0 && ++i)
 			one = 1, seed = strtoull(value, NULL, 10);
@@ -79,6 +87,10 @@ main(int argc, char **argv)
 			most = strtoull(value, NULL, 10), limit_s = 1e9;
 	}
 	program = argv[0];
+	if (plant != NULL && plant_choose(plant) < 0) {
+		(void)fprintf(stderr, "%s is not planted here\n", plant);
+		return 2;
+	}
 	sw_log_set((enum sw_log_level)0);
 	signal(SIGABRT, crashed);
 	signal(SIGSEGV, crashed);
