@@ -20,10 +20,11 @@
 #include <unistd.h>
 
 #include "producer/spillway.h"
-#include "tests/lib/util_proc.h"
 #include "tests/faults/util_sweep.h"
+#include "tests/lib/util_deadline.h"
+#include "tests/lib/util_proc.h"
 
-enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, SCENE_S = 30, STARTS = 3 };
+enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
 
 /* Of a broker; those before it make the store. */
 enum { FIRST_WRITE = 9 };
@@ -225,8 +226,9 @@ room_make(void)
 	(void)snprintf(text, sizeof(text),
 		"[broker]\nmap_size = 16m\n"
 		"[queue work]\nbackoff_ms = 1\nlease_ms = 1000\n"
+		"max_attempts = 1000\nmax_crashes = 1000\n"
 		"[queue sh]\nbackoff_ms = 1\nlease_ms = 1000\n"
-		"max_attempts = 9\n");
+		"max_attempts = 1000\nmax_crashes = 1000\n");
 	file_write(sc.conf, text);
 	file_write(sc.lines, "line 1\nline 2\nline 3\nline 4\nline 5\n");
 	(void)setenv("SPILLWAY_BROKER", sc.endpoint, 1);
@@ -439,7 +441,7 @@ play(const struct sweep *sw, struct fault_block *plan)
 {
 	sc = (struct scene){.target = (enum target)sw->arg,
 		.plan = plan,
-		.until = time(NULL) + SCENE_S};
+		.until = time(NULL) + deadline_s()};
 	if (block_of != getpid())
 		block_make();
 	*block = *plan;

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "tests/lib/chance.h"
+#include "tests/lib/util_deadline.h"
 
 enum {
-	FORK_S = 30,
 	WRONG_MAX = 500,
 	PROCESSES = 3,
 	MORE = 50,
@@ -122,7 +122,7 @@ sweep_fork(int (*fn)(void *), void *arg, struct fault_block *plan)
 		*shared = *plan;
 	pid = fork();
 	if (pid == 0) {
-		alarm(FORK_S);
+		alarm(deadline_s());
 		block_set(plan != NULL ? shared : NULL);
 		_exit(fn(arg));
 	}

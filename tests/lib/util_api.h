@@ -6,9 +6,10 @@
 #define UTIL_API_H
 
 #include "producer/spillway.h"
+#include "tests/lib/util_deadline.h"
 #include "tests/lib/util_fake.h"
 
-enum { PLENTY_MS = 20000, OP_PUT = 1 };
+enum { OP_PUT = 1 };
 
 struct api_room {
 	struct fake *f;

@@ -15,8 +15,10 @@
 #include <stdatomic.h>
 #include <zmq.h>
 
-#include "cli/cmd.h"
 #include "base/error.h"
+#include "cli/cmd.h"
+#include "tests/lib/util_answered.h"
+#include "tests/lib/util_deadline.h"
 #include "wire/proto.h"
 
 enum { ASKED = 64, FRAME = 4096, STORED = 8 << 20 };
@@ -35,6 +37,7 @@ static struct {
 	uint8_t asked[ASKED][FRAME];
 	size_t asked_len[ASKED];
 	struct sw_id last; /* that was put */
+	struct answered answered;
 } own = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct sw_id
@@ -366,12 +369,31 @@ answer(struct bytes frame)
 	return b->len > SW_HEADER_LEN;
 }
 
+/* One request that has not been answered before. */
+static void
+request_serve(zmq_msg_t *who, zmq_msg_t *frame)
+{
+	struct bytes peer = bytes_of(zmq_msg_data(who), zmq_msg_size(who));
+	struct bytes asked = bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
+	int answered;
+
+	if (answered_has(&own.answered, peer, asked))
+		return;
+	pthread_mutex_lock(&own.lock);
+	answered = answer(asked);
+	pthread_mutex_unlock(&own.lock);
+	if (!answered)
+		return;
+	answered_add(&own.answered, peer, asked);
+	(void)zmq_msg_send(who, own.socket, ZMQ_SNDMORE);
+	(void)zmq_send(own.socket, own.b.p, own.b.len, 0);
+}
+
 static void *
 serve(void *arg)
 {
 	zmq_pollitem_t p = {.socket = own.socket, .events = ZMQ_POLLIN};
 	zmq_msg_t who, frame;
-	int answered;
 
 	(void)arg;
 	while (!own.stop) {
@@ -381,14 +403,7 @@ serve(void *arg)
 		(void)zmq_msg_init(&frame);
 		(void)zmq_msg_recv(&who, own.socket, 0);
 		(void)zmq_msg_recv(&frame, own.socket, 0);
-		pthread_mutex_lock(&own.lock);
-		answered = answer(
-			bytes_of(zmq_msg_data(&frame), zmq_msg_size(&frame)));
-		pthread_mutex_unlock(&own.lock);
-		if (answered) {
-			(void)zmq_msg_send(&who, own.socket, ZMQ_SNDMORE);
-			(void)zmq_send(own.socket, own.b.p, own.b.len, 0);
-		}
+		request_serve(&who, &frame);
 		(void)zmq_msg_close(&who);
 		(void)zmq_msg_close(&frame);
 	}
@@ -436,7 +451,7 @@ script_down(void **state)
 int
 seen_run_in(const char *words, const char *text, size_t len)
 {
-	char copy[512], *argv[24];
+	char copy[512], patience[32], *argv[24];
 	FILE *in = tmpfile(), *o, *e;
 	int n = 1, rc;
 
@@ -449,6 +464,9 @@ seen_run_in(const char *words, const char *text, size_t len)
 	rewind(in);
 	(void)snprintf(copy, sizeof(copy), "%s", words);
 	argv[0] = copy + sizeof(copy) - 1;
+	(void)snprintf(patience, sizeof(patience), "--patience=%us", deadline_s());
+	if (strstr(words, "--patience") == NULL)
+		argv[n++] = patience;
 	for (char *w = strtok(copy, "|"); w != NULL; w = strtok(NULL, "|"))
 		argv[n++] = w;
 	argv[n] = NULL;

@@ -12,11 +12,13 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "link/endpoint.h"
 #include "base/error.h"
+#include "link/endpoint.h"
+#include "tests/lib/util_answered.h"
+#include "tests/lib/util_deadline.h"
 #include "wire/msg.h"
 
-enum { JOBS_MAX = 4096, DEADLINE_S = 20, OPS = 128 };
+enum { JOBS_MAX = 4096, OPS = 128 };
 
 struct fake_job {
 	struct sw_id id;
@@ -45,6 +47,7 @@ struct fake {
 	void *ctx, *sock; /* the thread's */
 	zmq_msg_t peer, held;
 	int holds;
+	struct answered answered;
 };
 
 static void
@@ -288,15 +291,27 @@ note(struct fake *f, struct bytes frame, const struct sw_msg *m)
 		f->most = m->count;
 }
 
+/* What has no answer yet may come again, and then takes the next act. */
+static int
+is_answer(enum fake_act act)
+{
+	return act != FAKE_DROP && act != FAKE_LOSE && act != FAKE_BREAK &&
+	       act != FAKE_HOLD;
+}
+
 static void
 serve(struct fake *f, struct bytes frame)
 {
+	struct bytes peer = bytes_of(
+		zmq_msg_data(&f->peer), zmq_msg_size(&f->peer));
 	struct sw_buf b = {.p = f->out, .cap = sizeof(f->out)};
 	enum fake_act act = FAKE_OK;
 	struct sw_msg m;
 
 	if (sw_msg_open(frame, &m) < 0)
 		die("a client sent rubbish");
+	if (answered_has(&f->answered, peer, frame))
+		return;
 	pthread_mutex_lock(&f->lock);
 	if (f->act_at < f->acts_n)
 		act = f->acts[f->act_at++];
@@ -306,6 +321,8 @@ serve(struct fake *f, struct bytes frame)
 	pthread_mutex_unlock(&f->lock);
 	if (act != FAKE_LOSE)
 		answer_send(f, &b, act);
+	if (is_answer(act))
+		answered_add(&f->answered, peer, frame);
 	pthread_mutex_lock(&f->lock);
 	pthread_cond_broadcast(&f->news);
 	pthread_mutex_unlock(&f->lock);
@@ -437,7 +454,7 @@ await(struct fake *f, const unsigned *is, unsigned want, int exactly)
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += DEADLINE_S;
+	until.tv_sec += deadline_s();
 	while (exactly ? *is != want : *is < want)
 		if (pthread_cond_timedwait(&f->news, &f->lock, &until) != 0)
 			die("waited in vain");

@@ -4,8 +4,9 @@
  *
  * It runs in a thread of its own, listens on ipc:// in a folder of its own
  * and remembers what it was asked.  Each request takes the next act off the
- * script; after its end all is well.  Waiting here ends the test as failed
- * after 20 s.
+ * script; after its end all is well.  A request that was answered and is sent
+ * again for silence is passed over: it is not counted and takes no act.
+ * Waiting here has the deadline of util_deadline.h.
  */
 #ifndef UTIL_FAKE_H
 #define UTIL_FAKE_H

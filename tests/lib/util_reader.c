@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "tests/lib/util_deadline.h"
 #include "tests/lib/util_rig.h"
 
 enum {
 	MAP = 8 << 20, /* smaller than the rig's: quicker */
-	CHILD_S = 30,
+	CHILD_S = 30, /* of processor */
 	LOOKS = 50, /* at what goes on after that, so far apart: */
 	LOOK_US = 20000,
 };
@@ -360,6 +361,16 @@ late(int sig)
 		finish(dying, LMDB_HUNG, text);
 }
 
+/* It waits, for whatever. */
+static void
+stuck(int sig)
+{
+	char text[300] = "?";
+	int theirs = is_lmdb(text, sizeof(text), sig);
+
+	finish(dying, theirs ? LMDB_HUNG : HUNG, text);
+}
+
 static void
 signals_catch(struct reader *rd)
 {
@@ -374,8 +385,11 @@ signals_catch(struct reader *rd)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sigaction(all[i], &sa, NULL);
 	sa.sa_handler = late;
+	sigaction(SIGPROF, &sa, NULL);
+	setitimer(ITIMER_PROF, &limit, NULL);
+	sa.sa_handler = stuck;
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &limit, NULL);
+	alarm(deadline_s());
 }
 
 typedef int init_fn(struct core *, struct store *, const struct claim *,

@@ -15,15 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "base/must.h"
+#include "tests/faults/util_sweep.h"
+#include "tests/lib/chance.h"
+#include "tests/lib/util_deadline.h"
 #include "tests/power/util_disk.h"
 #include "tests/power/util_image.h"
-#include "tests/faults/util_sweep.h"
 
 enum {
 	WRONG_MAX = 20,
-	LIFE_S = 60,
 	RANDOM = 2 /* the first variant of chance */
 };
 enum mark { MARK_OUTCOME, MARK_EPOCH };
@@ -123,7 +123,7 @@ life_record(const struct power_scene *sc, struct record *rec, int life)
 
 	must(pid >= 0);
 	if (pid == 0) {
-		alarm(LIFE_S);
+		alarm(deadline_s());
 		u.fn(rec->root, rec->file, (uint32_t)last);
 		sc->kind->live(sc, rec->root, rec->last, sc->lives[life].more,
 			sc->lives[life].orderly);
@@ -269,7 +269,7 @@ look(const struct power_scene *sc, const char *image,
 	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	if (null >= 0)
 		(void)dup2(null, STDERR_FILENO);
-	alarm(LIFE_S);
+	alarm(deadline_s());
 	sc->kind->look(sc, image, st, known);
 	_exit(0);
 }

@@ -353,8 +353,8 @@ the_sandbox_holds_back_network_files_processes_and_signals(void **state)
 		"import socket; socket.socketpair()",
 		"open('/etc/passwd')",
 		"import os; os.listdir('/')",
-		"open('/tmp/spillway-outside', 'w').close(); import os; "
-		"os.unlink('/tmp/spillway-outside')",
+		"import os; f = os.getcwd() + '-outside'; "
+		"open(f, 'w').close(); os.unlink(f)",
 		"import os; os.fork() or os._exit(0)",
 		"import os; os.execv('/bin/true', ['true'])",
 		"import os, signal; os.kill(os.getppid(), 0)",

@@ -170,7 +170,7 @@ an_unanswered_put_has_an_unknown_outcome(void **state)
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
 	assert_int_equal(sw_put(r->c, &job, 30, NULL), SW_ETIMEOUT);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
-	assert_int_equal(fake_times(r->f, &job.id), 2);
+	assert_true(fake_times(r->f, &job.id) >= 2);
 	assert_int_equal(fake_jobs(r->f), 2);
 }
 

@@ -13,12 +13,11 @@
 
 #include <cmocka.h>
 
-#include "producer/client.h"
-#include "link/dial.h"
 #include "base/error.h"
+#include "link/dial.h"
+#include "producer/client.h"
+#include "tests/lib/util_deadline.h"
 #include "tests/lib/util_fake.h"
-
-enum { PLENTY_MS = 20000 };
 
 struct room {
 	struct fake *f;
@@ -369,14 +368,14 @@ the_descriptor_still_tells_of_room_after_a_look(void **state)
 {
 	static uint8_t much[64 * 1024];
 	void *ctx = zmq_ctx_new(), *peer = zmq_socket(ctx, ZMQ_ROUTER);
-	char endpoint[64];
+	char dir[] = "/tmp/spillway-test.XXXXXX", endpoint[64];
 	struct pollfd p = {.events = POLLIN};
 	struct dial d;
 	int n = 0;
 
 	(void)state;
-	(void)snprintf(endpoint, sizeof(endpoint), "ipc:///tmp/room-%d.sock",
-		(int)getpid());
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", dir);
 	assert_int_equal(zmq_bind(peer, endpoint), 0);
 	assert_int_equal(dial_open(&d, endpoint), 0);
 	p.fd = dial_fd(&d);
@@ -396,6 +395,7 @@ the_descriptor_still_tells_of_room_after_a_look(void **state)
 	zmq_close(peer);
 	zmq_ctx_term(ctx);
 	(void)unlink(endpoint + strlen("ipc://"));
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void

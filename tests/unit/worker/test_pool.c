@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "worker/child.h"
 #include "base/error.h"
+#include "tests/lib/util_deadline.h"
+#include "worker/child.h"
 #include "worker/line.h"
 
 static char much[SW_BODY_MAX];
@@ -101,7 +102,7 @@ pool_begin(const struct job_type *type, int *end)
 	int sock[2];
 	pid_t pid;
 
-	alarm(60); /* a packet without an outcome is waited for in vain */
+	alarm(deadline_s()); /* a packet without an outcome is waited for in vain */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock), 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(setsockopt(sock[i], SOL_SOCKET, SO_SNDBUF,
