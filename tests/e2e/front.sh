@@ -14,36 +14,50 @@ C
 modules "$dir/other.c"
 
 # A sanitizer's report of a crash takes more than 10 ms of CPU by itself.
-bare_us=10000 bare_ms=1000
+bare_us=10000 bare_ms=2000
 case $b in *asan | *tsan) bare_us=300000 bare_ms=10000
 	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:quarantine_size_mb=4" ;; esac
 
-# conf KEY=VALUE...: with lines of [front]
-conf() {
-	printf '[front]\nlisten = unix:%s/http\n' "$dir"
-	printf 'stats = unix:%s/stats\naccess_log = %s/access.log\nbroker = %s\n' \
-		"$dir" "$dir" "$SPILLWAY_BROKER"
-	printf 'blobs = dir:%s/blobs?quota=400m\nuploads = 3\n' "$dir"
-	printf 'idle_s = 4\nrequest_s = 2\nmax_connections = 200\nput_ms = 2000\n'
-	printf '%s\n' "$@"
+# conf_of NAME LINE...: its sockets and its log have that name; lines of [front]
+conf_of() {
+	printf '[front]\nlisten = unix:%s/%s\n' "$dir" "$1"
+	printf 'stats = unix:%s/%s.stats\naccess_log = %s/%s.access\nbroker = %s\n' \
+		"$dir" "$1" "$dir" "$1" "$SPILLWAY_BROKER"
+	printf 'blobs = dir:%s/blobs?quota=400m\nuploads = 3\nmax_connections = 200\nwall_ms = 60000\n' "$dir"
+	printf '%s\n' "${@:2}"
 	for r in hello signup beacon hostile; do
 		printf '[route /%s]\nmodule = %s/%s.so\n' "$r" "$dir" "$r"
 	done
-	printf 'set.FROM = news@example.org\n'
+	printf 'wall_ms = 2000\nset.FROM = news@example.org\n'
 	printf '[route /upload]\nmodule = %s/upload.so\nblob = 1\nmax_blob = 200000000\n' "$dir"
 	printf '[route /answer]\nmodule = %s/answer.so\n' "$dir"
 	printf '[route /early]\nmodule = %s/early.so\n[route /early-bare]\nmodule = %s/early.so\nsandbox = 0\n' "$dir" "$dir"
 	printf '[route /bare]\nmodule = %s/hostile.so\nsandbox = 0\nbudget_us = %s\nwall_ms = %s\n' \
 		"$dir" "$bare_us" "$bare_ms"
-	printf '[route /few]\nmodule = %s/hostile.so\nisolates = 1\nqueue = 2\nrequests = 3\n' "$dir"
+	for r in gate few; do
+		printf '[route /%s]\nmodule = %s/gate.so\nsandbox = 0\nset.GATE = %s/gate.fifo\n' "$r" "$dir" "$dir"
+	done
+	printf 'isolates = 1\nqueue = 2\nrequests = 3\n'
 }
 
+# The front that is asked waits for everybody; another one, strict, does not.
+conf() { conf_of http "idle_s = $DEADLINE_S" "request_s = $DEADLINE_S" 'put_ms = 60000' "$@"; }
+mkfifo "$dir/gate.fifo"
+
+# front_start [NAME]: on NAME.conf
 front_start() {
-	: >"$dir/front.log"
-	spillway-front --config "$dir/front.conf" 2>>"$dir/front.log" &
+	local name=${1:-front}
+	: >"$dir/$name.log"
+	spillway-front --config "$dir/$name.conf" 2>>"$dir/$name.log" &
 	front=$!
 	pids+=("$front")
-	until_true grep -q ev=ready "$dir/front.log"
+	until_true grep -q ev=ready "$dir/$name.log"
+}
+
+# front_stop PID
+front_stop() {
+	kill -TERM "$1"
+	wait "$1" || fail "front: status $?"
 }
 
 isolates_gone() {
@@ -58,21 +72,25 @@ for perf in auto no; do
 	conf "perf = $perf" >"$dir/front.conf"
 	front_start
 	python3 "$root/tests/e2e/front/front.py" "$dir" "$front" "$perf"
-	kill -TERM "$front"
-	wait "$front" || fail "front: status $?"
+	front_stop "$front"
 	until_true isolates_gone
 done
+conf_of strict 'idle_s = 4' 'request_s = 4' 'put_ms = 2000' >"$dir/strict.conf"
+front_start strict
+python3 "$root/tests/e2e/front/front.py" "$dir" "$front" strict
+front_stop "$front"
+until_true isolates_gone
 grep -q 'kill="timer' "$dir/front.log" || fail "perf = no was not heeded"
 
 # The access log is one that our own job understands, to the last line.
 SPILLWAY_LOGS_DB=$dir/access.db
 export SPILLWAY_LOGS_DB
 worker_start logs --queue access=logs
-spillway put access --lines "$dir/access.log" >"$dir/said"
+spillway put access --lines "$dir/http.access" >"$dir/said"
 until_true count_is 0 access ready leased
 spillway-report --json "$dir/access.db" >"$dir/said"
-grep -q "\"requests\":$(wc -l <"$dir/access.log"),\"bad\":0," "$dir/said" ||
-	fail "the access log, $(wc -l <"$dir/access.log") lines: $(head -c 200 "$dir/said")"
+grep -q "\"requests\":$(wc -l <"$dir/http.access"),\"bad\":0," "$dir/said" ||
+	fail "the access log, $(wc -l <"$dir/http.access") lines: $(head -c 200 "$dir/said")"
 
 # kill -9: nothing outlives the front.
 front_start
@@ -96,7 +114,7 @@ wait "$activated" || fail "activated: status $?"
 bad() {
 	conf >"$dir/bad.conf"
 	printf '%s\n' "$3" >>"$dir/bad.conf"
-	refused "$1" "$2" timeout 20 spillway-front --config "$dir/bad.conf"
+	refused "$1" "$2" bounded spillway-front --config "$dir/bad.conf"
 }
 bad 78 'bad.conf:[0-9]+: unknown key .colour' 'colour = red'
 bad 78 'bad.conf:[0-9]+: wall_ms is .0.: must be a duration, 1ms to 10m' 'wall_ms = 0'

@@ -70,6 +70,6 @@ spillway-front --config "$dir/c.conf" --check-config || fail "no newline at the 
 # A file where the socket should be is not ours to remove.
 echo precious >"$dir/file"
 printf '[front]\nlisten = unix:%s\n%s\n' "$dir/file" "$hello" >"$dir/c.conf"
-refused 69 'file: Address already in use' timeout 20 spillway-front --config "$dir/c.conf"
+refused 69 'file: Address already in use' bounded spillway-front --config "$dir/c.conf"
 [ "$(cat "$dir/file")" = precious ] || fail "the file has gone"
 echo "front_config: each mistake has its line"

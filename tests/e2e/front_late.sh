@@ -28,6 +28,8 @@ blobs = dir:$dir/blobs
 broker = ipc://$dir/none.sock
 put_ms = 2000
 upload_s = $1
+wall_ms = 60000
+request_s = $DEADLINE_S
 [route /hello]
 module = $dir/hello.so
 [route /upload]
@@ -36,7 +38,7 @@ blob = 1
 CONF
 }
 
-ask() { curl -sS --max-time 60 --unix-socket "$dir/http" "$@"; }
+ask() { curl -sS --max-time "$DEADLINE_S" --unix-socket "$dir/http" "$@"; }
 
 reloaded() { kill -HUP "$front" && grep -q 'ev=reload routes' "$dir/front.log"; }
 answered() { kill -HUP "$front" && ! kill -0 "$asking" 2>/dev/null; }
@@ -56,7 +58,7 @@ front_stop() {
 	wait "$front" || fail "front: status $?"
 }
 
-front_start 60
+front_start "$DEADLINE_S"
 ask -d film http://front/upload >"$dir/said" &
 asking=$!
 until_true test -e "$dir/bin/spillway.has"

@@ -10,9 +10,11 @@ listen = unix:$dir/http
 broker = $SPILLWAY_BROKER
 blobs = dir:$dir/blobs
 budget_us = 1000000
-wall_ms = 2000
+wall_ms = 60000
+request_s = $DEADLINE_S
 [route /hostile]
 module = $dir/hostile.so
+wall_ms = 2000
 [route /answer]
 module = $dir/answer.so
 max_answer = 16000000
@@ -21,4 +23,4 @@ module = $dir/upload.so
 blob = 1
 C
 broker_start
-timeout 120 python3 "$root/tests/e2e/front/front_stop.py" "$dir"
+bounded python3 "$root/tests/e2e/front/front_stop.py" "$dir"

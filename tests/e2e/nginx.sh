@@ -10,7 +10,9 @@ cat >"$dir/front.conf" <<C
 [front]
 listen = unix:$dir/http
 broker = $SPILLWAY_BROKER
+request_s = $DEADLINE_S
 [route /echo]
+wall_ms = 60000
 module = $dir/echo.so
 [route /hostile]
 module = $dir/hostile.so
@@ -61,7 +63,7 @@ until_true test -S "$dir/https"
 ask() {
 	local path=$1
 	shift
-	curl -s --max-time 30 --http2 --cacert "$dir/cert.pem" --unix-socket "$dir/https" \
+	curl -s --max-time "$DEADLINE_S" --http2 --cacert "$dir/cert.pem" --unix-socket "$dir/https" \
 		-w '\nHTTP/%{http_version} %{http_code}\n' "$@" "https://example.org$path"
 }
 

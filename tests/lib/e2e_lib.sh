@@ -6,6 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 export SPILLWAY_BROKER="ipc://$dir/b.sock" PATH="$b:$PATH" NO_COLOR=1
 pids=()
+# What has to come is waited for so long: only what hangs reaches it.  All other
+# parts of the tests take it from here (tests/util_deadline.h).
+export DEADLINE_S=${DEADLINE_S:-120}
 
 finish() {
 	local status=$?
@@ -28,13 +31,24 @@ for p in spillway{,-broker,-repair,-worker,-report,-front,-isolate} loggen; do
 	[ -x "$b/$p" ] || fail "there is no program $b/$p"
 done
 
-# until_true COMMAND...: a state is waited for, 60 s at most, never slept for.
+# until_true COMMAND...: a state is waited for, never slept for.
 until_true() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + DEADLINE_S))
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "never true: $*"
 		read -rt 0.05 <> <(:) || :
 	done
+}
+
+# bounded COMMAND...: one that ends by itself, unless it hangs.
+bounded() { timeout "$DEADLINE_S" "$@"; }
+
+# spillway ARGUMENT...: with the tests' patience, where none is given.
+spillway() {
+	case " $* " in
+	*" --patience"*) command spillway "$@" ;;
+	*) command spillway --patience "${DEADLINE_S}s" "$@" ;;
+	esac
 }
 
 broker_start() {

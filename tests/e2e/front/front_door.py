@@ -2,7 +2,7 @@
 """front_door.py DIR: what comes to a front's sockets."""
 import os, random, resource, socket, subprocess, sys, tempfile, time
 
-from front_lib import Front, get, rest, run
+from front_lib import DEADLINE_S, Front, get, rest, run
 
 folder = sys.argv[1]
 
@@ -14,7 +14,7 @@ def given():
             os.dup2(f.fileno(), 3)
             os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
         p = subprocess.run(["spillway-front", "--config", f"{folder}/given.conf"], preexec_fn=become, close_fds=False,
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=DEADLINE_S)
         assert (p.returncode, p.stderr) == (78, "spillway-front: LISTEN_FDS: one is no listening stream socket\n"), p
 
     bound, here = socket.socket(), socket.create_server(("127.0.0.1", 0))
@@ -92,9 +92,15 @@ def blank_lines():
         front.ask(get(b"/hello"))  # by now what was sent before has been read
         s.sendall(piece)
     assert rest(s).endswith(b"hello, world\n")
+    front.end()
+
+
+def blank_lines_without_end():
+    """Nor does a request of them take longer than others."""
+    front = Front(folder, "strict.conf")
     s = front.begin()
     try:
-        while True:  # nor does it take longer
+        while True:
             s.sendall(b"\r\n")
             front.ask(get(b"/hello"))
     except (BrokenPipeError, ConnectionResetError):
@@ -140,4 +146,4 @@ def mutants():
     front.end()
 
 
-run(given, few_descriptors, refusals, blank_lines, mutants)
+run(given, few_descriptors, refusals, blank_lines, blank_lines_without_end, mutants)

@@ -1,6 +1,20 @@
 # SPDX-License-Identifier: MIT
 """A front under test, and clients that say each byte themselves."""
-import signal, socket, subprocess
+import os, re, signal, socket, subprocess, time
+
+DEADLINE_S = int(os.environ["DEADLINE_S"])  # of what hangs: tests/e2e_lib.sh
+
+
+def until(true, what):
+    end = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < end, f"never true: {what}"
+        time.sleep(0.01)
+
+
+def turns(pid):
+    """How often it has slept, and so been round its loop."""
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(f"/proc/{pid}/status").read(), re.M)[1])
 
 
 class Front:
@@ -27,7 +41,7 @@ class Front:
 
     def begin(self, request=b""):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(60)
+        s.settimeout(DEADLINE_S)
         s.connect(f"{self.folder}/http")
         s.sendall(request)
         return s

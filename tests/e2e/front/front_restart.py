@@ -6,7 +6,10 @@ front in turn gets them.  Every client must get its answer: nothing refused,
 nothing cut off.  One that reuses a connection may find it closed before it
 has sent anything that was answered, and then asks again, as HTTP clients do.
 """
-import http.client, os, re, signal, socket, sys, threading, time
+import http.client, os, signal, socket, sys, threading
+
+import front_lib
+from front_lib import DEADLINE_S, turns
 
 folder = sys.argv[1]
 sockets = [socket.create_server(("127.0.0.1", 0), backlog=1000), socket.socket(socket.AF_UNIX)]
@@ -23,20 +26,13 @@ def end(*_):
 
 
 def until(true, what):
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end and not wrong, (what, wrong)
-        time.sleep(0.01)
+    front_lib.until(lambda: wrong or true(), what)
+    assert not wrong, (what, wrong)
 
 
 def log():
     name = f"{folder}/restart{fronts}.log"
     return open(name).read() if os.path.exists(name) else ""
-
-
-def turns():
-    """How often the front has slept, and so been round its loop."""
-    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(f"/proc/{pid}/status").read(), re.M)[1])
 
 
 def front_start():
@@ -61,10 +57,10 @@ def client(kept, by_unix):
     while not stop.is_set():
         fresh = d is None
         if fresh:
-            d = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            d = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
             if by_unix:
                 d.sock = socket.socket(socket.AF_UNIX)
-                d.sock.settimeout(30)
+                d.sock.settimeout(DEADLINE_S)
         try:
             if fresh and by_unix:
                 d.sock.connect(f"{folder}/given")
@@ -84,21 +80,21 @@ def client(kept, by_unix):
 
 pid = front_start()
 signal.signal(signal.SIGALRM, end)
-signal.alarm(120)
+signal.alarm(4 * DEADLINE_S)
 threads = [threading.Thread(target=client, args=(n % 2 == 0, n % 4 > 1), daemon=True) for n in range(12)]
 for t in threads:
     t.start()
 for _ in range(6):
     before = asked
     until(lambda: asked >= before + 200, "it serves")
-    half = socket.create_connection(("127.0.0.1", port), timeout=30)
+    half = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
     half.sendall(b"GET /hello HTTP/1.1\r\n")
     before = asked
     until(lambda: asked >= before + 50, "the half has been read as well")
     os.kill(pid, signal.SIGTERM)
     until(lambda: "ev=stop" in log(), "it has been told")
-    before = turns()
-    until(lambda: turns() >= before + 40, "it has looked whether it may end")
+    before = turns(pid)
+    until(lambda: turns(pid) >= before + 40, "it has looked whether it may end")
     half.sendall(b"Host: x\r\n\r\n")
     answer = half.makefile("rb").read()  # to the end: the front closes it
     assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello, world\n"), answer

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """front_stop.py DIR: SIGTERM, to a front and to all that it has, while it has work."""
-import os, select, signal, sys
+import os, signal, sys
 
-from front_lib import Front, get, rest, run
+from front_lib import Front, get, rest, run, turns, until
 
 folder = sys.argv[1]
 LARGE = 500000  # lines of 24 bytes: more than sockets hold
@@ -36,7 +36,8 @@ def slow_reader():
     s = front.begin(get(b"/answer/?%d" % LARGE))
     got = s.recv(100)
     told(front)
-    assert not select.select([front.p.stderr], [], [], 0.5)[0], "it has not waited for a slow one"
+    before = turns(front.p.pid)
+    until(lambda: turns(front.p.pid) >= before + 40, "it has looked whether it may end")
     got += rest(s)
     assert got.startswith(b"HTTP/1.1 200") and got.endswith(b"answer\n"), got[:100]
     assert len(got.split(b"\r\n\r\n", 1)[1]) == LARGE * 24, f"{len(got)} bytes"
@@ -47,8 +48,7 @@ def upload():
     """What is on its way into the blobs gets there."""
     front = Front(folder)
     s = front.begin(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 300000)
-    while not os.listdir(f"{folder}/blobs/tmp") if os.path.exists(f"{folder}/blobs/tmp") else True:
-        front.begin(get(b"/hostile/none")).recv(100)
+    until(lambda: os.path.exists(f"{folder}/blobs/tmp") and os.listdir(f"{folder}/blobs/tmp"), "it is being written")
     told(front, os.killpg)
     s.sendall(b"x" * 700000)
     got = rest(s)
