@@ -71,10 +71,10 @@ spillway blob get "$ref" -o "$dir/out"
 
 # Jobs: --blob with a body of their own, --claim-check by itself, from a pipe too.
 want="$(hash_of "$dir/big") 3000000"
-[ "$(spillway put q body --blob "$dir/big" --wait-for 30s 2>/dev/null)" = "$want 4" ] || fail "--blob"
-[ "$(spillway put q --file "$dir/big" --claim-check --wait-for 30s 2>/dev/null)" = "$want 0" ] || fail "--claim-check"
-[ "$(spillway put q - --claim-check --wait-for 30s <"$dir/big" 2>/dev/null)" = "$want 0" ] || fail "stdin"
-spillway put noop x --blob "$dir/big" --wait-for 30s 2>/dev/null || fail "a built-in job with a blob"
+[ "$(spillway put q body --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 4" ] || fail "--blob"
+[ "$(spillway put q --file "$dir/big" --claim-check --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 0" ] || fail "--claim-check"
+[ "$(spillway put q - --claim-check --wait-for "${DEADLINE_S}s" <"$dir/big" 2>/dev/null)" = "$want 0" ] || fail "stdin"
+spillway put noop x --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null || fail "a built-in job with a blob"
 refused 1 "larger than 128 KB" spillway put q --file "$dir/big"
 blobs_are 1
 [ ! -e "$MARK" ] || fail "a folder's blob was copied"
@@ -133,7 +133,7 @@ spillway blob put "$dir/old" "$dir/young" >"$dir/said"
 aged "$(path_of "$dir/waits")" "$(path_of "$dir/dead")" "$(path_of "$dir/old")" "$(path_of "$dir/big")"
 # Who is stopped in the middle has put nothing, and leaves nothing behind.
 mkfifo "$dir/slow"
-spillway blob put - <"$dir/slow" 2>"$dir/said" &
+"$b/spillway" blob put - <"$dir/slow" 2>"$dir/said" &
 stopped=$!
 exec 7>"$dir/slow"
 noise 300000 "$dir/noise" && cat "$dir/noise" >&7
@@ -195,9 +195,9 @@ export AWS_ACCESS_KEY_ID=tester AWS_SECRET_ACCESS_KEY=tester/secret+key AWS_REGI
 export AWS_ENDPOINT_URL=http://127.0.0.1:$(cat "$dir/port")
 export SPILLWAY_BLOBS="s3://flaky/some/where?backoff=1"
 worker_start two "${queues[@]}"
-[ "$(spillway put q body --blob "$dir/big" --wait-for 60s 2>/dev/null)" = "$want 4" ] || fail "a blob in a bucket"
+[ "$(spillway put q body --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 4" ] || fail "a blob in a bucket"
 [ -e "$MARK" ] || fail "a copy in the job's folder"
-spillway put noop x --blob "$dir/big" --wait-for 60s 2>/dev/null || fail "a built-in job, a blob in a bucket"
+spillway put noop x --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null || fail "a built-in job, a blob in a bucket"
 spillway blob get "$ref" -o "$dir/out2" && cmp "$dir/big" "$dir/out2"
 ranges_are "$dir/big"
 spillway blob gc --older 0 --force --json >"$dir/said"

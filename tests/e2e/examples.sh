@@ -9,6 +9,7 @@ top=$PWD
 dir=$(mktemp -d)
 broker=
 worker=
+deadline=${DEADLINE_S:-120}
 finish() {
 	[ -z "$worker" ] || kill "$worker" 2>/dev/null || :
 	[ -z "$broker" ] || kill "$broker" 2>/dev/null || :
@@ -43,23 +44,23 @@ expect() {
 # client COMMAND...: the same story for each
 client() {
 	local id
-	timeout 60 "$@" work "$queue" 2 &
+	timeout "$deadline" "$@" work "$queue" 2 &
 	worker=$!
-	id=$(timeout 30 "$@" put "$queue" "hello $queue")
+	id=$(timeout "$deadline" "$@" put "$queue" "hello $queue")
 	expect "$queue: a job is put, run and waited for" "HELLO ${queue^^}" \
-		"$(timeout 30 "$@" wait "$id")"
+		"$(timeout "$deadline" "$@" wait "$id")"
 
 	kill -9 "$broker"
 	wait "$broker" 2>/dev/null || :
 	broker_start
-	id=$(timeout 30 "$@" put "$queue" "again $queue")
+	id=$(timeout "$deadline" "$@" put "$queue" "again $queue")
 	expect "$queue: so is one after the broker was killed" \
-		"AGAIN ${queue^^}" "$(timeout 30 "$@" wait "$id")"
+		"AGAIN ${queue^^}" "$(timeout "$deadline" "$@" wait "$id")"
 	wait "$worker"
 	worker=
-	expect "$queue: get tells the state" state=4 "$(timeout 30 "$@" get "$id")"
+	expect "$queue: get tells the state" state=4 "$(timeout "$deadline" "$@" get "$id")"
 	expect "$queue: an unknown job is an error" "-5001" \
-		"$(timeout 30 "$@" get 017f22e2-79b0-7cc3-98c4-dc0c0c07398f 2>&1 || :)"
+		"$(timeout "$deadline" "$@" get 017f22e2-79b0-7cc3-98c4-dc0c0c07398f 2>&1 || :)"
 }
 
 found=
@@ -69,7 +70,7 @@ for python in ${PYTHON:-python3 /usr/bin/python3}; do
 	broker_start
 	client "$python" examples/spillway.py
 	expect "python: a permanent failure is found among the dead" "no such user" \
-		"$(cd examples && timeout 60 "$python" -c '
+		"$(cd examples && timeout "$deadline" "$python" -c '
 import spillway
 def refuse(job):
 	raise spillway.Permanent("no such user")
@@ -96,7 +97,7 @@ for packages in ${NODE_PACKAGES:-} build/node .; do
 	cd "$dir/node"
 	client node spillway.mjs
 	expect "node: a permanent failure is found among the dead" "no such user" \
-		"$(timeout 60 node --input-type=module -e '
+		"$(timeout "$deadline" node --input-type=module -e '
 import { Spillway, Permanent } from "./spillway.mjs";
 const sw = new Spillway();
 await sw.put("node-dead", "x");

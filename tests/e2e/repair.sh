@@ -59,7 +59,7 @@ found=$(repair --rebuild) || fail "$found"
 grep -q "^repaired: 1 jobs, 3 rows: all in order" <<<"$found" || fail "$found"
 broker_start
 worker_start w --queue q=noop
-spillway wait "$id" --timeout 30s >/dev/null || fail "the job does not run"
+spillway wait "$id" --timeout "${DEADLINE_S}s" >/dev/null || fail "the job does not run"
 stop
 repair >/dev/null || fail "$(repair)"
 echo "a job that a flipped bit hid is found, repaired, and runs; a check changes nothing"

@@ -46,8 +46,8 @@ found() {
 both_run() {
 	broker_start
 	worker_start w --queue one=noop --queue two=noop
-	spillway wait "$one" --timeout 30s >/dev/null || fail "one does not run"
-	spillway wait "$two" --timeout 30s >/dev/null || fail "two does not run"
+	spillway wait "$one" --timeout "${DEADLINE_S}s" >/dev/null || fail "one does not run"
+	spillway wait "$two" --timeout "${DEADLINE_S}s" >/dev/null || fail "two does not run"
 	kill "$worker" && wait "$worker"
 	stop
 	repair >/dev/null || fail "$(repair)"
@@ -88,7 +88,7 @@ store
 damage "6a${one//-/}" -5 0x40 or
 broker_start
 worker_start w --queue one=noop --queue two=noop
-spillway wait "$two" --timeout 30s >/dev/null || fail "two does not run"
+spillway wait "$two" --timeout "${DEADLINE_S}s" >/dev/null || fail "two does not run"
 until_true grep -q "ev=damage what=.the length of the record of job $one.*--rebuild" "$dir/broker.log"
 kill "$worker" && wait "$worker"
 stop

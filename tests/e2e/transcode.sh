@@ -44,7 +44,7 @@ C
 
 # make NAME BODY FILE: the result into $dir/NAME.json, the files into $dir/NAME.
 make_it() {
-	spillway put transcode "$2" --blob "$3" --wait-for 60s >"$dir/$1.json" 2>"$dir/$1.err" ||
+	spillway put transcode "$2" --blob "$3" --wait-for "${DEADLINE_S}s" >"$dir/$1.json" 2>"$dir/$1.err" ||
 		fail "$1: $(cat "$dir/$1.err"; spillway dead list)"
 	examples/fetch.sh "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/$1.json")" "$dir/$1"
 }
@@ -83,7 +83,7 @@ refused_job() {
 
 broker_start
 worker_start one --slots 2 --queue transcode=transcode --jobs "$dir/jobs.conf"
-spillway queue set transcode backoff_ms=1 max_attempts=3
+spillway queue set transcode backoff_ms=1 max_attempts=3 timeout_ms=1h
 
 ffmpeg "${quiet[@]}" -f lavfi -i testsrc2=s=320x240:r=25:d=6 -f lavfi -i sine=d=6 -c:v libx264 -preset ultrafast \
 	-c:a aac -metadata title=secret -movflags +faststart "$dir/gen.mp4"
@@ -223,7 +223,7 @@ refused_job "not one frame" '{"profile":"thumbnail"}' "$dir/none.avi"
 limited() {
 	printf '[transcode]\n%s = %s\n[transcode mp4]\npreset = ultrafast\n' "$2" "$3" >"$dir/$1.conf"
 	worker_start "$1" --queue "$1=transcode" --jobs "$dir/$1.conf"
-	spillway queue set "$1" backoff_ms=1 max_attempts=3
+	spillway queue set "$1" backoff_ms=1 max_attempts=3 timeout_ms=1h
 	queue=$1
 }
 ffmpeg "${quiet[@]}" -f lavfi -i nullsrc=s=320x240:r=25:d=4,geq=random\(1\)*255:128:128 -c:v libx264 -preset ultrafast -crf 10 "$dir/noise.mp4"
@@ -264,7 +264,7 @@ id=$(spillway put transcode '{"profile":"slow"}' --blob "$dir/long.mp4")
 ! spillway wait "$id" 2>/dev/null || fail "a timeout"
 spillway dead show "$id" | grep -q timeout || fail "cause timeout"
 until_true ffmpeg_is 0
-spillway queue set transcode timeout_ms=60s
+spillway queue set transcode timeout_ms=1h max_attempts=3
 
 # kill -9 of the worker leaves no ffmpeg behind.
 id=$(spillway put transcode '{"profile":"slow"}' --blob "$dir/long.mp4")

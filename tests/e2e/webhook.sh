@@ -186,7 +186,7 @@ spillway queue set hook max_attempts=3 backoff_ms=1500
 id=$(post flaky)
 spillway wait "$id" >/dev/null || fail "the third try"
 heard "$id" 'len(r) == 3 and all(x["signers"] == [s1] for x in r)'
-heard "$id" 'all(abs(int(x["headers"]["webhook-timestamp"]) - x["at"]) < 2 for x in r)'
+heard "$id" 'all(int(before) <= int(x["headers"]["webhook-timestamp"]) <= x["at"] for before, x in zip([0] + [x["at"] for x in r], r))'
 spillway queue set hook max_attempts=2 backoff_ms=1
 
 # Twenty jobs, one connection.
@@ -216,7 +216,8 @@ dies 1 "302 to http://127.0.0.1:$port/target .redirects are not followed" "$(pos
 ! grep -q '"/target"' "$dir/plain.jsonl" || fail "the redirect was followed"
 
 # Retry-After in both forms is when it runs again; what is none is passed over.
-# The queue pauses behind each, so that none runs again: not before it is looked
+# Told in milliseconds between what was done: `waits` from the end of the attempt to
+# the next, `late` from the request to that end.  The queue pauses behind each, so that none runs again: not before it is looked
 # at, nor while connections are counted below.
 runs_in() {
 	local id
@@ -226,14 +227,20 @@ runs_in() {
 	spillway pause later
 	until_true count_is 0 later leased
 	spillway get "$id" --json >"$dir/said"
-	heard "$id" "len(r) == 1 and $2 <= json.load(open('$dir/said'))['run_at_ms'] / 1000 - r[0]['at'] <= $3"
+	heard "$id" "len(r) == 1"
+	python3 - "$dir/said" "$dir/plain.jsonl" "$2" <<'P' || fail "$1: not $2: $(cat "$dir/said")"
+import json, sys
+j = json.load(open(sys.argv[1]))
+r = [x for x in map(json.loads, open(sys.argv[2])) if x.get("id") == j["id"]]
+ended = j["events"][-1]["at_ms"]
+waits, late = j["run_at_ms"] - ended, ended - r[0]["at"] * 1000
+sys.exit(not eval(sys.argv[3]))
+P
 }
-runs_in seconds 3599 3601
-runs_in date 7198 7202
-runs_in long 35999 36001
-runs_in past -1 101
-runs_in words -1 101
-runs_in negative -1 101
+runs_in seconds 'waits == 3600000'
+runs_in date 'abs(waits - 7200000) <= 2000 + late'
+runs_in long 'waits == 36000000'
+for e in past words negative; do runs_in $e '0 < waits <= 101000'; done
 
 # Limits of size and time, and what cannot be reached.
 for e in flood heads; do
@@ -248,9 +255,20 @@ dies 2 "timed out after" "$(post stall)"
 for w in length chunk chunks head line hints; do
 	dies 2 "$url: (transfer closed with|the answer ended in its head)" "$(post cut_$w)"
 done
-dies 2 "timed out after" "$(post patient --timeout 900ms)"
-grep -q 'dead (error)' "$dir/said" || fail "it waited until it was killed: $(cat "$dir/said")"
-dies 2 "leaves no time for it" "$(post patient --timeout 400ms)"
+# The job's own time: it ends half a second before the worker ends it, for which a busy
+# machine may need more than one go.
+# ends_itself MS PATTERN
+ends_itself() {
+	for _ in $(seq 20); do
+		id=$(post patient --timeout "$1")
+		! spillway wait "$id" >/dev/null 2>&1 || fail "$1: it went well"
+		spillway dead show "$id" >"$dir/said"
+		grep -q 'dead (error)' "$dir/said" && grep -q -- "$2" "$dir/said" && return
+	done
+	fail "$1: it waited until it was killed: $(cat "$dir/said")"
+}
+ends_itself 900ms "timed out after"
+ends_itself 400ms "leaves no time for it"
 dies 2 "Failed to connect to 127.0.0.1 port 1" "$(post nobody)"
 dies 2 "Could not resolve host: name.invalid" "$(post noname)"
 

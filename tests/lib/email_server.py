@@ -123,6 +123,13 @@ def away():
     return full, waiting
 
 
+def down():
+    """A port that is nobody's for as long as we live: it is taken, and nobody listens."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    return taken
+
+
 def tls(name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(FOLDER / f"{name}.pem", FOLDER / f"{name}.key")
@@ -159,6 +166,8 @@ async def main():
     for name, (make, context) in servers.items():
         s = await loop.create_server(make, "127.0.0.1", 0, ssl=context)
         lines.append(f"{name}={s.sockets[0].getsockname()[1]}\n")
+    nobody = down()
+    lines.append(f"down={nobody.getsockname()[1]}\n")
     full = away()
     lines.append(f"away={full[0].getsockname()[1]}\n")
     (FOLDER / "ports.tmp").write_text("".join(lines))

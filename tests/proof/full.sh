@@ -46,7 +46,7 @@ cycle() {
 	drained "$n"
 	# What was freed is room from the next commits of the index on: a refusal
 	# in between is no end.
-	m=0 end=$((SECONDS + 60))
+	m=0 end=$((SECONDS + DEADLINE_S))
 	until [ "$m" -ge $((n / 2)) ]; do
 		[ $SECONDS -lt $end ] || fail "$name: $n fitted, after the drain only $m"
 		until_true sh -c "printf x | spillway put work -"

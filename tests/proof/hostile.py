@@ -16,7 +16,7 @@ LINK_MEMORY = os.environ.get("HOSTILE_LINK_MEMORY") or "64m"
 RSS_MAX_MB = 350      # link memory, what comes before the broker looks, itself
 IDLE_SHARE = 0.3      # of one processor, in the second after an attack
 LOG_MAX = 4 << 20
-WAIT_S = 60           # for any state that has to come
+WAIT_S = int(os.environ["DEADLINE_S"])  # for any state that has to come: tests/e2e_lib.sh
 SEED = int(os.environ.get("SEED") or random.SystemRandom().getrandbits(32))
 N = float(os.environ.get("HOSTILE_N") or 1)
 CORPUS = Path(__file__).resolve().parent.parent / "corpus" / "msg"
@@ -94,7 +94,7 @@ def swallow(s):
         return False
     finally:
         with contextlib.suppress(OSError):
-            s.settimeout(20)
+            s.settimeout(WAIT_S)
 
 
 def push(s, data):
@@ -176,7 +176,7 @@ class Target:
     def knock(self):
         """One try; None if nobody opens."""
         s = socket.socket(socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET)
-        s.settimeout(20)
+        s.settimeout(WAIT_S)
         try:
             s.connect(self.address)
             return s
@@ -238,7 +238,7 @@ class Target:
 
     def spillway(self, *args, stdin=None):
         return subprocess.run([f"{self.bin}/spillway", *args], env=self.env, input=stdin,
-                              capture_output=True, timeout=WAIT_S)
+                              capture_output=True, timeout=2 * WAIT_S)
 
 
 def free_port():
@@ -259,13 +259,13 @@ class Honest(threading.Thread):
         while not self.over.is_set() and not self.error:
             word = f"w{self.served}"
             try:
-                got = self.target.spillway("put", "honest", word, "--wait-for", "50s",
-                                           "--broker-timeout", "50s")
+                got = self.target.spillway("put", "honest", word, "--wait-for", f"{WAIT_S}s",
+                                           "--broker-timeout", f"{WAIT_S}s")
                 if got.returncode or got.stdout.decode().split()[-1:] != [word]:
                     self.error = f"{got.returncode} {got.stdout} {got.stderr}"
                 self.served += 1
             except subprocess.TimeoutExpired:
-                self.error = f"no answer within {WAIT_S} s"
+                self.error = f"no answer within {2 * WAIT_S} s"
 
     def stop(self):
         self.over.set()
