@@ -4,7 +4,8 @@
  *
  * A client asks again after a second of silence, so a fake broker that gets
  * no processor for that long sees a request twice.  Tests count requests:
- * what has been answered and comes again on the same link is none.
+ * what has been answered and comes again on the same link is none, unless the
+ * test has not lasted that second: then the client is wrong.
  */
 #ifndef UTIL_ANSWERED_H
 #define UTIL_ANSWERED_H
@@ -15,12 +16,19 @@
 
 enum { ANSWERED_MAX = 256 }; /* the last ones */
 
-struct answered { /* zeroed: none */
+struct answered {
 	uint64_t sums[ANSWERED_MAX];
 	unsigned n;
+	int64_t since_ms;
 };
 
-/* `peer` is the link's name, `frame` the whole request. */
+/* Before the first request: none has been answered. */
+void answered_begin(struct answered *);
+
+/*
+ * `peer` is the link's name, `frame` the whole request.  1: it is a repetition;
+ * ends the test as failed where no client had a reason for one yet.
+ */
 int
 answered_has(const struct answered *, struct bytes peer, struct bytes frame);
 void answered_add(struct answered *, struct bytes peer, struct bytes frame);

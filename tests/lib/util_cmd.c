@@ -377,14 +377,13 @@ request_serve(zmq_msg_t *who, zmq_msg_t *frame)
 	struct bytes asked = bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
 	int answered;
 
-	if (answered_has(&own.answered, peer, asked))
-		return;
 	pthread_mutex_lock(&own.lock);
-	answered = answer(asked);
+	answered = !answered_has(&own.answered, peer, asked) && answer(asked);
+	if (answered)
+		answered_add(&own.answered, peer, asked);
 	pthread_mutex_unlock(&own.lock);
 	if (!answered)
 		return;
-	answered_add(&own.answered, peer, asked);
 	(void)zmq_msg_send(who, own.socket, ZMQ_SNDMORE);
 	(void)zmq_send(own.socket, own.b.p, own.b.len, 0);
 }
@@ -464,7 +463,8 @@ seen_run_in(const char *words, const char *text, size_t len)
 	rewind(in);
 	(void)snprintf(copy, sizeof(copy), "%s", words);
 	argv[0] = copy + sizeof(copy) - 1;
-	(void)snprintf(patience, sizeof(patience), "--patience=%us", deadline_s());
+	(void)snprintf(
+		patience, sizeof(patience), "--patience=%us", deadline_s());
 	if (strstr(words, "--patience") == NULL)
 		argv[n++] = patience;
 	for (char *w = strtok(copy, "|"); w != NULL; w = strtok(NULL, "|"))
@@ -472,6 +472,7 @@ seen_run_in(const char *words, const char *text, size_t len)
 	argv[n] = NULL;
 	pthread_mutex_lock(&own.lock);
 	script.asked_n = 0;
+	answered_begin(&own.answered);
 	memset(&own.last, 0, sizeof(own.last));
 	script.stored_len = script.bodies = script.largest = 0;
 	pthread_mutex_unlock(&own.lock);

@@ -413,6 +413,7 @@ fake_start(int up)
 	pthread_cond_init(&f->news, NULL);
 	zmq_msg_init(&f->peer);
 	zmq_msg_init(&f->held);
+	answered_begin(&f->answered);
 	if (pthread_create(&f->thread, NULL, run, f) != 0)
 		die("no thread");
 	if (up)

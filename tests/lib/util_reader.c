@@ -17,8 +17,8 @@
 
 enum {
 	MAP = 8 << 20, /* smaller than the rig's: quicker */
-	CHILD_S = 30, /* of processor */
-	LOOKS = 50, /* at what goes on after that, so far apart: */
+	CHILD_S = 30,  /* of processor */
+	LOOKS = 50,    /* at what goes on after that, so far apart: */
 	LOOK_US = 20000,
 };
 

@@ -141,15 +141,18 @@ class Target:
     def __init__(self, build, folder, scheme, files):
         self.bin, self.dir, self.pids = build, Path(folder), []
         self.dir.mkdir()
-        self.address = str(self.dir / "b.sock") if scheme == "ipc" else free_port()
-        self.endpoint = (f"ipc://{self.address}" if scheme == "ipc" else
-                         f"tcp://127.0.0.1:{self.address[1]}")
-        self.env = dict(os.environ, SPILLWAY_BROKER=self.endpoint, TMPDIR=folder)
+        self.address = str(self.dir / "b.sock")
+        self.endpoint = f"ipc://{self.address}" if scheme == "ipc" else "tcp://127.0.0.1:0"
+        self.env = dict(os.environ, TMPDIR=folder)
         self.log = self.dir / "broker.log"
         self.broker = self.start(self.log, files, "spillway-broker", "--data",
                                  str(self.dir / "data"), "--listen", self.endpoint,
                                  "--link-memory", LINK_MEMORY)
         until("the broker is ready", lambda: b"ev=ready" in self.log.read_bytes())
+        if scheme == "tcp":
+            self.address = ("127.0.0.1", port_of(self.broker.pid))
+            self.endpoint = "tcp://%s:%d" % self.address
+        self.env["SPILLWAY_BROKER"] = self.endpoint
         self.start(self.dir / "worker.log", None, "spillway-worker", "--slots", "2",
                    "--queue", 'honest=exec:sh -c "echo result $(cat) >&3"')
         self.calm_files = self.files()
@@ -241,10 +244,14 @@ class Target:
                               capture_output=True, timeout=2 * WAIT_S)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()
+def port_of(pid):
+    """Where it listens: the kernel has chosen, so that nobody else can have it."""
+    own = {os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir()}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[3] == "0A" and f"socket:[{words[9]}]" in own:  # LISTEN
+            return int(words[1].partition(":")[2], 16)
+    raise Failed("the broker listens nowhere")
 
 
 class Honest(threading.Thread):

@@ -15,14 +15,15 @@ slow='test_(blob|edge|random|store|store_lmdb)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}
 logs=$b/tests/valgrind
-export NO_COLOR=1
+# What takes a second takes half a minute here.
+export NO_COLOR=1 DEADLINE_S="${DEADLINE_S:-480}"
 rm -rf "$logs" && mkdir -p "$logs"
 # shellcheck disable=SC2086 # a list of names
 set -- $tests
 [ $# -gt 0 ] || { echo "FAILED: there are no unit tests in $b"; exit 1; }
 printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
 	log=$3/$(basename "$2")
-	timeout 250 valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+	timeout "$DEADLINE_S" valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
 		--errors-for-leak-kinds=none --child-silent-after-fork=yes \
 		--suppressions=tests/valgrind.supp "$1/tests/$2" >"$log" 2>&1 &&
 		! grep -a -q "definitely lost" "$log" && exit
