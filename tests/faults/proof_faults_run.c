@@ -26,6 +26,9 @@
 
 enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
 
+/* Shorter than the scene, longer than a busy machine needs. */
+#define PATIENCE "--patience=30s"
+
 /* Of a broker; those before it make the store. */
 enum { FIRST_WRITE = 9 };
 
@@ -342,8 +345,9 @@ done_wait(const char *when)
 			sw_state_text(state), info.cause);
 		if (state != SW_DONE)
 			(void)wrong(&worker, "the worker", what);
-		else if (c->body && (info.result_len != 5 ||
-					    memcmp(info.result, "hello", 5) != 0))
+		else if (c->body &&
+			 (info.result_len != 5 ||
+				 memcmp(info.result, "hello", 5) != 0))
 			(void)wrong(&worker, "the worker", "lost a result");
 	}
 	sw_close(sc.client);
@@ -354,7 +358,7 @@ static void
 follow_check(void)
 {
 	const char *const argv[] = {
-		"spillway", "list", "--json", "queue=next", NULL};
+		"spillway", "list", "--json", "queue=next", PATIENCE, NULL};
 	int bodies = 0, lines = 0;
 
 	for (int i = 0; i < sc.ids_n; i++)
@@ -392,10 +396,11 @@ scene_play(void)
 {
 	const char *const lines[] = {"spillway", "put", "work", "--lines",
 		sc.lines, "--chunk", "7", "--ids", NULL};
-	const char *const put[] = {
-		"spillway", "put", "sh", "hello", "--header", "who=me", NULL};
-	const char *const list[] = {"spillway", "list", "--json", NULL};
-	const char *const table[] = {"spillway", "list", NULL};
+	const char *const put[] = {"spillway", "put", "sh", "hello", "--header",
+		"who=me", PATIENCE, NULL};
+	const char *const list[] = {
+		"spillway", "list", "--json", PATIENCE, NULL};
+	const char *const table[] = {"spillway", "list", PATIENCE, NULL};
 
 	broker_start();
 	ready_wait();

@@ -57,7 +57,7 @@ set_up(void **state)
 	if (room.pid == 0)
 		broker_run(broker);
 	/* the client connects when the broker listens */
-	return seen_run("stats|--broker-timeout=20s");
+	return seen_run("stats");
 }
 
 static int
@@ -92,7 +92,7 @@ bury(const char *queue, char id[SW_ID_TEXT])
 	assert_int_equal(seen_run(words), CMD_OK);
 	memcpy(id, seen.out, SW_ID_TEXT - 1);
 	id[SW_ID_TEXT - 1] = '\0';
-	(void)snprintf(words, sizeof(words), "wait|%s|--timeout=20s", id);
+	(void)snprintf(words, sizeof(words), "wait|%s|--timeout=2m", id);
 	assert_int_equal(seen_run(words), CMD_REFUSED);
 	assert_non_null(strstr(seen.err, "ended dead (expired)"));
 }
