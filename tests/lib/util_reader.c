@@ -361,16 +361,6 @@ late(int sig)
 		finish(dying, LMDB_HUNG, text);
 }
 
-/* It waits, for whatever. */
-static void
-stuck(int sig)
-{
-	char text[300] = "?";
-	int theirs = is_lmdb(text, sizeof(text), sig);
-
-	finish(dying, theirs ? LMDB_HUNG : HUNG, text);
-}
-
 static void
 signals_catch(struct reader *rd)
 {
@@ -378,7 +368,8 @@ signals_catch(struct reader *rd)
 	static uint8_t room[64 * 1024];
 	stack_t ss = {.ss_sp = room, .ss_size = sizeof(room)};
 	struct sigaction sa = {.sa_handler = died, .sa_flags = SA_ONSTACK};
-	struct itimerval limit = {{0, LOOK_US}, {CHILD_S, 0}};
+	struct itimerval busy = {{0, LOOK_US}, {CHILD_S, 0}};
+	struct itimerval waits = {{0, LOOK_US}, {deadline_s(), 0}};
 
 	dying = rd;
 	sigaltstack(&ss, NULL);
@@ -386,10 +377,9 @@ signals_catch(struct reader *rd)
 		sigaction(all[i], &sa, NULL);
 	sa.sa_handler = late;
 	sigaction(SIGPROF, &sa, NULL);
-	setitimer(ITIMER_PROF, &limit, NULL);
-	sa.sa_handler = stuck;
+	setitimer(ITIMER_PROF, &busy, NULL);
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(deadline_s());
+	setitimer(ITIMER_REAL, &waits, NULL);
 }
 
 typedef int init_fn(struct core *, struct store *, const struct claim *,
