@@ -3,7 +3,7 @@
 # Whatever is wrong: one line that says what and where, a status, nothing lost.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 
-refused 3 "no broker" spillway put q body --patience 100ms
+refused 3 "no broker" spillway put q body --broker-timeout 100ms
 refused 2 "bad|endpoint|invalid" spillway --broker nonsense queues
 broker_start
 id=$(spillway put q "kept")

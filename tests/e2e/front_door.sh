@@ -12,4 +12,4 @@ conf "listen = unix:$dir/http" "access_log = $dir/access.log" 'max_headers = 409
 	"request_s = $DEADLINE_S" >"$dir/front.conf"
 conf "listen = unix:$dir/http" 'request_s = 2' >"$dir/strict.conf"
 conf >"$dir/given.conf"
-bounded python3 "$root/tests/e2e/front/front_door.py" "$dir"
+timeout $((4 * DEADLINE_S)) python3 "$root/tests/e2e/front/front_door.py" "$dir"

@@ -23,4 +23,4 @@ module = $dir/upload.so
 blob = 1
 C
 broker_start
-bounded python3 "$root/tests/e2e/front/front_stop.py" "$dir"
+timeout $((4 * DEADLINE_S)) python3 "$root/tests/e2e/front/front_stop.py" "$dir"

@@ -27,7 +27,7 @@ broker_start
 # A last put of a producer that was cut off may still be on its way.
 cp "$dir/confirmed" "$dir/asked"
 confirmed=$(wc -l <"$dir/asked")
-xargs -n 50 spillway --patience "${DEADLINE_S}s" get --json <"$dir/asked" >"$dir/found"
+xargs -n 50 spillway --broker-timeout "${DEADLINE_S}s" get --json <"$dir/asked" >"$dir/found"
 [ "$(grep -c '"state":"ready"' "$dir/found")" = "$confirmed" ] ||
 	fail "$confirmed confirmed, $(wc -l <"$dir/found") found"
 [ "$(count q ready)" -ge "$confirmed" ] || fail "counter below what is there"

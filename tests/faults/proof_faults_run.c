@@ -27,7 +27,7 @@
 enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
 
 /* Shorter than the scene, longer than a busy machine needs. */
-#define PATIENCE "--patience=30s"
+#define TIMEOUT_OPTION "--broker-timeout=30s"
 
 /* Of a broker; those before it make the store. */
 enum { FIRST_WRITE = 9 };
@@ -357,8 +357,8 @@ done_wait(const char *when)
 static void
 follow_check(void)
 {
-	const char *const argv[] = {
-		"spillway", "list", "--json", "queue=next", PATIENCE, NULL};
+	const char *const argv[] = {"spillway", "list", "--json", "queue=next",
+		TIMEOUT_OPTION, NULL};
 	int bodies = 0, lines = 0;
 
 	for (int i = 0; i < sc.ids_n; i++)
@@ -397,10 +397,10 @@ scene_play(void)
 	const char *const lines[] = {"spillway", "put", "work", "--lines",
 		sc.lines, "--chunk", "7", "--ids", NULL};
 	const char *const put[] = {"spillway", "put", "sh", "hello", "--header",
-		"who=me", PATIENCE, NULL};
+		"who=me", TIMEOUT_OPTION, NULL};
 	const char *const list[] = {
-		"spillway", "list", "--json", PATIENCE, NULL};
-	const char *const table[] = {"spillway", "list", PATIENCE, NULL};
+		"spillway", "list", "--json", TIMEOUT_OPTION, NULL};
+	const char *const table[] = {"spillway", "list", TIMEOUT_OPTION, NULL};
 
 	broker_start();
 	ready_wait();

@@ -7,7 +7,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 export SPILLWAY_BROKER="ipc://$dir/b.sock" PATH="$b:$PATH" NO_COLOR=1
 pids=()
 # What has to come is waited for so long: only what hangs reaches it.  All other
-# parts of the tests take it from here (tests/util_deadline.h).
+# parts of the tests take it from here (tests/lib/util_deadline.h).
 export DEADLINE_S=${DEADLINE_S:-120}
 
 finish() {
@@ -43,11 +43,11 @@ until_true() {
 # bounded COMMAND...: one that ends by itself, unless it hangs.
 bounded() { timeout "$DEADLINE_S" "$@"; }
 
-# spillway ARGUMENT...: with the tests' patience, where none is given.
+# spillway ARGUMENT...: with the tests' deadline, where no other is given.
 spillway() {
 	case " $* " in
-	*" --patience"*) command spillway "$@" ;;
-	*) command spillway --patience "${DEADLINE_S}s" "$@" ;;
+	*" --broker-timeout"* | *" --patience"*) command spillway "$@" ;;
+	*) command spillway --broker-timeout "${DEADLINE_S}s" "$@" ;;
 	esac
 }
 

@@ -450,7 +450,7 @@ script_down(void **state)
 int
 seen_run_in(const char *words, const char *text, size_t len)
 {
-	char copy[512], patience[32], *argv[24];
+	char copy[512], timeout[32], *argv[24];
 	FILE *in = tmpfile(), *o, *e;
 	int n = 1, rc;
 
@@ -464,9 +464,10 @@ seen_run_in(const char *words, const char *text, size_t len)
 	(void)snprintf(copy, sizeof(copy), "%s", words);
 	argv[0] = copy + sizeof(copy) - 1;
 	(void)snprintf(
-		patience, sizeof(patience), "--patience=%us", deadline_s());
-	if (strstr(words, "--patience") == NULL)
-		argv[n++] = patience;
+		timeout, sizeof(timeout), "--broker-timeout=%us", deadline_s());
+	if (strstr(words, "--broker-timeout") == NULL &&
+		strstr(words, "--patience") == NULL)
+		argv[n++] = timeout;
 	for (char *w = strtok(copy, "|"); w != NULL; w = strtok(NULL, "|"))
 		argv[n++] = w;
 	argv[n] = NULL;

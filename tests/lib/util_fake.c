@@ -33,7 +33,8 @@ struct fake {
 	int wake_fd;
 	char dir[64], endpoint[128];
 
-	int want_up, is_up, stop, release;
+	int want_up, stop, release;
+	unsigned is_up;
 	const enum fake_act *acts;
 	size_t acts_n, act_at;
 
@@ -355,8 +356,6 @@ orders_take(struct fake *f)
 	stop = f->stop;
 	if (f->want_up && f->sock == NULL)
 		listen_on(f);
-	if (!f->want_up)
-		listen_off(f);
 	f->is_up = f->sock != NULL;
 	if (f->release && f->sock != NULL)
 		held_send(f);
@@ -448,39 +447,27 @@ fake_endpoint(const struct fake *f)
 	return f->endpoint;
 }
 
-/* With the lock: until `is` holds `want` at least (or, exactly). */
+/* With the lock: until `is` holds `want` at least. */
 static void
-await(struct fake *f, const unsigned *is, unsigned want, int exactly)
+await(struct fake *f, const unsigned *is, unsigned want)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += deadline_s();
-	while (exactly ? *is != want : *is < want)
+	while (*is < want)
 		if (pthread_cond_timedwait(&f->news, &f->lock, &until) != 0)
 			die("waited in vain");
-}
-
-static void
-up_set(struct fake *f, int up)
-{
-	pthread_mutex_lock(&f->lock);
-	f->want_up = up;
-	wake(f);
-	await(f, (unsigned *)&f->is_up, (unsigned)up, 1);
-	pthread_mutex_unlock(&f->lock);
 }
 
 void
 fake_up(struct fake *f)
 {
-	up_set(f, 1);
-}
-
-void
-fake_down(struct fake *f)
-{
-	up_set(f, 0);
+	pthread_mutex_lock(&f->lock);
+	f->want_up = 1;
+	wake(f);
+	await(f, &f->is_up, 1);
+	pthread_mutex_unlock(&f->lock);
 }
 
 void
@@ -497,7 +484,7 @@ unsigned
 fake_await(struct fake *f, unsigned n)
 {
 	pthread_mutex_lock(&f->lock);
-	await(f, &f->all, n, 0);
+	await(f, &f->all, n);
 	n = f->all;
 	pthread_mutex_unlock(&f->lock);
 	return n;

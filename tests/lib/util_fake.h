@@ -36,8 +36,7 @@ struct fake *fake_start(int up);
 void fake_stop(struct fake *);
 const char *fake_endpoint(const struct fake *);
 
-void fake_up(struct fake *);   /* returns when it listens */
-void fake_down(struct fake *); /* ... when it does so no more */
+void fake_up(struct fake *); /* returns when it listens */
 
 /* `acts` is borrowed until the script is over. */
 void fake_script(struct fake *, const enum fake_act *acts, size_t n);

@@ -2,7 +2,7 @@
 """A front under test, and clients that say each byte themselves."""
 import os, re, signal, socket, subprocess, time
 
-DEADLINE_S = int(os.environ["DEADLINE_S"])  # of what hangs: tests/e2e_lib.sh
+DEADLINE_S = int(os.environ["DEADLINE_S"])  # of what hangs: tests/lib/e2e_lib.sh
 
 
 def until(true, what):

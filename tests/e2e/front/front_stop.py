@@ -37,7 +37,8 @@ def slow_reader():
     got = s.recv(100)
     told(front)
     before = turns(front.p.pid)
-    until(lambda: turns(front.p.pid) >= before + 40, "it has looked whether it may end")
+    until(lambda: front.p.poll() is not None or turns(front.p.pid) >= before + 40, "it has looked whether it may end")
+    assert front.p.poll() is None, "it has not waited for a slow one"
     got += rest(s)
     assert got.startswith(b"HTTP/1.1 200") and got.endswith(b"answer\n"), got[:100]
     assert len(got.split(b"\r\n\r\n", 1)[1]) == LARGE * 24, f"{len(got)} bytes"
