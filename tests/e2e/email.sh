@@ -308,9 +308,9 @@ ends() {
 	local pattern=$1
 	shift
 	{ echo "[email]" && printf '%s\n' "$@"; } >"$dir/ends.conf"
-	refused 64 "$pattern" bounded spillway-worker --queue ends=email --jobs "$dir/ends.conf"
+	refused 78 "$pattern" bounded spillway-worker --queue ends=email --jobs "$dir/ends.conf"
 }
-refused 64 "no server in \[email\]" bounded spillway-worker --queue ends=email
+refused 78 "no server in \[email\]" bounded spillway-worker --queue ends=email
 ends "no server in \[email\]" "from = a@example.org"
 for name in localhost/x@y localhost: localhost:0 localhost:65536 localhost:25x :25 ::1; do
 	ends "server in \[email\]: $name is not HOST" "server = $name"
