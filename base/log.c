@@ -8,7 +8,7 @@
 
 static enum sw_log_level level = SW_LOG_INFO;
 
-struct line {
+struct log_line {
 	char text[2048];
 	size_t len;
 };
@@ -21,7 +21,7 @@ sw_log_set(enum sw_log_level l)
 
 /* Leaves room for the newline; what is longer is cut. */
 static void
-add(struct line *l, const char *s, size_t n)
+line_add(struct log_line *l, const char *s, size_t n)
 {
 	size_t room = sizeof(l->text) - 1 - l->len;
 
@@ -45,49 +45,49 @@ needs_quotes(const char *v)
 }
 
 static void
-add_value(struct line *l, const char *v)
+line_add_value(struct log_line *l, const char *v)
 {
 	int quote = needs_quotes(v);
 
 	if (quote)
-		add(l, "\"", 1);
+		line_add(l, "\"", 1);
 	for (; *v != '\0'; v++) {
 		unsigned char c = (unsigned char)*v;
 		char hex[8];
 
 		if (c < 0x20 || c == 0x7f)
-			add(l, hex,
+			line_add(l, hex,
 				(size_t)snprintf(
 					hex, sizeof(hex), "\\x%02x", c));
 		else if (c == '"' || c == '\\')
-			add(l, (char[]){'\\', (char)c}, 2);
+			line_add(l, (char[]){'\\', (char)c}, 2);
 		else
-			add(l, v, 1);
+			line_add(l, v, 1);
 	}
 	if (quote)
-		add(l, "\"", 1);
+		line_add(l, "\"", 1);
 }
 
 void
 sw_log(enum sw_log_level lv, const char *event, ...)
 {
-	struct line l = {.len = 0};
+	struct log_line l = {.len = 0};
 	const char *key, *value;
 	char prefix[24];
 	va_list ap;
 
 	if (lv > level)
 		return;
-	add(&l, prefix,
+	line_add(&l, prefix,
 		(size_t)snprintf(prefix, sizeof(prefix), "<%d>ev=", (int)lv));
-	add(&l, event, strlen(event));
+	line_add(&l, event, strlen(event));
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);
-		add(&l, " ", 1);
-		add(&l, key, strlen(key));
-		add(&l, "=", 1);
-		add_value(&l, value != NULL ? value : "");
+		line_add(&l, " ", 1);
+		line_add(&l, key, strlen(key));
+		line_add(&l, "=", 1);
+		line_add_value(&l, value != NULL ? value : "");
 	}
 	va_end(ap);
 	l.text[l.len++] = '\n';

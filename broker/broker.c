@@ -8,10 +8,10 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plant.h"
@@ -20,17 +20,8 @@
 
 enum { SHARD = 0, FULL_MS = 1000 };
 
-static int64_t
-clock_ms(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
-fail(int err, const char *event, const char *what)
+error_log(int err, const char *event, const char *what)
 {
 	sw_log(SW_LOG_ERR, event, "at", what, "error", sw_errname(err), "text",
 		sw_strerror(err), NULL);
@@ -115,7 +106,8 @@ listen_open(struct broker *br, const char *endpoint)
 	int err;
 
 	if (!is_loopback(endpoint))
-		return fail(-EINVAL, "listen-refused-not-loopback", endpoint);
+		return error_log(
+			-EINVAL, "listen-refused-not-loopback", endpoint);
 	err = folder_make(endpoint);
 	if (err == 0) {
 		(void)snprintf(br->listen, cap, "%s", endpoint);
@@ -124,7 +116,7 @@ listen_open(struct broker *br, const char *endpoint)
 	if (err == 0 && zmq_getsockopt(br->socket, ZMQ_LAST_ENDPOINT,
 				br->listen, &cap) != 0)
 		err = -zmq_errno();
-	return err < 0 ? fail(err, "listen", endpoint) : 0;
+	return err < 0 ? error_log(err, "listen", endpoint) : 0;
 }
 
 static int
@@ -138,7 +130,7 @@ signals_open(struct broker *br)
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	br->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return br->signals < 0 ? fail(-errno, "signals", "signalfd") : 0;
+	return br->signals < 0 ? error_log(-errno, "signals", "signalfd") : 0;
 }
 
 static int
@@ -157,7 +149,7 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 		return err;
 	}
 	err = core_init(&br->core, br->store, &br->claim,
-		clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
+		clock_now_ms(CLOCK_REALTIME), clock_now_ms(CLOCK_BOOTTIME));
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "load", "at", cfg->data, "error",
 			sw_errname(err), "text", sw_strerror(err), "why",
@@ -174,7 +166,7 @@ setting_apply(void *arg, const char *queue, const char *setting)
 	int err = core_queue_set(&br->core, bytes_str(queue),
 		bytes_str(setting), why, sizeof(why));
 
-	return err < 0 ? fail(err, "config", why) : 0;
+	return err < 0 ? error_log(err, "config", why) : 0;
 }
 
 int
@@ -345,31 +337,31 @@ watchdog_feed(struct broker *br)
 
 /* Corrupt data is skipped, and never in silence. */
 static void
-damage_tell(struct broker *br)
+damage_log(struct broker *br)
 {
 	const struct core *c = &br->core;
 
-	if (c->damaged != br->damage_told)
+	if (c->damaged != br->damage_logged)
 		sw_log(SW_LOG_ERR, "damage", "what", c->damage, "found",
 			sw_num((int64_t)c->damaged), "run", repair_command(br),
 			NULL);
-	br->damage_told = c->damaged;
+	br->damage_logged = c->damaged;
 }
 
 /* Workers and clients connect again; leases go on meanwhile. */
 static int
-guard_turn(struct broker *br)
+links_guard(struct broker *br)
 {
 	int err;
 
-	if (!guard_look(&br->guard, br->core.mono_ms))
+	if (!guard_check(&br->guard, br->core.mono_ms))
 		return 0;
 	sw_log(SW_LOG_WARN, "links-closed", "hold-more-than",
 		sw_num(br->guard.limit), NULL);
 	socket_close(br);
-	guard_relieved(&br->guard);
+	guard_reset(&br->guard);
 	err = socket_open(br);
-	return err < 0 ? fail(err, "listen", br->listen) : 0;
+	return err < 0 ? error_log(err, "listen", br->listen) : 0;
 }
 
 /*
@@ -383,11 +375,12 @@ turn(struct broker *br)
 	int err;
 
 	wait_for_work(br);
-	core_begin(c, clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME));
+	core_begin(
+		c, clock_now_ms(CLOCK_REALTIME), clock_now_ms(CLOCK_BOOTTIME));
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);
-	damage_tell(br);
+	damage_log(br);
 	if (c->err < 0)
 		return c->err;
 	if (planted(EARLY_ANSWER))
@@ -400,7 +393,7 @@ turn(struct broker *br)
 	core_committed(c);
 	answers_send(br);
 	watchdog_feed(br);
-	return guard_turn(br);
+	return links_guard(br);
 }
 
 int

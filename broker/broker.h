@@ -20,7 +20,7 @@ struct broker {
 	int signals; /* signalfd */
 	int stop;
 	int committed; /* what the store said of the batch; 1: not yet */
-	uint64_t damage_told;
+	uint64_t damage_logged;
 	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */
 };
 

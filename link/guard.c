@@ -8,7 +8,7 @@
 
 /* Memory of our own, without the pages of mapped files; 0: not known. */
 static int64_t
-memory_held(const struct guard *g)
+memory_used(const struct guard *g)
 {
 	long resident, shared;
 	char text[128], *at;
@@ -29,7 +29,7 @@ guard_open(struct guard *g, int64_t limit)
 {
 	*g = (struct guard){.limit = limit};
 	g->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	g->calm = memory_held(g);
+	g->baseline = memory_used(g);
 }
 
 void
@@ -41,22 +41,22 @@ guard_close(struct guard *g)
 }
 
 int
-guard_look(struct guard *g, int64_t mono_ms)
+guard_check(struct guard *g, int64_t mono_ms)
 {
-	int64_t held;
+	int64_t used;
 
 	if (mono_ms - g->looked_at_ms < GUARD_MS)
 		return 0;
 	g->looked_at_ms = mono_ms;
-	held = memory_held(g);
-	if (held < g->calm)
-		g->calm = held;
-	return held - g->calm > g->limit;
+	used = memory_used(g);
+	if (used < g->baseline)
+		g->baseline = used;
+	return used - g->baseline > g->limit;
 }
 
 void
-guard_relieved(struct guard *g)
+guard_reset(struct guard *g)
 {
 	malloc_trim(0);
-	g->calm = memory_held(g);
+	g->baseline = memory_used(g);
 }

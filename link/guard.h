@@ -16,8 +16,9 @@
 enum { GUARD_MS = 50 }; /* it looks this often */
 
 struct guard {
-	int statm;	      /* /proc/self/statm; -1: there is none */
-	int64_t limit, calm;  /* bytes; held when there was nothing on links */
+	int statm; /* /proc/self/statm; -1: there is none */
+	int64_t limit,
+		baseline;     /* bytes; used when there was nothing on links */
 	int64_t looked_at_ms; /* boot clock */
 };
 
@@ -27,9 +28,9 @@ void guard_open(struct guard *, int64_t limit);
 void guard_close(struct guard *);
 
 /* Whether links are to be closed. */
-int guard_look(struct guard *, int64_t mono_ms);
+int guard_check(struct guard *, int64_t mono_ms);
 
-/* They are: what they held goes back to the system. */
-void guard_relieved(struct guard *);
+/* They are: what they used goes back to the system. */
+void guard_reset(struct guard *);
 
 #endif

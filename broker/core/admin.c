@@ -113,38 +113,38 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
 	stat_put(b, "workers", q->workers);
 	stat_put(b, "slots_free", free_slots);
-	stat_put(b, "workers_wanted", queue_slots_wanted(q));
+	stat_put(b, "workers_wanted", queue_slots_needed(q));
 	sw_item_end(b, mark);
 }
 
 /* Listings of tables in memory: a page is up to SW_ITEMS_MAX - 1 items. */
-struct walk {
+struct table_page {
 	uint32_t from, next; /* numbers; 0 in `next`: there is no more */
 	struct sw_buf items;
 	unsigned n;
 };
 
 static void
-walk_begin(struct request *rq, struct walk *w, struct sw_item *it)
+table_page_begin(struct request *rq, struct table_page *w, struct sw_item *it)
 {
 	struct bytes cursor;
 
 	it->have = 0;
 	(void)sw_msg_next(&rq->msg, it);
 	cursor = sw_bytes(it, SW_F_CURSOR);
-	*w = (struct walk){
+	*w = (struct table_page){
 		.from = cursor.len == 4 ? (uint32_t)le_get(cursor.p, 4) : 0};
 	out_begin(rq->core, &w->items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
 }
 
 static int
-walk_full(const struct walk *w)
+table_page_full(const struct table_page *w)
 {
 	return w->n == SW_ITEMS_MAX - 1;
 }
 
 static void
-walk_reply(struct request *rq, struct walk *w)
+table_page_reply(struct request *rq, struct table_page *w)
 {
 	uint8_t cursor[4];
 	size_t mark;
@@ -168,10 +168,10 @@ op_queues(struct request *rq)
 {
 	struct core *c = rq->core;
 	struct sw_item it;
-	struct walk w;
+	struct table_page w;
 	uint32_t i;
 
-	walk_begin(rq, &w, &it);
+	table_page_begin(rq, &w, &it);
 	if (sw_has(&it, SW_F_QUEUE)) {
 		struct queue *q = queue_find(
 			c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
@@ -182,16 +182,16 @@ op_queues(struct request *rq)
 			return;
 		}
 		queue_show(c, &w.items, q);
-		walk_reply(rq, &w);
+		table_page_reply(rq, &w);
 		return;
 	}
-	for (i = w.from; i < c->queues_n && !walk_full(&w); i++)
+	for (i = w.from; i < c->queues_n && !table_page_full(&w); i++)
 		if (c->queues[i] != NULL) {
 			queue_show(c, &w.items, c->queues[i]);
 			w.n++;
 		}
 	w.next = i < c->queues_n ? i : 0;
-	walk_reply(rq, &w);
+	table_page_reply(rq, &w);
 }
 
 /* --- workers ------------------------------------------------------------ */
@@ -223,21 +223,21 @@ op_workers(struct request *rq)
 	struct core *c = rq->core;
 	struct session *s;
 	struct sw_item it;
-	struct walk w;
+	struct table_page w;
 	uint32_t i = 0;
 
-	walk_begin(rq, &w, &it);
+	table_page_begin(rq, &w, &it);
 	for (s = c->sessions; s != NULL; s = s->hh.next, i++) {
 		if (i < w.from)
 			continue;
-		if (walk_full(&w)) {
+		if (table_page_full(&w)) {
 			w.next = i;
 			break;
 		}
 		session_show(c, &w.items, s);
 		w.n++;
 	}
-	walk_reply(rq, &w);
+	table_page_reply(rq, &w);
 }
 
 /* --- stats -------------------------------------------------------------- */

@@ -9,14 +9,14 @@
 #include "base/plant.h"
 #include "broker/core/job.h"
 
-const struct attempt lease_back = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
+const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 
 /* Fields of a DONE item that go into the ledger as they are. */
 static const enum sw_tag reported[] = {
 	SW_F_ERROR, SW_F_EXIT_CODE, SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB};
 
 static struct bytes
-event_of(struct core *c, const struct record *r, const struct attempt *a,
+ledger_entry(struct core *c, const struct record *r, const struct attempt *a,
 	uint8_t *room, size_t cap)
 {
 	struct sw_buf b = {.p = room, .cap = cap};
@@ -64,7 +64,7 @@ is_crash(enum sw_cause cause)
 }
 
 static int
-is_spent(const struct record *r)
+attempts_used_up(const struct record *r)
 {
 	int64_t max = r->max_attempts > 0 ? r->max_attempts
 					  : r->q->set[SW_S_max_attempts];
@@ -74,7 +74,7 @@ is_spent(const struct record *r)
 
 /* What follows from an outcome, with the members that go with it. */
 static enum life_event
-consequence(struct core *c, struct record *r, const struct attempt *a)
+event_of_outcome(struct core *c, struct record *r, const struct attempt *a)
 {
 	int release = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
 
@@ -93,7 +93,7 @@ consequence(struct core *c, struct record *r, const struct attempt *a)
 	if (release)
 		return LIFE_RELEASE;
 	r->q->total[TOTAL_FAILED]++;
-	if (a->outcome == SW_FAIL || is_spent(r))
+	if (a->outcome == SW_FAIL || attempts_used_up(r))
 		return LIFE_BURY;
 	r->run_at_ms = c->now_ms +
 		       (a->delay_ms >= 0 ? a->delay_ms : backoff_ms(r));
@@ -101,7 +101,7 @@ consequence(struct core *c, struct record *r, const struct attempt *a)
 }
 
 static void
-means_move(struct core *c, const struct record *r, enum sw_outcome outcome)
+means_update(struct core *c, const struct record *r, enum sw_outcome outcome)
 {
 	static const double share = 0.1;
 	struct session *s = r->lease->session;
@@ -118,19 +118,19 @@ void
 attempt_end(struct core *c, struct record *r, const struct attempt *a)
 {
 	uint8_t room[SW_ERROR_MAX + 512];
-	struct bytes event = event_of(c, r, a, room, sizeof(room));
+	struct bytes event = ledger_entry(c, r, a, room, sizeof(room));
 
-	means_move(c, r, a->outcome);
+	means_update(c, r, a->outcome);
 	if (a->report != NULL) {
 		r->token = r->lease->token; /* said again, it is known */
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}
-	job_move(c, r, consequence(c, r, a), event);
+	job_move(c, r, event_of_outcome(c, r, a), event);
 }
 
 static struct bytes
-event_plain(struct core *c, struct sw_buf *b, enum sw_event kind,
+ledger_entry_plain(struct core *c, struct sw_buf *b, enum sw_event kind,
 	enum sw_cause cause)
 {
 	sw_put_int(b, SW_F_KIND, kind);
@@ -147,7 +147,7 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 
 	r->cause = cause;
-	job_move(c, r, LIFE_BURY, event_plain(c, &b, kind, cause));
+	job_move(c, r, LIFE_BURY, ledger_entry_plain(c, &b, kind, cause));
 }
 
 /* The fields of a record whose checksum is wrong, if they are still fields. */
@@ -254,7 +254,8 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	r.created_at_ms = r.ended_at_ms = at_ms;
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
-	record_put_dead(c, &r, event_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	record_put_dead(
+		c, &r, ledger_entry_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
 	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted when it died */
 }
 

@@ -17,7 +17,7 @@ struct attempt {
 /* Ends an attempt; the lease is given up. */
 void attempt_end(struct core *, struct record *, const struct attempt *);
 
-extern const struct attempt lease_back; /* its worker has left in peace */
+extern const struct attempt attempt_release; /* its worker has left in peace */
 
 /* Buries a job for a reason that is not an attempt's. */
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);

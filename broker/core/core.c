@@ -157,8 +157,8 @@ windows_refill(struct core *c)
 	if (window_low(&c->timers))
 		err = window_refill(&c->timers, c->store, c->claim.shard, &t);
 	for (unsigned i = 0; err == 0 && i < c->queues_n; i++)
-		if (c->queues[i] != NULL && queue_line_low(c->queues[i]))
-			err = queue_line_refill(
+		if (c->queues[i] != NULL && queue_ready_low(c->queues[i]))
+			err = queue_ready_refill(
 				c->queues[i], c->store, c->claim.shard);
 	if (err < 0)
 		c->err = err;
@@ -189,7 +189,7 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 		c->second_ms += SECOND_MS;
 		for (unsigned i = 0; i < c->queues_n; i++)
 			if (c->queues[i] != NULL)
-				queue_second(c->queues[i]);
+				queue_means_update(c->queues[i]);
 	}
 	usage_read(c);
 	if (c->batch.n == 0)
@@ -270,10 +270,10 @@ lease_expire(struct core *c, struct lease *l)
 	struct record r;
 	int err = job_load(c, &l->id, &r);
 
-	if (is_lost(err))
+	if (job_is_lost(err))
 		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
-		attempt_end(c, &r, l->back ? &lease_back : &lost);
+		attempt_end(c, &r, l->released ? &attempt_release : &lost);
 }
 
 /*
@@ -367,7 +367,8 @@ core_end(struct core *c)
 void
 core_undelivered(struct core *c, struct bytes frame)
 {
-	static const struct attempt back = {SW_RELEASE, SW_C_LOST, 0, NULL};
+	static const struct attempt undelivered = {
+		SW_RELEASE, SW_C_LOST, 0, NULL};
 	struct sw_msg m;
 	struct sw_item it;
 	struct session *s = NULL;
@@ -382,7 +383,7 @@ core_undelivered(struct core *c, struct bytes frame)
 			r.lease->token ==
 				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
 			s = r.lease->session;
-			attempt_end(c, &r, &back);
+			attempt_end(c, &r, &undelivered);
 		}
 	if (s != NULL)
 		session_close(c, s);

@@ -58,7 +58,7 @@ window_of_row_add(struct core *c, const struct record *r, const struct key *k)
 		window_add(&c->timers, be_get(k->b + 1, 8), &r->id);
 	else if (k->b[0] == 'r' &&
 		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
-		queue_line_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
+		queue_ready_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
 			&r->id);
 }
 
@@ -69,7 +69,7 @@ window_of_row_remove(
 	if (k->b[0] == 't')
 		window_remove(&c->timers, be_get(k->b + 1, 8), &r->id);
 	else if (k->b[0] == 'r')
-		queue_line_remove(r->q, be_get(k->b + 5, 8),
+		queue_ready_remove(r->q, be_get(k->b + 5, 8),
 			be_get(k->b + 13, 8), &r->id);
 }
 
@@ -104,8 +104,8 @@ key_same(const struct key *a, const struct key *b)
  * the very row that another slot of `was` had, a timer of the same instant.
  */
 static void
-rows_follow(struct core *c, const struct record *r, const struct index *was,
-	const struct index *is)
+index_rows_update(struct core *c, const struct record *r,
+	const struct index *was, const struct index *is)
 {
 	for (int i = 0; i < INDEX_ROWS; i++)
 		if (was->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
@@ -171,8 +171,8 @@ static void
 counters_move(struct queue *q, const struct record *r, enum sw_state was,
 	enum sw_state is)
 {
-	int before = index_is_waiting(was) || was == SW_DEAD;
-	int after = index_is_waiting(is) || is == SW_DEAD;
+	int before = index_is_pending(was) || was == SW_DEAD;
+	int after = index_is_pending(is) || is == SW_DEAD;
 
 	if (was != SW_NONE)
 		q->count[was]--;
@@ -243,7 +243,7 @@ job_move(struct core *c, struct record *r, enum life_event how,
 		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
 	record_write(c, r, was == SW_NONE, event);
 	index_of(r, is, &after);
-	rows_follow(c, r, &before, &after);
+	index_rows_update(c, r, &before, &after);
 	if (r->ended_at_ms != 0)
 		waiters_answer(c, r, 0);
 	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
@@ -259,14 +259,14 @@ job_forget(struct core *c, struct record *r)
 	must(r->lease == NULL);
 	index_of(r, r->state, &before);
 	index_of(r, SW_NONE, &after);
-	rows_follow(c, r, &before, &after);
+	index_rows_update(c, r, &before, &after);
 	batch_delete(&c->batch, key_bytes(&k));
 	if (r->cause == SW_C_CORRUPT) {
 		k = key_id('c', &r->id);
 		batch_delete(&c->batch, key_bytes(&k));
 	}
 	waiters_answer(c, r, SW_ENOJOB);
-	if (index_is_waiting(r->state) || r->state == SW_DEAD)
+	if (index_is_pending(r->state) || r->state == SW_DEAD)
 		r->q->total[TOTAL_BYTES] -= r->body_len;
 	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
 	queue_touch(r->q);
@@ -282,7 +282,7 @@ record_put_dead(struct core *c, struct record *r, struct bytes event)
 	record_write(c, r, 0, event);
 	index_of(r, SW_NONE, &before);
 	index_of(r, SW_DEAD, &after);
-	rows_follow(c, r, &before, &after);
+	index_rows_update(c, r, &before, &after);
 	waiters_answer(c, r, 0);
 }
 
@@ -292,7 +292,7 @@ ready_row_add(struct core *c, const struct record *r)
 	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 
 	batch_put(&c->batch, key_bytes(&k), nothing);
-	queue_line_add(r->q, r->lane, r->rank, &r->id);
+	queue_ready_add(r->q, r->lane, r->rank, &r->id);
 }
 
 void

@@ -18,7 +18,7 @@ int job_load(struct core *, const struct sw_id *, struct record *);
 /* Whether job_load has found the record gone or corrupt: the caller, who has
  * a row of the job's, buries the job. */
 static inline int
-is_lost(int err)
+job_is_lost(int err)
 {
 	return err == SW_ECORRUPT || err == SW_ENOJOB;
 }

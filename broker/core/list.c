@@ -11,7 +11,7 @@
  * those of the last commit; loading sees what this turn has changed since.
  */
 
-struct selector {
+struct list_selector {
 	enum sw_state state; /* SW_NONE: any */
 	struct queue *q;     /* NULL: any */
 	int64_t since_ms, until_ms;
@@ -21,7 +21,7 @@ struct selector {
 	size_t limit;
 };
 
-struct page {
+struct list_page {
 	struct key from, to;
 	size_t id_at; /* where in the key the id stands */
 	size_t n;
@@ -34,9 +34,10 @@ struct page {
 };
 
 static int
-selector_read(struct core *c, const struct sw_item *it, struct selector *sel)
+selector_read(
+	struct core *c, const struct sw_item *it, struct list_selector *sel)
 {
-	*sel = (struct selector){
+	*sel = (struct list_selector){
 		.state = (enum sw_state)sw_int(it, SW_F_STATE, SW_DEAD),
 		.since_ms = sw_int(it, SW_F_SINCE_MS, 0),
 		.until_ms = sw_int(it, SW_F_UNTIL_MS, INT64_MAX),
@@ -85,7 +86,7 @@ error_matches(const struct record *r, struct bytes match)
 }
 
 static int
-selects(const struct selector *sel, const struct record *r)
+selects(const struct list_selector *sel, const struct record *r)
 {
 	int64_t at = r->ended_at_ms != 0 ? r->ended_at_ms : r->created_at_ms;
 	struct bytes h;
@@ -103,7 +104,8 @@ selects(const struct selector *sel, const struct record *r)
 
 /* The index rows that hold the state's jobs, and maybe others'. */
 static void
-page_range(const struct selector *sel, const struct sw_item *it, struct page *p)
+page_range(const struct list_selector *sel, const struct sw_item *it,
+	struct list_page *p)
 {
 	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
 
@@ -131,7 +133,7 @@ page_range(const struct selector *sel, const struct sw_item *it, struct page *p)
 static int
 page_each(void *arg, struct bytes key, struct bytes val)
 {
-	struct page *p = arg;
+	struct list_page *p = arg;
 	const uint8_t *b = key.p;
 
 	(void)val;
@@ -148,7 +150,7 @@ page_each(void *arg, struct bytes key, struct bytes val)
 }
 
 static void
-page_scan(struct core *c, struct page *p)
+page_scan(struct core *c, struct list_page *p)
 {
 	int err = c->store->driver->scan(c->store, c->claim.shard,
 		key_bytes(&p->from), key_bytes(&p->to), PAGE_LOOK, page_each,
@@ -160,7 +162,7 @@ page_scan(struct core *c, struct page *p)
 
 /* An id names one job: there is nothing to scan for. */
 static void
-page_of_one(const struct selector *sel, struct page *p)
+page_of_one(const struct list_selector *sel, struct list_page *p)
 {
 	memcpy(p->ids[0].b, sel->id.p, SW_ID_LEN);
 	p->n = 1;
@@ -168,11 +170,11 @@ page_of_one(const struct selector *sel, struct page *p)
 }
 
 /* Changes a selected job (unless dry), `count` were before it; a status. */
-typedef int each_fn(struct core *, struct record *, const struct sw_item *ask,
-	int64_t count, int dry);
+typedef int list_each_fn(struct core *, struct record *,
+	const struct sw_item *ask, int64_t count, int dry);
 
 static struct key
-cursor_of(const struct selector *sel, const struct record *r)
+cursor_of(const struct list_selector *sel, const struct record *r)
 {
 	if (sel->state == SW_DEAD)
 		return key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
@@ -194,7 +196,7 @@ page_item(struct core *c, struct sw_buf *b, const struct record *r, int status,
 }
 
 /* What a page found: the items, how many count, where the next one begins. */
-struct found {
+struct list_result {
 	struct sw_buf items;
 	int64_t count;
 	size_t shown;
@@ -203,7 +205,7 @@ struct found {
 
 /* A dead job whose record is corrupt stays dead, with that as its cause. */
 static int
-page_job(struct core *c, const struct page *p, size_t i, struct record *r)
+page_job(struct core *c, const struct list_page *p, size_t i, struct record *r)
 {
 	const struct sw_id *id = &p->ids[i];
 	int err = job_load(c, id, r);
@@ -223,8 +225,9 @@ page_job(struct core *c, const struct page *p, size_t i, struct record *r)
 }
 
 static void
-page_load(struct core *c, const struct page *p, const struct selector *sel,
-	each_fn *each, int dry, struct found *f)
+page_load(struct core *c, const struct list_page *p,
+	const struct list_selector *sel, list_each_fn *each, int dry,
+	struct list_result *f)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct record r;
@@ -248,7 +251,7 @@ page_load(struct core *c, const struct page *p, const struct selector *sel,
 
 /* The summary stands first. */
 static void
-page_reply(struct request *rq, const struct found *f)
+page_reply(struct request *rq, const struct list_result *f)
 {
 	size_t mark;
 
@@ -264,12 +267,12 @@ page_reply(struct request *rq, const struct found *f)
 }
 
 static void
-page_walk(struct request *rq, each_fn *each)
+page_walk(struct request *rq, list_each_fn *each)
 {
 	struct core *c = rq->core;
-	struct page *p = arena_take(&c->out_arena, sizeof(*p));
-	struct found f = {.count = 0};
-	struct selector sel;
+	struct list_page *p = arena_take(&c->out_arena, sizeof(*p));
+	struct list_result f = {.count = 0};
+	struct list_selector sel;
 	struct sw_item it = {.have = 0, .raw = {"", 0}};
 	int err;
 

@@ -10,7 +10,7 @@
 
 enum { KEY_MOST = sizeof(((struct key *)NULL)->b) - 1 };
 
-struct load {
+struct core_loader {
 	struct core *core;
 	struct sw_id ids[PAGE_LOOK];
 	size_t n, seen;
@@ -25,7 +25,7 @@ struct load {
 static int
 load_queue(void *arg, struct bytes key, struct bytes val)
 {
-	struct load *ld = arg;
+	struct core_loader *ld = arg;
 	struct core *c = ld->core;
 	uint32_t no = QUEUES_MAX;
 	struct queue *q;
@@ -57,7 +57,7 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 static int
 load_id(void *arg, struct bytes key, struct bytes val)
 {
-	struct load *ld = arg;
+	struct core_loader *ld = arg;
 
 	(void)val;
 	if (key.len == 1 + SW_ID_LEN)
@@ -72,7 +72,7 @@ load_id(void *arg, struct bytes key, struct bytes val)
 }
 
 static void
-lease_arm(struct core *c, struct lease *l, const struct lease_row *row)
+lease_row_apply(struct core *c, struct lease *l, const struct lease_row *row)
 {
 	l->since_ms = sw_int(&row->it, SW_F_AT_MS, c->now_ms);
 	if (l->since_ms < 0 || l->since_ms > c->now_ms)
@@ -94,7 +94,7 @@ lease_arm(struct core *c, struct lease *l, const struct lease_row *row)
  * is skipped.
  */
 static int
-lease_rearm(struct core *c, const struct sw_id *id)
+lease_restore(struct core *c, const struct sw_id *id)
 {
 	struct key k = key_id('l', id);
 	struct lease_row row;
@@ -104,7 +104,7 @@ lease_rearm(struct core *c, const struct sw_id *id)
 	struct lease *l;
 	int err = job_load(c, id, &r), sound;
 
-	if (err < 0 && !is_lost(err))
+	if (err < 0 && !job_is_lost(err))
 		return err;
 	if (err < 0)
 		r.q = NULL;
@@ -126,12 +126,12 @@ lease_rearm(struct core *c, const struct sw_id *id)
 	l->q = r.q;
 	l->token = sound ? (uint64_t)sw_int(&row.it, SW_F_TOKEN, 0)
 			 : c->next_token++;
-	lease_arm(c, l, &row);
+	lease_row_apply(c, l, &row);
 	return 0;
 }
 
 static int
-load_leases(struct core *c, struct load *ld)
+load_leases(struct core *c, struct core_loader *ld)
 {
 	struct key from = key_start('l'), to = key_after(from);
 	int err;
@@ -142,7 +142,7 @@ load_leases(struct core *c, struct load *ld)
 			key_bytes(&from), key_bytes(&to), PAGE_LOOK, load_id,
 			ld);
 		for (size_t i = 0; err == 0 && i < ld->n; i++)
-			err = lease_rearm(c, &ld->ids[i]);
+			err = lease_restore(c, &ld->ids[i]);
 		from = ld->last;
 		from.b[from.len++] = 0;
 	} while (err == 0 && ld->seen == PAGE_LOOK);
@@ -152,7 +152,7 @@ load_leases(struct core *c, struct load *ld)
 int
 core_load(struct core *c)
 {
-	struct load *ld = calloc(1, sizeof(*ld));
+	struct core_loader *ld = calloc(1, sizeof(*ld));
 	struct key from = key_start('q'), to = key_after(from);
 	int err;
 

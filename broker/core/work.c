@@ -12,7 +12,7 @@
 #include "broker/core/put.h"
 
 enum {
-	FOLLOWS_MAX = 1000,	 /* follow-up jobs in one DONE message */
+	FOLLOW_UPS_MAX = 1000,	 /* follow-up jobs in one DONE message */
 	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
 	/* Of a job in JOBS, besides its body: mostly headers, where each byte
 	 * may come as a field of its own. */
@@ -115,7 +115,7 @@ op_hello(struct request *rq)
 
 /* The session of the asking peer; NULL, and it was told to say hello. */
 static struct session *
-session_need(struct request *rq)
+session_require(struct request *rq)
 {
 	struct session *s = session_find(rq->core->sessions, rq->peer);
 
@@ -130,7 +130,7 @@ session_need(struct request *rq)
 void
 op_want(struct request *rq)
 {
-	struct session *s = session_need(rq);
+	struct session *s = session_require(rq);
 	struct sw_item it;
 
 	if (s == NULL || !sw_msg_next(&rq->msg, &it))
@@ -154,10 +154,10 @@ op_bye(struct request *rq)
 			if (l->session != s)
 				continue;
 			if (core_has_room(c) && job_load(c, &l->id, &r) == 0) {
-				attempt_end(c, &r, &lease_back);
+				attempt_end(c, &r, &attempt_release);
 				continue;
 			}
-			l->back = 1; /* the sweeps of the next turns */
+			l->released = 1; /* the sweeps of the next turns */
 			lease_extend(&c->leases, l, c->mono_ms);
 		}
 		session_close(c, s);
@@ -199,7 +199,7 @@ extend_one(struct core *c, struct session *s, const struct sw_item *it)
 void
 op_extend(struct request *rq)
 {
-	struct session *s = session_need(rq);
+	struct session *s = session_require(rq);
 	struct sw_item it;
 
 	if (s == NULL)
@@ -214,7 +214,7 @@ op_extend(struct request *rq)
 
 /* All follow-ups or none: the first that may not be put refuses the ack. */
 static int
-follows_check(struct core *c, const struct sw_item *it, int *follows,
+follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 	struct put_refusal *no)
 {
 	struct bytes raw;
@@ -227,10 +227,10 @@ follows_check(struct core *c, const struct sw_item *it, int *follows,
 
 		if (err < 0)
 			sw_item_why(raw, no->why);
-		else if (++*follows > FOLLOWS_MAX)
+		else if (++*follows > FOLLOW_UPS_MAX)
 			err = sw_refuse(no->why, SW_ETOOBIG,
 				"follow must be at most %d in a message",
-				FOLLOWS_MAX);
+				FOLLOW_UPS_MAX);
 		else
 			err = put_check(c, &f, &ahead, no);
 		if (err < 0)
@@ -243,7 +243,7 @@ follows_check(struct core *c, const struct sw_item *it, int *follows,
 
 /* A follow-up whose id or key an earlier one has just taken is known: skip. */
 static void
-follows_apply(struct core *c, const struct sw_item *it)
+follow_ups_apply(struct core *c, const struct sw_item *it)
 {
 	static const struct put_ahead none;
 	struct bytes raw;
@@ -281,7 +281,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		attempt_end(c, r, &a);
 		return 0;
 	}
-	err = follows_check(c, it, follows, no);
+	err = follow_ups_check(c, it, follows, no);
 	if (err < 0)
 		return err;
 	/* The checks read the store: what `r` points to is read again. */
@@ -289,7 +289,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	if (err < 0)
 		return err;
 	attempt_end(c, r, &a);
-	follows_apply(c, it);
+	follow_ups_apply(c, it);
 	return 0;
 }
 
@@ -344,7 +344,7 @@ op_done(struct request *rq)
  * in memory is read at the start of the next turn.
  */
 static int
-queue_ready(void *arg, struct queue *q)
+queue_can_start(void *arg, struct queue *q)
 {
 	struct core *c = arg;
 	struct entry e;
@@ -361,10 +361,10 @@ queue_ready(void *arg, struct queue *q)
 			c->rate_wait_ms = wait_ms;
 		return 0;
 	}
-	if (queue_line_next(q, &lane, &e))
+	if (queue_ready_next(q, &lane, &e))
 		return 1;
 	/* Else its counter speaks of a job that has lost its row. */
-	if (queue_line_low(q))
+	if (queue_ready_low(q))
 		c->more = 1;
 	return 0;
 }
@@ -380,7 +380,7 @@ ready_row_drop(
 
 /* An entry of the line whose job cannot be read. */
 static void
-corrupt_ready(
+ready_row_bury(
 	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
 {
 	ready_row_drop(c, q, lane, e);
@@ -390,7 +390,7 @@ corrupt_ready(
 /* Whether `e` is the row that the job itself would write; rows carry no
  * checksum. */
 static int
-row_is_of(const struct record *r, const struct queue *q, uint64_t lane,
+row_is_of_job(const struct record *r, const struct queue *q, uint64_t lane,
 	const struct entry *e)
 {
 	return r->state == SW_READY && r->q == q && r->lane == lane &&
@@ -449,7 +449,7 @@ job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
 
 /* One message of jobs for `s`, at most `most`; the number given. */
 static int
-hand_out_some(struct core *c, struct session *s, int most)
+jobs_hand_out(struct core *c, struct session *s, int most)
 {
 	struct sw_buf b;
 	struct queue *q;
@@ -459,21 +459,22 @@ hand_out_some(struct core *c, struct session *s, int most)
 	while (given < most && s->sent < s->credit &&
 		lease_count(&c->leases) < LEASES_MAX &&
 		b.len < JOBS_BYTES - SW_BODY_MAX - JOB_ROOM &&
-		(q = session_next_queue(s, queue_ready, c)) != NULL) {
+		(q = session_next_queue(s, queue_can_start, c)) != NULL) {
 		struct record r;
 		struct entry e;
 		struct lease *l;
 		uint64_t lane;
 		int err;
 
-		must(queue_line_next(q, &lane, &e)); /* as queue_ready saw */
-		queue_line_pop(q, lane);
+		must(queue_ready_next(
+			q, &lane, &e)); /* as queue_can_start saw */
+		queue_ready_pop(q, lane);
 		err = job_load(c, &e.id, &r);
 		if (err < 0) {
-			corrupt_ready(c, q, lane, &e);
+			ready_row_bury(c, q, lane, &e);
 			continue;
 		}
-		if (!row_is_of(&r, q, lane, &e)) {
+		if (!row_is_of_job(&r, q, lane, &e)) {
 			ready_row_drop(c, q, lane, &e);
 			if (r.state == SW_READY)
 				ready_row_add(c, &r); /* where it belongs */
@@ -504,7 +505,7 @@ work_hand_out(struct core *c)
 		int given = 0;
 
 		if (s->sent < s->credit && core_has_room(c))
-			given = hand_out_some(c, s,
+			given = jobs_hand_out(c, s,
 				left < HAND_OUT_STEP ? left : HAND_OUT_STEP);
 		left -= given;
 		idle = given > 0 ? 0 : idle + 1;

@@ -50,7 +50,7 @@ slot_of(const struct batch *b, struct bytes key, uint64_t hash)
 }
 
 static struct bytes
-copy(struct batch *b, struct bytes from)
+bytes_copy(struct batch *b, struct bytes from)
 {
 	void *p = arena_take(&b->arena, from.len);
 
@@ -68,7 +68,7 @@ op_of(struct batch *b, struct bytes key, int fresh)
 
 	if (*slot == 0) {
 		must(b->n < BATCH_OPS_MAX);
-		b->ops[b->n].key = copy(b, key);
+		b->ops[b->n].key = bytes_copy(b, key);
 		b->marks[b->n] = (struct batch_mark){
 			.slot = (uint32_t)(slot - b->slots),
 			.fresh = (uint8_t)fresh};
@@ -90,13 +90,13 @@ batch_put_taken(struct batch *b, struct bytes key, struct bytes val, int fresh)
 void
 batch_put(struct batch *b, struct bytes key, struct bytes val)
 {
-	batch_put_taken(b, key, copy(b, val), 0);
+	batch_put_taken(b, key, bytes_copy(b, val), 0);
 }
 
 void
 batch_insert(struct batch *b, struct bytes key, struct bytes val)
 {
-	batch_put_taken(b, key, copy(b, val), 1);
+	batch_put_taken(b, key, bytes_copy(b, val), 1);
 }
 
 void

@@ -2,7 +2,7 @@
 #include "broker/model/index.h"
 
 int
-index_is_waiting(enum sw_state s)
+index_is_pending(enum sw_state s)
 {
 	return s == SW_DELAYED || s == SW_READY || s == SW_LEASED;
 }
@@ -16,7 +16,7 @@ holds_key(const struct record *r, enum sw_state state)
 		return (r->unique_also & SW_UNIQUE_DEAD) != 0;
 	if (state == SW_DONE)
 		return (r->unique_also & SW_UNIQUE_DONE) != 0;
-	return index_is_waiting(state);
+	return index_is_pending(state);
 }
 
 static struct key

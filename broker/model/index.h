@@ -26,6 +26,6 @@ struct index {
 void index_of(const struct record *, enum sw_state, struct index *);
 
 /* Delayed, ready or leased. */
-int index_is_waiting(enum sw_state);
+int index_is_pending(enum sw_state);
 
 #endif

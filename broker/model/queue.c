@@ -132,7 +132,7 @@ lane_drop_if_empty(struct queue *q, uint64_t hash)
 }
 
 void
-queue_line_add(
+queue_ready_add(
 	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
 {
 	struct lane *l = lane_find(q, hash);
@@ -147,7 +147,7 @@ queue_line_add(
 }
 
 void
-queue_line_remove(
+queue_ready_remove(
 	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
 {
 	struct lane *l = lane_find(q, hash);
@@ -168,14 +168,14 @@ covers_all(const struct queue *q)
 static int
 is_behind(const struct queue *q)
 {
-	return q->turn < q->lo;
+	return q->next_lane < q->lo;
 }
 
 int
-queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
+queue_ready_next(const struct queue *q, uint64_t *hash, struct entry *e)
 {
 	const struct entry *first;
-	unsigned start = lane_at(q, q->turn);
+	unsigned start = lane_at(q, q->next_lane);
 
 	if (is_behind(q))
 		return 0;
@@ -196,34 +196,34 @@ queue_line_next(const struct queue *q, uint64_t *hash, struct entry *e)
 }
 
 void
-queue_line_pop(struct queue *q, uint64_t hash)
+queue_ready_pop(struct queue *q, uint64_t hash)
 {
 	struct lane *l = lane_find(q, hash);
 
 	must(l != NULL);
 	window_pop(&l->w);
-	q->turn = hash == UINT64_MAX ? 0 : hash + 1;
+	q->next_lane = hash == UINT64_MAX ? 0 : hash + 1;
 	lane_drop_if_empty(q, hash);
 }
 
 /* The round has come to the end of the covered lanes and others may exist. */
 static int
-must_slide(const struct queue *q)
+lanes_are_passed(const struct queue *q)
 {
 	if (covers_all(q))
 		return 0;
 	if (is_behind(q))
 		return 1;
-	for (unsigned i = lane_at(q, q->turn); i < q->lanes_n; i++)
+	for (unsigned i = lane_at(q, q->next_lane); i < q->lanes_n; i++)
 		if (q->lanes[i]->w.n > 0 || !q->lanes[i]->w.whole)
 			return 0;
 	return 1;
 }
 
 int
-queue_line_low(const struct queue *q)
+queue_ready_low(const struct queue *q)
 {
-	if (must_slide(q))
+	if (lanes_are_passed(q))
 		return 1;
 	for (unsigned i = 0; i < q->lanes_n; i++)
 		if (window_low(&q->lanes[i]->w))
@@ -275,12 +275,12 @@ lanes_slide(struct queue *q, struct store *s, uint32_t shard)
 
 	while (q->lanes_n > 0)
 		lane_drop(q, q->lanes_n - 1);
-	err = lane_in_store(q, s, shard, q->turn, &f);
-	if (err == 0 && !f.found && q->turn != 0) {
-		q->turn = 0; /* round again */
+	err = lane_in_store(q, s, shard, q->next_lane, &f);
+	if (err == 0 && !f.found && q->next_lane != 0) {
+		q->next_lane = 0; /* round again */
 		err = lane_in_store(q, s, shard, 0, &f);
 	}
-	q->lo = q->turn;
+	q->lo = q->next_lane;
 	q->hi = UINT64_MAX;
 	while (err == 0 && f.found) {
 		q->lanes[q->lanes_n++] = lane_new(f.hash);
@@ -294,9 +294,9 @@ lanes_slide(struct queue *q, struct store *s, uint32_t shard)
 }
 
 int
-queue_line_refill(struct queue *q, struct store *s, uint32_t shard)
+queue_ready_refill(struct queue *q, struct store *s, uint32_t shard)
 {
-	int err = must_slide(q) ? lanes_slide(q, s, shard) : 0;
+	int err = lanes_are_passed(q) ? lanes_slide(q, s, shard) : 0;
 
 	for (unsigned i = 0; err == 0 && i < q->lanes_n; i++) {
 		struct lane *l = q->lanes[i];
@@ -340,7 +340,7 @@ queue_rate_spend(struct queue *q)
 }
 
 void
-queue_second(struct queue *q)
+queue_means_update(struct queue *q)
 {
 	static const double share = 0.1; /* of the newest second */
 	int64_t put = q->total[TOTAL_PUT], done = q->total[TOTAL_DONE];
@@ -354,7 +354,7 @@ queue_second(struct queue *q)
 }
 
 int64_t
-queue_slots_wanted(const struct queue *q)
+queue_slots_needed(const struct queue *q)
 {
 	static const double drain_s = 60; /* a backlog is to be gone in */
 	double run_s = q->run_ms > 0 ? q->run_ms / MILLI : 1;

@@ -54,8 +54,8 @@ struct queue {
 
 	struct lane *lanes[QUEUE_LANES]; /* by hash */
 	unsigned lanes_n;
-	uint64_t lo, hi; /* the range of lanes that memory covers */
-	uint64_t turn;	 /* the next lane to serve has at least this hash */
+	uint64_t lo, hi;    /* the range of lanes that memory covers */
+	uint64_t next_lane; /* the next lane to serve has at least this hash */
 
 	int64_t tokens_milli; /* of the rate limit */
 	int64_t tokens_at_ms;
@@ -79,22 +79,22 @@ struct queue *queue_find(struct queue *all, struct bytes name);
 void queue_touch(struct queue *);
 
 /* A job's place in the line.  Add and remove tell memory alone. */
-void queue_line_add(
+void queue_ready_add(
 	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
-void queue_line_remove(
+void queue_ready_remove(
 	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
 
 /* The next job in the line, not taken off; 0: none is known. */
-int queue_line_next(const struct queue *, uint64_t *lane, struct entry *);
+int queue_ready_next(const struct queue *, uint64_t *lane, struct entry *);
 
-/* Takes off what queue_line_next named; the turn passes to the next lane. */
-void queue_line_pop(struct queue *, uint64_t lane);
+/* Takes off what queue_ready_next named; the turn passes to the next lane. */
+void queue_ready_pop(struct queue *, uint64_t lane);
 
-/* Whether queue_line_refill has something to read. */
-int queue_line_low(const struct queue *);
+/* Whether queue_ready_refill has something to read. */
+int queue_ready_low(const struct queue *);
 
 /* Only between commits, see window.h.  0 or the store's error. */
-int queue_line_refill(struct queue *, struct store *, uint32_t shard)
+int queue_ready_refill(struct queue *, struct store *, uint32_t shard)
 	__attribute__((warn_unused_result));
 
 /* The rate limit: ms until a job may start, 0: now. */
@@ -102,10 +102,10 @@ int64_t queue_rate_wait_ms(struct queue *, int64_t now_ms);
 void queue_rate_spend(struct queue *);
 
 /* Once a second: moves the means on. */
-void queue_second(struct queue *);
+void queue_means_update(struct queue *);
 
 /* How many slots would keep up, see docs/design.md. */
-int64_t queue_slots_wanted(const struct queue *);
+int64_t queue_slots_needed(const struct queue *);
 
 /* The queue's row: fields QUEUE, BODY (settings), RESULT (counters). */
 void queue_encode(const struct queue *, struct sw_buf *);

@@ -9,9 +9,9 @@
 #ifndef BROKER_SESSION_H
 #define BROKER_SESSION_H
 
-#include "wire/id.h"
 #include "base/must.h"
 #include "broker/model/queue.h"
+#include "wire/id.h"
 #include <uthash.h>
 
 enum {
@@ -54,8 +54,8 @@ struct lease {
 	int64_t deadline_ms; /* boot clock */
 	int64_t progress;    /* -1: none told */
 	char text[PROGRESS_TEXT_MAX + 1];
-	int cancel; /* its worker is to stop it */
-	int back;   /* its worker has said bye: no attempt is counted */
+	int cancel;   /* its worker is to stop it */
+	int released; /* its worker has said bye: no attempt is counted */
 	struct lease *next_free;
 	UT_hash_handle hh;
 };

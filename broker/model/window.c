@@ -104,7 +104,7 @@ window_pop(struct window *w)
 	w->head = w->n == 0 ? 0 : w->head + 1;
 }
 
-struct refill {
+struct refill_scan {
 	struct window *w;
 	size_t prefix_len;
 	int err;
@@ -113,7 +113,7 @@ struct refill {
 static int
 refill_each(void *arg, struct bytes key, struct bytes val)
 {
-	struct refill *r = arg;
+	struct refill_scan *r = arg;
 	const uint8_t *tail = (const uint8_t *)key.p + r->prefix_len;
 	struct entry *e = &r->w->e[r->w->head + r->w->n];
 
@@ -133,7 +133,7 @@ int
 window_refill(struct window *w, struct store *s, uint32_t shard,
 	const struct key *prefix)
 {
-	struct refill r = {w, prefix->len, 0};
+	struct refill_scan r = {w, prefix->len, 0};
 	struct key from = *prefix, to = key_after(*prefix);
 	uint32_t had = w->n, room;
 	int err;

@@ -12,7 +12,7 @@
 #include "broker/store/lmdb.h"
 #include "broker/store/lmdb_value.h"
 
-struct walk {
+struct file_walk {
 	struct lmdb *l;
 	struct lmdb to; /* env NULL: rows are only counted */
 	uint64_t corrupt;
@@ -21,7 +21,7 @@ struct walk {
 };
 
 static int
-key_is_later(const struct walk *w, const MDB_val *k)
+key_is_later(const struct file_walk *w, const MDB_val *k)
 {
 	size_t n = k->mv_size < w->last_len ? k->mv_size : w->last_len;
 	int c = memcmp(k->mv_data, w->last, n);
@@ -31,7 +31,7 @@ key_is_later(const struct walk *w, const MDB_val *k)
 
 /* One byte that no decoder takes stands for a value that is lost. */
 static MDB_val
-value_or_lost(const struct walk *w, const MDB_val *v)
+value_or_lost(const struct file_walk *w, const MDB_val *v)
 {
 	static uint8_t lost[1];
 
@@ -44,7 +44,7 @@ value_or_lost(const struct walk *w, const MDB_val *v)
  * verify.c, which knows what rows mean, can tell which of them is right.
  */
 static int
-row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
+row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 {
 	uint8_t key[STORE_KEY_MAX] = {0};
 	MDB_val to = {k->mv_size, key}, val;
@@ -61,29 +61,30 @@ row_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
 }
 
 static int
-key_is_one(const MDB_val *k)
+key_len_is_valid(const MDB_val *k)
 {
 	return k->mv_size - 1 < STORE_KEY_MAX;
 }
 
 static int
-row_visit(struct walk *w, const MDB_val *k, const MDB_val *v)
+row_take(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 {
-	int is_one = key_is_one(k), is_later = is_one && key_is_later(w, k);
+	int is_valid = key_len_is_valid(k),
+	    is_later = is_valid && key_is_later(w, k);
 
 	w->corrupt += !is_later || !lmdb_value_sound(w->l->env, v);
 	if (is_later) {
 		memcpy(w->last, k->mv_data, k->mv_size);
 		w->last_len = k->mv_size;
 	}
-	return is_one && w->to.env != NULL ? row_copy(w, k, v) : 0;
+	return is_valid && w->to.env != NULL ? row_copy(w, k, v) : 0;
 }
 
-typedef int row_fn(struct walk *, const MDB_val *k, const MDB_val *v);
+typedef int row_fn(struct file_walk *, const MDB_val *k, const MDB_val *v);
 
 /* Each row of a table, until one has an error. */
 static int
-table_walk(struct walk *w, MDB_dbi table, row_fn *each)
+table_walk(struct file_walk *w, MDB_dbi table, row_fn *each)
 {
 	MDB_val k, v;
 	MDB_cursor *cur;
@@ -98,7 +99,7 @@ table_walk(struct walk *w, MDB_dbi table, row_fn *each)
 }
 
 static int
-meta_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
+meta_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 {
 	MDB_val key = *k, val = *v;
 
@@ -109,7 +110,7 @@ meta_copy(struct walk *w, const MDB_val *k, const MDB_val *v)
 
 /* Synced once, when it is whole: nobody reads it before. */
 static int
-part_open(struct walk *w, const char *part)
+part_open(struct file_walk *w, const char *part)
 {
 	struct lmdb_extent x;
 	int rc;
@@ -128,7 +129,7 @@ part_open(struct walk *w, const char *part)
 
 /* One transaction: LMDB spills to the file what grows too large for memory. */
 static int
-part_write(struct walk *w)
+part_write(struct file_walk *w)
 {
 	int rc = lmdb_tables_make(&w->to);
 
@@ -136,7 +137,7 @@ part_write(struct walk *w)
 		rc = table_walk(w, w->l->meta, meta_copy);
 	w->corrupt = w->last_len = 0;
 	if (rc == 0)
-		rc = table_walk(w, w->l->rows[0], row_visit);
+		rc = table_walk(w, w->l->rows[0], row_take);
 	if (rc != 0) {
 		mdb_txn_abort(w->to.txn);
 		return rc;
@@ -159,7 +160,7 @@ owner_copy(const char *path, const char *part)
 }
 
 static int
-file_make(struct walk *w, const char *dir)
+file_make(struct file_walk *w, const char *dir)
 {
 	char path[PATH_MAX + 16], part[PATH_MAX + 16];
 	int rc;
@@ -180,20 +181,20 @@ file_make(struct walk *w, const char *dir)
 }
 
 static int
-rows_count(struct walk *w)
+rows_count(struct file_walk *w)
 {
-	int err = lmdb_txn_need(w->l);
+	int err = lmdb_txn_ensure(w->l);
 
 	if (err == 0)
-		err = lmdb_convert(w->l,
-			table_walk(w, w->l->rows[0], row_visit), "data.mdb");
+		err = lmdb_convert(w->l, table_walk(w, w->l->rows[0], row_take),
+			"data.mdb");
 	return err;
 }
 
 int
 lmdb_check(struct store *s, uint64_t *corrupt)
 {
-	struct walk w = {.l = (struct lmdb *)s};
+	struct file_walk w = {.l = (struct lmdb *)s};
 	int err = rows_count(&w);
 
 	if (err == 0)
@@ -205,10 +206,10 @@ int
 lmdb_rebuild(struct store *s, uint64_t *corrupt)
 {
 	struct lmdb *l = (struct lmdb *)s;
-	struct walk w = {.l = l};
+	struct file_walk w = {.l = l};
 	const char *dir;
 	uint64_t n;
-	int err = lmdb_txn_need(l);
+	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
 		err = lmdb_checkpoint(l); /* the new file begins a journal */

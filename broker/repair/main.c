@@ -16,7 +16,7 @@
 
 enum { SHARD = 0 };
 
-struct task {
+struct repair_task {
 	const char *data; /* the folder */
 	struct store_options options;
 	int rebuild;
@@ -60,7 +60,7 @@ static const struct program program = {
 
 /* 0, or 1: exit with o->status. */
 static int
-task_read(struct task *t, struct options *o, int argc, char **argv)
+task_read(struct repair_task *t, struct options *o, int argc, char **argv)
 {
 	if (options_start(o, &program, argc, argv) != 0)
 		return 1;
@@ -96,7 +96,7 @@ status_of(int err)
 
 /* Prints what the store says of its error, and closes it. */
 static int
-store_end(const struct task *t, struct store *s, int err)
+store_end(const struct repair_task *t, struct store *s, int err)
 {
 	if (err < 0 && s != NULL && s->why[0] != '\0')
 		fprintf(stderr, "spillway-repair: %s\n", s->why);
@@ -110,7 +110,7 @@ store_end(const struct task *t, struct store *s, int err)
 
 /* To open a store that is not there would make it. */
 static int
-store_missing(const struct task *t)
+store_missing(const struct repair_task *t)
 {
 	char path[PATH_MAX + 16];
 	struct stat st;
@@ -129,7 +129,7 @@ store_missing(const struct task *t)
 
 /* Before rows are repaired the file must be one that can be written to. */
 static int
-file_rebuild(const struct task *t)
+file_rebuild(const struct repair_task *t)
 {
 	struct store *s = NULL;
 	uint64_t corrupt = 0;
@@ -160,7 +160,7 @@ core_open(struct core *c, struct store *s, int repair)
 
 /* One walk over the whole store. */
 static int
-pass_run(const struct task *t, struct verify *v)
+pass_run(const struct repair_task *t, struct verify *v)
 {
 	static struct core core;
 	struct store_options options = t->options;
@@ -211,11 +211,11 @@ summary_print(const struct verify *v, const char *what)
 
 /* After a repair the store is checked again, for not all can be repaired. */
 static int
-store_verify(const struct task *t)
+store_verify(const struct repair_task *t)
 {
 	struct verify v = {.repair = t->rebuild,
 		.file_check = lmdb_check,
-		.say = line_print};
+		.report = line_print};
 	int err = t->rebuild ? file_rebuild(t) : 0;
 
 	if (err == 0)
@@ -236,7 +236,7 @@ store_verify(const struct task *t)
 int
 main(int argc, char **argv)
 {
-	struct task t = {.data = NULL};
+	struct repair_task t = {.data = NULL};
 	struct options o;
 	int status;
 

@@ -13,25 +13,26 @@
 
 enum { PAGE = 1000, KEY_TEXT = 24 };
 
-struct tally { /* of one queue */
+struct queue_tally { /* of one queue */
 	int64_t count[SW_STATES], bytes;
 };
 
-struct page {
+struct verify_page {
 	struct key keys[PAGE];
 	struct sw_id owners[PAGE]; /* of u rows */
 	size_t n;
 };
 
-struct pass {
+struct verify_pass {
 	struct verify *v;
-	struct page *page;
-	struct tally *tally; /* by the queue's number */
-	int again; /* a record went back to its own key, maybe behind us */
+	struct verify_page *page;
+	struct queue_tally *tally; /* by the queue's number */
+	int rewalk; /* a record went back to its own key, maybe behind us */
 	int err;
 };
 
-typedef void row_fn(struct pass *, const struct key *, const struct sw_id *);
+typedef void
+row_fn(struct verify_pass *, const struct key *, const struct sw_id *);
 static row_fn record_check, row_check;
 
 const char *
@@ -46,11 +47,12 @@ verify_text(enum verify_kind kind)
 	return texts[kind];
 }
 
-static void found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static void finding_report(struct verify_pass *p, enum verify_kind kind,
+	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 static void
-found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
+finding_report(
+	struct verify_pass *p, enum verify_kind kind, const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
@@ -59,7 +61,7 @@ found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	p->v->say(p->v->arg, line);
+	p->v->report(p->v->arg, line);
 }
 
 /* --- walking ------------------------------------------------------------- */
@@ -67,7 +69,7 @@ found(struct pass *p, enum verify_kind kind, const char *fmt, ...)
 static int
 page_take(void *arg, struct bytes key, struct bytes val)
 {
-	struct page *g = arg;
+	struct verify_page *g = arg;
 	struct key *k = &g->keys[g->n];
 
 	k->len = key.len < sizeof(k->b) ? key.len : sizeof(k->b) - 1;
@@ -113,9 +115,9 @@ key_cmp(const struct key *a, const struct key *b)
  * passes it, and never goes back.
  */
 static struct key
-page_next(struct pass *p, const struct key *from, row_fn *each)
+page_next(struct verify_pass *p, const struct key *from, row_fn *each)
 {
-	const struct page *g = p->page;
+	const struct verify_page *g = p->page;
 	struct key last = *from;
 	size_t misplaced = 0;
 
@@ -125,16 +127,17 @@ page_next(struct pass *p, const struct key *from, row_fn *each)
 		else
 			misplaced++;
 	if (misplaced > 0 && each == row_check)
-		found(p, VERIFY_ORPHAN, "%zu rows are out of order", misplaced);
+		finding_report(p, VERIFY_ORPHAN, "%zu rows are out of order",
+			misplaced);
 	last.b[last.len++] = 0;
 	return last;
 }
 
 static void
-rows_walk(struct pass *p, struct key from, struct bytes to, row_fn *each)
+rows_walk(struct verify_pass *p, struct key from, struct bytes to, row_fn *each)
 {
 	struct core *c = p->v->core;
-	struct page *g = p->page;
+	struct verify_page *g = p->page;
 
 	do {
 		g->n = 0;
@@ -197,14 +200,14 @@ unique_drop(struct core *c, struct record *r)
 
 /* Whether `r` keeps the key that another job has, too: the older one does. */
 static int
-unique_settle(struct pass *p, struct record *r, struct record *holder)
+unique_settle(struct verify_pass *p, struct record *r, struct record *holder)
 {
 	struct record *younger = is_older(holder, r) ? r : holder;
 	char text[SW_ID_TEXT], other[SW_ID_TEXT];
 
 	sw_id_format(&younger->id, text);
 	sw_id_format(younger == r ? &holder->id : &r->id, other);
-	found(p, VERIFY_UNIQUE,
+	finding_report(p, VERIFY_UNIQUE,
 		"job %s has the same unique key in queue %s as job %s, which "
 		"is older",
 		text, r->q->name, other);
@@ -214,7 +217,7 @@ unique_settle(struct pass *p, struct record *r, struct record *holder)
 }
 
 static void
-row_want(struct pass *p, struct record *r, const struct index *x,
+row_require(struct verify_pass *p, struct record *r, const struct index *x,
 	enum index_slot slot)
 {
 	static const char *const lacks[INDEX_ROWS] = {
@@ -239,7 +242,7 @@ row_want(struct pass *p, struct record *r, const struct index *x,
 		return;
 	}
 	sw_id_format(&r->id, text);
-	found(p, VERIFY_MISSING, "job %s is %s in queue %s: %s", text,
+	finding_report(p, VERIFY_MISSING, "job %s is %s in queue %s: %s", text,
 		sw_state_name((int)r->state), r->q->name, lacks[slot]);
 	if (p->v->repair)
 		batch_put(&c->batch, key, id);
@@ -250,7 +253,7 @@ row_want(struct pass *p, struct record *r, const struct index *x,
  * the rows that it lacks there are found by a second walk.
  */
 static void
-record_misplaced(struct pass *p, const struct key *k)
+record_misplaced(struct verify_pass *p, const struct key *k)
 {
 	struct core *c = p->v->core;
 	char text[SW_ID_TEXT];
@@ -261,18 +264,19 @@ record_misplaced(struct pass *p, const struct key *k)
 	if (row_get(c, key_bytes(k), &val) < 0 || record_owner(val, &own) < 0) {
 		(void)memcpy(own.b, k->b + 1, SW_ID_LEN);
 		sw_id_format(&own, text);
-		found(p, VERIFY_CORRUPT, "job %s: corrupt record", text);
+		finding_report(
+			p, VERIFY_CORRUPT, "job %s: corrupt record", text);
 		return;
 	}
 	sw_id_format(&own, text);
-	found(p, VERIFY_ORPHAN,
+	finding_report(p, VERIFY_ORPHAN,
 		"job %s: its record lies under the key of another job", text);
 	if (!p->v->repair)
 		return;
 	home = key_id('j', &own);
 	batch_put(&c->batch, key_bytes(&home), val);
 	batch_delete(&c->batch, key_bytes(k));
-	p->again = 1;
+	p->rewalk = 1;
 }
 
 /* The number under which the job has its place; else the first that is free. */
@@ -302,7 +306,7 @@ queue_number_of(struct core *c, struct record *r)
  * queue in memory alone.
  */
 static int
-queue_restore(struct pass *p, const struct sw_id *id)
+queue_restore(struct verify_pass *p, const struct sw_id *id)
 {
 	struct key k = key_id('j', id);
 	struct core *c = p->v->core;
@@ -316,14 +320,16 @@ queue_restore(struct pass *p, const struct sw_id *id)
 		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
 	if (p->err < 0)
 		return 0;
-	found(p, VERIFY_QUEUE, "queue %s has jobs but no row%s", q->name,
+	finding_report(p, VERIFY_QUEUE, "queue %s has jobs but no row%s",
+		q->name,
 		p->v->repair ? ": made anew with the default settings" : "");
 	q->dirty = p->v->repair;
 	return 1;
 }
 
 static void
-record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
+record_check(
+	struct verify_pass *p, const struct key *k, const struct sw_id *owner)
 {
 	struct sw_id id;
 	struct record r;
@@ -343,12 +349,12 @@ record_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 	if (err < 0)
 		return;
 	p->tally[r.q->no].count[r.state]++;
-	if (index_is_waiting(r.state) || r.state == SW_DEAD)
+	if (index_is_pending(r.state) || r.state == SW_DEAD)
 		p->tally[r.q->no].bytes += r.body_len;
 	index_of(&r, r.state, &x);
 	for (int i = 0; i < INDEX_ROWS; i++)
 		if (x.row[i].len > 0)
-			row_want(p, &r, &x, (enum index_slot)i);
+			row_require(p, &r, &x, (enum index_slot)i);
 }
 
 /* --- from rows to records ------------------------------------------------ */
@@ -383,7 +389,7 @@ key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
 
 /* A row that core_init_any skips, or one of two rows of one queue. */
 static void
-queue_row_check(struct pass *p, const struct key *k)
+queue_row_check(struct verify_pass *p, const struct key *k)
 {
 	struct core *c = p->v->core;
 	struct queue *q = queue_new("", 0), *known;
@@ -400,11 +406,12 @@ queue_row_check(struct pass *p, const struct key *k)
 	if (!sound) {
 		key_text(k, text);
 		if (known != NULL)
-			found(p, VERIFY_ROW,
+			finding_report(p, VERIFY_ROW,
 				"row %s: queue %s has another row, too", text,
 				known->name);
 		else
-			found(p, VERIFY_ROW, "row %s: corrupt queue row", text);
+			finding_report(p, VERIFY_ROW,
+				"row %s: corrupt queue row", text);
 	}
 	queue_free(q);
 	if (!sound && p->v->repair)
@@ -413,7 +420,8 @@ queue_row_check(struct pass *p, const struct key *k)
 
 /* The lease was armed all the same; a repair writes it as it is now. */
 static void
-lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
+lease_row_check(
+	struct verify_pass *p, const struct key *k, const struct sw_id *id)
 {
 	struct core *c = p->v->core;
 	const struct lease *l = lease_find(&c->leases, id);
@@ -425,7 +433,7 @@ lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
 		lease_row_read(c, val, &row) == 0)
 		return;
 	sw_id_format(id, text);
-	found(p, VERIFY_ROW, "job %s: corrupt lease row%s", text,
+	finding_report(p, VERIFY_ROW, "job %s: corrupt lease row%s", text,
 		l != NULL ? "" : " of a corrupt record");
 	if (p->v->repair && l != NULL)
 		lease_row_write(c, l);
@@ -434,7 +442,7 @@ lease_row_check(struct pass *p, const struct key *k, const struct sw_id *id)
 }
 
 static void
-row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
+row_check(struct verify_pass *p, const struct key *k, const struct sw_id *owner)
 {
 	char text[2 * KEY_TEXT + 4];
 	struct sw_id id = *owner;
@@ -458,7 +466,7 @@ row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 		(err < 0 && err != SW_ENOJOB))
 		return;
 	key_text(k, text);
-	found(p, VERIFY_ORPHAN, "row %s is an orphan: %s", text,
+	finding_report(p, VERIFY_ORPHAN, "row %s is an orphan: %s", text,
 		err == 0 ? "its job does not have this row"
 			 : "there is no such job");
 	if (p->v->repair)
@@ -468,13 +476,14 @@ row_check(struct pass *p, const struct key *k, const struct sw_id *owner)
 /* --- counters ------------------------------------------------------------ */
 
 static void
-counter_check(struct pass *p, struct queue *q, const char *name, int64_t *has,
-	int64_t is)
+counter_check(struct verify_pass *p, struct queue *q, const char *name,
+	int64_t *has, int64_t is)
 {
 	if (*has == is)
 		return;
-	found(p, VERIFY_COUNTER, "queue %s: counter %s is %lld, should be %lld",
-		q->name, name, (long long)*has, (long long)is);
+	finding_report(p, VERIFY_COUNTER,
+		"queue %s: counter %s is %lld, should be %lld", q->name, name,
+		(long long)*has, (long long)is);
 	if (p->v->repair) {
 		*has = is;
 		queue_touch(q);
@@ -482,7 +491,7 @@ counter_check(struct pass *p, struct queue *q, const char *name, int64_t *has,
 }
 
 static void
-counters_check(struct pass *p)
+counters_check(struct verify_pass *p)
 {
 	struct core *c = p->v->core;
 
@@ -503,14 +512,14 @@ counters_check(struct pass *p)
 
 /* Rows that cannot be written over: a scan does not show them. */
 static int
-file_check(struct pass *p)
+file_check(struct verify_pass *p)
 {
 	const struct verify *v = p->v;
 	uint64_t n = 0;
 	int err = v->file_check != NULL ? v->file_check(v->core->store, &n) : 0;
 
 	if (err == 0 && n > 0)
-		found(p, VERIFY_ROW,
+		finding_report(p, VERIFY_ROW,
 			"data.mdb: %llu rows have a corrupt length or are out "
 			"of order",
 			(unsigned long long)n);
@@ -520,7 +529,7 @@ file_check(struct pass *p)
 int
 verify_run(struct verify *v)
 {
-	struct pass p = {.v = v,
+	struct verify_pass p = {.v = v,
 		.page = malloc(sizeof(*p.page)),
 		.tally = calloc(QUEUES_MAX, sizeof(*p.tally))};
 	struct key jobs = key_start('j'), after = key_after(jobs);
@@ -534,7 +543,7 @@ verify_run(struct verify *v)
 		p.err = file_check(&p);
 	if (p.err == 0)
 		rows_walk(&p, jobs, key_bytes(&after), record_check);
-	if (p.err == 0 && p.again) {
+	if (p.err == 0 && p.rewalk) {
 		v->jobs = 0;
 		memset(p.tally, 0, QUEUES_MAX * sizeof(*p.tally));
 		rows_walk(&p, jobs, key_bytes(&after), record_check);

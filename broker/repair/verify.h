@@ -36,7 +36,7 @@ struct verify {
 	/* Counts the rows that the store cannot write over; NULL: none are. */
 	int (*file_check)(struct store *, uint64_t *corrupt);
 
-	void (*say)(void *arg, const char *line); /* of each finding */
+	void (*report)(void *arg, const char *line); /* of each finding */
 	void *arg;
 
 	uint64_t jobs, rows, found[VERIFY_KINDS]; /* out */

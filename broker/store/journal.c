@@ -179,16 +179,16 @@ journal_restart(struct journal *j, uint64_t generation)
 
 /* --- replay ------------------------------------------------------------- */
 
-struct record {
+struct journal_record {
 	uint64_t generation, number;
 	size_t len; /* 0: there is no sound one */
 };
 
-static struct record
+static struct journal_record
 record_at(const struct journal *j, const uint8_t *file, size_t at)
 {
 	const uint8_t *p = file + at;
-	struct record r = {le_get(p + 8, 8), le_get(p + 16, 8), 0};
+	struct journal_record r = {le_get(p + 8, 8), le_get(p + 16, 8), 0};
 	size_t len = le_get(p + 4, 4);
 
 	if (le_get(p, 4) == MAGIC && len <= j->size - at - JOURNAL_HEAD &&
@@ -198,7 +198,7 @@ record_at(const struct journal *j, const uint8_t *file, size_t at)
 }
 
 static int
-is_next(const struct journal *j, const struct record *r)
+is_next(const struct journal *j, const struct journal_record *r)
 {
 	return r->len > 0 && r->generation == j->generation &&
 	       r->number == j->next;
@@ -207,7 +207,7 @@ is_next(const struct journal *j, const struct record *r)
 /* It should have been replayed, but what comes before it is not there: the
  * records between, or the index that began its generation. */
 static int
-is_stranded(const struct journal *j, const struct record *r)
+is_unreachable(const struct journal *j, const struct journal_record *r)
 {
 	return r->len > 0 && (r->generation > j->generation ||
 				     (r->generation == j->generation &&
@@ -262,7 +262,7 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 	void *arg)
 {
 	uint8_t *file;
-	struct record r;
+	struct journal_record r;
 	int err;
 
 	if (j->size == 0 || j->size % JOURNAL_ALIGN != 0)
@@ -281,7 +281,7 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 	}
 	for (size_t at = j->at; err == 0 && at < j->size; at += JOURNAL_ALIGN) {
 		r = record_at(j, file, at);
-		if (is_stranded(j, &r))
+		if (is_unreachable(j, &r))
 			err = SW_ECORRUPT;
 	}
 	free(file);

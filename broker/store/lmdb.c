@@ -33,7 +33,7 @@
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 
 int
-lmdb_say(struct lmdb *l, int err, const char *what, const char *detail)
+lmdb_fail(struct lmdb *l, int err, const char *what, const char *detail)
 {
 	(void)snprintf(l->s.why, sizeof(l->s.why), "%s: %s", what, detail);
 	return err;
@@ -67,7 +67,7 @@ lmdb_convert(struct lmdb *l, int rc, const char *what)
 	default:
 		err = rc > 0 ? -rc : SW_EUNKNOWN;
 	}
-	return lmdb_say(l, err, what, mdb_strerror(rc));
+	return lmdb_fail(l, err, what, mdb_strerror(rc));
 }
 
 static uint64_t
@@ -77,12 +77,12 @@ number_of(const MDB_val *v)
 }
 
 int
-lmdb_txn_need(struct lmdb *l)
+lmdb_txn_ensure(struct lmdb *l)
 {
 	if (l->txn != NULL)
 		return 0;
 	if (l->broken) /* LMDB itself would go on, without our batches */
-		return lmdb_say(l, SW_EUNKNOWN, "store",
+		return lmdb_fail(l, SW_EUNKNOWN, "store",
 			"an earlier commit is of unknown outcome");
 	return lmdb_convert(
 		l, mdb_txn_begin(l->env, NULL, 0, &l->txn), "begin");
@@ -128,7 +128,7 @@ free_count(struct lmdb *l)
 	MDB_val k, v;
 	uint64_t n = 0;
 
-	if (l->counted == l->journal.generation)
+	if (l->counted_generation == l->journal.generation)
 		return l->free_pages;
 	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
 		return l->free_pages;
@@ -139,7 +139,7 @@ free_count(struct lmdb *l)
 	}
 	mdb_txn_abort(read);
 	l->free_pages = n;
-	l->counted = l->journal.generation;
+	l->counted_generation = l->journal.generation;
 	return n;
 }
 
@@ -148,7 +148,7 @@ free_count(struct lmdb *l)
  * as good, if it has its blocks.
  */
 static int
-room_is_inside(struct lmdb *l, const struct lmdb_extent *x)
+free_pages_suffice(struct lmdb *l, const struct lmdb_extent *x)
 {
 	return fallocate(x->fd, 0, 0, x->end) == 0 &&
 	       (off_t)(free_count(l) * x->page_size) >= RESERVE_BYTES / 2;
@@ -184,26 +184,26 @@ lmdb_room_reserve(struct lmdb *l)
 	struct lmdb_extent x;
 	struct stat file;
 	int no_room;
-	off_t want;
+	off_t size;
 
 	lmdb_extent(l, &x);
 	if (fstat(x.fd, &file) != 0)
 		return;
-	want = x.end + RESERVE_BYTES / 2;
-	if (want <= l->reserved && !l->disk_full)
+	size = x.end + RESERVE_BYTES / 2;
+	if (size <= l->reserved && !l->disk_full)
 		return;
-	want += RESERVE_BYTES / 2;
-	if (want > x.max)
-		want = x.max;
-	if (fallocate(x.fd, 0, 0, want) == 0) {
-		l->reserved = want;
+	size += RESERVE_BYTES / 2;
+	if (size > x.max)
+		size = x.max;
+	if (fallocate(x.fd, 0, 0, size) == 0) {
+		l->reserved = size;
 		l->disk_full = 0;
 		return;
 	}
 	no_room = errno == ENOSPC || errno == EDQUOT;
-	l->disk_full = no_room && !room_is_inside(l, &x);
-	if ((file.st_size >= want || ftruncate(x.fd, want) == 0) && !no_room)
-		l->reserved = want;
+	l->disk_full = no_room && !free_pages_suffice(l, &x);
+	if ((file.st_size >= size || ftruncate(x.fd, size) == 0) && !no_room)
+		l->reserved = size;
 }
 
 /* The transaction is lost: what it held is read from the journal again. */
@@ -211,7 +211,7 @@ static int
 txn_rebuild(struct lmdb *l)
 {
 	uint64_t generation = l->journal.generation;
-	int err = lmdb_txn_need(l);
+	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
 		err = journal_replay(
@@ -234,7 +234,7 @@ lmdb_checkpoint(struct lmdb *l)
 	int err, rc;
 
 	must(l->txn != NULL);
-	l->tried = l->journal.at;
+	l->checkpoint_at = l->journal.at;
 	rc = lmdb_meta_put(l, "journal", next);
 	if (rc == 0) {
 		rc = mdb_txn_commit(l->txn);
@@ -243,7 +243,7 @@ lmdb_checkpoint(struct lmdb *l)
 	if (rc == 0) {
 		journal_restart(&l->journal, next);
 		l->dirty = 0;
-		l->tried = 0;
+		l->checkpoint_at = 0;
 		lmdb_room_reserve(l);
 		return 0;
 	}
@@ -273,7 +273,7 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 	struct lmdb *l = (struct lmdb *)s;
 	char name[16];
 	uint64_t epoch;
-	int err = lmdb_txn_need(l);
+	int err = lmdb_txn_ensure(l);
 
 	(void)ttl_ms; /* the lock on the folder is the claim, for ever */
 	if (shard != 0)
@@ -300,16 +300,16 @@ epoch_check(struct lmdb *l, const struct claim *c)
 	epoch_name(name, c->shard);
 	if (lmdb_meta_get(l, name, 0) == c->epoch)
 		return 0;
-	return lmdb_say(
+	return lmdb_fail(
 		l, SW_EFENCED, "store", "the claim is older than the store");
 }
 
 /* Held for ever, so there is nothing to do but to say whether it still is. */
 static int
-lmdb_hold(struct store *s, struct claim *c)
+lmdb_renew(struct store *s, struct claim *c)
 {
 	struct lmdb *l = (struct lmdb *)s;
-	int err = c->shard == 0 ? lmdb_txn_need(l) : -EINVAL;
+	int err = c->shard == 0 ? lmdb_txn_ensure(l) : -EINVAL;
 
 	return err < 0 ? err : epoch_check(l, c);
 }
@@ -361,7 +361,7 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = op_apply(l->txn, l->rows[0], &ops[i]);
 	return rc == MDB_CORRUPTED
-		       ? lmdb_say(l, SW_ECORRUPT, "data.mdb",
+		       ? lmdb_fail(l, SW_ECORRUPT, "data.mdb",
 				 "a row is corrupt; spillway-repair "
 				 "--rebuild makes the file anew")
 		       : lmdb_convert(l, rc, "write");
@@ -392,7 +392,7 @@ batch_write(struct lmdb *l, const struct store_op *ops, size_t n)
 	if (!journal_fits(&l->journal, ops, n))
 		err = lmdb_checkpoint(l);
 	if (err == 0)
-		err = lmdb_txn_need(l);
+		err = lmdb_txn_ensure(l);
 	if (err < 0)
 		return err;
 	err = lmdb_batch_apply(l, ops, n);
@@ -402,7 +402,7 @@ batch_write(struct lmdb *l, const struct store_op *ops, size_t n)
 		return lmdb_checkpoint(l);
 	l->dirty = 1;
 	err = journal_append(&l->journal, ops, n);
-	return err < 0 ? lmdb_say(l, SW_EUNKNOWN, "journal", strerror(-err))
+	return err < 0 ? lmdb_fail(l, SW_EUNKNOWN, "journal", strerror(-err))
 		       : 0;
 }
 
@@ -411,7 +411,7 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 	size_t n, store_done_fn *done, void *arg)
 {
 	struct lmdb *l = (struct lmdb *)s;
-	int err = c->shard == 0 ? lmdb_txn_need(l) : -EINVAL;
+	int err = c->shard == 0 ? lmdb_txn_ensure(l) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -435,7 +435,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 		void *p;
 	} kp = {key.p};
 	MDB_val k = {key.len, kp.p}, v;
-	int err = shard == 0 ? lmdb_txn_need(l) : -EINVAL;
+	int err = shard == 0 ? lmdb_txn_ensure(l) : -EINVAL;
 
 	if (err == 0)
 		err = lmdb_convert(
@@ -446,7 +446,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 }
 
 static int
-before(const MDB_val *k, struct bytes to)
+key_is_before(const MDB_val *k, struct bytes to)
 {
 	size_t n = k->mv_size < to.len ? k->mv_size : to.len;
 	int c = memcmp(k->mv_data, to.p, n);
@@ -465,7 +465,7 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	} kp = {from.p};
 	MDB_val k = {from.len, kp.p}, v;
 	MDB_cursor *cur;
-	int rc, err = shard == 0 ? lmdb_txn_need(l) : -EINVAL;
+	int rc, err = shard == 0 ? lmdb_txn_ensure(l) : -EINVAL;
 
 	if (err < 0)
 		return err;
@@ -475,7 +475,7 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	rc = mdb_cursor_get(/* LMDB knows no empty key */
 		cur, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	for (; rc == 0 && limit > 0; limit--) {
-		if (to.len > 0 && !before(&k, to))
+		if (to.len > 0 && !key_is_before(&k, to))
 			break;
 		if (each(arg, bytes_of(k.mv_data, k.mv_size),
 			    value_bytes(l, &v)) != 0)
@@ -502,21 +502,22 @@ usage_read(struct lmdb *l, struct store_usage *u)
 
 /*
  * LMDB counts as of the last checkpoint.  When the store is nearly full the
- * next one must not wait until the journal is: who refuses puts for want of
+ * next one must not wait until the journal is: who refuses puts for size of
  * room may write nothing more, and would never learn that what was deleted
  * has made some.  So it comes after a part of the journal, or when nothing
  * was written between two questions.
  */
 static int
-checkpoint_wanted(struct lmdb *l, const struct store_usage *u)
+checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
 {
-	int still = l->seen == l->journal.next;
+	int still = l->usage_number == l->journal.next;
 
-	l->seen = l->journal.next;
-	return l->dirty && l->journal.at > l->tried &&
+	l->usage_number = l->journal.next;
+	return l->dirty && l->journal.at > l->checkpoint_at &&
 	       (l->disk_full || (u->used_pages - u->free_pages) * 8 >=
 					u->max_pages * 7) &&
-	       (still || l->journal.at - l->tried >= l->journal.size / 16);
+	       (still || l->journal.at - l->checkpoint_at >=
+				 l->journal.size / 16);
 }
 
 static int
@@ -525,7 +526,7 @@ lmdb_usage(struct store *s, struct store_usage *u)
 	struct lmdb *l = (struct lmdb *)s;
 
 	usage_read(l, u);
-	if (checkpoint_wanted(l, u)) {
+	if (checkpoint_is_due(l, u)) {
 		int err = lmdb_checkpoint(l);
 
 		if (err < 0 && err != SW_EFULL)
@@ -559,8 +560,8 @@ const struct store_driver store_lmdb = {
 	.open = lmdb_open,
 	.close = lmdb_close,
 	.claim = lmdb_claim,
-	.renew = lmdb_hold,
-	.release = lmdb_hold,
+	.renew = lmdb_renew,
+	.release = lmdb_renew,
 	.commit = lmdb_commit,
 	.scan = lmdb_scan,
 	.get = lmdb_get,

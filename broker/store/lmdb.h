@@ -26,20 +26,21 @@ struct lmdb {
 	int dirty;     /* the transaction holds a batch */
 	int broken;    /* a commit of unknown outcome: nothing goes any more */
 	int disk_full; /* there is no room to reserve */
-	uint64_t seen; /* the journal's number when usage was last asked */
-	size_t tried;  /* where the journal was at the last checkpoint */
-	off_t reserved;
-	uint64_t free_pages, counted; /* as of that generation */
+	uint64_t usage_number; /* the journal's next number at the last usage */
+	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
+	off_t reserved;	       /* bytes on disk, of data.mdb */
+	uint64_t free_pages;   /* in generation `counted_generation` */
+	uint64_t counted_generation;
 };
 
 /* Keeps a line for people and returns `err`. */
-int lmdb_say(struct lmdb *, int err, const char *what, const char *detail);
+int lmdb_fail(struct lmdb *, int err, const char *what, const char *detail);
 
 /* The store's error for LMDB's `rc`. */
 int lmdb_convert(struct lmdb *, int rc, const char *what);
 
 /* Begins the transaction if there is none. */
-int lmdb_txn_need(struct lmdb *);
+int lmdb_txn_ensure(struct lmdb *);
 
 /* Numbers of the meta table, within the transaction. */
 uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);

@@ -32,12 +32,12 @@ folder_check(struct lmdb *l, const char *dir, int force)
 	struct statfs fs;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return lmdb_say(l, -errno, dir, strerror(errno));
+		return lmdb_fail(l, -errno, dir, strerror(errno));
 	if (statfs(dir, &fs) != 0)
-		return lmdb_say(l, -errno, dir, strerror(errno));
+		return lmdb_fail(l, -errno, dir, strerror(errno));
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if ((long)fs.f_type == refused[i] && !force)
-			return lmdb_say(l, -ENOTSUP, dir,
+			return lmdb_fail(l, -ENOTSUP, dir,
 				"a network or overlay file system cannot be "
 				"trusted with jobs (--force does)");
 	return 0;
@@ -51,9 +51,9 @@ lock_take(struct lmdb *l, const char *dir)
 	(void)snprintf(path, sizeof(path), "%s/broker.lock", dir);
 	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock < 0)
-		return lmdb_say(l, -errno, dir, strerror(errno));
+		return lmdb_fail(l, -errno, dir, strerror(errno));
 	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
-		return lmdb_say(
+		return lmdb_fail(
 			l, SW_EBUSY, dir, "another process has it open");
 	return 0;
 }
@@ -63,7 +63,7 @@ lock_take(struct lmdb *l, const char *dir)
  * it holds anything, an empty index or none is a loss and not a beginning.
  */
 static int
-beginning_check(struct lmdb *l, const char *dir)
+new_store_check(struct lmdb *l, const char *dir)
 {
 	char path[PATH_MAX];
 	uint8_t head[4] = {0};
@@ -75,12 +75,12 @@ beginning_check(struct lmdb *l, const char *dir)
 	if (fd < 0)
 		return errno == ENOENT
 			       ? 0
-			       : lmdb_say(l, -errno, path, strerror(errno));
+			       : lmdb_fail(l, -errno, path, strerror(errno));
 	n = pread(fd, head, sizeof(head), 0);
 	close(fd);
 	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
 		return 0;
-	return lmdb_say(l, SW_ECORRUPT, dir,
+	return lmdb_fail(l, SW_ECORRUPT, dir,
 		"data.mdb is empty or gone, but the journal is not");
 }
 
@@ -97,7 +97,7 @@ index_make(struct lmdb *l, const char *dir, const char *path)
 	int rc;
 
 	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+		return lmdb_fail(l, -ENAMETOOLONG, dir, "the path is too long");
 	(void)unlink(part);
 	rc = mdb_env_create(&env);
 	if (rc == 0)
@@ -112,7 +112,7 @@ index_make(struct lmdb *l, const char *dir, const char *path)
 }
 
 static int
-index_need(struct lmdb *l, const char *dir)
+index_ensure(struct lmdb *l, const char *dir)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -121,7 +121,7 @@ index_need(struct lmdb *l, const char *dir)
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
 	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
 		return 0; /* what is wrong with it LMDB finds out */
-	err = beginning_check(l, dir);
+	err = new_store_check(l, dir);
 	return err < 0 ? err : index_make(l, dir, path);
 }
 
@@ -133,7 +133,7 @@ lmdb_path_sync(struct lmdb *l, const char *path)
 
 	if (fd >= 0)
 		close(fd);
-	return err < 0 ? lmdb_say(l, err, path, strerror(-err)) : 0;
+	return err < 0 ? lmdb_fail(l, err, path, strerror(-err)) : 0;
 }
 
 /*
@@ -151,7 +151,7 @@ names_sync(struct lmdb *l, const char *dir)
 	if (err < 0)
 		return err;
 	if (snprintf(above, sizeof(above), "%s/..", dir) >= (int)sizeof(above))
-		return lmdb_say(l, -ENAMETOOLONG, dir, "the path is too long");
+		return lmdb_fail(l, -ENAMETOOLONG, dir, "the path is too long");
 	err = lmdb_path_sync(l, above);
 	return err == -EACCES || err == -EROFS || err == -EINVAL ? 0 : err;
 }
@@ -169,9 +169,9 @@ length_check(struct lmdb *l, const char *dir)
 
 	lmdb_extent(l, &x);
 	if (fstat(x.fd, &file) != 0)
-		return lmdb_say(l, -errno, dir, strerror(errno));
+		return lmdb_fail(l, -errno, dir, strerror(errno));
 	if (file.st_size < x.end)
-		return lmdb_say(l, SW_ECORRUPT, dir, "data.mdb is cut short");
+		return lmdb_fail(l, SW_ECORRUPT, dir, "data.mdb is cut short");
 	if (l->read_only) /* long enough behind a broker as it is */
 		l->reserved = file.st_size;
 	return 0;
@@ -216,7 +216,7 @@ handles_keep(struct lmdb *l, const char *dir)
 	int rc = mdb_txn_commit(l->txn);
 
 	l->txn = NULL;
-	return rc != 0 ? lmdb_convert(l, rc, dir) : lmdb_txn_need(l);
+	return rc != 0 ? lmdb_convert(l, rc, dir) : lmdb_txn_ensure(l);
 }
 
 /*
@@ -239,19 +239,19 @@ static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
 	uint64_t generation, format, salt;
-	int err = lmdb_txn_need(l);
+	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
 		err = lmdb_convert(l, lmdb_tables_make(l), dir);
 	if (err == SW_ENOJOB)
-		err = lmdb_say(l, SW_EFORMAT, dir, "data.mdb has no tables");
+		err = lmdb_fail(l, SW_EFORMAT, dir, "data.mdb has no tables");
 	if (err < 0)
 		return err;
 	format = lmdb_meta_get(l, "format", 0);
 	generation = lmdb_meta_get(l, "journal", 0);
 	salt = lmdb_meta_get(l, "salt", 0);
 	if (format > STORE_FORMAT) /* the first is this without a salt */
-		return lmdb_say(l, SW_EFORMAT, dir,
+		return lmdb_fail(l, SW_EFORMAT, dir,
 			"written by another, newer version");
 	err = handles_keep(l, dir);
 	if (err < 0)
@@ -259,7 +259,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = journal_open(&l->journal, dir, journal_size(o),
 		generation == 0 && !l->read_only);
 	if (err < 0)
-		return lmdb_say(l, err, dir,
+		return lmdb_fail(l, err, dir,
 			err == SW_ECORRUPT ? "its journal is missing"
 					   : strerror(-err));
 	l->journal.salt = salt;
@@ -268,7 +268,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		return err;
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
-		return lmdb_say(l, err, dir,
+		return lmdb_fail(l, err, dir,
 			err == SW_ECORRUPT ? "its journal is corrupt, or "
 					     "data.mdb is an older copy"
 					   : sw_strerror(err));
@@ -316,7 +316,7 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (err == 0)
 		err = lock_take(l, dir);
 	if (err == 0 && !l->read_only)
-		err = index_need(l, dir);
+		err = index_ensure(l, dir);
 	if (err == 0)
 		err = env_open(l, dir, o);
 	if (err == 0)
@@ -326,7 +326,7 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (err == 0)
 		err = tables_open(l, dir, o);
 	if (err == SW_EFULL)
-		(void)lmdb_say(l, err, dir,
+		(void)lmdb_fail(l, err, dir,
 			l->disk_full ? "no room on the disk"
 				     : "its map is full, --map-size may grow");
 	return err;

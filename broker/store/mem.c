@@ -14,20 +14,20 @@
 
 enum { SHARDS = 16 };
 
-struct row {
+struct mem_row {
 	struct bytes key, val; /* on the heap, in one piece at key.p */
 	uint8_t *piece;
 };
 
-struct shard {
-	struct row *rows;
+struct mem_shard {
+	struct mem_row *rows;
 	size_t n, cap;
 	uint64_t epoch;
 };
 
 struct mem {
 	struct store s;
-	struct shard shards[SHARDS];
+	struct mem_shard shards[SHARDS];
 };
 
 static int
@@ -60,7 +60,7 @@ mem_close(struct store *s)
 }
 
 /* NULL: there is no such shard. */
-static struct shard *
+static struct mem_shard *
 shard_of(struct store *s, uint32_t shard)
 {
 	return shard < SHARDS ? &((struct mem *)s)->shards[shard] : NULL;
@@ -69,7 +69,7 @@ shard_of(struct store *s, uint32_t shard)
 static int
 mem_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 {
-	struct shard *sh = shard_of(s, shard);
+	struct mem_shard *sh = shard_of(s, shard);
 
 	(void)ttl_ms;
 	if (sh == NULL)
@@ -81,7 +81,7 @@ mem_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 static int
 mem_renew(struct store *s, struct claim *c)
 {
-	const struct shard *sh = shard_of(s, c->shard);
+	const struct mem_shard *sh = shard_of(s, c->shard);
 
 	if (sh == NULL)
 		return -EINVAL;
@@ -99,7 +99,7 @@ key_cmp(struct bytes a, struct bytes b)
 
 /* The index of the first row whose key is at least `key`. */
 static size_t
-row_at(const struct shard *sh, struct bytes key)
+row_at(const struct mem_shard *sh, struct bytes key)
 {
 	size_t lo = 0, hi = sh->n;
 
@@ -115,7 +115,7 @@ row_at(const struct shard *sh, struct bytes key)
 }
 
 static void
-row_set(struct row *r, const struct store_op *op)
+row_set(struct mem_row *r, const struct store_op *op)
 {
 	uint8_t *p = malloc(op->key.len + op->val.len + 1);
 
@@ -123,12 +123,12 @@ row_set(struct row *r, const struct store_op *op)
 	memcpy(p, op->key.p, op->key.len);
 	if (op->val.len > 0)
 		memcpy(p + op->key.len, op->val.p, op->val.len);
-	*r = (struct row){bytes_of(p, op->key.len),
+	*r = (struct mem_row){bytes_of(p, op->key.len),
 		bytes_of(p + op->key.len, op->val.len), p};
 }
 
 static void
-op_apply(struct shard *sh, const struct store_op *op)
+op_apply(struct mem_shard *sh, const struct store_op *op)
 {
 	size_t i = row_at(sh, op->key);
 	int hit = i < sh->n && key_cmp(sh->rows[i].key, op->key) == 0;
@@ -158,7 +158,7 @@ static int
 mem_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 	size_t n, store_done_fn *done, void *arg)
 {
-	struct shard *sh = shard_of(s, c->shard);
+	struct mem_shard *sh = shard_of(s, c->shard);
 	int err = sh == NULL || sh->epoch == c->epoch ? 0 : SW_EFENCED;
 
 	if (sh == NULL)
@@ -173,7 +173,7 @@ static int
 mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	size_t limit, store_each_fn *each, void *arg)
 {
-	const struct shard *sh = shard_of(s, shard);
+	const struct mem_shard *sh = shard_of(s, shard);
 
 	if (sh == NULL)
 		return -EINVAL;
@@ -187,7 +187,7 @@ mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 static int
 mem_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
-	const struct shard *sh = shard_of(s, shard);
+	const struct mem_shard *sh = shard_of(s, shard);
 	size_t i;
 
 	if (sh == NULL)

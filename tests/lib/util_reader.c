@@ -461,7 +461,7 @@ reader_repair(const char *dir, int out)
 	struct verify v = {.core = &rd.core,
 		.repair = 1,
 		.file_check = lmdb_check,
-		.say = line_count,
+		.report = line_count,
 		.arg = &rd.f};
 	int err;
 

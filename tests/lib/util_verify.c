@@ -18,7 +18,7 @@ verified(struct rig *r, int repair, char line[VERIFY_LINE])
 {
 	struct verify v = {.core = r->core,
 		.repair = repair,
-		.say = line_keep,
+		.report = line_keep,
 		.arg = line};
 
 	line[0] = '\0';

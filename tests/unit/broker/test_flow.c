@@ -320,7 +320,7 @@ a_full_queue_refuses_puts_by_name_and_serves_acks(void **state)
 }
 
 static void
-a_unique_key_is_held_while_the_job_waits_or_runs(void **state)
+a_unique_key_is_taken_while_the_job_waits_or_runs(void **state)
 {
 	struct rig *r = *state;
 	struct extra key = {SW_F_UNIQUE, "k", 0};
@@ -540,7 +540,7 @@ main(void)
 		T(no_more_run_at_once_than_the_concurrency_allows),
 		T(no_more_start_than_the_rate_allows),
 		T(a_full_queue_refuses_puts_by_name_and_serves_acks),
-		T(a_unique_key_is_held_while_the_job_waits_or_runs),
+		T(a_unique_key_is_taken_while_the_job_waits_or_runs),
 		T(a_dead_job_holds_its_key_only_if_asked),
 		T(an_ack_its_result_and_its_follow_ups_are_one_commit),
 		T(a_refused_follow_up_refuses_the_ack_and_changes_nothing),

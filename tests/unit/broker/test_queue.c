@@ -75,7 +75,7 @@ add(struct line *l, uint64_t lane, unsigned n)
 	struct sw_id id = id_of(n);
 	struct key k = key_ready(0, lane, n, &id);
 
-	queue_line_add(l->q, lane, n, &id);
+	queue_ready_add(l->q, lane, n, &id);
 	row_change(l, STORE_PUT, &k);
 }
 
@@ -87,11 +87,11 @@ take(struct line *l)
 	uint64_t lane;
 	struct key k;
 
-	if (queue_line_low(l->q))
-		assert_int_equal(queue_line_refill(l->q, l->s, 0), 0);
-	if (!queue_line_next(l->q, &lane, &e))
+	if (queue_ready_low(l->q))
+		assert_int_equal(queue_ready_refill(l->q, l->s, 0), 0);
+	if (!queue_ready_next(l->q, &lane, &e))
 		return 0;
-	queue_line_pop(l->q, lane);
+	queue_ready_pop(l->q, lane);
 	k = key_ready(0, lane, e.at, &e.id);
 	row_change(l, STORE_DELETE, &k);
 	return (unsigned)e.at;
@@ -180,8 +180,8 @@ after_the_highest_lane_nothing_is_known_until_the_first_are_read(void **state)
 		assert_int_equal(take(l), n);
 	}
 	add(l, 10, LANES + 1);
-	assert_false(queue_line_next(l->q, &lane, &e));
-	assert_true(queue_line_low(l->q));
+	assert_false(queue_ready_next(l->q, &lane, &e));
+	assert_true(queue_ready_low(l->q));
 	assert_int_equal(take(l), LANES + 1);
 	assert_int_equal(take(l), LANES + 2);
 }
@@ -199,11 +199,11 @@ past_the_lanes_in_memory_nothing_is_known_in_this_turn(void **state)
 		add(l, i * 10, 2 * i + 1);
 	}
 	for (unsigned i = 1; i <= QUEUE_LANES; i++) {
-		assert_true(queue_line_next(l->q, &lane, &e));
+		assert_true(queue_ready_next(l->q, &lane, &e));
 		assert_int_equal(e.at, 2 * i);
-		queue_line_pop(l->q, lane);
+		queue_ready_pop(l->q, lane);
 	}
-	assert_false(queue_line_next(l->q, &lane, &e));
+	assert_false(queue_ready_next(l->q, &lane, &e));
 	assert_int_equal(take(l), 2 * (QUEUE_LANES + 1));
 }
 
@@ -218,7 +218,7 @@ an_empty_main_lane_does_not_end_the_round(void **state)
 	add(l, 0, 1);
 	for (unsigned i = 2; i <= LANES; i++)
 		add(l, i * 10, i);
-	queue_line_remove(l->q, 0, 1, &id);
+	queue_ready_remove(l->q, 0, 1, &id);
 	row_change(l, STORE_DELETE, &k);
 	for (unsigned n = 2; n <= LANES; n++)
 		assert_int_equal(take(l), n);
@@ -233,9 +233,9 @@ what_leaves_the_line_from_its_middle_is_not_handed_out(void **state)
 
 	for (unsigned n = 1; n <= 3; n++)
 		add(l, 7, n);
-	queue_line_remove(l->q, 7, 2, &id);
-	queue_line_remove(l->q, 7, 9, &strange);
-	queue_line_remove(l->q, 8, 2, &id);
+	queue_ready_remove(l->q, 7, 2, &id);
+	queue_ready_remove(l->q, 7, 9, &strange);
+	queue_ready_remove(l->q, 8, 2, &id);
 	assert_int_equal(take(l), 1);
 	assert_int_equal(take(l), 3);
 }
@@ -255,7 +255,7 @@ a_lane_emptied_in_memory_goes_on_from_the_store(void **state)
 		struct sw_id id = id_of(n);
 		struct key k = key_ready(0, 0xffff, n, &id);
 
-		queue_line_remove(l->q, 0xffff, n, &id);
+		queue_ready_remove(l->q, 0xffff, n, &id);
 		row_change(l, STORE_DELETE, &k);
 	}
 	assert_int_equal(take(l), LANE_ENTRIES + 1);

@@ -12,33 +12,33 @@
 
 #include "link/guard.h"
 
-enum { LIMIT = 8 << 20, HELD = 32 << 20 };
+enum { LIMIT = 8 << 20, QUEUED = 32 << 20 };
 
 static char *
 memory_taken(void)
 {
-	char *p = malloc(HELD);
+	char *p = malloc(QUEUED);
 
 	assert_non_null(p);
-	memset(p, 1, HELD);
+	memset(p, 1, QUEUED);
 	return p;
 }
 
 static void
-what_is_held_beyond_the_limit_is_noticed(void **state)
+memory_beyond_the_limit_is_noticed(void **state)
 {
 	struct guard g;
 	char *p;
 
 	(void)state;
 	guard_open(&g, LIMIT);
-	assert_false(guard_look(&g, 1000));
+	assert_false(guard_check(&g, 1000));
 	p = memory_taken();
-	assert_false(guard_look(&g, 1000 + GUARD_MS - 1));
-	assert_true(guard_look(&g, 1000 + GUARD_MS));
+	assert_false(guard_check(&g, 1000 + GUARD_MS - 1));
+	assert_true(guard_check(&g, 1000 + GUARD_MS));
 	free(p);
-	guard_relieved(&g);
-	assert_false(guard_look(&g, 1000 + 2 * GUARD_MS));
+	guard_reset(&g);
+	assert_false(guard_check(&g, 1000 + 2 * GUARD_MS));
 	guard_close(&g);
 }
 
@@ -51,9 +51,9 @@ what_stays_after_the_links_are_closed_is_not_theirs(void **state)
 	(void)state;
 	guard_open(&g, LIMIT);
 	p = memory_taken();
-	assert_true(guard_look(&g, GUARD_MS));
-	guard_relieved(&g);
-	assert_false(guard_look(&g, 2 * GUARD_MS));
+	assert_true(guard_check(&g, GUARD_MS));
+	guard_reset(&g);
+	assert_false(guard_check(&g, 2 * GUARD_MS));
 	free(p);
 	guard_close(&g);
 }
@@ -62,7 +62,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_held_beyond_the_limit_is_noticed),
+		cmocka_unit_test(memory_beyond_the_limit_is_noticed),
 		cmocka_unit_test(
 			what_stays_after_the_links_are_closed_is_not_theirs),
 	};

@@ -279,7 +279,7 @@ a_read_that_fails_ends_the_verification_wherever_it_is(void **unused)
 	corrupt_record_add(r);
 	r->store->driver = &frail;
 	for (int k = 1; !all; k++) {
-		struct verify v = {.core = r->core, .say = quiet};
+		struct verify v = {.core = r->core, .report = quiet};
 		int err;
 
 		fail_at = 0;
