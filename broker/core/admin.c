@@ -9,7 +9,7 @@
 
 /* --- queue-set ---------------------------------------------------------- */
 
-/* All settings of an item or, with the reason in `why`, none. */
+/* Applies all settings of an item, or none of them and sets `why`. */
 static int
 queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
 {
@@ -60,10 +60,10 @@ stat_put(struct sw_buf *b, const char *name, int64_t v)
 }
 
 /*
- * The longest wait among the jobs next in line, one for each lane in memory:
- * exact while a queue's jobs have one priority and few tenants, and those in
- * front were not tried before.  The order of the line is that of ranks, which
- * do not tell when a job became ready.
+ * The longest wait among the next job of each lane in memory.  An estimate:
+ * ready jobs are ordered by rank, which does not tell when a job became ready.
+ * Exact while all jobs of the queue have one priority and few fair keys, and
+ * the next ones were not tried before.
  */
 static int64_t
 oldest_ready_ms(struct core *c, struct queue *q)
@@ -117,9 +117,9 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	sw_item_end(b, mark);
 }
 
-/* Listings of tables in memory: a page is up to SW_ITEMS_MAX - 1 items. */
+/* A page of a table in memory: up to SW_ITEMS_MAX - 1 items. */
 struct table_page {
-	uint32_t from, next; /* numbers; 0 in `next`: there is no more */
+	uint32_t from, next; /* positions in the table; next 0: the end */
 	struct sw_buf items;
 	unsigned n;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * admin.h - queues and their settings, workers, counters
+ * admin.h - requests about the broker: settings, queues, workers, counters
  */
 #ifndef BROKER_CORE_ADMIN_H
 #define BROKER_CORE_ADMIN_H

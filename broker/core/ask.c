@@ -54,7 +54,7 @@ waiter_add(struct request *rq, const struct sw_id *id)
 	for (w = first; w != NULL; w = w->next)
 		if (w->seq == rq->msg.seq &&
 			memcmp(&w->peer, rq->peer, sizeof(w->peer)) == 0)
-			return 0; /* it asks again */
+			return 0; /* the same request, sent again */
 	if (c->waiters_n == WAITERS_MAX)
 		return SW_EBUSY;
 	w = calloc(1, sizeof(*w));
@@ -83,7 +83,7 @@ op_wait(struct request *rq)
 
 	if (!sw_msg_next(&rq->msg, &it) || !sw_get_id(&it, &id)) {
 		reply_refuse(rq->core, rq->peer, rq->msg.seq, SW_EINVAL,
-			"wait: one item with an id is wanted");
+			"wait: must be one item with an id");
 		return;
 	}
 	err = job_load(rq->core, &id, &r);
@@ -102,7 +102,7 @@ op_wait(struct request *rq)
 
 /* --- cancel ------------------------------------------------------------- */
 
-/* Tells the one worker that has the job. */
+/* Tells the worker that has the lease to stop the job. */
 static void
 stop_send(struct core *c, const struct lease *l)
 {
@@ -110,7 +110,7 @@ stop_send(struct core *c, const struct lease *l)
 	size_t mark;
 
 	if (l->session == NULL)
-		return; /* its next extension will be told */
+		return; /* the answer to its next heartbeat says so */
 	out_begin(c, &b, REPLY_SMALL, SW_OP_STOP, 0);
 	mark = sw_item_begin(&b);
 	sw_put_id(&b, &l->id);
@@ -212,7 +212,8 @@ why_ready(struct core *c, struct sw_buf *b, const struct record *r)
 			"%" PRId64 " jobs are ready",
 			q->workers, q->name, q->count[SW_READY]);
 	else
-		sw_put_fmt(b, SW_F_TEXT, "it is about to be handed out");
+		sw_put_fmt(b, SW_F_TEXT,
+			"the job is next to be handed out to a worker");
 }
 
 static void
@@ -223,19 +224,20 @@ why_waiting(struct core *c, struct sw_buf *b, const struct record *r)
 	if (r->state == SW_DELAYED)
 		sw_put_fmt(b, SW_F_TEXT,
 			"%s for another %" PRId64 ".%" PRId64 " s",
-			r->attempt > 0 ? "it failed and waits to be tried again"
-				       : "it is delayed",
+			r->attempt > 0 ? "the job failed; its retry is delayed"
+				       : "the job is delayed",
 			in_ms / 1000, in_ms % 1000 / 100);
 	else if (r->state == SW_READY)
 		why_ready(c, b, r);
 	else if (r->state == SW_LEASED)
 		sw_put_fmt(b, SW_F_TEXT, "%s %s since %" PRId64 " ms%s",
-			r->lease->session != NULL ? "it runs on worker"
-						  : "its lease is with worker",
+			r->lease->session != NULL
+				? "the job runs on worker"
+				: "the job is leased to worker",
 			r->lease->worker, c->now_ms - r->lease->since_ms,
 			r->lease->cancel ? " and is being cancelled" : "");
 	else
-		sw_put_fmt(b, SW_F_TEXT, "it has ended: %s%s%s",
+		sw_put_fmt(b, SW_F_TEXT, "the job has ended: %s%s%s",
 			sw_state_name((int)r->state),
 			r->cause != SW_C_NONE ? ", " : "",
 			r->cause != SW_C_NONE ? sw_cause_name((int)r->cause)

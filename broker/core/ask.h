@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.h - questions about single jobs, and cancel
+ * ask.h - requests about single jobs: get, wait, why, cancel
+ *
+ * op_wait answers when the job has ended, at once if it already has; op_why
+ * says in a sentence why the job is not running.
  */
 #ifndef BROKER_CORE_ASK_H
 #define BROKER_CORE_ASK_H

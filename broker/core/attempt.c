@@ -11,12 +11,12 @@
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 
-/* Fields of a DONE item that go into the ledger as they are. */
+/* Fields that the history takes from a worker's report. */
 static const enum sw_tag reported[] = {
 	SW_F_ERROR, SW_F_EXIT_CODE, SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB};
 
 static struct bytes
-ledger_entry(struct core *c, const struct record *r, const struct attempt *a,
+history_entry(struct core *c, const struct record *r, const struct attempt *a,
 	uint8_t *room, size_t cap)
 {
 	struct sw_buf b = {.p = room, .cap = cap};
@@ -39,8 +39,9 @@ ledger_entry(struct core *c, const struct record *r, const struct attempt *a,
 }
 
 /*
- * Exponential, capped, with full jitter: anything from 0 to the bound.  The
- * chance comes from the event, so that the same history gives the same wait.
+ * Exponential back-off with a cap and full jitter: a wait between 0 and the
+ * bound (M. Brooker, "Exponential Backoff and Jitter", 2015).  The core has no
+ * random source, so a hash of job and attempt takes its place.
  */
 static int64_t
 backoff_ms(const struct record *r)
@@ -72,14 +73,15 @@ attempts_used_up(const struct record *r)
 	return r->attempt >= max || r->crashes >= r->q->set[SW_S_max_crashes];
 }
 
-/* What follows from an outcome, with the members that go with it. */
+/* The life event of an outcome; counts the attempt and sets cause and run_at.
+ */
 static enum life_event
 event_of_outcome(struct core *c, struct record *r, const struct attempt *a)
 {
 	int release = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
 
 	if (!release) {
-		r->expires_at_ms = 0; /* it has started in time */
+		r->expires_at_ms = 0; /* expiry bounds the first start */
 		r->attempt += !planted(FREE_EXPIRY) || a->cause != SW_C_LOST;
 		r->crashes += is_crash(a->cause);
 	}
@@ -118,11 +120,12 @@ void
 attempt_end(struct core *c, struct record *r, const struct attempt *a)
 {
 	uint8_t room[SW_ERROR_MAX + 512];
-	struct bytes event = ledger_entry(c, r, a, room, sizeof(room));
+	struct bytes event = history_entry(c, r, a, room, sizeof(room));
 
 	means_update(c, r, a->outcome);
 	if (a->report != NULL) {
-		r->token = r->lease->token; /* said again, it is known */
+		/* done_one() recognises the same report sent again. */
+		r->token = r->lease->token;
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}
@@ -130,7 +133,7 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 }
 
 static struct bytes
-ledger_entry_plain(struct core *c, struct sw_buf *b, enum sw_event kind,
+history_entry_plain(struct core *c, struct sw_buf *b, enum sw_event kind,
 	enum sw_cause cause)
 {
 	sw_put_int(b, SW_F_KIND, kind);
@@ -147,10 +150,10 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 
 	r->cause = cause;
-	job_move(c, r, LIFE_BURY, ledger_entry_plain(c, &b, kind, cause));
+	job_move(c, r, LIFE_BURY, history_entry_plain(c, &b, kind, cause));
 }
 
-/* The fields of a record whose checksum is wrong, if they are still fields. */
+/* Decodes the fields of a record whose checksum is wrong, if possible. */
 static int
 corrupt_open(struct bytes raw, struct sw_item *it)
 {
@@ -163,8 +166,8 @@ corrupt_open(struct bytes raw, struct sw_item *it)
 }
 
 /*
- * Keeps the bytes of a corrupt record for a person to look at; nobody runs
- * them.  The body is no longer counted, as far as its length can be read.
+ * Keeps the bytes of a corrupt record in a row `c` for a person to look at.
+ * The queue's bytes no longer count the body, if its length can be read.
  */
 static void
 corrupt_keep(struct core *c, struct queue *q, const struct sw_id *id,
@@ -182,7 +185,8 @@ corrupt_keep(struct core *c, struct queue *q, const struct sw_id *id,
 		q->total[TOTAL_BYTES] -= was;
 }
 
-/* A sound record of a queue whose row is lost is left to a repair. */
+/* Whether only the row of the job's queue is lost: a repair can bring both
+ * back, so the record must stay. */
 static int
 is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
 {
@@ -197,9 +201,9 @@ is_sound(struct core *c, const struct sw_id *id, struct bytes raw)
 }
 
 /*
- * The store cannot read the record's length, and so not write over it
- * (store.h).  The job is among the dead from now on, and reads as a dead job
- * after a repair.
+ * The record's length is corrupt, so the store can neither read the record nor
+ * write over it (store.h).  Counts the job as dead and writes its dead row;
+ * after a repair the job can be loaded as a dead one.
  */
 static void
 bury_unread(struct core *c, struct queue *q, const struct sw_id *id,
@@ -255,8 +259,8 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	r.cause = SW_C_CORRUPT;
 	r.state = SW_DEAD;
 	record_put_dead(
-		c, &r, ledger_entry_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
-	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted when it died */
+		c, &r, history_entry_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted at its death */
 }
 
 void

@@ -1,34 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attempt.h - an attempt ends, or a job dies without one
+ * attempt.h - the end of an attempt: done, retry, or dead
+ *
+ * attempt_end() is the only place that counts attempts and crashes and
+ * compares them with max_attempts and max_crashes; a retry gets its back-off
+ * there, too.  An attempt counts when its lease ends, by the worker's report
+ * or because the lease expired; a released job (SW_RELEASE, SW_STOPPED) costs
+ * no attempt.
  */
 #ifndef BROKER_CORE_ATTEMPT_H
 #define BROKER_CORE_ATTEMPT_H
 
 #include "broker/core/state.h"
 
-struct attempt {
+struct attempt { /* how an attempt ended */
 	enum sw_outcome outcome;
 	enum sw_cause cause;
-	int64_t delay_ms;	      /* -1: by the queue's backoff */
-	const struct sw_item *report; /* NULL: there is none */
+	int64_t delay_ms;	      /* before a retry; -1: the back-off */
+	const struct sw_item *report; /* the worker's; NULL: no report */
 };
 
-/* Ends an attempt; the lease is given up. */
+/*
+ * Ends the lease of `r` and moves the job: SW_ACK to done; SW_RELEASE and
+ * SW_STOPPED back to ready; SW_FAIL to dead; SW_RETRY to delayed, or to dead
+ * if the attempts are used up.  If a cancel was requested all but SW_ACK move
+ * the job to cancelled.
+ */
 void attempt_end(struct core *, struct record *, const struct attempt *);
 
-extern const struct attempt attempt_release; /* its worker has left in peace */
+/* The outcome of a lease whose worker has said bye. */
+extern const struct attempt attempt_release;
 
-/* Buries a job for a reason that is not an attempt's. */
+/* Moves a job to dead without an attempt, for example because it expired. */
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);
 
-/* Puts a job whose record is corrupt or gone among the dead of `at_ms`; the
- * bytes of the record are kept. */
+/*
+ * Moves a job in state `was`, whose record is corrupt or missing, to dead with
+ * the time of death `at_ms` and cause SW_C_CORRUPT.  What can be read of the
+ * record is kept in a row `c`.  A sound record, whose queue's row is lost,
+ * stays as it is.
+ */
 void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *,
 	enum sw_state was, int64_t at_ms);
 
-/* The same for a job of which a timer is all that is left, as far as its
- * corrupt record still names a queue and a state that has one. */
+/*
+ * As job_bury_corrupt(), for a corrupt record that a timer has led to.  Queue
+ * and state come from the corrupt record; does nothing if they are unreadable
+ * or the state has no timer.
+ */
 void job_bury_from_timer(struct core *, const struct sw_id *);
 
 #endif

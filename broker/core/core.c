@@ -19,8 +19,8 @@
 
 enum {
 	SECOND_MS = 1000,
-	SECONDS_MAX = 60, /* after these the means have forgotten the rest */
-	TOKEN_BITS = 40,
+	SECONDS_MAX = 60, /* older seconds no longer change the means */
+	TOKEN_BITS = 40,  /* of the counter, below the epoch */
 };
 
 static op_fn *const operations[SW_REPLY] = {
@@ -83,7 +83,7 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 	return SW_ECORRUPT;
 }
 
-/* A table that is cleared leaves its entries linked, in their order. */
+/* HASH_CLEAR leaves the entries linked by hh.next. */
 static void
 sessions_free(struct core *c)
 {
@@ -140,7 +140,7 @@ core_reload(struct core *c, int64_t full_ms)
 	err = core_init(c, s, &claim, now_ms, mono_ms);
 	if (err < 0)
 		return err;
-	c->next_token = next_token; /* tokens never come twice */
+	c->next_token = next_token; /* no fencing token is used twice */
 	c->started_ms = started_ms;
 	c->full_until_ms = mono_ms + full_ms;
 	return 0;
@@ -195,7 +195,7 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 	if (c->batch.n == 0)
 		windows_refill(c);
 	else
-		c->more = 1; /* what came back undelivered goes first */
+		c->more = 1; /* core_undelivered() has filled the batch */
 }
 
 void
@@ -207,7 +207,7 @@ core_take(struct core *c, const struct peer *peer, struct bytes frame)
 
 	if (err == SW_EINVAL && frame.len < SW_HEADER_LEN) {
 		c->refused++;
-		return; /* there is nothing to answer to */
+		return; /* without a header there is no `seq` to answer */
 	}
 	if (err < 0)
 		sw_msg_why(frame, why);
@@ -221,7 +221,10 @@ core_take(struct core *c, const struct peer *peer, struct bytes frame)
 	operations[rq.msg.op](&rq);
 }
 
-/* A timer says only: look at this job now. */
+/*
+ * A timer row names a job and a time, not what is due: the record decides.  A
+ * timer that no longer matches its record is deleted and nothing else happens.
+ */
 static void
 timer_fire(struct core *c, const struct entry *e)
 {
@@ -234,7 +237,7 @@ timer_fire(struct core *c, const struct entry *e)
 		job_bury_from_timer(c, &e->id);
 	if (err < 0)
 		return;
-	/* Expiry goes first: due and expired at once share one timer. */
+	/* A job that is due and expired at the same time has one timer. */
 	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
 		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
 		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);
@@ -277,9 +280,9 @@ lease_expire(struct core *c, struct lease *l)
 }
 
 /*
- * `earliest_ms` is a lower bound: extensions only push deadlines away.  A
- * sweep that finds nothing makes it exact, so sweeps are about as rare as
- * heartbeats.
+ * `earliest_ms` is a lower bound of all deadlines, for a heartbeat moves its
+ * deadline away and leaves the bound.  A sweep makes the bound exact again, so
+ * sweeps are about as rare as heartbeats.
  */
 static void
 leases_expire(struct core *c)
@@ -327,7 +330,7 @@ core_hand_out(struct core *c)
 	work_hand_out(c);
 }
 
-/* One row for each queue that this turn has changed. */
+/* Writes one row for each queue that this turn has changed. */
 void
 core_close(struct core *c)
 {
@@ -404,7 +407,7 @@ core_wait_ms(const struct core *c)
 	const struct entry *e = window_first(&c->timers);
 	int64_t wait = c->more ? 0 : c->rate_wait_ms;
 
-	if (e != NULL) /* a corrupt row may name any time */
+	if (e != NULL) /* `at` of a corrupt row may exceed INT64_MAX */
 		wait = sooner(wait,
 			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
 			c->now_ms);

@@ -1,36 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * core.h - what the broker decides
+ * core.h - the broker's decisions, and the order of a turn
  *
- * Pure: no clock, no random source, no socket.  Time comes in with a turn,
- * the outside is the store it was given.  The same object runs in the broker
- * and wherever time is virtual.  A turn is:
+ * The core is pure: no clock, no random source, no socket.  The caller passes
+ * the time with each turn and the store at the start.  The broker, the tests
+ * and the simulator (tests/sim) link the same object files.
  *
- *	core_begin	what time it is; windows are filled from the store
- *	core_take	a request, while core_has_room says there is room
- *	core_tick	jobs now due, leases now over
- *	core_hand_out	ready jobs to workers with credit
- *	core_close
- *	(commit)	core.batch, by the caller
+ * The caller makes a turn of these calls, in this order:
+ *
+ *	core_begin	sets the time; reads ahead from the store
+ *	core_take	decides one request, as long as core_has_room() is true
+ *	core_tick	starts delayed jobs that are due, ends expired leases
+ *	core_hand_out	leases ready jobs to workers with credit
+ *	core_close	completes core.batch
+ *	(commit)	the caller writes core.batch to the store
  *	core_committed
- *	(send)		core.outs: only now the answers leave
+ *	(send)		the caller sends core.outs
  *	core_end
  *
- * A store that cannot be read sets `err`: the caller ends the process.
+ * The order is the durability promise: requests and timers only add rows to
+ * core.batch and messages to core.outs, and no message of core.outs, neither
+ * an answer nor a job for a worker, is sent before the batch is durable.  A
+ * process that dies before the commit has promised nothing.
+ *
+ * A failed read of the store sets core.err to the store's error; the caller
+ * then ends the process without sending anything.
+ *
+ * Where to read on: a put is decided in put.h, a lease is given and extended
+ * in work.h, max_attempts is enforced by attempt_end() in attempt.h, and every
+ * change of a job's state goes through job_move() in job.h.
  */
-#ifndef BROKER_CORE_H
-#define BROKER_CORE_H
+#ifndef BROKER_CORE_CORE_H
+#define BROKER_CORE_CORE_H
 
 #include "broker/core/state.h"
 
 /*
- * Reads queues and leases.  0, -ENOMEM, or the store's error; SW_ECORRUPT,
- * and the store's `why` says of which queue the row is corrupt.
+ * Initialises the core and reads queues and leases from the store, which is
+ * borrowed until core_fini().  `now_ms` is Unix time, `mono_ms` the boot
+ * clock.  -ENOMEM; SW_EBUSY: more leases than LEASES_MAX; SW_ECORRUPT: the row
+ * of a queue is corrupt, and the store's `why` names the queue; or another
+ * error of the store.  After an error the core needs no core_fini().
  */
 int core_init(struct core *, struct store *, const struct claim *,
 	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
 
-/* The same, without the queues whose rows are corrupt: for a repair alone. */
+/* As core_init(), but without the queues whose rows are corrupt: only a repair
+ * may open a store so. */
 int core_init_any(struct core *, struct store *, const struct claim *,
 	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
 
@@ -38,36 +54,39 @@ void core_fini(struct core *);
 
 void core_begin(struct core *, int64_t now_ms, int64_t mono_ms);
 
-/* `frame` is borrowed for the call. */
+/* Decides one request of `peer`.  `frame` is borrowed for the call. */
 void core_take(struct core *, const struct peer *, struct bytes frame);
 void core_tick(struct core *);
 void core_hand_out(struct core *);
 
-/* Nothing more is decided in this turn: core.batch is ready to be committed. */
+/* Ends the decisions of this turn: core.batch may be committed. */
 void core_close(struct core *);
 
-/* The batch is in the store; `outs` may be sent. */
+/* The caller has committed the batch: core.outs may be sent. */
 void core_committed(struct core *);
 
 /*
- * An out could not be sent: its jobs are free again, with the next commit.
- * Their worker is to say hello again, if it lives: else the next turn would
- * send them the same way, and its count of jobs would differ from ours.
+ * A message of core.outs could not be sent.  If the message carries jobs their
+ * leases end without an attempt, the jobs are ready again with the next
+ * commit, and the worker's session is closed: the worker's count of its
+ * credit would differ from the core's, so it has to say hello again.
  */
 void core_undelivered(struct core *, struct bytes frame);
 
 /*
- * The commit said SW_EFULL: the turn is forgotten, its requests get no answer,
- * and all is read anew from the store, as after a crash.  For `full_ms` puts
- * are refused; who asks again gets SW_EFULL, and acks get through.
+ * The commit failed with SW_EFULL: drops the whole turn without any answer and
+ * reads everything from the store again, as after a crash.  Puts are refused
+ * with SW_EFULL for at least `full_ms`, so that acks find room.  Errors as
+ * core_init().
  */
 int
 core_reload(struct core *, int64_t full_ms) __attribute__((warn_unused_result));
 
-/* All outs are sent or given up. */
+/* Ends the turn: every message of core.outs was sent or given up. */
 void core_end(struct core *);
 
-/* How long nothing will happen by itself; at most a second. */
+/* Milliseconds until the next turn is needed, if no request comes; 0 to 1000.
+ */
 int64_t core_wait_ms(const struct core *);
 
 #endif

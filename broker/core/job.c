@@ -10,9 +10,9 @@
 #include "broker/core/reply.h"
 #include "broker/model/index.h"
 
-enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of answers to those who wait */
+enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of a turn's answers to waiters */
 
-static const struct bytes nothing = {"", 0};
+static const struct bytes empty_value = {"", 0};
 
 int
 row_get(struct core *c, struct bytes key, struct bytes *val)
@@ -50,7 +50,8 @@ job_load(struct core *c, const struct sw_id *id, struct record *r)
 
 /* --- index rows --------------------------------------------------------- */
 
-/* Rows of timers and of the line end in order and id, as windows hold them. */
+/* Keys of timers and ready rows end in a number and the id: the entry of a
+ * window. */
 static void
 window_of_row_add(struct core *c, const struct record *r, const struct key *k)
 {
@@ -82,7 +83,7 @@ row_add(struct core *c, const struct record *r, const struct key *k,
 			&c->batch, key_bytes(k), bytes_of(r->id.b, SW_ID_LEN));
 		return;
 	}
-	batch_insert(&c->batch, key_bytes(k), nothing);
+	batch_insert(&c->batch, key_bytes(k), empty_value);
 	window_of_row_add(c, r, k);
 }
 
@@ -100,8 +101,8 @@ key_same(const struct key *a, const struct key *b)
 }
 
 /*
- * What both have stays as it is.  All that goes goes first: one of `is` may be
- * the very row that another slot of `was` had, a timer of the same instant.
+ * Rows that both have are not touched.  Removes before it adds: a row of `is`
+ * may have the key of another slot of `was`, a timer of the same time.
  */
 static void
 index_rows_update(struct core *c, const struct record *r,
@@ -132,9 +133,9 @@ unique_taken(struct core *c, const struct record *r)
 /* --- moving ------------------------------------------------------------- */
 
 /*
- * Tells all who wait for the job what has become of it.  When very many wait
- * for a large one, the later of them are to ask again: it has ended, so they
- * are answered at once.
+ * Answers all WAIT requests for the job.  Beyond WAIT_BYTES the answer is
+ * SW_EBUSY: the client asks again and, as the job has ended, op_wait answers
+ * at once.
  */
 static void
 waiters_answer(struct core *c, const struct record *r, int status)
@@ -184,7 +185,7 @@ counters_move(struct queue *q, const struct record *r, enum sw_state was,
 	queue_touch(q);
 }
 
-/* What an ended job need not keep. */
+/* Fields that the record of a job in state `s` no longer needs. */
 static uint64_t
 dropped_fields(enum sw_state s)
 {
@@ -197,7 +198,8 @@ dropped_fields(enum sw_state s)
 	return s == SW_DONE || s == SW_CANCELLED ? done : 0;
 }
 
-/* Writes the record and reads it back, so that `r` shows what is stored. */
+/* Writes the record, then opens what was written, so that r's pointers are to
+ * the batch. */
 static void
 record_write(struct core *c, struct record *r, int fresh, struct bytes event)
 {
@@ -291,7 +293,7 @@ ready_row_add(struct core *c, const struct record *r)
 {
 	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 
-	batch_put(&c->batch, key_bytes(&k), nothing);
+	batch_put(&c->batch, key_bytes(&k), empty_value);
 	queue_ready_add(r->q, r->lane, r->rank, &r->id);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * job.h - a job is loaded, moved through its life, and forgotten
+ * job.h - loading, moving and forgetting one job
+ *
+ * job_move() is the only way from one state to another (model/life.h has the
+ * table).  It keeps record, index rows, windows, counters and waiters in step.
  */
 #ifndef BROKER_CORE_JOB_H
 #define BROKER_CORE_JOB_H
@@ -9,14 +12,23 @@
 #include "broker/core/state.h"
 #include "broker/model/life.h"
 
-/* A point read that sees the batch first; SW_ENOJOB: no such row. */
+/*
+ * Reads one row, as this turn's batch or else the store has it.  *val is
+ * borrowed until the next call of the store.  SW_ENOJOB: no such row; another
+ * error of the store is also left in core->err.
+ */
 int row_get(struct core *, struct bytes key, struct bytes *val);
 
-/* SW_ENOJOB, SW_ECORRUPT; an error of the store is also left in core->err. */
+/*
+ * Reads a job's record and finds its queue and lease; the record's bytes are
+ * borrowed as in row_get().  SW_ENOJOB: no such job; SW_ECORRUPT: the record
+ * is corrupt or its queue unknown; or an error of the store, also left in
+ * core->err.
+ */
 int job_load(struct core *, const struct sw_id *, struct record *);
 
-/* Whether job_load has found the record gone or corrupt: the caller, who has
- * a row of the job's, buries the job. */
+/* Whether job_load() found the record missing or corrupt, so that a caller who
+ * came by one of the job's rows has to bury the job. */
 static inline int
 job_is_lost(int err)
 {
@@ -24,26 +36,27 @@ job_is_lost(int err)
 }
 
 /*
- * Moves a job: the life table is asked, index rows, counters, waiters and
- * the record follow.  Members of `r` that change with the move are set by
- * the caller before; `event` is added to the ledger.
+ * Moves a job to the state that the life table gives; the caller has made sure
+ * that the event is allowed.  The caller sets the members of `r` that change
+ * with the move (run_at_ms, cause, ...) before the call.  `event`, which may
+ * be empty, is added to the job's history.  Ends the lease, if there is one.
  */
 void
 job_move(struct core *, struct record *, enum life_event, struct bytes event);
 
-/* Whether another job has the key that `r` would have if it were waiting. */
+/* Whether another job has the unique key that `r` would take with a redrive. */
 int unique_taken(struct core *, const struct record *);
 
-/* A ready job has its place in the line, whether or not it had one. */
+/* Writes the ready row of a job again, also where the row exists. */
 void ready_row_add(struct core *, const struct record *);
 
-/* A ready job is leased: its start-before timer goes. */
+/* Removes the expiry timer of a ready job that is leased now. */
 void job_started(struct core *, const struct record *);
 
-/* Writes a dead job in the place of one whose record is lost. */
+/* Writes a dead job in the place of a record that is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
-/* Removes all trace of a job that no worker has. */
+/* Removes record and rows of a job that is not leased. */
 void job_forget(struct core *, struct record *);
 
 #endif

@@ -6,9 +6,9 @@
 #include "broker/core/job.h"
 
 /*
- * Pages over jobs: list, redrive, purge.  A page is two steps: one scan of
- * index rows collects ids, then each job is loaded and asked.  The rows are
- * those of the last commit; loading sees what this turn has changed since.
+ * A page is made in two steps: one scan of index rows collects ids, then each
+ * job is loaded and compared with the selector.  The scan sees the rows of the
+ * last commit; job_load() sees the changes of this turn, too.
  */
 
 struct list_selector {
@@ -17,16 +17,16 @@ struct list_selector {
 	int64_t since_ms, until_ms;
 	struct bytes match;
 	struct bytes id;	  /* empty: any */
-	const struct sw_item *it; /* headers */
+	const struct sw_item *it; /* for its headers */
 	size_t limit;
 };
 
 struct list_page {
 	struct key from, to;
-	size_t id_at; /* where in the key the id stands */
+	size_t id_at; /* offset of the id in a key */
 	size_t n;
 	struct sw_id ids[PAGE_LOOK];
-	struct { /* of the dead, what else their rows say */
+	struct { /* the other parts of the key of a dead row */
 		uint32_t queue;
 		int64_t at_ms;
 	} death[PAGE_LOOK];
@@ -49,7 +49,7 @@ selector_read(
 	if (sel->state < SW_NONE || sel->state >= SW_STATES)
 		return SW_EINVAL;
 	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
-		sel->limit = SW_ITEMS_MAX - 1; /* one item is the summary */
+		sel->limit = SW_ITEMS_MAX - 1; /* the first is the summary */
 	if (sw_has(it, SW_F_QUEUE)) {
 		sel->q = queue_find(
 			c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
@@ -60,13 +60,13 @@ selector_read(
 }
 
 static int
-header_has(const struct record *r, struct bytes want)
+header_has(const struct record *r, struct bytes header)
 {
 	struct bytes h;
 	size_t at = 0;
 
 	while (sw_item_each(&r->it, SW_F_HEADER, &at, &h))
-		if (bytes_eq(h, want))
+		if (bytes_eq(h, header))
 			return 1;
 	return 0;
 }
@@ -90,19 +90,19 @@ selects(const struct list_selector *sel, const struct record *r)
 {
 	int64_t at = r->ended_at_ms != 0 ? r->ended_at_ms : r->created_at_ms;
 	struct bytes h;
-	size_t walk = 0;
+	size_t at_header = 0;
 
 	if ((sel->state != SW_NONE && r->state != sel->state) ||
 		(sel->q != NULL && r->q != sel->q) || at < sel->since_ms ||
 		at > sel->until_ms || !error_matches(r, sel->match))
 		return 0;
-	while (sw_item_each(sel->it, SW_F_HEADER, &walk, &h))
+	while (sw_item_each(sel->it, SW_F_HEADER, &at_header, &h))
 		if (!header_has(r, h))
 			return 0;
 	return 1;
 }
 
-/* The index rows that hold the state's jobs, and maybe others'. */
+/* Sets the range of keys in which all jobs of the selected state are. */
 static void
 page_range(const struct list_selector *sel, const struct sw_item *it,
 	struct list_page *p)
@@ -160,7 +160,7 @@ page_scan(struct core *c, struct list_page *p)
 		c->err = err;
 }
 
-/* An id names one job: there is nothing to scan for. */
+/* The page of a selector with an id needs no scan. */
 static void
 page_of_one(const struct list_selector *sel, struct list_page *p)
 {
@@ -169,7 +169,8 @@ page_of_one(const struct list_selector *sel, struct list_page *p)
 	p->last.len = 0;
 }
 
-/* Changes a selected job (unless dry), `count` were before it; a status. */
+/* Changes a selected job, unless `dry`; `count` jobs of the page were changed
+ * before.  Returns the status of the job's item. */
 typedef int list_each_fn(struct core *, struct record *,
 	const struct sw_item *ask, int64_t count, int dry);
 
@@ -195,15 +196,15 @@ page_item(struct core *c, struct sw_buf *b, const struct record *r, int status,
 	sw_item_end(b, mark);
 }
 
-/* What a page found: the items, how many count, where the next one begins. */
 struct list_result {
 	struct sw_buf items;
-	int64_t count;
-	size_t shown;
-	struct key next;
+	int64_t count;	 /* jobs with status 0 */
+	size_t shown;	 /* items */
+	struct key next; /* where the next page begins; len 0: the last page */
 };
 
-/* A dead job whose record is corrupt stays dead, with that as its cause. */
+/* Loads a job of the page.  A dead job whose record is corrupt gets a new
+ * record with the cause SW_C_CORRUPT. */
 static int
 page_job(struct core *c, const struct list_page *p, size_t i, struct record *r)
 {
@@ -244,12 +245,12 @@ page_load(struct core *c, const struct list_page *p,
 		f->shown++;
 		page_item(c, &f->items, &r, status, each != NULL);
 	}
-	f->next = p->last; /* all of them were looked at */
+	f->next = p->last; /* behind all jobs of this page */
 	if (p->n < PAGE_LOOK)
 		f->next.len = 0;
 }
 
-/* The summary stands first. */
+/* The first item is the summary. */
 static void
 page_reply(struct request *rq, const struct list_result *f)
 {
@@ -279,7 +280,7 @@ page_walk(struct request *rq, list_each_fn *each)
 	(void)sw_msg_next(&rq->msg, &it);
 	err = selector_read(c, &it, &sel);
 	if (err == 0 && each != NULL && sel.state == SW_NONE)
-		err = SW_EINVAL; /* who changes jobs says which */
+		err = SW_EINVAL; /* a change must name the state */
 	if (err == 0 && each != NULL)
 		err = sel.state == SW_LEASED ? SW_ESTATE : 0;
 	if (err < 0) {
@@ -325,7 +326,7 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 		return 0;
 	r->attempt = r->crashes = 0;
 	r->cause = SW_C_NONE;
-	r->expires_at_ms = 0; /* it had its chance to be early */
+	r->expires_at_ms = 0; /* a redriven job does not expire */
 	r->run_at_ms = c->now_ms;
 	if (offset > 0 && offset < SW_DELAY_MAX_MS)
 		nth += offset;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list.h - pages over jobs: list, redrive, purge
+ * list.h - requests over many jobs, page by page: list, redrive, purge
+ *
+ * Each answer is one page, with a cursor for the next: the first item has
+ * count and cursor, the others a job each.
  */
 #ifndef BROKER_CORE_LIST_H
 #define BROKER_CORE_LIST_H

@@ -46,9 +46,9 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 		return 0;
 	}
 	q->tokens_at_ms = c->mono_ms;
-	q->count[SW_LEASED] = 0; /* counted anew from the rows */
+	q->count[SW_LEASED] = 0; /* lease_restore() counts */
 	c->queues[no] = q;
-	if (no >= c->queues_n) /* a corrupt key keeps its place */
+	if (no >= c->queues_n) /* corrupt keys may be out of order */
 		c->queues_n = no + 1;
 	HASH_ADD_STR(c->queues_by_name, name, q);
 	return 0;
@@ -87,11 +87,10 @@ lease_row_apply(struct core *c, struct lease *l, const struct lease_row *row)
 
 /*
  * Restores a lease with a full term; the holder of its token may extend it.
- * The token of a corrupt row is lost: that lease gets a token that nobody has,
- * runs out, and the job is tried again.  The row names the queue, so that a
- * record that is corrupt or lost stops its own job and not the broker: the job
- * is buried when the lease is over.  If row and record are corrupt the lease
- * is skipped.
+ * If the lease's row is corrupt its token is lost: the lease gets a token that
+ * no worker has, expires, and the job is tried again.  If the job's record is
+ * corrupt or missing, the lease's row names the queue, and the job is buried
+ * when the lease expires.  If both are corrupt the lease is skipped.
  */
 static int
 lease_restore(struct core *c, const struct sw_id *id)
@@ -110,7 +109,7 @@ lease_restore(struct core *c, const struct sw_id *id)
 		r.q = NULL;
 	err = c->store->driver->get(
 		c->store, c->claim.shard, key_bytes(&k), &val);
-	if (err < 0) /* a key in a wrong place is walked over, not found */
+	if (err < 0) /* a scan shows a key that is out of order, a get not */
 		return err == SW_ENOJOB ? 0 : err;
 	sound = lease_row_read(c, val, &row) == 0;
 	sw_id_format(id, text);

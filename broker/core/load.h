@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.h - what a core reads of its store at the start
+ * load.h - reading queues and leases from the store at the start
  */
 #ifndef BROKER_CORE_LOAD_H
 #define BROKER_CORE_LOAD_H
@@ -8,9 +8,9 @@
 #include "broker/core/state.h"
 
 /*
- * Reads queues and leases into a core that is empty.  What is corrupt is
- * passed over: core_damage() counts it, `queues_lost` the queues.  0,
- * -ENOMEM, SW_EBUSY: more leases than fit; or the store's error.
+ * Reads queues and leases into an empty core.  Corrupt rows are skipped and
+ * counted by core_damage(), those of queues in `queues_lost` too.  -ENOMEM;
+ * SW_EBUSY: more leases than LEASES_MAX; or an error of the store.
  */
 int core_load(struct core *) __attribute__((warn_unused_result));
 

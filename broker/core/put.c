@@ -44,7 +44,7 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 		return err == SW_ENOJOB ? 0 : err;
 	if (val.len != SW_ID_LEN) {
 		core_damage(c, "a unique key in queue %s", q->name);
-		return SW_ECORRUPT; /* somebody holds it */
+		return SW_ECORRUPT; /* some job has the key */
 	}
 	memcpy(holder->b, val.p, SW_ID_LEN);
 	return SW_EUNIQUE;

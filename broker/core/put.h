@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * put.h - jobs are put, by producers and as follow-ups
+ * put.h - deciding a put, from a producer or as a follow-up of a job
+ *
+ * A put whose job id is already stored is answered with status 0 and the
+ * job's state, and changes nothing: so a producer may send a put again.
+ * Otherwise put_check() decides and put_apply() writes.
  */
 #ifndef BROKER_CORE_PUT_H
 #define BROKER_CORE_PUT_H
 
 #include "broker/core/reply.h"
 
-/* Jobs that were checked before and are not yet put. */
+/* Jobs of the same queue that are checked but not yet put. */
 struct put_ahead {
 	int64_t jobs, bytes;
 };
 
 /* Why a job may not be put. */
 struct put_refusal {
-	struct sw_id holder;   /* with SW_EUNIQUE: of the key */
-	char why[SW_WHY_ROOM]; /* one line, or "" */
+	struct sw_id holder;   /* SW_EUNIQUE: the job that has the key */
+	char why[SW_WHY_ROOM]; /* one line that names the field, or "" */
 };
 
-/* Whether `it` may be put; fills the refusal.  put_check, then put_apply. */
+/*
+ * Whether `it` may be put now; makes the queue if there is none.  Sets the
+ * refusal on an error.  SW_EINVAL, SW_ETOOBIG, SW_EQUEUE: sw_put_check();
+ * SW_EBUSY: core_queue_get(); SW_EFULL: the store is nearly full; SW_EMAXJOBS,
+ * SW_EMAXBYTES: the limits of the queue, counting `ahead`; SW_EUNIQUE: another
+ * job has the unique key; SW_ECORRUPT: the row of the unique key is corrupt; or
+ * another error of the store.
+ */
 int put_check(struct core *, const struct sw_item *it, const struct put_ahead *,
 	struct put_refusal *);
+
+/* Makes the job, ready or delayed; put_check() must have returned 0. */
 void put_apply(struct core *, const struct sw_item *it);
 
 op_fn op_put;

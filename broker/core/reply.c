@@ -73,7 +73,7 @@ reply_refuse(struct core *c, const struct peer *peer, uint64_t seq, int status,
 	out_send(c, &b, peer);
 }
 
-/* What GET and the listings hide: our own bookkeeping. */
+/* Fields of a record that no answer shows. */
 #define INTERNAL                                                               \
 	(SW_BIT(SW_F_RANK) | SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_STATE) | \
 		SW_BIT(SW_F_TOKEN))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply.h - messages that leave after the commit
+ * reply.h - composing the messages that are sent after the commit
  */
 #ifndef BROKER_CORE_REPLY_H
 #define BROKER_CORE_REPLY_H
@@ -9,11 +9,11 @@
 #include "wire/msg.h"
 
 enum {
-	REPLY_SMALL = 64 * 1024, /* room for 100 items of some numbers */
-	SHOW_ROOM = 1024,	 /* what job_show adds to a record, at most */
+	REPLY_SMALL = 64 * 1024, /* bytes for 100 items of some numbers */
+	SHOW_ROOM = 1024,	 /* bytes that job_show() adds to a record */
 };
 
-/* A request being answered. */
+/* A request that is being answered. */
 struct request {
 	struct core *core;
 	const struct peer *peer;
@@ -21,24 +21,32 @@ struct request {
 	struct sw_buf reply;
 };
 
-/* An operation of the protocol: answers one request. */
+/* An operation of the protocol (wire/proto.h): answers one request. */
 typedef void op_fn(struct request *);
 
-/* A message of at most `cap` bytes in the turn's memory, then queued. */
+/* Begins a message of at most `cap` bytes in the memory of this turn. */
 void
 out_begin(struct core *, struct sw_buf *, size_t cap, int op, uint64_t seq);
+
+/* Adds a message that out_begin() began to core.outs. */
 void out_send(struct core *, struct sw_buf *, const struct peer *);
 
 void reply_begin(struct request *, size_t cap);
 void reply_send(struct request *);
-void reply_status(struct request *, int status); /* an item of its own */
+
+/* Adds an item with a status and, unless `why` is empty, the reason. */
+void reply_status(struct request *, int status);
 void reply_status_why(struct request *, int status, const char *why);
-void
-reply_append(struct request *, const struct sw_buf *message); /* its items */
+
+/* Adds the items of another message. */
+void reply_append(struct request *, const struct sw_buf *message);
+
+/* Answers the request `seq` of `peer` with SW_OP_ERROR. */
 void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,
 	const char *detail);
 
-/* The fields of a job as GET shows them, or without body and ledger. */
+/* Adds the fields of a job: all that GET shows if `whole`, else without body,
+ * result and history, as in a list. */
 void job_show(struct core *, struct sw_buf *, const struct record *, int whole);
 
 #endif

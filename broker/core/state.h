@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state.h - what the core knows, for all files that decide
+ * state.h - the core's state, which all files of this folder share
  *
- * Below core.h, which is the turn: nothing here decides.
+ * core.h has the turn; nothing in this file decides.
  */
 #ifndef BROKER_CORE_STATE_H
 #define BROKER_CORE_STATE_H
@@ -14,25 +14,25 @@
 enum {
 	QUEUES_MAX = 4096,  /* SW_EBUSY */
 	WAITERS_MAX = 4096, /* SW_EBUSY */
-	TURN_OPS = 4096,    /* no further request is taken past these */
-	TURN_BYTES = 4 * 1024 * 1024,
-	TURN_TIMERS = 512,  /* timers, and lease ends, of one turn */
-	TURN_LEASES = 2048, /* jobs handed out in one turn */
-	OUTS_MAX = 16 * 1024,
-	TIMER_ENTRIES = 1024,
-	PAGE_LOOK = 2000,  /* jobs looked at for one page of a listing */
-	FULL_PERCENT = 90, /* of the store's pages, then puts are refused */
+	TURN_OPS = 4096,    /* rows in a batch before a turn takes no request */
+	TURN_BYTES = 4 * 1024 * 1024, /* ... of the batch, and of the answers */
+	TURN_TIMERS = 512,    /* timers fired, and leases ended, in a turn */
+	TURN_LEASES = 2048,   /* jobs handed out in a turn */
+	OUTS_MAX = 16 * 1024, /* messages of a turn */
+	TIMER_ENTRIES = 1024, /* timers in memory */
+	PAGE_LOOK = 2000,     /* index rows scanned for one page of a list */
+	FULL_PERCENT = 90,    /* of the store's pages: puts are refused */
 };
 
-struct out { /* a message that leaves after the commit */
+struct out { /* a message that the caller sends after the commit */
 	struct peer peer;
 	struct bytes frame;
 };
 
-struct waiter {
+struct waiter { /* a WAIT request that is answered when its job ends */
 	struct sw_id id;
 	struct peer peer;
-	uint64_t seq;
+	uint64_t seq;	     /* of the request */
 	struct waiter *next; /* for the same job */
 	UT_hash_handle hh;
 };
@@ -40,15 +40,15 @@ struct waiter {
 struct core {
 	struct store *store;
 	struct claim claim;
-	int err;	   /* the store could not be read */
-	int64_t now_ms;	   /* Unix time, for what people say */
-	int64_t mono_ms;   /* boot clock, for leases and limits */
-	int64_t second_ms; /* when the means moved last */
-	int64_t started_ms;
-	uint64_t next_token; /* epoch << 40 | counter */
+	int err;	     /* of a read that failed, else 0 */
+	int64_t now_ms;	     /* Unix time: run_at, expiry, retention, history */
+	int64_t mono_ms;     /* boot clock: leases, sessions, rate limits */
+	int64_t second_ms;   /* boot clock, of the last queue_means_update() */
+	int64_t started_ms;  /* Unix time */
+	uint64_t next_token; /* fencing token: epoch << 40 | counter */
 
 	struct batch batch;
-	struct arena out_arena;
+	struct arena out_arena; /* memory of the messages */
 	struct out *outs;
 	size_t outs_n;
 
@@ -56,43 +56,48 @@ struct core {
 	unsigned queues_n;
 	struct queue *queues_by_name;
 	struct session *sessions;
-	struct session *next_session; /* the next hand-out begins here */
+	struct session *next_session; /* where the next hand-out begins */
 	struct lease_table leases;
-	struct waiter *waiters;
+	struct waiter *waiters; /* by job */
 	unsigned waiters_n;
-	struct window timers;
+	struct window timers; /* the earliest rows `t` */
 	struct entry timer_entries[TIMER_ENTRIES];
 
-	int full;	       /* puts are refused */
-	int64_t full_until_ms; /* boot clock; at least so long */
+	int full;	       /* puts are refused with SW_EFULL */
+	int64_t full_until_ms; /* boot clock; `full` at least until then */
 	int64_t rate_wait_ms;  /* until a rate limit lets a job start */
-	int more;	       /* something is left to do at once */
+	int more;	       /* the next turn must not wait */
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;
-	uint64_t damaged;     /* corrupt data that was found and skipped */
-	unsigned queues_lost; /* ... of it queues' rows, at the start */
-	char damage[128];     /* the last of it, for people */
+	uint64_t damaged;     /* pieces of corrupt data found and skipped */
+	unsigned queues_lost; /* ... among them rows of queues, at the start */
+	char damage[128];     /* the last of these pieces, for the log */
 };
 
-/* Whether a turn may take another request, or hand out another job. */
+/* Whether batch and answers have room for another request in this turn. */
 int core_has_room(const struct core *);
 
-/* Counts corrupt data that is passed over and keeps a line about the last. */
+/* Counts one piece of corrupt data and keeps its description for the log. */
 void core_damage(struct core *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * The queue of that name, made with the default settings if there is none.
+ * Finds the queue of that name, or makes it with the default settings.
  * SW_EQUEUE: the name is invalid; SW_EBUSY: too many queues, or no memory.
  */
 int core_queue_get(struct core *, struct bytes name, struct queue **)
 	__attribute__((warn_unused_result));
 
-/* Makes a queue of a name and a number that no queue has; errors as above. */
+/* Makes a queue; no other queue may have this name or number.  Errors as
+ * core_queue_get(). */
 int core_queue_make(struct core *, struct bytes name, unsigned no,
 	struct queue **) __attribute__((warn_unused_result));
 
-/* Changes the settings of a queue, making it first; SW_ESETTING and why. */
+/*
+ * Changes one setting, "name=value", of a queue, which is made if there is
+ * none.  On an error `why` says what is wrong: SW_ESETTING, or an error of
+ * core_queue_get().
+ */
 int core_queue_set(struct core *, struct bytes name, struct bytes setting,
 	char *why, size_t why_cap) __attribute__((warn_unused_result));
 

@@ -12,12 +12,12 @@
 #include "broker/core/put.h"
 
 enum {
-	FOLLOW_UPS_MAX = 1000,	 /* follow-up jobs in one DONE message */
+	FOLLOW_UPS_MAX = 1000,	 /* in one DONE message */
 	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
-	/* Of a job in JOBS, besides its body: mostly headers, where each byte
-	 * may come as a field of its own. */
+	/* Bytes of a job in JOBS besides its body.  The headers are the most:
+	 * each of their bytes may be a field with 4 bytes of its own. */
 	JOB_ROOM = (4 + 1) * SW_HEADERS_MAX + 4096,
-	HAND_OUT_STEP = 16, /* jobs for one worker, then the next one's turn */
+	HAND_OUT_STEP = 16, /* jobs for a worker before the next worker's */
 };
 
 /* --- sessions ----------------------------------------------------------- */
@@ -113,7 +113,8 @@ op_hello(struct request *rq)
 	reply_send(rq);
 }
 
-/* The session of the asking peer; NULL, and it was told to say hello. */
+/* The session of the requesting peer.  NULL: the peer has none, and the answer
+ * SW_ESESSION is under way. */
 static struct session *
 session_require(struct request *rq)
 {
@@ -157,7 +158,7 @@ op_bye(struct request *rq)
 				attempt_end(c, &r, &attempt_release);
 				continue;
 			}
-			l->released = 1; /* the sweeps of the next turns */
+			l->released = 1; /* leases_expire() ends it later */
 			lease_extend(&c->leases, l, c->mono_ms);
 		}
 		session_close(c, s);
@@ -212,7 +213,8 @@ op_extend(struct request *rq)
 
 /* --- done --------------------------------------------------------------- */
 
-/* All follow-ups or none: the first that may not be put refuses the ack. */
+/* All follow-ups are put or none: the error of the first refused one refuses
+ * the whole ack. */
 static int
 follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 	struct put_refusal *no)
@@ -241,7 +243,7 @@ follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 	return 0;
 }
 
-/* A follow-up whose id or key an earlier one has just taken is known: skip. */
+/* Skips a follow-up whose id or unique key an earlier one has just taken. */
 static void
 follow_ups_apply(struct core *c, const struct sw_item *it)
 {
@@ -284,7 +286,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	err = follow_ups_check(c, it, follows, no);
 	if (err < 0)
 		return err;
-	/* The checks read the store: what `r` points to is read again. */
+	/* The checks read the store, which ends the life of r's pointers. */
 	err = job_load(c, &r->id, r);
 	if (err < 0)
 		return err;
@@ -336,12 +338,12 @@ op_done(struct request *rq)
 	reply_send(rq);
 }
 
-/* --- handing out -------------------------------------------------------- */
+/* --- hand-out ----------------------------------------------------------- */
 
 /*
- * Whether the queue has a job that may start now.  On the way it notes when
- * to look again: a rate limit ends by itself, and a line of which nothing is
- * in memory is read at the start of the next turn.
+ * Whether the queue has a job that may start now.  If not, and no request will
+ * change that, sets when the next turn is needed: a rate limit ends with time,
+ * and ready jobs that are not in memory are read at the start of a turn.
  */
 static int
 queue_can_start(void *arg, struct queue *q)
@@ -363,7 +365,7 @@ queue_can_start(void *arg, struct queue *q)
 	}
 	if (queue_ready_next(q, &lane, &e))
 		return 1;
-	/* Else its counter speaks of a job that has lost its row. */
+	/* Otherwise the counter includes a job whose ready row is lost. */
 	if (queue_ready_low(q))
 		c->more = 1;
 	return 0;
@@ -378,7 +380,7 @@ ready_row_drop(
 	batch_delete(&c->batch, key_bytes(&k));
 }
 
-/* An entry of the line whose job cannot be read. */
+/* Buries a job whose ready row exists but whose record cannot be read. */
 static void
 ready_row_bury(
 	struct core *c, struct queue *q, uint64_t lane, const struct entry *e)
@@ -387,8 +389,8 @@ ready_row_bury(
 	job_bury_corrupt(c, q, &e->id, SW_READY, c->now_ms);
 }
 
-/* Whether `e` is the row that the job itself would write; rows carry no
- * checksum. */
+/* Whether `e` is the key of the job's own ready row: rows have no checksum, so
+ * a corrupt one may name any job. */
 static int
 row_is_of_job(const struct record *r, const struct queue *q, uint64_t lane,
 	const struct entry *e)
@@ -403,7 +405,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 	struct lease *l = lease_new(&c->leases, &r->id);
 
-	must(l != NULL); /* the caller has looked for room */
+	must(l != NULL); /* jobs_hand_out() has checked LEASES_MAX */
 	l->token = c->next_token++;
 	l->q = r->q;
 	l->session = s;
@@ -447,7 +449,8 @@ job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
 	sw_item_end(b, mark);
 }
 
-/* One message of jobs for `s`, at most `most`; the number given. */
+/* Leases at most `most` jobs to `s` and sends them in one message.  Returns
+ * their number. */
 static int
 jobs_hand_out(struct core *c, struct session *s, int most)
 {
@@ -467,7 +470,7 @@ jobs_hand_out(struct core *c, struct session *s, int most)
 		int err;
 
 		must(queue_ready_next(
-			q, &lane, &e)); /* as queue_can_start saw */
+			q, &lane, &e)); /* queue_can_start() was true */
 		queue_ready_pop(q, lane);
 		err = job_load(c, &e.id, &r);
 		if (err < 0) {
@@ -477,7 +480,7 @@ jobs_hand_out(struct core *c, struct session *s, int most)
 		if (!row_is_of_job(&r, q, lane, &e)) {
 			ready_row_drop(c, q, lane, &e);
 			if (r.state == SW_READY)
-				ready_row_add(c, &r); /* where it belongs */
+				ready_row_add(c, &r); /* at its own key */
 			continue;
 		}
 		l = lease_give(c, s, &r);
@@ -500,7 +503,7 @@ work_hand_out(struct core *c)
 
 	if (s == NULL)
 		s = c->sessions;
-	/* A few at a time, so that no worker takes all of a short line. */
+	/* A few at a time, so that no worker takes all of a short backlog. */
 	while (idle < workers && left > 0) {
 		int given = 0;
 

@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * work.h - workers: sessions, leases, what they report, what they get
+ * work.h - workers: sessions, leases, heartbeats, reports, hand-out
+ *
+ *	op_hello	opens the session of a worker: name, slots, queues
+ *	op_want		sets the credit: how many jobs the worker still takes
+ *	op_extend	the heartbeat: each lease named with its fencing token
+ *			runs for another lease_ms of its queue; SW_ESTALE: the
+ *			token is not the lease's; SW_ECANCEL: stop the job
+ *	op_done		ack, nack or release of a lease, with its token;
+ *			follow-up jobs are put in the same commit as the ack
+ *	op_bye		closes the session and releases its leases
+ *
+ * work_hand_out() is the only place that gives leases.
  */
 #ifndef BROKER_CORE_WORK_H
 #define BROKER_CORE_WORK_H
 
 #include "broker/core/reply.h"
 
-/* The session is over: its leases, if any, go on until they end. */
+/* Forgets a session and frees it.  Its leases run on until they expire or the
+ * worker, with a new session, extends them. */
 void session_close(struct core *, struct session *);
 
-/* Ready jobs go to workers with credit, as many as a turn may hand out. */
+/*
+ * Leases ready jobs to workers with credit: at most TURN_LEASES in a turn,
+ * a few for each worker in turn.  Skips queues that are paused or at their
+ * concurrency or rate limit.
+ */
 void work_hand_out(struct core *);
 
 op_fn op_hello, op_want, op_extend, op_done, op_bye;

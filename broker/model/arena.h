@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.h - memory for one turn
+ * arena.h - memory that lives until the end of a turn
  *
- * Bytes are taken one after the other and all given back at once.  Pointers
- * stay good until the reset.  Chunks are kept from turn to turn up to
- * ARENA_KEEP of them, so a turn allocates nothing once it is warm.
+ * Pieces are taken one after the other and freed all at once by arena_reset();
+ * until then each pointer is valid.  Up to ARENA_KEEP chunks are kept for the
+ * next turn, so a usual turn calls malloc for nothing.
  */
-#ifndef BROKER_ARENA_H
-#define BROKER_ARENA_H
+#ifndef BROKER_MODEL_ARENA_H
+#define BROKER_MODEL_ARENA_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 enum {
 	ARENA_CHUNK = 2 * 1024 * 1024 + 4096, /* the largest single piece */
 	ARENA_KEEP = 6,
-	ARENA_ALIGN = 8, /* of every piece */
+	ARENA_ALIGN = 8, /* bytes, of every piece */
 };
 
 struct arena_chunk {
@@ -33,12 +33,13 @@ struct arena {
 void arena_init(struct arena *);
 void arena_fini(struct arena *);
 
-/* `n` bytes (at most ARENA_CHUNK); ends the process when memory is out. */
+/* Takes `n` bytes, at most ARENA_CHUNK.  Ends the process if there is no
+ * memory (base/must.h). */
 void *arena_take(struct arena *, size_t n);
 
 /*
- * `piece` is `n` long from now on.  Its tail is given back if it is the piece
- * that was taken last; else it is wasted until the reset.
+ * Shortens `piece` to `n` bytes.  Frees the rest if `piece` was taken last;
+ * otherwise the rest stays in use until the reset.
  */
 void arena_trim(struct arena *, const void *piece, size_t n);
 

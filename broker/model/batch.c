@@ -36,7 +36,7 @@ batch_fini(struct batch *b)
 	*b = (struct batch){0};
 }
 
-/* The slot of `key`, or the empty one where it would go. */
+/* The slot of `key`, or the empty slot for a new op. */
 static uint64_t *
 slot_of(const struct batch *b, struct bytes key, uint64_t hash)
 {
@@ -59,7 +59,7 @@ bytes_copy(struct batch *b, struct bytes from)
 	return bytes_of(p, from.len);
 }
 
-/* The op of `key`, made new where there is none. */
+/* The index of the op of `key`, which is made if there is none. */
 static size_t
 op_of(struct batch *b, struct bytes key, int fresh)
 {

@@ -8,7 +8,7 @@ index_is_pending(enum sw_state s)
 }
 
 static int
-holds_key(const struct record *r, enum sw_state state)
+has_unique_row(const struct record *r, enum sw_state state)
 {
 	if (r->unique.len == 0)
 		return 0;
@@ -48,11 +48,11 @@ index_of(const struct record *r, enum sw_state state, struct index *x)
 	x->row[INDEX_PLACE] = place_of(r, state);
 	x->row[INDEX_EXPIRY].len = 0;
 	x->row[INDEX_UNIQUE].len = 0;
-	/* Due and expired at once share one timer. */
+	/* A job that is due and expired at the same time has one timer. */
 	if (startable && r->expires_at_ms != 0 &&
 		!(state == SW_DELAYED && r->expires_at_ms == r->run_at_ms))
 		x->row[INDEX_EXPIRY] = key_timer(
 			(uint64_t)r->expires_at_ms, &r->id);
-	if (holds_key(r, state))
+	if (has_unique_row(r, state))
 		x->row[INDEX_UNIQUE] = key_unique(r->q->no, r->unique);
 }

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index.h - the rows that lead to a job
+ * index.h - the rows that lead to a job, as a function of its record
  *
- * A job's record says all of them, so what is lost can be told, and made
- * again.  Only a lease's row is no part of this: it says what no record does.
+ * The core uses this function to write rows, a repair to find missing and
+ * orphan ones.  The row of a lease is not part of it: a record does not change
+ * when its job is leased.
  */
-#ifndef BROKER_INDEX_H
-#define BROKER_INDEX_H
+#ifndef BROKER_MODEL_INDEX_H
+#define BROKER_MODEL_INDEX_H
 
 #include "broker/model/key.h"
 #include "broker/model/record.h"
 
 enum index_slot {
-	INDEX_PLACE,  /* in the line, among the timers, or among the dead */
-	INDEX_EXPIRY, /* the timer of start-before */
-	INDEX_UNIQUE, /* the key it holds; its value is the job's id */
+	INDEX_PLACE,  /* ready, timer or dead row, by the state */
+	INDEX_EXPIRY, /* the timer of expires_at */
+	INDEX_UNIQUE, /* the unique key; the row's value is the job's id */
 	INDEX_ROWS,
 };
 
 struct index {
-	struct key row[INDEX_ROWS]; /* len 0: it has none */
+	struct key row[INDEX_ROWS]; /* len 0: the job has no such row */
 };
 
-/* The rows of a job with this record in `state`; of SW_NONE none. */
-void index_of(const struct record *, enum sw_state, struct index *);
+/* Sets *x to the rows of a job with this record in `state`; SW_NONE has none.
+ */
+void index_of(const struct record *, enum sw_state, struct index *x);
 
-/* Delayed, ready or leased. */
+/* Whether the state is delayed, ready or leased. */
 int index_is_pending(enum sw_state);
 
 #endif

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key.h - the rows of the store
+ * key.h - the keys of the store's rows, and what each row is for
  *
- *	j id                       a job's record
- *	r queue lane rank id       ready, in the order of hand-out; empty
- *	t time id                  "look at this job then"; empty
- *	l id                       a lease: token, since when, worker
- *	x queue time id            dead, by time of death; empty
- *	u queue unique-key         the id of the job that holds the key
- *	q queue                    a queue's settings and counters
- *	c id                       the bytes of a record that failed its
- *checksum
+ *	j id                    the record of a job
+ *	r queue lane rank id    a ready job, in the order of hand-out; empty
+ *	t time id               a timer: due, expiry or end of retention; empty
+ *	l id                    a lease: token, start, worker, queue
+ *	x queue time id         a dead job, by time of death; empty
+ *	u queue unique-key      the id of the job that has the unique key
+ *	q queue                 settings and counters of a queue
+ *	c id                    the bytes of a corrupt record
  *
- * Numbers are big-endian: queue 4 bytes, lane, rank and time 8.  New work
- * lands at the right-hand edge of each letter's range: growing keys cost a
- * B+tree a quarter of what random ones do.
+ * Numbers are big-endian, so that memcmp orders them: queue 4 bytes; lane,
+ * rank and time (Unix, ms) 8.  Ids are 16 bytes and grow with time (UUIDv7).
+ * New rows come last in the range of their letter: growing keys cost a B+tree
+ * a quarter of what random ones cost.
  */
-#ifndef BROKER_KEY_H
-#define BROKER_KEY_H
+#ifndef BROKER_MODEL_KEY_H
+#define BROKER_MODEL_KEY_H
 
 #include "base/bytes.h"
 #include "wire/id.h"
@@ -53,7 +53,7 @@ key_raw(struct key *k, const void *p, size_t n)
 	k->len += n;
 }
 
-/* j, l and c rows. */
+/* The key of a row `j`, `l` or `c`. */
 static inline struct key
 key_id(char letter, const struct sw_id *id)
 {
@@ -123,8 +123,8 @@ key_queue(uint32_t queue)
 	return k;
 }
 
-/* The first key behind all that start with `k`; there is one, for `k` begins
- * with a letter. */
+/* The first key behind all keys that start with `k`, which begins with a
+ * letter and so is not all 0xff. */
 static inline struct key
 key_after(struct key k)
 {

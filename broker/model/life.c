@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/model/life.h"
 
-/* Cells left out are SW_NONE: what is not drawn cannot happen. */
+/* Cells left out are SW_NONE: the event is not allowed in that state. */
 static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
 	[SW_NONE] =
 		{

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * life.h - a job's life as a table
+ * life.h - the states of a job and the events that change them, as a table
  */
-#ifndef BROKER_LIFE_H
-#define BROKER_LIFE_H
+#ifndef BROKER_MODEL_LIFE_H
+#define BROKER_MODEL_LIFE_H
 
 #include "wire/proto.h"
 
@@ -28,7 +28,7 @@ enum life_event {
 		LIFE_EVENTS,
 };
 
-/* The state after `event`, or SW_NONE: it cannot happen there. */
+/* The state after `event`, or SW_NONE: the event is not allowed there. */
 enum sw_state life_next(enum sw_state, enum life_event);
 
 const char *life_event_name(enum life_event);

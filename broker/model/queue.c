@@ -21,7 +21,7 @@ queue_new(const char *name, uint32_t no)
 	for (int i = 0; i < SW_SETTINGS; i++)
 		q->set[i] = sw_setting_rules[i].def;
 	q->lo = 0;
-	q->hi = UINT64_MAX; /* a new queue has no ready job anywhere */
+	q->hi = UINT64_MAX; /* the store has no lane of a new queue */
 	return q;
 }
 
@@ -96,7 +96,8 @@ lane_drop(struct queue *q, unsigned i)
 		(q->lanes_n - i) * sizeof(struct lane *));
 }
 
-/* Makes a lane in the covered range; the highest goes when there are too many.
+/* Makes a lane within [lo, hi].  If there are too many the highest is dropped
+ * and `hi` lowered; NULL: the new lane would be the highest.
  */
 static struct lane *
 lane_insert(struct queue *q, uint64_t hash)
@@ -121,7 +122,7 @@ lane_insert(struct queue *q, uint64_t hash)
 	return q->lanes[i];
 }
 
-/* An empty main lane is kept: most queues have no other. */
+/* Keeps lane 0, for most queues have no other. */
 static void
 lane_drop_if_empty(struct queue *q, uint64_t hash)
 {
@@ -140,7 +141,7 @@ queue_ready_add(
 	if (l == NULL && hash >= q->lo && hash <= q->hi) {
 		l = lane_insert(q, hash);
 		if (l != NULL)
-			l->w.whole = 1; /* it was empty in the store too */
+			l->w.whole = 1; /* the store has no other entry */
 	}
 	if (l != NULL)
 		window_add(&l->w, rank, id);
@@ -164,7 +165,7 @@ covers_all(const struct queue *q)
 	return q->lo == 0 && q->hi == UINT64_MAX;
 }
 
-/* A new round has begun, and its first lanes are not in memory. */
+/* Whether the next lanes to serve are below the range in memory. */
 static int
 is_behind(const struct queue *q)
 {
@@ -182,7 +183,7 @@ queue_ready_next(const struct queue *q, uint64_t *hash, struct entry *e)
 	for (unsigned i = 0; i < q->lanes_n; i++) {
 		unsigned at = (start + i) % q->lanes_n;
 
-		/* Past the covered range the round is not over. */
+		/* The lanes above `hi` come before those at the start. */
 		if (at < start && !covers_all(q))
 			return 0;
 		first = window_first(&q->lanes[at]->w);
@@ -206,7 +207,8 @@ queue_ready_pop(struct queue *q, uint64_t hash)
 	lane_drop_if_empty(q, hash);
 }
 
-/* The round has come to the end of the covered lanes and others may exist. */
+/* Whether no lane in memory is left to serve while others may be in the store.
+ */
 static int
 lanes_are_passed(const struct queue *q)
 {
@@ -250,7 +252,7 @@ lane_each(void *arg, struct bytes key, struct bytes val)
 	return 1;
 }
 
-/* The first lane in the store with a hash of at least `from`. */
+/* Finds the first lane in the store with a hash of at least `from`. */
 static int
 lane_in_store(const struct queue *q, struct store *s, uint32_t shard,
 	uint64_t from, struct first_lane *f)
@@ -266,7 +268,7 @@ lane_in_store(const struct queue *q, struct store *s, uint32_t shard,
 	return err < 0 ? err : f->err;
 }
 
-/* Forgets the lanes in memory and reads the next ones, from `turn` on. */
+/* Drops the lanes in memory and reads the next ones, from `next_lane` on. */
 static int
 lanes_slide(struct queue *q, struct store *s, uint32_t shard)
 {
@@ -277,7 +279,7 @@ lanes_slide(struct queue *q, struct store *s, uint32_t shard)
 		lane_drop(q, q->lanes_n - 1);
 	err = lane_in_store(q, s, shard, q->next_lane, &f);
 	if (err == 0 && !f.found && q->next_lane != 0) {
-		q->next_lane = 0; /* round again */
+		q->next_lane = 0; /* a new round */
 		err = lane_in_store(q, s, shard, 0, &f);
 	}
 	q->lo = q->next_lane;
@@ -342,21 +344,21 @@ queue_rate_spend(struct queue *q)
 void
 queue_means_update(struct queue *q)
 {
-	static const double share = 0.1; /* of the newest second */
+	static const double share = 0.1; /* weight of the last second */
 	int64_t put = q->total[TOTAL_PUT], done = q->total[TOTAL_DONE];
 
 	q->arrival_per_s += share *
-			    ((double)(put - q->put_then) - q->arrival_per_s);
-	q->service_per_s += share *
-			    ((double)(done - q->done_then) - q->service_per_s);
-	q->put_then = put;
-	q->done_then = done;
+			    ((double)(put - q->put_before) - q->arrival_per_s);
+	q->service_per_s +=
+		share * ((double)(done - q->done_before) - q->service_per_s);
+	q->put_before = put;
+	q->done_before = done;
 }
 
 int64_t
 queue_slots_needed(const struct queue *q)
 {
-	static const double drain_s = 60; /* a backlog is to be gone in */
+	static const double drain_s = 60; /* to finish the backlog */
 	double run_s = q->run_ms > 0 ? q->run_ms / MILLI : 1;
 	double per_s = q->arrival_per_s + (double)q->count[SW_READY] / drain_s;
 
@@ -395,7 +397,7 @@ queue_decode(struct queue *q, struct bytes row)
 		return SW_ECORRUPT;
 	sw_get_text(&it, SW_F_QUEUE, q->name, sizeof(q->name));
 
-	/* Settings are appended only: an older row has fewer. */
+	/* Settings are only ever appended: an older row has fewer. */
 	for (size_t i = 0; i < SW_SETTINGS && i < set.len / 8; i++)
 		q->set[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
 	for (size_t i = 0; i < SW_STATES; i++)
@@ -404,9 +406,9 @@ queue_decode(struct queue *q, struct bytes row)
 	for (size_t i = 0; i < QUEUE_TOTALS; i++)
 		q->total[i] = (int64_t)le_get(
 			(const uint8_t *)numbers.p + (SW_STATES + i) * 8, 8);
-	q->put_then = q->total[TOTAL_PUT];
-	q->done_then = q->total[TOTAL_DONE];
-	q->lo = 1; /* nothing is known of its lanes: the first refill */
-	q->hi = 0; /* reads them */
+	q->put_before = q->total[TOTAL_PUT];
+	q->done_before = q->total[TOTAL_DONE];
+	q->lo = 1; /* an empty range: */
+	q->hi = 0; /* the first refill reads the lanes */
 	return 0;
 }

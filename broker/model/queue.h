@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.h - a queue: its settings, its counters and the line of ready jobs
+ * queue.h - a queue: settings, counters, rate limit, order of ready jobs
  *
- * The line is cut into lanes, one for each value of the fair key (lane 0 for
- * jobs without one).  Lanes are served in turn; within a lane the lowest
- * rank goes first, rank = ready_at_ms + (9 - priority) * ageing_ms.  So a
- * tenant that floods the queue delays another by one job a round, and a job
- * of low priority waits behind newer urgent ones for at most 9 * ageing_ms.
+ * Ready jobs are in lanes, one for each value of the fair key; lane 0 is for
+ * jobs without one.  Lanes are served one job each in turn; within a lane the
+ * lowest rank goes first, rank = run_at_ms + (9 - priority) * ageing_ms.  So a
+ * tenant that floods the queue delays another tenant by one job per round, and
+ * a job of low priority waits behind newer urgent ones for at most
+ * 9 * ageing_ms.
  *
- * Of the lanes too only the near ones are in memory: those in [lo, hi] that
- * have ready jobs.  When the round comes to hi the next ones are read.
+ * The store has all ready jobs (rows `r`); memory has a window of each lane,
+ * and only of the lanes with a hash in [lo, hi].  Serving goes round the lanes
+ * by hash; when it has passed `hi`, queue_ready_refill() reads the next lanes.
  */
-#ifndef BROKER_QUEUE_H
-#define BROKER_QUEUE_H
+#ifndef BROKER_MODEL_QUEUE_H
+#define BROKER_MODEL_QUEUE_H
 
 #include "base/must.h"
 #include "wire/msg.h"
@@ -34,41 +36,41 @@ struct lane {
 	struct entry e[];
 };
 
-/* Counted from the store's first day, with the job's own commit. */
+/* Counted since the store was made, in the commit of the job that counts. */
 enum queue_total {
 	TOTAL_PUT,
 	TOTAL_DONE,
 	TOTAL_FAILED,
 	TOTAL_DEAD,
 	TOTAL_BYTES,
-	QUEUE_TOTALS, /* TOTAL_BYTES: of bodies held now */
+	QUEUE_TOTALS, /* TOTAL_BYTES is no total: the bodies stored now */
 };
 
 struct queue {
 	char name[SW_QUEUE_MAX + 1];
 	uint32_t no;
-	int64_t set[SW_SETTINGS];
-	int64_t count[SW_STATES];
+	int64_t set[SW_SETTINGS]; /* by enum sw_setting, wire/setting.h */
+	int64_t count[SW_STATES]; /* jobs by state */
 	int64_t total[QUEUE_TOTALS];
-	int dirty; /* its row is to be written this turn */
+	int dirty; /* core_close() writes the row */
 
 	struct lane *lanes[QUEUE_LANES]; /* by hash */
 	unsigned lanes_n;
-	uint64_t lo, hi;    /* the range of lanes that memory covers */
+	uint64_t lo, hi;    /* the range of hashes whose lanes are in memory */
 	uint64_t next_lane; /* the next lane to serve has at least this hash */
 
-	int64_t tokens_milli; /* of the rate limit */
-	int64_t tokens_at_ms;
+	int64_t tokens_milli; /* token bucket of the rate limit, in 1/1000 */
+	int64_t tokens_at_ms; /* boot clock, of the last refill */
 
 	/* Exponential means over about ten seconds. */
 	double arrival_per_s, service_per_s, run_ms;
-	int64_t put_then, done_then; /* totals a second ago */
+	int64_t put_before, done_before; /* totals a second ago */
 
-	unsigned workers;  /* sessions that serve it */
+	unsigned workers;  /* sessions that serve the queue */
 	UT_hash_handle hh; /* by name */
 };
 
-/* Returns NULL when memory is out.  Settings are the defaults. */
+/* NULL: no memory.  Settings are the defaults. */
 struct queue *queue_new(const char *name, uint32_t no);
 void queue_free(struct queue *);
 
@@ -78,36 +80,43 @@ struct queue *queue_find(struct queue *all, struct bytes name);
 /* Marks the row of the queue to be written in this turn. */
 void queue_touch(struct queue *);
 
-/* A job's place in the line.  Add and remove tell memory alone. */
+/* Adds or removes a ready job in memory; the caller writes the row `r`. */
 void queue_ready_add(
 	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
 void queue_ready_remove(
 	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
 
-/* The next job in the line, not taken off; 0: none is known. */
+/* Sets the lane and entry of the next job to hand out, without removing it.
+ * 0: memory has none; there may be some in the store (queue_ready_low). */
 int queue_ready_next(const struct queue *, uint64_t *lane, struct entry *);
 
-/* Takes off what queue_ready_next named; the turn passes to the next lane. */
+/* Removes the job that queue_ready_next() set; the next lane is served next. */
 void queue_ready_pop(struct queue *, uint64_t lane);
 
-/* Whether queue_ready_refill has something to read. */
+/* Whether queue_ready_refill() has something to read. */
 int queue_ready_low(const struct queue *);
 
-/* Only between commits, see window.h.  0 or the store's error. */
+/* Reads ready jobs from the store, only while the batch is empty (window.h).
+ * 0 or an error of the store. */
 int queue_ready_refill(struct queue *, struct store *, uint32_t shard)
 	__attribute__((warn_unused_result));
 
-/* The rate limit: ms until a job may start, 0: now. */
+/* Milliseconds until the rate limit lets a job start; 0: now.  spend: one job
+ * starts. */
 int64_t queue_rate_wait_ms(struct queue *, int64_t now_ms);
 void queue_rate_spend(struct queue *);
 
-/* Once a second: moves the means on. */
+/* To be called once a second. */
 void queue_means_update(struct queue *);
 
-/* How many slots would keep up, see docs/design.md. */
+/* How many worker slots would keep up with the arrivals and finish the ready
+ * jobs within a minute. */
 int64_t queue_slots_needed(const struct queue *);
 
-/* The queue's row: fields QUEUE, BODY (settings), RESULT (counters). */
+/*
+ * The row of a queue: an item with QUEUE, BODY (settings) and RESULT (counts
+ * and totals), both as 8-byte little-endian numbers.  decode: SW_ECORRUPT.
+ */
 void queue_encode(const struct queue *, struct sw_buf *);
 int queue_decode(struct queue *, struct bytes row)
 	__attribute__((warn_unused_result));

@@ -10,7 +10,7 @@
 
 enum { SUM = RECORD_SUM };
 
-/* Fields that record_seal writes from the members. */
+/* Fields that record_seal() writes from the members. */
 #define MEMBERS                                                                \
 	(SW_BIT(SW_F_STATE) | SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_CRASHES) |    \
 		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_CREATED_AT_MS) |          \
@@ -42,11 +42,11 @@ members_read(struct record *r, const struct sw_item *it)
 	r->unique = sw_bytes(it, SW_F_UNIQUE);
 	r->result = sw_bytes(it, SW_F_RESULT);
 	r->body_len = (int64_t)sw_bytes(it, SW_F_BODY).len;
-	/* 0 is the lane of jobs without a fair key. */
+	/* Lane 0 is for jobs without a fair key; `| 1` keeps others off it. */
 	r->lane = fair.len == 0 ? 0 : XXH3_64bits(fair.p, fair.len) | 1;
 }
 
-/* The item behind the checksum, and whose it is. */
+/* Checks the checksum and decodes the item behind it, with its id. */
 static int
 sealed_open(struct bytes stored, struct sw_item *it, struct sw_id *own)
 {
@@ -80,7 +80,7 @@ record_open(struct bytes stored, const struct sw_id *id, struct record *r)
 		memcmp(own.b, id->b, SW_ID_LEN) != 0)
 		return SW_ECORRUPT;
 	memset(r, 0, offsetof(struct record, it));
-	r->id = own; /* `id` may be the very member just cleared */
+	r->id = own; /* not *id: it may be r->id, cleared just now */
 	members_read(r, &it);
 	return 0;
 }
@@ -98,7 +98,7 @@ record_of_put(struct record *r, const struct sw_item *it)
 	(void)sw_get_id(it, &r->id);
 }
 
-/* Keeps the ledger's first entry and, of the rest, the newest. */
+/* Keeps the first entry of the history and, of the rest, the newest. */
 static void
 events_copy(struct sw_buf *b, const struct record *r, size_t extra)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.h - a job as it lies in the store
+ * record.h - a job as the store has it
  *
- * Eight bytes of XXH3-64 over the rest, then an item: what the producer put
- * and what has happened since.  A lease is a row of its own and leaves the
- * record alone, so a job that goes well is written when it comes and when it
- * ends, and its body once.
+ * Eight bytes, XXH3-64 of the rest in little-endian, then an item (wire/msg.h):
+ * the fields of the put and those that the core adds.  A lease is a row of its
+ * own and does not change the record, so a job that succeeds is written twice,
+ * at the put and at the ack, and its body once.
  */
-#ifndef BROKER_RECORD_H
-#define BROKER_RECORD_H
+#ifndef BROKER_MODEL_RECORD_H
+#define BROKER_MODEL_RECORD_H
 
 #include "broker/model/arena.h"
 #include "broker/model/queue.h"
@@ -16,7 +16,7 @@
 #include "wire/msg.h"
 
 enum {
-	RECORD_EVENTS = 32, /* ledger entries kept: the first and the newest */
+	RECORD_EVENTS = 32, /* of the history: the first and the newest */
 	RECORD_SUM = 8,	    /* bytes of the checksum, at the front */
 	RECORD_MAX = 1024 * 1024,
 };
@@ -26,8 +26,8 @@ struct record {
 	struct queue *q;
 	struct lease *lease; /* NULL unless state is SW_LEASED */
 	enum sw_state state;
-	int64_t attempt; /* deliveries that ran and ended */
-	int64_t crashes;
+	int64_t attempt; /* attempts that have ended */
+	int64_t crashes; /* ... by a crash or out of memory */
 	int64_t run_at_ms, expires_at_ms, created_at_ms;
 	int64_t ended_at_ms, keep_until_ms;
 	int64_t cause, unique_also, max_attempts;
@@ -35,35 +35,34 @@ struct record {
 	uint64_t rank, lane, token;
 	struct bytes unique, result;
 	int64_t body_len;
-	struct sw_item it; /* as stored; borrowed like the bytes above */
+	struct sw_item it; /* borrowed, as the bytes above */
 };
 
 /*
- * Reads a record.  `q` is not set: the name is in `it`.  SW_ECORRUPT: the
- * checksum or the layout is wrong, or it is the record of another id.
+ * Decodes a record; `stored` is borrowed as long as the record is used.  `q`
+ * and `lease` are left NULL.  SW_ECORRUPT: checksum or layout is wrong, or the
+ * record is of another id.
  */
 int record_open(struct bytes stored, const struct sw_id *id, struct record *)
 	__attribute__((warn_unused_result));
 
-/*
- * Whose record this is, where the checksum is right: a corrupt key does not
- * tell.  SW_ECORRUPT.
- */
+/* Sets the id that a record itself has, for a record under a corrupt key.
+ * SW_ECORRUPT: checksum or layout is wrong. */
 int record_owner(struct bytes stored, struct sw_id *)
 	__attribute__((warn_unused_result));
 
-/* Fills what `it`, an item of PUT, says; no checks. */
+/* Sets the members from `it`, a checked item of PUT; the state is SW_NONE. */
 void record_of_put(struct record *, const struct sw_item *it);
 
 /*
- * Encodes into the arena: the fields of `it` without those in `without`
- * (bits), the members above, and `event` (fields, may be empty) at the end
- * of the ledger.
+ * Encodes a record in the arena: the fields of `it` except those in `without`
+ * (SW_BIT), the members above, and `event`, the fields of an entry that is
+ * added to the history, or empty.
  */
 struct bytes record_seal(struct arena *, const struct record *,
 	uint64_t without, struct bytes event);
 
-/* The last ledger entry that tells of an attempt; 0: there is none. */
+/* Sets *event to the last attempt of the history; 0: there is none. */
 int record_last_attempt(const struct record *, struct sw_item *event);
 
 #endif

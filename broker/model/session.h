@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.h - the workers that have said hello, and the leases they hold
+ * session.h - tables of sessions (connected workers) and of leases
  *
- * Both tables live in memory and are bounded; the rows `l` of the store say
- * which leases exist, and after a restart every one of them runs on, whole,
- * until its worker finds the broker again.
+ * Both are in memory and bounded.  Sessions are not stored.  Leases have rows
+ * `l` in the store (core/lease.h): a restart restores each with a full term,
+ * without a session until its worker sends a heartbeat.
  */
-#ifndef BROKER_SESSION_H
-#define BROKER_SESSION_H
+#ifndef BROKER_MODEL_SESSION_H
+#define BROKER_MODEL_SESSION_H
 
 #include "base/must.h"
 #include "broker/model/queue.h"
@@ -19,26 +19,27 @@ enum {
 	SESSIONS_MAX = 4096,
 	LEASES_MAX = 65536, /* jobs running at once */
 	PROGRESS_TEXT_MAX = 95,
-	SESSION_SILENT_MS = 15000, /* then it is forgotten */
+	SESSION_SILENT_MS = 15000, /* a silent session is closed after this */
 };
 
-struct peer {
+struct peer { /* the routing id of a connection */
 	uint8_t b[PEER_MAX];
 	uint8_t len;
 };
 
 struct subscription {
 	struct queue *q;
-	int64_t weight;	 /* 0: the queue's own */
-	int64_t current; /* of the smooth weighted round robin */
+	int64_t weight;	 /* 0: the queue's setting */
+	int64_t current; /* state of the smooth weighted round robin */
 };
 
 struct session {
 	struct peer peer;
 	char name[SW_NAME_MAX + 1];
-	int64_t slots, credit, sent;
-	int64_t seen_ms; /* boot clock */
-	int64_t leased, done, failed;
+	int64_t slots;		      /* jobs that the worker runs at once */
+	int64_t credit, sent;	      /* since hello: jobs allowed, jobs sent */
+	int64_t seen_ms;	      /* boot clock, of the last message */
+	int64_t leased, done, failed; /* leases now; attempts of this session */
 	struct subscription subs[SW_QUEUES_PER_WORKER];
 	unsigned subs_n;
 	UT_hash_handle hh;
@@ -48,24 +49,24 @@ struct lease {
 	struct sw_id id;
 	uint64_t token;
 	struct queue *q;
-	struct session *session; /* NULL: its worker has not been back yet */
+	struct session *session; /* NULL: none since the restart or bye */
 	char worker[SW_NAME_MAX + 1];
 	int64_t since_ms;    /* Unix time */
 	int64_t deadline_ms; /* boot clock */
-	int64_t progress;    /* -1: none told */
+	int64_t progress;    /* percent, as last reported; -1: never */
 	char text[PROGRESS_TEXT_MAX + 1];
-	int cancel;   /* its worker is to stop it */
-	int released; /* its worker has said bye: no attempt is counted */
+	int cancel;   /* a cancel was requested */
+	int released; /* the worker has said bye: costs no attempt */
 	struct lease *next_free;
 	UT_hash_handle hh;
 };
 
 struct lease_table {
-	struct lease *all; /* LEASES_MAX; pages not used are not there */
+	struct lease *all; /* LEASES_MAX; pages never used take no memory */
 	struct lease *free;
 	struct lease *by_id;
-	unsigned used;	     /* of `all`, ever */
-	int64_t earliest_ms; /* no deadline is before it; INT64_MAX: none */
+	unsigned used;	     /* entries of `all` that were ever used */
+	int64_t earliest_ms; /* no deadline is earlier; INT64_MAX: no lease */
 };
 
 int lease_table_init(struct lease_table *); /* 0 or -ENOMEM */
@@ -73,16 +74,20 @@ void lease_table_fini(struct lease_table *);
 struct lease *lease_find(const struct lease_table *, const struct sw_id *);
 unsigned lease_count(const struct lease_table *);
 
-/* NULL: the table is full.  Zeroed but for the id. */
+/* Returns a lease with this id, no progress and otherwise zero.  NULL: the
+ * table is full. */
 struct lease *lease_new(struct lease_table *, const struct sw_id *);
 void lease_drop(struct lease_table *, struct lease *);
+
+/* Sets a new deadline, on the boot clock: at hand-out and at each heartbeat. */
 void lease_extend(struct lease_table *, struct lease *, int64_t deadline_ms);
 
 struct session *session_find(struct session *all, const struct peer *);
 
 /*
- * The next queue by smooth weighted round robin (as nginx does for its
- * upstreams) among those where `ready` says so; NULL: none.
+ * The next queue to serve, by smooth weighted round robin (nginx's
+ * ngx_http_upstream_round_robin.c), among those for which `ready` returns
+ * true; NULL: none.
  */
 struct queue *session_next_queue(
 	struct session *, int (*ready)(void *arg, struct queue *), void *arg);

@@ -21,7 +21,7 @@ entry_cmp(const struct entry *a, const struct entry *b)
 	return memcmp(a->id.b, b->id.b, SW_ID_LEN);
 }
 
-/* The place of `e`, or where it would stand; counted from head. */
+/* The position of `e`, or where it would be inserted, counted from head. */
 static uint32_t
 place_of(const struct window *w, const struct entry *e)
 {
@@ -29,7 +29,7 @@ place_of(const struct window *w, const struct entry *e)
 	uint32_t lo = 0, hi = w->n;
 
 	if (w->n > 0 && entry_cmp(&first[w->n - 1], e) < 0)
-		return w->n; /* the usual case: new work at the end */
+		return w->n; /* the usual case: new jobs come last */
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -61,14 +61,14 @@ window_add(struct window *w, uint64_t at, const struct sw_id *id)
 		return;
 	i = place_of(w, &e);
 	if (i < w->n && entry_cmp(&w->e[w->head + i], &e) == 0)
-		return; /* as in the index, a key is there once */
+		return; /* an index has each key once */
 	if (w->n == w->cap) {
 		w->whole = planted(LOST_MARK);
 		if (i == w->n) {
 			w->mark = w->e[w->head + w->n - 1];
 			return;
 		}
-		w->n--; /* the last one is beyond the mark now */
+		w->n--; /* the last entry is beyond the new mark */
 	}
 	make_room(w);
 	memmove(w->e + w->head + i + 1, w->e + w->head + i,
@@ -143,7 +143,7 @@ window_refill(struct window *w, struct store *s, uint32_t shard,
 	room = w->cap - w->n;
 	key_num(&from, 8, w->mark.at);
 	key_raw(&from, w->mark.id.b, SW_ID_LEN);
-	from.b[from.len++] = 0; /* the next key after the mark */
+	from.b[from.len++] = 0; /* the first key behind the mark */
 	err = s->driver->scan(s, shard, key_bytes(&from), key_bytes(&to), room,
 		refill_each, &r);
 	if (err == 0)

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * window.h - the near end of a long ordered index
+ * window.h - the first entries of a long ordered index, in memory
  *
- * A window holds, in memory, every entry of one key prefix from its first
- * up to a mark; the rest stays in the store.  Past the mark one scan
- * refills.  So a backlog of a hundred million jobs costs the memory of a
- * hundred.
+ * A window has every entry of one key prefix up to a mark, the others are only
+ * in the store.  When few are left one scan of the store refills the window.
+ * So a backlog of a hundred million jobs costs the memory of a hundred.
  *
- * Invariant: an entry is in the window if and only if it is in the index
- * and not beyond the mark; a `whole` window has no mark, it holds all.
- * The index is the store and the batch in flight together, so a refill may
- * only run while the batch is empty.
+ * Invariant: an entry is in the window if and only if the index has it and it
+ * is not beyond the mark; a `whole` window has no mark and all entries.  The
+ * index is the store with the uncommitted batch applied, so a refill, which
+ * reads only the store, may run only while the batch is empty.
  */
-#ifndef BROKER_WINDOW_H
-#define BROKER_WINDOW_H
+#ifndef BROKER_MODEL_WINDOW_H
+#define BROKER_MODEL_WINDOW_H
 
-#include "wire/id.h"
 #include "broker/model/key.h"
 #include "broker/store/store.h"
+#include "wire/id.h"
 
-struct entry { /* the end of a key: order, then id */
-	uint64_t at;
+struct entry {	     /* the last two parts of a key */
+	uint64_t at; /* rank or time */
 	struct sw_id id;
 };
 
@@ -28,12 +27,13 @@ struct window {
 	struct entry *e; /* [head, head + n), sorted */
 	uint32_t head, n, cap;
 	int whole;
-	struct entry mark; /* unless whole: the last entry known */
+	struct entry mark; /* unless whole: no later entry is in `e` */
 };
 
-/* `e` is the window's memory for `cap` entries, borrowed. */
+/* `e` has room for `cap` entries and is borrowed until the last call. */
 void window_init(struct window *, struct entry *e, uint32_t cap);
 
+/* To be called for each entry that is added to or removed from the index. */
 void window_add(struct window *, uint64_t at, const struct sw_id *);
 void window_remove(struct window *, uint64_t at, const struct sw_id *);
 
@@ -45,14 +45,15 @@ window_first(const struct window *w)
 
 void window_pop(struct window *);
 
-/* Whether a refill would bring the window more than it has. */
+/* Whether less than a quarter is left and the store may have more. */
 static inline int
 window_low(const struct window *w)
 {
 	return !w->whole && w->n < w->cap / 4;
 }
 
-/* Reads on from the mark, below `prefix`; 0 or the store's error. */
+/* Reads the entries of `prefix` behind the mark.  SW_ECORRUPT: a key of a wrong
+ * length; or another error of the store. */
 int window_refill(struct window *, struct store *, uint32_t shard,
 	const struct key *prefix) __attribute__((warn_unused_result));
 
