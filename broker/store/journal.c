@@ -42,7 +42,7 @@ zeros_write(int fd, size_t size)
 	return err;
 }
 
-/* Under another name until it is whole. */
+/* Writes the file under another name and renames it when it is complete. */
 static int
 file_make(const char *path, size_t size)
 {
@@ -181,7 +181,7 @@ journal_restart(struct journal *j, uint64_t generation)
 
 struct journal_record {
 	uint64_t generation, number;
-	size_t len; /* 0: there is no sound one */
+	size_t len; /* 0: no sound record here */
 };
 
 static struct journal_record
@@ -204,8 +204,8 @@ is_next(const struct journal *j, const struct journal_record *r)
 	       r->number == j->next;
 }
 
-/* It should have been replayed, but what comes before it is not there: the
- * records between, or the index that began its generation. */
+/* Whether the record is confirmed but cannot be replayed: the records before
+ * it, or the index of its generation, are missing. */
 static int
 is_unreachable(const struct journal *j, const struct journal_record *r)
 {

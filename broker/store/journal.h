@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.h - batches on disk with one sync each, until the index holds them
+ * journal.h - a write-ahead log: one sync a batch, between checkpoints
  *
- * A file of fixed size, written once with zeros so that a sync of it moves
- * no metadata.  Batches are appended; when the index has committed them all
- * under a new generation, writing starts again at the front and what lies
- * there of older generations no longer counts.
+ * The index is LMDB's file, data.mdb.  The journal is a file of fixed size,
+ * written once with zeros so that a sync writes no metadata.  Each batch is
+ * appended and synced.  A checkpoint commits all of them to the index together
+ * with the next generation number; then writing starts at the front again, and
+ * records of older generations are void.
  *
  * A record, little-endian, begins at a multiple of JOURNAL_ALIGN:
  *
@@ -13,18 +14,19 @@
  *	4   u32  length of the operations
  *	8   u64  generation
  *	16  u64  number within the generation, from 0
- *	24  u64  XXH3-64 of the operations, seeded with the three numbers above,
- *		 and these with the store's salt
+ *	24  u64  XXH3-64 of the operations; its seed is the XXH3-64 of bytes 0
+ *		 to 23, with the store's salt as seed
  *	32       operations: u8 kind, u16 key length, u32 value length, bytes
  *
- * A record that power loss has torn fails its checksum and ends the replay:
- * it was never confirmed.  A sound record behind a broken one can only be
- * damage, and one of a later generation than the index knows means that the
- * index is an older copy: both are refused.  A salt that no producer knows
- * keeps the bytes of a job's body from being taken for such a record.
+ * A record that was torn by a power loss fails its checksum and ends the
+ * replay: it was never confirmed.  Two cases are refused as corrupt: a sound
+ * record behind a broken one, which no power loss leaves, and a record of a
+ * later generation than the index has, for then the index is an older copy.
+ * The salt is random and unknown to producers, so that no body of a job can
+ * contain bytes that pass for a record.
  */
-#ifndef BROKER_JOURNAL_H
-#define BROKER_JOURNAL_H
+#ifndef BROKER_STORE_JOURNAL_H
+#define BROKER_STORE_JOURNAL_H
 
 #include "broker/store/store.h"
 
@@ -32,39 +34,42 @@ enum { JOURNAL_ALIGN = 512, JOURNAL_HEAD = 32 };
 
 struct journal {
 	int fd;		 /* -1: closed */
-	size_t size, at; /* bytes; where the next record goes */
-	uint64_t generation, next, salt;
+	size_t size, at; /* bytes of the file; offset of the next record */
+	uint64_t generation;
+	uint64_t next; /* the next record's number */
+	uint64_t salt;
 	uint8_t *buf; /* one record */
 	size_t buf_cap;
 };
 
 /*
- * Opens DIR/journal, made and zeroed with `size` bytes where there is none
- * and `fresh` says that there need not be one.  0, -errno, or SW_ECORRUPT:
- * it is missing.  Its name is durable when the caller has synced DIR.  The
- * salt is 0 until the caller sets it.  journal_close is wanted in any case.
+ * Opens DIR/journal.  If `fresh` and the file is missing, makes it with `size`
+ * bytes of zeros; the caller then has to sync DIR.  SW_ECORRUPT: the file is
+ * missing and not `fresh`; or -errno.  The salt is 0; the caller sets it.
+ * journal_close() must follow also after an error.
  */
 int journal_open(struct journal *, const char *dir, size_t size, int fresh)
 	__attribute__((warn_unused_result));
 void journal_close(struct journal *);
 
 /*
- * Calls `apply` for every batch of `generation`, in order, and leaves the
- * journal ready to append behind them.  0, SW_ECORRUPT, -errno, or what
- * `apply` returned if that is not 0.
+ * Calls `apply` for every batch of `generation`, in order, until it returns an
+ * error, which is returned; then the next append goes behind them.
+ * SW_ECORRUPT: see above; or -errno.
  */
 typedef int journal_apply_fn(void *arg, const struct store_op *ops, size_t n);
 int journal_replay(struct journal *, uint64_t generation,
 	journal_apply_fn *apply, void *arg) __attribute__((warn_unused_result));
 
-/* Whether a batch would fit behind the others. */
+/* Whether the batch fits into the rest of the file. */
 int journal_fits(const struct journal *, const struct store_op *ops, size_t n);
 
-/* Appends and syncs.  0, or -errno: its outcome is unknown. */
+/* Appends a batch, which fits, and syncs.  -errno: whether the batch is on disk
+ * is unknown. */
 int journal_append(struct journal *, const struct store_op *ops, size_t n)
 	__attribute__((warn_unused_result));
 
-/* The index holds it all: from the front, under this generation. */
+/* Starts at the front under a new generation: the index has all batches. */
 void journal_restart(struct journal *, uint64_t generation);
 
 #endif

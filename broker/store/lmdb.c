@@ -2,22 +2,22 @@
 /*
  * lmdb.c - the store in one LMDB environment, with a journal before it
  *
- * A commit of LMDB is two syncs and rewrites, with the pages, the free list,
- * which grows with what was ever deleted.  So batches go into one long write
- * transaction and, with a single sync each, into the journal; when that is
- * full, LMDB commits once for all of them, under a new generation that makes
- * the journal's content void in the same instant.  After a crash what the
- * journal holds of the current generation is applied again.
+ * A commit of LMDB needs two syncs and rewrites the free list, which grows with
+ * everything that was ever deleted.  So a batch goes into one long write
+ * transaction and, with a single sync, into the journal.  When the journal is
+ * full, a checkpoint commits the transaction with all its batches under a new
+ * generation, which makes the journal's content void in the same commit.  After
+ * a crash the batches of the current generation are applied again.
  *
- * Measured, commits of one job's step: LMDB alone wrote 24 KB each with 1 k
- * jobs waiting, 37 KB with 1 M, 50 KB after these were drained; with the
- * journal it is 4 to 5 KB in all three, at 1.7 to 3.3 times the commits/s.
+ * Measured, bytes written by the commit of one step of one job: LMDB alone
+ * 24 KB with 1 k jobs waiting, 37 KB with 1 M, 50 KB after these were drained;
+ * with the journal 4 to 5 KB in all three, at 1.7 to 3.3 times the commits/s.
  *
- * No flag that weakens the sync (confirmed jobs were lost in power-loss
- * replays with them), no WRITEMAP (SIGBUS on a full disk), no DUPSORT, one
- * sparse map that never changes its size.  LMDB 0.9.24 does not notice being
- * opened twice, so a lock of our own keeps a second broker out; nothing here
- * ever opens lock.mdb.
+ * No flag that weakens the sync (power-loss replays lost confirmed jobs with
+ * them), no MDB_WRITEMAP (SIGBUS on a full disk), no MDB_DUPSORT, one sparse
+ * map of constant size.  LMDB 0.9.24 does not notice a second process that
+ * opens the file, so broker.lock keeps a second broker out; lock.mdb is never
+ * opened.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ lmdb_fail(struct lmdb *l, int err, const char *what, const char *detail)
 	return err;
 }
 
-/* A commit that failed for any other reason is of unknown outcome. */
+/* lmdb_checkpoint() takes all but SW_EFULL for an unknown outcome. */
 int
 lmdb_convert(struct lmdb *l, int rc, const char *what)
 {
@@ -81,14 +81,13 @@ lmdb_txn_ensure(struct lmdb *l)
 {
 	if (l->txn != NULL)
 		return 0;
-	if (l->broken) /* LMDB itself would go on, without our batches */
+	if (l->broken) /* a new transaction would lack the batches */
 		return lmdb_fail(l, SW_EUNKNOWN, "store",
-			"an earlier commit is of unknown outcome");
+			"the outcome of an earlier commit is unknown");
 	return lmdb_convert(
 		l, mdb_txn_begin(l->env, NULL, 0, &l->txn), "begin");
 }
 
-/* The number under `name` in the meta table, or `otherwise`. */
 uint64_t
 lmdb_meta_get(struct lmdb *l, const char *name, uint64_t otherwise)
 {
@@ -117,8 +116,8 @@ lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
 }
 
 /*
- * The free list is a table of its own: number 0, values are page lists.  It
- * is counted once for each commit of the index.
+ * LMDB's free list is table 0, whose values are lists of page numbers that
+ * begin with their length.  Counted once for each checkpoint.
  */
 static uint64_t
 free_count(struct lmdb *l)
@@ -143,10 +142,8 @@ free_count(struct lmdb *l)
 	return n;
 }
 
-/*
- * Where nothing can be had behind the file's end, what lies free within it is
- * as good, if it has its blocks.
- */
+/* Whether free pages within the file, with disk blocks, make up for the room
+ * that is missing behind its end. */
 static int
 free_pages_suffice(struct lmdb *l, const struct lmdb_extent *x)
 {
@@ -160,7 +157,7 @@ lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
 	MDB_envinfo info;
 	MDB_stat st;
 
-	/* An environment that is open can say all that. */
+	/* On an open environment these cannot fail. */
 	must(mdb_env_info(l->env, &info) == 0 &&
 		mdb_env_stat(l->env, &st) == 0 &&
 		mdb_env_get_fd(l->env, &x->fd) == 0);
@@ -170,13 +167,13 @@ lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
 }
 
 /*
- * Room on disk for what the journal may still bring, so that what was
- * confirmed always finds its place: without it puts are refused in time.
+ * Reserves disk blocks for the next checkpoint, so that confirmed batches
+ * always fit; without them `disk_full` refuses puts in time.
  *
- * The file's length grows with it, even where there is no room to keep:
- * LMDB counts pages at the end that were taken and given back within one
- * transaction, but never writes them, so that by itself a sound file may
- * end before its last page and look as if it were cut short.
+ * Extends the length of the file also if there are no blocks: LMDB counts pages
+ * at the end that one transaction has allocated and freed, but never writes
+ * them, so that a sound file could be shorter than its last page and look as if
+ * it were cut short.
  */
 void
 lmdb_room_reserve(struct lmdb *l)
@@ -206,7 +203,8 @@ lmdb_room_reserve(struct lmdb *l)
 		l->reserved = size;
 }
 
-/* The transaction is lost: what it held is read from the journal again. */
+/* Begins a new transaction and applies the journal's batches, after the old
+ * one was lost or aborted. */
 static int
 txn_rebuild(struct lmdb *l)
 {
@@ -226,7 +224,6 @@ txn_rebuild(struct lmdb *l)
 	return SW_EUNKNOWN;
 }
 
-/* All batches; the journal begins anew.  SW_EFULL: later. */
 int
 lmdb_checkpoint(struct lmdb *l)
 {
@@ -275,7 +272,7 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 	uint64_t epoch;
 	int err = lmdb_txn_ensure(l);
 
-	(void)ttl_ms; /* the lock on the folder is the claim, for ever */
+	(void)ttl_ms; /* the lock on the folder lasts until the close */
 	if (shard != 0)
 		return -EINVAL;
 	if (l->read_only)
@@ -304,7 +301,7 @@ epoch_check(struct lmdb *l, const struct claim *c)
 		l, SW_EFENCED, "store", "the claim is older than the store");
 }
 
-/* Held for ever, so there is nothing to do but to say whether it still is. */
+/* Renew and release: the claim lasts until the close, so both only check. */
 static int
 lmdb_renew(struct store *s, struct claim *c)
 {
@@ -324,9 +321,9 @@ value_bytes(struct lmdb *l, const MDB_val *v)
 /* --- commit ------------------------------------------------------------- */
 
 /*
- * LMDB moves as many bytes as the old value's length says, over memory that
- * is not its own: so what is to go is looked at first.  A put of what is new,
- * most of them, costs nothing more by it.
+ * Replacing or deleting a value whose length is corrupt, LMDB would move bytes
+ * of other rows, so the old value is checked first.  A put of a new key, the
+ * usual case, costs no second look-up.
  */
 static int
 op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
@@ -351,7 +348,7 @@ op_apply(MDB_txn *txn, MDB_dbi dbi, const struct store_op *op)
 	return mdb_put(txn, dbi, &k, &v, 0);
 }
 
-/* There is one shard here, so the journal need not name it. */
+/* Shard 0 is the only one, so the journal has no shard numbers. */
 int
 lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 {
@@ -363,11 +360,12 @@ lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n)
 	return rc == MDB_CORRUPTED
 		       ? lmdb_fail(l, SW_ECORRUPT, "data.mdb",
 				 "a row is corrupt; spillway-repair "
-				 "--rebuild makes the file anew")
+				 "--rebuild writes a new file")
 		       : lmdb_convert(l, rc, "write");
 }
 
-/* A batch that half went in goes out again, with all since the checkpoint. */
+/* Aborts the transaction with a batch that failed half-way, and applies the
+ * earlier batches again. */
 static int
 batch_undo(struct lmdb *l, int err)
 {
@@ -380,9 +378,9 @@ batch_undo(struct lmdb *l, int err)
 }
 
 /*
- * Into the transaction first, for only that can find the map full; then the
- * one sync that makes it durable.  What is too large for the journal takes
- * LMDB's own commit.
+ * The transaction comes first, for it may find the map full, which the journal
+ * cannot; then the one sync of the journal makes the batch durable.  A batch
+ * larger than the journal is made durable by a checkpoint.
  */
 static int
 batch_write(struct lmdb *l, const struct store_op *ops, size_t n)
@@ -472,7 +470,7 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	rc = mdb_cursor_open(l->txn, l->rows[shard], &cur);
 	if (rc != 0)
 		return lmdb_convert(l, rc, "scan");
-	rc = mdb_cursor_get(/* LMDB knows no empty key */
+	rc = mdb_cursor_get(/* LMDB refuses an empty key */
 		cur, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	for (; rc == 0 && limit > 0; limit--) {
 		if (to.len > 0 && !key_is_before(&k, to))
@@ -496,16 +494,16 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	u->used_pages = (uint64_t)x.end / x.page_size;
 	u->max_pages = (uint64_t)x.max / x.page_size;
 	if (u->used_pages * 2 > u->max_pages)
-		(void)free_count(l); /* now it matters */
+		(void)free_count(l); /* not worth its time before */
 	u->free_pages = l->free_pages;
 }
 
 /*
- * LMDB counts as of the last checkpoint.  When the store is nearly full the
- * next one must not wait until the journal is: who refuses puts for size of
- * room may write nothing more, and would never learn that what was deleted
- * has made some.  So it comes after a part of the journal, or when nothing
- * was written between two questions.
+ * LMDB's page counts are those of the last checkpoint.  A broker that refuses
+ * puts because the store is nearly full may write nothing more, so the journal
+ * would never fill up and the broker would never see the room that deletes have
+ * made.  So a nearly full store makes a checkpoint after a sixteenth of the
+ * journal, or if nothing was written between two calls of usage.
  */
 static int
 checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
@@ -534,7 +532,7 @@ lmdb_usage(struct store *s, struct store_usage *u)
 		usage_read(l, u);
 	}
 	if (l->disk_full) {
-		lmdb_room_reserve(l); /* room may have been made */
+		lmdb_room_reserve(l); /* the disk may have room again */
 		u->free_pages = l->disk_full ? 0 : u->free_pages;
 		u->used_pages = l->disk_full ? u->max_pages : u->used_pages;
 	}

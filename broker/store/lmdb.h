@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lmdb.h - what the files of the LMDB driver and the repair share
+ * lmdb.h - the LMDB driver's state, for its own files and the repair
  */
 #ifndef BROKER_STORE_LMDB_H
 #define BROKER_STORE_LMDB_H
@@ -19,13 +19,13 @@ struct lmdb {
 	struct store s;
 	MDB_env *env;
 	MDB_dbi meta, rows[LMDB_SHARDS_MAX];
-	MDB_txn *txn; /* all since the last checkpoint; NULL: none yet */
+	MDB_txn *txn; /* with all batches since the last checkpoint, or NULL */
 	struct journal journal;
-	int lock;
-	int read_only; /* the transaction is never committed */
-	int dirty;     /* the transaction holds a batch */
-	int broken;    /* a commit of unknown outcome: nothing goes any more */
-	int disk_full; /* there is no room to reserve */
+	int lock;	       /* a descriptor with flock(2) */
+	int read_only;	       /* `txn` is never committed */
+	int dirty;	       /* `txn` has a batch */
+	int broken;	       /* after an unknown outcome: every call fails */
+	int disk_full;	       /* no room on the disk to reserve */
 	uint64_t usage_number; /* the journal's next number at the last usage */
 	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
 	off_t reserved;	       /* bytes on disk, of data.mdb */
@@ -33,46 +33,50 @@ struct lmdb {
 	uint64_t counted_generation;
 };
 
-/* Keeps a line for people and returns `err`. */
+/* Sets the store's `why` and returns `err`. */
 int lmdb_fail(struct lmdb *, int err, const char *what, const char *detail);
 
-/* The store's error for LMDB's `rc`. */
+/* The store's error for LMDB's return code `rc`; sets `why`. */
 int lmdb_convert(struct lmdb *, int rc, const char *what);
 
-/* Begins the transaction if there is none. */
+/* Begins the write transaction if there is none. */
 int lmdb_txn_ensure(struct lmdb *);
 
-/* Numbers of the meta table, within the transaction. */
+/* Reads or writes a number of the meta table; get returns `otherwise` if there
+ * is none, put LMDB's return code. */
 uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
 int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
 
-/* LMDB commits the transaction, with all batches; the journal begins anew.
- * SW_EFULL: later. */
+/*
+ * Commits the transaction with all batches to data.mdb; the journal starts
+ * with a new generation.  SW_EFULL: nothing has changed, later batches may
+ * make room; or another error.
+ */
 int lmdb_checkpoint(struct lmdb *);
 
-/* Where the index ends in its file, in bytes, and what bounds it. */
+/* The file data.mdb: where its last page ends and how long it may get. */
 struct lmdb_extent {
 	int fd;
 	unsigned page_size;
-	off_t end, max;
+	off_t end, max; /* bytes */
 };
 void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 
-/* Room on disk and length of the file, ahead of the last page. */
+/* Extends data.mdb, in length and disk blocks, beyond its last page. */
 void lmdb_room_reserve(struct lmdb *);
 
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
 
-/* Opening and closing (lmdb_open.c). */
+/* In lmdb_open.c: */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);
 void lmdb_close(struct store *);
 
-/* Opens the tables within the transaction; unless read-only makes first what
- * is not there.  LMDB's error. */
+/* Opens the tables in the transaction, and makes missing ones unless the store
+ * is read-only.  Returns LMDB's return code. */
 int lmdb_tables_make(struct lmdb *);
 
-/* What is in the folder outlasts the power. */
+/* Syncs a folder, so that the names in it survive a power loss. */
 int lmdb_path_sync(struct lmdb *, const char *path);
 
 #endif

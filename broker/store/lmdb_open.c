@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lmdb_open.c - what is looked at before an LMDB file is trusted
+ * lmdb_open.c - opening the LMDB store: checks, lock, recovery by the journal
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +19,12 @@
 #include "base/plant.h"
 #include "broker/store/lmdb.h"
 
-#define JOURNAL_BYTES ((size_t)16 << 20) /* a checkpoint each */
+#define JOURNAL_BYTES ((size_t)16 << 20) /* between two checkpoints */
 
 static int
 folder_check(struct lmdb *l, const char *dir, int force)
 {
-	/* Where fdatasync or mmap does not mean what LMDB needs. */
+	/* Here fdatasync or mmap may lack what LMDB relies on. */
 	static const long refused[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
 		0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, V9FS_MAGIC,
 		0x65735546 /* FUSE */, OVERLAYFS_SUPER_MAGIC, CODA_SUPER_MAGIC,
@@ -38,8 +38,8 @@ folder_check(struct lmdb *l, const char *dir, int force)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if ((long)fs.f_type == refused[i] && !force)
 			return lmdb_fail(l, -ENOTSUP, dir,
-				"a network or overlay file system cannot be "
-				"trusted with jobs (--force does)");
+				"a network or overlay file system may lose "
+				"jobs (--force accepts it)");
 	return 0;
 }
 
@@ -54,13 +54,13 @@ lock_take(struct lmdb *l, const char *dir)
 		return lmdb_fail(l, -errno, dir, strerror(errno));
 	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
 		return lmdb_fail(
-			l, SW_EBUSY, dir, "another process has it open");
+			l, SW_EBUSY, dir, "another process has the store open");
 	return 0;
 }
 
 /*
- * The journal is zeros until the index has had its first commit.  So where
- * it holds anything, an empty index or none is a loss and not a beginning.
+ * The journal is all zeros until the first checkpoint.  So if the journal has a
+ * record, an index that is empty or missing was lost and must not be made anew.
  */
 static int
 new_store_check(struct lmdb *l, const char *dir)
@@ -81,13 +81,13 @@ new_store_check(struct lmdb *l, const char *dir)
 	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
 		return 0;
 	return lmdb_fail(l, SW_ECORRUPT, dir,
-		"data.mdb is empty or gone, but the journal is not");
+		"data.mdb is empty or missing, but the journal is not");
 }
 
 /*
- * LMDB writes a new file's first pages where it stands, and takes what power
- * loss or a full disk leaves of them for a foreign file ever after.  So it
- * is made under another name, and appears whole or not at all.
+ * LMDB writes the first pages of a new file in place; if power loss or a full
+ * disk cuts them short it refuses the file for ever.  So the file is made under
+ * another name and renamed when it is complete.
  */
 static int
 index_make(struct lmdb *l, const char *dir, const char *path)
@@ -120,7 +120,7 @@ index_ensure(struct lmdb *l, const char *dir)
 
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
 	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
-		return 0; /* what is wrong with it LMDB finds out */
+		return 0; /* mdb_env_open() reports other errors */
 	err = new_store_check(l, dir);
 	return err < 0 ? err : index_make(l, dir, path);
 }
@@ -137,10 +137,10 @@ lmdb_path_sync(struct lmdb *l, const char *path)
 }
 
 /*
- * The names of the files, and of their folder, must outlast the power too.
- * Who made them may have been killed before they were synced, so each start
- * does it.  Where the folder above cannot be read or written it was not us
- * who made one in it.
+ * The names of the files and of their folder must survive a power loss, too.  A
+ * process that made them may have been killed before it synced them, so each
+ * start syncs both folders.  If the folder above is not accessible this process
+ * has made nothing in it.
  */
 static int
 names_sync(struct lmdb *l, const char *dir)
@@ -157,9 +157,9 @@ names_sync(struct lmdb *l, const char *dir)
 }
 
 /*
- * A file that was cut short would end us with SIGBUS at the first touch of
- * what is gone: its length must reach the last page that it speaks of.
- * lmdb_room_reserve sees to it that the length of a sound one does.
+ * In a file that was cut short the first access to a missing page would raise
+ * SIGBUS, so the file must reach its last page.  lmdb_room_reserve() makes sure
+ * that a sound file does.
  */
 static int
 length_check(struct lmdb *l, const char *dir)
@@ -172,7 +172,7 @@ length_check(struct lmdb *l, const char *dir)
 		return lmdb_fail(l, -errno, dir, strerror(errno));
 	if (file.st_size < x.end)
 		return lmdb_fail(l, SW_ECORRUPT, dir, "data.mdb is cut short");
-	if (l->read_only) /* long enough behind a broker as it is */
+	if (l->read_only) /* a broker has reserved room before */
 		l->reserved = file.st_size;
 	return 0;
 }
@@ -207,8 +207,9 @@ lmdb_tables_make(struct lmdb *l)
 }
 
 /*
- * Handles of tables live and die with the transaction that opened them until
- * it is committed.  What may be thrown away and replayed comes after.
+ * A table's handle is closed when the transaction that opened it is aborted, so
+ * this transaction is committed before batches, which may be undone, go into
+ * the next one.
  */
 static int
 handles_keep(struct lmdb *l, const char *dir)
@@ -220,21 +221,21 @@ handles_keep(struct lmdb *l, const char *dir)
 }
 
 /*
- * Once in a store's life, in the transaction whose checkpoint makes void what
- * the journal held without it.
+ * Sets the salt of a store that has none yet, in the transaction whose
+ * checkpoint makes the unsalted records void.
  */
 static int
 salt_make(struct lmdb *l, const char *dir)
 {
 	uint64_t salt;
 
-	/* So few bytes are always given whole, getrandom(2). */
+	/* getrandom(2): up to 256 bytes are never cut short. */
 	must(getrandom(&salt, sizeof(salt), 0) == (ssize_t)sizeof(salt));
 	l->journal.salt = salt | 1; /* 0: none yet */
 	return lmdb_convert(l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
 }
 
-/* Opens the tables, checks the format, brings in what the journal holds. */
+/* Opens the tables, checks the format, applies the journal. */
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
@@ -250,9 +251,9 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	format = lmdb_meta_get(l, "format", 0);
 	generation = lmdb_meta_get(l, "journal", 0);
 	salt = lmdb_meta_get(l, "salt", 0);
-	if (format > STORE_FORMAT) /* the first is this without a salt */
+	if (format > STORE_FORMAT) /* format 1 is format 2 without a salt */
 		return lmdb_fail(l, SW_EFORMAT, dir,
-			"written by another, newer version");
+			"the store was written by a newer version");
 	err = handles_keep(l, dir);
 	if (err < 0)
 		return err;
@@ -260,7 +261,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		generation == 0 && !l->read_only);
 	if (err < 0)
 		return lmdb_fail(l, err, dir,
-			err == SW_ECORRUPT ? "its journal is missing"
+			err == SW_ECORRUPT ? "the journal is missing"
 					   : strerror(-err));
 	l->journal.salt = salt;
 	err = names_sync(l, dir);
@@ -269,7 +270,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
 	if (err < 0)
 		return lmdb_fail(l, err, dir,
-			err == SW_ECORRUPT ? "its journal is corrupt, or "
+			err == SW_ECORRUPT ? "the journal is corrupt, or "
 					     "data.mdb is an older copy"
 					   : sw_strerror(err));
 	if (l->read_only)
@@ -328,7 +329,7 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (err == SW_EFULL)
 		(void)lmdb_fail(l, err, dir,
 			l->disk_full ? "no room on the disk"
-				     : "its map is full, --map-size may grow");
+				     : "the store is full; raise --map-size");
 	return err;
 }
 
@@ -340,7 +341,7 @@ lmdb_close(struct store *s)
 	if (l == NULL)
 		return;
 	if (l->dirty && l->txn != NULL)
-		(void)lmdb_checkpoint(l); /* else the next start does it */
+		(void)lmdb_checkpoint(l); /* or the next start makes it */
 	if (l->txn != NULL)
 		mdb_txn_abort(l->txn);
 	journal_close(&l->journal);

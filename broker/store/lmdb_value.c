@@ -5,19 +5,21 @@
 
 enum {
 	LMDB_PAGE_LEAST = 4096,
-	LMDB_HEAD = 16, /* of a page: number 8, pad 2, flags 2, pages 4 */
+	LMDB_HEAD = 16, /* bytes: number 8, pad 2, flags 2, pages 4 */
 	LMDB_OVERFLOW = 0x04,
 	LMDB_DIRTY = 0x10,
 	LMDB_KEEP = 0x8000,
 };
 
 /*
- * LMDB believes the length that a node gives: a damaged one reaches into
- * what lies behind, or past the end of the file, where reading is death.
- * What is too long for a leaf has pages of its own, whose header (MDB_page in
- * lmdb.c, the same in all of 0.9) says how many.  Where that header is on
- * disk it may be damaged too, but up to STORE_VAL_MAX there is room behind any
- * page (lmdb_room_reserve); where it waits for its commit we have written it.
+ * LMDB does not check the length in a node: a corrupt one reaches into other
+ * rows, or past the end of the file, where a read raises SIGBUS.
+ *
+ * A value too long for a leaf has overflow pages of its own, and their header
+ * (MDB_page in LMDB's lmdb.c, the same in all of 0.9) has their number.  The
+ * header may be corrupt, too, but lmdb_room_reserve() keeps the file longer
+ * than its last page by more than STORE_VAL_MAX, so that a read is safe.  In a
+ * dirty page the header is as this process wrote it.
  */
 static int
 has_pages_for(unsigned page_size, const MDB_val *v)
@@ -30,7 +32,8 @@ has_pages_for(unsigned page_size, const MDB_val *v)
 	       le_get(head + 12, 4) * page_size >= LMDB_HEAD + v->mv_size;
 }
 
-/* A leaf holds two rows at least: less than half of it may lie there. */
+/* A leaf page has at least two rows, so a value in it is shorter than half a
+ * page. */
 int
 lmdb_value_sound(MDB_env *env, const MDB_val *v)
 {

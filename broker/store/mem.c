@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_mem.c - the model: shards as sorted arrays
+ * mem.c - the store in memory, for tests: shards as sorted arrays
  *
- * What the other drivers are held against, and fast enough for tests.  A
- * claim that is not the newest is fenced, as it would be over a network.
+ * The conformance suite compares the other drivers with this one.  A claim
+ * that is not the newest is fenced, as with a store on another machine.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@
 enum { SHARDS = 16 };
 
 struct mem_row {
-	struct bytes key, val; /* on the heap, in one piece at key.p */
-	uint8_t *piece;
+	struct bytes key, val; /* in `piece` */
+	uint8_t *piece;	       /* on the heap */
 };
 
 struct mem_shard {
@@ -59,7 +59,7 @@ mem_close(struct store *s)
 	free(m);
 }
 
-/* NULL: there is no such shard. */
+/* NULL: no such shard. */
 static struct mem_shard *
 shard_of(struct store *s, uint32_t shard)
 {

@@ -7,7 +7,7 @@
 
 static const struct store_driver *const drivers[] = {&store_lmdb, &store_mem};
 
-/* What stands behind "scheme:" when that is the driver's, else NULL. */
+/* The part of `uri` behind "scheme:", or NULL if it has another scheme. */
 static const char *
 after_scheme(const char *uri, const char *scheme)
 {

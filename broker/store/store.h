@@ -2,23 +2,28 @@
 /*
  * store.h - an ordered map of byte strings, cut into shards
  *
- * The store knows nothing of jobs.  A batch of operations is one atomic,
- * durable commit.  A claim makes this process a shard's only writer: every
- * commit carries the claim's epoch, so a broker that has lost its shard
- * cannot write.  Keys are 1 to STORE_KEY_MAX bytes and order as memcmp,
- * values at most STORE_VAL_MAX: one that is longer in the files is corrupt.
- * It reads as empty, and what would change its row is SW_ECORRUPT.
- * "mem" has 16 shards, "lmdb" only shard 0; any other is -EINVAL.
+ * The store knows nothing of jobs; broker/model/key.h has the rows.  A batch of
+ * operations is one atomic, durable commit.  A claim makes this process the
+ * only writer of a shard: every commit carries the epoch of its claim, so a
+ * broker that has lost its shard cannot write.
  *
- * Errors, besides -errno from open: SW_EFULL, the batch does not fit and
- * nothing of it was written; SW_EFENCED, the claim is no longer ours and
- * nothing was written; SW_EUNKNOWN, the outcome cannot be known: the
- * process must end without an answer and start anew; SW_EFORMAT, the files
- * are no store or of a newer format; SW_ECORRUPT, they are corrupt;
- * SW_EBUSY, another process has the store open.
+ * Keys have 1 to STORE_KEY_MAX bytes and are ordered by memcmp; values have 0
+ * to STORE_VAL_MAX bytes.  A value that is longer in the files is corrupt: it
+ * reads as empty, and an operation on its row fails with SW_ECORRUPT.  "mem"
+ * has 16 shards, "lmdb" only shard 0; any other number is -EINVAL.
+ *
+ * Errors:
+ *	SW_EFULL	the batch does not fit; nothing of it was written
+ *	SW_EFENCED	a newer claim exists; nothing was written
+ *	SW_EUNKNOWN	the outcome of a commit is unknown: the process must
+ *			exit without an answer, and a restart finds out
+ *	SW_EFORMAT	the files are no store, or of a newer format
+ *	SW_ECORRUPT	the files are corrupt
+ *	SW_EBUSY	another process has the store open
+ *	-errno		a system call failed
  */
-#ifndef BROKER_STORE_H
-#define BROKER_STORE_H
+#ifndef BROKER_STORE_STORE_H
+#define BROKER_STORE_STORE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,105 +33,110 @@
 enum {
 	STORE_KEY_MAX = 511, /* LMDB's limit */
 	STORE_VAL_MAX = 4 << 20,
-	STORE_FORMAT = 2, /* version of what is in the files */
+	STORE_FORMAT = 2, /* version of the files */
 };
 
-struct store { /* drivers embed it as their first member */
+struct store { /* the first member of a driver's own struct */
 	const struct store_driver *driver;
-	char why[256]; /* what the last error was about, for people */
+	char why[256]; /* a description of the last error, for the log */
 };
 
 struct claim {
 	uint32_t shard;
-	uint64_t epoch; /* grows by one with every claim, durably */
+	uint64_t epoch; /* durable; one more with every claim */
 };
 
 enum store_op_kind { STORE_PUT, STORE_DELETE };
 
 struct store_op {
 	enum store_op_kind kind;
-	struct bytes key, val; /* borrowed until `done` was called */
+	struct bytes key, val; /* borrowed until `done` is called */
 };
 
-/* How full the store is.  Puts of new work stop at 90 %. */
+/* How full the store is.  The core refuses puts at 90 % (FULL_PERCENT). */
 struct store_usage {
 	uint64_t used_pages, max_pages;
-	uint64_t page_size;
-	uint64_t free_pages; /* of the used ones, those waiting for reuse;
-				lmdb: 0 until half the map is in use, then
-				counted once for each commit of the index */
+	uint64_t page_size; /* bytes */
+	/* Those of used_pages that may be used again.  lmdb: 0 until half of
+	 * max_pages is used, then counted once for each checkpoint. */
+	uint64_t free_pages;
 };
 
 typedef void store_done_fn(void *arg, int err);
 
-/* Returns 0 to go on, anything else to stop.  Pointers live until the next
- * store call. */
+/* Returns 0 to go on, anything else to stop.  The pointers are valid until the
+ * next call of the store. */
 typedef int store_each_fn(void *arg, struct bytes key, struct bytes val);
 
 struct store_options {
-	uint64_t map_size; /* bytes, 0: 64 GiB */
-	int force;	   /* open on a file system that cannot be trusted */
-	int read_only;	   /* no file is changed; a claim is -EROFS */
+	uint64_t map_size; /* bytes, the most that the store may grow to; 0:
+			      64 GiB */
+	int force;	   /* accept a network or overlay file system */
+	int read_only;	   /* change no file; a claim is -EROFS */
 };
 
 struct store_driver {
-	const char *scheme;
+	const char *scheme; /* "lmdb" */
 
-	/* On an error *out is set all the same if memory allowed, so that its
-	 * `why` can be read; close it.  `uri` is what follows "scheme:". */
+	/* Opens the store; `uri` is the part behind "scheme:".  Sets *out also
+	 * on an error, if there was memory, so that the caller can read its
+	 * `why`; the caller must close it. */
 	int (*open)(struct store **out, const char *uri,
 		const struct store_options *);
 
-	/* NULL is fine.  What was confirmed is there whether or not this
-	 * was called. */
+	/* Accepts NULL.  Not needed for durability: a commit that `done` has
+	 * confirmed is on disk whether or not the store is closed. */
 	void (*close)(struct store *);
 
-	/* Becomes the shard's only writer, for ever where ttl_ms is 0. */
+	/* Makes this process the only writer of the shard: for ttl_ms unless
+	 * renewed, or until it closes the store if ttl_ms is 0. */
 	int (*claim)(
 		struct store *, uint32_t shard, int64_t ttl_ms, struct claim *);
-	/* SW_EFENCED: another claim came after this one. */
+	/* SW_EFENCED: a newer claim exists. */
 	int (*renew)(struct store *, struct claim *);
 	int (*release)(struct store *, struct claim *);
 
 	/*
-	 * All or nothing, durable when `done` says 0.  `done` is called once,
-	 * in order within a shard, at once or from `turn`.  Deleting what is
-	 * not there is no error.  The return value is that of the submission:
-	 * 0, and then `done` was or will be called; or an error, and it was
-	 * not.
+	 * Commits all operations or none; they are durable once `done` is
+	 * called with 0.  If commit returns 0 then `done` is called once with
+	 * the outcome, before the return or from `turn`, in the order of the
+	 * commits of a shard.  If it returns an error nothing was submitted
+	 * and `done` is not called.  Deleting a missing row is no error.
 	 */
 	int (*commit)(struct store *, const struct claim *,
 		const struct store_op *, size_t n, store_done_fn *done,
 		void *arg);
 
 	/*
-	 * Calls `each` for keys in [from, to) in order, at most `limit`; what
-	 * commits have confirmed is seen.  An empty `from` means the
-	 * first key, an empty `to`: to the end.
+	 * Calls `each` for at most `limit` rows with keys in [from, to), in
+	 * order, as of the last confirmed commit.  An empty `from` is the first
+	 * key, an empty `to` the end.
 	 */
 	int (*scan)(struct store *, uint32_t shard, struct bytes from,
 		struct bytes to, size_t limit, store_each_fn *each, void *arg);
 
-	/* Point read: the value lives until the next commit or
-	 * usage.  SW_ENOJOB: no
-	 * such key. */
+	/* Reads one row.  *val is valid until the next commit or usage.
+	 * SW_ENOJOB: no such key. */
 	int (*get)(struct store *, uint32_t shard, struct bytes key,
 		struct bytes *val);
 
-	/* Once a turn: where the store is nearly full it may commit the index
-	 * for this, so values of `get` end here too. */
+	/* To be called once a turn.  lmdb: may make a checkpoint if the store
+	 * is nearly full. */
 	int (*usage)(struct store *, struct store_usage *);
-	int (*fd)(struct store *);   /* joins the poll set, -1: commits are done
-					at once */
-	int (*turn)(struct store *); /* fd is readable: calls the callbacks */
+
+	/* A descriptor that is readable when `turn` has to be called, which
+	 * calls `done` of finished commits.  -1: commit does not return before
+	 * `done` was called. */
+	int (*fd)(struct store *);
+	int (*turn)(struct store *);
 };
 
 extern const struct store_driver store_lmdb, store_mem;
 
-/* Finds the driver for "lmdb:PATH", "mem:" …; NULL if there is none. */
+/* The driver of a URI such as "lmdb:PATH" or "mem:"; NULL: no such scheme. */
 const struct store_driver *store_driver_find(const char *uri);
 
-/* Opens `uri`, "scheme:rest"; a plain path means lmdb. */
+/* Opens "scheme:rest", or a path with lmdb.  *out as by the driver's open. */
 int store_open(struct store **out, const char *uri,
 	const struct store_options *) __attribute__((warn_unused_result));
 

@@ -22,8 +22,8 @@ spillway-repair --help | grep -q -- --rebuild || fail "no help"
 
 broker_start
 id=$(spillway put q "kept")
-refused 75 "another process has it open" spillway-repair --data "$dir/data"
-refused 75 "another process has it open" spillway-repair --data "$dir/data" --rebuild
+refused 75 "another process has the store open" spillway-repair --data "$dir/data"
+refused 75 "another process has the store open" spillway-repair --data "$dir/data" --rebuild
 kill -9 "$broker" && wait "$broker" || :
 before=$(files)
 [ "$(repair)" = "1 jobs, 3 rows: all in order" ] || fail "$(repair)"
@@ -31,7 +31,7 @@ before=$(files)
 broker_start
 stop
 mv "$dir/data/journal" "$dir/journal"
-refused 65 "its journal is missing" spillway-repair --data "$dir/data"
+refused 65 "the journal is missing" spillway-repair --data "$dir/data"
 mv "$dir/journal" "$dir/data/journal"
 
 # The index row of the job: r, queue 0, lane 0, rank, id.  Its rank changes.
