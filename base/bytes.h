@@ -2,14 +2,14 @@
 /*
  * bytes.h - a borrowed run of bytes, and integers laid out in bytes
  */
-#ifndef SW_BYTES_H
-#define SW_BYTES_H
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-/* Borrowed: whoever hands one out says how long it lives. */
+/* Borrowed: the function that returns one says how long it is valid. */
 struct bytes {
 	const void *p;
 	size_t len;
@@ -33,7 +33,7 @@ bytes_eq(struct bytes a, struct bytes b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* Little-endian: the wire and the records. */
+/* Little-endian, `n` bytes (1 to 8): for the wire and records. */
 static inline uint64_t
 le_get(const void *p, size_t n)
 {
@@ -54,7 +54,7 @@ le_set(void *p, size_t n, uint64_t v)
 		b[i] = (uint8_t)v;
 }
 
-/* Big-endian: keys, so that memcmp orders them as numbers. */
+/* Big-endian, `n` bytes (1 to 8): for keys, so that memcmp orders numbers. */
 static inline uint64_t
 be_get(const void *p, size_t n)
 {

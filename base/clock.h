@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.h - what time it is, in ms
+ * clock.h - the time in milliseconds
  */
-#ifndef FRONT_CLOCK_H
-#define FRONT_CLOCK_H
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* CLOCK_MONOTONIC for limits, CLOCK_REALTIME for what others read. */
+/*
+ * `which` is CLOCK_MONOTONIC or CLOCK_BOOTTIME for intervals, CLOCK_REALTIME
+ * for times that are stored or shown.
+ */
 static inline int64_t
 clock_now_ms(clockid_t which)
 {

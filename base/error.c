@@ -16,7 +16,7 @@ sw_strerror(int err)
 #undef X
 	default:
 		if (err < -4095)
-			return "unknown error"; /* of a newer broker */
+			return "unknown error"; /* perhaps a newer broker's */
 		return strerror(err < 0 ? -err : err);
 	}
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hist.h - a log-linear histogram of sizes, as in HdrHistogram (G. Tene)
+ * histogram.h - a log-linear histogram of numbers, as HdrHistogram (G. Tene)
  *
- * Each power of two is cut into 128 buckets of equal width, so a quantile
- * is off by at most 1/256 (0.4 %) of itself; below 256 it is exact.
- * Merging is adding bucket by bucket, and loses nothing.
+ * Each power of two has 128 buckets of equal width, so a quantile differs by
+ * at most 1/256 (0.4 %) from the exact one; below 256 it is exact.  Merging
+ * adds the buckets and loses nothing.
  */
-#ifndef JOBS_HIST_H
-#define JOBS_HIST_H
+#ifndef BASE_HISTOGRAM_H
+#define BASE_HISTOGRAM_H
 
 #include <stdint.h>
 
@@ -17,7 +17,7 @@ enum {
 	HIST_LEN = (HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS,
 };
 
-/* All zero is empty. */
+/* A zeroed one is empty. */
 struct hist {
 	uint64_t n[HIST_LEN];
 };
@@ -25,15 +25,15 @@ struct hist {
 /* The bucket of `value`; values from 2^40 share the last. */
 unsigned hist_bucket(uint64_t value);
 
-/* The middle of a bucket, rounded down: what stands for its values. */
+/* The middle of a bucket, rounded down, which represents its values. */
 uint64_t hist_value(unsigned bucket);
 
 void hist_add(struct hist *, uint64_t value);
 void hist_merge(struct hist *into, const struct hist *from);
 
 /*
- * The nearest-rank quantile of per_mille / 1000: the least value that at
- * least so many of all values do not exceed.  0 of nothing.
+ * The nearest-rank quantile of per_mille / 1000: the least value such that at
+ * least this part of all values is not greater.  0 if the histogram is empty.
  */
 uint64_t hist_quantile(const struct hist *, unsigned per_mille);
 

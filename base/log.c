@@ -19,7 +19,7 @@ sw_log_set(enum sw_log_level l)
 	level = l;
 }
 
-/* Leaves room for the newline; what is longer is cut. */
+/* Appends `n` bytes, cut so that a newline still fits. */
 static void
 line_add(struct log_line *l, const char *s, size_t n)
 {
@@ -92,7 +92,7 @@ sw_log(enum sw_log_level lv, const char *event, ...)
 	va_end(ap);
 	l.text[l.len++] = '\n';
 	if (write(STDERR_FILENO, l.text, l.len) < 0)
-		return; /* nowhere left to say it */
+		return; /* there is no other place to report it */
 }
 
 const char *

@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h - one line of logfmt on stderr, with the <prio> prefix journald reads
+ * log.h - the log: one line of logfmt on stderr for each event
  *
- * The first pair is ev=NAME.  Values are quoted where they need it and
- * control characters are escaped; bodies are never logged.
+ * A line begins with the priority as systemd-journald(8) reads it, such as
+ * "<6>", and the pair ev=NAME.  Values with blanks, quotes or '=' are quoted,
+ * control characters escaped as \xNN; lines are cut at 2 KB.  Bodies of jobs
+ * must not be logged.
  */
-#ifndef SW_LOG_H
-#define SW_LOG_H
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
 
-enum sw_log_level { SW_LOG_ERR = 3, SW_LOG_WARN = 4, SW_LOG_INFO = 6, SW_LOG_DEBUG = 7 };
+enum sw_log_level {
+	SW_LOG_ERR = 3,
+	SW_LOG_WARN = 4,
+	SW_LOG_INFO = 6,
+	SW_LOG_DEBUG = 7
+};
 
-/* Lines less urgent than this are left out; SW_LOG_INFO at first. */
+/* Sets the least urgent level that is written; SW_LOG_INFO if never called. */
 void sw_log_set(enum sw_log_level);
 
 /*
- * Pairs of (const char *key, const char *value), ended by NULL:
+ * Writes a line.  Pairs of (const char *key, const char *value) follow, and
+ * NULL ends them:
  *	sw_log(SW_LOG_INFO, "listen", "endpoint", ep, NULL);
  */
-void sw_log(enum sw_log_level, const char *event, ...) __attribute__((sentinel));
+void
+sw_log(enum sw_log_level, const char *event, ...) __attribute__((sentinel));
 
-/* A number as a value, in one of 16 static buffers used in turn. */
+/* A number as a value, in one of 16 static buffers that are used in turn. */
 const char *sw_num(long long);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * must.h - what has to be true, checked in every build
+ * must.h - assertions that stay in every build
  *
- * For mistakes in our own code only; what the world does is an error code.
+ * For mistakes in Spillway's own code only; what input, system or peers may
+ * cause is an error that is returned.
  */
-#ifndef BROKER_MUST_H
-#define BROKER_MUST_H
+#ifndef BASE_MUST_H
+#define BASE_MUST_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,9 @@
 	} while (0)
 
 /*
- * Memory without which a turn cannot go on.  Crash-only: the store is the
- * truth, so one line and an end at once; nothing of this turn was answered.
+ * Ends the process with EX_OSERR and one line in the log if an allocation has
+ * failed that a turn cannot do without.  This loses nothing: no answer of the
+ * turn was sent, and the store has all that was confirmed.
  */
 #define must_have(memory)                                                      \
 	do {                                                                   \
@@ -40,7 +42,7 @@ out_of_memory(void)
 	_exit(EX_OSERR);
 }
 
-/* What the hash tables do; wanted before <uthash.h>. */
+/* uthash.h calls this on a failed allocation; include must.h before it. */
 #define uthash_fatal(what) out_of_memory()
 
 #endif

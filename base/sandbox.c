@@ -12,26 +12,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of version 3, which the headers of Debian 12 do not know. */
+/* Landlock ABI 3, which the headers of Debian 12 lack. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 
 enum { FILES_MAX = 256 };
 
-#define ALL_V1	((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
-#define ALL_V2	(ALL_V1 | LANDLOCK_ACCESS_FS_REFER)
-#define ALL_V3	(ALL_V2 | LANDLOCK_ACCESS_FS_TRUNCATE)
-#define TO_READ LANDLOCK_ACCESS_FS_READ_FILE
-#define TO_RUN	(TO_READ | LANDLOCK_ACCESS_FS_EXECUTE)
-#define IN_LIBRARY                                                             \
-	(TO_RUN | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ALL_V1	   ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define ALL_V2	   (ALL_V1 | LANDLOCK_ACCESS_FS_REFER)
+#define ALL_V3	   (ALL_V2 | LANDLOCK_ACCESS_FS_TRUNCATE)
+#define TO_READ	   LANDLOCK_ACCESS_FS_READ_FILE
+#define TO_RUN	   (TO_READ | LANDLOCK_ACCESS_FS_EXECUTE)
+#define IN_LIBRARY (TO_RUN | LANDLOCK_ACCESS_FS_READ_DIR)
 #define IN_FOLDER                                                              \
 	(TO_READ | LANDLOCK_ACCESS_FS_READ_DIR |                               \
 		LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |  \
 		LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
 
-/* Libraries, and what they and the C library ask the system. */
+/* Libraries, and the files that they and the C library read. */
 static const struct {
 	const char *path;
 	uint64_t access;
@@ -50,9 +49,10 @@ static const struct {
 };
 
 /*
- * What ffmpeg and its encoders were seen to call, with the neighbours that
- * another version of the C library would take instead.
+ * The calls of ffmpeg and its encoders as strace(1) shows them, and those that
+ * another version of the C library may use instead.
  */
+/* clang-format off */
 static const int allowed[] = {
 	/* memory */
 	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
@@ -83,7 +83,7 @@ static const int allowed[] = {
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(time),
 	SCMP_SYS(gettimeofday), SCMP_SYS(restart_syscall),
-	/* itself */
+	/* the process itself */
 	SCMP_SYS(execve), SCMP_SYS(exit), SCMP_SYS(exit_group),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(getrandom),
@@ -93,6 +93,7 @@ static const int allowed[] = {
 	SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(times),
 	SCMP_SYS(getcpu),
 };
+/* clang-format on */
 
 static int
 limits_set(const struct sandbox *c)
@@ -122,7 +123,8 @@ limits_set(const struct sandbox *c)
 
 /* --- files --------------------------------------------------------------- */
 
-/* A place that does not exist here needs no rule, if it `may` be missing. */
+/* Allows `access` to a path.  A path that does not exist is no error if it
+ * `may` be missing. */
 static int
 place_allow(int rules, const char *path, uint64_t access, int may)
 {
@@ -144,8 +146,8 @@ places_allow(int rules, const struct sandbox *c, uint64_t all)
 {
 	int err = 0;
 
-	for (size_t i = 0;
-		err == 0 && i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; err == 0 && i < sizeof(places) / sizeof(places[0]);
+		i++)
 		err = place_allow(rules, places[i].path, places[i].access, 1);
 	if (err == 0)
 		err = place_allow(rules, c->program, TO_RUN, 0);
@@ -180,24 +182,26 @@ files_confine(const struct sandbox *c)
 
 /* --- system calls -------------------------------------------------------- */
 
-/* With an argument: a thread but no process; abort(), but no other's death. */
+/* Allows calls with certain arguments only: clone() for threads, not for
+ * processes; tgkill() of the process itself, for abort(). */
 static int
 some_allow(scmp_filter_ctx ctx)
 {
 	int err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 		SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 
-	/* Its flags lie in memory; the C library then takes clone. */
+	/* seccomp cannot see the flags of clone3; without it the C library
+	 * calls clone. */
 	if (err == 0)
 		err = seccomp_rule_add(
 			ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (err == 0)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	if (err == 0) /* to ask for a limit, of itself alone */
+	if (err == 0) /* to read a limit of the process itself */
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
 			2, SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
-	if (err == 0) /* a thread's name */
+	if (err == 0) /* the name of a thread */
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 			SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 	return err;

@@ -33,7 +33,7 @@ is_hostile(uint32_t c)
 	       (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-/* How many of `len` bytes are surely ASCII: whole words of them. */
+/* The number of leading bytes, in whole words, that are ASCII. */
 static size_t
 ascii_words(const uint8_t *p, size_t len)
 {
