@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int spare = -1; /* given up to be able to say no */
+static int spare = -1; /* the reserved descriptor */
 
 void
 accept_open(void)
@@ -24,8 +24,8 @@ accept_close(void)
 	spare = -1;
 }
 
-/* In the C library's place, for libzmq's thread: the sockets listened on are
- * all its own. */
+/* Replaces the C library's function.  Only libzmq's thread calls it: no other
+ * code of the broker listens. */
 __attribute__((visibility("default"))) int
 accept4(int s, __SOCKADDR_ARG from, socklen_t *restrict len, int flags)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * accept.h - saying no to a peer when no file can be opened
+ * accept.h - refusing a connection when the process is out of descriptors
  *
- * libzmq 4.3.4 knows no answer to EMFILE: on tcp:// it tries again for ever,
- * on ipc:// it aborts.  So accept4 is ours: a file kept in reserve makes
- * room to take the connection and hang up.
+ * On EMFILE libzmq 4.3.4 calls accept4() again for ever (tcp://) or aborts
+ * (ipc://).  A program that links accept.c has an accept4() that closes a
+ * reserved descriptor instead, accepts the connection and closes it.
  */
-#ifndef BROKER_ACCEPT_H
-#define BROKER_ACCEPT_H
+#ifndef LINK_ACCEPT_H
+#define LINK_ACCEPT_H
 
-/* Takes the reserve; before it, and without it, peers wait. */
+/* Opens the reserved descriptor.  Without one, also after a failure, new peers
+ * have to wait. */
 void accept_open(void);
 void accept_close(void);
 

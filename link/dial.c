@@ -37,7 +37,7 @@ watch_open(struct dial *d)
 	d->mon = zmq_socket(d->ctx, ZMQ_PAIR);
 	if (d->mon == NULL)
 		return -zmq_errno();
-	/* libzmq's own thread blocks on a full monitor: let it never be full */
+	/* A full monitor would block libzmq's thread: no high-water mark. */
 	err = option_set(d->mon, ZMQ_RCVHWM, 0);
 	if (err == 0)
 		err = option_set(d->mon, ZMQ_LINGER, 0);
@@ -93,7 +93,8 @@ fds_close(struct dial *d)
 	d->timer_fd = d->poll_fd = -1;
 }
 
-/* A fork has none of the context's threads: to end it would wait for ever. */
+/* A forked child lacks the context's threads, so that zmq_ctx_term() would
+ * never return. */
 void
 dial_close(struct dial *d)
 {
@@ -121,7 +122,7 @@ dial_foreign(const struct dial *d)
 	return d->pid != getpid();
 }
 
-/* The rest of a message of several frames. */
+/* Drops the other frames of a message. */
 static void
 rest_drop(void *sock, zmq_msg_t *msg)
 {
@@ -216,9 +217,9 @@ poll_add_socket(int poll_fd, void *sock)
 }
 
 /*
- * ZeroMQ's descriptors tell only of change, and any call on the socket may
- * take the change in.  So the timer goes off at once when something is
- * there that they no longer tell of: see dial_settle().
+ * ZMQ_FD is edge-triggered, and any call on the socket may consume the edge.
+ * So dial_settle() makes the timer expire at once if a message is waiting that
+ * ZMQ_FD no longer signals (zmq_getsockopt(3)).
  */
 int
 dial_fd(struct dial *d)

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.h - where the broker is when nobody says, and how sockets are set
+ * endpoint.h - the broker's default endpoint, and the options of its sockets
  */
-#ifndef SW_ENDPOINT_H
-#define SW_ENDPOINT_H
+#ifndef LINK_ENDPOINT_H
+#define LINK_ENDPOINT_H
 
 #include <stddef.h>
 
 /*
- * The default endpoint: ipc:// in $RUNTIME_DIRECTORY (set by systemd for the
- * broker), else /run/spillway for root, else $XDG_RUNTIME_DIR/spillway.
- * 0, -ENOENT: none of these is known, -ENAMETOOLONG.
+ * Writes the default endpoint, NUL included, to `buf` of `cap` bytes: ipc:// in
+ * $RUNTIME_DIRECTORY (set by systemd for the broker), else in /run/spillway for
+ * root, else in $XDG_RUNTIME_DIR/spillway.  -ENOENT: neither variable is set;
+ * -ENAMETOOLONG: `buf` is too small.
  */
-int sw_endpoint_default(char *buf, size_t cap)
-	__attribute__((warn_unused_result));
+int
+sw_endpoint_default(char *buf, size_t cap) __attribute__((warn_unused_result));
 
 /*
- * Sets the options that both ends of a link share on a zmq socket: linger,
- * high-water marks, largest message, heartbeats, handshake time.
- * 0 or -errno.
+ * Sets the options of a zmq socket that both ends of a link share: linger,
+ * high-water marks, largest message, ZMTP heartbeats, handshake timeout.
+ * -errno.
  */
 int sw_socket_set(void *socket) __attribute__((warn_unused_result));
 

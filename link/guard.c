@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Memory of our own, without the pages of mapped files; 0: not known. */
+/* Resident bytes of this process without the pages of mapped files (proc(5),
+ * statm); 0: unknown. */
 static int64_t
 memory_used(const struct guard *g)
 {
@@ -18,7 +19,7 @@ memory_used(const struct guard *g)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	(void)strtol(text, &at, 10); /* the whole address space */
+	(void)strtol(text, &at, 10); /* size of the address space */
 	resident = strtol(at, &at, 10);
 	shared = strtol(at, &at, 10);
 	return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
@@ -45,9 +46,9 @@ guard_check(struct guard *g, int64_t mono_ms)
 {
 	int64_t used;
 
-	if (mono_ms - g->looked_at_ms < GUARD_MS)
+	if (mono_ms - g->checked_at_ms < GUARD_MS)
 		return 0;
-	g->looked_at_ms = mono_ms;
+	g->checked_at_ms = mono_ms;
 	used = memory_used(g);
 	if (used < g->baseline)
 		g->baseline = used;

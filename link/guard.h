@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard.h - how much memory peers can make the broker hold
+ * guard.h - a limit on the memory that peers can make the broker use
  *
- * libzmq bounds the messages that wait on a link, not their bytes, and a
- * message of ever more frames not at all.  So the broker looks at what it
- * holds, and beyond a limit it closes all links: what lay on them is lost,
- * as when a link breaks, and whoever means well asks again.  One link alone
- * cannot be closed: libzmq has no call for it.
+ * libzmq bounds the number of messages that wait on a link, but not their
+ * bytes, and not the frames of a message.  So the broker checks its own memory,
+ * and beyond the limit it closes all links: messages on them are lost, as when
+ * a link breaks, and clients send their requests again.  libzmq has no call to
+ * close a single link.
  */
-#ifndef BROKER_GUARD_H
-#define BROKER_GUARD_H
+#ifndef LINK_GUARD_H
+#define LINK_GUARD_H
 
 #include <stdint.h>
 
-enum { GUARD_MS = 50 }; /* it looks this often */
+enum { GUARD_MS = 50 }; /* between two checks */
 
 struct guard {
-	int statm; /* /proc/self/statm; -1: there is none */
-	int64_t limit,
-		baseline;     /* bytes; used when there was nothing on links */
-	int64_t looked_at_ms; /* boot clock */
+	int statm;	       /* /proc/self/statm; -1: there is none */
+	int64_t limit;	       /* bytes beyond the baseline */
+	int64_t baseline;      /* the least memory in use so far, bytes */
+	int64_t checked_at_ms; /* boot clock, of the last check */
 };
 
-/* `limit` is what links may hold.  Never fails: without /proc nothing is
- * looked at. */
+/* `limit`: bytes that links may use.  Never fails: without /proc no check finds
+ * anything. */
 void guard_open(struct guard *, int64_t limit);
 void guard_close(struct guard *);
 
-/* Whether links are to be closed. */
+/* Whether the links use more than the limit and must be closed. */
 int guard_check(struct guard *, int64_t mono_ms);
 
-/* They are: what they used goes back to the system. */
+/* To be called when the links are closed: returns their memory to the system
+ * and sets a new baseline. */
 void guard_reset(struct guard *);
 
 #endif
