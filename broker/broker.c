@@ -18,7 +18,7 @@
 #include "link/accept.h"
 #include "link/endpoint.h"
 
-enum { SHARD = 0, FULL_MS = 1000 };
+enum { SHARD = 0, FULL_MS = 1000 }; /* FULL_MS: see core_reload() */
 
 static int
 error_log(int err, const char *event, const char *what)
@@ -28,7 +28,7 @@ error_log(int err, const char *event, const char *what)
 	return err;
 }
 
-/* What a person runs who reads the log. */
+/* The command that the log recommends for a corrupt store. */
 static const char *
 repair_command(const struct broker *br)
 {
@@ -53,7 +53,7 @@ is_loopback(const char *endpoint)
 	return 0;
 }
 
-/* The folder of an ipc:// socket, for us alone. */
+/* Makes the folder of an ipc:// socket, accessible to this user only. */
 static int
 folder_make(const char *endpoint)
 {
@@ -210,8 +210,8 @@ broker_close(struct broker *br)
 /* --- a turn ------------------------------------------------------------- */
 
 /*
- * One message: the routing id and one frame.  Whoever sends more frames is
- * not speaking our protocol.  Returns 1; 0: there is none.
+ * Receives one message: the routing id and one frame.  A message with more
+ * frames is not of the protocol: peer->len is 0.  Returns 0 if there is none.
  */
 static int
 message_take(struct broker *br, struct peer *peer, zmq_msg_t *frame)
@@ -335,7 +335,7 @@ watchdog_feed(struct broker *br)
 	}
 }
 
-/* Corrupt data is skipped, and never in silence. */
+/* Logs the corrupt data that this turn has skipped. */
 static void
 damage_log(struct broker *br)
 {
@@ -348,7 +348,8 @@ damage_log(struct broker *br)
 	br->damage_logged = c->damaged;
 }
 
-/* Workers and clients connect again; leases go on meanwhile. */
+/* Closes all links if they use too much memory.  Workers and clients connect
+ * again; leases run on meanwhile. */
 static int
 links_guard(struct broker *br)
 {
@@ -356,8 +357,8 @@ links_guard(struct broker *br)
 
 	if (!guard_check(&br->guard, br->core.mono_ms))
 		return 0;
-	sw_log(SW_LOG_WARN, "links-closed", "hold-more-than",
-		sw_num(br->guard.limit), NULL);
+	sw_log(SW_LOG_WARN, "links-closed", "limit", sw_num(br->guard.limit),
+		"text", "links use more memory than --link-memory", NULL);
 	socket_close(br);
 	guard_reset(&br->guard);
 	err = socket_open(br);
@@ -365,8 +366,8 @@ links_guard(struct broker *br)
 }
 
 /*
- * The order of these lines is the durability argument: nothing leaves the
- * broker before the commit that it speaks of is on disk.
+ * The order of these lines is the durability promise: no answer and no job is
+ * sent before the commit that it depends on is on disk.
  */
 static int
 turn(struct broker *br)
@@ -387,7 +388,7 @@ turn(struct broker *br)
 		answers_send(br);
 	err = commit(br);
 	if (err == SW_EFULL)
-		return core_reload(c, FULL_MS); /* as after a crash */
+		return core_reload(c, FULL_MS); /* drops the turn */
 	if (err < 0 && !planted(DEAF_COMMIT))
 		return err;
 	core_committed(c);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broker.h - one thread, one loop, one order
+ * broker.h - the daemon: one thread, one loop, one turn after the other
+ *
+ * A turn takes requests from the socket, lets the core decide (core/core.h),
+ * commits the batch and only then sends the answers.
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -11,29 +14,32 @@
 
 struct broker {
 	struct core core;
-	const char *data; /* the configuration's */
+	const char *data; /* the folder; borrowed from the configuration */
 	struct store *store;
 	struct claim claim;
-	void *ctx, *socket;    /* ZeroMQ; the ROUTER */
-	char listen[PATH_MAX]; /* as the socket calls it */
+	void *ctx, *socket;    /* ZeroMQ: the context and the ROUTER */
+	char listen[PATH_MAX]; /* the endpoint, ZMQ_LAST_ENDPOINT */
 	struct guard guard;
 	int signals; /* signalfd */
 	int stop;
-	int committed; /* what the store said of the batch; 1: not yet */
+	int committed; /* the outcome of the commit; 1: not known yet */
 	uint64_t damage_logged;
-	int64_t watchdog_ms, fed_ms; /* systemd's; 0: none */
+	int64_t watchdog_ms,
+		fed_ms; /* WATCHDOG=1: how often (0: never), when */
 };
 
 /*
- * Opens the store and begins to serve.  SW_EBUSY: another process has the
- * store open; SW_ECORRUPT: the row of a queue is.  On an error one line was
- * logged; broker_close() all the same.
+ * Opens store, socket and signals; the configuration is borrowed until
+ * broker_close(), which must follow also after an error.  An error is logged.
+ * SW_EBUSY: another process has the store open; SW_ECORRUPT: the row of a
+ * queue is corrupt; or another error of the store or a system call.
  */
 int broker_open(struct broker *, const struct broker_config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);
 
-/* Serves until SIGTERM or SIGINT: 0; or until the store fails: its error. */
+/* Runs turns until SIGTERM or SIGINT, then returns 0; or returns the error of
+ * a store that failed, which is logged. */
 int broker_run(struct broker *) __attribute__((warn_unused_result));
 
 #endif

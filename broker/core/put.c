@@ -52,20 +52,20 @@ unique_check(struct core *c, const struct queue *q, struct bytes unique,
 
 int
 put_check(struct core *c, const struct sw_item *it,
-	const struct put_ahead *ahead, struct put_refusal *no)
+	const struct put_ahead *ahead, struct put_refusal *refusal)
 {
 	struct queue *q;
 	int err;
 
-	no->why[0] = '\0';
-	err = sw_put_check(it, no->why);
+	refusal->why[0] = '\0';
+	err = sw_put_check(it, refusal->why);
 	if (err == 0)
 		err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
 	if (err == 0)
-		err = limits_check(c, q, it, ahead, no->why);
+		err = limits_check(c, q, it, ahead, refusal->why);
 	if (err == 0)
 		err = unique_check(
-			c, q, sw_bytes(it, SW_F_UNIQUE), &no->holder);
+			c, q, sw_bytes(it, SW_F_UNIQUE), &refusal->holder);
 	return err;
 }
 
@@ -95,17 +95,17 @@ put_one(struct request *rq, const struct sw_item *it)
 {
 	struct sw_buf *b = &rq->reply;
 	static const struct put_ahead none;
-	struct put_refusal no;
+	struct put_refusal refusal;
 	struct sw_id id;
 	struct record was;
 	size_t mark = sw_item_begin(b);
 	int err = SW_EINVAL, known = SW_ENOJOB;
 
-	no.why[0] = '\0';
+	refusal.why[0] = '\0';
 	if (sw_get_id(it, &id) && !planted(LOST_DEDUPE))
 		known = job_load(rq->core, &id, &was);
 	if (known == SW_ENOJOB)
-		err = put_check(rq->core, it, &none, &no);
+		err = put_check(rq->core, it, &none, &refusal);
 	if (known == SW_ENOJOB && err == 0)
 		put_apply(rq->core, it);
 
@@ -116,10 +116,10 @@ put_one(struct request *rq, const struct sw_item *it)
 			b, SW_F_STATE, known == 0 ? (int)was.state : SW_DEAD);
 	} else {
 		sw_put_int(b, SW_F_STATUS, err);
-		if (no.why[0] != '\0')
-			sw_put_text(b, SW_F_DETAIL, no.why);
+		if (refusal.why[0] != '\0')
+			sw_put_text(b, SW_F_DETAIL, refusal.why);
 		if (err == SW_EUNIQUE)
-			sw_put_id(b, &no.holder);
+			sw_put_id(b, &refusal.holder);
 	}
 	sw_item_end(b, mark);
 }

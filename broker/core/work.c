@@ -217,7 +217,7 @@ op_extend(struct request *rq)
  * the whole ack. */
 static int
 follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
-	struct put_refusal *no)
+	struct put_refusal *refusal)
 {
 	struct bytes raw;
 	struct sw_item f;
@@ -228,13 +228,13 @@ follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 		int err = sw_item_open(raw, &f);
 
 		if (err < 0)
-			sw_item_why(raw, no->why);
+			sw_item_why(raw, refusal->why);
 		else if (++*follows > FOLLOW_UPS_MAX)
-			err = sw_refuse(no->why, SW_ETOOBIG,
+			err = sw_refuse(refusal->why, SW_ETOOBIG,
 				"follow must be at most %d in a message",
 				FOLLOW_UPS_MAX);
 		else
-			err = put_check(c, &f, &ahead, no);
+			err = put_check(c, &f, &ahead, refusal);
 		if (err < 0)
 			return err;
 		ahead.jobs++;
@@ -250,7 +250,7 @@ follow_ups_apply(struct core *c, const struct sw_item *it)
 	static const struct put_ahead none;
 	struct bytes raw;
 	struct sw_item f;
-	struct put_refusal no;
+	struct put_refusal refusal;
 	struct sw_id id;
 	struct record known;
 	size_t at = 0;
@@ -258,14 +258,14 @@ follow_ups_apply(struct core *c, const struct sw_item *it)
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
 		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
 		if (job_load(c, &id, &known) == SW_ENOJOB &&
-			put_check(c, &f, &none, &no) == 0)
+			put_check(c, &f, &none, &refusal) == 0)
 			put_apply(c, &f);
 	}
 }
 
 static int
 done_apply(struct core *c, struct record *r, const struct sw_item *it,
-	int *follows, struct put_refusal *no)
+	int *follows, struct put_refusal *refusal)
 {
 	struct attempt a = {
 		.outcome = (enum sw_outcome)sw_int(it, SW_F_OUTCOME, 0),
@@ -283,10 +283,11 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		attempt_end(c, r, &a);
 		return 0;
 	}
-	err = follow_ups_check(c, it, follows, no);
+	err = follow_ups_check(c, it, follows, refusal);
 	if (err < 0)
 		return err;
-	/* The checks read the store, which ends the life of r's pointers. */
+	/* The checks read the store, so the pointers in *r are no longer valid.
+	 */
 	err = job_load(c, &r->id, r);
 	if (err < 0)
 		return err;
@@ -297,7 +298,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 
 static int
 done_one(struct core *c, struct session *s, const struct sw_item *it,
-	int *follows, struct put_refusal *no)
+	int *follows, struct put_refusal *refusal)
 {
 	uint64_t token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	struct record r;
@@ -316,7 +317,7 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	}
 	if (s != NULL)
 		s->seen_ms = c->mono_ms;
-	return done_apply(c, &r, it, follows, no);
+	return done_apply(c, &r, it, follows, refusal);
 }
 
 void
@@ -328,12 +329,12 @@ op_done(struct request *rq)
 
 	reply_begin(rq, REPLY_SMALL);
 	while (sw_msg_next(&rq->msg, &it)) {
-		struct put_refusal no;
+		struct put_refusal refusal;
 		int err;
 
-		no.why[0] = '\0';
-		err = done_one(rq->core, s, &it, &follows, &no);
-		reply_status_why(rq, err, no.why);
+		refusal.why[0] = '\0';
+		err = done_one(rq->core, s, &it, &follows, &refusal);
+		reply_status_why(rq, err, refusal.why);
 	}
 	reply_send(rq);
 }

@@ -29,7 +29,7 @@ key_is_later(const struct file_walk *w, const MDB_val *k)
 	return c != 0 ? c > 0 : k->mv_size > w->last_len;
 }
 
-/* One byte that no decoder takes stands for a value that is lost. */
+/* One zero byte, which no decoder accepts, replaces a value that is lost. */
 static MDB_val
 value_or_lost(const struct file_walk *w, const MDB_val *v)
 {
@@ -40,8 +40,8 @@ value_or_lost(const struct file_walk *w, const MDB_val *v)
 }
 
 /*
- * A second row of one key is kept beside the first, under a longer key: only
- * verify.c, which knows what rows mean, can tell which of them is right.
+ * Keeps a second row of one key beside the first, under a longer key: only
+ * verify.c, which knows what rows mean, can decide which one is right.
  */
 static int
 row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
@@ -52,7 +52,7 @@ row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 
 	memcpy(key, k->mv_data, k->mv_size);
 	do {
-		val = value_or_lost(w, v); /* LMDB shows the other one in it */
+		val = value_or_lost(w, v); /* mdb_put() sets it to the first */
 		rc = mdb_put(
 			w->to.txn, w->to.rows[0], &to, &val, MDB_NOOVERWRITE);
 		to.mv_size++;
@@ -82,7 +82,7 @@ row_take(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 
 typedef int row_fn(struct file_walk *, const MDB_val *k, const MDB_val *v);
 
-/* Each row of a table, until one has an error. */
+/* Calls `each` for each row of a table, until it returns an error. */
 static int
 table_walk(struct file_walk *w, MDB_dbi table, row_fn *each)
 {
@@ -108,7 +108,7 @@ meta_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 		       : MDB_CORRUPTED;
 }
 
-/* Synced once, when it is whole: nobody reads it before. */
+/* MDB_NOSYNC: part_write() syncs once, when the file is complete. */
 static int
 part_open(struct file_walk *w, const char *part)
 {
@@ -127,7 +127,8 @@ part_open(struct file_walk *w, const char *part)
 	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
 }
 
-/* One transaction: LMDB spills to the file what grows too large for memory. */
+/* One transaction, as LMDB writes dirty pages to the file when they grow too
+ * many for memory. */
 static int
 part_write(struct file_walk *w)
 {
@@ -148,7 +149,7 @@ part_write(struct file_walk *w)
 	return rc != 0 ? rc : mdb_env_sync(w->to.env, 1);
 }
 
-/* So that a broker that runs as another user can still open it. */
+/* A broker that runs as another user must be able to open the new file. */
 static int
 owner_copy(const char *path, const char *part)
 {
@@ -212,7 +213,7 @@ lmdb_rebuild(struct store *s, uint64_t *corrupt)
 	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
-		err = lmdb_checkpoint(l); /* the new file begins a journal */
+		err = lmdb_checkpoint(l); /* the journal is void from here on */
 	if (err == 0)
 		err = rows_count(&w);
 	if (err < 0)

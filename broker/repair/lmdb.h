@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lmdb.h - a new file for what can be read of a corrupt one
+ * lmdb.h - copying the readable rows of a corrupt data.mdb into a new file
  *
- * LMDB believes its pages.  Over a value whose length is corrupt, or beside a
- * key that is out of order, it cannot write without harm to what lies near.
- * So all rows go into a file of their own, under another name, that takes the
- * old one's place when it is whole and synced.
+ * LMDB does not check its pages: overwriting a value whose length is corrupt,
+ * or adding a row beside a key that is out of order, damages other rows.  So a
+ * repair writes all rows to a new file under another name, which replaces the
+ * old one when it is complete and synced.
  *
- * Both take a store that the LMDB driver has opened.  The store's error, or
- * -errno; SW_ECORRUPT: its own table cannot be read; `why` says what.
+ * Both functions take a store that the LMDB driver has opened.  SW_ECORRUPT:
+ * the table of the store's own numbers cannot be read; or another error of the
+ * store, or -errno.  The store's `why` has a description.
  */
 #ifndef BROKER_REPAIR_LMDB_H
 #define BROKER_REPAIR_LMDB_H
 
 #include "broker/store/store.h"
 
-/* Counts rows with a corrupt length or a key out of order. */
+/* Counts the rows with a corrupt length or a key out of order. */
 int lmdb_check(struct store *, uint64_t *corrupt)
 	__attribute__((warn_unused_result));
 
 /*
- * If there are any, makes data.mdb anew without them: a value that is lost
- * is one byte, 0, and a second row of one key has zeros behind its key.  The
- * new file has the owner of the old one, which stays where it was if anything
- * fails.  The store is to be closed afterwards.
+ * Counts as lmdb_check() and, if there are any, replaces data.mdb.  In the new
+ * file a value of corrupt length is one zero byte, and a second row of one key
+ * has zeros appended to its key, so that verify.c finds both.  The new file has
+ * the owner of the old one.  On an error the old file stays.  The caller must
+ * close the store afterwards.
  */
 int lmdb_rebuild(struct store *, uint64_t *corrupt)
 	__attribute__((warn_unused_result));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spillway-repair: checks the consistency of a store, and repairs it
+ * main.c - spillway-repair: checks the consistency of a store, and repairs it
  */
 #include <errno.h>
 #include <linux/limits.h>
@@ -29,9 +29,9 @@ struct repair_task {
 static const struct config_key keys[] = {
 	{"data", CONFIG_FOLDER, 0, 0, NULL, "the data folder of the broker"},
 	{"rebuild", CONFIG_FLAG, 0, 1, "no",
-		"repair what the records tell, then check again"},
+		"repair from the records, then check again"},
 	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
-		"largest size of the store, as the broker has it"},
+		"largest size of the store, as for the broker"},
 	{"force", CONFIG_FLAG, 0, 1, "no",
 		"accept a network or overlay file system"},
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
@@ -47,8 +47,8 @@ more_help(void)
 {
 	puts("\nChecks the consistency of a store that no broker has open.  "
 	     "Nothing\nis changed without --rebuild.\n\n"
-	     "Exit status: 0 in order, 65 not in order, 66 no store there, 75 "
-	     "a\nbroker has the store open.");
+	     "Exit status: 0 in order, 65 not in order, 66 no store in FOLDER, "
+	     "75\nanother process has the store open.");
 }
 
 static const struct program program = {
@@ -94,7 +94,7 @@ status_of(int err)
 	}
 }
 
-/* Prints what the store says of its error, and closes it. */
+/* Prints the error, if there is one, and closes the store. */
 static int
 store_end(const struct repair_task *t, struct store *s, int err)
 {
@@ -108,7 +108,7 @@ store_end(const struct repair_task *t, struct store *s, int err)
 	return err;
 }
 
-/* To open a store that is not there would make it. */
+/* Opening a missing store would make one, so this looks first. */
 static int
 store_missing(const struct repair_task *t)
 {
@@ -127,7 +127,7 @@ store_missing(const struct repair_task *t)
 	return 1;
 }
 
-/* Before rows are repaired the file must be one that can be written to. */
+/* Makes the file safe to write to, before single rows are repaired. */
 static int
 file_rebuild(const struct repair_task *t)
 {
@@ -158,7 +158,7 @@ core_open(struct core *c, struct store *s, int repair)
 	return err;
 }
 
-/* One walk over the whole store. */
+/* Checks, or repairs, the whole store once. */
 static int
 pass_run(const struct repair_task *t, struct verify *v)
 {
@@ -179,7 +179,7 @@ pass_run(const struct repair_task *t, struct verify *v)
 	return store_end(t, s, err);
 }
 
-/* --- what is printed ----------------------------------------------------- */
+/* --- output -------------------------------------------------------------- */
 
 static void
 line_print(void *arg, const char *line)
@@ -209,7 +209,7 @@ summary_print(const struct verify *v, const char *what)
 	puts(in_order(v) ? ": all in order" : "");
 }
 
-/* After a repair the store is checked again, for not all can be repaired. */
+/* Checks again after a repair, which cannot repair everything. */
 static int
 store_verify(const struct repair_task *t)
 {

@@ -27,7 +27,8 @@ struct verify_pass {
 	struct verify *v;
 	struct verify_page *page;
 	struct queue_tally *tally; /* by the queue's number */
-	int rewalk; /* a record went back to its own key, maybe behind us */
+	int rewalk; /* a record was moved to its own key, maybe an earlier one
+		     */
 	int err;
 };
 
@@ -64,7 +65,7 @@ finding_report(
 	p->v->report(p->v->arg, line);
 }
 
-/* --- walking ------------------------------------------------------------- */
+/* --- pages of rows ------------------------------------------------------- */
 
 static int
 page_take(void *arg, struct bytes key, struct bytes val)
@@ -87,7 +88,7 @@ commit_done(void *arg, int err)
 	*(int *)arg = err;
 }
 
-/* The repairs of a page are one commit. */
+/* Commits the repairs of a page. */
 static int
 page_commit(struct core *c)
 {
@@ -111,8 +112,8 @@ key_cmp(const struct key *a, const struct key *b)
 }
 
 /*
- * Where the next page begins.  A corrupt key may be out of order; the walk
- * passes it, and never goes back.
+ * The first key of the next page.  A corrupt key may be out of order, so the
+ * page's highest key counts, and the walk never goes back.
  */
 static struct key
 page_next(struct verify_pass *p, const struct key *from, row_fn *each)
@@ -157,8 +158,9 @@ rows_walk(struct verify_pass *p, struct key from, struct bytes to, row_fn *each)
 /* --- from records to rows ------------------------------------------------ */
 
 /*
- * The row of a unique key that names another job may be corrupt, or the other
- * job has the same key: the key was taken while this job's row was lost.
+ * Whether the row of a unique key rightly names another job, `holder`: that job
+ * took the key while the row of this one was lost.  Otherwise the row is
+ * corrupt.
  */
 static int
 key_is_owned_by(struct core *c, const struct key *k, struct bytes val,
@@ -184,7 +186,8 @@ is_older(const struct record *a, const struct record *b)
 	return memcmp(a->id.b, b->id.b, SW_ID_LEN) < 0;
 }
 
-/* Writes the record without its key.  A lease is no part of it (record.h). */
+/* Writes the record without its unique key, in the state that is stored: a
+ * lease does not change a record (model/record.h). */
 static void
 unique_drop(struct core *c, struct record *r)
 {
@@ -198,7 +201,8 @@ unique_drop(struct core *c, struct record *r)
 		0);
 }
 
-/* Whether `r` keeps the key that another job has, too: the older one does. */
+/* Whether `r` is the older job and so keeps the unique key; the younger one
+ * loses it. */
 static int
 unique_settle(struct verify_pass *p, struct record *r, struct record *holder)
 {
@@ -249,8 +253,8 @@ row_require(struct verify_pass *p, struct record *r, const struct index *x,
 }
 
 /*
- * A record that is sound but lies under another key goes back to its own;
- * the rows that it lacks there are found by a second walk.
+ * Moves a sound record that is stored under the key of another job to its own
+ * key; a second walk then finds the rows that are missing.
  */
 static void
 record_misplaced(struct verify_pass *p, const struct key *k)
@@ -270,7 +274,7 @@ record_misplaced(struct verify_pass *p, const struct key *k)
 	}
 	sw_id_format(&own, text);
 	finding_report(p, VERIFY_ORPHAN,
-		"job %s: its record lies under the key of another job", text);
+		"job %s: its record is under the key of another job", text);
 	if (!p->v->repair)
 		return;
 	home = key_id('j', &own);
@@ -279,7 +283,8 @@ record_misplaced(struct verify_pass *p, const struct key *k)
 	p->rewalk = 1;
 }
 
-/* The number under which the job has its place; else the first that is free. */
+/* The number of the job's lost queue, if an index row of the job exists under a
+ * free number; else the first free number. */
 static unsigned
 queue_number_of(struct core *c, struct record *r)
 {
@@ -302,8 +307,8 @@ queue_number_of(struct core *c, struct record *r)
 }
 
 /*
- * A record may be sound and name a queue that has no row.  A check makes the
- * queue in memory alone.
+ * Makes the queue that a sound record names and that has no row; a check makes
+ * it in memory only.  0: the record is corrupt, or an error.
  */
 static int
 queue_restore(struct verify_pass *p, const struct sw_id *id)
@@ -387,7 +392,8 @@ key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
 		strcat(text, "...");
 }
 
-/* A row that core_init_any skips, or one of two rows of one queue. */
+/* Finds a queue row that core_init_any() has skipped: a corrupt one or the
+ * second of one queue. */
 static void
 queue_row_check(struct verify_pass *p, const struct key *k)
 {
@@ -418,7 +424,7 @@ queue_row_check(struct verify_pass *p, const struct key *k)
 		batch_delete(&c->batch, key_bytes(k));
 }
 
-/* The lease was armed all the same; a repair writes it as it is now. */
+/* The core has restored the lease with a new token; a repair writes that. */
 static void
 lease_row_check(
 	struct verify_pass *p, const struct key *k, const struct sw_id *id)
@@ -461,7 +467,7 @@ row_check(struct verify_pass *p, const struct key *k, const struct sw_id *owner)
 	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
 		(err == 0 || err == SW_ECORRUPT))
 		lease_row_check(p, k, &id);
-	/* A corrupt record may well have this row. */
+	/* Whether a corrupt record has this row cannot be known. */
 	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||
 		(err < 0 && err != SW_ENOJOB))
 		return;
@@ -510,7 +516,7 @@ counters_check(struct verify_pass *p)
 		p->err = page_commit(c);
 }
 
-/* Rows that cannot be written over: a scan does not show them. */
+/* A scan does not show which rows cannot be overwritten. */
 static int
 file_check(struct verify_pass *p)
 {

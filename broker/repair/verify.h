@@ -3,16 +3,17 @@
  * verify.h - checks the consistency of a whole store, and repairs it
  *
  * Records have a checksum, the rows that lead to them do not: a flipped bit
- * there hides a job, or points to none, and no turn would notice.  But a
- * record says which rows it has (index.h).  So everything is read twice, from
- * records to rows and from rows to records, and the counters are counted.
+ * there hides a job or names a wrong one, and the broker does not notice.  But
+ * the rows of a job follow from its record (model/index.h).  So the store is
+ * read twice, from records to rows and from rows to records, and the jobs are
+ * counted.
  */
 #ifndef BROKER_REPAIR_VERIFY_H
 #define BROKER_REPAIR_VERIFY_H
 
 #include "broker/core/core.h"
 
-/* X(name, text): what can be wrong */
+/* X(name, text): the kinds of findings */
 #define VERIFY_MAP(X)                                                          \
 	X(VERIFY_CORRUPT, "corrupt records")                                   \
 	X(VERIFY_MISSING, "missing rows")                                      \
@@ -30,31 +31,33 @@ enum verify_kind {
 };
 
 struct verify {
-	struct core *core; /* just opened by core_init_any, no turn begun */
-	int repair; /* writes what can be told; else nothing is written */
+	struct core *core; /* by core_init_any(); no turn has begun */
+	int repair;	   /* write repairs; else nothing is written */
 
-	/* Counts the rows that the store cannot write over; NULL: none are. */
+	/* Counts the rows that the store cannot overwrite; NULL: there are
+	 * none. */
 	int (*file_check)(struct store *, uint64_t *corrupt);
 
-	void (*report)(void *arg, const char *line); /* of each finding */
+	void (*report)(void *arg, const char *line); /* called per finding */
 	void *arg;
 
-	uint64_t jobs, rows, found[VERIFY_KINDS]; /* out */
+	uint64_t jobs, rows, found[VERIFY_KINDS]; /* results */
 };
 
 /*
- * 0, whatever was found; or the store's error, -ENOMEM.  To repair, the store
- * must be claimed.  A corrupt record is not repaired: its content is lost, and
- * the job dies as corrupt when its turn comes.  A queue whose row is corrupt
- * is made anew, with the default settings, where jobs name it.  A lease whose
- * row is corrupt gets a token that nobody has.  Of two jobs with one unique
- * key the older keeps the key; the younger runs without.  While there is a
- * corrupt record the counters are left alone.  After a repair the core is to
- * be thrown away and opened anew.
+ * Returns 0, also if there are findings; -ENOMEM, or an error of the store.  A
+ * repair needs a claim of the store, and the core must be closed after it.
+ *
+ * What a repair does: writes missing rows, deletes orphan rows, corrects
+ * counters, but only while there is no corrupt record.  A corrupt record stays:
+ * its content is lost, and the broker moves the job to dead when it meets the
+ * record.  A queue with a corrupt row that jobs name is made anew with the
+ * default settings.  A lease with a corrupt row gets a token that no worker
+ * has.  Of two jobs with one unique key the older keeps it.
  */
 int verify_run(struct verify *) __attribute__((warn_unused_result));
 
-/* "corrupt records" … */
+/* The text of a kind, such as "corrupt records". */
 const char *verify_text(enum verify_kind);
 
 #endif
