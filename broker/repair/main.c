@@ -58,7 +58,7 @@ static const struct program program = {
 	.help_more = more_help,
 };
 
-/* 0, or 1: exit with o->status. */
+/* 0; or 1: the caller must exit with o->status. */
 static int
 task_read(struct repair_task *t, struct options *o, int argc, char **argv)
 {
