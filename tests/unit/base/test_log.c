@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines: what reaches the journal, byte by byte. */
+/* Log lines, byte by byte as the journal reads them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +37,8 @@ stderr_back(void **state)
 	return 0;
 }
 
-/* What has been logged since the last call; a mark keeps read from waiting. */
+/* Reads what was logged since the last call; a mark keeps the read from
+ * blocking. */
 static const char *
 logged(void)
 {
@@ -109,7 +110,7 @@ values_that_would_break_the_line_are_quoted(void **state)
 	expect_logged("C:\\x", "\"C:\\\\x\"");
 }
 
-/* No foreign text can start a line of its own or steer a terminal. */
+/* Untrusted text can neither begin a line of its own nor control a terminal. */
 static void
 control_characters_are_escaped(void **state)
 {
@@ -197,7 +198,8 @@ main(void)
 		LOG_TEST(a_missing_value_is_an_empty_one),
 		LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
 		LOG_TEST(numbers_live_for_sixteen_calls),
-		LOG_TEST(a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
+		LOG_TEST(
+			a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a request may say and what it may not, field by field. */
+/* What requests the core accepts and refuses, field by field. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,8 @@ say(struct rig *r, int op, int n)
 	return mark;
 }
 
-/* Ends the item, sends it; what the answer's first item, or an error, says. */
+/* Ends the item and sends the request; the status of the answer's first item or
+ * of the error. */
 static int
 asked(struct rig *r, int who, int op, size_t mark, struct sw_item *it)
 {
@@ -54,7 +55,7 @@ asked(struct rig *r, int who, int op, size_t mark, struct sw_item *it)
 	return (int)sw_int(it, SW_F_STATUS, 1);
 }
 
-/* Puts job `n` in "q" and gives it to worker 1. */
+/* Puts job `n` in "q" and leases it to worker 1. */
 static uint64_t
 running(struct rig *r, int n)
 {
@@ -71,7 +72,7 @@ running(struct rig *r, int n)
 struct bad_put {
 	int id; /* 0: the nil id, -1: none */
 	const char *queue, *body, *header;
-	int strange; /* a field that is ours to set */
+	int strange; /* set a field that only the core may set */
 };
 
 static void
@@ -206,7 +207,7 @@ a_report_of_no_known_outcome_cause_or_delay_is_refused_and_the_job_runs_on(
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
 }
 
-/* The second is known already; the third finds the key of the first taken. */
+/* The second follow-up has the id of the first, the third its unique key. */
 static void
 follow_ups_that_share_an_id_or_a_key_are_one_job(void **state)
 {
@@ -300,7 +301,7 @@ list_say(struct rig *r)
 	return mark;
 }
 
-/* The numbers of the jobs listed. */
+/* The numbers of the listed jobs. */
 static const char *
 listed(struct rig *r, size_t mark)
 {
@@ -408,7 +409,7 @@ why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
 		"starts at most 1 jobs per second", 32));
 }
 
-/* Their numbers are their own affair. */
+/* Sequence numbers belong to a connection. */
 static void
 two_who_wait_under_the_same_number_are_both_answered(void **state)
 {
@@ -490,7 +491,7 @@ a_setting_from_the_configuration_is_taken_or_refused_with_its_reason(
 	assert_int_equal(c->queues[0]->set[SW_S_max_attempts], 7);
 }
 
-/* As the broker does with a message for which its peer has no room. */
+/* The broker calls this for a message that it could not send. */
 static void
 jobs_came_back(struct rig *r, struct bytes frame)
 {
@@ -513,7 +514,8 @@ of_what_could_not_be_sent_only_jobs_come_back_and_only_once(void **state)
 	jobs_came_back(r, sw_buf_bytes(&b));
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 
-	/* Without an id, of another job, with a token that is over, and it. */
+	/* Items without an id, of another job, with an old token, and with the
+	 * right one. */
 	sw_msg_begin(&b, SW_OP_JOBS, 0, 0);
 	sw_item_end(&b, sw_item_begin(&b));
 	mark = sw_item_begin(&b);

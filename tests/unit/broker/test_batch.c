@@ -66,7 +66,8 @@ what_comes_and_goes_in_a_turn_never_reaches_the_store(void **state)
 	assert_true(bytes_eq(b->ops[0].key, bytes_str("b")));
 }
 
-/* Once: slots left behind filled the table after half a million puts. */
+/* Slots that were left behind once filled the table after half a million puts.
+ */
 static void
 a_closed_batch_leaves_no_slot_behind(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a job, turn by turn, with a clock that stands until moved. */
+/* The life of a job, turn by turn, with a clock that the test moves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,7 +98,7 @@ a_late_ack_is_refused_and_the_second_workers_counts(void **state)
 	rig_hello(r, 2, "q", 0);
 	assert_int_equal(rig_take(r, 1, &late), 1);
 	rig_pass(r, 4000);
-	rig_pass(r, 5000); /* lost, backed off, ready again */
+	rig_pass(r, 5000); /* expired, delayed by back-off, ready again */
 	assert_int_equal(rig_take(r, 2, &good), 1);
 	assert_true(good > late);
 	assert_int_equal(rig_done(r, 1, 1, late, SW_ACK, 0), SW_ESTALE);
@@ -163,7 +163,8 @@ an_extended_lease_goes_on(void **state)
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 }
 
-/* Lets job 1 be tried with this outcome until it is no longer tried. */
+/* Reports this outcome for job 1 until it is not handed out any more; the
+ * number of attempts. */
 static int
 tries(struct rig *r, int outcome, int cause)
 {
@@ -278,7 +279,7 @@ after_a_restart_a_lease_nobody_extends_ends(void **state)
 	rig_take(r, 1, &token);
 	rig_pass(r, 3000);
 	rig_restart(r);
-	rig_pass(r, 3999); /* whole, not what was left of it */
+	rig_pass(r, 3999); /* a full term, not the rest of the old one */
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	rig_pass(r, 1);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
@@ -336,7 +337,7 @@ a_damaged_record_is_buried_and_never_handed_out(void **state)
 	rig_hello(r, 1, "q", 0);
 	assert_int_equal(rig_take(r, 1, &token), 0);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* not knowable */
+	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* length lost */
 }
 
 int

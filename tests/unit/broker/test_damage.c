@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Rows that no broker wrote: they carry no checksum, so a damaged store may
- * show any.  The core drops them or refuses, but does not die of them.
- */
+/* Index rows that no broker wrote: rows have no checksum, so a damaged store
+ * may have any. The core drops or refuses them and goes on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +19,7 @@ starts(struct rig *r)
 	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
 }
 
-/* A second place in the line, before the one that the job knows. */
+/* A second ready row, before the job's own one. */
 static void
 a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 {
@@ -41,7 +39,7 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 	rig_close(r);
 }
 
-/* The job was done long ago, but a row still names it. */
+/* A ready row of a job that is done. */
 static void
 a_job_that_is_done_is_not_handed_out_for_an_orphan_row(void **unused)
 {
@@ -87,7 +85,7 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 	}
 }
 
-/* Nobody would hand it out; whoever looks at the dead is to see it. */
+/* A dead job is never handed out, so a list must find the damage. */
 static void
 a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
 {
@@ -113,7 +111,8 @@ a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
 	rig_close(r);
 }
 
-/* Not due, as a number; a broker that took it for negative never slept. */
+/* A time of 2^63 is not due; read as a negative number it kept the broker
+ * awake. */
 static void
 a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
 {
@@ -146,7 +145,7 @@ a_lease_without_a_whole_id_is_told_and_passed_over(void **unused)
 	rig_close(r);
 }
 
-/* The queue's counter says that there is one, and there is a worker. */
+/* The queue's counter includes the job, and a worker has credit. */
 static void
 a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
 {
@@ -170,7 +169,7 @@ a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
 	rig_close(r);
 }
 
-/* A flipped bit in the row's queue number. */
+/* A flipped bit in the queue number of a ready row. */
 static void
 a_row_in_a_strange_queue_gives_no_worker_there_the_job(void **unused)
 {
@@ -284,7 +283,8 @@ a_damaged_job_at_the_head_of_the_line_does_not_spoil_the_listing(void **unused)
 
 /* --- jobs --------------------------------------------------------------- */
 
-/* Dead before anybody has looked: nobody runs it, and its id is taken. */
+/* The job dies before it was ever leased: it never runs, and its id stays
+ * taken. */
 static void
 a_damaged_job_that_is_put_again_counts_as_dead(void **unused)
 {
@@ -360,7 +360,7 @@ a_worker_may_leave_while_its_job_is_damaged(void **unused)
 	rig_close(r);
 }
 
-/* There is neither a job to run nor a queue to bury it in. */
+/* Without a record and a queue there is nothing to run or to bury. */
 static void
 a_lease_that_names_no_queue_and_no_job_is_passed_over(void **unused)
 {
@@ -379,7 +379,7 @@ a_lease_that_names_no_queue_and_no_job_is_passed_over(void **unused)
 	}
 }
 
-/* What names no queue or no state cannot be buried; it stays as it is. */
+/* A record without a queue or a state cannot be buried and stays as it is. */
 static void
 a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
 {
@@ -401,7 +401,7 @@ a_delayed_job_of_which_too_little_is_left_is_passed_over(void **unused)
 	}
 }
 
-/* The timer is not its own, for it does not say that it is delayed. */
+/* The state in the corrupt record is ready, which has no such timer. */
 static void
 a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
 {
@@ -421,7 +421,7 @@ a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
 	rig_drop(r);
 }
 
-/* Counters carry no checksum either: what is not counted is not taken off. */
+/* Counters have no checksum either: they must not fall below zero. */
 static void
 a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
 {
@@ -446,7 +446,7 @@ a_damaged_job_that_no_queue_of_ours_counts_is_left_alone(void **unused)
 	}
 }
 
-/* Both end with a timer, and then nobody has looked at the record since. */
+/* The next to read the record of such a job is the timer of its retention. */
 static void
 a_damaged_job_that_was_done_or_cancelled_is_dead_when_it_would_be_forgotten(
 	void **unused)

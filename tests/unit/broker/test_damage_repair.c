@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Corrupt data until it is repaired: the broker makes nothing worse. */
+/* Corrupt data before a repair: the broker makes nothing worse. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ extend(struct rig *r, int n, int64_t token)
 	return (int)sw_int(&it, SW_F_STATUS, 1);
 }
 
-/* Whose row it was cannot be told: the job is tried again when it is over. */
+/* The token is lost: the lease expires and the job is retried. */
 static void
 a_job_whose_lease_is_damaged_runs_again(void **unused)
 {
@@ -57,7 +57,7 @@ a_job_whose_lease_is_damaged_runs_again(void **unused)
 	rig_close(r);
 }
 
-/* What a lease's row says of token, time and queue; -1: nothing. */
+/* Writes the row of a lease; a token of -1 is left out. */
 static void
 lease_forge(struct rig *r, int n, int64_t token, int64_t at_ms)
 {
@@ -122,7 +122,7 @@ a_unique_key_whose_holder_cannot_be_told_is_not_given_away(void **unused)
 	rig_close(r);
 }
 
-/* A repair can still bring it back: its record must not be written over. */
+/* A repair can restore the queue, so the record must stay. */
 static void
 a_sound_job_whose_queue_is_lost_is_not_buried(void **unused)
 {
@@ -153,7 +153,7 @@ a_sound_job_whose_queue_is_lost_is_not_buried(void **unused)
 	rig_drop(r);
 }
 
-/* As the store shows what it must not write over. */
+/* The store shows a value that it must not overwrite as empty. */
 static void
 a_job_whose_record_has_no_length_is_among_the_dead_and_untouched(void **unused)
 {
@@ -195,7 +195,7 @@ a_dead_job_that_turns_out_corrupt_has_died_once(void **unused)
 	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 1, &it));
 	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
 	assert_int_equal(r->core->queues[0]->total[TOTAL_DEAD], 1);
-	rig_close(r); /* and its bytes are counted no more */
+	rig_close(r); /* checks the counter of bytes, too */
 }
 
 static void
@@ -215,7 +215,7 @@ the_bytes_of_a_job_that_turns_out_corrupt_are_counted_no_more(void **unused)
 	rig_close(r);
 }
 
-/* The counter is damaged, too: it does not go below what is there. */
+/* The counter is wrong, too, and must not fall below zero. */
 static void
 bytes_that_were_never_counted_are_not_taken_off(void **unused)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dead jobs: their history, and how a person brings them back or ends them. */
+/* Dead jobs: history, redrive and purge. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A selector over the dead of queue q, or one of them; COUNT. */
+/* Selects all dead jobs of queue q, or one of them; returns COUNT. */
 static int64_t
 over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
 {
@@ -67,7 +67,7 @@ kill_jobs(struct rig *r, int n)
 	}
 }
 
-/* Counts the ledger's entries of that kind. */
+/* Counts the entries of that kind in the history. */
 static int
 events_of(struct rig *r, int n, enum sw_event kind)
 {

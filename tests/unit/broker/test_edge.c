@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the core once broke, or might: bounds, coincidences, leftovers. */
+/* Cases in which the core once failed, or might: limits, coincidences,
+ * leftovers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A put of one item; the caller adds fields before put_end. */
+/* A put of one item; the caller adds fields before put_end(). */
 static size_t
 put_begin(struct rig *r, int n, const char *queue, size_t body_len)
 {
@@ -403,7 +404,7 @@ a_long_sleep_of_the_machine_is_woken_from_at_once(void **state)
 
 	rig_put(r, 1, "q", "a");
 	for (int i = 0; i < 100; i++)
-		rig_pass(r, SW_DELAY_MAX_MS); /* hangs when walked by seconds */
+		rig_pass(r, SW_DELAY_MAX_MS); /* no loop over seconds */
 	assert_int_equal(rig_state(r, 1), SW_READY);
 }
 
@@ -422,7 +423,7 @@ a_damaged_record_does_not_keep_the_broker_from_starting(void **state)
 	rig_restart(r);
 	rig_pass(r, 4000);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* not knowable */
+	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* length lost */
 }
 
 static void
@@ -444,10 +445,11 @@ a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole(void **state)
 	assert_int_equal(
 		r->store->driver->get(r->store, 0, key_bytes(&kept), &val),
 		SW_ENOJOB);
-	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* not knowable */
+	r->core->queues[0]->total[TOTAL_BYTES] = 0; /* length lost */
 }
 
-/* Walks all jobs of a state with a page for each; the states seen, as bits. */
+/* Lists all jobs of a state with one job a page; returns the states seen, as
+ * bits. */
 static unsigned
 states_listed(struct rig *r, int state, size_t *n)
 {
@@ -479,7 +481,8 @@ states_listed(struct rig *r, int state, size_t *n)
 	return seen;
 }
 
-/* Who looks for what no job needs must not miss one that moves meanwhile. */
+/* A search over all states must not miss a job that changes its state
+ * meanwhile. */
 static void
 a_list_of_any_state_is_one_walk_over_all_jobs(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In which order, how fast and whether at all jobs leave the line. */
+/* In which order, how fast and whether at all ready jobs are handed out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -159,7 +159,7 @@ a_backlog_longer_than_the_window_leaves_whole_and_in_order(void **state)
 		assert_int_equal(n, last + 1);
 		last = n;
 		rig_done(r, 1, n, token, SW_ACK, 0);
-		if (i == 10) /* before all others, though beyond the window */
+		if (i == 10) /* first of all, though the window is full */
 			assert_int_equal(
 				put_with(r, 5000, "q",
 					(struct extra){SW_F_PRIORITY, NULL, 9},
@@ -207,12 +207,12 @@ a_job_that_did_not_start_in_time_is_dead_of_expiry(void **state)
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 }
 
-/* A ready job, a delayed, a done, a dead one, a leased one, and none. */
+/* A ready, a delayed, a done, a dead, a leased job, and an unknown id. */
 static void
 a_timer_that_comes_too_early_changes_nothing(void **state)
 {
-	static const enum sw_state states[] = {SW_NONE, SW_READY, SW_DONE,
-		SW_DEAD, SW_LEASED, SW_DELAYED};
+	static const enum sw_state states[] = {
+		SW_NONE, SW_READY, SW_DONE, SW_DEAD, SW_LEASED, SW_DELAYED};
 	struct rig *r = *state;
 	uint64_t token;
 
@@ -306,7 +306,7 @@ a_full_queue_refuses_puts_by_name_and_serves_acks(void **state)
 	assert_int_equal(rig_put(r, 1, "q", "x"), 0);
 	assert_int_equal(rig_put(r, 2, "q", "x"), 0);
 	assert_int_equal(rig_put(r, 3, "q", "x"), SW_EMAXJOBS);
-	assert_int_equal(rig_put(r, 2, "q", "x"), 0); /* known already */
+	assert_int_equal(rig_put(r, 2, "q", "x"), 0); /* the id is known */
 	assert_string_equal(rig_drain(r, 1, "q"), "1 2");
 	assert_int_equal(rig_put(r, 3, "q", "x"), 0);
 	rig_set(r, "b", "max_bytes=10");
@@ -351,7 +351,7 @@ a_dead_job_holds_its_key_only_if_asked(void **state)
 	assert_int_equal(put_with(r, 2, "q", key, none), SW_EUNIQUE);
 }
 
-/* DONE with follow-ups: `n2` to queue next, and again with the same key. */
+/* DONE with two follow-ups of one unique key: `n2` and `n3`, to queue next. */
 static int
 ack_with_follow(struct rig *r, int n, uint64_t token, int n2, const char *body)
 {

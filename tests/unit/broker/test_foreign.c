@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* File systems that cannot be trusted with jobs, as statfs would tell. */
+/* File systems that may lose jobs, by what statfs() returns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +16,9 @@
 #include "broker/store/store.h"
 #include "tests/lib/util_store.h"
 
-static long kind; /* of every file system here */
+static long kind; /* f_type of every file system in this test */
 
-/* Stands before that of libc. */
+/* Replaces the function of libc. */
 int
 statfs(const char *path, struct statfs *fs)
 {
@@ -30,8 +30,8 @@ statfs(const char *path, struct statfs *fs)
 static void
 a_network_or_overlay_file_system_is_refused_unless_forced(void **state)
 {
-	static const long kinds[] = {NFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
-		AFS_SUPER_MAGIC};
+	static const long kinds[] = {
+		NFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, AFS_SUPER_MAGIC};
 	const struct store_options forced = {.map_size = 16 << 20, .force = 1};
 	struct fixture f = {.scheme = "lmdb"}, *fx = &f;
 	void *fixture = fx;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whatever fields in whatever message, well formed or not: the core answers
- * or is silent, its counters stay true, and it never gives up.
- */
+/* Random fields in random messages, well formed or not: the core answers or
+ * ignores them, its counters stay right, and it never aborts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/util_rig.h"
 
 enum { MESSAGES = 20000, IDS = 40 };
@@ -55,7 +53,7 @@ any_field(struct rig *r, enum sw_tag tag)
 		sw_put_text(&r->b, tag, texts[chance(10)]);
 }
 
-/* A put that may well be accepted, so that there is something to break. */
+/* A put that is often accepted, so that later messages have jobs to act on. */
 static void
 likely_put(struct rig *r)
 {
@@ -77,7 +75,7 @@ likely_put(struct rig *r)
 		sw_put_text(&r->b, SW_F_FAIR, chance(2) ? "x" : "y");
 }
 
-/* The report of a job that is in fact leased. */
+/* The report of a job that is leased. */
 static void
 likely_done(struct rig *r)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The LMDB driver and its journal: what a crash may leave behind. */
+/* The LMDB driver and its journal after a crash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,7 +92,8 @@ batch(struct open_store *o, uint32_t n, size_t len)
 	return err;
 }
 
-/* Whether batch n is there: 3 whole, 0 not at all; anything else is torn. */
+/* How many of the three keys of batch n are there; 1 and 2: the batch is torn.
+ */
 static int
 there(struct open_store *o, uint32_t n, size_t len)
 {
@@ -111,7 +112,8 @@ there(struct open_store *o, uint32_t n, size_t len)
 	return found;
 }
 
-/* Runs batches in a child until it is killed; how many it said were durable. */
+/* Commits batches in a child until it is killed; the number it reported as
+ * durable. */
 static uint32_t
 killed_child(uint32_t from, uint32_t until, size_t len)
 {
@@ -154,7 +156,7 @@ what_was_confirmed_survives_kill_9(void **state)
 		o = opened();
 		for (uint32_t n = 0; n < next; n++)
 			assert_int_equal(there(&o, n, 2000), 3);
-		/* The one after may have made it, whole, or not at all. */
+		/* The batch after these is there as a whole or not at all. */
 		if (there(&o, next, 2000) != 0)
 			assert_int_equal(there(&o, next++, 2000), 3);
 		closed(&o);
@@ -188,7 +190,7 @@ file_of(const char *name)
 	return fd;
 }
 
-/* Dies with some batches in the journal alone. */
+/* Exits with some batches in the journal only. */
 static uint32_t
 with_journal(uint32_t batches)
 {
@@ -205,7 +207,7 @@ a_torn_last_record_is_dropped_and_all_before_it_kept(void **state)
 	char head[4];
 
 	(void)state;
-	/* The last sound record's second sector is the file's next 512. */
+	/* The second sector of the last sound record. */
 	while (pread(fd, head, 4, at) == 4 && memcmp(head, "SWJ1", 4) == 0)
 		at += 512;
 	assert_int_equal(pwrite(fd, "torn", 4, at - 512 + 100), 4);
@@ -271,18 +273,17 @@ an_older_index_beside_the_journal_is_refused(void **state)
 
 /* --- what a producer may have written ------------------------------------- */
 
-/* A record of a generation to come, whose checksum is right. */
+/* A record of a later generation with the right checksum, but no salt. */
 static void
 record_forge(uint8_t p[JOURNAL_HEAD])
 {
 	memset(p, 0, JOURNAL_HEAD);
 	memcpy(p, "SWJ1", 4);
 	le_set(p + 8, 8, UINT64_MAX / 2);
-	le_set(p + 24, 8,
-		XXH3_64bits_withSeed(p + 32, 0, XXH3_64bits(p, 24)));
+	le_set(p + 24, 8, XXH3_64bits_withSeed(p + 32, 0, XXH3_64bits(p, 24)));
 }
 
-/* Commits one batch in a process that ends without closing. */
+/* Commits one batch in a process that exits without closing the store. */
 static void
 crashed_after(struct bytes val)
 {
@@ -301,10 +302,8 @@ crashed_after(struct bytes val)
 	assert_int_equal(status, 0);
 }
 
-/*
- * The sectors of a large record lie where records begin; when its generation
- * is over, a forged one in a job's body would speak of damage.
- */
+/* A later generation reads each sector of an old large record as a possible
+ * record. A forged one in a job's body must not pass for corruption. */
 static void
 a_body_that_looks_like_a_record_of_the_journal_is_only_a_body(void **state)
 {
@@ -323,7 +322,7 @@ a_body_that_looks_like_a_record_of_the_journal_is_only_a_body(void **state)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* "/tmp/spillway-store.XXXXXX/././." and on, `len` long. */
+/* A path of `len` bytes: "/tmp/spillway-store.XXXXXX/././." and so on. */
 static const char *
 long_path(size_t len)
 {
@@ -345,14 +344,14 @@ a_path_too_long_for_the_journal_or_its_beginning_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(journal_open(&j, long_path(lengths[i]),
-					 1 << 20, 1),
+		assert_int_equal(
+			journal_open(&j, long_path(lengths[i]), 1 << 20, 1),
 			-ENAMETOOLONG);
 		journal_close(&j);
 	}
 }
 
-/* Each name below it has its own length; none is cut without a word. */
+/* The names below the folder differ in length; a cut one must be an error. */
 static void
 a_folder_whose_names_would_be_too_long_is_refused(void **state)
 {

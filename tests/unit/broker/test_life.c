@@ -10,7 +10,7 @@
 #include "broker/model/life.h"
 
 /* clang-format off */
-/* The drawing of the life cycle, once more and by hand: every other cell is none. */
+/* The diagram of the life cycle, written once more by hand; every other cell is SW_NONE. */
 static const struct {
 	enum sw_state from;
 	enum life_event event;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bounds of the core: each is reached, and refuses by its name. */
+/* The limits of the core: each is reached, and refused with its own error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* What an item of the answer, or the refusal of all, says. */
+/* The status of an item of the answer, or of the error. */
 static int
 answer(struct rig *r, int who, int op, int i)
 {
@@ -177,7 +177,7 @@ no_more_jobs_run_at_once_than_there_are_leases(void **state)
 
 /* --- a turn -------------------------------------------------------------- */
 
-/* Takes rig->b as often as there is room in one turn; how often. */
+/* Takes the request rig->b while the turn has room; returns how often. */
 static int
 take_all(struct rig *r)
 {
@@ -194,7 +194,7 @@ take_all(struct rig *r)
 	return n;
 }
 
-/* Nothing of the turn is kept. */
+/* Drops everything that the turn has decided. */
 static void
 turn_drop(struct rig *r)
 {
@@ -365,7 +365,7 @@ more_follow_ups_than_one_report_may_bring_are_refused(void **state)
 	assert_int_equal(rig_state(r, 100), SW_NONE);
 }
 
-/* Walks all pages of a listing; how many items, and in how many pages. */
+/* Lists all pages; the number of items, and of pages. */
 static int
 pages_walk(struct rig *r, int op, int *pages)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue's line and its lanes, its rate, its row; keys and their ends. */
+/* A queue's lanes of ready jobs, its rate limit, its row; keys and their ends.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include "broker/model/queue.h"
 #include "broker/store/store.h"
 
-struct line { /* a queue over a store that holds the same rows */
+struct line { /* a queue over a store that has the same rows */
 	struct queue *q;
 	struct store *s;
 	struct claim c;
@@ -68,7 +69,7 @@ row_change(struct line *l, enum store_op_kind kind, const struct key *k)
 		l->s->driver->commit(l->s, &l->c, &op, 1, told, NULL), 0);
 }
 
-/* As the core does: memory and store; lanes by hash, one rank. */
+/* Adds a job in memory and in the store, as the core does. */
 static void
 add(struct line *l, uint64_t lane, unsigned n)
 {
@@ -79,7 +80,7 @@ add(struct line *l, uint64_t lane, unsigned n)
 	row_change(l, STORE_PUT, &k);
 }
 
-/* Takes the next job off the line; its number, 0: there is none. */
+/* Takes the next ready job; its number, 0: there is none. */
 static unsigned
 take(struct line *l)
 {
@@ -99,7 +100,7 @@ take(struct line *l)
 
 /* --- lanes --------------------------------------------------------------- */
 
-/* A round ends with the highest hash that there can be. */
+/* The highest possible hash ends the round. */
 static void
 the_lane_of_the_highest_hash_ends_the_round(void **state)
 {
@@ -114,7 +115,7 @@ the_lane_of_the_highest_hash_ends_the_round(void **state)
 	assert_int_equal(take(l), 0);
 }
 
-/* As many as memory holds, in the order of their hashes; then round again. */
+/* More lanes than memory has room for, served in the order of their hashes. */
 static void
 lanes_beyond_memory_take_their_turn(void **state)
 {
@@ -130,7 +131,7 @@ lanes_beyond_memory_take_their_turn(void **state)
 	assert_int_equal(take(l), 0);
 }
 
-/* Lower hashes push the higher ones out, which come later from the store. */
+/* Lanes of lower hash displace those of higher ones, which are read later. */
 static void
 a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes(void **state)
 {
@@ -146,7 +147,7 @@ a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes(void **state)
 	assert_int_equal(take(l), 0);
 }
 
-/* The turn has passed lanes that are not in memory any more. */
+/* The new lane is below the range in memory. */
 static void
 a_lane_behind_the_turn_is_served_in_the_next_round(void **state)
 {
@@ -163,7 +164,8 @@ a_lane_behind_the_turn_is_served_in_the_next_round(void **state)
 	assert_int_equal(take(l), 0);
 }
 
-/* What the turn has not come to is in the store; nobody may jump the queue. */
+/* The lanes of the new round are only in the store, and come before a new job.
+ */
 static void
 after_the_highest_lane_nothing_is_known_until_the_first_are_read(void **state)
 {
@@ -186,7 +188,7 @@ after_the_highest_lane_nothing_is_known_until_the_first_are_read(void **state)
 	assert_int_equal(take(l), LANES + 2);
 }
 
-/* Within a turn nothing is read: what follows has to wait for the next. */
+/* Nothing is read within a turn: the other lanes wait for the next one. */
 static void
 past_the_lanes_in_memory_nothing_is_known_in_this_turn(void **state)
 {
@@ -240,7 +242,7 @@ what_leaves_the_line_from_its_middle_is_not_handed_out(void **state)
 	assert_int_equal(take(l), 3);
 }
 
-/* More than a lane keeps in memory, and all of these go without being run. */
+/* More jobs than a lane has in memory, and all of these are removed. */
 static void
 a_lane_emptied_in_memory_goes_on_from_the_store(void **state)
 {
@@ -264,7 +266,7 @@ a_lane_emptied_in_memory_goes_on_from_the_store(void **state)
 
 /* --- rate ---------------------------------------------------------------- */
 
-/* However long nothing ran, only a burst has been saved up. */
+/* A pause saves up one burst, however long it is. */
 static void
 a_rate_saves_up_no_more_than_its_burst(void **state)
 {
@@ -318,7 +320,7 @@ a_queues_row_without_name_or_of_a_wrong_length_is_damage(void **state)
 	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
 }
 
-/* Settings are appended only, in both directions. */
+/* An older row has fewer settings, a newer one more. */
 static void
 a_row_of_an_older_or_newer_broker_gives_the_settings_that_both_know(
 	void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random histories: whatever producers, workers and people do in whatever
- * order, counters and rows agree and every job comes to an end.  SEED=
- * repeats a run, STEPS= makes it longer.
+ * Random histories: in whatever order producers, workers and people act,
+ * counters and rows agree and every job ends. SEED= repeats a run, STEPS= sets
+ * its length.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ struct taken {
 struct world {
 	struct rig *r;
 	uint64_t rand;
-	struct taken taken[TAKEN]; /* what workers believe to have, or had */
+	struct taken taken[TAKEN]; /* leases that the workers have or had */
 	size_t taken_n;
 };
 
@@ -127,7 +127,7 @@ do_take(struct world *w)
 	}
 }
 
-/* An old token too is tried now and then: what was said stays in `taken`. */
+/* Reports with an old token, too: a reported lease may stay in `taken`. */
 static void
 do_done(struct world *w)
 {
@@ -270,7 +270,7 @@ unfinished(const struct core *c)
 	return n;
 }
 
-/* Everything is allowed, everyone succeeds: no job may be left over. */
+/* Lifts all limits and lets every job succeed: no job may be left over. */
 static void
 drain(struct world *w)
 {
@@ -285,7 +285,7 @@ drain(struct world *w)
 				rig_set(w->r, queues[q], free_all[i]), 0);
 	for (int round = 0; round < 200 && unfinished(w->r->core) > 0;
 		round++) {
-		rig_pass(w->r, 10000); /* leases, backoffs, delays are over */
+		rig_pass(w->r, 10000); /* ends leases, back-off and delays */
 		for (int q = 0; q < QUEUES; q++) {
 			rig_hello(w->r, 1, queues[q], 0);
 			rig_pass(w->r, 0);
@@ -340,7 +340,7 @@ odd_field_put(struct world *w, enum sw_tag tag)
 		sw_put_bytes(b, tag, bytes_of("a=b", 3));
 }
 
-/* Any fields with any values, to any operation: an answer, never an abort. */
+/* Any fields with any values to any operation are answered and never abort. */
 static void
 foreign_bytes_do_no_harm(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A job's record: sealed, opened, refused; its ledger. */
+/* The record of a job: written, read, refused; its history. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ id_of(uint8_t n)
 	return (struct sw_id){.b = {1, n}};
 }
 
-/* The record of a fresh job, in the arena. */
+/* The record of a new job, in the arena. */
 static struct bytes
 fresh(struct arena *a, const struct sw_id *id, struct record *r)
 {
@@ -53,7 +53,7 @@ fresh(struct arena *a, const struct sw_id *id, struct record *r)
 	return record_seal(a, r, 0, bytes_of(NULL, 0));
 }
 
-/* `fields` under a checksum that is right. */
+/* `fields` behind a right checksum. */
 static struct bytes
 summed(uint8_t *room, struct bytes fields)
 {
@@ -172,8 +172,8 @@ the_last_attempt_is_found_among_other_entries(void **state)
 	assert_false(record_last_attempt(&r, &it));
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(
-			record_open(record_seal(*state, &r, 0, events[i]), &id,
-				&r),
+			record_open(
+				record_seal(*state, &r, 0, events[i]), &id, &r),
 			0);
 	assert_true(record_last_attempt(&r, &it));
 	assert_int_equal(sw_int(&it, SW_F_ATTEMPT, 0), 2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Corrupt pages of LMDB: what is read of them, and a new file. */
+/* Corrupt pages of LMDB: what can be read of them, and the new file of a
+ * repair. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@
 
 static struct fixture lmdb = {.scheme = "lmdb"};
 
-/* Rows with the keys 1 to n - 1, in commits of some. */
+/* Writes rows with the keys 1 to n - 1, in several commits. */
 static void
 rows_put(struct fixture *f, uint32_t n)
 {
@@ -42,8 +43,9 @@ rows_put(struct fixture *f, uint32_t n)
 }
 
 /*
- * Of each node with that key in any page a bit is set `at` bytes after the
- * key's begin: before it stand its length, flags and the value's length.
+ * Sets a bit `at` bytes after the start of the key, in every page with that
+ * key. Before the key are the length of the value, flags and the length of the
+ * key.
  */
 static void
 file_damage(const struct fixture *f, const char *key, int at)
@@ -68,7 +70,7 @@ file_damage(const struct fixture *f, const char *key, int at)
 	close(fd);
 }
 
-/* A store whose second row of three says that it is 1 GB long. */
+/* A store of three rows, the second of which claims a length of 1 GB. */
 static void
 with_a_damaged_length(struct fixture *f)
 {
@@ -95,7 +97,7 @@ a_value_that_reaches_past_the_end_of_the_file_reads_as_empty(void **state)
 	fx_assert_val(f, "c", "3");
 }
 
-/* By 16 KB: one that lies in a leaf, and one with two pages of its own. */
+/* 16 KB too long: a value in a leaf, and one with two pages of its own. */
 static void
 a_value_that_reaches_past_its_pages_reads_as_empty(void **state)
 {
@@ -115,7 +117,7 @@ a_value_that_reaches_past_its_pages_reads_as_empty(void **state)
 	fx_assert_val(f, "with-pages", "");
 }
 
-/* LMDB would move a GB of what is not its own. */
+/* LMDB would move a GB of other rows. */
 static void
 a_row_of_damaged_length_is_not_written_over(void **state)
 {
@@ -202,7 +204,7 @@ of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
 	assert_int_equal(n, 0);
 }
 
-/* Of a row that is there: the high byte of its key's length. */
+/* A bit in the high byte of a key's length. */
 static void
 a_row_whose_key_has_lost_its_length_is_left_out(void **state)
 {
@@ -221,7 +223,7 @@ a_row_whose_key_has_lost_its_length_is_left_out(void **state)
 	fx_assert_scan(f, "", "", 9, "a=1 c=3 ");
 }
 
-/* Each thing that can go wrong leaves the old file where it was. */
+/* After any error the old file is in its place. */
 static void
 a_new_file_that_cannot_be_made_leaves_the_old_one(void **state)
 {
@@ -245,12 +247,12 @@ a_file_whose_own_table_is_damaged_is_not_made_anew(void **state)
 	uint64_t n = 0;
 
 	with_a_damaged_length(f);
-	file_damage(f, "salt", -5); /* seen through the map at once */
+	file_damage(f, "salt", -5); /* the open map shows it at once */
 	assert_int_equal(lmdb_rebuild(f->s, &n), SW_ECORRUPT);
 	fx_assert_val(f, "a", "1");
 }
 
-/* It was renamed, and nobody but a test puts a folder in its place. */
+/* Only a test can put a folder in the place of data.mdb. */
 static void
 a_new_file_that_cannot_take_its_place_is_an_error(void **state)
 {
@@ -279,7 +281,7 @@ a_store_of_unknown_outcome_is_not_repaired(void **state)
 	assert_int_equal(n, 0);
 }
 
-/* Only root can give a file to somebody else. */
+/* Only root can change the owner of a file. */
 static void
 a_new_file_has_the_owner_of_the_old_one(void **state)
 {
@@ -297,7 +299,7 @@ a_new_file_has_the_owner_of_the_old_one(void **state)
 	assert_int_equal(st.st_uid, owner);
 }
 
-/* A sum over the files that hold rows, and their sizes. */
+/* A checksum of the files with rows, and of their sizes. */
 static uint64_t
 files_sum(const struct fixture *f)
 {
@@ -334,7 +336,8 @@ a_store_opened_read_only_shows_its_journal_and_stays_as_it_is(void **state)
 	uint64_t before, n = 7;
 
 	assert_int_equal(fx_put(f, "a", "1"), 0);
-	((struct lmdb *)f->s)->dirty = 0; /* as kill -9: the journal has it */
+	((struct lmdb *)f->s)->dirty =
+		0; /* as after kill -9: only the journal has the batch */
 	fx_closed(f);
 	before = files_sum(f);
 	assert_int_equal(store_open(&f->s, f->uri, &read_only), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's contract: one suite for every driver, held against the model. */
+/* The contract of the store: one suite for every driver, compared with "mem".
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/util_store.h"
 
 static struct fixture mem = {.scheme = "mem"}, lmdb = {.scheme = "lmdb"};
@@ -285,7 +286,7 @@ shape_put(struct fixture *f, uint32_t number, struct shape sh)
 	return fx_commit(f, ops, sh.n);
 }
 
-/* Batches 0 to n - 1 are there, each whole; of number n there is nothing. */
+/* Batches 0 to n - 1 are complete, and batch n left nothing. */
 static void
 assert_shapes(struct fixture *f, uint32_t n, struct shape sh)
 {
@@ -302,7 +303,7 @@ assert_shapes(struct fixture *f, uint32_t n, struct shape sh)
 		}
 }
 
-/* Fills a new store of 1 MiB; how many batches it took. */
+/* Fills a new store of 1 MiB; the number of batches. */
 static uint32_t
 filled(struct fixture *f, struct shape sh)
 {
@@ -321,9 +322,9 @@ filled(struct fixture *f, struct shape sh)
 }
 
 /*
- * Filled to its last page, as the core never does, a map may not open again.
- * Then it says so, and nothing is lost.  With the shapes of one value it is
- * the first checkpoint that finds the map full, not the replay before it.
+ * A map that is filled to its last page, as the core never does, may not open
+ * again. Then open returns SW_EFULL and nothing is lost. With the shapes of one
+ * value the first checkpoint finds the map full, not the replay before it.
  */
 static void
 a_full_map_loses_nothing_and_opens_in_a_larger_one(void **state)
@@ -411,7 +412,7 @@ assert_same(struct fixture *a, struct fixture *b, uint64_t *seed)
 	assert_int_equal(x.sum, y.sum);
 }
 
-/* A batch over 600 keys: most values small, some over many pages. */
+/* A batch over 600 keys: most values are small, some take many pages. */
 static void
 batch_random(struct fixture *a, struct fixture *b, uint64_t *seed)
 {
@@ -444,8 +445,7 @@ assert_same_walk(struct fixture *a, struct fixture *b)
 	assert_int_equal(x.sum, y.sum);
 }
 
-/* What a crash would leave: the files as they are, with the journal still to
- * be applied. */
+/* Copies the files as a crash would leave them, with batches in the journal. */
 static void
 assert_same_after_crash(struct fixture *f, struct fixture *model)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LMDB's files, when they can be written or read no more. */
+/* LMDB's files when they cannot be written or read any more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 static struct fixture lmdb = {.scheme = "lmdb"};
 
-/* From now on whatever is done with `fd` is done with /dev/null. */
+/* From now on `fd` is a descriptor of /dev/null. */
 static void
 file_break(int fd, int mode)
 {
@@ -49,8 +49,7 @@ assert_nothing_goes(struct fixture *f)
 }
 
 static void
-when_the_index_cannot_be_written_nothing_goes_until_the_next_start(
-	void **state)
+when_the_index_cannot_be_written_nothing_goes_until_the_next_start(void **state)
 {
 	struct fixture *f = *state;
 	struct lmdb *l = (struct lmdb *)f->s;
@@ -68,7 +67,7 @@ when_the_index_cannot_be_written_nothing_goes_until_the_next_start(
 	fx_assert_val(f, "a", "1");
 }
 
-/* A disk that was full asks for a checkpoint, to learn whether it is. */
+/* After a full disk usage makes a checkpoint, to see whether there is room. */
 static void
 a_checkpoint_that_fails_is_told_by_whoever_asks_how_full_it_is(void **state)
 {
@@ -86,7 +85,7 @@ a_checkpoint_that_fails_is_told_by_whoever_asks_how_full_it_is(void **state)
 	assert_nothing_goes(f);
 }
 
-/* What does not fit is undone by reading the journal again. */
+/* A batch that does not fit is undone by a replay of the journal. */
 static void
 when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start(
 	void **state)
@@ -112,7 +111,9 @@ when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start(
 	assert_nothing_goes(f);
 }
 
-#define T(f) cmocka_unit_test_prestate_setup_teardown(f, fx_setup, fx_teardown, &lmdb)
+#define T(f)                                                                   \
+	cmocka_unit_test_prestate_setup_teardown(                              \
+		f, fx_setup, fx_teardown, &lmdb)
 
 int
 main(void)

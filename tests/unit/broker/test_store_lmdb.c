@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LMDB's files: opened again, damaged, full.  Crashes: test_journal.c */
+/* LMDB's files: reopened, damaged, full. Crashes are in test_journal.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static struct fixture lmdb = {.scheme = "lmdb"};
 
 enum { RUN_BATCH = 64 };
 
-/* Puts or deletes keys number `from` to `until`, some in each batch. */
+/* Puts or deletes the keys `from` to `until`, in batches. */
 static int
 run(struct fixture *f, enum store_op_kind kind, uint32_t from, uint32_t until,
 	size_t len)
@@ -63,11 +63,11 @@ data_and_epoch_outlive_the_process(void **state)
 }
 
 static struct {
-	ino_t all[16]; /* the first since n was 0 */
+	ino_t all[16]; /* the first files synced since n was 0 */
 	size_t n;
 } synced;
 
-/* Stands before libc's. */
+/* Replaces the function of libc. */
 int
 fsync(int fd)
 {
@@ -91,7 +91,7 @@ was_synced(const char *path)
 	return 0;
 }
 
-/* Also one that finds all there: who made it may have died before. */
+/* Also a start that makes no file: the process that made them may have died. */
 static void
 each_start_makes_the_names_of_files_and_folder_durable(void **state)
 {
@@ -107,7 +107,7 @@ each_start_makes_the_names_of_files_and_folder_durable(void **state)
 	}
 }
 
-/* LMDB itself would take it for a foreign file. */
+/* LMDB alone would refuse the file for ever. */
 static void
 a_beginning_that_power_loss_cut_short_is_begun_anew(void **state)
 {
@@ -153,7 +153,7 @@ the_files_are_for_their_owner_alone(void **state)
 	}
 }
 
-/* Overwrites what is at `at` in a file of the closed store. */
+/* Overwrites bytes at offset `at` of a file of the closed store. */
 static void
 scribble(struct fixture *f, const char *name, off_t at)
 {
@@ -181,7 +181,7 @@ data_size(struct fixture *f, off_t cut_to)
 	return st.st_size;
 }
 
-/* `err` from open, and a line that names the folder. */
+/* Opening fails with `err`, and `why` names the folder. */
 static void
 assert_refused(struct fixture *f, int err)
 {
@@ -227,7 +227,7 @@ meta_close(struct meta *m)
 	mdb_env_close(m->env);
 }
 
-/* Writes a format number with LMDB itself, as a later version would. */
+/* Writes a format number with LMDB, as a later version would. */
 static void
 format_set(struct fixture *f, uint8_t format, size_t len)
 {
@@ -239,7 +239,8 @@ format_set(struct fixture *f, uint8_t format, size_t len)
 	meta_close(&m);
 }
 
-/* Without a salt, and the journal goes on as the first format's did. */
+/* Makes a store of format 1: no salt, and one unsalted record in the journal.
+ */
 static void
 first_format_make(struct fixture *f, const struct store_op *op)
 {
@@ -300,7 +301,7 @@ a_file_cut_short_is_an_error_and_not_a_crash(void **state)
 	off_t live;
 
 	assert_int_equal(run(f, STORE_PUT, 0, 3000, 1000), 0);
-	fx_reopened(f); /* the journal's batches are in data.mdb now */
+	fx_reopened(f); /* data.mdb has the journal's batches now */
 	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
 	live = (off_t)(u.used_pages * u.page_size);
 	fx_closed(f);
@@ -328,10 +329,8 @@ an_empty_or_missing_data_file_is_no_new_store(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/*
- * Pages taken at the end and given back in one transaction are counted by
- * LMDB and never written: the file must not look cut short for that.
- */
+/* LMDB counts pages at the end that one transaction has allocated and freed,
+ * but never writes them: the file must not look cut short for that. */
 static void
 what_was_put_and_deleted_at_once_does_not_look_cut_short(void **state)
 {
@@ -356,13 +355,14 @@ below_90_percent(struct fixture *f)
 {
 	struct store_usage u;
 
-	/* Who is refused asks again: two questions, nothing written between. */
+	/* A refused put is sent again: two calls, and nothing written between.
+	 */
 	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
 	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
 	return (u.used_pages - u.free_pages) * 100 < u.max_pages * 90;
 }
 
-/* Where puts stop at 90 %, as the core's do, deletes never fail. */
+/* If puts stop at 90 %, as the core's do, deletes never fail. */
 static void
 a_store_filled_to_90_percent_can_be_drained_and_filled_again(void **state)
 {
@@ -377,7 +377,8 @@ a_store_filled_to_90_percent_can_be_drained_and_filled_again(void **state)
 				run(f, STORE_PUT, n, n + RUN_BATCH, 1000), 0);
 		first = first > 0 ? first : n;
 		assert_true(n > 10000);
-		assert_true(n > first / 10 * 9); /* all room came back */
+		assert_true(
+			n > first / 10 * 9); /* deletes have freed all room */
 		assert_int_equal(run(f, STORE_DELETE, 0, n, 0), 0);
 		fx_assert_scan(f, "", "", 99, "");
 	}
@@ -408,7 +409,7 @@ a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 	fx_assert_scan(f, "", "", 99, "kept=1 more=2 ");
 }
 
-/* A start that died after making the journal, before the first commit. */
+/* As after a start that died between the journal and the first checkpoint. */
 static void
 a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not(void **state)
 {
@@ -447,7 +448,7 @@ a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written(
 	fx_assert_none(f, "b");
 }
 
-/* Counting needs a reader's place; LMDB has 126. */
+/* Counting needs a reader slot; LMDB has 126. */
 static void
 a_free_list_that_cannot_be_read_counts_as_it_did(void **state)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A store that cannot be read: whatever was asked, the core says so.  And one
- * that reads its rows in another order than that of their keys.
- */
+/* A store that cannot be read: every request leads to core->err. And a store
+ * that returns rows out of order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +16,7 @@
 
 enum { HOUR_MS = 3600 * 1000 };
 
-static int reads, fail_at; /* this read fails, from 1; 0: none */
+static int reads, fail_at; /* this read fails, counted from 1; 0: none */
 
 static int
 read_fails(void)
@@ -55,7 +53,7 @@ told(void *arg, int err)
 	*(int *)arg = err;
 }
 
-/* A turn of rig->b, or of nothing; what the core says of the store. */
+/* Runs a turn with request rig->b, or with none; returns core->err. */
 static int
 turn(struct rig *r, int64_t ms, int taken)
 {
@@ -131,7 +129,7 @@ say_want(struct rig *r)
 	sw_item_end(&r->b, mark);
 }
 
-/* With a follow-up, so that the checks have something to read. */
+/* A report with a follow-up, so that its checks read the store. */
 static void
 say_done(struct rig *r)
 {
@@ -167,7 +165,7 @@ restarted(struct rig *r)
 	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
 }
 
-/* A delayed job that a timer finds damaged. */
+/* A delayed job whose record is corrupt, with a timer that is due. */
 static void
 corrupt_record_add(struct rig *r)
 {
@@ -185,7 +183,7 @@ corrupt_record_add(struct rig *r)
 static void (*const life[])(struct rig *) = {
 	say_put, say_put, say_hello, say_want};
 
-/* Some of everything; the first thing that the core says of the store. */
+/* Runs some of every operation; returns the first error of the core. */
 static int
 play(struct rig *r)
 {
@@ -326,7 +324,7 @@ row_see(void *arg, struct bytes key, struct bytes val)
 	return 0;
 }
 
-/* LMDB reads rows where they stand, also those whose keys have changed. */
+/* LMDB shows rows in the order of the file, also if keys have changed. */
 static int
 queues_last_first(struct store *s, uint32_t shard, struct bytes from,
 	struct bytes to, size_t limit, store_each_fn *each, void *arg)

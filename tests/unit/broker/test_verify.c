@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The consistency of a store is checked, and repaired from its records. */
+/* Checking the consistency of a store, and repairing it from its records. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 static const struct bytes nothing = {"", 0};
 
-/* One job in each state, with all rows that there are. */
+/* One job in each state, with every kind of row. */
 static struct rig *
 filled(void)
 {
@@ -102,11 +102,11 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 		v = verified(r, 0, line);
 		assert_string_equal(line, "");
 	}
-	assert_int_equal(tried, 7); /* r; t of 1, 4, 5, 6; x; u */
+	assert_int_equal(tried, 7); /* r; t of jobs 1, 4, 5, 6; x; u */
 	rig_close(r);
 }
 
-/* A job that does not hold it, none at all, or not even an id. */
+/* Another job, an unknown one, and a value that is no id. */
 static void
 a_unique_key_that_names_another_job_is_set_right(void **state)
 {
@@ -152,7 +152,7 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 		key_ready(0, 0, 5, &done), key_timer(7, &done),
 		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
 		key_id('c', &done), key_start('?'),
-		/* the ids at their end would be right */
+		/* keys of a wrong length that end in a right id */
 		key_behind('l', &leased), key_behind('c', &done)};
 	char line[VERIFY_LINE];
 
@@ -171,7 +171,7 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 	rig_close(r);
 }
 
-/* And then the jobs that are there can be run, and no others. */
+/* Afterwards these jobs can be leased, and no others. */
 static void
 a_job_that_was_lost_from_sight_runs_after_a_repair(void **state)
 {
@@ -223,7 +223,7 @@ a_corrupt_record_is_reported_and_left_for_the_dead(void **state)
 	assert_int_equal(rig_hello(r, 1, "q", 9), 0);
 	rig_pass(r, 1);
 	assert_int_equal(rig_state(r, 6), SW_DEAD);
-	/* What it had besides was not to be read any more. */
+	/* The other rows of the job were lost with the record. */
 	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 	assert_int_equal(v.found[VERIFY_COUNTER], 1);
@@ -260,7 +260,7 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	rig_close(r);
 }
 
-/* As the store keeps a second row of one key (store.h). */
+/* A repair of the file keeps a second row of one key so (repair/lmdb.h). */
 static void
 a_record_beside_the_one_of_another_comes_home(void **state)
 {
@@ -358,7 +358,7 @@ a_corrupt_lease_row_of_a_corrupt_job_is_removed(void **state)
 	rig_drop(r);
 }
 
-/* Pages end in the middle of things; a repair changes what is walked. */
+/* Pages end between the rows of a job, and a repair changes later pages. */
 static void
 many_jobs_are_walked_in_pages(void **state)
 {
@@ -386,7 +386,7 @@ many_jobs_are_walked_in_pages(void **state)
 	assert_int_equal(verified_found(&v), JOBS / 2);
 	v = verified(r, 0, line);
 	assert_int_equal(verified_found(&v), 0);
-	assert_int_equal(v.rows, 2 * JOBS + 1); /* j and r, and q */
+	assert_int_equal(v.rows, 2 * JOBS + 1); /* rows j, r and q */
 	rig_close(r);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Queues whose rows are corrupt, and unique keys that two jobs have. */
+/* Queues with corrupt rows, and unique keys of two jobs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@
 
 static const struct bytes nothing = {"", 0};
 
-/* Two queues, in each one job that is ready, one dead and one delayed, which
- * is the first or, `late` is 2, the last. */
+/* Two queues, each with a ready, a dead and a delayed job. The delayed job has
+ * the first id, or the last if `late` is 2. */
 static struct rig *
 two_queues(int late)
 {
@@ -39,7 +39,7 @@ two_queues(int late)
 	return r;
 }
 
-/* A row for queue `no` that says it is `name`, as another one is, maybe. */
+/* Writes the row of queue `no` with a name that another queue may have. */
 static void
 queue_row_forge(struct rig *r, uint32_t no, const char *name)
 {
@@ -54,7 +54,7 @@ queue_row_forge(struct rig *r, uint32_t no, const char *name)
 	rig_row_change(r, STORE_PUT, &k, sw_buf_bytes(&b));
 }
 
-/* All six jobs are in their states, and the two that are ready run. */
+/* All six jobs are in their states, and the two ready ones can be leased. */
 static void
 all_is_well(struct rig *r, int late)
 {
@@ -79,13 +79,13 @@ all_is_well(struct rig *r, int late)
 	rig_close(r);
 }
 
-/* Each way in which a queue's row can be lost, and the findings. */
+/* Each way to lose the row of a queue, and the findings. */
 static void
 a_queue_whose_row_is_corrupt_is_made_anew_from_its_jobs(void **state)
 {
 	static const struct {
 		uint32_t no;
-		const char *name; /* NULL: the row is no queue's */
+		const char *name; /* NULL: not a queue row */
 	} cases[] = {{0, NULL}, {1, NULL}, {1, "a"}, {0, "b"}, {0, "c"}};
 
 	(void)state;
@@ -111,7 +111,7 @@ a_queue_whose_row_is_corrupt_is_made_anew_from_its_jobs(void **state)
 	}
 }
 
-/* So that the rows of its jobs need not be written again. */
+/* With the old number the rows of its jobs are right. */
 static void
 a_queue_made_anew_has_its_old_number_if_a_row_tells_it(void **state)
 {
@@ -174,7 +174,8 @@ a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
 
 /* --- unique keys --------------------------------------------------------- */
 
-/* The first job's row is lost, and the key is taken again; `later` it is. */
+/* The row of the first job's unique key is lost, and a second job, put `later`
+ * milliseconds after, takes the key. */
 static struct rig *
 a_key_taken_twice(int first, int second, int64_t later)
 {
@@ -191,12 +192,12 @@ a_key_taken_twice(int first, int second, int64_t later)
 static void
 of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
 {
-	/* The order of the walk is that of the ids; of one instant the lower
-	 * id is the older. */
+	/* The walk is in the order of ids; of two jobs put at the same time the
+	 * one with the lower id is the older. */
 	static const struct {
 		int older, younger;
 		int64_t later;
-		int named; /* by the key's row */
+		int named; /* the job in the row of the key */
 	} cases[] = {{1, 2, 5, 2}, {2, 1, 5, 1}, {1, 2, 0, 2}, {1, 2, 5, 1},
 		{2, 1, 5, 2}};
 
@@ -230,7 +231,7 @@ of_two_jobs_with_one_unique_key_the_older_keeps_it(void **state)
 	}
 }
 
-/* A lease is no part of the record: it goes on, with its token. */
+/* A lease is not part of the record and runs on with its token. */
 static void
 a_job_that_runs_may_lose_its_unique_key(void **state)
 {
@@ -253,7 +254,7 @@ a_job_that_runs_may_lose_its_unique_key(void **state)
 
 /* --- the file ------------------------------------------------------------ */
 
-static int file_says; /* corrupt rows, or an error */
+static int file_says; /* the number of corrupt rows, or an error */
 
 static int
 file_check(struct store *s, uint64_t *corrupt)

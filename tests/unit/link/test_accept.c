@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where no file can be opened, a peer is told so. */
+/* A peer is refused when no descriptor is free. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 #include "link/accept.h"
 
-/* A socket that listens in the abstract space, and a peer that waits. */
+/* A listening socket in the abstract namespace, and a peer that waits. */
 static int
 listener_open(int *peer)
 {

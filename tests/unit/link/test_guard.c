@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What peers make the broker hold is noticed, and given back. */
+/* Memory that peers make the broker use is noticed, and returned. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
