@@ -14,6 +14,7 @@
 #include <sysexits.h>
 
 #include "base/manual.h"
+#include "base/options.h"
 
 static const struct config_key shop_keys[] = {
 	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g", "the largest size"},
