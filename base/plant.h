@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plant.h - bugs that are put in on purpose, to see that the tests find them
+ * plant.h - planted bugs, to prove that the tests find them
  *
- * `make PLANT=NAME` builds with one of them, `make PLANT=CHOSEN` with all, of
- * which a test chooses one as it runs.  In any other build planted() is the
- * constant 0 and nothing of it is left in the code.
+ * `make PLANT=NAME` builds with one bug, `make PLANT=CHOSEN` with all of them,
+ * and a test chooses one at run time.  In any other build planted() is the
+ * constant 0 and the compiler removes the bugs.
  */
-#ifndef SW_PLANT_H
-#define SW_PLANT_H
+#ifndef BASE_PLANT_H
+#define BASE_PLANT_H
 
 #define PLANT_MAP(X)                                                           \
 	X(STALE_ACK)	 /* an ack counts with any token */                    \
-	X(EARLY_ANSWER)	 /* answers leave before the commit */                 \
-	X(DEAF_COMMIT)	 /* an unknown outcome is taken for success */         \
+	X(EARLY_ANSWER)	 /* answers are sent before the commit */              \
+	X(DEAF_COMMIT)	 /* an unknown outcome counts as success */            \
 	X(LOST_DEDUPE)	 /* a put does not look for its id */                  \
-	X(LOST_UNIQUE)	 /* ... nor for who holds its unique key */            \
-	X(SILENT_DROP)	 /* a put at the limit is answered with yes */         \
-	X(DEAF_WINDOW)	 /* urgent jobs are not added to the line in memory */ \
-	X(LOST_MARK)	 /* a full window believes that it holds all */        \
-	X(SHORT_REARM)	 /* a restart does not give leases their time anew */  \
-	X(COUNTER_DRIFT) /* a forgotten job is counted on */                   \
-	X(FREE_EXPIRY)	 /* a lease that runs out counts no attempt */         \
-	X(TOKEN_AGAIN)	 /* tokens begin anew after a restart */               \
-	X(LOST_CANCEL)	 /* a restart forgets that a job is to be stopped */   \
+	X(LOST_UNIQUE)	 /* a put does not look for its unique key */          \
+	X(SILENT_DROP)	 /* a put beyond max_jobs is confirmed */              \
+	X(DEAF_WINDOW)	 /* urgent ready jobs are not added to memory */       \
+	X(LOST_MARK)	 /* a full window counts as whole */                   \
+	X(SHORT_REARM)	 /* a restart gives leases no full term */             \
+	X(COUNTER_DRIFT) /* a forgotten job is still counted */                \
+	X(FREE_EXPIRY)	 /* an expired lease costs no attempt */               \
+	X(TOKEN_AGAIN)	 /* a restart uses tokens again */                     \
+	X(LOST_CANCEL)	 /* a restart forgets a requested cancel */            \
 	X(ONE_TOO_MANY)	 /* the concurrency limit is off by one */             \
-	X(REPORT_ONCE)	 /* a worker says once what became of a job */         \
-	X(DRAIN_HOARD)	 /* a job that comes while draining is kept */         \
-	X(ASK_ONCE)	 /* a client does not ask again */                     \
-	X(NO_CHECKSUM)	 /* a record is taken as it is */                      \
+	X(REPORT_ONCE)	 /* a worker reports an outcome only once */           \
+	X(DRAIN_HOARD)	 /* a draining worker keeps new jobs */                \
+	X(ASK_ONCE)	 /* a client never repeats a request */                \
+	X(NO_CHECKSUM)	 /* the checksum of a record is ignored */             \
 	X(NO_SYNC)	 /* the index is committed with MDB_NOSYNC */
 
 enum {
