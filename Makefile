@@ -14,8 +14,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 	-Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual -Wconversion -Wsign-conversion -Wdouble-promotion -Wnull-dereference \
 	-Wimplicit-fallthrough -Wswitch-enum -Wpointer-arith -Wredundant-decls -Wframe-larger-than=16384 $(if $(CI),-Werror) \
 	$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)), -Wformat-signedness -Wduplicated-cond -Wlogical-op -Wcast-align=strict)
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
-OPT_release := -O2 $(HARDEN)
+OPT_release := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -fsanitize=thread
 OPT_fuzz := -w -O1 -fsanitize=fuzzer-no-link,address,undefined
@@ -44,6 +43,7 @@ PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
+DEPS := $(addprefix deps-,run transcode build demo test proof bench tidy)
 LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
 
 ## all: build everything (the default)
@@ -83,43 +83,37 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
 		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
-DEPS := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev uuid-dev libcmocka-dev libxxhash-dev uthash-dev libcurl4-openssl-dev \
-	libssl-dev libexpat1-dev libsystemd-dev libsqlite3-dev libjansson-dev libyajl-dev python3-zmq libevent-dev \
-	libseccomp-dev zlib1g-dev libzstd-dev zstd procps mandoc systemd curl openssl valgrind libidn2-dev python3-aiosmtpd python3-dkim ffmpeg zsh fish nginx-light
-PROOF_DEPS := clang libclang-rt-dev
-BENCH_DEPS := beanstalkd redis-server libhiredis-dev wrk nginx-light
-## deps: install what is missing (Debian; as root or through sudo)
-deps: ; @tests/deps.sh $(DEPS)
-proof-deps: ; @tests/deps.sh $(DEPS) $(PROOF_DEPS)
+## deps-run, deps-build, deps-transcode, deps: packages for the programs, plain make, that job, make check
+$(DEPS): deps-%: ; @tests/deps.sh $*
+deps: deps-test
 ## check: install what is missing, build, run the unit and end-to-end tests
 ## proof, soak: tests/proof, for PROOF_S seconds (60) each; for SOAK_S (600) those that run for a time
-check: deps
-proof soak ci: proof-deps
+check: deps-test
+proof soak ci: deps-proof
 check proof soak ci:
 	@$(MAKE) --no-print-directory KIND=$(KIND) WHAT="$(if $(filter ci,$@),proof check,$@)" test
 test: all $(TESTS) $(PRELOADS) $B/protocol-tables
 	@tests/run.sh $B $(or $(WHAT),check)
 ## sim, power, torture, faults, full, hostile, corrupt ...: a proof alone
-$(PROOFS): proof-deps
+$(PROOFS): deps-proof
 	@$(MAKE) --no-print-directory KIND=$(KIND) all $(TESTS) $(PRELOADS)
 	@SPILLWAY_BIN=$(abspath $B) tests/proof/$@.sh
 ## house: the rules of CONTRIBUTING.md that can be counted
 house: ; @tests/house.sh
 ## demo: real work through a front, a broker and workers, with kill -9
-demo: deps
+demo: deps-demo deps-transcode
 	@$(MAKE) --no-print-directory all
 	@examples/demo.sh $B
 ## bench: speed beside others, in parts; BENCH_PART=front: one of them
-bench:
-	@tests/deps.sh $(DEPS) $(BENCH_DEPS)
+bench: deps-bench
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/all $B
 ## asan, tsan: check and proof under two sanitizers; the tests with threads, for races
 asan:
 	@$(MAKE) --no-print-directory KIND=$@ PROOF_S=$(or $(PROOF_S),20) ci
-tsan: deps ; @tests/tsan.sh
+tsan: deps-test ; @tests/tsan.sh
 ## cover: which branches of core, store and wire the tests reach
-cover: deps ; @tests/cover.sh
+cover: deps-test ; @tests/cover.sh
 ## fuzz: every decoder for FUZZ_S seconds (20)
 fuzz:
 	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
@@ -131,7 +125,7 @@ protocol-tables: $B/protocol-tables ; $< update docs/protocol.md
 completion: $B/spillway; @for s in bash zsh fish; do $< completion $$s >docs/completion/spillway.$$s; done
 man-pages: all ; @tests/man.sh $B update
 ## tidy: clang-tidy, gcc's analyzer and cppcheck
-tidy: deps ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
+tidy: deps-tidy ; @tests/tidy.sh $(CODE) $(TESTDIRS) bench examples docs
 ## format: clang-format over everything
 format: ; clang-format -i $(wildcard $(addsuffix /*.[ch],$(CODE) $(TESTDIRS) bench examples docs))
 ## install, uninstall: into PREFIX (/usr/local), below DESTDIR
@@ -144,6 +138,6 @@ dist: ; git archive --prefix=spillway-$(VERSION)/ -o spillway-$(VERSION).tar.gz 
 clean: ; rm -rf build
 ## help: print this
 help: ; @sed -n 's/^## /  /p' $(MAKEFILE_LIST)
-.PHONY: $(PROOFS) all deps proof-deps check proof soak ci test house demo bench asan tsan cover fuzz protocol-tables completion man-pages tidy format install uninstall dist clean help
+.PHONY: $(PROOFS) $(DEPS) all deps check proof soak ci test house demo bench asan tsan cover fuzz protocol-tables completion man-pages tidy format install uninstall dist clean help
 .DEFAULT_GOAL := all
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,23 +1,78 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh PACKAGE...: installs those that are missing, as root or through sudo.
+# deps.sh SET...: installs what is missing of these sets of tests/deps.list, as
+# root or through sudo, and says how much that is.
+# deps.sh --list SET...: prints "PACKAGE WHAT" of each.
 set -eu
+list=${DEPS_LIST:-$(dirname "$0")/deps.list}
+
+# entries SET...: "PACKAGE WHAT" of each, and of the sets that it includes.
+entries() {
+	awk -v sets="$*" '
+	function print_set(set, n, i, part) {
+		if (!(set in has)) {
+			print "deps: " FILENAME " has no set " set >"/dev/stderr"
+			exit 1
+		}
+		if (seen[set]++)
+			return
+		n = split(includes[set], part, " ")
+		for (i = 1; i <= n; i++)
+			print_set(part[i])
+		printf "%s", has[set]
+	}
+	/^#/ || NF < 3 { next }
+	$2 == "+" { set = $1; $1 = $2 = ""; includes[set] = $0; next }
+	{ n = split($1, in_set, ","); for (i = 1; i <= n; i++) has[in_set[i]] = has[in_set[i]] $2 " " $3 "\n" }
+	END { n = split(sets, of, " "); for (i = 1; i <= n; i++) print_set(of[i]) }' "$list"
+}
+
+# installed: "PACKAGES KILOBYTES" of the whole system.
+installed() {
+	dpkg-query -W -f '${db:Status-Abbrev} ${Installed-Size}\n' |
+		awk '$1 == "ii" { n++; kib += $2 } END { print n, int(kib * 1.024) }'
+}
+
+# apt COMMAND...: which keeps no archives: the figures are all that the disk loses.
+apt() {
+	$as env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+		-o APT::Keep-Downloaded-Packages=false -y --no-install-recommends "$@"
+}
+
+# fail WHY: the last line names the packages, and the way to have them.
+fail() {
+	echo "deps: $1; missing: $missing; as root:$targets" >&2
+	exit 1
+}
+
+what=install
+[ "$1" != --list ] || { what=list && shift; }
+wanted=$(entries "$@")
+[ $what = install ] || { echo "$wanted" && exit; }
+targets=$(printf ' make deps-%s' "$@")
 missing=
-for p in "$@"; do
+for p in $(echo "$wanted" | cut -d ' ' -f 1); do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null |
-		grep -q 'ok installed' || missing="$missing $p"
+		grep -q 'ok installed' || missing="${missing:+$missing }$p"
 done
 [ -n "$missing" ] || exit 0
-if [ "$(id -u)" = 0 ]; then
-	as=
-elif command -v sudo >/dev/null; then
+as=
+if [ "$(id -u)" != 0 ]; then
 	as=sudo
-else
-	echo "deps: these packages are missing, and there is neither root nor sudo:$missing" >&2
-	exit 1
+	command -v sudo >/dev/null || fail "there is neither root nor sudo"
 fi
-echo "deps: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as apt-get update -qq
+apt update -qq || fail "apt-get update failed"
+# shellcheck disable=SC2086 # a list of packages, here and below
+plan=$(apt install --print-uris $missing) || fail "apt-get cannot install them"
+echo "$plan" | awk -v missing="$missing" '
+	/ newly installed,/ { n = $3 }
+	sub(/^Need to get /, "") { sub(/ of archives.*/, ""); get = $0 }
+	sub(/^After this operation, /, "") { sub(/ of additional.*/, ""); disk = $0 }
+	END { printf "deps: installs %s: %d package%s, %s to download, %s on disk\n", missing, n, n == 1 ? "" : "s", get, disk }'
+before=$(installed)
 # shellcheck disable=SC2086
-$as apt-get install -y -qq --no-install-recommends $missing >/dev/null
+apt install -qq $missing >/dev/null || fail "apt-get could not install them"
+echo "$before $(installed)" | awk '{
+	n = $3 - $1
+	printf "deps: installed %d package%s, %.0f MB\n", n, n == 1 ? "" : "s", ($4 - $2) / 1000
+}'

@@ -5,7 +5,6 @@
 # filled through a pointer, and both are looked for at run time by valgrind.  It
 # does not see the tests: on some of them it takes minutes.
 set -eu
-tests/deps.sh libhiredis-dev clang-tidy cppcheck
 flags='-std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION=\"\" -I producer -iquote .'
 for d in "$@"; do
 	ls "$d"/*.c >/dev/null || { echo "FAILED: there is no C file in $d"; exit 1; }
