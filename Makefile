@@ -49,7 +49,12 @@ LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl 
 ## all: build everything (the default)
 all: $(PROGRAMS) $(LIBRARY) $B/loggen
 
-$B/%.o: %.c Makefile
+# Missing packages end the build before its first object.
+no_header = $(strip $(shell CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" tests/deps.sh --missing $*))
+$B/.headers-build $B/.headers-test: $B/.headers-%: tests/deps.list
+	$(if $(no_header),$(error missing: $(no_header); run make deps-$*))@mkdir -p $(@D) && touch $@
+$(addsuffix .o,$(TESTS)) $(UTIL): | $B/.headers-test
+$B/%.o: %.c Makefile | $B/.headers-build
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -iquote . -c -o $@ $<
 

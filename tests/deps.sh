@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 # deps.sh SET...: installs what is missing of these sets of tests/deps.list, as
 # root or through sudo, and says how much that is.
+# deps.sh --missing SET...: prints the packages whose header $CC does not find.
 # deps.sh --list SET...: prints "PACKAGE WHAT" of each.
 set -eu
+: "${CC:=cc}"
 list=${DEPS_LIST:-$(dirname "$0")/deps.list}
 
 # entries SET...: "PACKAGE WHAT" of each, and of the sets that it includes.
@@ -27,6 +29,17 @@ entries() {
 	END { n = split(sets, of, " "); for (i = 1; i <= n; i++) print_set(of[i]) }' "$list"
 }
 
+# missing_headers: by one run of the preprocessor, whatever the system.
+missing_headers() {
+	if ! command -v "${CC%% *}" >/dev/null; then
+		[ "$CC" = cc ] && echo gcc || echo "${CC%% *}"
+		return
+	fi
+	# shellcheck disable=SC2086 # options
+	echo "$wanted" | awk '$2 ~ /\.h$/ { printf "#if !__has_include(<%s>)\n\"%s\"\n#endif\n", $2, $1 }' |
+		$CC ${CPPFLAGS:-} -E -P -x c - | tr -d '"'
+}
+
 # installed: "PACKAGES KILOBYTES" of the whole system.
 installed() {
 	dpkg-query -W -f '${db:Status-Abbrev} ${Installed-Size}\n' |
@@ -46,9 +59,12 @@ fail() {
 }
 
 what=install
-[ "$1" != --list ] || { what=list && shift; }
+case $1 in --*) what=${1#--} && shift ;; esac
 wanted=$(entries "$@")
-[ $what = install ] || { echo "$wanted" && exit; }
+case $what in
+missing) missing_headers && exit ;;
+list) echo "$wanted" && exit ;;
+esac
 targets=$(printf ' make deps-%s' "$@")
 missing=
 for p in $(echo "$wanted" | cut -d ' ' -f 1); do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # tests/deps.list by deps.py; what tests/deps.sh says, with an apt-get and a dpkg-query
-# of this test's own.
+# of this test's own; and plain make where a header is missing.
 set -euo pipefail
 b=${SPILLWAY_BIN:?"must be the build folder"}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
@@ -11,6 +11,7 @@ fail() {
 	[ ! -e "$dir/said" ] || cat "$dir/said"
 	exit 1
 }
+unset MAKEFLAGS MFLAGS MAKELEVEL CC CPPFLAGS
 tests/e2e/deps.py "$b" "$dir"
 
 # stub NAME: a command that tests/deps.sh finds instead of the system's; reads it.
@@ -71,3 +72,16 @@ says 0 1000 run "$before" "deps: installed 2 packages, 4 MB"
 touch "$dir/broken"
 says 1 0 run "$before" "deps: apt-get could not install them; missing: libcurl4 libzmq5; as root: make deps-run"
 says 1 0 cellar "deps: tests/deps.list has no set cellar"
+
+# Without a header plain make ends with a line about it, and has compiled nothing.
+build() { make -s B="$dir/build" "$@" "$dir/build/base/text.o" >"$dir/said" 2>&1; }
+sed 's,^build	libzmq3-dev.*,&\nbuild	libnowhere-dev	nowhere/at/all.h,' tests/deps.list >"$dir/list"
+! DEPS_LIST=$dir/list build || fail "make passed"
+grep -qxE 'Makefile:[0-9]+: \*\*\* missing: libnowhere-dev; run make deps-build\.  Stop\.' "$dir/said" ||
+	fail "make named nothing"
+[ "$(wc -l <"$dir/said")" = 1 ] || fail "make said more than a line"
+! build CC=nowhere-cc || fail "make passed without a compiler"
+grep -q 'missing: nowhere-cc; run make deps-build' "$dir/said" || fail "make named no compiler"
+[ -z "$(find "$dir" -name '*.o')" ] || fail "make compiled"
+build || fail "make"
+[ -e "$dir/build/base/text.o" ] || fail "make compiled nothing"

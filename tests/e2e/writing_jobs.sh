@@ -116,7 +116,8 @@ declaration='job_fn words_run;'
 entry='	{.name = "words", .run = words_run, .text = "counts the words of a text"},'
 for line in "$declaration" "$entry"; do grep -qxF -- "$line" $doc || fail "not in the page: $line"; done
 tree=$dir/tree kind=$(basename "$b")
-mkdir -p "$tree/build/$kind"
+mkdir -p "$tree/build/$kind" "$tree/tests"
+cp -a tests/deps.* "$tree/tests"
 cp -a Makefile base wire link blob worker jobs "$tree"
 for d in base wire link blob worker jobs; do cp -a "$b/$d" "$tree/build/$kind"; done
 cp "$jobs/words.c" "$tree/jobs"
