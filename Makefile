@@ -105,10 +105,10 @@ $(PROOFS): deps-proof
 	@SPILLWAY_BIN=$(abspath $B) tests/proof/$@.sh
 ## house: the rules of CONTRIBUTING.md that can be counted
 house: ; @tests/house.sh
-## demo: real work through a front, a broker and workers, with kill -9
-demo: deps-demo deps-transcode
+## demo: real work through a front, a broker and workers, with kill -9; DEMO=transcode: a part of it
+demo: deps-demo $(addprefix deps-,$(filter transcode,$(DEMO)))
 	@$(MAKE) --no-print-directory all
-	@examples/demo.sh $B
+	@examples/demo.sh $B $(DEMO)
 ## bench: speed beside others, in parts; BENCH_PART=front: one of them
 bench: deps-bench
 	@$(MAKE) --no-print-directory all $B/spillway-bench

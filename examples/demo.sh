@@ -1,88 +1,21 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # SPDX-License-Identifier: MIT
-# demo.sh BUILD: real work through a front, a broker and workers, two of
-# which, and the broker, are killed with -9 in the middle.
-. "$(dirname "$0")/demo_lib.sh"
-note "It takes about half a minute. What it makes lies in build/demo; what it starts ends with it."
-"$here/demo_front.sh" "$b"
-
-real_log() {
-	local got=build/logstalgia/usr/share/games/logstalgia/example.log
-	[ -s "$got" ] && { echo "$got"; return; }
-	mkdir -p build/logstalgia
-	(cd build/logstalgia && { apt-get download -qq logstalgia logstalgia-data ||
-		apt-get download -qq logstalgia; } >/dev/null 2>&1
-	for d in *.deb; do [ -e "$d" ] && dpkg-deb -x "$d" .; done)
-	got=$(find build/logstalgia -name 'example.log*' | head -n 1)
-	case $got in
-	*.gz) zcat "$got" >build/logstalgia/example.log && got=build/logstalgia/example.log ;;
-	esac
-	[ -n "$got" ] && echo "$got"
-}
-
-say "A broker, which keeps the jobs in $dir"
-note "  spillway-broker --data $dir/data --listen $SPILLWAY_BROKER &"
-broker_start
-
-if log=$(real_log); then
-	say "1. A real Apache access log: $(wc -l <"$log") lines"
-	worker_start real "$dir/real.db" logs=logs
-	run spillway put logs --lines "$log"
-	drain logs "$(counter logs put_total)"
-	kill -TERM "$worker" && wait "$worker" || :
-	run spillway-report "$dir/real.db"
-else
-	note "1. skipped: the real access log (Debian's logstalgia) cannot be had here"
-fi
-
-say "2. 500,000 generated lines whose right answer is known, and three kills with -9"
-loggen --lines 500000 --seed 7 --bad-every 10000 --answer "$dir/answer.json" >"$dir/generated.log"
-note "  one line in 10,000 is malformed; the queue pauses until all is put, so that the kills come in the midst of it"
-worker_start one "$dir/generated.db" generated=logs
-one=$worker
-worker_start two "$dir/generated.db" generated=logs
-run spillway queue set generated paused=yes
-run spillway put generated --lines "$dir/generated.log"
-jobs=$(counter generated put_total)
-run spillway resume generated
-until_done generated $((jobs / 5)) "$jobs"
-note "  kill -9 worker one"
-kill9 "$one"
-until_done generated $((jobs * 2 / 5)) "$jobs"
-note "  kill -9 the broker, and start it again"
-kill9 "$broker"
-broker_start
-until_done generated $((jobs * 3 / 5)) "$jobs"
-note "  kill -9 worker two, and start worker three"
-kill9 "$worker"
-worker_start three "$dir/generated.db" generated=logs
-drain generated "$jobs"
-run spillway-report "$dir/generated.db"
-say "The totals against the generator's answer"
-spillway-report --json "$dir/generated.db" >"$dir/report.json"
-python3 "$here/demo_check.py" "$dir/answer.json" "$dir/report.json"
-
-say "3. Film"
-"$here/demo_transcode.sh" "$b"
-
-say "4. Poison: a log that is none, and a job that kills its process"
-worker_start four "$dir/generated.db" generated=logs "crash=exec:$here/crash.sh"
-run spillway queue set crash backoff_ms=100
-note "  printf 'this\\nis not\\na log\\n' | spillway put generated -"
-printf 'this\nis not\na log\n' | spillway put generated -
-note "  spillway put crash nothing"
-crash=$(spillway put crash nothing)
-echo "$crash"
-drain crash 1
-drain generated "$((jobs + 1))"
-run spillway dead list
-say "The history of the one that crashed"
-run spillway dead show "$crash"
-
-say "What is there now"
-run spillway queues
-note "
-WORKERS counts those heard of in the last 15 seconds, so also one that was killed just now. Broker and workers
-end here; what was on disk stays. To look round, start the broker again:
-  export PATH=$b:\$PATH SPILLWAY_BROKER=$SPILLWAY_BROKER
-  spillway-broker --data $dir/data --listen \$SPILLWAY_BROKER &"
+# demo.sh BUILD [PART...]: real work through a front, a broker and workers.  The
+# parts are front and logs, and transcode, which needs ffmpeg.
+set -eu
+b=$1
+here=$(dirname "$0")
+shift
+[ $# -gt 0 ] || set -- front logs
+for part; do
+	case $part in front | logs | transcode) continue ;; esac
+	echo "demo: the parts are front, logs and transcode, not '$part'" >&2
+	exit 64
+done
+echo "What the demo makes lies in build/demo; what it starts ends with it."
+for part; do "$here/demo_$part.sh" "$b"; done
+case " $* " in *' transcode '*) exit ;; esac
+echo "
+A phone's film is a part of its own, for which ffmpeg (430 MB) is installed
+and a film (30 MB) downloaded:
+  make demo DEMO=transcode"

@@ -63,7 +63,7 @@ for r in sorted(json.load(sys.stdin), key=lambda r: r["route"]):
           r["cpu_p50_us"], r["cpu_p99_us"], r["cpu_max_us"], r["ends"]["cpu"], r["isolate_starts"]))'
 }
 
-say "0. The front: four handlers in C, each in sandboxed processes of its own, 10 ms of CPU for a request"
+say "The front: four handlers in C, each in sandboxed processes of its own, 10 ms of CPU for a request"
 broker_start
 note "  cc -shared -fPIC -Iproducer -o $dir/signup.so examples/handlers/signup.c"
 note "  spillway-front --config $dir/front.conf &"

@@ -4,6 +4,7 @@
 # becomes an HLS ladder and a poster.
 . "$(dirname "$0")/demo_lib.sh"
 cd "$here/.."
+[ -d build/samples ] || note "downloads a phone's film (Debian's forensics-samples-files, 30 MB)"
 if ! films=$(tests/lib/samples.sh); then
 	note "skipped: the phone's film (Debian's forensics-samples-files) cannot be had here"
 	exit 0
