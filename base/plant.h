@@ -38,7 +38,7 @@ enum {
 		PLANTS,
 };
 
-/* `make PLANT=CHOSEN`; tests/sim/util_plant.c sets it. */
+/* `make PLANT=CHOSEN`; tests/sim/plant.c sets it. */
 extern int plant_chosen;
 #define PLANT_CHOSEN plant_chosen
 

@@ -25,8 +25,8 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "tests/lib/chance.h"
-#include "tests/lib/util_reader.h"
-#include "tests/lib/util_rig.h"
+#include "tests/faults/reader.h"
+#include "tests/lib/rig.h"
 
 static const char *const end_names[ENDS] = {"found nothing amiss or said so",
 	"refused to start", "ended with an error", "WRONG BODY", "NO REASON",

@@ -15,8 +15,8 @@
 #include "broker/config.h"
 #include "broker/store/store.h"
 #include "producer/spillway.h"
-#include "tests/faults/util_sweep.h"
-#include "tests/lib/util_fake.h"
+#include "tests/faults/sweep.h"
+#include "tests/lib/fake.h"
 
 /* --- the store ----------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 
 #include "broker/core/core.h"
 #include "base/error.h"
-#include "tests/faults/util_sweep.h"
+#include "tests/faults/sweep.h"
 
 enum { NOW_MS = 1000000 };
 

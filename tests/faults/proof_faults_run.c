@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #include "producer/spillway.h"
-#include "tests/faults/util_sweep.h"
-#include "tests/lib/util_deadline.h"
-#include "tests/lib/util_proc.h"
+#include "tests/faults/sweep.h"
+#include "tests/lib/deadline.h"
+#include "tests/lib/proc.h"
 
 enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
 

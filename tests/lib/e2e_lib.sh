@@ -7,7 +7,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/spillway-e2e.XXXXXX")
 export SPILLWAY_BROKER="ipc://$dir/b.sock" PATH="$b:$PATH" NO_COLOR=1
 pids=()
 # What has to come is waited for so long: only what hangs reaches it.  All other
-# parts of the tests take it from here (tests/lib/util_deadline.h).
+# parts of the tests take it from here (tests/lib/deadline.h).
 export DEADLINE_S=${DEADLINE_S:-120}
 
 finish() {

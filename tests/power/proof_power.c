@@ -17,7 +17,7 @@
 
 #include "tests/lib/chance.h"
 #include "base/must.h"
-#include "tests/power/util_power.h"
+#include "tests/power/power.h"
 
 enum { SECONDS = 20, TWICE = 5 };
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "tests/sim/util_plant.h"
-#include "tests/sim/util_sim.h"
+#include "tests/sim/plant.h"
+#include "tests/sim/sim.h"
 
 static struct sim world;
 static const char *program;

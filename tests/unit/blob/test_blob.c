@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "tests/lib/util_blob.h"
+#include "tests/lib/blob.h"
 
 enum { MIB = 1024 * 1024, HOUR_S = 3600, HOUR_MS = HOUR_S * 1000 };
 

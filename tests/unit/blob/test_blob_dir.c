@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "tests/lib/util_blob.h"
+#include "tests/lib/blob.h"
 
 enum { HOUR_S = 3600, HOUR_MS = HOUR_S * 1000 };
 

@@ -20,7 +20,7 @@
 #include <xxhash.h>
 
 #include "base/error.h"
-#include "tests/lib/util_blob.h"
+#include "tests/lib/blob.h"
 
 #define ATTRIBUTE "user.spillway.xxh3"
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "broker/model/key.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 static int
 starts(struct rig *r)

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "broker/model/key.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 static int
 extend(struct rig *r, int n, int64_t token)

@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
-#include "tests/lib/util_rig.h"
-#include "tests/lib/util_rows.h"
+#include "tests/lib/rig.h"
+#include "tests/lib/rows.h"
 
 static int
 setup(void **state)

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "broker/model/key.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 static int
 setup(void **state)

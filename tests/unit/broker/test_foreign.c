@@ -14,7 +14,7 @@
 #include <sys/statfs.h>
 
 #include "broker/store/store.h"
-#include "tests/lib/util_store.h"
+#include "tests/lib/store.h"
 
 static long kind; /* f_type of every file system in this test */
 

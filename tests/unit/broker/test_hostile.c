@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "tests/lib/chance.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 enum { MESSAGES = 20000, IDS = 40 };
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 static int
 setup(void **state)

@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "broker/repair/lmdb.h"
 #include "broker/store/lmdb.h"
-#include "tests/lib/util_store.h"
+#include "tests/lib/store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
 

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "tests/lib/chance.h"
-#include "tests/lib/util_store.h"
+#include "tests/lib/store.h"
 
 static struct fixture mem = {.scheme = "mem"}, lmdb = {.scheme = "lmdb"};
 

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "broker/store/lmdb.h"
-#include "tests/lib/util_store.h"
+#include "tests/lib/store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "broker/repair/verify.h"
-#include "tests/lib/util_rig.h"
+#include "tests/lib/rig.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 

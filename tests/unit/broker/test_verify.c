@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "broker/model/index.h"
-#include "tests/lib/util_verify.h"
+#include "tests/lib/verify.h"
 
 static const struct bytes nothing = {"", 0};
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "tests/lib/util_verify.h"
+#include "tests/lib/verify.h"
 
 static const struct bytes nothing = {"", 0};
 

@@ -20,7 +20,7 @@
 
 #include "cli/cmd.h"
 #include "tests/lib/program.h"
-#include "tests/lib/util_cmd.h"
+#include "tests/lib/command.h"
 
 static struct {
 	char dir[64];

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "cli/cmd.h"
-#include "tests/lib/util_cmd.h"
-#include "tests/lib/util_deadline.h"
+#include "tests/lib/command.h"
+#include "tests/lib/deadline.h"
 #include "wire/proto.h"
 
 static void

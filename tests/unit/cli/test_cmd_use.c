@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "cli/cmd.h"
-#include "tests/lib/util_cmd.h"
+#include "tests/lib/command.h"
 
 /* What is typed, and what the one line must say. */
 /* clang-format off */

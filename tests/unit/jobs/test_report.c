@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/lib/util_logs.h"
+#include "tests/lib/logs.h"
 
 #include <jansson.h>
 #include <math.h>

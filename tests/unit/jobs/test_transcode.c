@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/tool.h"
-#include "tests/lib/util_config.h"
+#include "tests/lib/config.h"
 
 static char folder[] = "/tmp/spillway-transcode.XXXXXX";
 static char why[512];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The job `logs` on gzip and zstd, as bodies and as blobs. */
-#include "tests/lib/util_logs.h"
+#include "tests/lib/logs.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -21,7 +21,7 @@
 #include "jobs/webhook/after.h"
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
-#include "tests/lib/util_config.h"
+#include "tests/lib/config.h"
 
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/util_api.h"
+#include "tests/lib/api.h"
 
 enum { MANY = 250 };
 

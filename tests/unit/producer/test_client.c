@@ -16,8 +16,8 @@
 #include "base/error.h"
 #include "link/dial.h"
 #include "producer/client.h"
-#include "tests/lib/util_deadline.h"
-#include "tests/lib/util_fake.h"
+#include "tests/lib/deadline.h"
+#include "tests/lib/fake.h"
 
 struct room {
 	struct fake *f;

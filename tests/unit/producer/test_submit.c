@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/chance.h"
-#include "tests/lib/util_api.h"
+#include "tests/lib/api.h"
 
 static void
 what_is_submitted_together_leaves_together(void **state)

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "tests/lib/util_put.h"
+#include "tests/lib/put.h"
 
 /* --- every field -------------------------------------------------------- */
 

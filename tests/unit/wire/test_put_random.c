@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "tests/lib/chance.h"
-#include "tests/lib/util_put.h"
+#include "tests/lib/put.h"
 
 enum { RANDOM = 4000 };
 

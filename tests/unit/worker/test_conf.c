@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "jobs/job.h"
-#include "tests/lib/util_config.h"
+#include "tests/lib/config.h"
 #include "worker/dir.h"
 
 static const struct config_key keys[] = {

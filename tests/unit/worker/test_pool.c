@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "tests/lib/util_deadline.h"
+#include "tests/lib/deadline.h"
 #include "worker/child.h"
 #include "worker/line.h"
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/config.h"
+#include "tests/lib/logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct lt_said lt_said;
+
+static void
+on_result(struct job *job, struct bytes b)
+{
+	(void)job;
+	assert_true(b.len < sizeof(lt_said.result));
+	memcpy(lt_said.result, b.p, b.len);
+	lt_said.result[b.len] = '\0';
+}
+
+__attribute__((format(printf, 2, 3))) static void
+on_error(struct job *job, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)job;
+	va_start(ap, fmt);
+	(void)vsnprintf(lt_said.error, sizeof(lt_said.error), fmt, ap);
+	va_end(ap);
+}
+
+static void
+on_alarm(struct job *job, const char *text)
+{
+	(void)job;
+	(void)snprintf(lt_said.alarm, sizeof(lt_said.alarm), "%s", text);
+}
+
+static struct sw_id
+id_of(unsigned n)
+{
+	struct sw_id id = {{0}};
+
+	be_set(id.b + 8, 8, n);
+	return id;
+}
+
+job_fn *
+lt_job(const char *name)
+{
+	for (const struct job_type *t = job_types; t->name != NULL; t++)
+		if (strcmp(t->name, name) == 0)
+			return t->run;
+	fail_msg("no job %s", name);
+	return NULL;
+}
+
+const struct config *
+lt_conf(const char *file)
+{
+	static struct config *conf;
+	char why[512] = "";
+
+	if (conf == NULL || file != NULL) {
+		config_free(conf);
+		if (job_config_read(&conf, file, job_types, why, sizeof(why)) < 0)
+			fail_msg("%s", why);
+	}
+	return conf;
+}
+
+static enum job_verdict
+run(struct job *job, unsigned id)
+{
+	job->id = id_of(id);
+	job->conf = lt_conf(NULL);
+	job->queue = "logs";
+	job->attempt = 1;
+	job->max_attempts = 3;
+	job->result = on_result;
+	job->error = on_error;
+	job->alarm = on_alarm;
+	memset(&lt_said, 0, sizeof(lt_said));
+	return lt_job("logs")(job);
+}
+
+enum job_verdict
+lt_run(unsigned id, const void *text, size_t len)
+{
+	struct job job = {.body = {text, len}};
+
+	return run(&job, id);
+}
+
+static void
+put(struct blobs *s, const char *path, struct blob_ref *ref)
+{
+	FILE *f = fopen(path, "r");
+	struct blob_put *p;
+	char part[4096];
+	size_t n;
+
+	assert_non_null(f);
+	assert_int_equal(blob_put_begin(s, &p), 0);
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		assert_int_equal(blob_put_write(p, part, n), 0);
+	assert_int_equal(blob_put_finish(p, ref), 0);
+	(void)fclose(f);
+}
+
+static void
+flip(struct blobs *s, const struct blob_ref *ref, off_t at)
+{
+	char path[512], c;
+	int fd;
+
+	assert_int_equal(blobs_fetch(s, ref, "", path, sizeof(path)), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pread(fd, &c, 1, at), 1);
+	c ^= 1;
+	assert_int_equal(pwrite(fd, &c, 1, at), 1);
+	close(fd);
+}
+
+enum job_verdict
+lt_run_flipped(unsigned id, const char *path, off_t at)
+{
+	char dir[] = "/tmp/spillway-logs.XXXXXX", why[BLOB_WHY];
+	enum job_verdict verdict;
+	struct job job = {0};
+	struct blob_ref ref;
+	struct blobs *s;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(blobs_open(&s, dir, why), 0);
+	put(s, path, &ref);
+	if (at >= 0)
+		flip(s, &ref, at);
+	assert_int_equal(blob_get_open_ref(s, &ref, &job.blob.stream), 0);
+	verdict = run(&job, id);
+	blob_get_close(job.blob.stream);
+	blobs_close(s);
+	assert_int_equal(lt_shell("rm -r %s", dir), 0);
+	return verdict;
+}
+
+enum job_verdict
+lt_run_blob(unsigned id, const char *path)
+{
+	return lt_run_flipped(id, path, -1);
+}
+
+enum job_verdict
+lt_run_text(unsigned id, const char *text)
+{
+	return lt_run(id, text, strlen(text));
+}
+
+int
+lt_make(void **state)
+{
+	struct lt_place *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/spillway-logs.XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	(void)snprintf(p->db, sizeof(p->db), "%s/report.db", p->dir);
+	assert_int_equal(setenv(LOGS_DB_ENV, p->db, 1), 0);
+	*state = p;
+	return 0;
+}
+
+void
+lt_file_drop(const char *db)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+	char name[128];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", db, ends[i]);
+		(void)unlink(name);
+	}
+}
+
+int
+lt_drop(void **state)
+{
+	static const char *const others[] = {"answer", "conf", "log", "log.gz",
+		"log.zst", "out", "second.db"};
+	struct lt_place *p = *state;
+	char name[96];
+	int err;
+
+	lt_file_drop(p->db);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", p->dir, others[i]);
+		lt_file_drop(name);
+	}
+	err = rmdir(p->dir);
+	free(p);
+	return err;
+}
+
+void
+lt_look(const struct lt_place *p, struct view *v)
+{
+	assert_int_equal(view_init(v, p->db), 0);
+}
+
+/* Everything but the samples, which depend on the order of the jobs. */
+void
+lt_same_totals(const struct view *a, const struct view *b)
+{
+	assert_int_equal(a->requests, b->requests);
+	assert_int_equal(a->bad, b->bad);
+	assert_int_equal(a->bytes, b->bytes);
+	assert_int_equal(a->first_s, b->first_s);
+	assert_int_equal(a->last_s, b->last_s);
+	assert_true(fabs(a->visitors - b->visitors) < 1e-9);
+	assert_int_equal(a->p50, b->p50);
+	assert_int_equal(a->p99, b->p99);
+	assert_memory_equal(a->classes, b->classes, sizeof(a->classes));
+	assert_int_equal(a->n_paths, b->n_paths);
+	assert_int_equal(a->n_top, b->n_top);
+	for (size_t i = 0; i < a->n_top; i++) {
+		assert_true(bytes_eq(a->top[i].path, b->top[i].path));
+		assert_int_equal(a->top[i].n, b->top[i].n);
+	}
+	for (size_t e = 0; e < 2; e++) {
+		assert_int_equal(a->n_errors[e], b->n_errors[e]);
+		for (size_t i = 0; i < a->n_errors[e]; i++)
+			assert_int_equal(a->errors[e][i].n, b->errors[e][i].n);
+	}
+	assert_int_equal(a->n_slow, b->n_slow);
+	for (size_t i = 0; i < a->n_slow; i++) {
+		assert_true(bytes_eq(a->slow[i].path, b->slow[i].path));
+		assert_int_equal(a->slow[i].us, b->slow[i].us);
+		assert_int_equal(a->slow[i].us_p99, b->slow[i].us_p99);
+	}
+	assert_int_equal(a->bot_requests, b->bot_requests);
+	assert_int_equal(a->bot_bytes, b->bot_bytes);
+	assert_int_equal(a->n_days, b->n_days);
+	for (size_t i = 0; i < a->n_days; i++) {
+		assert_string_equal(a->days[i].day, b->days[i].day);
+		assert_int_equal(a->days[i].requests, b->days[i].requests);
+		assert_int_equal(a->days[i].sessions, b->days[i].sessions);
+		assert_int_equal(a->days[i].visitors, b->days[i].visitors);
+	}
+}
+
+/* The exit status of a shell command. */
+int
+lt_shell(const char *fmt, ...)
+{
+	char command[2048];
+	va_list ap;
+	int n, st;
+
+	va_start(ap, fmt);
+	n = vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	assert_in_range(n, 1, sizeof(command) - 1);
+	st = system(command);
+	assert_true(WIFEXITED(st));
+	return WEXITSTATUS(st);
+}
+
+/* A whole file, with a NUL behind it. */
+char *
+lt_slurp(const char *dir, const char *name, size_t *len)
+{
+	char path[128], *text;
+	struct stat st;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fstat(fileno(f), &st), 0);
+	*len = (size_t)st.st_size;
+	text = malloc(*len + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, *len, f), *len);
+	text[*len] = '\0';
+	(void)fclose(f);
+	return text;
+}

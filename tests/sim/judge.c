@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/must.h"
+#include "tests/sim/model.h"
+
+/* How a lease may have ended. */
+struct ways {
+	int ack, retry, fail; /* a report with its very token */
+	int release, stopped;
+	int silence, back, unsent;
+};
+
+static _Noreturn void
+wrong(struct sim *w, const struct sim_look *n, const char *what)
+{
+	const struct sim_job *j = n->job;
+
+	sim_fail(w, "job %llx: %s (was %s, attempt %lld; is %s, attempt %lld)",
+		(unsigned long long)sim_id_no(&j->id), what,
+		sw_state_name((int)j->state), (long long)j->attempt,
+		sw_state_name((int)n->state),
+		n->there ? (long long)n->r.attempt : 0);
+}
+
+int
+sim_heard(const struct sim *w, const struct sim_job *j, int op)
+{
+	const struct sim_model *m = w->model;
+	int i = j->heard_turn == m->turn ? j->heard : -1;
+
+	for (; i >= 0; i = m->facts[i].next)
+		if (m->facts[i].op == op)
+			return 1;
+	return 0;
+}
+
+int
+sim_passed(const struct sim *w, const struct sim_job *j)
+{
+	return sim_heard(w, j, SW_OP_PUT) &&
+	       (w->model->purge || sim_heard(w, j, SW_OP_CANCEL));
+}
+
+static int
+bye_heard(const struct sim *w, const struct sim_job *j)
+{
+	const struct sim_model *m = w->model;
+
+	if (!m->bye)
+		return 0;
+	for (int i = 0; i < m->heard_n; i++)
+		if (m->heard[i].op == SW_OP_BYE &&
+			(m->heard[i].link == j->link ||
+				sim_heard(w, j, SW_OP_EXTEND)))
+			return 1;
+	return 0;
+}
+
+static struct ways
+ways_of(const struct sim *w, const struct sim_job *j)
+{
+	const struct sim_model *m = w->model;
+	int i = j->heard_turn == m->turn ? j->heard : -1;
+	struct ways y = {
+		.silence = w->core->mono_ms >= j->ends_min,
+		.back = j->back || bye_heard(w, j),
+		.unsent = j->unsent,
+	};
+
+	for (; i >= 0; i = m->facts[i].next) {
+		if (m->facts[i].op != SW_OP_DONE ||
+			m->facts[i].token != j->token)
+			continue;
+		y.ack |= m->facts[i].outcome == SW_ACK;
+		y.retry |= m->facts[i].outcome == SW_RETRY;
+		y.fail |= m->facts[i].outcome == SW_FAIL;
+		y.release |= m->facts[i].outcome == SW_RELEASE;
+		y.stopped |= m->facts[i].outcome == SW_STOPPED;
+	}
+	return y;
+}
+
+static int64_t
+most_attempts(const struct sim_look *n)
+{
+	return n->r.max_attempts > 0 ? n->r.max_attempts
+				     : n->r.q->set[SW_S_max_attempts];
+}
+
+static int
+spent(const struct sim_look *n)
+{
+	return n->r.attempt >= most_attempts(n) ||
+	       n->r.crashes >= n->r.q->set[SW_S_max_crashes];
+}
+
+static int
+expired(const struct sim *w, const struct sim_look *n)
+{
+	return n->r.cause == SW_C_EXPIRED && n->r.expires_at_ms != 0 &&
+	       n->r.expires_at_ms <= w->core->now_ms;
+}
+
+/* --- leases ------------------------------------------------------------- */
+
+static void
+attempts_judge(struct sim *w, const struct sim_look *n, int ended,
+	const struct ways *y)
+{
+	const struct sim_job *j = n->job;
+	int64_t more = n->r.attempt - j->attempt;
+	int counted = ended && (y->ack || y->retry || y->fail || y->silence);
+	int not_counted = !ended || y->release || y->stopped || y->back ||
+			  y->unsent;
+
+	if (w->model->redrive && n->r.attempt == 0)
+		return; /* begun anew */
+	if (!(more == 0 && not_counted) && !(more == 1 && counted))
+		wrong(w, n, "its attempts are counted wrongly");
+	if (more == 1 && !w->model->set &&
+		n->r.attempt >
+			(n->r.max_attempts > 0
+					? n->r.max_attempts
+					: w->model->shelf[j->q].attempts))
+		wrong(w, n, "it was tried too often");
+}
+
+/* The lease that was is over: something must have ended it, and well. */
+static void
+end_judge(struct sim *w, const struct sim_look *n, const struct ways *y)
+{
+	const struct sim_job *j = n->job;
+	int waits = n->state == SW_DELAYED || n->state == SW_READY ||
+		    n->state == SW_LEASED;
+
+	if (!y->ack && !y->retry && !y->fail && !y->release && !y->stopped &&
+		!y->silence && !y->back && !y->unsent)
+		wrong(w, n, "its lease has ended, and nobody ended it");
+	if (!n->there || n->reborn || w->model->redrive)
+		return;
+	if (j->cancel && !y->ack && n->state != SW_CANCELLED)
+		wrong(w, n, "it was to be cancelled");
+	if (waits && y->fail && !y->silence && !y->release && !y->retry)
+		wrong(w, n, "it has failed for good");
+	if (waits && n->r.attempt > j->attempt && !w->model->set && spent(n))
+		wrong(w, n, "it is tried again though it was spent");
+}
+
+static void
+lease_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	int ended = j->token != 0 && n->token != j->token;
+	struct ways y = {0};
+
+	if (j->token != 0)
+		y = ways_of(w, j);
+	if (ended)
+		end_judge(w, n, &y);
+	else if (y.retry || y.fail || y.release || y.stopped)
+		wrong(w, n, "a report with its token changed nothing");
+	if (n->there && j->state != SW_NONE && !n->reborn)
+		attempts_judge(w, n, ended, &y);
+	if (n->token == 0 || n->token == j->token)
+		return;
+	if (n->token <= w->model->max_token)
+		wrong(w, n, "its token was there before");
+	if (n->r.q->set[SW_S_paused])
+		wrong(w, n, "it was handed out by a paused queue");
+	w->model->max_token = n->token;
+}
+
+/* --- states ------------------------------------------------------------- */
+
+static int
+acked(const struct sim *w, const struct sim_job *j)
+{
+	return j->token != 0 && ways_of(w, j).ack;
+}
+
+static void
+born_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_model *m = w->model;
+	const struct sim_job *j = n->job;
+	int i = j->heard_turn == m->turn ? j->heard : -1;
+
+	if (n->r.attempt != 0)
+		wrong(w, n, "it is new and has been tried");
+	for (; i >= 0; i = m->facts[i].next) {
+		const struct sim_fact *f = &m->facts[i];
+
+		if (f->op != SW_OP_PUT)
+			continue;
+		if (f->parent == NULL ||
+			(f->parent->token == f->token && f->token != 0))
+			return;
+	}
+	wrong(w, n, "it came from nowhere");
+}
+
+/* Whether its record may have been removed in this turn. */
+static int
+may_go(const struct sim *w, const struct sim_job *j)
+{
+	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_done_ms];
+	int was_final = j->state == SW_DONE || j->state == SW_CANCELLED;
+	int ends = acked(w, j) || j->cancel || sim_heard(w, j, SW_OP_CANCEL);
+
+	return w->model->purge ||
+	       (was_final && j->keep_until <= w->core->now_ms) ||
+	       (ends && (retain == 0 || w->model->set));
+}
+
+static void
+dead_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	int ended = j->token != 0;
+
+	if (expired(w, n))
+		return;
+	if (!ended)
+		wrong(w, n, "it is dead for no reason");
+	if (!ways_of(w, j).fail && !w->model->set && !spent(n))
+		wrong(w, n, "it is dead and could be tried again");
+}
+
+static void
+state_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	int starts = n->state == SW_READY || n->state == SW_LEASED;
+
+	if (j->state == SW_DONE || j->state == SW_CANCELLED)
+		wrong(w, n, "it had ended");
+	if (j->state == SW_DEAD && !w->model->redrive)
+		wrong(w, n, "it was dead, and nobody redrove it");
+	if (n->state == SW_DONE && (!acked(w, j) || n->r.token != j->token))
+		wrong(w, n, "it is done without an ack of its lease");
+	if (n->state == SW_CANCELLED && !sim_heard(w, j, SW_OP_CANCEL) &&
+		!(j->token != 0 && j->cancel))
+		wrong(w, n, "it is cancelled, and nobody asked for it");
+	if (n->state == SW_DEAD)
+		dead_judge(w, n);
+	if (starts && n->r.run_at_ms > w->core->now_ms &&
+		(j->state == SW_DELAYED || j->state == SW_NONE))
+		wrong(w, n, "it runs before its time");
+}
+
+void
+sim_judge(struct sim *w, struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+
+	if (!n->there && n->token == 0 && j->state == SW_NONE)
+		return; /* it came and went within this turn */
+	n->reborn = n->there && j->state != SW_NONE && n->r.attempt == 0 &&
+		    n->r.created_at_ms == w->core->now_ms && may_go(w, j) &&
+		    sim_heard(w, j, SW_OP_PUT);
+	if (j->state == SW_NONE || n->reborn)
+		born_judge(w, n);
+	lease_judge(w, n);
+	if (!n->there && !may_go(w, j))
+		wrong(w, n, "it is gone, and nobody removed it");
+	if (n->there && !n->reborn && n->state != j->state)
+		state_judge(w, n);
+}
+
+/* --- queues ------------------------------------------------------------- */
+
+static void
+rate_judge(struct sim *w, struct sim_shelf *s, const struct queue *q)
+{
+	static const double slack = 0.001;
+	double dt = (double)(w->core->mono_ms - s->level_at) / 1000;
+
+	if (s->rate != q->set[SW_S_rate] || s->burst != q->set[SW_S_burst])
+		s->level = (double)q->set[SW_S_burst];
+	s->rate = q->set[SW_S_rate];
+	s->burst = q->set[SW_S_burst];
+	s->level += dt * (double)s->rate;
+	if (s->level > (double)s->burst)
+		s->level = (double)s->burst;
+	s->level_at = w->core->mono_ms;
+	if (s->rate == 0)
+		return;
+	s->level -= s->given;
+	if (s->level < -slack)
+		sim_fail(w, "queue %s starts more jobs than its rate", q->name);
+}
+
+static void
+limits_judge(struct sim *w, const struct sim_shelf *s, const struct queue *q)
+{
+	int64_t most = q->set[SW_S_concurrency], jobs = q->set[SW_S_max_jobs];
+	int64_t bytes = q->set[SW_S_max_bytes];
+
+	if (s->given > 0 && most > 0 && s->count[SW_LEASED] > most)
+		sim_fail(w, "queue %s runs %lld jobs of at most %lld", q->name,
+			(long long)s->count[SW_LEASED], (long long)most);
+	if (s->stored == 0 || w->model->set)
+		return;
+	if (jobs > 0 && s->count[SW_DELAYED] + s->count[SW_READY] +
+					s->count[SW_LEASED] +
+					s->count[SW_DEAD] >
+				jobs)
+		sim_fail(w, "queue %s holds more than %lld jobs", q->name,
+			(long long)jobs);
+	if (bytes > 0 && s->bytes > bytes)
+		sim_fail(w, "queue %s holds more than %lld bytes", q->name,
+			(long long)bytes);
+}
+
+/* The counters are those of the batch just stored. */
+void
+sim_judge_queues(struct sim *w)
+{
+	for (unsigned i = 0; i < w->core->queues_n; i++) {
+		const struct queue *q = w->core->queues[i];
+		struct sim_shelf *s = &w->model->shelf[i];
+
+		if (q == NULL)
+			continue;
+		for (int st = SW_DELAYED; st < SW_STATES; st++)
+			if (q->count[st] != s->count[st])
+				sim_fail(w,
+					"queue %s counts %lld jobs as %s, "
+					"there are %lld",
+					q->name, (long long)q->count[st],
+					sw_state_name(st),
+					(long long)s->count[st]);
+		if (q->total[TOTAL_BYTES] != s->bytes)
+			sim_fail(w, "queue %s counts %lld bytes, not %lld",
+				q->name, (long long)q->total[TOTAL_BYTES],
+				(long long)s->bytes);
+		rate_judge(w, s, q);
+		limits_judge(w, s, q);
+		s->given = s->stored = 0;
+	}
+}
