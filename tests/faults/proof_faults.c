@@ -17,6 +17,7 @@
 #include "producer/spillway.h"
 #include "tests/faults/sweep.h"
 #include "tests/lib/fake.h"
+#include "tests/lib/folder.h"
 
 /* --- the store ----------------------------------------------------------- */
 
@@ -240,7 +241,7 @@ store_play(const struct sweep *sw, struct fault_block *plan)
 
 	scene = sweep_own(&own, sizeof(*scene));
 	*scene = (struct scene){.to = sw->arg, .kill = 1};
-	sweep_folder(scene->dir);
+	folder_make_fast(scene->dir);
 	if (sw->arg > 0)
 		bad = sweep_fork(store_use, NULL, NULL);
 	scene->from = sw->arg;
@@ -252,7 +253,7 @@ store_play(const struct sweep *sw, struct fault_block *plan)
 	scene->to = BATCHES;
 	scene->how = 0;
 	bad |= sweep_fork(store_look, NULL, NULL);
-	sweep_remove(scene->dir);
+	folder_remove(scene->dir);
 	return bad;
 }
 
@@ -464,14 +465,14 @@ config_play(const struct sweep *sw, struct fault_block *plan)
 	int bad;
 
 	(void)sw;
-	sweep_folder(dir);
+	folder_make_fast(dir);
 	scene = sweep_own(&own, sizeof(*scene));
 	(void)snprintf(scene->dir, sizeof(scene->dir), "%.50s/conf", dir);
 	f = fopen(scene->dir, "we");
 	if (f == NULL || fputs(conf_text, f) < 0 || fclose(f) != 0)
 		abort();
 	bad = sweep_fork(config_use, NULL, plan);
-	sweep_remove(dir);
+	folder_remove(dir);
 	return bad;
 }
 

@@ -22,6 +22,7 @@
 #include "producer/spillway.h"
 #include "tests/faults/sweep.h"
 #include "tests/lib/deadline.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/proc.h"
 
 enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
@@ -221,7 +222,7 @@ room_make(void)
 {
 	char text[1024];
 
-	sweep_folder(sc.dir);
+	folder_make_fast(sc.dir);
 	(void)snprintf(sc.endpoint, sizeof(sc.endpoint), "ipc://%s/s", sc.dir);
 	(void)snprintf(sc.lines, sizeof(sc.lines), "%s/lines", sc.dir);
 	(void)snprintf(sc.conf, sizeof(sc.conf), "%s/conf", sc.dir);
@@ -454,7 +455,7 @@ play(const struct sweep *sw, struct fault_block *plan)
 	scene_play();
 	for (int i = 0; i < 3; i++)
 		proc_end(all[i]);
-	sweep_remove(sc.dir);
+	folder_remove(sc.dir);
 	*plan = *block;
 	return sc.wrong;
 }

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,31 +138,6 @@ sweep_fork(int (*fn)(void *), void *arg, struct fault_block *plan)
 	return WEXITSTATUS(status) == 0
 		       ? 0
 		       : sweep_wrong("exit %d", WEXITSTATUS(status));
-}
-
-void
-sweep_folder(char path[64])
-{
-	const char *fast = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-	(void)snprintf(path, 64, "%s/spillway-faults.XXXXXX", fast);
-	if (mkdtemp(path) == NULL)
-		abort();
-}
-
-static int
-path_remove(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-	(void)st;
-	(void)kind;
-	(void)f;
-	return remove(path);
-}
-
-void
-sweep_remove(const char *path)
-{
-	(void)nftw(path, path_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* --- points -------------------------------------------------------------- */

@@ -71,8 +71,4 @@ int sweep_wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sweep_pause(void);
 void sweep_go_on(void);
 
-/* A fresh folder's path; removed with all in it. */
-void sweep_folder(char path[64]);
-void sweep_remove(const char *path);
-
 #endif

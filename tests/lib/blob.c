@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/blob.h"
-#include "tests/faults/sweep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "tests/lib/chance.h"
+#include "tests/lib/folder.h"
 
 static struct {
 	pid_t pid;
@@ -130,8 +130,7 @@ room_new(const char *driver)
 
 	assert_non_null(r);
 	r->driver = driver;
-	strcpy(r->dir, "/tmp/spillway-blob.XXXXXX");
-	assert_non_null(mkdtemp(r->dir));
+	folder_make(r->dir);
 	return r;
 }
 
@@ -166,7 +165,7 @@ room_down(void **state)
 	struct blob_room *r = *state;
 
 	blobs_close(r->s);
-	sweep_remove(r->dir);
+	folder_remove(r->dir);
 	free(r);
 	return 0;
 }

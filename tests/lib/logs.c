@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/config.h"
 #include "tests/lib/logs.h"
+#include "tests/lib/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,13 +133,13 @@ flip(struct blobs *s, const struct blob_ref *ref, off_t at)
 enum job_verdict
 lt_run_flipped(unsigned id, const char *path, off_t at)
 {
-	char dir[] = "/tmp/spillway-logs.XXXXXX", why[BLOB_WHY];
+	char dir[FOLDER_PATH], why[BLOB_WHY];
 	enum job_verdict verdict;
 	struct job job = {0};
 	struct blob_ref ref;
 	struct blobs *s;
 
-	assert_non_null(mkdtemp(dir));
+	folder_make(dir);
 	assert_int_equal(blobs_open(&s, dir, why), 0);
 	put(s, path, &ref);
 	if (at >= 0)
@@ -147,7 +148,7 @@ lt_run_flipped(unsigned id, const char *path, off_t at)
 	verdict = run(&job, id);
 	blob_get_close(job.blob.stream);
 	blobs_close(s);
-	assert_int_equal(lt_shell("rm -r %s", dir), 0);
+	folder_remove(dir);
 	return verdict;
 }
 
@@ -169,8 +170,7 @@ lt_make(void **state)
 	struct lt_place *p = calloc(1, sizeof(*p));
 
 	assert_non_null(p);
-	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/spillway-logs.XXXXXX");
-	assert_non_null(mkdtemp(p->dir));
+	folder_make(p->dir);
 	(void)snprintf(p->db, sizeof(p->db), "%s/report.db", p->dir);
 	assert_int_equal(setenv(LOGS_DB_ENV, p->db, 1), 0);
 	*state = p;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/store.h"
 
 int
@@ -49,9 +50,7 @@ fx_setup(void **state)
 {
 	struct fixture *f = *state;
 
-	strcpy(f->dir, "/tmp/spillway-store.XXXXXX");
-	if (mkdtemp(f->dir) == NULL)
-		return -1;
+	folder_make(f->dir);
 	(void)snprintf(f->uri, sizeof(f->uri), "%s:%s", f->scheme, f->dir);
 	f->map_size = 64 << 20;
 	fx_opened(f);
@@ -62,11 +61,10 @@ int
 fx_teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
 	fx_closed(f);
-	(void)snprintf(command, sizeof(command), "rm -r %s", f->dir);
-	return system(command);
+	folder_remove(f->dir);
+	return 0;
 }
 
 void

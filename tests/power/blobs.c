@@ -13,6 +13,7 @@
 #include "tests/lib/blob.h"
 #include "tests/power/power.h"
 #include "tests/faults/sweep.h"
+#include "tests/lib/folder.h"
 
 enum { BLOBS = 7 };
 
@@ -72,12 +73,12 @@ prepare(const struct power_scene *sc, const struct power_story *end)
 	(void)sc;
 	(void)end;
 	must(refs != NULL);
-	sweep_folder(root);
+	folder_make_fast(root);
 	s = opened(root);
 	for (unsigned b = 0; b < BLOBS; b++)
 		refs[b] = put(s, b);
 	blobs_close(s);
-	sweep_remove(root);
+	folder_remove(root);
 	return refs;
 }
 

@@ -19,6 +19,7 @@
 #include "tests/faults/sweep.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/deadline.h"
+#include "tests/lib/folder.h"
 #include "tests/power/disk.h"
 #include "tests/power/image.h"
 
@@ -176,7 +177,7 @@ static void
 record_open(struct record *rec)
 {
 	*rec = (struct record){.last = sweep_share(sizeof(*rec->last))};
-	sweep_folder(rec->work);
+	folder_make_fast(rec->work);
 	(void)snprintf(rec->root, sizeof(rec->root), "%s/root", rec->work);
 	(void)snprintf(rec->file, sizeof(rec->file), "%s/trace", rec->work);
 	(void)snprintf(rec->image, sizeof(rec->image), "%s/image", rec->work);
@@ -190,7 +191,7 @@ record_close(struct record *rec)
 	if (rec->map != NULL)
 		munmap((void *)(uintptr_t)rec->map, rec->len);
 	munmap(rec->last, sizeof(*rec->last));
-	sweep_remove(rec->work);
+	folder_remove(rec->work);
 }
 
 static int record_make(const struct power_scene *, int pass, struct record *);
@@ -361,7 +362,7 @@ state_look(struct play *p, int variant)
 	} else if (p->view->only != NULL) {
 		printf("%s: well\n", name);
 	}
-	sweep_remove(p->rec->image);
+	folder_remove(p->rec->image);
 	if (p->view->only != NULL && getenv("POWER_KEEP") != NULL)
 		disk_fail(p->rec->disk, &luck, getenv("POWER_KEEP"));
 }
@@ -456,7 +457,7 @@ trace_check(const struct play *p)
 			p->sc->name);
 		p->tally->wrong++;
 	}
-	sweep_remove(p->rec->image);
+	folder_remove(p->rec->image);
 }
 
 int

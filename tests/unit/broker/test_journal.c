@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "broker/store/journal.h"
+#include "tests/lib/folder.h"
 
 static const struct store_options options = {.map_size = 256 << 20};
 static char dir[64];
@@ -30,18 +31,16 @@ static int
 setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/spillway-store.XXXXXX");
-	return mkdtemp(dir) == NULL;
+	folder_make(dir);
+	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command);
+	folder_remove(dir);
+	return 0;
 }
 
 struct open_store {
@@ -322,7 +321,7 @@ a_body_that_looks_like_a_record_of_the_journal_is_only_a_body(void **state)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* A path of `len` bytes: "/tmp/spillway-store.XXXXXX/././." and so on. */
+/* A path of `len` bytes: the folder, "/././." and so on. */
 static const char *
 long_path(size_t len)
 {

@@ -15,27 +15,22 @@
 #include <unistd.h>
 
 #include "jobs/transcode/command.h"
-#include "worker/dir.h"
 #include "base/error.h"
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/tool.h"
 #include "tests/lib/config.h"
+#include "tests/lib/folder.h"
 
-static char folder[] = "/tmp/spillway-transcode.XXXXXX";
+static char folder[FOLDER_PATH];
 static char why[512];
 
 static int
 conf_text_read(const char *text, struct config **c)
 {
-	char path[64];
-	FILE *f;
+	char path[FOLDER_FILE];
 	int err;
 
-	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	(void)fputs(text, f);
-	assert_int_equal(fclose(f), 0);
+	folder_file(folder, "jobs.conf", text, path);
 	err = job_config_read(c, path, job_types, why, sizeof(why));
 	if (err < 0)
 		return err;
@@ -292,7 +287,7 @@ static void
 a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 {
 	struct outputs o = {.profile = "mp4"};
-	char store[128], out[64];
+	char store[128], out[FOLDER_FILE];
 
 	(void)state;
 	(void)snprintf(store, sizeof(store), "dir:%s/store", folder);
@@ -396,7 +391,7 @@ in_the_sandbox_the_work_itself_can_be_done(void **state)
 static void
 big_remove(void)
 {
-	char path[64];
+	char path[FOLDER_FILE];
 
 	(void)snprintf(path, sizeof(path), "%s/big", folder);
 	(void)unlink(path);
@@ -469,14 +464,15 @@ static int
 begin(void **state)
 {
 	(void)state;
-	return mkdtemp(folder) != NULL ? 0 : -1;
+	folder_make(folder);
+	return 0;
 }
 
 static int
 finish(void **state)
 {
 	(void)state;
-	dir_remove(folder);
+	folder_remove(folder);
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
 #include "tests/lib/config.h"
+#include "tests/lib/folder.h"
 
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -311,19 +312,17 @@ retry_after_is_seconds_or_a_date(void **state)
 static int
 check_text(const char *text, char *why, size_t cap)
 {
-	char path[] = "/tmp/spillway-test.XXXXXX";
-	int fd = mkstemp(path), err;
-	FILE *f = fdopen(fd, "w");
+	char dir[FOLDER_PATH], path[FOLDER_FILE];
 	struct config *c = NULL;
+	int err;
 
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	folder_make(dir);
+	folder_file(dir, "jobs.conf", text, path);
 	err = job_config_read(&c, path, job_types, why, cap);
 	if (err == 0)
 		err = endpoint_check(c, why, cap);
 	config_free(c);
-	(void)unlink(path);
+	folder_remove(dir);
 	return err;
 }
 

@@ -17,6 +17,7 @@
 #include "link/dial.h"
 #include "producer/client.h"
 #include "tests/lib/deadline.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/fake.h"
 
 struct room {
@@ -368,13 +369,13 @@ the_descriptor_still_tells_of_room_after_a_look(void **state)
 {
 	static uint8_t much[64 * 1024];
 	void *ctx = zmq_ctx_new(), *peer = zmq_socket(ctx, ZMQ_ROUTER);
-	char dir[] = "/tmp/spillway-test.XXXXXX", endpoint[64];
+	char dir[FOLDER_PATH], endpoint[FOLDER_FILE];
 	struct pollfd p = {.events = POLLIN};
 	struct dial d;
 	int n = 0;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	folder_make(dir);
 	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", dir);
 	assert_int_equal(zmq_bind(peer, endpoint), 0);
 	assert_int_equal(dial_open(&d, endpoint), 0);
@@ -394,8 +395,7 @@ the_descriptor_still_tells_of_room_after_a_look(void **state)
 	dial_close(&d);
 	zmq_close(peer);
 	zmq_ctx_term(ctx);
-	(void)unlink(endpoint + strlen("ipc://"));
-	assert_int_equal(rmdir(dir), 0);
+	folder_remove(dir);
 }
 
 static void

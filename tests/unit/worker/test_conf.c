@@ -19,6 +19,7 @@
 #include "jobs/job.h"
 #include "tests/lib/config.h"
 #include "worker/dir.h"
+#include "tests/lib/folder.h"
 
 static const struct config_key keys[] = {
 	{"url", CONFIG_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
@@ -45,20 +46,15 @@ static const struct job_type types[] = {{.name = "email", .keys = keys},
 	{.name = "film", .profile_keys = profile},
 	{.name = "bare", .check = never_right}, {NULL}};
 
-static char folder[] = "/tmp/spillway-test.XXXXXX";
+static char folder[FOLDER_PATH];
 static char why[256];
 
 static int
 read_text(const char *text, struct config **c)
 {
-	char path[64];
-	FILE *f;
+	char path[FOLDER_FILE];
 
-	(void)snprintf(path, sizeof(path), "%s/jobs.conf", folder);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	folder_file(folder, "jobs.conf", text, path);
 	why[0] = '\0';
 	return job_config_read(c, path, types, why, sizeof(why));
 }
@@ -269,8 +265,7 @@ static int
 begin(void **state)
 {
 	(void)state;
-	if (mkdtemp(folder) == NULL)
-		return -1;
+	folder_make(folder);
 	return setenv("TMPDIR", folder, 1);
 }
 
@@ -278,7 +273,7 @@ static int
 finish(void **state)
 {
 	(void)state;
-	dir_remove(folder);
+	folder_remove(folder);
 	return 0;
 }
 
