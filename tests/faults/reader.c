@@ -55,14 +55,9 @@ body_is(int n, struct bytes b)
 
 struct reader {
 	struct core core;
-	struct store *store;
-	struct claim claim;
-	int64_t now_ms, mono_ms;
-	uint8_t request[4096];
-	struct sw_buf b;
+	struct rig rig;
 	uint8_t seen[READER_JOBS + 1];
 	int asked; /* by the get under way */
-	int moved; /* of the last turn: jobs and items that came */
 	struct bytes cursor;
 	uint8_t cursor_room[SW_CURSOR_MAX];
 	struct findings f;
@@ -103,7 +98,6 @@ job_check(struct reader *rd, const struct sw_item *it, int delivered)
 {
 	int n = job_number(it);
 
-	rd->moved++;
 	if (n == 0) {
 		if (delivered || sw_has(it, SW_F_BODY))
 			finish(rd, WRONG, "a job that was never put");
@@ -143,13 +137,14 @@ page_check(struct reader *rd, const struct sw_item *it)
 	rd->cursor = bytes_of(rd->cursor_room, c.len);
 }
 
-static void
-out_check(struct reader *rd, struct bytes frame)
+static int
+out_check(void *arg, const struct out *o)
 {
+	struct reader *rd = arg;
 	struct sw_item it;
 	struct sw_msg m;
 
-	if (sw_msg_open(frame, &m) < 0)
+	if (sw_msg_open(o->frame, &m) < 0)
 		finish(rd, WRONG, "a message that does not open");
 	while (sw_msg_next(&m, &it)) {
 		if (m.op == SW_OP_JOBS)
@@ -159,84 +154,55 @@ out_check(struct reader *rd, struct bytes frame)
 		else if (m.op == (SW_OP_LIST | SW_REPLY))
 			page_check(rd, &it);
 	}
+	return 1;
 }
 
-static void
-committed(void *arg, int err)
-{
-	*(int *)arg = err;
-}
-
-static void
-give_up(struct reader *rd, int err)
-{
-	char text[300];
-
-	(void)snprintf(
-		text, sizeof(text), "%s %s", sw_errname(err), rd->store->why);
-	finish(rd, GAVE_UP, text);
-}
-
-/* As the broker's turn. */
 static void
 turn(struct reader *rd, int ask)
 {
-	static const struct peer peer = {.b = {1}, .len = 5};
-	struct core *c = &rd->core;
-	int err = 0, told = 0;
+	struct peer peer = rig_peer(1);
+	int err = rig_turn(
+		&rd->rig, ask ? &peer : NULL, sw_buf_bytes(&rd->rig.b));
+	char text[300];
 
-	rd->moved = 0;
-	core_begin(c, rd->now_ms, rd->mono_ms);
-	if (ask)
-		core_take(c, &peer, sw_buf_bytes(&rd->b));
-	core_tick(c);
-	core_hand_out(c);
-	if (c->err < 0)
-		give_up(rd, c->err);
-	core_close(c);
-	if (c->batch.n > 0)
-		err = rd->store->driver->commit(rd->store, &rd->claim,
-			c->batch.ops, c->batch.n, committed, &told);
-	if (err < 0 || told < 0)
-		give_up(rd, err < 0 ? err : told);
-	core_committed(c);
-	for (size_t i = 0; i < c->outs_n; i++)
-		out_check(rd, c->outs[i].frame);
-	core_end(c);
-}
-
-static size_t
-ask_begin(struct reader *rd, int op)
-{
-	rd->b = (struct sw_buf){.p = rd->request, .cap = sizeof(rd->request)};
-	sw_msg_begin(&rd->b, op, 0, 1);
-	return sw_item_begin(&rd->b);
+	if (err == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s %s", sw_errname(err),
+		rd->rig.store->why);
+	finish(rd, GAVE_UP, text);
 }
 
 static void
 ask(struct reader *rd, size_t mark)
 {
-	sw_item_end(&rd->b, mark);
+	sw_item_end(&rd->rig.b, mark);
 	turn(rd, 1);
+}
+
+static void
+time_pass(struct reader *rd, int64_t ms)
+{
+	rd->rig.now_ms += ms;
+	rd->rig.mono_ms += ms;
 }
 
 static void
 hand_out_all(struct reader *rd)
 {
-	size_t mark = ask_begin(rd, SW_OP_HELLO);
+	size_t mark = rig_say(&rd->rig, SW_OP_HELLO, 0);
 
-	sw_put_text(&rd->b, SW_F_WORKER, "reader");
-	sw_put_int(&rd->b, SW_F_SLOTS, 8);
-	sw_item_end(&rd->b, mark);
+	sw_put_text(&rd->rig.b, SW_F_WORKER, "reader");
+	sw_put_int(&rd->rig.b, SW_F_SLOTS, 8);
+	sw_item_end(&rd->rig.b, mark);
 	for (int q = 0; q < READER_QUEUES; q++) {
-		mark = sw_item_begin(&rd->b);
-		sw_put_text(&rd->b, SW_F_QUEUE, reader_queues[q]);
+		mark = sw_item_begin(&rd->rig.b);
+		sw_put_text(&rd->rig.b, SW_F_QUEUE, reader_queues[q]);
 		if (q < READER_QUEUES - 1)
-			sw_item_end(&rd->b, mark);
+			sw_item_end(&rd->rig.b, mark);
 	}
 	ask(rd, mark);
-	mark = ask_begin(rd, SW_OP_WANT);
-	sw_put_int(&rd->b, SW_F_CREDIT, 100000);
+	mark = rig_say(&rd->rig, SW_OP_WANT, 0);
+	sw_put_int(&rd->rig.b, SW_F_CREDIT, 100000);
 	ask(rd, mark);
 	for (int i = 0; i < 50; i++)
 		turn(rd, 0);
@@ -248,11 +214,12 @@ list_all(struct reader *rd)
 	for (int s = SW_DELAYED; s < SW_STATES; s++) {
 		rd->cursor = bytes_of(NULL, 0);
 		for (int page = 0; page < 20; page++) {
-			size_t mark = ask_begin(rd, SW_OP_LIST);
+			size_t mark = rig_say(&rd->rig, SW_OP_LIST, 0);
 
-			sw_put_int(&rd->b, SW_F_STATE, s);
+			sw_put_int(&rd->rig.b, SW_F_STATE, s);
 			if (rd->cursor.len > 0)
-				sw_put_bytes(&rd->b, SW_F_CURSOR, rd->cursor);
+				sw_put_bytes(
+					&rd->rig.b, SW_F_CURSOR, rd->cursor);
 			rd->cursor = bytes_of(NULL, 0);
 			ask(rd, mark);
 			if (rd->cursor.len == 0)
@@ -265,12 +232,8 @@ static void
 get_all(struct reader *rd)
 {
 	for (int n = 1; n <= READER_JOBS; n++) {
-		struct sw_id id = rig_id(n);
-		size_t mark = ask_begin(rd, SW_OP_GET);
-
-		sw_put_id(&rd->b, &id);
 		rd->asked = n;
-		ask(rd, mark);
+		ask(rd, rig_say(&rd->rig, SW_OP_GET, n));
 	}
 }
 
@@ -282,8 +245,7 @@ read_all(struct reader *rd)
 		list_all(rd);
 		get_all(rd);
 		hand_out_all(rd);
-		rd->now_ms += 200000;
-		rd->mono_ms += 200000;
+		time_pass(rd, 200000);
 	}
 	list_all(rd);
 }
@@ -296,8 +258,7 @@ idle_check(struct reader *rd)
 	for (int i = 0; i < 200; i++) {
 		if (core_wait_ms(&rd->core) > 0)
 			return;
-		rd->now_ms++;
-		rd->mono_ms++;
+		time_pass(rd, 1);
 		turn(rd, 0);
 	}
 	finish(rd, BUSY, "");
@@ -382,32 +343,27 @@ signals_catch(struct reader *rd)
 	setitimer(ITIMER_REAL, &waits, NULL);
 }
 
-typedef int init_fn(struct core *, struct store *, const struct claim *,
-	int64_t now_ms, int64_t mono_ms);
-
 static const struct store_options options = {.map_size = MAP};
 
 static void
-reader_open(struct reader *rd, const char *dir, init_fn *init)
+reader_open(struct reader *rd, const char *dir, rig_init_fn *init)
 {
-	int err = store_open(&rd->store, dir, &options);
+	int err = rig_start(&rd->rig, dir, &options, init);
 
-	if (err == 0)
-		err = rd->store->driver->claim(rd->store, 0, 0, &rd->claim);
-	if (err == 0)
-		err = init(&rd->core, rd->store, &rd->claim, rd->now_ms,
-			rd->mono_ms);
 	if (err < 0)
 		finish(rd, sw_strerror(err)[0] != '\0' ? REFUSED : SILENT,
-			rd->store->why);
+			rd->rig.store->why);
 }
 
 static void
 reader_begin(struct reader *rd, int out)
 {
 	rd->out = out;
-	rd->now_ms = 1700000100000;
-	rd->mono_ms = 5000;
+	rd->rig.core = &rd->core;
+	rd->rig.on_out = out_check;
+	rd->rig.arg = rd;
+	rd->rig.now_ms = 1700000100000;
+	rd->rig.mono_ms = 5000;
 	signals_catch(rd);
 }
 
@@ -416,20 +372,20 @@ static void
 file_rebuild(struct reader *rd, const char *dir)
 {
 	uint64_t n;
-	int err = store_open(&rd->store, dir, &options);
+	int err = store_open(&rd->rig.store, dir, &options);
 
 	if (err == 0)
-		err = lmdb_rebuild(rd->store, &n);
+		err = lmdb_rebuild(rd->rig.store, &n);
 	if (err < 0)
-		finish(rd, REFUSED, rd->store->why);
-	rd->store->driver->close(rd->store);
+		finish(rd, REFUSED, rd->rig.store->why);
+	rd->rig.store->driver->close(rd->rig.store);
 }
 
 static _Noreturn void
 reader_close(struct reader *rd)
 {
 	core_fini(&rd->core);
-	rd->store->driver->close(rd->store);
+	rd->rig.store->driver->close(rd->rig.store);
 	finish(rd, GOOD, "");
 }
 
@@ -469,10 +425,8 @@ reader_repair(const char *dir, int out)
 	file_rebuild(&rd, dir);
 	reader_open(&rd, dir, core_init_any);
 	err = verify_run(&v);
-	core_fini(&rd.core);
 	if (err == 0)
-		err = core_init(
-			&rd.core, rd.store, &rd.claim, rd.now_ms, rd.mono_ms);
+		err = rig_start_again(&rd.rig);
 	if (err < 0)
 		finish(&rd, GAVE_UP, sw_strerror(err));
 	read_all(&rd);

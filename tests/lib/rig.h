@@ -11,13 +11,23 @@
 #include "broker/core/core.h"
 #include "wire/msg.h"
 
-enum { RIG_OUTS = 256 };
+enum {
+	RIG_OUTS = 256,
+	RIG_PEER_LEN = 2, /* of the names of its own peers; ZeroMQ's have 5 */
+	RIG_ASKER = 100,  /* sends what is sent for no peer in particular */
+};
 
 struct rig {
 	struct core *core;
 	struct store *store;
 	struct claim claim;
 	int64_t now_ms, mono_ms;
+
+	/* Sees each message that leaves: 1: that was all; 0, and where this is
+	 * NULL: it is kept in `outs`. */
+	int (*on_out)(void *arg, const struct out *);
+	void *arg;
+
 	struct out outs[RIG_OUTS]; /* of the last turn; frames are copies */
 	size_t outs_n;
 	uint64_t seq;
@@ -25,10 +35,17 @@ struct rig {
 	struct sw_buf b; /* over `request` */
 };
 
-/* `uri` as store_open; ends the test on an error. */
+/* --- that end the test where something is wrong -------------------------- */
+
+/* `uri` as store_open. */
 struct rig *rig_open(const char *uri);
 void rig_close(struct rig *); /* its counters are right */
 void rig_drop(struct rig *);  /* ... or speak of what is damaged */
+
+/* cmocka's set-up and teardowns of one in memory; _rows: and its rows are. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+int rig_teardown_rows(void **state);
 
 /* A broker that dies and starts anew on what was committed. */
 void rig_restart(struct rig *);
@@ -36,15 +53,19 @@ void rig_restart(struct rig *);
 /* A turn with nothing taken in; `ms` later. */
 void rig_pass(struct rig *, int64_t ms);
 
-/* Begin a request, add items to rig->b, send it as peer number `who`. */
-void rig_begin(struct rig *, int op);
+/* Sends the request in rig->b as peer number `who`. */
 void rig_send(struct rig *, int who);
 
 /* Item `i` of the answer to `who`'s last request, or of the JOBS it got. */
 int rig_item(struct rig *, int who, int op, int i, struct sw_item *);
 
+/*
+ * Ends the item begun at `mark` and sends the request as `who`: the STATUS of
+ * the answer's first item, or of the refusal of all; 1: there is none.
+ */
+int rig_ask(struct rig *, int who, int op, size_t mark, struct sw_item *answer);
+
 /* Shorthands.  Ids are small numbers; each returns the STATUS it got. */
-struct sw_id rig_id(int n);
 int rig_put(struct rig *, int n, const char *queue, const char *body);
 int rig_hello(struct rig *, int who, const char *queue, int credit);
 int rig_cancel(struct rig *, int n);
@@ -52,9 +73,12 @@ void rig_want(struct rig *, int who, int64_t credit); /* in all */
 int
 rig_done(struct rig *, int who, int n, uint64_t token, int outcome, int cause);
 enum sw_state rig_state(struct rig *, int n);
+int rig_set(struct rig *, const char *queue, const char *setting);
 
-/* Gives `who` credit for one more job than it has had; its number and token; 0:
- * none came. */
+/*
+ * Gives `who` credit for one more job than it has had; its number and token;
+ * 0: none came.
+ */
 int rig_take(struct rig *, int who, uint64_t *token);
 
 /* Takes and acks jobs until none comes; their numbers, static. */
@@ -69,9 +93,45 @@ struct key rig_key(char letter, int n); /* of job n's row, as key_id */
 /* Flips a bit of job `n`'s record, or leaves so many bytes of it. */
 void rig_record_damage(struct rig *, int n, size_t keep);
 
-int rig_set(struct rig *, const char *queue, const char *setting);
-
 /* The counters of all queues equal what a walk over the records finds. */
 void rig_check_counters(struct rig *);
+
+/*
+ * Every record has exactly the index rows that its state asks for, and there
+ * are no others; and the windows hold what the index holds up to their marks.
+ */
+void rig_check_rows(struct rig *);
+
+/* --- that leave what is wrong to the caller ------------------------------ */
+
+typedef int rig_init_fn(struct core *, struct store *, const struct claim *,
+	int64_t now_ms, int64_t mono_ms);
+
+/*
+ * Opens the store and starts rig->core, which the caller provides, by `init`.
+ * 0, or the error of one of these: the store may then be open, and its `why`
+ * says more.
+ */
+int rig_start(struct rig *, const char *uri, const struct store_options *,
+	rig_init_fn *init);
+
+/* The core anew, on the claim that there is. */
+int rig_start_again(struct rig *);
+
+/*
+ * The broker's turn, with this message or, `from` being NULL, without one.
+ * 0, or the error with which the broker would end.
+ */
+int rig_turn(struct rig *, const struct peer *from, struct bytes frame);
+
+struct sw_id rig_id(int n);
+struct peer rig_peer(int who);
+
+/* Begins a request; _say: and an item, of job `n` (0: of none); its mark. */
+void rig_begin(struct rig *, int op);
+size_t rig_say(struct rig *, int op, int n);
+
+/* Commits the rows as they are. */
+int rig_rows_commit(struct rig *, const struct store_op *, size_t n);
 
 #endif

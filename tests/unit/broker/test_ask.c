@@ -12,48 +12,6 @@
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
 #include "tests/lib/rig.h"
-#include "tests/lib/rows.h"
-
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_check_rows(*state);
-	rig_close(*state);
-	return 0;
-}
-
-static size_t
-say(struct rig *r, int op, int n)
-{
-	struct sw_id id = rig_id(n);
-	size_t mark;
-
-	rig_begin(r, op);
-	mark = sw_item_begin(&r->b);
-	if (n > 0)
-		sw_put_id(&r->b, &id);
-	return mark;
-}
-
-/* Ends the item and sends the request; the status of the answer's first item or
- * of the error. */
-static int
-asked(struct rig *r, int who, int op, size_t mark, struct sw_item *it)
-{
-	sw_item_end(&r->b, mark);
-	rig_send(r, who);
-	if (!rig_item(r, who, op | SW_REPLY, 0, it) &&
-		!rig_item(r, who, SW_OP_ERROR | SW_REPLY, 0, it))
-		return 1;
-	return (int)sw_int(it, SW_F_STATUS, 1);
-}
 
 /* Puts job `n` in "q" and leases it to worker 1. */
 static uint64_t
@@ -92,7 +50,7 @@ a_put_without_id_queue_or_body_or_with_more_is_malformed(void **state)
 		const struct bad_put *p = &bad[i];
 		static const struct sw_id nil;
 		struct sw_item it;
-		size_t mark = say(r, SW_OP_PUT, p->id);
+		size_t mark = rig_say(r, SW_OP_PUT, p->id);
 
 		if (p->id == 0)
 			sw_put_id(&r->b, &nil);
@@ -104,7 +62,8 @@ a_put_without_id_queue_or_body_or_with_more_is_malformed(void **state)
 			sw_put_text(&r->b, SW_F_HEADER, p->header);
 		if (p->strange != 0)
 			sw_put_int(&r->b, (enum sw_tag)p->strange, 1);
-		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it), SW_EINVAL);
+		assert_int_equal(
+			rig_ask(r, 9, SW_OP_PUT, mark, &it), SW_EINVAL);
 	}
 }
 
@@ -115,7 +74,7 @@ headers_of_more_than_their_limit_are_too_large(void **state)
 	struct sw_item it;
 
 	for (int over = 0; over < 2; over++) {
-		size_t mark = say(r, SW_OP_PUT, 1);
+		size_t mark = rig_say(r, SW_OP_PUT, 1);
 
 		sw_put_text(&r->b, SW_F_QUEUE, "q");
 		sw_put_text(&r->b, SW_F_BODY, "");
@@ -123,7 +82,7 @@ headers_of_more_than_their_limit_are_too_large(void **state)
 			sw_put_text(&r->b, SW_F_HEADER, "a=123456");
 		if (over == 0)
 			sw_put_text(&r->b, SW_F_HEADER, "b=");
-		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it),
+		assert_int_equal(rig_ask(r, 9, SW_OP_PUT, mark, &it),
 			over == 0 ? SW_ETOOBIG : 0);
 	}
 }
@@ -145,7 +104,7 @@ a_weight_beyond_the_settings_range_is_refused(void **state)
 		mark = sw_item_begin(&r->b);
 		sw_put_text(&r->b, SW_F_QUEUE, "q");
 		sw_put_int(&r->b, SW_F_WEIGHT, weights[i]);
-		assert_int_equal(asked(r, 1, SW_OP_HELLO, mark, &it),
+		assert_int_equal(rig_ask(r, 1, SW_OP_HELLO, mark, &it),
 			i == 1 ? 0 : SW_EINVAL);
 	}
 }
@@ -156,15 +115,15 @@ progress_that_a_worker_tells_is_shown_while_the_job_runs(void **state)
 	struct rig *r = *state;
 	struct sw_item it;
 	uint64_t token = running(r, 1);
-	size_t mark = say(r, SW_OP_EXTEND, 1);
+	size_t mark = rig_say(r, SW_OP_EXTEND, 1);
 
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_PROGRESS, 40);
 	sw_put_text(&r->b, SW_F_TEXT, "second pass");
-	assert_int_equal(asked(r, 1, SW_OP_EXTEND, mark, &it), 0);
+	assert_int_equal(rig_ask(r, 1, SW_OP_EXTEND, mark, &it), 0);
 
-	mark = say(r, SW_OP_GET, 1);
-	assert_int_equal(asked(r, 2, SW_OP_GET, mark, &it), 0);
+	mark = rig_say(r, SW_OP_GET, 1);
+	assert_int_equal(rig_ask(r, 2, SW_OP_GET, mark, &it), 0);
 	assert_int_equal(sw_int(&it, SW_F_PROGRESS, -1), 40);
 	assert_true(
 		bytes_eq(sw_bytes(&it, SW_F_TEXT), bytes_str("second pass")));
@@ -177,13 +136,13 @@ report(struct rig *r, int n, uint64_t token, int64_t outcome, int64_t cause,
 	int64_t delay_ms)
 {
 	struct sw_item it;
-	size_t mark = say(r, SW_OP_DONE, n);
+	size_t mark = rig_say(r, SW_OP_DONE, n);
 
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, outcome);
 	sw_put_int(&r->b, SW_F_CAUSE, cause);
 	sw_put_int(&r->b, SW_F_DELAY_MS, delay_ms);
-	return asked(r, 1, SW_OP_DONE, mark, &it);
+	return rig_ask(r, 1, SW_OP_DONE, mark, &it);
 }
 
 static void
@@ -215,7 +174,7 @@ follow_ups_that_share_an_id_or_a_key_are_one_job(void **state)
 	struct rig *r = *state;
 	struct sw_item it;
 	uint64_t token = running(r, 1);
-	size_t mark = say(r, SW_OP_DONE, 1);
+	size_t mark = rig_say(r, SW_OP_DONE, 1);
 
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
@@ -229,7 +188,7 @@ follow_ups_that_share_an_id_or_a_key_are_one_job(void **state)
 		sw_put_text(&r->b, SW_F_UNIQUE, "one");
 		sw_nest_end(&r->b, nest);
 	}
-	assert_int_equal(asked(r, 1, SW_OP_DONE, mark, &it), 0);
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
 	assert_int_equal(rig_state(r, 1), SW_DONE);
 	assert_int_equal(rig_state(r, 10), SW_READY);
 	assert_int_equal(rig_state(r, 11), SW_NONE);
@@ -257,7 +216,8 @@ a_wait_before_the_next_try_grows_and_stays_below_its_cap(void **state)
 		assert_int_equal(
 			rig_done(r, 1, 1, token, SW_RETRY, SW_C_ERROR), 0);
 		assert_int_equal(
-			asked(r, 2, SW_OP_GET, say(r, SW_OP_GET, 1), &it), 0);
+			rig_ask(r, 2, SW_OP_GET, rig_say(r, SW_OP_GET, 1), &it),
+			0);
 		wait = sw_int(&it, SW_F_RUN_AT_MS, 0) - r->now_ms;
 		assert_in_range(wait, 0,
 			i == 1	 ? 1000
@@ -265,7 +225,8 @@ a_wait_before_the_next_try_grows_and_stays_below_its_cap(void **state)
 				 : 50000);
 		longest = wait > longest ? wait : longest;
 		assert_int_equal(
-			asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 1), &it), 0);
+			rig_ask(r, 2, SW_OP_WHY, rig_say(r, SW_OP_WHY, 1), &it),
+			0);
 		rig_pass(r, wait + 1);
 	}
 	assert_true(longest > 10000);
@@ -279,7 +240,7 @@ four_put(struct rig *r)
 {
 	for (int n = 1; n <= 4; n++) {
 		struct sw_item it;
-		size_t mark = say(r, SW_OP_PUT, n);
+		size_t mark = rig_say(r, SW_OP_PUT, n);
 
 		sw_put_text(&r->b, SW_F_QUEUE, "q");
 		sw_put_text(&r->b, SW_F_BODY, "");
@@ -287,7 +248,7 @@ four_put(struct rig *r)
 			sw_put_text(&r->b, SW_F_HEADER, "trace=7");
 		if (n >= 4)
 			sw_put_text(&r->b, SW_F_HEADER, "from=ann");
-		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it), 0);
+		assert_int_equal(rig_ask(r, 9, SW_OP_PUT, mark, &it), 0);
 		rig_pass(r, 60000);
 	}
 }
@@ -295,7 +256,7 @@ four_put(struct rig *r)
 static size_t
 list_say(struct rig *r)
 {
-	size_t mark = say(r, SW_OP_LIST, 0);
+	size_t mark = rig_say(r, SW_OP_LIST, 0);
 
 	sw_put_int(&r->b, SW_F_STATE, SW_READY);
 	return mark;
@@ -311,7 +272,7 @@ listed(struct rig *r, size_t mark)
 	size_t len = 0;
 
 	text[0] = '\0';
-	assert_int_equal(asked(r, 9, SW_OP_LIST, mark, &it), 0);
+	assert_int_equal(rig_ask(r, 9, SW_OP_LIST, mark, &it), 0);
 	for (int i = 1; rig_item(r, 9, SW_OP_LIST | SW_REPLY, i, &it); i++) {
 		assert_true(sw_get_id(&it, &id));
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%d ",
@@ -365,10 +326,10 @@ a_queue_that_is_not_there_is_told_by_name_and_not_made(void **state)
 {
 	struct rig *r = *state;
 	struct sw_item it;
-	size_t mark = say(r, SW_OP_QUEUES, 0);
+	size_t mark = rig_say(r, SW_OP_QUEUES, 0);
 
 	sw_put_text(&r->b, SW_F_QUEUE, "nowhere");
-	assert_int_equal(asked(r, 9, SW_OP_QUEUES, mark, &it), SW_ENOQUEUE);
+	assert_int_equal(rig_ask(r, 9, SW_OP_QUEUES, mark, &it), SW_ENOQUEUE);
 	assert_int_equal(r->core->queues_n, 0);
 }
 
@@ -381,9 +342,9 @@ a_queue_that_is_asked_for_by_name_is_shown_alone(void **state)
 
 	assert_int_equal(rig_put(r, 1, "a", ""), 0);
 	assert_int_equal(rig_put(r, 2, "b", ""), 0);
-	mark = say(r, SW_OP_QUEUES, 0);
+	mark = rig_say(r, SW_OP_QUEUES, 0);
 	sw_put_text(&r->b, SW_F_QUEUE, "b");
-	assert_int_equal(asked(r, 9, SW_OP_QUEUES, mark, &it), 0);
+	assert_int_equal(rig_ask(r, 9, SW_OP_QUEUES, mark, &it), 0);
 	assert_true(rig_item(r, 9, SW_OP_QUEUES | SW_REPLY, 1, &it));
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("b")));
 	assert_false(rig_item(r, 9, SW_OP_QUEUES | SW_REPLY, 2, &it));
@@ -398,13 +359,15 @@ why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
 	(void)running(r, 1);
 	assert_int_equal(rig_put(r, 2, "q", ""), 0);
 	assert_int_equal(rig_set(r, "q", "concurrency=1"), 0);
-	assert_int_equal(asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_int_equal(
+		rig_ask(r, 2, SW_OP_WHY, rig_say(r, SW_OP_WHY, 2), &it), 0);
 	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
 		"runs 1 of at most 1", 19));
 	assert_int_equal(rig_set(r, "q", "concurrency=2"), 0);
 	assert_int_equal(rig_set(r, "q", "rate=1"), 0);
 	r->core->queues[0]->tokens_milli = 0;
-	assert_int_equal(asked(r, 2, SW_OP_WHY, say(r, SW_OP_WHY, 2), &it), 0);
+	assert_int_equal(
+		rig_ask(r, 2, SW_OP_WHY, rig_say(r, SW_OP_WHY, 2), &it), 0);
 	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
 		"starts at most 1 jobs per second", 32));
 }
@@ -418,7 +381,7 @@ two_who_wait_under_the_same_number_are_both_answered(void **state)
 
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	for (int who = 3; who <= 4; who++) {
-		size_t mark = say(r, SW_OP_WAIT, 1);
+		size_t mark = rig_say(r, SW_OP_WAIT, 1);
 
 		le_set(r->request + 8, 8, 7);
 		sw_item_end(&r->b, mark);
@@ -438,12 +401,12 @@ a_job_whose_key_another_holds_stays_dead_when_it_is_redriven(void **state)
 	uint64_t token;
 
 	for (int n = 1; n <= 2; n++) {
-		mark = say(r, SW_OP_PUT, n);
+		mark = rig_say(r, SW_OP_PUT, n);
 		sw_put_text(&r->b, SW_F_QUEUE, "q");
 		sw_put_text(&r->b, SW_F_BODY, "");
 		sw_put_text(&r->b, SW_F_UNIQUE, "one");
 		sw_put_int(&r->b, SW_F_EXPIRES_AT_MS, r->now_ms + 99999);
-		assert_int_equal(asked(r, 9, SW_OP_PUT, mark, &it), 0);
+		assert_int_equal(rig_ask(r, 9, SW_OP_PUT, mark, &it), 0);
 		if (n == 2)
 			break;
 		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
@@ -452,13 +415,14 @@ a_job_whose_key_another_holds_stays_dead_when_it_is_redriven(void **state)
 			rig_done(r, 1, 1, token, SW_FAIL, SW_C_ERROR), 0);
 	}
 	assert_int_equal(
-		asked(r, 9, SW_OP_REDRIVE, say(r, SW_OP_REDRIVE, 1), &it), 0);
+		rig_ask(r, 9, SW_OP_REDRIVE, rig_say(r, SW_OP_REDRIVE, 1), &it),
+		0);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
 	assert_int_equal(rig_cancel(r, 2), 0);
-	mark = say(r, SW_OP_REDRIVE, 1);
+	mark = rig_say(r, SW_OP_REDRIVE, 1);
 	sw_put_int(&r->b, SW_F_RATE, 10);
 	sw_put_int(&r->b, SW_F_OFFSET, 20);
-	assert_int_equal(asked(r, 9, SW_OP_REDRIVE, mark, &it), 0);
+	assert_int_equal(rig_ask(r, 9, SW_OP_REDRIVE, mark, &it), 0);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
 	rig_pass(r, 2000);
 	assert_int_equal(rig_state(r, 1), SW_READY);
@@ -537,7 +501,8 @@ of_what_could_not_be_sent_only_jobs_come_back_and_only_once(void **state)
 	assert_null(r->core->sessions);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown_rows)
 
 int
 main(void)

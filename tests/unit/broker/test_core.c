@@ -10,20 +10,6 @@
 #include "base/error.h"
 #include "tests/lib/rig.h"
 
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_close(*state);
-	return 0;
-}
-
 static void
 a_job_goes_from_put_to_done(void **state)
 {
@@ -140,7 +126,6 @@ static void
 an_extended_lease_goes_on(void **state)
 {
 	struct rig *r = *state;
-	struct sw_id id = rig_id(1);
 	struct sw_item it;
 	uint64_t token;
 
@@ -151,14 +136,9 @@ an_extended_lease_goes_on(void **state)
 		size_t mark;
 
 		rig_pass(r, 3000);
-		rig_begin(r, SW_OP_EXTEND);
-		mark = sw_item_begin(&r->b);
-		sw_put_id(&r->b, &id);
+		mark = rig_say(r, SW_OP_EXTEND, 1);
 		sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
-		sw_item_end(&r->b, mark);
-		rig_send(r, 1);
-		assert_true(rig_item(r, 1, SW_OP_EXTEND | SW_REPLY, 0, &it));
-		assert_int_equal(sw_int(&it, SW_F_STATUS, 1), 0);
+		assert_int_equal(rig_ask(r, 1, SW_OP_EXTEND, mark, &it), 0);
 	}
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 }
@@ -343,7 +323,7 @@ a_damaged_record_is_buried_and_never_handed_out(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_job_goes_from_put_to_done),
 		T(the_same_id_put_twice_is_one_job),

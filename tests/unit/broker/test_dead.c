@@ -12,20 +12,6 @@
 #include "base/error.h"
 #include "tests/lib/rig.h"
 
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_close(*state);
-	return 0;
-}
-
 /* Selects all dead jobs of queue q, or one of them; returns COUNT. */
 static int64_t
 over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
@@ -42,9 +28,7 @@ over_dead_id(struct rig *r, int op, unsigned flags, int64_t rate, int n)
 		sw_put_id(&r->b, &id);
 	if (rate > 0)
 		sw_put_int(&r->b, SW_F_RATE, rate);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, op | SW_REPLY, 0, &it));
+	assert_int_equal(rig_ask(r, 100, op, mark, &it), 0);
 	return sw_int(&it, SW_F_COUNT, -1);
 }
 
@@ -71,18 +55,13 @@ kill_jobs(struct rig *r, int n)
 static int
 events_of(struct rig *r, int n, enum sw_event kind)
 {
-	struct sw_id id = rig_id(n);
 	struct sw_item it, event;
 	struct bytes raw;
 	size_t mark, at = 0;
 	int found = 0;
 
-	rig_begin(r, SW_OP_GET);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_GET | SW_REPLY, 0, &it));
+	mark = rig_say(r, SW_OP_GET, n);
+	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
 	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
 		assert_int_equal(sw_item_open(raw, &event), 0);
 		found += sw_int(&event, SW_F_KIND, 0) == kind;
@@ -171,7 +150,7 @@ a_selector_with_an_id_touches_that_job_alone(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(every_attempt_is_in_the_ledger_of_the_dead),
 		T(the_dead_come_back_by_redrive_and_keep_their_history),

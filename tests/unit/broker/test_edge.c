@@ -12,34 +12,14 @@
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
 #include "tests/lib/rig.h"
-#include "tests/lib/rows.h"
-
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_check_rows(*state);
-	rig_close(*state);
-	return 0;
-}
 
 /* A put of one item; the caller adds fields before put_end(). */
 static size_t
 put_begin(struct rig *r, int n, const char *queue, size_t body_len)
 {
 	static uint8_t body[SW_BODY_MAX];
-	struct sw_id id = rig_id(n);
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_PUT, n);
 
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_put_text(&r->b, SW_F_QUEUE, queue);
 	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
 	return mark;
@@ -50,53 +30,13 @@ put_end(struct rig *r, size_t mark)
 {
 	struct sw_item it;
 
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_PUT | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
+	return rig_ask(r, 100, SW_OP_PUT, mark, &it);
 }
 
 static int
 ask(struct rig *r, int who, int op, int n, struct sw_item *it)
 {
-	struct sw_id id = rig_id(n);
-	size_t mark;
-
-	rig_begin(r, op);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, who);
-	if (!rig_item(r, who, op | SW_REPLY, 0, it))
-		return 1;
-	return (int)sw_int(it, SW_F_STATUS, 1);
-}
-
-static void
-ignore(void *arg, int err)
-{
-	(void)arg;
-	(void)err;
-}
-
-/* Flips a bit in the body of a stored record. */
-static void
-damage(struct rig *r, int n)
-{
-	struct sw_id id = rig_id(n);
-	struct key k = key_id('j', &id);
-	struct store_op op = {.kind = STORE_PUT, .key = key_bytes(&k)};
-	struct bytes val;
-	uint8_t copy[1024];
-
-	assert_int_equal(r->store->driver->get(r->store, 0, op.key, &val), 0);
-	assert_true(val.len < sizeof(copy));
-	memcpy(copy, val.p, val.len);
-	copy[0] ^= 1;
-	op.val = bytes_of(copy, val.len);
-	assert_int_equal(r->store->driver->commit(
-				 r->store, &r->claim, &op, 1, ignore, NULL),
-		0);
+	return rig_ask(r, who, op, rig_say(r, op, n), it);
 }
 
 /* --- bounds ------------------------------------------------------------- */
@@ -228,10 +168,8 @@ a_job_cancelled_twice_has_ended_already(void **state)
 static void
 purge(struct rig *r, enum sw_state which)
 {
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_PURGE, 0);
 
-	rig_begin(r, SW_OP_PURGE);
-	mark = sw_item_begin(&r->b);
 	sw_put_int(&r->b, SW_F_STATE, which);
 	sw_item_end(&r->b, mark);
 	rig_send(r, 9);
@@ -267,7 +205,6 @@ static void
 follow_ups_that_fit_only_one_by_one_are_refused_together(void **state)
 {
 	struct rig *r = *state;
-	struct sw_id id = rig_id(1);
 	struct sw_item it;
 	uint64_t token;
 	size_t mark;
@@ -276,17 +213,12 @@ follow_ups_that_fit_only_one_by_one_are_refused_together(void **state)
 	rig_put(r, 1, "q", "a");
 	rig_hello(r, 1, "q", 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
-	rig_begin(r, SW_OP_DONE);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
+	mark = rig_say(r, SW_OP_DONE, 1);
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
 	follow_up(r, 2, "sixsix");
 	follow_up(r, 3, "sixsix");
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_DONE | SW_REPLY, 0, &it));
-	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_EMAXBYTES);
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), SW_EMAXBYTES);
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	assert_int_equal(rig_state(r, 2), SW_NONE);
 }
@@ -419,7 +351,7 @@ a_damaged_record_does_not_keep_the_broker_from_starting(void **state)
 	rig_put(r, 1, "q", "a");
 	rig_hello(r, 1, "q", 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
-	damage(r, 1);
+	rig_record_damage(r, 1, SIZE_MAX);
 	rig_restart(r);
 	rig_pass(r, 4000);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
@@ -437,7 +369,7 @@ a_damaged_job_that_was_delayed_is_dead_when_due_and_purged_whole(void **state)
 
 	sw_put_int(&r->b, SW_F_DELAY_MS, 1000);
 	assert_int_equal(put_end(r, mark), 0);
-	damage(r, 1);
+	rig_record_damage(r, 1, SIZE_MAX);
 	rig_pass(r, 1000);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
 	purge(r, SW_DEAD);
@@ -460,17 +392,13 @@ states_listed(struct rig *r, int state, size_t *n)
 	*n = 0;
 	do {
 		struct sw_item it;
-		size_t mark;
+		size_t mark = rig_say(r, SW_OP_LIST, 0);
 
-		rig_begin(r, SW_OP_LIST);
-		mark = sw_item_begin(&r->b);
 		sw_put_int(&r->b, SW_F_STATE, state);
 		sw_put_int(&r->b, SW_F_LIMIT, 1);
 		if (len > 0)
 			sw_put_bytes(&r->b, SW_F_CURSOR, bytes_of(cursor, len));
-		sw_item_end(&r->b, mark);
-		rig_send(r, 100);
-		assert_true(rig_item(r, 100, SW_OP_LIST | SW_REPLY, 0, &it));
+		assert_int_equal(rig_ask(r, 100, SW_OP_LIST, mark, &it), 0);
 		len = sw_bytes(&it, SW_F_CURSOR).len;
 		memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, len);
 		if (rig_item(r, 100, SW_OP_LIST | SW_REPLY, 1, &it)) {
@@ -506,8 +434,7 @@ a_list_of_any_state_is_one_walk_over_all_jobs(void **state)
 	assert_int_equal(n, 4);
 	assert_int_equal(states_listed(r, SW_READY, &n), 1U << SW_READY);
 	assert_int_equal(n, 1);
-	rig_begin(r, SW_OP_PURGE);
-	mark = sw_item_begin(&r->b);
+	mark = rig_say(r, SW_OP_PURGE, 0);
 	sw_put_int(&r->b, SW_F_STATE, SW_NONE);
 	sw_item_end(&r->b, mark);
 	rig_send(r, 100);
@@ -518,7 +445,7 @@ a_list_of_any_state_is_one_walk_over_all_jobs(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown_rows)
 	const struct CMUnitTest tests[] = {
 		T(the_largest_jobs_fit_in_what_is_handed_out),
 		T(a_worker_that_leaves_hands_back_however_many_it_has),

@@ -13,20 +13,6 @@
 #include "broker/model/key.h"
 #include "tests/lib/rig.h"
 
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_close(*state);
-	return 0;
-}
-
 /* A put with further fields: tag and text, or tag and number. */
 struct extra {
 	enum sw_tag tag;
@@ -39,13 +25,9 @@ put_with(
 	struct rig *r, int n, const char *queue, struct extra a, struct extra b)
 {
 	const struct extra extras[] = {a, b};
-	struct sw_id id = rig_id(n);
 	struct sw_item it;
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_PUT, n);
 
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_put_text(&r->b, SW_F_QUEUE, queue);
 	sw_put_text(&r->b, SW_F_BODY, "x");
 	for (int i = 0; i < 2; i++)
@@ -53,10 +35,7 @@ put_with(
 			sw_put_text(&r->b, extras[i].tag, extras[i].text);
 		else if (extras[i].tag != 0)
 			sw_put_int(&r->b, extras[i].tag, extras[i].number);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_PUT | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
+	return rig_ask(r, 100, SW_OP_PUT, mark, &it);
 }
 
 static const struct extra none = {0, NULL, 0};
@@ -355,13 +334,10 @@ a_dead_job_holds_its_key_only_if_asked(void **state)
 static int
 ack_with_follow(struct rig *r, int n, uint64_t token, int n2, const char *body)
 {
-	struct sw_id id = rig_id(n), id2 = rig_id(n2);
+	struct sw_id id2 = rig_id(n2);
 	struct sw_item it;
-	size_t mark, nest;
+	size_t mark = rig_say(r, SW_OP_DONE, n), nest;
 
-	rig_begin(r, SW_OP_DONE);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
 	sw_put_text(&r->b, SW_F_RESULT, "42");
@@ -371,10 +347,7 @@ ack_with_follow(struct rig *r, int n, uint64_t token, int n2, const char *body)
 	if (body != NULL)
 		sw_put_text(&r->b, SW_F_BODY, body);
 	sw_nest_end(&r->b, nest);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_DONE | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
+	return rig_ask(r, 1, SW_OP_DONE, mark, &it);
 }
 
 static void
@@ -436,13 +409,9 @@ a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_worker(void **state)
 static int
 wait_for(struct rig *r, int who, int n)
 {
-	struct sw_id id = rig_id(n);
 	struct sw_item it;
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_WAIT, n);
 
-	rig_begin(r, SW_OP_WAIT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_item_end(&r->b, mark);
 	rig_send(r, who);
 	return rig_item(r, who, SW_OP_WAIT | SW_REPLY, 0, &it);
@@ -472,16 +441,10 @@ static const char *
 why(struct rig *r, int n)
 {
 	static char text[SW_TEXT_MAX + 1];
-	struct sw_id id = rig_id(n);
 	struct sw_item it;
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_WHY, n);
 
-	rig_begin(r, SW_OP_WHY);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 100);
-	assert_true(rig_item(r, 100, SW_OP_WHY | SW_REPLY, 0, &it));
+	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
 	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
 	return text;
 }
@@ -525,7 +488,7 @@ foreign_fields_and_bad_values_are_refused(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(jobs_leave_in_the_order_they_came),
 		T(a_more_urgent_job_goes_first),

@@ -11,20 +11,6 @@
 #include "base/error.h"
 #include "tests/lib/rig.h"
 
-static int
-setup(void **state)
-{
-	*state = rig_open("mem:");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	rig_close(*state);
-	return 0;
-}
-
 /* The status of an item of the answer, or of the error. */
 static int
 answer(struct rig *r, int who, int op, int i)
@@ -114,10 +100,8 @@ past_the_last_waiter_who_waits_is_refused(void **state)
 static int
 hello_to_many(struct rig *r, int who, int queues)
 {
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
 
-	rig_begin(r, SW_OP_HELLO);
-	mark = sw_item_begin(&r->b);
 	sw_put_text(&r->b, SW_F_WORKER, "greedy");
 	sw_item_end(&r->b, mark);
 	for (int i = 0; i < queues; i++) {
@@ -207,12 +191,8 @@ static void
 put_say(struct rig *r, int n, size_t body_len)
 {
 	static uint8_t body[SW_BODY_MAX];
-	struct sw_id id = rig_id(n);
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_PUT, n);
 
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_put_text(&r->b, SW_F_QUEUE, "q");
 	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
 	sw_item_end(&r->b, mark);
@@ -338,15 +318,12 @@ more_follow_ups_than_one_report_may_bring_are_refused(void **state)
 {
 	struct rig *r = *state;
 	uint64_t token;
-	struct sw_id id = rig_id(1);
 	size_t mark;
 
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_take(r, 1, &token), 1);
-	rig_begin(r, SW_OP_DONE);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
+	mark = rig_say(r, SW_OP_DONE, 1);
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
 	for (int i = 0; i < 1001; i++) {
@@ -376,10 +353,8 @@ pages_walk(struct rig *r, int op, int *pages)
 
 	*pages = 0;
 	do {
-		size_t mark;
+		size_t mark = rig_say(r, op, 0);
 
-		rig_begin(r, op);
-		mark = sw_item_begin(&r->b);
 		if (op == SW_OP_LIST)
 			sw_put_int(&r->b, SW_F_STATE, SW_READY);
 		if (at.len > 0)
@@ -424,12 +399,8 @@ a_page_of_jobs_with_large_headers_ends_early_and_none_is_left_out(void **state)
 	int pages;
 
 	for (int i = 1; i <= JOBS; i++) {
-		struct sw_id id = rig_id(i);
-		size_t mark;
+		size_t mark = rig_say(r, SW_OP_PUT, i);
 
-		rig_begin(r, SW_OP_PUT);
-		mark = sw_item_begin(&r->b);
-		sw_put_id(&r->b, &id);
 		sw_put_text(&r->b, SW_F_QUEUE, "q");
 		sw_put_text(&r->b, SW_F_BODY, "");
 		for (int h = 0; h < SW_HEADERS_MAX / 2; h++)
@@ -441,7 +412,8 @@ a_page_of_jobs_with_large_headers_ends_early_and_none_is_left_out(void **state)
 	assert_int_equal(pages, 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
 main(void)

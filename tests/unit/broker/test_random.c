@@ -15,7 +15,6 @@
 #include "base/error.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/rig.h"
-#include "tests/lib/rows.h"
 
 enum { IDS = 4000, WORKERS = 4, QUEUES = 3, TAKEN = 256, EVERY = 25 };
 

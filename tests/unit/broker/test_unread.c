@@ -47,58 +47,23 @@ blind_usage(struct store *s, struct store_usage *u)
 	return -EIO;
 }
 
-static void
-told(void *arg, int err)
-{
-	*(int *)arg = err;
-}
-
 /* Runs a turn with request rig->b, or with none; returns core->err. */
 static int
 turn(struct rig *r, int64_t ms, int taken)
 {
-	struct peer p = {.b = {1}, .len = 5};
-	struct core *c = r->core;
-	int err = 0;
+	struct peer p = rig_peer(1);
 
 	r->now_ms += ms;
 	r->mono_ms += ms;
-	core_begin(c, r->now_ms, r->mono_ms);
-	if (taken)
-		core_take(c, &p, sw_buf_bytes(&r->b));
-	core_tick(c);
-	core_hand_out(c);
-	core_close(c);
-	if (c->err < 0)
-		return c->err;
-	assert_int_equal(store_mem.commit(r->store, &r->claim, c->batch.ops,
-				 c->batch.n, told, &err),
-		0);
-	core_committed(c);
-	core_end(c);
-	return err;
-}
-
-static size_t
-say(struct rig *r, int op, int n, const char *queue)
-{
-	struct sw_id id = rig_id(n);
-	size_t mark;
-
-	rig_begin(r, op);
-	mark = sw_item_begin(&r->b);
-	if (n > 0)
-		sw_put_id(&r->b, &id);
-	if (queue != NULL)
-		sw_put_text(&r->b, SW_F_QUEUE, queue);
-	return mark;
+	return rig_turn(r, taken ? &p : NULL, sw_buf_bytes(&r->b));
 }
 
 static void
 say_put(struct rig *r)
 {
-	size_t mark = say(r, SW_OP_PUT, (int)r->seq + 1, "q");
+	size_t mark = rig_say(r, SW_OP_PUT, (int)r->seq + 1);
 
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
 	sw_put_text(&r->b, SW_F_BODY, "body");
 	sw_put_text(&r->b, SW_F_UNIQUE, r->seq == 1 ? "one" : "other");
 	sw_put_text(&r->b, SW_F_FAIR, "ann");
@@ -109,10 +74,8 @@ say_put(struct rig *r)
 static void
 say_hello(struct rig *r)
 {
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
 
-	rig_begin(r, SW_OP_HELLO);
-	mark = sw_item_begin(&r->b);
 	sw_put_text(&r->b, SW_F_WORKER, "w");
 	sw_item_end(&r->b, mark);
 	mark = sw_item_begin(&r->b);
@@ -123,7 +86,7 @@ say_hello(struct rig *r)
 static void
 say_want(struct rig *r)
 {
-	size_t mark = say(r, SW_OP_WANT, 0, NULL);
+	size_t mark = rig_say(r, SW_OP_WANT, 0);
 
 	sw_put_int(&r->b, SW_F_CREDIT, 1);
 	sw_item_end(&r->b, mark);
@@ -135,7 +98,7 @@ say_done(struct rig *r)
 {
 	struct sw_id id = rig_id(77), own = rig_id(1);
 	const struct lease *l = lease_find(&r->core->leases, &own);
-	size_t mark = say(r, SW_OP_DONE, 1, NULL), nest;
+	size_t mark = rig_say(r, SW_OP_DONE, 1), nest;
 
 	assert_non_null(l);
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)l->token);
@@ -152,20 +115,13 @@ say_done(struct rig *r)
 static void
 say_of_2(struct rig *r, int op)
 {
-	sw_item_end(&r->b, say(r, op, 2, NULL));
+	sw_item_end(&r->b, rig_say(r, op, 2));
 }
 
 static const int asked_of_2[] = {SW_OP_GET, SW_OP_WAIT, SW_OP_WHY, SW_OP_CANCEL,
 	SW_OP_LIST, SW_OP_REDRIVE, SW_OP_PURGE};
 
-static int
-restarted(struct rig *r)
-{
-	core_fini(r->core);
-	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
-}
-
-/* A delayed job whose record is corrupt, with a timer that is due. */
+/* A delayed job that a timer finds damaged. */
 static void
 corrupt_record_add(struct rig *r)
 {
@@ -173,11 +129,8 @@ corrupt_record_add(struct rig *r)
 	struct key j = key_id('j', &id), t = key_timer(1, &id);
 	struct store_op ops[] = {{STORE_PUT, key_bytes(&j), bytes_of("?", 1)},
 		{STORE_PUT, key_bytes(&t), bytes_of("", 0)}};
-	int err = 1;
 
-	assert_int_equal(
-		store_mem.commit(r->store, &r->claim, ops, 2, told, &err), 0);
-	assert_int_equal(err, 0);
+	assert_int_equal(rig_rows_commit(r, ops, 2), 0);
 }
 
 static void (*const life[])(struct rig *) = {
@@ -195,7 +148,7 @@ play(struct rig *r)
 	}
 	corrupt_record_add(r);
 	for (int n = 0; err == 0 && n < 2; n++)
-		err = restarted(r);
+		err = rig_start_again(r);
 	if (err == 0) {
 		say_done(r);
 		err = turn(r, 1, 1);
@@ -207,7 +160,10 @@ play(struct rig *r)
 		err = turn(r, 1, 1);
 	}
 	if (err == 0) {
-		sw_item_end(&r->b, say(r, SW_OP_LIST, 0, "q"));
+		size_t mark = rig_say(r, SW_OP_LIST, 0);
+
+		sw_put_text(&r->b, SW_F_QUEUE, "q");
+		sw_item_end(&r->b, mark);
 		err = turn(r, 1, 1);
 	}
 	for (int n = 0; err == 0 && n < 3; n++)
@@ -248,7 +204,7 @@ a_read_that_fails_ends_the_turn_wherever_it_is(void **unused)
 		all = reads < fail_at;
 		assert_int_equal(err, all ? 0 : -EIO);
 		r->store->driver = &store_mem;
-		assert_int_equal(restarted(r), 0);
+		assert_int_equal(rig_start_again(r), 0);
 		rig_drop(r);
 	} while (!all);
 	assert_true(fail_at > 30);
@@ -281,7 +237,7 @@ a_read_that_fails_ends_the_verification_wherever_it_is(void **unused)
 		int err;
 
 		fail_at = 0;
-		assert_int_equal(restarted(r), 0);
+		assert_int_equal(rig_start_again(r), 0);
 		fail_at = k;
 		reads = 0;
 		err = verify_run(&v);

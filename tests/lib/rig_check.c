@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/lib/rows.h"
+#include "tests/lib/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -170,4 +170,53 @@ rig_check_rows(struct rig *r)
 		for (unsigned l = 0; l < c->queues[i]->lanes_n; l++)
 			rows.in_windows += c->queues[i]->lanes[l]->w.n;
 	assert_int_equal(rows.met, rows.in_windows);
+}
+
+struct tally {
+	int64_t count[64][SW_STATES];
+	int64_t bytes[64];
+	struct rig *r;
+};
+
+static int
+tally_each(void *arg, struct bytes key, struct bytes val)
+{
+	struct tally *t = arg;
+	struct record rec;
+	struct sw_id id;
+	struct queue *q;
+
+	memcpy(id.b, (const uint8_t *)key.p + 1, SW_ID_LEN);
+	assert_int_equal(record_open(val, &id, &rec), 0);
+	HASH_FIND(hh, t->r->core->queues_by_name, rec.it.f[SW_F_QUEUE].p,
+		rec.it.f[SW_F_QUEUE].len, q);
+	assert_non_null(q);
+	if (lease_find(&t->r->core->leases, &id) != NULL)
+		rec.state = SW_LEASED;
+	t->count[q->no][rec.state]++;
+	t->bytes[q->no] += rec.body_len;
+	return 0;
+}
+
+void
+rig_check_counters(struct rig *r)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+	struct key from = key_start('j'), to = key_after(from);
+
+	assert_non_null(t);
+	t->r = r;
+	assert_int_equal(r->store->driver->scan(r->store, 0, key_bytes(&from),
+				 key_bytes(&to), SIZE_MAX, tally_each, t),
+		0);
+	for (unsigned i = 0; i < r->core->queues_n && i < 64; i++) {
+		struct queue *q = r->core->queues[i];
+
+		if (q == NULL)
+			continue;
+		for (int s = SW_DELAYED; s < SW_STATES; s++)
+			assert_int_equal(q->count[s], t->count[i][s]);
+		assert_int_equal(q->total[TOTAL_BYTES], t->bytes[i]);
+	}
+	free(t);
 }

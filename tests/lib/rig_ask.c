@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rig_ask.c - what clients, workers and people ask of a rig
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/rig.h"
+
+struct peer
+rig_peer(int who)
+{
+	return (struct peer){.b = {(uint8_t)(who >> 8), (uint8_t)who},
+		.len = RIG_PEER_LEN};
+}
+
+struct sw_id
+rig_id(int n)
+{
+	struct sw_id id = {{1}};
+
+	be_set(id.b + 8, 8, (uint64_t)n);
+	return id;
+}
+
+void
+rig_begin(struct rig *r, int op)
+{
+	r->b = (struct sw_buf){.p = r->request, .cap = sizeof(r->request)};
+	sw_msg_begin(&r->b, op, 0, ++r->seq);
+}
+
+size_t
+rig_say(struct rig *r, int op, int n)
+{
+	struct sw_id id = rig_id(n);
+	size_t mark;
+
+	rig_begin(r, op);
+	mark = sw_item_begin(&r->b);
+	if (n > 0)
+		sw_put_id(&r->b, &id);
+	return mark;
+}
+
+int
+rig_ask(struct rig *r, int who, int op, size_t mark, struct sw_item *it)
+{
+	sw_item_end(&r->b, mark);
+	rig_send(r, who);
+	if (!rig_item(r, who, op | SW_REPLY, 0, it) &&
+		!rig_item(r, who, SW_OP_ERROR | SW_REPLY, 0, it))
+		return 1;
+	return (int)sw_int(it, SW_F_STATUS, 1);
+}
+
+int
+rig_put(struct rig *r, int n, const char *queue, const char *body)
+{
+	size_t mark = rig_say(r, SW_OP_PUT, n);
+	struct sw_item it;
+
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
+	sw_put_text(&r->b, SW_F_BODY, body);
+	return rig_ask(r, RIG_ASKER, SW_OP_PUT, mark, &it);
+}
+
+int
+rig_cancel(struct rig *r, int n)
+{
+	size_t mark = rig_say(r, SW_OP_CANCEL, n);
+	struct sw_item it;
+
+	return rig_ask(r, RIG_ASKER, SW_OP_CANCEL, mark, &it);
+}
+
+enum sw_state
+rig_state(struct rig *r, int n)
+{
+	size_t mark = rig_say(r, SW_OP_GET, n);
+	struct sw_item it;
+
+	assert_true(rig_ask(r, RIG_ASKER + 1, SW_OP_GET, mark, &it) <= 0);
+	return (enum sw_state)sw_int(&it, SW_F_STATE, SW_NONE);
+}
+
+int
+rig_set(struct rig *r, const char *queue, const char *setting)
+{
+	size_t mark = rig_say(r, SW_OP_QUEUE_SET, 0);
+	struct sw_item it;
+
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
+	sw_put_text(&r->b, SW_F_SETTING, setting);
+	return rig_ask(r, RIG_ASKER + 2, SW_OP_QUEUE_SET, mark, &it);
+}
+
+void
+rig_want(struct rig *r, int who, int64_t credit)
+{
+	size_t mark = rig_say(r, SW_OP_WANT, 0);
+
+	sw_put_int(&r->b, SW_F_CREDIT, credit);
+	sw_item_end(&r->b, mark);
+	rig_send(r, who);
+}
+
+int
+rig_hello(struct rig *r, int who, const char *queue, int credit)
+{
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
+	struct sw_item it;
+	int s;
+
+	sw_put_fmt(&r->b, SW_F_WORKER, "worker-%d", who);
+	sw_put_int(&r->b, SW_F_SLOTS, 8);
+	sw_item_end(&r->b, mark);
+	mark = sw_item_begin(&r->b);
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
+	s = rig_ask(r, who, SW_OP_HELLO, mark, &it);
+	if (credit > 0)
+		rig_want(r, who, credit);
+	return s;
+}
+
+int
+rig_take(struct rig *r, int who, uint64_t *token)
+{
+	struct peer p = rig_peer(who);
+	const struct session *s = session_find(r->core->sessions, &p);
+	struct sw_item it;
+	struct sw_id id;
+
+	assert_non_null(s);
+	rig_want(r, who, s->sent + 1);
+	if (!rig_item(r, who, SW_OP_JOBS, 0, &it)) {
+		rig_want(r, who, 0);
+		return 0;
+	}
+	assert_true(sw_get_id(&it, &id));
+	*token = (uint64_t)sw_int(&it, SW_F_TOKEN, 0);
+	return (int)be_get(id.b + 8, 8);
+}
+
+int
+rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
+{
+	size_t mark = rig_say(r, SW_OP_DONE, n);
+	struct sw_item it;
+
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+	sw_put_int(&r->b, SW_F_OUTCOME, outcome);
+	sw_put_int(&r->b, SW_F_CAUSE, cause);
+	return rig_ask(r, who, SW_OP_DONE, mark, &it);
+}
+
+const char *
+rig_drain(struct rig *r, int who, const char *queue)
+{
+	static char text[4096];
+	size_t len = 0;
+	uint64_t token;
+	int n;
+
+	rig_hello(r, who, queue, 0);
+	text[0] = '\0';
+	while (len < sizeof(text) - 16 && (n = rig_take(r, who, &token)) != 0) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d",
+			len > 0 ? " " : "", n);
+		assert_int_equal(rig_done(r, who, n, token, SW_ACK, 0), 0);
+	}
+	return text;
+}
