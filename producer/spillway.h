@@ -261,7 +261,7 @@ struct sw_info {
 	int64_t created_at_ms, run_at_ms, ended_at_ms; /* 0: not known */
 	int attempt;				       /* deliveries that ran */
 	int crashes;	   /* of them that killed their process */
-	const char *cause; /* of its end: "none", "timeout", … */
+	const char *cause; /* of its last failure: "none", "timeout", … */
 	const void *body;
 	size_t body_len;
 	const void *result; /* what the job left when it was done */

@@ -5,7 +5,7 @@
 # a client in each.  What libzmq, which is not built for it, does within itself is no news.
 set -eu
 # shellcheck disable=SC2046 # lists of names, here and below
-[ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|tests/lib/(api|command|fake)\.h' tests/unit/*/test_*.c | sed 's,^tests/\(.*\)\.c,\1,')
+[ $# -gt 0 ] || set -- $(grep -lE 'pthread_create|tests/lib/(api|command|local)\.h' tests/unit/*/test_*.c | sed 's,^tests/\(.*\)\.c,\1,')
 [ $# -gt 0 ] || { echo "FAILED: no test has threads"; exit 1; }
 b=build/tsan
 # shellcheck disable=SC2046

@@ -16,8 +16,8 @@
 #include "broker/store/store.h"
 #include "producer/spillway.h"
 #include "tests/faults/sweep.h"
-#include "tests/lib/fake.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/local.h"
 
 /* --- the store ----------------------------------------------------------- */
 
@@ -314,16 +314,17 @@ job_of(int i)
 
 /* What was said to be on disk is: the broker has seen it. */
 static int
-stored_check(struct fake *f, int status, const struct sw_id *id, const char *by)
+stored_check(struct local *broker, int status, const struct sw_id *id,
+	const char *by)
 {
-	if (status == 0 && fake_times(f, id) == 0)
+	if (status == 0 && !local_has(broker, id))
 		return sweep_wrong(
 			"%s: a job was confirmed and never sent", by);
 	return 0;
 }
 
 static int
-many_put(struct sw_client *c, struct fake *f)
+many_put(struct sw_client *c, struct local *broker)
 {
 	struct sw_job jobs[MANY];
 	struct sw_put_result r[MANY] = {0};
@@ -334,7 +335,8 @@ many_put(struct sw_client *c, struct fake *f)
 	err = sw_put_many(c, jobs, MANY, TIMEOUT_MS, r);
 	sweep_pause();
 	for (int i = 0; i < MANY; i++) {
-		bad |= stored_check(f, r[i].status, &r[i].id, "sw_put_many");
+		bad |= stored_check(
+			broker, r[i].status, &r[i].id, "sw_put_many");
 		if (err == 0 && r[i].status != 0)
 			bad = sweep_wrong("sw_put_many: 0, but not for all");
 	}
@@ -355,7 +357,7 @@ all_submit(struct sw_client *c, struct call calls[SUBMITTED], int taken[])
 
 /* Whatever fails, each job that was taken is called back once. */
 static int
-calls_check(struct fake *f, const struct call calls[], const int taken[])
+calls_check(struct local *broker, const struct call calls[], const int taken[])
 {
 	int bad = 0;
 
@@ -364,8 +366,8 @@ calls_check(struct fake *f, const struct call calls[], const int taken[])
 			bad = sweep_wrong("sw_submit: %d calls, not %d",
 				calls[i].calls, taken[i]);
 		if (calls[i].calls > 0)
-			bad |= stored_check(
-				f, calls[i].status, &calls[i].id, "sw_submit");
+			bad |= stored_check(broker, calls[i].status,
+				&calls[i].id, "sw_submit");
 	}
 	return bad;
 }
@@ -378,25 +380,25 @@ library_use(void *arg)
 	struct sw_put_result r = {0};
 	struct sw_client *c = NULL;
 	struct sw_job job = job_of(1);
-	struct fake *f;
+	struct local *broker;
 
 	(void)arg;
 	sweep_pause();
-	f = fake_start(1);
+	broker = local_start(1);
 	sweep_go_on();
-	if (sw_open(&c, fake_endpoint(f)) == 0) {
+	if (sw_open(&c, local_endpoint(broker)) == 0) {
 		int err = sw_put(c, &job, TIMEOUT_MS, &r);
 
 		sweep_pause();
-		bad |= stored_check(f, err, &job.id, "sw_put");
+		bad |= stored_check(broker, err, &job.id, "sw_put");
 		sweep_go_on();
-		bad |= many_put(c, f);
+		bad |= many_put(c, broker);
 		(void)all_submit(c, calls, taken);
 		sw_close(c);
 	}
 	sweep_pause();
-	bad |= calls_check(f, calls, taken);
-	fake_stop(f);
+	bad |= calls_check(broker, calls, taken);
+	local_stop(broker);
 	return bad;
 }
 

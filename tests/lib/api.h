@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api.h - a client of the library and a fake broker, for its tests
+ * api.h - a client of the library and a broker, for its tests
  */
 #ifndef TESTS_API_H
 #define TESTS_API_H
 
 #include "producer/spillway.h"
 #include "tests/lib/deadline.h"
-#include "tests/lib/fake.h"
+#include "tests/lib/local.h"
 
 enum { OP_PUT = 1 };
 
 struct api_room {
-	struct fake *f;
+	struct local *broker;
 	struct sw_client *c;
 };
 
@@ -24,6 +24,18 @@ int api_clean_up(void **state);
 /* A small job; one put, and what became of it. */
 struct sw_job api_email(void);
 int api_put_email(struct api_room *, int64_t timeout_ms);
+
+/* A field of the last job put, by its name; NULL or INT64_MIN: not there. */
+const char *api_text(struct api_room *, const char *name);
+int64_t api_int(struct api_room *, const char *name);
+
+/* Every put from now on is refused, "the store is full", or no more is. */
+void api_full_set(struct api_room *, int full);
+
+void api_queue_set(struct api_room *, const char *queue, const char *setting);
+
+/* A worker fails at it with "it rained", and then ends it with "42". */
+void api_email_run(struct api_room *);
 
 /* What the callbacks saw. */
 struct api_tally {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library as its users see it: no header of the project but spillway.h
- * (and the fake broker).
+ * (and the broker).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -41,13 +41,13 @@ a_put_is_confirmed(void **state)
 
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, &res), 0);
 	assert_string_equal(sw_why(r->c), "");
-	assert_int_equal(fake_times(r->f, &job.id), 1);
+	assert_true(local_has(r->broker, &job.id));
 	assert_memory_equal(&res.id, &job.id, sizeof(job.id));
 	assert_int_equal(res.status, 0);
 	assert_int_equal(res.state, SW_NONE);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, &res), 0);
 	assert_int_equal(res.state, SW_READY);
-	assert_int_equal(fake_jobs(r->f), 1);
+	assert_int_equal(local_jobs(r->broker), 1);
 }
 
 static void
@@ -72,19 +72,19 @@ every_field_of_a_job_arrives(void **state)
 	};
 
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
-	assert_string_equal(fake_text(r->f, "queue"), "email");
-	assert_string_equal(fake_text(r->f, "body"), "hello");
-	assert_string_equal(fake_text(r->f, "unique"), "key");
-	assert_string_equal(fake_text(r->f, "fair"), "tenant");
-	assert_string_equal(fake_text(r->f, "content_type"), "text/plain");
-	assert_string_equal(fake_text(r->f, "headers"), "trace=7");
-	assert_int_equal(fake_int(r->f, "priority"), 9);
-	assert_int_equal(fake_int(r->f, "delay_ms"), 1000);
-	assert_int_equal(fake_int(r->f, "expires_at_ms"), 2000);
-	assert_int_equal(fake_int(r->f, "unique_also"), SW_UNIQUE_DEAD);
-	assert_int_equal(fake_int(r->f, "max_attempts"), 3);
-	assert_int_equal(fake_int(r->f, "timeout_ms"), 4000);
-	assert_int_equal(fake_int(r->f, "run_at_ms"), INT64_MIN);
+	assert_string_equal(api_text(r, "queue"), "email");
+	assert_string_equal(api_text(r, "body"), "hello");
+	assert_string_equal(api_text(r, "unique"), "key");
+	assert_string_equal(api_text(r, "fair"), "tenant");
+	assert_string_equal(api_text(r, "content_type"), "text/plain");
+	assert_string_equal(api_text(r, "headers"), "trace=7");
+	assert_int_equal(api_int(r, "priority"), 9);
+	assert_int_equal(api_int(r, "delay_ms"), 1000);
+	assert_int_equal(api_int(r, "expires_at_ms"), 2000);
+	assert_int_equal(api_int(r, "unique_also"), SW_UNIQUE_DEAD);
+	assert_int_equal(api_int(r, "max_attempts"), 3);
+	assert_int_equal(api_int(r, "timeout_ms"), 4000);
+	assert_int_equal(api_int(r, "run_at_ms"), INT64_MIN);
 }
 
 static void
@@ -97,23 +97,29 @@ what_is_not_set_is_not_sent(void **state)
 
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(fake_int(r->f, names[i]), INT64_MIN);
-	assert_string_equal(fake_text(r->f, "body"), "");
-	assert_null(fake_text(r->f, "unique"));
+		assert_int_equal(api_int(r, names[i]), INT64_MIN);
+	assert_string_equal(api_text(r, "body"), "");
+	assert_null(api_text(r, "unique"));
 	job = (struct sw_job){.queue = "q", .priority = SW_PRIORITY_LOWEST};
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
-	assert_int_equal(fake_int(r->f, "priority"), 0);
+	assert_int_equal(api_int(r, "priority"), 0);
 }
 
 static void
 a_refused_put_tells_its_reason(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_FULL, FAKE_REFUSE};
+	static const enum local_act acts[] = {LOCAL_REFUSE};
 	struct api_room *r = *state;
 
-	fake_script(r->f, acts, 2);
+	api_full_set(r, 1);
 	assert_int_equal(api_put_email(r, PLENTY_MS), SW_EFULL);
 	assert_string_equal(sw_why(r->c), "the store is full");
+	api_full_set(r, 0);
+	api_queue_set(r, "email", "max_bytes=1");
+	assert_int_equal(api_put_email(r, PLENTY_MS), SW_EMAXBYTES);
+	assert_string_equal(
+		sw_why(r->c), "queue email has its max_bytes of 1");
+	local_script(r->broker, acts, 1);
 	assert_int_equal(api_put_email(r, PLENTY_MS), SW_EBUSY);
 	assert_string_equal(sw_why(r->c), "not today");
 }
@@ -121,30 +127,29 @@ a_refused_put_tells_its_reason(void **state)
 static void
 a_taken_unique_key_names_its_holder(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_UNIQUE};
 	struct api_room *r = *state;
-	struct sw_job job = api_email();
+	struct sw_job holder = api_email(), job = api_email();
 	struct sw_put_result res;
 
-	job.unique = "key";
-	fake_script(r->f, acts, 1);
+	holder.unique = job.unique = "key";
+	assert_int_equal(sw_put(r->c, &holder, PLENTY_MS, NULL), 0);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, &res), SW_EUNIQUE);
-	assert_int_equal(res.id.b[0], 7);
-	assert_int_equal(res.id.b[15], 7);
+	assert_memory_equal(&res.id, &holder.id, sizeof(res.id));
 	assert_string_equal(sw_why(r->c), sw_error_text(SW_EUNIQUE));
 }
 
 static void
 a_broken_link_puts_again_under_the_same_id(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_BREAK, FAKE_BREAK};
+	static const enum local_act acts[] = {LOCAL_BREAK, LOCAL_BREAK};
 	struct api_room *r = *state;
 	struct sw_job job = api_email();
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
-	assert_int_equal(fake_times(r->f, &job.id), 3);
-	assert_int_equal(fake_jobs(r->f), 1);
+	assert_int_equal(local_requests(r->broker, OP_PUT), 3);
+	assert_true(local_has(r->broker, &job.id));
+	assert_int_equal(local_jobs(r->broker), 1);
 }
 
 static void
@@ -153,25 +158,26 @@ a_put_without_a_broker_says_so(void **state)
 	struct api_room *r = *state;
 
 	assert_int_equal(api_put_email(r, 30), SW_ELINK);
-	assert_non_null(strstr(sw_why(r->c), fake_endpoint(r->f)));
-	fake_up(r->f);
+	assert_non_null(strstr(sw_why(r->c), local_endpoint(r->broker)));
+	local_up(r->broker);
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
-	assert_int_equal(fake_jobs(r->f), 1);
+	assert_int_equal(local_jobs(r->broker), 1);
 }
 
 static void
 an_unanswered_put_has_an_unknown_outcome(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_OK, FAKE_DROP};
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_DROP};
 	struct api_room *r = *state;
 	struct sw_job job = api_email();
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
 	assert_int_equal(sw_put(r->c, &job, 30, NULL), SW_ETIMEOUT);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
-	assert_true(fake_times(r->f, &job.id) >= 2);
-	assert_int_equal(fake_jobs(r->f), 2);
+	assert_true(local_requests(r->broker, OP_PUT) >= 3);
+	assert_true(local_has(r->broker, &job.id));
+	assert_int_equal(local_jobs(r->broker), 2);
 }
 
 static void
@@ -181,9 +187,9 @@ many_jobs_leave_in_messages_of_a_hundred(void **state)
 	struct sw_job *jobs = emails(MANY);
 
 	assert_int_equal(sw_put_many(r->c, jobs, MANY, PLENTY_MS, NULL), 0);
-	assert_int_equal(fake_jobs(r->f), MANY);
-	assert_int_equal(fake_requests(r->f, OP_PUT), 3);
-	assert_int_equal(fake_most(r->f), 100);
+	assert_int_equal(local_jobs(r->broker), MANY);
+	assert_int_equal(local_requests(r->broker, OP_PUT), 3);
+	assert_int_equal(local_seen(r->broker)->most, 100);
 	free(jobs);
 }
 
@@ -199,9 +205,9 @@ large_jobs_leave_in_messages_of_a_mebibyte(void **state)
 		jobs[i].body_len = SW_BODY_MAX;
 	}
 	assert_int_equal(sw_put_many(r->c, jobs, 24, PLENTY_MS, NULL), 0);
-	assert_int_equal(fake_jobs(r->f), 24);
-	assert_true(fake_largest(r->f) <= 1024 * 1024);
-	assert_true(fake_largest(r->f) > 7 * SW_BODY_MAX);
+	assert_int_equal(local_jobs(r->broker), 24);
+	assert_true(local_seen(r->broker)->largest <= 1024 * 1024);
+	assert_true(local_seen(r->broker)->largest > 7 * SW_BODY_MAX);
 	free(body);
 	free(jobs);
 }
@@ -209,21 +215,22 @@ large_jobs_leave_in_messages_of_a_mebibyte(void **state)
 static void
 each_of_many_has_its_own_result(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_HALF, FAKE_HALF, FAKE_HALF};
 	struct api_room *r = *state;
 	struct sw_job *jobs = emails(MANY);
 	struct sw_put_result *res = calloc(MANY, sizeof(*res));
 
-	fake_script(r->f, acts, 3);
+	api_queue_set(r, "tiny", "max_bytes=1");
+	for (size_t i = 2; i < MANY; i += 2)
+		jobs[i].queue = "tiny";
 	jobs[0].queue = "No Such Name";
 	assert_int_equal(
 		sw_put_many(r->c, jobs, MANY, PLENTY_MS, res), SW_EQUEUE);
 	assert_non_null(strstr(sw_why(r->c), "No Such Name"));
 	assert_int_equal(res[0].status, SW_EQUEUE);
 	for (size_t i = 1; i < MANY; i++) {
-		assert_int_equal(res[i].status, i % 2 == 1 ? 0 : SW_EFULL);
+		assert_int_equal(res[i].status, i % 2 == 1 ? 0 : SW_EMAXBYTES);
 		assert_memory_equal(&res[i].id, &jobs[i].id, sizeof(res[i].id));
-		assert_int_equal(fake_times(r->f, &jobs[i].id), i % 2);
+		assert_int_equal(local_has(r->broker, &jobs[i].id), i % 2);
 	}
 	free(res);
 	free(jobs);
@@ -309,7 +316,7 @@ a_bad_job_is_refused_before_it_is_sent(void **state)
 		assert_non_null(strstr(sw_why(r->c), bad[i].why));
 	}
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, 0), 0);
+	assert_int_equal(local_requests(r->broker, 0), 0);
 }
 
 static void
@@ -321,6 +328,11 @@ a_job_is_waited_for_and_looked_at(void **state)
 	struct sw_id none;
 
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
+	assert_int_equal(sw_get(r->c, &job.id, PLENTY_MS, &info), 0);
+	assert_int_equal(info.state, SW_READY);
+	assert_int_equal(info.attempt, 0);
+	assert_string_equal(info.cause, "none");
+	api_email_run(r);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal((i == 0 ? sw_wait : sw_get)(
 					 r->c, &job.id, PLENTY_MS, &info),
@@ -333,7 +345,7 @@ a_job_is_waited_for_and_looked_at(void **state)
 		assert_int_equal(info.error_len, 9);
 		assert_memory_equal(info.error, "it rained", 9);
 		assert_int_equal(info.progress, -1);
-		assert_string_equal(info.cause, "none");
+		assert_string_equal(info.cause, "error");
 	}
 	sw_id_new(&none);
 	assert_int_equal(sw_get(r->c, &none, PLENTY_MS, &info), SW_ENOJOB);
@@ -343,14 +355,13 @@ a_job_is_waited_for_and_looked_at(void **state)
 static void
 a_wait_that_is_too_short_says_so(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_OK, FAKE_HOLD};
 	struct api_room *r = *state;
 	struct sw_job job = api_email();
 	struct sw_info info;
 
-	fake_script(r->f, acts, 2);
 	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
 	assert_int_equal(sw_wait(r->c, &job.id, 30, &info), SW_ETIMEOUT);
+	api_email_run(r);
 	assert_int_equal(sw_wait(r->c, &job.id, PLENTY_MS, &info), 0);
 }
 
@@ -388,7 +399,7 @@ put_in_fork(struct api_room *r)
 
 	if (SANITIZED)
 		return api_put_email(r, 1000) == -EPERM;
-	return sw_open(&own, fake_endpoint(r->f)) == 0 &&
+	return sw_open(&own, local_endpoint(r->broker)) == 0 &&
 	       sw_put(own, &job, PLENTY_MS, NULL) == 0;
 }
 
@@ -419,7 +430,7 @@ a_fork_leaves_the_client_to_its_parent(void **state)
 	assert_int_equal(status, 0);
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	assert_int_equal(t.good, 3);
-	assert_true(fake_jobs(r->f) >= 3);
+	assert_true(local_jobs(r->broker) >= 3);
 }
 
 static void *
@@ -454,7 +465,8 @@ threads_with_a_client_each_do_not_meet(void **state)
 	char endpoint[128];
 	void *bad;
 
-	(void)snprintf(endpoint, sizeof(endpoint), "%s", fake_endpoint(r->f));
+	(void)snprintf(
+		endpoint, sizeof(endpoint), "%s", local_endpoint(r->broker));
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(
 			pthread_create(&threads[i], NULL, put_beside, endpoint),
@@ -463,7 +475,7 @@ threads_with_a_client_each_do_not_meet(void **state)
 		pthread_join(threads[i], &bad);
 		assert_null(bad);
 	}
-	assert_int_equal(fake_jobs(r->f), 4 * 65);
+	assert_int_equal(local_jobs(r->broker), 4 * 65);
 }
 
 static void

@@ -18,10 +18,10 @@
 #include "producer/client.h"
 #include "tests/lib/deadline.h"
 #include "tests/lib/folder.h"
-#include "tests/lib/fake.h"
+#include "tests/lib/local.h"
 
 struct room {
-	struct fake *f;
+	struct local *broker;
 	struct client *c;
 	uint8_t bytes[512];
 	struct sw_buf b;
@@ -43,9 +43,9 @@ room_make(void **state, int up)
 {
 	struct room *r = calloc(1, sizeof(*r));
 
-	r->f = fake_start(up);
+	r->broker = local_start(up);
 	r->b = (struct sw_buf){.p = r->bytes, .cap = sizeof(r->bytes)};
-	assert_int_equal(client_open(&r->c, fake_endpoint(r->f)), 0);
+	assert_int_equal(client_open(&r->c, local_endpoint(r->broker)), 0);
 	*state = r;
 	return 0;
 }
@@ -68,7 +68,7 @@ clean_up(void **state)
 	struct room *r = *state;
 
 	client_close(r->c);
-	fake_stop(r->f);
+	local_stop(r->broker);
 	free(r);
 	return 0;
 }
@@ -76,10 +76,13 @@ clean_up(void **state)
 static struct sw_buf *
 request(struct room *r, int op)
 {
+	static const struct sw_id nobody = {{1}};
 	size_t mark;
 
 	sw_msg_begin(&r->b, op, 0, 0);
 	mark = sw_item_begin(&r->b);
+	if (op == SW_OP_GET || op == SW_OP_WAIT)
+		sw_put_id(&r->b, &nobody);
 	sw_item_end(&r->b, mark);
 	return &r->b;
 }
@@ -142,7 +145,7 @@ a_call_gets_its_reply(void **state)
 		assert_true(sw_msg_next(&r->reply, &it));
 		assert_int_equal(sw_int(&it, SW_F_STATUS, -1), 0);
 	}
-	assert_int_equal(fake_requests(r->f, 0), 3);
+	assert_int_equal(local_requests(r->broker, 0), 3);
 	assert_true(client_up(r->c));
 }
 
@@ -152,17 +155,17 @@ a_call_without_a_broker_says_so(void **state)
 	struct room *r = *state;
 
 	assert_int_equal(stats(r, 30), SW_ELINK);
-	assert_non_null(strstr(client_why(r->c), fake_endpoint(r->f)));
+	assert_non_null(strstr(client_why(r->c), local_endpoint(r->broker)));
 	assert_false(client_up(r->c));
 }
 
 static void
 a_call_that_is_not_answered_times_out(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_OK, FAKE_LOSE, FAKE_LOSE};
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_LOSE, LOCAL_LOSE};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 3);
+	local_script(r->broker, acts, 3);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
 	assert_int_equal(stats(r, 30), SW_ETIMEOUT);
 	assert_non_null(strstr(client_why(r->c), "no answer"));
@@ -176,7 +179,7 @@ a_request_waits_for_a_broker_to_come(void **state)
 
 	aside_start(r, &a, SW_OP_STATS);
 	assert_int_equal(client_turn(r->c, 0), 0);
-	fake_up(r->f);
+	local_up(r->broker);
 	aside_await(r, &a);
 	assert_int_equal(a.err, 0);
 }
@@ -184,40 +187,40 @@ a_request_waits_for_a_broker_to_come(void **state)
 static void
 a_broken_link_sends_the_same_bytes_again(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_BREAK, FAKE_BREAK};
+	static const enum local_act acts[] = {LOCAL_BREAK, LOCAL_BREAK};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, 0), 3);
-	assert_true(fake_same(r->f));
+	assert_int_equal(local_requests(r->broker, 0), 3);
+	assert_true(local_seen(r->broker)->same);
 }
 
 static void
 silence_sends_the_same_bytes_again(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_LOSE};
+	static const enum local_act acts[] = {LOCAL_LOSE};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 1);
+	local_script(r->broker, acts, 1);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, 0), 2);
-	assert_true(fake_same(r->f));
+	assert_int_equal(local_requests(r->broker, 0), 2);
+	assert_true(local_seen(r->broker)->same);
 }
 
 /* The call beside it was sent again for silence: so was time enough. */
 static void
 a_wait_is_not_sent_again_for_silence(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_LOSE, FAKE_LOSE};
+	static const enum local_act acts[] = {LOCAL_LOSE, LOCAL_LOSE};
 	struct room *r = *state;
 	struct aside a;
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	aside_start(r, &a, SW_OP_WAIT);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, SW_OP_STATS), 2);
-	assert_int_equal(fake_requests(r->f, SW_OP_WAIT), 1);
+	assert_int_equal(local_requests(r->broker, SW_OP_STATS), 2);
+	assert_int_equal(local_requests(r->broker, SW_OP_WAIT), 1);
 	assert_int_equal(a.n, 0);
 	client_drop(r->c, &a.req);
 }
@@ -225,23 +228,23 @@ a_wait_is_not_sent_again_for_silence(void **state)
 static void
 a_wait_is_sent_again_after_a_broken_link(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_BREAK};
+	static const enum local_act acts[] = {LOCAL_BREAK};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 1);
+	local_script(r->broker, acts, 1);
 	assert_int_equal(
 		client_call(r->c, request(r, SW_OP_WAIT), PLENTY_MS, &r->reply),
 		0);
-	assert_int_equal(fake_requests(r->f, SW_OP_WAIT), 2);
+	assert_int_equal(local_requests(r->broker, SW_OP_WAIT), 2);
 }
 
 static void
 a_late_reply_is_ignored(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_OK, FAKE_HOLD};
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_HOLD};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
 	assert_int_equal(stats(r, 30), SW_ETIMEOUT);
 	assert_int_equal(client_call(r->c, request(r, SW_OP_QUEUES), PLENTY_MS,
@@ -253,11 +256,11 @@ a_late_reply_is_ignored(void **state)
 static void
 a_doubled_reply_is_ignored(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_TWICE, FAKE_TWICE};
+	static const enum local_act acts[] = {LOCAL_TWICE, LOCAL_TWICE};
 	struct room *r = *state;
 	struct aside a;
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	aside_start(r, &a, SW_OP_STATS);
 	aside_await(r, &a);
 	for (int i = 0; i < 3; i++) {
@@ -272,27 +275,27 @@ a_doubled_reply_is_ignored(void **state)
 static void
 garbage_is_ignored(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_GARBAGE};
+	static const enum local_act acts[] = {LOCAL_GARBAGE};
 	struct room *r = *state;
 	struct aside a;
 
-	fake_script(r->f, acts, 1);
+	local_script(r->broker, acts, 1);
 	aside_start(r, &a, SW_OP_STATS);
 	a.req.items = 1;
 	aside_await(r, &a);
 	assert_int_equal(a.err, 0);
 	assert_int_equal(a.op, SW_OP_STATS | SW_REPLY);
-	assert_int_equal(fake_requests(r->f, 0), 1);
+	assert_int_equal(local_requests(r->broker, 0), 1);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
 }
 
 static void
 a_refusal_comes_with_its_reason(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_REFUSE};
+	static const enum local_act acts[] = {LOCAL_REFUSE};
 	struct room *r = *state;
 
-	fake_script(r->f, acts, 1);
+	local_script(r->broker, acts, 1);
 	assert_int_equal(stats(r, PLENTY_MS), SW_EBUSY);
 	assert_string_equal(client_why(r->c), "not today");
 	assert_int_equal(stats(r, PLENTY_MS), 0);
@@ -321,22 +324,22 @@ a_reply_outlives_what_comes_after_it(void **state)
 static void
 the_descriptor_still_tells_of_a_reply_after_a_send(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_HOLD, FAKE_LOSE};
+	static const enum local_act acts[] = {LOCAL_HOLD, LOCAL_LOSE};
 	struct room *r = *state;
 	struct pollfd p = {.fd = client_fd(r->c), .events = POLLIN};
 	struct aside a, b;
 
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	aside_start(r, &a, SW_OP_WAIT);
-	while (fake_requests(r->f, 0) == 0) {
+	while (local_requests(r->broker, 0) == 0) {
 		assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
 		assert_int_equal(client_turn(r->c, 0), 0);
 		if (client_up(r->c))
-			fake_await(r->f, 1);
+			local_await(r->broker, 1);
 	}
 	while (poll(&p, 1, 0) == 1)
 		assert_int_equal(client_turn(r->c, 0), 0);
-	fake_release(r->f);
+	local_release(r->broker);
 	assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
 	aside_start(r, &b, SW_OP_WAIT);
 	assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
@@ -408,7 +411,7 @@ a_request_beyond_its_buffer_is_refused(void **state)
 		bytes_of(much, sizeof(much)));
 	assert_int_equal(
 		client_call(r->c, &r->b, PLENTY_MS, &r->reply), SW_ETOOBIG);
-	assert_int_equal(fake_requests(r->f, 0), 0);
+	assert_int_equal(local_requests(r->broker, 0), 0);
 }
 
 static void
@@ -438,10 +441,10 @@ the_environment_names_the_broker(void **state)
 
 	client_close(r->c);
 	r->c = NULL;
-	setenv("SPILLWAY_BROKER", fake_endpoint(r->f), 1);
+	setenv("SPILLWAY_BROKER", local_endpoint(r->broker), 1);
 	assert_int_equal(client_open(&r->c, NULL), 0);
 	unsetenv("SPILLWAY_BROKER");
-	assert_string_equal(client_endpoint(r->c), fake_endpoint(r->f));
+	assert_string_equal(client_endpoint(r->c), local_endpoint(r->broker));
 	assert_int_equal(stats(r, PLENTY_MS), 0);
 }
 
@@ -465,7 +468,7 @@ a_fork_leaves_the_client_to_its_parent(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(stats(r, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, 0), 2);
+	assert_int_equal(local_requests(r->broker, 0), 2);
 }
 
 int

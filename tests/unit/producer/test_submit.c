@@ -23,11 +23,11 @@ what_is_submitted_together_leaves_together(void **state)
 	api_submit_emails(r->c, 30, &t);
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	assert_int_equal(t.good, 30);
-	assert_int_equal(fake_requests(r->f, OP_PUT), 1);
+	assert_int_equal(local_requests(r->broker, OP_PUT), 1);
 	api_submit_emails(r->c, 256, &t);
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
-	assert_int_equal(fake_requests(r->f, OP_PUT), 4);
-	assert_int_equal(fake_jobs(r->f), 286);
+	assert_int_equal(local_requests(r->broker, OP_PUT), 4);
+	assert_int_equal(local_jobs(r->broker), 286);
 }
 
 static void
@@ -63,17 +63,17 @@ mark(void *arg, const struct sw_put_result *res)
 static void
 each_callback_runs_once_whatever_the_broker_does(void **state)
 {
-	static const enum fake_act misdeeds[] = {FAKE_OK, FAKE_OK, FAKE_BREAK,
-		FAKE_TWICE, FAKE_GARBAGE, FAKE_HOLD, FAKE_OK};
+	static const enum local_act misdeeds[] = {LOCAL_OK, LOCAL_OK, LOCAL_BREAK,
+		LOCAL_TWICE, LOCAL_GARBAGE, LOCAL_HOLD, LOCAL_OK};
 	enum { JOBS = 600, ACTS = 24 };
 	struct api_room *r = *state;
 	uint64_t chance = chance_seed();
-	enum fake_act acts[ACTS];
+	enum local_act acts[ACTS];
 	unsigned char times[JOBS] = {0};
 
 	for (int i = 0; i < ACTS; i++)
 		acts[i] = misdeeds[chance_draw(&chance) % 7];
-	fake_script(r->f, acts, ACTS);
+	local_script(r->broker, acts, ACTS);
 	for (int i = 0; i < JOBS; i++) {
 		struct sw_job job = api_email();
 
@@ -85,7 +85,7 @@ each_callback_runs_once_whatever_the_broker_does(void **state)
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	for (int i = 0; i < JOBS; i++)
 		assert_int_equal(times[i], 1);
-	assert_int_equal(fake_jobs(r->f), JOBS);
+	assert_int_equal(local_jobs(r->broker), JOBS);
 }
 
 static void
@@ -107,7 +107,7 @@ the_descriptor_tells_when_to_process(void **state)
 	while (poll(&p, 1, 0) == 1)
 		assert_int_equal(sw_process(r->c, 0), 0);
 	assert_int_equal(t.good, 500);
-	assert_int_equal(fake_requests(r->f, OP_PUT), 50);
+	assert_int_equal(local_requests(r->broker, OP_PUT), 50);
 }
 
 static void
@@ -120,7 +120,7 @@ the_descriptor_tells_of_a_new_link(void **state)
 	api_submit_emails(r->c, 1, &t);
 	while (poll(&p, 1, 0) == 1)
 		assert_int_equal(sw_process(r->c, 0), 0);
-	fake_up(r->f);
+	local_up(r->broker);
 	while (t.calls == 0) {
 		assert_int_equal(poll(&p, 1, PLENTY_MS), 1);
 		assert_true(sw_process(r->c, 0) >= 0);
@@ -153,21 +153,21 @@ a_callback_may_submit_but_not_wait(void **state)
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	assert_int_equal(t.good, 501);
 	assert_int_equal(t.nested, -EDEADLK);
-	assert_int_equal(fake_jobs(r->f), 501);
+	assert_int_equal(local_jobs(r->broker), 501);
 }
 
 /* The second job is sent at the very end of what handles the first. */
 static void
 the_descriptor_tells_when_a_timeout_ends(void **state)
 {
-	static const enum fake_act acts[] = {FAKE_OK, FAKE_LOSE};
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_LOSE};
 	struct api_room *r = *state;
 	struct api_tally t = {.c = r->c, .more = 1};
 	struct sw_job job = api_email();
 	struct pollfd p = {.fd = sw_fd(r->c), .events = POLLIN};
 
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
-	fake_script(r->f, acts, 2);
+	local_script(r->broker, acts, 2);
 	sw_timeout_set(r->c, 200);
 	assert_int_equal(sw_submit(r->c, &job, go_on, &t), 0);
 	while (t.calls < 2) {
@@ -186,7 +186,7 @@ a_flush_without_a_broker_keeps_what_is_submitted(void **state)
 	api_submit_emails(r->c, 2, &t);
 	assert_int_equal(sw_flush(r->c, 30), SW_ELINK);
 	assert_int_equal(t.calls, 0);
-	fake_up(r->f);
+	local_up(r->broker);
 	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
 	assert_int_equal(t.good, 2);
 }
@@ -228,7 +228,7 @@ a_put_leaves_after_what_was_submitted(void **state)
 	api_submit_emails(r->c, 2, &t);
 	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
 	assert_int_equal(t.good, 2);
-	assert_int_equal(fake_jobs(r->f), 3);
+	assert_int_equal(local_jobs(r->broker), 3);
 }
 
 static void
