@@ -139,18 +139,10 @@ attempt(struct rig *r, int outcome, int tag, const char *text)
 {
 	struct sw_item it;
 	struct sw_id id;
-	uint64_t token;
-	size_t mark;
+	uint64_t token = rig_next(r, 1, "email", &id);
+	size_t mark = rig_report(r, &id, token, outcome,
+		outcome == SW_ACK ? SW_C_NONE : SW_C_ERROR);
 
-	assert_int_equal(rig_hello(r, 1, "email", 1), 0);
-	assert_true(rig_item(r, 1, SW_OP_JOBS, 0, &it));
-	assert_true(sw_get_id(&it, &id));
-	token = (uint64_t)sw_int(&it, SW_F_TOKEN, 0);
-	mark = rig_say(r, SW_OP_DONE, 0);
-	sw_put_id(&r->b, &id);
-	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
-	sw_put_int(&r->b, SW_F_OUTCOME, outcome);
-	sw_put_int(&r->b, SW_F_CAUSE, outcome == SW_ACK ? 0 : SW_C_ERROR);
 	sw_put_text(&r->b, tag, text);
 	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
 }

@@ -3,42 +3,38 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <zmq.h>
 
 #include "base/error.h"
 #include "cli/cmd.h"
-#include "tests/lib/answered.h"
 #include "tests/lib/deadline.h"
-#include "wire/proto.h"
+#include "tests/lib/local.h"
+#include "tests/lib/rig.h"
 
-enum { ASKED = 64, FRAME = 4096, STORED = 8 << 20 };
+enum {
+	ASKED = 64,
+	FRAME = 4096,
+	STORED = 8 << 20,
+	CPU_MS = 40,
+	RSS_KB = 12595,
+};
+
+/* 2026-01-31T08:00:00Z, when the jobs were put. */
+static const int64_t born_ms = 1769846400000;
 
 struct seen seen;
 struct script script;
 
 static struct {
-	char dir[64], endpoint[96];
-	pthread_t thread;
-	pthread_mutex_t lock; /* over what an answer reads and writes */
-	_Atomic int stop;
-	void *ctx, *socket;
-	uint8_t reply[SW_MSG_MAX];
-	struct sw_buf b;
+	int on;
+	struct local *broker; /* of the last run */
 	uint8_t asked[ASKED][FRAME];
 	size_t asked_len[ASKED];
-	struct sw_id last; /* that was put */
-	struct answered answered;
-} own = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} own;
 
 static struct sw_id
 id_of(const char *text)
@@ -57,56 +53,100 @@ script_is(const struct sw_item *it, const char *text)
 	return sw_get_id(it, &id) && memcmp(&id, &want, sizeof(id)) == 0;
 }
 
+/* --- the jobs that are there --------------------------------------------- */
+
+static size_t
+job_say(struct rig *r, const char *text, const char *queue, struct bytes body)
+{
+	struct sw_id id = id_of(text);
+	size_t mark = rig_say(r, SW_OP_PUT, 0);
+
+	sw_put_id(&r->b, &id);
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
+	sw_put_bytes(&r->b, SW_F_BODY, body);
+	return mark;
+}
+
+static void
+job_put(struct rig *r, size_t mark)
+{
+	struct sw_item it;
+
+	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_PUT, mark, &it), 0);
+}
+
+static void
+report(struct rig *r, int who, size_t mark)
+{
+	struct sw_item it;
+
+	assert_int_equal(rig_ask(r, who, SW_OP_DONE, mark, &it), 0);
+}
+
+/* An error after 1.25 s, at 10 s; a crash at 60 s, and that was the last. */
+static void
+dead_make(struct rig *r)
+{
+	struct sw_id id;
+	uint64_t token;
+	size_t mark = job_say(r, DEAD, "mail", bytes_of("to: \xff\0\n", 7));
+
+	sw_put_int(&r->b, SW_F_MAX_ATTEMPTS, 5);
+	sw_put_text(&r->b, SW_F_HEADER, "tenant=acme");
+	job_put(r, mark);
+	assert_int_equal(rig_set(r, "mail", "backoff_ms=0"), 0);
+	rig_pass(r, 8750);
+	token = rig_next(r, 1, "mail", &id);
+	rig_pass(r, 1250);
+	mark = rig_report(r, &id, token, SW_RETRY, SW_C_ERROR);
+	sw_put_int(&r->b, SW_F_EXIT_CODE, 3);
+	sw_put_int(&r->b, SW_F_CPU_MS, CPU_MS);
+	sw_put_int(&r->b, SW_F_RSS_KB, RSS_KB);
+	sw_put_text(&r->b, SW_F_ERROR, "first line\nno such \033[31mhost\n");
+	report(r, 1, mark);
+	rig_pass(r, 50000);
+	token = rig_next(r, 1, "mail", &id);
+	mark = rig_report(r, &id, token, SW_FAIL, SW_C_CRASH);
+	sw_put_int(&r->b, SW_F_SIGNAL, 11);
+	report(r, 1, mark);
+}
+
+/* Ends the one job of the queue well. */
+static void
+work(struct rig *r, const char *queue)
+{
+	struct sw_id id;
+	uint64_t token = rig_next(r, 2, queue, &id);
+	size_t mark = rig_report(r, &id, token, SW_ACK, SW_C_NONE);
+
+	sw_put_bytes(&r->b, SW_F_RESULT, bytes_of("4\0002\n", 4));
+	report(r, 2, mark);
+	rig_begin(r, SW_OP_BYE);
+	rig_send(r, 2);
+}
+
+static void
+jobs_make(struct rig *r)
+{
+	static const uint8_t body[SW_BODY_MAX];
+	size_t mark;
+
+	r->now_ms = born_ms;
+	dead_make(r);
+	job_put(r, job_say(r, DONE, "done", bytes_of("\x01\0raw", 5)));
+	work(r, "done");
+	mark = job_say(r, MUTE, "taken", bytes_str("x"));
+	sw_put_text(&r->b, SW_F_UNIQUE, "k");
+	job_put(r, mark);
+	job_put(r, job_say(r, BIG, "big", bytes_of(body, sizeof(body))));
+}
+
+/* --- the script ---------------------------------------------------------- */
+
 static void
 status(struct sw_buf *b, int err)
 {
 	sw_put_int(b, SW_F_STATUS, err);
-}
-
-/*
- * A put that is said again makes no second job.  The ids of one run grow,
- * and requests of one link come in order.
- */
-static int
-put_before(const struct sw_item *it)
-{
-	struct sw_id id;
-
-	assert_true(sw_get_id(it, &id));
-	if (memcmp(&id, &own.last, sizeof(id)) <= 0)
-		return 1;
-	own.last = id;
-	return 0;
-}
-
-static void
-one_put(struct sw_buf *b, const struct sw_item *it)
-{
-	struct bytes queue = sw_bytes(it, SW_F_QUEUE);
-	struct bytes body = sw_bytes(it, SW_F_BODY);
-	struct sw_id id = id_of(DEAD);
-
-	if (bytes_eq(queue, bytes_str("full"))) {
-		status(b, SW_EFULL);
-		sw_put_text(b, SW_F_DETAIL, "90 % used\033[31m");
-		return;
-	}
-	if (bytes_eq(queue, bytes_str("taken"))) {
-		status(b, SW_EUNIQUE);
-		sw_put_id(b, &id);
-		return;
-	}
-	if (put_before(it) || script.stored_len + body.len > STORED) {
-		status(b, 0);
-		return;
-	}
-	memcpy(script.stored + script.stored_len, body.p, body.len);
-	script.stored_len += body.len;
-	script.bodies++;
-	script.largest = body.len > script.largest ? body.len : script.largest;
-	status(b, 0);
-	if (bytes_eq(queue, bytes_str("again")))
-		sw_put_int(b, SW_F_STATE, SW_DONE);
 }
 
 static void
@@ -119,87 +159,8 @@ dead_fields(struct sw_buf *b)
 	sw_put_int(b, SW_F_STATE, SW_DEAD);
 	sw_put_int(b, SW_F_CAUSE, SW_C_CRASH);
 	sw_put_int(b, SW_F_ATTEMPT, 2);
-	sw_put_int(b, SW_F_CRASHES, 1);
-	sw_put_int(b, SW_F_MAX_ATTEMPTS, 5);
-	sw_put_int(b, SW_F_CREATED_AT_MS, 1769846400000LL);
-	sw_put_int(b, SW_F_ENDED_AT_MS, 1769846460000LL);
-	sw_put_text(b, SW_F_HEADER, "tenant=acme");
-}
-
-static void
-dead_full(struct sw_buf *b)
-{
-	size_t mark;
-
-	dead_fields(b);
-	mark = sw_nest_begin(b, SW_F_EVENT);
-	sw_put_int(b, SW_F_KIND, SW_EV_PUT);
-	sw_put_int(b, SW_F_AT_MS, 1769846400000LL);
-	sw_nest_end(b, mark);
-	mark = sw_nest_begin(b, SW_F_EVENT);
-	sw_put_int(b, SW_F_KIND, SW_EV_ATTEMPT);
-	sw_put_int(b, SW_F_AT_MS, 1769846410000LL);
-	sw_put_int(b, SW_F_ATTEMPT, 1);
-	sw_put_text(b, SW_F_WORKER, "box:12");
-	sw_put_int(b, SW_F_CAUSE, SW_C_ERROR);
-	sw_put_int(b, SW_F_EXIT_CODE, 3);
-	sw_put_int(b, SW_F_CPU_MS, 40);
-	sw_put_int(b, SW_F_RSS_KB, 12595);
-	sw_put_int(b, SW_F_DURATION_MS, 1250);
-	sw_put_text(b, SW_F_ERROR, "first line\nno such \033[31mhost\n");
-	sw_nest_end(b, mark);
-	mark = sw_nest_begin(b, SW_F_EVENT);
-	sw_put_int(b, SW_F_KIND, SW_EV_ATTEMPT);
-	sw_put_int(b, SW_F_AT_MS, 1769846460000LL);
-	sw_put_int(b, SW_F_ATTEMPT, 2);
-	sw_put_int(b, SW_F_CAUSE, SW_C_CRASH);
-	sw_put_int(b, SW_F_SIGNAL, 11);
-	sw_nest_end(b, mark);
-	sw_put_bytes(b, SW_F_BODY, bytes_of("to: \xff\0\n", 7));
-}
-
-static void
-done_full(struct sw_buf *b)
-{
-	struct sw_id id = id_of(DONE);
-
-	sw_put_id(b, &id);
-	sw_put_int(b, SW_F_STATE, SW_DONE);
-	sw_put_int(b, SW_F_CAUSE, SW_C_LOST);
-	sw_put_bytes(b, SW_F_RESULT, bytes_of("4\0002\n", 4));
-	sw_put_bytes(b, SW_F_BODY, bytes_of("\x01\0raw", 5));
-}
-
-static void
-one_get(struct sw_buf *b, const struct sw_item *it)
-{
-	status(b, script_is(it, NONE) ? SW_ENOJOB : 0);
-	if (script_is(it, DEAD))
-		dead_full(b);
-	else if (!script_is(it, NONE))
-		done_full(b);
-}
-
-static void
-one_cancel(struct sw_buf *b, const struct sw_item *it)
-{
-	status(b, script_is(it, DEAD) ? SW_ESTATE : 0);
-	sw_put_int(b, SW_F_STATE, script_is(it, DEAD) ? SW_DEAD : SW_CANCELLED);
-}
-
-static void
-one_why(struct sw_buf *b, const struct sw_item *it)
-{
-	status(b, script_is(it, NONE) ? SW_ENOJOB : 0);
-	sw_put_int(b, SW_F_STATE, SW_READY);
-	sw_put_text(b, SW_F_TEXT, "queue mail is \033[5mpaused");
-}
-
-static void
-one_set(struct sw_buf *b, const struct sw_item *it)
-{
-	(void)it;
-	status(b, 0);
+	sw_put_int(b, SW_F_CREATED_AT_MS, born_ms);
+	sw_put_int(b, SW_F_ENDED_AT_MS, born_ms + 60000);
 }
 
 /* Pages "" -> "c1" (empty) -> "c2" -> end; only the dead are there. */
@@ -295,44 +256,46 @@ all_stats(struct sw_buf *b, const struct sw_item *it)
 	sw_item_end(b, mark);
 }
 
+static void
+all_why(struct sw_buf *b, const struct sw_item *it)
+{
+	size_t mark = sw_item_begin(b);
+
+	(void)it;
+	status(b, 0);
+	sw_put_int(b, SW_F_STATE, SW_READY);
+	sw_put_text(b, SW_F_TEXT, "queue mail is \033[5mpaused");
+	sw_item_end(b, mark);
+}
+
 typedef void answer_fn(struct sw_buf *, const struct sw_item *);
 
-static const struct {
-	answer_fn *each; /* an item for an item */
-	answer_fn *all;	 /* all items, for the first */
-} answers[128] = {
-	[SW_OP_PUT] = {one_put, NULL},
-	[SW_OP_GET] = {one_get, NULL},
-	[SW_OP_WAIT] = {one_get, NULL},
-	[SW_OP_CANCEL] = {one_cancel, NULL},
-	[SW_OP_WHY] = {one_why, NULL},
-	[SW_OP_QUEUE_SET] = {one_set, NULL},
-	[SW_OP_LIST] = {NULL, all_list},
-	[SW_OP_REDRIVE] = {NULL, all_sweep},
-	[SW_OP_PURGE] = {NULL, all_sweep},
-	[SW_OP_QUEUES] = {NULL, all_queues},
-	[SW_OP_WORKERS] = {NULL, all_workers},
-	[SW_OP_STATS] = {NULL, all_stats},
+/* All items of the answer, for the first of the request. */
+static answer_fn *const answers[128] = {
+	[SW_OP_LIST] = all_list,
+	[SW_OP_REDRIVE] = all_sweep,
+	[SW_OP_PURGE] = all_sweep,
+	[SW_OP_QUEUES] = all_queues,
+	[SW_OP_WORKERS] = all_workers,
+	[SW_OP_STATS] = all_stats,
+	[SW_OP_WHY] = all_why,
 };
 
-/* A reply may hold fewer items than a GET has asked for. */
-static void
-answer_each(struct sw_buf *b, struct sw_msg *m)
+static int
+full_answer(struct sw_buf *b, struct sw_msg *m, const struct sw_item *first)
 {
-	struct sw_item it;
-	int n = 0;
+	struct sw_item it = *first;
 
-	while (sw_msg_next(m, &it)) {
-		size_t mark;
+	if (!bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("full")))
+		return 0;
+	do {
+		size_t mark = sw_item_begin(b);
 
-		if (m->op == SW_OP_WAIT && script_is(&it, MUTE))
-			return;
-		if (m->op == SW_OP_GET && ++n > 2)
-			return;
-		mark = sw_item_begin(b);
-		answers[m->op].each(b, &it);
+		status(b, SW_EFULL);
+		sw_put_text(b, SW_F_DETAIL, "90 % used\033[31m");
 		sw_item_end(b, mark);
-	}
+	} while (sw_msg_next(m, &it));
+	return 1;
 }
 
 static void
@@ -347,103 +310,97 @@ ask_keep(struct bytes frame)
 	script.asked_n = n + 1;
 }
 
-/* 0: say nothing. */
+/* Is one waited for that was put to "mail", it ends now. */
 static int
-answer(struct bytes frame)
+answer(struct rig *r, struct sw_msg m, struct bytes frame, struct sw_buf *b)
 {
-	struct sw_buf *b = &own.b;
 	struct sw_item it = {.have = 0, .raw = {"", 0}};
-	struct sw_msg m;
+	const struct queue *q = r->core->queues[0];
 
-	if (sw_msg_open(frame, &m) < 0 || m.op > 127)
+	(void)sw_msg_next(&m, &it);
+	if (m.op == SW_OP_PUT)
+		return full_answer(b, &m, &it);
+	ask_keep(frame);
+	if (m.op == SW_OP_WAIT && q->count[SW_READY] > 0)
+		work(r, q->name);
+	if (answers[m.op] == NULL)
 		return 0;
-	if (m.op != SW_OP_PUT)
-		ask_keep(frame);
-	sw_msg_begin(b, m.op + SW_REPLY, 0, m.seq);
-	if (answers[m.op].each != NULL) {
-		answer_each(b, &m);
-	} else {
-		(void)sw_msg_next(&m, &it);
-		answers[m.op].all(b, &it);
-	}
-	return b->len > SW_HEADER_LEN;
+	answers[m.op](b, &it);
+	return 1;
 }
 
-/* One request that has not been answered before. */
+/* --- runs ---------------------------------------------------------------- */
+
 static void
-request_serve(zmq_msg_t *who, zmq_msg_t *frame)
+broker_begin(void)
 {
-	struct bytes peer = bytes_of(zmq_msg_data(who), zmq_msg_size(who));
-	struct bytes asked = bytes_of(zmq_msg_data(frame), zmq_msg_size(frame));
-	int answered;
-
-	pthread_mutex_lock(&own.lock);
-	answered = !answered_has(&own.answered, peer, asked) && answer(asked);
-	if (answered)
-		answered_add(&own.answered, peer, asked);
-	pthread_mutex_unlock(&own.lock);
-	if (!answered)
-		return;
-	(void)zmq_msg_send(who, own.socket, ZMQ_SNDMORE);
-	(void)zmq_send(own.socket, own.b.p, own.b.len, 0);
+	local_stop(own.broker);
+	own.broker = local_start(1);
+	jobs_make(local_lock(own.broker));
+	script.asked_n = 0;
+	local_unlock(own.broker);
+	local_answer(own.broker, answer);
+	assert_int_equal(
+		setenv("SPILLWAY_BROKER", local_endpoint(own.broker), 1), 0);
 }
 
-static void *
-serve(void *arg)
+static int
+body_add(void *arg, struct bytes key, struct bytes val)
 {
-	zmq_pollitem_t p = {.socket = own.socket, .events = ZMQ_POLLIN};
-	zmq_msg_t who, frame;
+	static const char ours[] = DEAD;
+	char text[SW_ID_TEXT];
+	struct record rec;
+	struct bytes body;
+	struct sw_id id;
 
 	(void)arg;
-	while (!own.stop) {
-		if (zmq_poll(&p, 1, 20) <= 0)
-			continue;
-		(void)zmq_msg_init(&who);
-		(void)zmq_msg_init(&frame);
-		(void)zmq_msg_recv(&who, own.socket, 0);
-		(void)zmq_msg_recv(&frame, own.socket, 0);
-		request_serve(&who, &frame);
-		(void)zmq_msg_close(&who);
-		(void)zmq_msg_close(&frame);
-	}
-	return NULL;
+	memcpy(id.b, (const uint8_t *)key.p + 1, SW_ID_LEN);
+	sw_id_format(&id, text);
+	if (memcmp(text, ours, sizeof(ours) - 2) == 0)
+		return 0;
+	assert_int_equal(record_open(val, &id, &rec), 0);
+	body = sw_bytes(&rec.it, SW_F_BODY);
+	assert_true(script.stored_len + body.len <= STORED);
+	memcpy(script.stored + script.stored_len, body.p, body.len);
+	script.stored_len += body.len;
+	script.bodies++;
+	if (body.len > script.largest)
+		script.largest = body.len;
+	return 0;
+}
+
+static void
+broker_read(void)
+{
+	struct key from = key_start('j'), to = key_after(from);
+	struct rig *r = local_lock(own.broker);
+
+	script.stored_len = script.bodies = script.largest = 0;
+	assert_int_equal(r->store->driver->scan(r->store, 0, key_bytes(&from),
+				 key_bytes(&to), SIZE_MAX, body_add, NULL),
+		0);
+	local_unlock(own.broker);
 }
 
 int
 script_up(void **state)
 {
 	(void)state;
-	(void)snprintf(own.dir, sizeof(own.dir), "/tmp/spillway-XXXXXX");
-	assert_non_null(mkdtemp(own.dir));
-	(void)snprintf(
-		own.endpoint, sizeof(own.endpoint), "ipc://%s/s", own.dir);
 	script.stored = malloc(STORED);
 	assert_non_null(script.stored);
-	own.b.p = own.reply;
-	own.b.cap = sizeof(own.reply);
-	own.ctx = zmq_ctx_new();
-	own.socket = zmq_socket(own.ctx, ZMQ_ROUTER);
-	assert_int_equal(zmq_bind(own.socket, own.endpoint), 0);
-	assert_int_equal(setenv("SPILLWAY_BROKER", own.endpoint, 1), 0);
-	return pthread_create(&own.thread, NULL, serve, NULL);
+	own.on = 1;
+	return 0;
 }
 
 int
 script_down(void **state)
 {
-	char path[96];
-
 	(void)state;
-	own.stop = 1;
-	(void)pthread_join(own.thread, NULL);
-	(void)zmq_close(own.socket);
-	(void)zmq_ctx_term(own.ctx);
+	local_stop(own.broker);
 	free(script.stored);
 	free(seen.out);
 	free(seen.err);
-	(void)snprintf(path, sizeof(path), "%s/s", own.dir);
-	(void)unlink(path);
-	return rmdir(own.dir);
+	return 0;
 }
 
 /* Runs the command with words split at '|', `text` on its stdin. */
@@ -471,15 +428,11 @@ seen_run_in(const char *words, const char *text, size_t len)
 	for (char *w = strtok(copy, "|"); w != NULL; w = strtok(NULL, "|"))
 		argv[n++] = w;
 	argv[n] = NULL;
-	pthread_mutex_lock(&own.lock);
-	script.asked_n = 0;
-	answered_begin(&own.answered);
-	memset(&own.last, 0, sizeof(own.last));
-	script.stored_len = script.bodies = script.largest = 0;
-	pthread_mutex_unlock(&own.lock);
+	if (own.on)
+		broker_begin();
 	rc = cmd_main(cmd_verbs, n, argv, in, o, e);
-	pthread_mutex_lock(&own.lock); /* what it asked is read from now on */
-	pthread_mutex_unlock(&own.lock);
+	if (own.on)
+		broker_read();
 	(void)fclose(in);
 	(void)fclose(o);
 	(void)fclose(e);

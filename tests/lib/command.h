@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command.h - the command run by a test, and a broker that answers it from
- * a script
+ * command.h - the command run by a test, and a broker for it
  *
- * The broker is a thread with a ROUTER; it keeps what it was asked, and the
- * tests look at both sides: the requests, and what people and scripts see.
+ * Each run has a broker of its own, the real core with a few jobs in it; what
+ * a core of so few jobs does not say, long lists and hostile texts, is said
+ * from a script.  Tests look at both sides: the requests and what is stored,
+ * and what people and scripts see.
  */
 #ifndef TESTS_COMMAND_H
 #define TESTS_COMMAND_H
@@ -14,11 +15,15 @@
 
 #include "wire/msg.h"
 
-/* The jobs that the script knows: dead, none there, done, never ending. */
+/*
+ * The jobs that are there: dead, done, one that is ready in queue "taken" and
+ * holds the key "k", and one with the largest body; and one that is not.
+ */
 #define DEAD "01935af0-0000-7000-8000-000000000001"
 #define NONE "01935af0-0000-7000-8000-000000000002"
 #define DONE "01935af0-0000-7000-8000-000000000003"
 #define MUTE "01935af0-0000-7000-8000-000000000004"
+#define BIG  "01935af0-0000-7000-8000-000000000005"
 
 /* What the last run has written; no control character is in `err`. */
 struct seen {
@@ -27,11 +32,11 @@ struct seen {
 };
 extern struct seen seen;
 
-/* Written by the broker, whole when a run has returned; reset by the next. */
+/* What the broker got; whole when a run has returned, reset by the next. */
 struct script {
-	char *stored; /* the bodies that were put, one after the other */
+	char *stored; /* the bodies of its jobs, in the order of their ids */
 	size_t stored_len, bodies, largest;
-	_Atomic int asked_n; /* requests other than PUT */
+	int asked_n; /* requests other than PUT */
 };
 extern struct script script;
 
@@ -39,7 +44,10 @@ extern struct script script;
 int seen_run_in(const char *words, const char *text, size_t len);
 int seen_run(const char *words);
 
-/* Group set-up and tear-down; SPILLWAY_BROKER leads to the broker. */
+/*
+ * Group set-up and tear-down; between them SPILLWAY_BROKER leads to the
+ * broker of the run.
+ */
 int script_up(void **state);
 int script_down(void **state);
 

@@ -81,6 +81,9 @@ int rig_set(struct rig *, const char *queue, const char *setting);
  */
 int rig_take(struct rig *, int who, uint64_t *token);
 
+/* Says hello as `who` and takes the one job that must be there; its token. */
+uint64_t rig_next(struct rig *, int who, const char *queue, struct sw_id *id);
+
 /* Takes and acks jobs until none comes; their numbers, static. */
 const char *rig_drain(struct rig *, int who, const char *queue);
 
@@ -130,6 +133,10 @@ struct peer rig_peer(int who);
 /* Begins a request; _say: and an item, of job `n` (0: of none); its mark. */
 void rig_begin(struct rig *, int op);
 size_t rig_say(struct rig *, int op, int n);
+
+/* Begins the report of an attempt, as _say. */
+size_t rig_report(struct rig *, const struct sw_id *, uint64_t token,
+	int outcome, int cause);
 
 /* Commits the rows as they are. */
 int rig_rows_commit(struct rig *, const struct store_op *, size_t n);

@@ -13,8 +13,8 @@
 struct peer
 rig_peer(int who)
 {
-	return (struct peer){.b = {(uint8_t)(who >> 8), (uint8_t)who},
-		.len = RIG_PEER_LEN};
+	return (struct peer){
+		.b = {(uint8_t)(who >> 8), (uint8_t)who}, .len = RIG_PEER_LEN};
 }
 
 struct sw_id
@@ -145,15 +145,37 @@ rig_take(struct rig *r, int who, uint64_t *token)
 	return (int)be_get(id.b + 8, 8);
 }
 
-int
-rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
+size_t
+rig_report(struct rig *r, const struct sw_id *id, uint64_t token, int outcome,
+	int cause)
 {
-	size_t mark = rig_say(r, SW_OP_DONE, n);
-	struct sw_item it;
+	size_t mark = rig_say(r, SW_OP_DONE, 0);
 
+	sw_put_id(&r->b, id);
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
 	sw_put_int(&r->b, SW_F_OUTCOME, outcome);
 	sw_put_int(&r->b, SW_F_CAUSE, cause);
+	return mark;
+}
+
+uint64_t
+rig_next(struct rig *r, int who, const char *queue, struct sw_id *id)
+{
+	struct sw_item it;
+
+	assert_int_equal(rig_hello(r, who, queue, 1), 0);
+	assert_true(rig_item(r, who, SW_OP_JOBS, 0, &it));
+	assert_true(sw_get_id(&it, id));
+	return (uint64_t)sw_int(&it, SW_F_TOKEN, 0);
+}
+
+int
+rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
+{
+	struct sw_id id = rig_id(n);
+	size_t mark = rig_report(r, &id, token, outcome, cause);
+	struct sw_item it;
+
 	return rig_ask(r, who, SW_OP_DONE, mark, &it);
 }
 
