@@ -110,7 +110,6 @@ struct sw_id sim_model_any(struct sim *);
 /* Inside: made if it is not there. */
 struct sim_job *sim_job_of(struct sim_model *, const struct sw_id *);
 void sim_look(struct sim *, struct sim_job *, struct sim_look *);
-int sim_holds_key(const struct sim_look *);
 
 /* Whether a message of this turn with this operation names the job. */
 int sim_heard(const struct sim *, const struct sim_job *, int op);

@@ -5,7 +5,7 @@
  *
  * One seed decides all.  What ships is what runs: the broker's own turn
  * (broker.c over sockets in memory and a store that fails), the worker's
- * held.c, the producer library over links in memory.  A model beside them
+ * leases.c, the producer library over links in memory.  A model beside them
  * hears every message and sees every commit, and says what is wrong.
  *
  * All times are milliseconds of the boot clock of one machine; the wall
@@ -146,7 +146,7 @@ void sim_fail(struct sim *, const char *fmt, ...)
 void sim_note(struct sim *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* --- chance (util_sim.c) --- */
+/* --- chance (run.c) --- */
 
 int sim_pick(struct sim *, int n); /* 0 to n - 1 */
 int sim_one_in(struct sim *, int n);
@@ -154,7 +154,7 @@ int64_t sim_about(struct sim *, int64_t mean_ms); /* 1 to some of it */
 struct sw_id sim_id(struct sim *);
 uint64_t sim_id_no(const struct sw_id *);
 
-/* --- events (util_sim.c) --- */
+/* --- events (run.c) --- */
 
 void
 sim_push(struct sim *, int64_t at, enum sim_kind, int who, struct sim_frame *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker: held.c as it ships, with jobs that only take time instead of
+ * A worker: leases.c as it ships, with jobs that only take time instead of
  * child processes.
  */
 #include <stdio.h>

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/rows.h"
+
+static int
+holds_unique(const struct record *r, enum sw_state s)
+{
+	if (r->unique.len == 0 || s == SW_CANCELLED)
+		return 0;
+	if (s == SW_DEAD)
+		return (r->unique_also & SW_UNIQUE_DEAD) != 0;
+	if (s == SW_DONE)
+		return (r->unique_also & SW_UNIQUE_DONE) != 0;
+	return 1;
+}
+
+/* The one timer that the state itself asks for; -1: none. */
+static int64_t
+timer_of(const struct record *r, enum sw_state s)
+{
+	if (s == SW_DELAYED)
+		return r->run_at_ms;
+	return s == SW_DONE || s == SW_CANCELLED ? r->keep_until_ms : -1;
+}
+
+int
+rows_of(const struct record *r, enum sw_state s, struct key keys[ROWS_MAX])
+{
+	int64_t at = timer_of(r, s), expires = r->expires_at_ms;
+	int n = 0;
+
+	if (s == SW_READY)
+		keys[n++] = key_ready(r->q->no, r->lane, r->rank, &r->id);
+	if (s == SW_LEASED)
+		keys[n++] = key_id('l', &r->id);
+	if (s == SW_DEAD)
+		keys[n++] = key_dead(
+			r->q->no, (uint64_t)r->ended_at_ms, &r->id);
+	if (at >= 0)
+		keys[n++] = key_timer((uint64_t)at, &r->id);
+	if ((s == SW_DELAYED || s == SW_READY) && expires != 0 && expires != at)
+		keys[n++] = key_timer((uint64_t)expires, &r->id);
+	if (holds_unique(r, s))
+		keys[n++] = key_unique(r->q->no, r->unique);
+	return n;
+}
+
+static int
+entry_cmp(const struct entry *a, const struct entry *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return memcmp(a->id.b, b->id.b, SW_ID_LEN);
+}
+
+static int
+window_has(const struct window *w, const struct entry *e)
+{
+	uint32_t lo = 0, hi = w->n;
+
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+		int c = entry_cmp(&w->e[w->head + mid], e);
+
+		if (c == 0)
+			return 1;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return 0;
+}
+
+static int
+in_window(const struct window *w, const struct entry *e)
+{
+	int beyond = !w->whole && entry_cmp(e, &w->mark) > 0;
+
+	if (window_has(w, e))
+		return beyond ? 0 : 1;
+	return beyond ? -1 : 0;
+}
+
+int
+row_in_window(const struct core *c, struct bytes key)
+{
+	const uint8_t *p = key.p;
+	const uint8_t *end = p + key.len - SW_ID_LEN;
+	struct entry e = {.at = be_get(end - 8, 8)};
+	const struct queue *q;
+	uint64_t lane;
+
+	memcpy(e.id.b, end, SW_ID_LEN);
+	if (p[0] == 't')
+		return in_window(&c->timers, &e);
+	q = c->queues[be_get(p + 1, 4)];
+	lane = be_get(p + 5, 8);
+	for (unsigned i = 0; i < q->lanes_n; i++)
+		if (q->lanes[i]->hash == lane)
+			return in_window(&q->lanes[i]->w, &e);
+	return lane < q->lo || lane > q->hi ? -1 : 0;
+}
+
+size_t
+windows_entries(const struct core *c)
+{
+	size_t n = c->timers.n;
+
+	for (unsigned i = 0; i < c->queues_n; i++)
+		for (unsigned l = 0; l < c->queues[i]->lanes_n; l++)
+			n += c->queues[i]->lanes[l]->w.n;
+	return n;
+}
