@@ -89,17 +89,6 @@ sim_poll(zmq_pollitem_t *items, int n, long ms)
 	return 0;
 }
 
-static int
-sim_clock(clockid_t id, struct timespec *t)
-{
-	struct sim *w = sim_here;
-	int64_t ms = id == CLOCK_REALTIME ? sim_wall(w) : w->now;
-
-	*t = (struct timespec){
-		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	return 0;
-}
-
 static ssize_t
 sim_read(int fd, void *to, size_t len)
 {

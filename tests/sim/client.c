@@ -118,17 +118,6 @@ dial_settle(struct dial *d, int64_t at_ms, int out)
 
 /* --- what ships --------------------------------------------------------- */
 
-static int
-sim_clock(clockid_t id, struct timespec *t)
-{
-	struct sim *w = sim_here;
-	int64_t ms = id == CLOCK_REALTIME ? sim_wall(w) : w->now;
-
-	*t = (struct timespec){
-		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-	return 0;
-}
-
 #define clock_gettime sim_clock
 #include "producer/client.c"
 #include "producer/inside.c"

@@ -236,7 +236,7 @@ job_of_row(struct bytes key, struct sw_id *id)
 void
 sim_look(struct sim *w, struct sim_job *j, struct sim_look *n)
 {
-	struct store *s = sim_store_mem(w);
+	struct store *s = w->store;
 	struct key k = key_id('j', &j->id), l = key_id('l', &j->id);
 	struct sw_item row;
 	struct bytes val;

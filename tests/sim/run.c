@@ -62,6 +62,16 @@ sim_wall(const struct sim *w)
 	return w->now + w->wall_ms;
 }
 
+int
+sim_clock(clockid_t id, struct timespec *t)
+{
+	int64_t ms = id == CLOCK_REALTIME ? sim_wall(sim_here) : sim_here->now;
+
+	*t = (struct timespec){
+		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	return 0;
+}
+
 /* --- what is said of a run ---------------------------------------------- */
 
 void
@@ -262,7 +272,7 @@ world_open(struct sim *w, uint64_t seed, int trace)
 	for (int i = 0; i <= SIM_ENDS; i++)
 		w->wake_at[i] = INT64_MAX;
 	plan_draw(w);
-	w->store = sim_store_new(w);
+	w->store = sim_store_new();
 	w->model = sim_model_new(w);
 	sim_net_init(w);
 	for (int i = 0; i < SIM_WORKERS; i++)

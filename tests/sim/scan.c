@@ -24,7 +24,7 @@ wrong(struct sim *w, const struct sim_look *n, const char *what)
 static void
 row_check(struct sim *w, const struct sim_look *n, const struct key *k)
 {
-	struct store *s = sim_store_mem(w);
+	struct store *s = w->store;
 	struct bytes val;
 
 	if (s->driver->get(s, 0, key_bytes(k), &val) < 0)
@@ -41,7 +41,7 @@ row_check(struct sim *w, const struct sim_look *n, const struct key *k)
 void
 sim_rows_check(struct sim *w, const struct sim_look *n)
 {
-	struct store *s = sim_store_mem(w);
+	struct store *s = w->store;
 	struct key keys[ROWS_MAX], ready;
 	struct bytes val;
 
@@ -144,7 +144,7 @@ void
 sim_model_scan(struct sim *w)
 {
 	struct scan s = {.w = w};
-	struct store *m = sim_store_mem(w);
+	struct store *m = w->store;
 	struct key from = key_start('j'), to = key_after(from);
 
 	if (w->core == NULL || w->core->batch.n > 0)

@@ -15,6 +15,7 @@
 #define TESTS_SIM_H
 
 #include <setjmp.h>
+#include <time.h>
 
 #include "broker/core/core.h"
 #include "worker/leases.h"
@@ -160,6 +161,7 @@ void
 sim_push(struct sim *, int64_t at, enum sim_kind, int who, struct sim_frame *);
 void sim_wake(struct sim *, int who, int64_t at);
 int64_t sim_wall(const struct sim *);
+int sim_clock(clockid_t, struct timespec *); /* as clock_gettime */
 
 /* --- the net (net.c) --- */
 
@@ -179,8 +181,7 @@ void sim_trace_frame(struct sim *, int end, const char *how, struct bytes);
 
 /* --- the store (store.c) --- */
 
-struct store *sim_store_new(struct sim *);
-struct store *sim_store_mem(struct sim *); /* the one below it */
+struct store *sim_store_new(void);
 
 /* --- the broker (broker.c) --- */
 

@@ -1,61 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The store in memory, behind a disk that is slow, full, or gone. */
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/must.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/model.h"
 
-struct faulty {
-	struct store s;
-	struct store *mem;
-	struct sim *w;
-	struct { /* a commit that takes its time */
-		const struct claim *c;
-		const struct store_op *ops;
-		size_t n;
-		store_done_fn *done;
-		void *arg;
-	} slow;
-};
-
-static struct faulty *
-of(struct store *s)
-{
-	return (struct faulty *)s;
-}
-
-struct store *
-sim_store_mem(struct sim *w)
-{
-	return of(w->store)->mem;
-}
-
-static void
-faulty_close(struct store *s)
-{
-	struct faulty *f = of(s);
-
-	f->mem->driver->close(f->mem);
-	free(f);
-}
-
-static int
-faulty_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
-{
-	struct store *m = of(s)->mem;
-
-	return m->driver->claim(m, shard, ttl_ms, c);
-}
-
-static int
-faulty_renew(struct store *s, struct claim *c)
-{
-	struct store *m = of(s)->mem;
-
-	return m->driver->renew(m, c);
-}
+static struct { /* a commit that takes its time */
+	const struct claim *c;
+	const struct store_op *ops;
+	size_t n;
+	store_done_fn *done;
+	void *arg;
+} slow;
 
 static void
 keep(void *arg, int err)
@@ -64,14 +20,13 @@ keep(void *arg, int err)
 }
 
 static int
-apply(struct faulty *f, const struct claim *c, const struct store_op *ops,
-	size_t n)
+apply(const struct claim *c, const struct store_op *ops, size_t n)
 {
 	int err = 1;
 
-	must(f->mem->driver->commit(f->mem, c, ops, n, keep, &err) == 0);
+	must(store_mem.commit(sim_here->store, c, ops, n, keep, &err) == 0);
 	if (err == 0)
-		sim_model_commit(f->w, ops, n);
+		sim_model_commit(sim_here, ops, n);
 	return err;
 }
 
@@ -80,17 +35,16 @@ apply(struct faulty *f, const struct claim *c, const struct store_op *ops,
  * because it died with the commit half way.
  */
 static int
-lost(struct faulty *f, const struct claim *c, const struct store_op *ops,
-	size_t n, int dead)
+lost(const struct claim *c, const struct store_op *ops, size_t n, int dead)
 {
-	struct sim *w = f->w;
+	struct sim *w = sim_here;
 	int kept = sim_one_in(w, 2);
 
 	sim_note(w, "-- the commit %s, its batch is %s",
 		dead ? "is cut short by a crash" : "fails: unknown",
 		kept ? "kept" : "lost");
 	if (kept)
-		(void)apply(f, c, ops, n);
+		(void)apply(c, ops, n);
 	w->mute = 1;
 	w->dead = dead;
 	w->commit_failed = SW_EUNKNOWN;
@@ -101,10 +55,10 @@ static int
 faulty_commit(struct store *s, const struct claim *c,
 	const struct store_op *ops, size_t n, store_done_fn *done, void *arg)
 {
-	struct faulty *f = of(s);
-	struct sim *w = f->w;
+	struct sim *w = sim_here;
 	const struct sim_mood *m = &w->plan.mood;
 
+	(void)s;
 	if (sim_one_in(w, m->full)) {
 		sim_note(w, "-- the commit does not fit");
 		w->mute = 1;
@@ -115,7 +69,7 @@ faulty_commit(struct store *s, const struct claim *c,
 		return 0;
 	}
 	if (sim_one_in(w, m->unknown) || sim_one_in(w, m->crash)) {
-		int err = lost(f, c, ops, n, sim_one_in(w, 2));
+		int err = lost(c, ops, n, sim_one_in(w, 2));
 
 		if (sim_one_in(w, 2))
 			return err;
@@ -123,53 +77,36 @@ faulty_commit(struct store *s, const struct claim *c,
 		return 0;
 	}
 	if (sim_one_in(w, m->slow)) {
-		f->slow.c = c;
-		f->slow.ops = ops;
-		f->slow.n = n;
-		f->slow.done = done;
-		f->slow.arg = arg;
+		slow.c = c;
+		slow.ops = ops;
+		slow.n = n;
+		slow.done = done;
+		slow.arg = arg;
 		w->late_ms = sim_about(w, sim_one_in(w, 20) ? 3000 : 10);
 		if (sim_one_in(w, 500))
 			w->late_ms = sim_about(w, 20000);
 		return 0;
 	}
-	done(arg, apply(f, c, ops, n));
+	done(arg, apply(c, ops, n));
 	return 0;
 }
 
 static int
 faulty_turn(struct store *s)
 {
-	struct faulty *f = of(s);
-
-	must(f->slow.done != NULL);
-	f->slow.done(f->slow.arg, apply(f, f->slow.c, f->slow.ops, f->slow.n));
-	f->slow.done = NULL;
+	(void)s;
+	must(slow.done != NULL);
+	slow.done(slow.arg, apply(slow.c, slow.ops, slow.n));
+	slow.done = NULL;
 	return 0;
-}
-
-static int
-faulty_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
-	size_t limit, store_each_fn *each, void *arg)
-{
-	struct store *m = of(s)->mem;
-
-	return m->driver->scan(m, shard, from, to, limit, each, arg);
-}
-
-static int
-faulty_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
-{
-	struct store *m = of(s)->mem;
-
-	return m->driver->get(m, shard, key, val);
 }
 
 static int
 faulty_usage(struct store *s, struct store_usage *u)
 {
-	const struct sim *w = of(s)->w;
+	const struct sim *w = sim_here;
 
+	(void)s;
 	*u = (struct store_usage){
 		.used_pages = w->now < w->disk_full_until ? 95 : 10,
 		.max_pages = 100,
@@ -184,29 +121,20 @@ faulty_fd(struct store *s)
 	return 0;
 }
 
-static const struct store_driver driver = {
-	.scheme = "sim",
-	.close = faulty_close,
-	.claim = faulty_claim,
-	.renew = faulty_renew,
-	.release = faulty_renew,
-	.commit = faulty_commit,
-	.scan = faulty_scan,
-	.get = faulty_get,
-	.usage = faulty_usage,
-	.fd = faulty_fd,
-	.turn = faulty_turn,
-};
-
 struct store *
-sim_store_new(struct sim *w)
+sim_store_new(void)
 {
 	static const struct store_options none;
-	struct faulty *f = calloc(1, sizeof(*f));
+	static struct store_driver driver;
+	struct store *s;
 
-	must(f != NULL);
-	f->s.driver = &driver;
-	f->w = w;
-	must(store_open(&f->mem, "mem:", &none) == 0);
-	return &f->s;
+	driver = store_mem;
+	driver.commit = faulty_commit;
+	driver.usage = faulty_usage;
+	driver.fd = faulty_fd;
+	driver.turn = faulty_turn;
+	slow.done = NULL;
+	must(store_open(&s, "mem:", &none) == 0);
+	s->driver = &driver;
+	return s;
 }
