@@ -23,7 +23,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "tests/lib/preload_next.h"
+#include "tests/faults/preload_next.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
@@ -365,20 +365,9 @@ PLAIN(FAULT_PATH, off_t, -1, lseek, (int fd, off_t at, int whence),
 /* --- calls of no fixed shape --------------------------------------------- */
 
 #define OPENS(name)                                                            \
-	NEXT(int, name, const char *, int, ...)                                \
-	OPEN_TO_ALL int name(const char *path, int flags, ...)                 \
-	{                                                                      \
-		mode_t mode = 0;                                               \
-		va_list ap;                                                    \
-                                                                               \
-		va_start(ap, flags);                                           \
-		if (flags & (O_CREAT | __O_TMPFILE))                           \
-			mode = va_arg(ap, mode_t);                             \
-		va_end(ap);                                                    \
-		return fault(FAULT_OPEN, CALLER) > 0                           \
-			       ? -1                                            \
-			       : next_##name()(path, flags, mode);             \
-	}
+	NEXT_OPEN(name, fault(FAULT_OPEN, CALLER) > 0                          \
+				? -1                                           \
+				: next_##name()(path, flags, mode))
 
 OPENS(open)
 OPENS(open64)

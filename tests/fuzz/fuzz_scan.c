@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "tests/lib/scan.h"
+#include "tests/fuzz/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

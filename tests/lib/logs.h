@@ -62,7 +62,8 @@ void lt_file_drop(const char *db);
 
 void lt_look(const struct lt_place *, struct view *);
 
-/* All but the samples, which depend on the order of the jobs. */
+/* All that is shown but the samples, which depend on the order of the jobs,
+ * and how many jobs there were. */
 void lt_same_totals(const struct view *, const struct view *);
 
 /* The exit status of a shell command. */

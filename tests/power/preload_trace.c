@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "tests/lib/preload_next.h"
+#include "tests/faults/preload_next.h"
 
 enum { FDS = 1024, PARTS = 64 };
 
@@ -271,18 +271,7 @@ close(int fd)
 /* --- names --------------------------------------------------------------- */
 
 #define OPENS(name)                                                            \
-	NEXT(int, name, const char *, int, ...)                                \
-	OPEN_TO_ALL int name(const char *path, int flags, ...)                 \
-	{                                                                      \
-		mode_t mode = 0;                                               \
-		va_list ap;                                                    \
-                                                                               \
-		va_start(ap, flags);                                           \
-		if (flags & (O_CREAT | __O_TMPFILE))                           \
-			mode = va_arg(ap, mode_t);                             \
-		va_end(ap);                                                    \
-		return opened(next_##name()(path, flags, mode), path, flags);  \
-	}
+	NEXT_OPEN(name, opened(next_##name()(path, flags, mode), path, flags))
 
 OPENS(open)
 OPENS(open64)

@@ -30,7 +30,7 @@ notices() {
 
 if [ -z "${HOSTILE:-}" ]; then
 	notices "a frame of 100 MB was taken" heavy \
-		HOSTILE_LINK_MEMORY=64g HOSTILE_PRELOAD="$b/tests/lib/preload_loose.so"
+		HOSTILE_LINK_MEMORY=64g HOSTILE_PRELOAD="$b/tests/faults/preload_loose.so"
 	notices "MB, more than" multipart HOSTILE_LINK_MEMORY=64g
 fi
 attack tcp >"$dir/tcp" 2>"$dir/tcp.err" &

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/chance.h"
-#include "tests/lib/scan.h"
+#include "tests/fuzz/scan.h"
 
 #define AT_S INT64_C(1240383171) /* 2009-04-22 06:52:51 UTC */
 #define WHEN "[22/Apr/2009:18:52:51 +1200]"

@@ -6,7 +6,10 @@
 #define TESTS_PRELOAD_NEXT_H
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Replaced functions are redeclared on purpose, some under other names. */
 #pragma GCC diagnostic ignored "-Wredundant-decls"
@@ -31,6 +34,21 @@
 			next = u.fn;                                           \
 		}                                                              \
 		return next;                                                   \
+	}
+
+/* Stands before open() or a sibling: returns `result` of path, flags, mode. */
+#define NEXT_OPEN(name, result)                                                \
+	NEXT(int, name, const char *, int, ...)                                \
+	OPEN_TO_ALL int name(const char *path, int flags, ...)                 \
+	{                                                                      \
+		mode_t mode = 0;                                               \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, flags);                                           \
+		if (flags & (O_CREAT | __O_TMPFILE))                           \
+			mode = va_arg(ap, mode_t);                             \
+		va_end(ap);                                                    \
+		return result;                                                 \
 	}
 
 #endif
