@@ -84,6 +84,9 @@ int rig_take(struct rig *, int who, uint64_t *token);
 /* Says hello as `who` and takes the one job that must be there; its token. */
 uint64_t rig_next(struct rig *, int who, const char *queue, struct sw_id *id);
 
+/* Puts job `n` in "q" and gives it to worker 1, who says hello; its token. */
+uint64_t rig_run(struct rig *, int n, const char *body);
+
 /* Takes and acks jobs until none comes; their numbers, static. */
 const char *rig_drain(struct rig *, int who, const char *queue);
 

@@ -179,6 +179,17 @@ rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
 	return rig_ask(r, who, SW_OP_DONE, mark, &it);
 }
 
+uint64_t
+rig_run(struct rig *r, int n, const char *body)
+{
+	uint64_t token = 0;
+
+	assert_int_equal(rig_put(r, n, "q", body), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), n);
+	return token;
+}
+
 const char *
 rig_drain(struct rig *r, int who, const char *queue)
 {

@@ -45,14 +45,30 @@ verified_found(const struct verify *v)
 }
 
 void
+verify_finds(struct rig *r, int repair, enum verify_kind kind, uint64_t n)
+{
+	char line[VERIFY_LINE];
+	struct verify v = verified(r, repair, line);
+
+	assert_int_equal(v.found[kind], n);
+	assert_int_equal(verified_found(&v), n);
+}
+
+void
+verify_sound(struct rig *r)
+{
+	char line[VERIFY_LINE];
+	struct verify v = verified(r, 0, line);
+
+	assert_string_equal(line, "");
+	assert_int_equal(verified_found(&v), 0);
+}
+
+void
 rig_put_with(struct rig *r, int n, int field, int64_t value, const char *unique)
 {
-	struct sw_id id = rig_id(n);
-	size_t mark;
+	size_t mark = rig_say(r, SW_OP_PUT, n);
 
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
 	sw_put_text(&r->b, SW_F_QUEUE, "q");
 	sw_put_text(&r->b, SW_F_BODY, "body");
 	if (field != 0)

@@ -13,18 +13,6 @@
 #include "broker/core/job.h"
 #include "tests/lib/rig.h"
 
-/* Puts job `n` in "q" and leases it to worker 1. */
-static uint64_t
-running(struct rig *r, int n)
-{
-	uint64_t token = 0;
-
-	assert_int_equal(rig_put(r, n, "q", "body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), n);
-	return token;
-}
-
 /* --- put ---------------------------------------------------------------- */
 
 struct bad_put {
@@ -114,7 +102,7 @@ progress_that_a_worker_tells_is_shown_while_the_job_runs(void **state)
 {
 	struct rig *r = *state;
 	struct sw_item it;
-	uint64_t token = running(r, 1);
+	uint64_t token = rig_run(r, 1, "body");
 	size_t mark = rig_say(r, SW_OP_EXTEND, 1);
 
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
@@ -150,7 +138,7 @@ a_report_of_no_known_outcome_cause_or_delay_is_refused_and_the_job_runs_on(
 	void **state)
 {
 	struct rig *r = *state;
-	uint64_t token = running(r, 1);
+	uint64_t token = rig_run(r, 1, "body");
 
 	assert_int_equal(report(r, 1, token, SW_ACK - 1, 0, 0), SW_EINVAL);
 	assert_int_equal(report(r, 1, token, SW_STOPPED + 1, 0, 0), SW_EINVAL);
@@ -173,7 +161,7 @@ follow_ups_that_share_an_id_or_a_key_are_one_job(void **state)
 	static const int ids[] = {10, 10, 11};
 	struct rig *r = *state;
 	struct sw_item it;
-	uint64_t token = running(r, 1);
+	uint64_t token = rig_run(r, 1, "body");
 	size_t mark = rig_say(r, SW_OP_DONE, 1);
 
 	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
@@ -356,7 +344,7 @@ why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
 	struct rig *r = *state;
 	struct sw_item it;
 
-	(void)running(r, 1);
+	(void)rig_run(r, 1, "body");
 	assert_int_equal(rig_put(r, 2, "q", ""), 0);
 	assert_int_equal(rig_set(r, "q", "concurrency=1"), 0);
 	assert_int_equal(
@@ -470,7 +458,7 @@ of_what_could_not_be_sent_only_jobs_come_back_and_only_once(void **state)
 	struct sw_id none = rig_id(99);
 	uint8_t room[256];
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	uint64_t token = running(r, 1);
+	uint64_t token = rig_run(r, 1, "body");
 	size_t mark;
 
 	jobs_came_back(r, bytes_str("no message at all"));

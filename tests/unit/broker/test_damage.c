@@ -96,9 +96,7 @@ a_dead_job_whose_record_is_damaged_is_listed_as_corrupt(void **unused)
 	uint64_t token;
 
 	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
+	token = rig_run(r, 1, "");
 	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
 	rig_row_change(r, STORE_PUT, &k, bytes_of("no record", 9));
 	for (int i = 0; i < 2; i++) {
@@ -323,11 +321,8 @@ a_lease_whose_job_is_lost_or_damaged_ends_with_a_dead_job(void **unused)
 	for (int lost = 0; lost < 2; lost++) {
 		struct rig *r = rig_open("mem:");
 		struct key k = rig_key('j', 1);
-		uint64_t token;
 
-		assert_int_equal(rig_put(r, 1, "q", ""), 0);
-		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-		assert_int_equal(rig_take(r, 1, &token), 1);
+		(void)rig_run(r, 1, "");
 		if (lost)
 			rig_row_change(r, STORE_DELETE, &k, bytes_of("", 0));
 		else
@@ -345,12 +340,9 @@ a_worker_may_leave_while_its_job_is_damaged(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_item it;
-	uint64_t token;
 
 	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", ""), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
+	(void)rig_run(r, 1, "");
 	rig_record_damage(r, 1, SIZE_MAX);
 	rig_begin(r, SW_OP_BYE);
 	rig_send(r, 1);
@@ -485,12 +477,9 @@ a_listing_passes_over_a_row_that_names_no_job(void **unused)
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
-	rig_begin(r, SW_OP_LIST);
-	mark = sw_item_begin(&r->b);
+	mark = rig_say(r, SW_OP_LIST, 0);
 	sw_put_int(&r->b, SW_F_STATE, SW_READY);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 0, &it));
+	assert_int_equal(rig_ask(r, 1, SW_OP_LIST, mark, &it), 0);
 	assert_int_equal(sw_int(&it, SW_F_COUNT, 0), 1);
 	rig_drop(r);
 }

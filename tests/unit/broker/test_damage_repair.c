@@ -14,18 +14,12 @@
 static int
 extend(struct rig *r, int n, int64_t token)
 {
-	struct sw_id id = rig_id(n);
 	struct sw_item it;
 	size_t mark;
 
-	rig_begin(r, SW_OP_EXTEND);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
+	mark = rig_say(r, SW_OP_EXTEND, n);
 	sw_put_int(&r->b, SW_F_TOKEN, token);
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_EXTEND | SW_REPLY, 0, &it));
-	return (int)sw_int(&it, SW_F_STATUS, 1);
+	return rig_ask(r, 1, SW_OP_EXTEND, mark, &it);
 }
 
 /* The token is lost: the lease expires and the job is retried. */
@@ -38,9 +32,7 @@ a_job_whose_lease_is_damaged_runs_again(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_set(r, "q", "backoff_ms=0"), 0);
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
+	token = rig_run(r, 1, "body");
 	rig_row_change(r, STORE_PUT, &k, bytes_of("?", 1));
 	rig_restart(r);
 	assert_non_null(strstr(r->core->damage, "the lease of job"));
@@ -79,12 +71,9 @@ a_lease_is_believed_as_far_as_it_can_be_true(void **unused)
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
 	int64_t now = r->now_ms;
-	uint64_t token;
 
 	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
+	(void)rig_run(r, 1, "body");
 	lease_forge(r, 1, 7, INT64_MIN);
 	assert_int_equal(lease_find(&r->core->leases, &id)->since_ms, now);
 	assert_int_equal(lease_find(&r->core->leases, &id)->token, 7);
@@ -102,22 +91,16 @@ a_unique_key_whose_holder_cannot_be_told_is_not_given_away(void **unused)
 	struct rig *r = rig_open("mem:");
 	struct key k = key_unique(0, bytes_str("key"));
 	struct sw_item it;
-	struct sw_id id = rig_id(1);
 	size_t mark;
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 9, "q", ""), 0);
 	rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
-	rig_begin(r, SW_OP_PUT);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
+	mark = rig_say(r, SW_OP_PUT, 1);
 	sw_put_text(&r->b, SW_F_QUEUE, "q");
 	sw_put_text(&r->b, SW_F_BODY, "");
 	sw_put_text(&r->b, SW_F_UNIQUE, "key");
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_true(rig_item(r, 1, SW_OP_PUT | SW_REPLY, 0, &it));
-	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_ECORRUPT);
+	assert_int_equal(rig_ask(r, 1, SW_OP_PUT, mark, &it), SW_ECORRUPT);
 	assert_int_equal(r->core->damaged, 1);
 	rig_close(r);
 }
@@ -185,9 +168,7 @@ a_dead_job_that_turns_out_corrupt_has_died_once(void **unused)
 	uint64_t token;
 
 	(void)unused;
-	assert_int_equal(rig_put(r, 1, "q", "a body"), 0);
-	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
+	token = rig_run(r, 1, "a body");
 	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
 	rig_record_damage(r, 1, SIZE_MAX);
 	rig_begin(r, SW_OP_LIST);

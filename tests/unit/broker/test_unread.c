@@ -121,7 +121,7 @@ say_of_2(struct rig *r, int op)
 static const int asked_of_2[] = {SW_OP_GET, SW_OP_WAIT, SW_OP_WHY, SW_OP_CANCEL,
 	SW_OP_LIST, SW_OP_REDRIVE, SW_OP_PURGE};
 
-/* A delayed job that a timer finds damaged. */
+/* A delayed job whose record is corrupt, with a timer that is due. */
 static void
 corrupt_record_add(struct rig *r)
 {

@@ -92,15 +92,12 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 			continue;
 		tried++;
 		rig_row_change(r, STORE_DELETE, &k.all[i], nothing);
-		v = verified(r, 0, line);
-		assert_int_equal(v.found[VERIFY_MISSING], 1);
-		assert_int_equal(verified_found(&v), 1);
+		verify_finds(r, 0, VERIFY_MISSING, 1);
 		assert_false(rig_row_is_there(r, &k.all[i]));
 		v = verified(r, 1, line);
 		assert_int_equal(v.found[VERIFY_MISSING], 1);
 		assert_true(rig_row_is_there(r, &k.all[i]));
-		v = verified(r, 0, line);
-		assert_string_equal(line, "");
+		verify_sound(r);
 	}
 	assert_int_equal(tried, 7); /* r; t of jobs 1, 4, 5, 6; x; u */
 	rig_close(r);
@@ -116,15 +113,11 @@ a_unique_key_that_names_another_job_is_set_right(void **state)
 	const struct bytes vals[] = {bytes_of(other.b, SW_ID_LEN),
 		bytes_of(none.b, SW_ID_LEN), bytes_str("?")};
 	struct bytes val;
-	char line[VERIFY_LINE];
-	struct verify v;
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		rig_row_change(r, STORE_PUT, &k, vals[i]);
-		v = verified(r, 1, line);
-		assert_int_equal(v.found[VERIFY_MISSING], 1);
-		assert_int_equal(verified_found(&v), 1);
+		verify_finds(r, 1, VERIFY_MISSING, 1);
 		assert_int_equal(
 			r->store->driver->get(r->store, 0, key_bytes(&k), &val),
 			0);
@@ -154,18 +147,14 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 		key_id('c', &done), key_start('?'),
 		/* keys of a wrong length that end in a right id */
 		key_behind('l', &leased), key_behind('c', &done)};
-	char line[VERIFY_LINE];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(orphan) / sizeof(orphan[0]); i++) {
-		struct verify v;
 
 		rig_row_change(r, STORE_PUT, &orphan[i],
 			orphan[i].b[0] == 'u' ? bytes_of(none.b, SW_ID_LEN)
 					      : nothing);
-		v = verified(r, 1, line);
-		assert_int_equal(v.found[VERIFY_ORPHAN], 1);
-		assert_int_equal(verified_found(&v), 1);
+		verify_finds(r, 1, VERIFY_ORPHAN, 1);
 		assert_false(rig_row_is_there(r, &orphan[i]));
 	}
 	rig_close(r);
@@ -227,8 +216,7 @@ a_corrupt_record_is_reported_and_left_for_the_dead(void **state)
 	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 	assert_int_equal(v.found[VERIFY_COUNTER], 1);
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
+	verify_sound(r);
 	rig_close(r);
 }
 
@@ -253,8 +241,7 @@ a_record_under_the_key_of_another_comes_home(void **state)
 	v = verified(r, 0, line);
 	assert_true(v.found[VERIFY_ORPHAN] > 0);
 	(void)verified(r, 1, line);
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
+	verify_sound(r);
 	assert_int_equal(rig_state(r, 6), SW_READY);
 	assert_false(rig_row_is_there(r, &away));
 	rig_close(r);
@@ -270,7 +257,6 @@ a_record_beside_the_one_of_another_comes_home(void **state)
 	static uint8_t copy[4096];
 	char line[VERIFY_LINE];
 	struct bytes val;
-	struct verify v;
 
 	(void)state;
 	key_num(&beside, 1, 0);
@@ -281,8 +267,7 @@ a_record_beside_the_one_of_another_comes_home(void **state)
 	rig_row_change(r, STORE_PUT, &beside, bytes_of(copy, val.len));
 	rig_row_change(r, STORE_DELETE, &k, nothing);
 	(void)verified(r, 1, line);
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
+	verify_sound(r);
 	assert_int_equal(rig_state(r, 5), SW_DELAYED);
 	assert_int_equal(rig_state(r, 6), SW_READY);
 	rig_close(r);
@@ -307,8 +292,7 @@ counters_are_counted_and_set_right(void **state)
 	assert_int_equal(v.found[VERIFY_COUNTER], 2);
 	v = verified(r, 1, line);
 	assert_int_equal(v.found[VERIFY_COUNTER], 2);
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
+	verify_sound(r);
 	rig_close(r);
 }
 
@@ -330,8 +314,7 @@ a_corrupt_lease_row_is_written_anew_and_runs_out(void **state)
 	assert_int_equal(v.found[VERIFY_ROW], 1);
 	assert_int_equal(v.found[VERIFY_ORPHAN], 1);
 	(void)verified(r, 1, line);
-	v = verified(r, 0, line);
-	assert_int_equal(verified_found(&v), 0);
+	verify_sound(r);
 	assert_false(rig_row_is_there(r, &orphan));
 	assert_int_equal(rig_state(r, 3), SW_LEASED);
 	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
