@@ -188,7 +188,7 @@ kill "$worker"
 # The same in a bucket; the job's file is a copy in its folder.
 kill "$one"
 wait "$one" || :
-python3 tests/lib/s3_server.py >"$dir/port" 2>/dev/null &
+python3 tests/servers/s3_server.py >"$dir/port" 2>/dev/null &
 pids+=("$!")
 until_true test -s "$dir/port"
 export AWS_ACCESS_KEY_ID=tester AWS_SECRET_ACCESS_KEY=tester/secret+key AWS_REGION=test-1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Blobs in a bucket of s3rver, a server that others wrote: our own server in
-# tests/lib/s3_server.py could share a misunderstanding with our driver.  (It knows
+# tests/servers/s3_server.py could share a misunderstanding with our driver.  (It knows
 # keys, but does not verify signatures of version 4; ours does.)
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 skip() { echo "skipped: all: $1" && exit 0; }

@@ -18,7 +18,7 @@ done
 certificate good ca
 certificate other ca2
 
-"$python" "$root/tests/lib/email_server.py" "$dir" 2>"$dir/server.log" &
+"$python" "$root/tests/servers/email_server.py" "$dir" 2>"$dir/server.log" &
 pids+=("$!")
 until_true test -e "$dir/ports"
 port() { sed -n "s/^$1=//p" "$dir/ports"; }

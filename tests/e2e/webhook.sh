@@ -12,7 +12,7 @@ export SECRETS="$s1 $s2 $s3"
 
 # server LOG [CERT KEY]: sets `port`.
 server() {
-	python3 tests/lib/webhook_server.py "$dir/$1.jsonl" "${@:2}" >"$dir/$1.port" 2>>"$dir/$1.log" &
+	python3 tests/servers/webhook_server.py "$dir/$1.jsonl" "${@:2}" >"$dir/$1.port" 2>>"$dir/$1.log" &
 	pids+=("$!")
 	until_true test -s "$dir/$1.port"
 	port=$(cat "$dir/$1.port")

@@ -40,7 +40,7 @@ server_up(void **state)
 	if (server.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(p[1], 1);
-		execlp("python3", "python3", "tests/lib/s3_server.py",
+		execlp("python3", "python3", "tests/servers/s3_server.py",
 			(char *)NULL);
 		_exit(127);
 	}

@@ -3,7 +3,7 @@
  * blob.h - stores of blobs for tests, and hands that reach behind them
  *
  * Both drivers go through the same tests: a store in a folder, and one in a
- * bucket of tests/lib/s3_server.py, which checks every signature.
+ * bucket of tests/servers/s3_server.py, which checks every signature.
  */
 #ifndef TESTS_BLOB_H
 #define TESTS_BLOB_H
