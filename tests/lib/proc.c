@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/program.h"
-
 enum { ENV_MAX = 256, PROCS_MAX = 8 };
 
 static void
@@ -24,6 +22,26 @@ need(int ok, const char *what)
 		return;
 	perror(what);
 	abort();
+}
+
+const char *
+program_path(const char *name)
+{
+	static char path[FILENAME_MAX];
+	const char *bin = getenv("SPILLWAY_BIN");
+
+	if (bin == NULL || bin[0] != '/') {
+		fputs("FAILED: SPILLWAY_BIN must be the absolute path of the "
+		      "build folder, as tests/run.sh sets it\n",
+			stderr);
+		exit(1);
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s", bin, name);
+	if (access(path, X_OK) != 0) {
+		fprintf(stderr, "FAILED: there is no program %s\n", path);
+		exit(1);
+	}
+	return path;
 }
 
 static void

@@ -19,6 +19,14 @@ struct proc {
 };
 
 /*
+ * The path of the program `name` in the build folder SPILLWAY_BIN, in memory
+ * that the next call uses again.  Without that variable, or without the
+ * program, says so on stderr and ends the process with status 1: a test never
+ * passes, and never skips, for want of what it tests.
+ */
+const char *program_path(const char *name);
+
+/*
  * Starts the program argv[0] of the build under test with these variables
  * besides our own; ends the process on an error.
  */

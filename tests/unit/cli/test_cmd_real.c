@@ -14,71 +14,46 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "cli/cmd.h"
-#include "tests/lib/program.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/command.h"
+#include "tests/lib/folder.h"
 
-static struct {
-	char dir[64];
-	pid_t pid;
-} room;
-
-static void
-broker_run(const char *broker)
-{
-	char data[96], endpoint[96], log[96];
-
-	(void)snprintf(data, sizeof(data), "%s/data", room.dir);
-	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
-	(void)snprintf(log, sizeof(log), "%s/log", room.dir);
-	if (freopen(log, "w", stderr) != NULL)
-		(void)execl(broker, broker, "--data", data, "--listen",
-			endpoint, (char *)NULL);
-	_exit(127);
-}
+static struct proc broker;
+static char dir[FOLDER_PATH];
 
 static int
 set_up(void **state)
 {
-	const char *broker = program_path("spillway-broker");
-	char endpoint[96];
+	char data[FOLDER_FILE], endpoint[FOLDER_FILE];
+	const char *const argv[] = {"spillway-broker", "--data", data,
+		"--listen", endpoint, NULL};
 
 	(void)state;
-	(void)snprintf(room.dir, sizeof(room.dir), "/tmp/spillway-XXXXXX");
-	assert_non_null(mkdtemp(room.dir));
-	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", room.dir);
+	folder_make(dir);
+	(void)snprintf(data, sizeof(data), "%s/data", dir);
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", dir);
 	assert_int_equal(setenv("SPILLWAY_BROKER", endpoint, 1), 0);
-	room.pid = fork();
-	assert_true(room.pid >= 0);
-	if (room.pid == 0)
-		broker_run(broker);
+	proc_start(&broker, argv, NULL);
 	/* the client connects when the broker listens */
 	return seen_run("stats");
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
-	int status = 0;
+	struct proc *const all[] = {&broker};
 
 	(void)state;
 	free(seen.out);
 	free(seen.err);
-	(void)kill(room.pid, SIGTERM);
-	(void)waitpid(room.pid, &status, 0);
-	(void)nftw(room.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	return 0;
+	proc_signal(&broker, SIGTERM);
+	while (broker.pid != 0)
+		proc_watch(all, 1, -1);
+	folder_remove(dir);
+	return broker.status;
 }
 
 /* A dead job's id in `id`. */

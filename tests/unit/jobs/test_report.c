@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "tests/lib/chance.h"
-#include "tests/lib/program.h"
+#include "tests/lib/proc.h"
 
 static const char three[] = LT_THREE;
 
