@@ -10,11 +10,22 @@
 #ifndef TESTS_DEADLINE_H
 #define TESTS_DEADLINE_H
 
-#include <stdint.h>
+#include "tests/lib/chance.h"
 
 /* DEADLINE_S, or 120 s. */
-unsigned deadline_s(void);
-int deadline_ms(void);
+static inline unsigned
+deadline_s(void)
+{
+	uint64_t s = number_of_env("DEADLINE_S", 120), most = 24 * 3600;
+
+	return (unsigned)(s < most ? s : most);
+}
+
+static inline int
+deadline_ms(void)
+{
+	return (int)deadline_s() * 1000;
+}
 
 /* A wait that no test is to reach the end of, in milliseconds. */
 #define PLENTY_MS deadline_ms()

@@ -72,8 +72,7 @@ put_core_says(struct put_rig *w, struct bytes fields)
 	struct sw_id id;
 	size_t mark;
 
-	rig_begin(w->r, SW_OP_PUT);
-	mark = sw_item_begin(&w->r->b);
+	mark = rig_say(w->r, SW_OP_PUT, 0);
 	sw_put_raw(&w->r->b, fields);
 	sw_item_end(&w->r->b, mark);
 	assert_false(w->r->b.full);
@@ -82,8 +81,7 @@ put_core_says(struct put_rig *w, struct bytes fields)
 	if (v.err < 0)
 		return v;
 	assert_true(sw_item_open(fields, &it) == 0 && sw_get_id(&it, &id));
-	rig_begin(w->r, SW_OP_CANCEL);
-	mark = sw_item_begin(&w->r->b);
+	mark = rig_say(w->r, SW_OP_CANCEL, 0);
 	sw_put_id(&w->r->b, &id);
 	sw_item_end(&w->r->b, mark);
 	rig_send(w->r, PUT_PRODUCER);
@@ -103,11 +101,7 @@ put_follow_says(struct put_rig *w, struct bytes fields)
 	assert_int_equal(rig_put(r, n, "parent", "x"), 0);
 	assert_int_equal(rig_hello(r, PUT_WORKER, "parent", 0), 0);
 	assert_int_equal(rig_take(r, PUT_WORKER, &token), n);
-	rig_begin(r, SW_OP_DONE);
-	mark = sw_item_begin(&r->b);
-	sw_put_id(&r->b, &id);
-	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
-	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
+	mark = rig_report(r, &id, token, SW_ACK, SW_C_NONE);
 	nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
 	sw_put_raw(&r->b, fields);
 	sw_nest_end(&r->b, nest);

@@ -9,6 +9,7 @@
 #define TESTS_RIG_H
 
 #include "broker/core/core.h"
+#include "broker/repair/verify.h"
 #include "wire/msg.h"
 
 enum {
@@ -107,6 +108,24 @@ void rig_check_counters(struct rig *);
  * are no others; and the windows hold what the index holds up to their marks.
  */
 void rig_check_rows(struct rig *);
+
+/* --- a check and repair of its store ------------------------------------- */
+
+enum { VERIFY_LINE = 512 };
+
+/* The core starts anew before and after; `line` is the last finding. */
+struct verify verified(struct rig *, int repair, char line[VERIFY_LINE]);
+
+/* All findings, of every kind. */
+uint64_t verified_found(const struct verify *);
+
+/* That many of this kind are found, and nothing else; _sound: nothing. */
+void verify_finds(struct rig *, int repair, enum verify_kind, uint64_t n);
+void verify_sound(struct rig *);
+
+/* A put to "q" with any field, 0: none, and a unique key, NULL: none. */
+void
+rig_put_with(struct rig *, int n, int field, int64_t value, const char *unique);
 
 /* --- that leave what is wrong to the caller ------------------------------ */
 

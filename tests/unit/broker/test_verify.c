@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "broker/model/index.h"
-#include "tests/lib/verify.h"
+#include "tests/lib/rig.h"
 
 static const struct bytes nothing = {"", 0};
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "tests/lib/verify.h"
+#include "tests/lib/rig.h"
 
 static const struct bytes nothing = {"", 0};
 
