@@ -69,8 +69,8 @@ else
 fi
 broker_start
 spillway queue set work max_jobs=3 >/dev/null
-[ "$(fill 'maximum of jobs')" = 3 ] || fail "max_jobs=3"
+[ "$(fill 'max_jobs')" = 3 ] || fail "max_jobs=3"
 spillway queue set work max_jobs=0 max_bytes=500000 >/dev/null
-[ "$(fill 'maximum of bytes')" -le 2 ] || fail "max_bytes=500000"
+[ "$(fill 'max_bytes')" -le 2 ] || fail "max_bytes=500000"
 drained "$(count work ready)"
 echo "full: ${said}max_jobs and max_bytes heeded"
