@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "jobs/logs/logs.h"
+#include "report/database.h"
 #include "report/show.h"
 #include "report/view.h"
 

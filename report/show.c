@@ -149,7 +149,7 @@ headline(const struct show *s, const struct view *v, const char *name)
 	(void)fputs("  ", s->f);
 	(void)text_print(s->f, bytes_str(name), SIZE_MAX);
 	(void)fputc('\n', s->f);
-	if (v->first_s != SCAN_NO_TIME)
+	if (v->first_s != VIEW_NO_TIME)
 		(void)fprintf(s->f, "%s to %s UTC\n", utc(from, v->first_s),
 			utc(to, v->last_s));
 	(void)fputc('\n', s->f);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "jobs/logs/report.h"
 #include "base/text.h"
+#include "report/database.h"
 
 const struct show_table show_tables[] = {
 	{"total", "SELECT requests, bad, bytes,"
@@ -94,7 +94,7 @@ rows_print(FILE *f, sqlite3_stmt *st)
 	(void)fputs("\r\n", f);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && err == 0)
 		err = row_print(f, st);
-	return err < 0 ? err : report_error(rc);
+	return err < 0 ? err : database_error(rc);
 }
 
 int
@@ -102,11 +102,11 @@ show_csv(FILE *f, const char *path, const struct show_table *t)
 {
 	sqlite3_stmt *st = NULL;
 	sqlite3 *db;
-	int err = view_db_open(&db, path);
+	int err = database_snapshot(&db, path);
 
 	if (err < 0)
 		return err;
-	err = report_error(sqlite3_prepare_v2(db, t->sql, -1, &st, NULL));
+	err = database_error(sqlite3_prepare_v2(db, t->sql, -1, &st, NULL));
 	if (err == 0)
 		err = rows_print(f, st);
 	sqlite3_finalize(st);

@@ -20,7 +20,7 @@ json_time(FILE *f, const char *name, int64_t at_s)
 	char text[32] = "";
 	struct tm tm;
 
-	if (at_s == SCAN_NO_TIME)
+	if (at_s == VIEW_NO_TIME)
 		(void)fprintf(f, "\"%s\":null,", name);
 	else if (gmtime_r(&t, &tm) != NULL &&
 		 strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)

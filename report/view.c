@@ -5,11 +5,11 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "jobs/logs/report.h"
+#include "base/histogram.h"
+#include "report/database.h"
+#include "report/hll.h"
 
 /* The p99 is the bucket that at least 99 of 100 times do not exceed. */
 const char view_slow_sql[] =
@@ -34,7 +34,7 @@ each(sqlite3 *db, struct view *v, const char *sql, row_fn *fn, void *arg)
 		while (err == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
 			err = fn(v, st, arg);
 	sqlite3_finalize(st);
-	return err < 0 ? err : report_error(rc);
+	return err < 0 ? err : database_error(rc);
 }
 
 /* Copies a column; NULL for want of memory. */
@@ -64,7 +64,7 @@ static int64_t
 moment(sqlite3_stmt *st, int col)
 {
 	return sqlite3_column_type(st, col) == SQLITE_NULL
-		       ? SCAN_NO_TIME
+		       ? VIEW_NO_TIME
 		       : sqlite3_column_int64(st, col);
 }
 
@@ -221,7 +221,7 @@ sample_row(struct view *v, sqlite3_stmt *st, void *arg)
 	char *line;
 
 	(void)arg;
-	if (v->n_samples == TALLY_SAMPLES)
+	if (v->n_samples == VIEW_SAMPLES)
 		return 0;
 	line = column(st, 0, &s->line);
 	if (line == NULL)
@@ -290,73 +290,12 @@ read_all(sqlite3 *db, struct view *v)
 	return err == 0 ? sizes(db, v) : err;
 }
 
-/* SQLite's word for a file it cannot open says little: asks the system. */
-static int
-file_check(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
-		return -errno;
-	return S_ISDIR(st.st_mode) ? -EISDIR : 0;
-}
-
-static void
-time_us_sql(sqlite3_context *c, int n, sqlite3_value **args)
-{
-	int64_t bucket = n == 1 ? sqlite3_value_int64(args[0]) : -1;
-
-	if (bucket < 0 || bucket >= PATH_TIMES)
-		sqlite3_result_null(c);
-	else
-		sqlite3_result_int64(
-			c, (int64_t)path_time_us((unsigned)bucket));
-}
-
-/* One transaction as long as it is open: one instant. */
-static int
-db_begin(sqlite3 *db)
-{
-	int err = report_error(sqlite3_busy_timeout(db, REPORT_BUSY_MS));
-
-	if (err == 0)
-		err = report_error(sqlite3_create_function(db, "time_us", 1,
-			SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, time_us_sql,
-			NULL, NULL));
-	if (err == 0)
-		err = report_error(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL));
-	if (err == 0)
-		err = report_check(db);
-	if (err > 0)
-		err = err == REPORT_EMPTY ? SW_EFORMAT : SW_EVERSION;
-	return err;
-}
-
-int
-view_db_open(sqlite3 **out, const char *path)
-{
-	sqlite3 *db = NULL;
-	int err = file_check(path);
-
-	if (err < 0)
-		return err;
-	err = report_error(
-		sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL));
-	if (err == 0)
-		err = db_begin(db);
-	if (err < 0)
-		sqlite3_close(db);
-	else
-		*out = db;
-	return err;
-}
-
 int
 view_init(struct view *v, const char *path)
 {
 	sqlite3 *db = NULL;
-	struct view w = {.first_s = SCAN_NO_TIME, .last_s = SCAN_NO_TIME};
-	int err = view_db_open(&db, path);
+	struct view w = {.first_s = VIEW_NO_TIME, .last_s = VIEW_NO_TIME};
+	int err = database_snapshot(&db, path);
 
 	if (err < 0)
 		return err;

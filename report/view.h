@@ -5,14 +5,18 @@
 #ifndef JOBS_VIEW_H
 #define JOBS_VIEW_H
 
-#include "jobs/logs/tally.h"
+#include "base/bytes.h"
+#include "report/database.h"
 
 enum {
 	VIEW_TOP = 10,
 	VIEW_CLASSES = 6, /* 1 to 5: 1xx to 5xx; 0: all other */
 	VIEW_DAY = 16,
 	VIEW_SLOW_MIN = 10, /* requests with a time that make a path count */
+	VIEW_SAMPLES = DATABASE_SAMPLES,
 };
+
+#define VIEW_NO_TIME INT64_MIN
 
 struct view_path {
 	struct bytes path; /* owned by the view */
@@ -44,7 +48,7 @@ struct view_sample {
 struct view {
 	uint64_t requests, bad, bytes;
 	uint64_t jobs;		 /* merged, each once */
-	int64_t first_s, last_s; /* Unix time or SCAN_NO_TIME */
+	int64_t first_s, last_s; /* Unix time or VIEW_NO_TIME */
 	double visitors;	 /* estimated, see hll.h */
 	uint64_t p50, p99;	 /* of the sizes, see hist.h */
 	uint64_t classes[VIEW_CLASSES];
@@ -60,27 +64,18 @@ struct view {
 	size_t n_bots;
 	struct view_day *days; /* all, in order */
 	size_t n_days;
-	struct view_sample samples[TALLY_SAMPLES];
+	struct view_sample samples[VIEW_SAMPLES];
 	size_t n_samples;
 };
 
 /*
  * Reads the report in the file `path`, also while jobs add to it.  Errors as
- * of report_open; SW_EFORMAT also for an empty file, SW_EVERSION for a report
- * of an older version.  Call view_fini on success alone.
+ * of database_snapshot().  Call view_fini on
+ * success alone.
  */
 int
 view_init(struct view *, const char *path) __attribute__((warn_unused_result));
 void view_fini(struct view *);
-
-/*
- * The same report, to ask more of it: at one instant, read only.  In its SQL
- * there is time_us(bucket), what stands for the times of a bucket of the
- * view path_time.  To be closed with sqlite3_close().
- */
-struct sqlite3;
-int view_db_open(struct sqlite3 **, const char *path)
-	__attribute__((warn_unused_result));
 
 /* The slow paths, of a report with that function; ends with LIMIT 10. */
 extern const char view_slow_sql[];

@@ -22,9 +22,7 @@
 #define JOBS_LOGS_H
 
 #include "jobs/job.h"
-
-#define LOGS_DB_ENV	"SPILLWAY_LOGS_DB"
-#define LOGS_DB_DEFAULT "spillway-logs.db"
+#include "report/database.h" /* LOGS_DB_ENV */
 
 extern const struct config_key logs_keys[];
 

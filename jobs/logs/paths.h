@@ -11,21 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/histogram.h"
-
-/*
- * The buckets of times: 8 for each power of two of microseconds, so that a
- * quantile is off by at most 1/16 (6 %) of itself.
- */
-enum { PATH_TIME_BITS = 4, PATH_TIMES = HIST_LEN >> PATH_TIME_BITS };
-
-/* What stands for the times of a bucket. */
-static inline uint64_t
-path_time_us(unsigned bucket)
-{
-	return hist_value(
-		(bucket << PATH_TIME_BITS) + (1U << (PATH_TIME_BITS - 1)));
-}
+#include "report/path_times.h"
 
 struct path {
 	struct bytes key; /* owned by the table */

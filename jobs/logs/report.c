@@ -2,11 +2,154 @@
 #include "jobs/logs/report.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
-#include "jobs/logs/path_times.h"
-#include "jobs/logs/report_in.h"
+#include "report/database.h"
+#include "report/path_times.h"
+
+/* The statements that a report prepares when it is opened. */
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_JOB,
+	SQL_JOB_ADD,
+	SQL_VISITORS,
+	SQL_TOTAL,
+	SQL_STATUS,
+	SQL_SIZE,
+	SQL_TIMES,
+	SQL_PATH,
+	SQL_BOT,
+	SQL_SESSIONS,
+	SQL_DAY,
+	SQL_SAMPLE,
+	SQL_N
+};
+
+struct report {
+	sqlite3 *db;
+	char *path;
+	dev_t dev; /* with `ino`: the file that was opened */
+	ino_t ino;
+	sqlite3_stmt *st[SQL_N];
+};
+
+/* clang-format off */
+static const char *const texts[SQL_N] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_JOB] = "INSERT INTO merged(job_id, at_ms, requests, bad, bytes)"
+		" VALUES(?1, ?2, 0, 0, 0) ON CONFLICT DO NOTHING",
+	[SQL_JOB_ADD] = "UPDATE merged SET requests = requests + ?2,"
+		" bad = bad + ?3, bytes = bytes + ?4 WHERE job_id = ?1",
+	[SQL_VISITORS] = "SELECT visitors FROM total",
+	/* min() and max() of two are NULL if one is. */
+	[SQL_TOTAL] = "UPDATE total SET requests = requests + ?1,"
+		" bad = bad + ?2, bytes = bytes + ?3,"
+		" first_s = coalesce(min(first_s, ?4), first_s, ?4),"
+		" last_s = coalesce(max(last_s, ?5), last_s, ?5),"
+		" visitors = ?6",
+	[SQL_STATUS] = "INSERT INTO status(status, n) VALUES(?1, ?2)"
+		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
+	[SQL_SIZE] = "INSERT INTO size(bucket, n) VALUES(?1, ?2)"
+		" ON CONFLICT DO UPDATE SET n = n + excluded.n",
+	[SQL_TIMES] = "SELECT times FROM path WHERE path = ?1",
+	[SQL_PATH] = "INSERT INTO path(path, n, errors_4xx, errors_5xx,"
+		" timed, time_us, time_us_max, times)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce(?8, '{}'))"
+		" ON CONFLICT DO UPDATE"
+		" SET n = n + excluded.n,"
+		" errors_4xx = errors_4xx + excluded.errors_4xx,"
+		" errors_5xx = errors_5xx + excluded.errors_5xx,"
+		" timed = timed + excluded.timed,"
+		" time_us = time_us + excluded.time_us,"
+		" time_us_max = max(time_us_max, excluded.time_us_max),"
+		" times = coalesce(?8, times)",
+	[SQL_BOT] = "INSERT INTO bot(word, n, bytes) VALUES(?1, ?2, ?3)"
+		" ON CONFLICT DO UPDATE SET n = n + excluded.n,"
+		" bytes = bytes + excluded.bytes",
+	[SQL_SESSIONS] = "SELECT visits FROM day"
+		" WHERE day = date(?1 * 86400, 'unixepoch')",
+	[SQL_DAY] = "INSERT INTO day(day, requests, bytes, sessions,"
+		" visitors, exact, visits)"
+		" VALUES(date(?1 * 86400, 'unixepoch'), ?2, ?3, ?4, ?5, ?6,"
+		" ?7) ON CONFLICT DO UPDATE SET"
+		" requests = requests + excluded.requests,"
+		" bytes = bytes + excluded.bytes,"
+		" sessions = excluded.sessions,"
+		" visitors = excluded.visitors, exact = excluded.exact,"
+		" visits = excluded.visits",
+	[SQL_SAMPLE] = "INSERT INTO sample(job_id, line, why)"
+		" SELECT ?1, ?2, ?3"
+		" WHERE (SELECT count(*) FROM sample) < ?4",
+};
+/* clang-format on */
+
+/* --- opening ------------------------------------------------------------- */
+
+static int
+statements_prepare(struct report *r)
+{
+	int err = 0;
+
+	for (int i = 0; err == 0 && i < SQL_N; i++)
+		err = database_error(sqlite3_prepare_v3(r->db, texts[i], -1,
+			SQLITE_PREPARE_PERSISTENT, &r->st[i], NULL));
+	return err;
+}
+
+int
+report_open(struct report **out, const char *path)
+{
+	struct report *r = calloc(1, sizeof(*r));
+	struct stat st;
+	int err = -ENOMEM;
+
+	if (r == NULL || (r->path = strdup(path)) == NULL)
+		goto out;
+	err = database_open(&r->db, path);
+	if (err == 0)
+		err = statements_prepare(r);
+	if (err == 0 && stat(path, &st) < 0)
+		err = -errno;
+	if (err != 0)
+		goto out;
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	*out = r;
+	return 0;
+out:
+	report_close(r);
+	return err;
+}
+
+void
+report_close(struct report *r)
+{
+	if (r == NULL)
+		return;
+	for (int i = 0; i < SQL_N; i++)
+		sqlite3_finalize(r->st[i]);
+	sqlite3_close(r->db);
+	free(r->path);
+	free(r);
+}
+
+int
+report_stale(const struct report *r)
+{
+	struct stat st;
+
+	return stat(r->path, &st) < 0 || st.st_dev != r->dev ||
+	       st.st_ino != r->ino;
+}
+
+/* --- adding a tally ------------------------------------------------------ */
 
 /* Runs a statement that gives no rows. */
 static int
@@ -15,7 +158,7 @@ step(struct report *r, enum sql which)
 	int rc = sqlite3_step(r->st[which]);
 
 	sqlite3_reset(r->st[which]);
-	return report_error(rc);
+	return database_error(rc);
 }
 
 static void
@@ -55,7 +198,7 @@ static int
 visitors_read(struct report *r, struct hll *h)
 {
 	sqlite3_stmt *st = r->st[SQL_VISITORS];
-	int rc = sqlite3_step(st), err = report_error(rc);
+	int rc = sqlite3_step(st), err = database_error(rc);
 
 	if (rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == sizeof(*h))
 		memcpy(h, sqlite3_column_blob(st, 0), sizeof(*h));
@@ -104,7 +247,7 @@ times_read(struct report *r, struct bytes path, uint64_t n[PATH_TIMES])
 
 	bind_text(r, SQL_TIMES, 1, path);
 	rc = sqlite3_step(st);
-	err = report_error(rc);
+	err = database_error(rc);
 	if (rc == SQLITE_ROW)
 		err = path_times_read(
 			bytes_of(sqlite3_column_text(st, 0),
@@ -176,7 +319,7 @@ sessions_read(struct report *r, struct tally_day *d)
 
 	(void)sqlite3_bind_int64(st, 1, d->day);
 	rc = sqlite3_step(st);
-	err = report_error(rc);
+	err = database_error(rc);
 	if (rc == SQLITE_ROW)
 		err = sessions_load(&d->sessions,
 			bytes_of(sqlite3_column_blob(st, 0),

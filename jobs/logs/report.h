@@ -7,32 +7,19 @@
  * The transaction is synced to disk before report_merge returns: a job is
  * acknowledged only for what a power loss cannot take back.  Any number of
  * processes may merge into one file (on a local disk).
- *
- * The tables are plain, for sqlite3(1) to query: total, status, size, path,
- * bot, day, sample, merged, and a view, path_time; docs/logs.md tells of them.
  */
 #ifndef JOBS_REPORT_H
 #define JOBS_REPORT_H
 
-#include "wire/id.h"
 #include "jobs/logs/tally.h"
-
-/* The file's PRAGMA application_id, "SWLG", and its user_version. */
-#define REPORT_APP_ID  0x53574c47
-#define REPORT_VERSION 3
-
-enum { REPORT_BUSY_MS = 10 * 1000 }; /* waits so long for other writers */
+#include "wire/id.h"
 
 struct report;
-struct sqlite3;
 
 /*
  * Opens the report at `path`, making it if there is none; one of an
  * older version is brought up to date, in one transaction.
- *	SW_EFORMAT	the file is something else, or of a newer version
- *	-EBUSY		others kept it locked for REPORT_BUSY_MS
- *	-errno		of the file: -ENOENT (also: cannot be made), -EACCES,
- *			-ENOSPC, -EIO, -EROFS, -ENOMEM
+ * Errors as of database_open() (report/database.h).
  * Not to be used across fork().
  */
 int report_open(struct report **, const char *path)
@@ -67,16 +54,5 @@ int report_commit(struct report *) __attribute__((warn_unused_result));
 
 /* Forgets what was begun, if anything was. */
 void report_abort(struct report *);
-
-/* For the parts of this module. */
-
-/* An SQLite result as an error; 0 for OK, ROW and DONE. */
-int report_error(int rc);
-
-/* As far behind is a file that no one has made a report of. */
-#define REPORT_EMPTY REPORT_VERSION
-
-/* By how many versions the file is behind, or an error. */
-int report_check(struct sqlite3 *);
 
 #endif

@@ -13,16 +13,17 @@
 #ifndef JOBS_TALLY_H
 #define JOBS_TALLY_H
 
-#include "jobs/logs/bots.h"
 #include "base/histogram.h"
-#include "jobs/logs/hll.h"
+#include "jobs/logs/bots.h"
 #include "jobs/logs/paths.h"
 #include "jobs/logs/scan.h"
 #include "jobs/logs/sessions.h"
+#include "report/database.h"
+#include "report/hll.h"
 
 enum {
 	TALLY_STATUSES = 1000,
-	TALLY_SAMPLES = 10,   /* malformed lines that are kept */
+	TALLY_SAMPLES = DATABASE_SAMPLES,
 	TALLY_LINE_MAX = 200, /* bytes of each */
 	TALLY_DAYS = 64,
 	TALLY_BYTES = 64 * 1024 * 1024, /* of paths; a piece may go beyond */

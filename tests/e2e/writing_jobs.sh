@@ -118,8 +118,8 @@ for line in "$declaration" "$entry"; do grep -qxF -- "$line" $doc || fail "not i
 tree=$dir/tree kind=$(basename "$b")
 mkdir -p "$tree/build/$kind" "$tree/tests"
 cp -a tests/deps.* "$tree/tests"
-cp -a Makefile base wire link blob worker jobs "$tree"
-for d in base wire link blob worker jobs; do cp -a "$b/$d" "$tree/build/$kind"; done
+cp -a Makefile base wire link blob worker jobs report "$tree"
+for d in base wire link blob worker jobs report; do cp -a "$b/$d" "$tree/build/$kind"; done
 cp "$jobs/words.c" "$tree/jobs"
 python3 - "$tree/worker/jobs.c" "$declaration" "$entry" <<'P'
 import sys

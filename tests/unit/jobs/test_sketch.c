@@ -14,8 +14,9 @@
 #include "tests/lib/chance.h"
 #include "base/error.h"
 #include "base/histogram.h"
-#include "jobs/logs/hll.h"
-#include "jobs/logs/path_times.h"
+#include "report/hll.h"
+#include "jobs/logs/paths.h"
+#include "report/path_times.h"
 
 /* The relative error of a count of `n` things that are new to the seed. */
 static double

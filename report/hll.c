@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/logs/hll.h"
+#include "report/hll.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/logs/path_times.h"
+#include "report/path_times.h"
 
 #include "base/error.h"
 

@@ -13,8 +13,8 @@
  * The standard error is 1.04 / sqrt(2^12) = 1.6 %.  Merging loses nothing:
  * the merge of two sketches is the sketch of both inputs.
  */
-#ifndef JOBS_HLL_H
-#define JOBS_HLL_H
+#ifndef REPORT_HLL_H
+#define REPORT_HLL_H
 
 #include <stdint.h>
 
