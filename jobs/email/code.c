@@ -5,8 +5,8 @@
 
 enum { QUOTED_COLUMNS = 75 }; /* and the = of a soft break */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
 size_t
 email_base64(const void *p, size_t len, char *to)
@@ -15,17 +15,17 @@ email_base64(const void *p, size_t len, char *to)
 	char *at = to;
 
 	for (; len >= 3; b += 3, len -= 3) {
-		*at++ = digits[b[0] >> 2];
-		*at++ = digits[(b[0] & 3) << 4 | b[1] >> 4];
-		*at++ = digits[(b[1] & 15) << 2 | b[2] >> 6];
-		*at++ = digits[b[2] & 63];
+		*at++ = base64_digits[b[0] >> 2];
+		*at++ = base64_digits[(b[0] & 3) << 4 | b[1] >> 4];
+		*at++ = base64_digits[(b[1] & 15) << 2 | b[2] >> 6];
+		*at++ = base64_digits[b[2] & 63];
 	}
 	if (len > 0) {
 		uint8_t next = len == 2 ? b[1] : 0;
 
-		*at++ = digits[b[0] >> 2];
-		*at++ = digits[(b[0] & 3) << 4 | next >> 4];
-		*at = digits[(next & 15) << 2];
+		*at++ = base64_digits[b[0] >> 2];
+		*at++ = base64_digits[(b[0] & 3) << 4 | next >> 4];
+		*at = base64_digits[(next & 15) << 2];
 		if (len == 1)
 			*at = '=';
 		at++;

@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jobs/email/dkim.h"
-#include "jobs/email/link.h"
 #include "base/error.h"
-#include "jobs/secret.h"
 #include "base/text.h"
+#include "jobs/email/dkim.h"
+#include "jobs/email/smtp.h"
+#include "jobs/secret.h"
 
 enum {
 	SPARE_MS = 1000, /* we end so long before the worker ends us */
@@ -42,7 +42,7 @@ const struct config_key email_keys[] = {
 
 /* Kept from job to job in the child: the connection above all. */
 static struct {
-	struct email_link link;
+	struct email_smtp smtp;
 	struct email_dkim dkim;
 	struct blobs *blobs;
 } kept;
@@ -305,15 +305,15 @@ mail_read(const struct job *job, struct email_why *why)
 }
 
 static int
-shelf_open(
-	const struct job *job, struct email_shelf *shelf, struct email_why *why)
+store_open(
+	const struct job *job, struct email_store *store, struct email_why *why)
 {
 	char text[BLOB_WHY];
 
 	if (kept.blobs == NULL && job->blobs != NULL &&
 		blobs_open(&kept.blobs, job->blobs, text) < 0)
 		return email_alarm(why, "blobs: %s", text);
-	*shelf = (struct email_shelf){.blobs = kept.blobs,
+	*store = (struct email_store){.blobs = kept.blobs,
 		.own = job->body.len > 0 ? job->blob.path : NULL};
 	return 0;
 }
@@ -358,8 +358,8 @@ mail_send(const struct job *job, const struct email_server *server,
 	env.utf8 = mail.utf8 || sender.utf8;
 	if (left < env.timeout_ms)
 		env.timeout_ms = left;
-	return email_link_send(
-		&kept.link, server, &env, &message, &source, why);
+	return email_smtp_send(
+		&kept.smtp, server, &env, &message, &source, why);
 }
 
 static int
@@ -367,7 +367,7 @@ mail_do(const struct job *job, struct email_why *why)
 {
 	char secret[SECRET_MAX];
 	struct email_server server;
-	struct email_order order = {.id = job->id,
+	struct email_options options = {.id = job->id,
 		.at_s = now_ms() / 1000,
 		.max = config_number(job->conf, "email", "max_size")};
 	int err = mail_read(job, why);
@@ -377,12 +377,12 @@ mail_do(const struct job *job, struct email_why *why)
 	if (err == 0)
 		err = password_of(job->conf, &server, secret, why);
 	if (err == 0)
-		err = shelf_open(job, &order.shelf, why);
-	order.host = mail.from.text + mail.from.host;
+		err = store_open(job, &options.store, why);
+	options.host = mail.from.text + mail.from.host;
 	if (err == 0)
-		err = email_mail_init(&message, &mail, &order, why);
+		err = email_mail_init(&message, &mail, &options, why);
 	if (err == 0)
-		err = mail_sign(job, order.at_s, why);
+		err = mail_sign(job, options.at_s, why);
 	if (err == 0)
 		err = mail_send(job, &server, why);
 	explicit_bzero(secret, sizeof(secret));
@@ -392,7 +392,7 @@ mail_do(const struct job *job, struct email_why *why)
 /* --- its end -------------------------------------------------------------- */
 
 static void
-tell_result(struct job *job)
+result_write(struct job *job)
 {
 	char *text = NULL;
 	size_t len;
@@ -403,7 +403,7 @@ tell_result(struct job *job)
 	(void)fputs("{\"message_id\":", f);
 	text_json(f, bytes_str(message.id));
 	(void)fputs(",\"reply\":", f);
-	text_json(f, bytes_str(kept.link.reply));
+	text_json(f, bytes_str(kept.smtp.reply));
 	(void)fputs("}", f);
 	if (fclose(f) == 0)
 		job->result(job, bytes_of(text, len));
@@ -413,11 +413,11 @@ tell_result(struct job *job)
 enum job_verdict
 email_run(struct job *job)
 {
-	struct email_why why = {.verdict = JOB_RETRY};
+	struct email_why why = {.disposition = JOB_RETRY};
 	int err = mail_do(job, &why);
 
 	if (err == 0)
-		tell_result(job);
+		result_write(job);
 	else
 		job->error(job, "%s", why.text);
 	if (err < 0 && why.alarm)
@@ -426,5 +426,5 @@ email_run(struct job *job)
 		job->retry_after(job, why.after_ms);
 	email_mail_fini(&message);
 	email_free(&mail);
-	return err == 0 ? JOB_ACK : why.verdict;
+	return err == 0 ? JOB_ACK : why.disposition;
 }

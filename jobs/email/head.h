@@ -10,6 +10,7 @@
 #ifndef JOBS_EMAIL_HEAD_H
 #define JOBS_EMAIL_HEAD_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "jobs/email/address.h"
@@ -23,6 +24,15 @@ struct email_head {
 	FILE *f;
 	size_t col;
 };
+
+/* A token of RFC 2045: ASCII without blanks and punctuation; not empty. */
+int email_token_ok(const char *, size_t len);
+
+/* "type/subtype; name=token …" of what is a file: no multipart, no message. */
+int email_type_ok(const char *);
+
+/* The name of a header field that a job may set. */
+int email_field_ok(const char *name);
 
 void email_head_begin(struct email_head *, FILE *, const char *name);
 void email_head_end(struct email_head *);

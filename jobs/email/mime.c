@@ -107,7 +107,7 @@ enum { MIXED, RELATED, ALTERNATIVE, LEVELS };
 
 static const char *const subtypes[] = {"mixed", "related", "alternative"};
 
-struct tree {
+struct mime_tree {
 	struct email_mail *m;
 	const struct email *e;
 	FILE *head, *body;
@@ -118,7 +118,7 @@ struct tree {
 };
 
 static int
-level_of(const struct tree *t)
+level_of(const struct mime_tree *t)
 {
 	for (int i = LEVELS - 1; i >= 0; i--)
 		if (t->open[i])
@@ -127,7 +127,7 @@ level_of(const struct tree *t)
 }
 
 static void
-part_begin(struct tree *t)
+part_begin(struct mime_tree *t)
 {
 	int level = level_of(t);
 
@@ -140,14 +140,14 @@ part_begin(struct tree *t)
 
 /* Its header is complete; that of the whole mail gets its end elsewhere. */
 static void
-part_text(struct tree *t)
+part_text(struct mime_tree *t)
 {
 	if (t->part == t->body)
 		(void)fputs("\r\n", t->body);
 }
 
 static void
-multi_begin(struct tree *t, int level)
+multi_begin(struct mime_tree *t, int level)
 {
 	part_begin(t);
 	(void)fprintf(t->part,
@@ -158,7 +158,7 @@ multi_begin(struct tree *t, int level)
 }
 
 static void
-multi_end(struct tree *t, int level)
+multi_end(struct mime_tree *t, int level)
 {
 	if (t->open[level])
 		(void)fprintf(
@@ -167,7 +167,7 @@ multi_end(struct tree *t, int level)
 }
 
 static void
-text_part(struct tree *t, const char *subtype, const char *text)
+text_part(struct mime_tree *t, const char *subtype, const char *text)
 {
 	if (text == NULL)
 		return;
@@ -181,7 +181,7 @@ text_part(struct tree *t, const char *subtype, const char *text)
 }
 
 static void
-file_head(struct tree *t, const struct email_file *file)
+file_head(struct mime_tree *t, const struct email_file *file)
 {
 	struct email_head h;
 
@@ -214,7 +214,7 @@ content_put(FILE *f, const char *text)
 
 /* The piece that ends here, and the file that comes now. */
 static void
-file_piece(struct tree *t, const struct email_file *file)
+file_piece(struct mime_tree *t, const struct email_file *file)
 {
 	struct email_mail *m = t->m;
 	size_t at = (size_t)ftell(t->body);
@@ -225,7 +225,7 @@ file_piece(struct tree *t, const struct email_file *file)
 }
 
 static void
-files_put(struct tree *t, int with_cid)
+files_put(struct mime_tree *t, int with_cid)
 {
 	for (size_t i = 0; i < t->e->files_n; i++) {
 		const struct email_file *file = &t->e->files[i];
@@ -243,7 +243,7 @@ files_put(struct tree *t, int with_cid)
 }
 
 static void
-tree_put(struct tree *t)
+tree_put(struct mime_tree *t)
 {
 	const struct email *e = t->e;
 	size_t with_cid = 0;
@@ -268,7 +268,7 @@ tree_put(struct tree *t)
 /* --- attachments --------------------------------------------------------- */
 
 static int
-blob_fail(const struct email_shelf *s, int err, struct email_why *why)
+blob_fail(const struct email_store *s, int err, struct email_why *why)
 {
 	return blob_is_final(err) ? email_refuse(why, "attachment: %s",
 					    blobs_why(s->blobs))
@@ -278,7 +278,7 @@ blob_fail(const struct email_shelf *s, int err, struct email_why *why)
 
 /* A wrong reference, or a damaged blob? */
 static int
-ref_judge(const struct email_shelf *s, const struct blob_ref *ref)
+ref_judge(const struct email_store *s, const struct blob_ref *ref)
 {
 	struct blob_get *g = NULL;
 	int err = blob_get_open_ref(s->blobs, ref, &g);
@@ -288,7 +288,7 @@ ref_judge(const struct email_shelf *s, const struct blob_ref *ref)
 }
 
 static int
-file_size(const struct email_shelf *s, struct email_piece *p,
+file_size(const struct email_store *s, struct email_piece *p,
 	struct email_why *why)
 {
 	const struct blob_ref *ref = &p->file->ref;
@@ -334,7 +334,7 @@ static int
 compose(struct email_mail *m, const struct email *e, const struct sw_id *id,
 	int64_t at_s)
 {
-	struct tree t = {.m = m, .e = e};
+	struct mime_tree t = {.m = m, .e = e};
 	int bad = 0;
 
 	sw_id_format(id, t.boundary);
@@ -354,20 +354,20 @@ compose(struct email_mail *m, const struct email *e, const struct sw_id *id,
 
 int
 email_mail_init(struct email_mail *m, const struct email *e,
-	const struct email_order *o, struct email_why *why)
+	const struct email_options *o, struct email_why *why)
 {
 	char text[SW_ID_TEXT];
 	int err = 0;
 
 	memset(m, 0, sizeof(*m));
-	m->shelf = o->shelf;
+	m->store = o->store;
 	sw_id_format(&o->id, text);
 	(void)snprintf(m->id, sizeof(m->id), "<%s@%s>", text, o->host);
 	if (compose(m, e, &o->id, o->at_s) < 0)
 		return email_later(why, "out of memory");
 	for (size_t i = 0; i < m->pieces_n && err == 0; i++)
 		if (m->pieces[i].file != NULL)
-			err = file_size(&m->shelf, &m->pieces[i], why);
+			err = file_size(&m->store, &m->pieces[i], why);
 	if (err == 0 && email_mail_size(m) > o->max)
 		err = email_refuse(why,
 			"the mail is %lld bytes; max_size in [email] is %lld",

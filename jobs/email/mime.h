@@ -21,7 +21,7 @@ enum {
 };
 
 /* Where attachments are. */
-struct email_shelf {
+struct email_store {
 	struct blobs *blobs; /* NULL: there is no store */
 	const char *own;     /* the path of the job's own blob, or NULL */
 };
@@ -39,14 +39,14 @@ struct email_mail {
 	size_t head_len, body_len;
 	struct email_piece pieces[EMAIL_PIECES];
 	size_t pieces_n;
-	struct email_shelf shelf;
+	struct email_store store;
 	char id[EMAIL_ID_MAX]; /* the Message-ID with its < > */
 	char sign[2048];       /* a header to go before the others, or "" */
 };
 
 /* What else a mail is made of. */
-struct email_order {
-	struct email_shelf shelf;
+struct email_options {
+	struct email_store store;
 	struct sw_id id;
 	const char *host; /* ends the Message-ID */
 	int64_t at_s;	  /* its date */
@@ -54,11 +54,11 @@ struct email_order {
 };
 
 /*
- * Composes; `e` and what the shelf points to are borrowed.  0 or an error;
+ * Composes; `e` and what the store points to are borrowed.  0 or an error;
  * call email_mail_fini in either case.
  */
 int email_mail_init(struct email_mail *, const struct email *,
-	const struct email_order *, struct email_why *)
+	const struct email_options *, struct email_why *)
 	__attribute__((warn_unused_result));
 void email_mail_fini(struct email_mail *);
 

@@ -5,30 +5,29 @@
 #include <strings.h>
 
 #include "jobs/body.h"
-#include "jobs/email/check.h"
-#include "jobs/email/fill.h"
 #include "jobs/email/head.h"
+#include "jobs/email/template.h"
 
 _Static_assert(sizeof(((struct email_why *)0)->text) == BODY_WHY,
 	"what body.h says goes there");
 
-struct reading {
+struct email_reader {
 	struct email *e;
 	struct email_file *file; /* the attachment at hand */
 	struct email_why *why;
 };
 
 static int
-text_take(
-	struct reading *r, const char *key, const json_t *item, const char **to)
+text_take(struct email_reader *r, const char *key, const json_t *item,
+	const char **to)
 {
 	return body_text(key, item, to, r->why->text);
 }
 
 /* A string that will stand in a header. */
 static int
-line_take(
-	struct reading *r, const char *key, const json_t *item, const char **to)
+line_take(struct email_reader *r, const char *key, const json_t *item,
+	const char **to)
 {
 	int err = text_take(r, key, item, to);
 
@@ -41,7 +40,7 @@ line_take(
 /* --- addresses ----------------------------------------------------------- */
 
 static int
-address_object(struct reading *r, const char *key, json_t *item,
+address_object(struct email_reader *r, const char *key, json_t *item,
 	const char **name, const char **address)
 {
 	const char *part;
@@ -65,7 +64,7 @@ address_object(struct reading *r, const char *key, json_t *item,
 }
 
 static int
-address_take(struct reading *r, const char *key, json_t *item,
+address_take(struct email_reader *r, const char *key, json_t *item,
 	struct email_address *a)
 {
 	const char *name = NULL, *text = NULL, *wrong;
@@ -92,7 +91,7 @@ address_take(struct reading *r, const char *key, json_t *item,
 }
 
 static int
-addresses_take(struct reading *r, const char *key, json_t *item,
+addresses_take(struct email_reader *r, const char *key, json_t *item,
 	struct email_address *all, size_t *n)
 {
 	json_t *one;
@@ -120,7 +119,7 @@ addresses_take(struct reading *r, const char *key, json_t *item,
 static int
 to_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return addresses_take(r, key, item, r->e->to, &r->e->to_n);
 }
@@ -128,7 +127,7 @@ to_take(void *arg, const char *key, json_t *item)
 static int
 cc_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return addresses_take(r, key, item, r->e->cc, &r->e->cc_n);
 }
@@ -136,7 +135,7 @@ cc_take(void *arg, const char *key, json_t *item)
 static int
 from_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	r->e->has_from = 1;
 	return address_take(r, key, item, &r->e->from);
@@ -145,7 +144,7 @@ from_take(void *arg, const char *key, json_t *item)
 static int
 reply_to_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	r->e->has_reply_to = 1;
 	return address_take(r, key, item, &r->e->reply_to);
@@ -154,7 +153,7 @@ reply_to_take(void *arg, const char *key, json_t *item)
 static int
 recipient_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	r->e->has_recipient = 1;
 	return address_take(r, key, item, &r->e->recipient);
@@ -165,7 +164,7 @@ recipient_take(void *arg, const char *key, json_t *item)
 static int
 file_name_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	int err = line_take(r, key, item, &r->file->name);
 
 	if (err == 0 && (r->file->name[0] == '\0' ||
@@ -179,7 +178,7 @@ file_name_take(void *arg, const char *key, json_t *item)
 static int
 file_type_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	int err = line_take(r, key, item, &r->file->type);
 
 	if (err == 0 && !email_type_ok(r->file->type))
@@ -191,7 +190,7 @@ file_type_take(void *arg, const char *key, json_t *item)
 static int
 file_cid_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	int err = line_take(r, key, item, &r->file->cid);
 
 	if (err == 0 &&
@@ -205,7 +204,7 @@ file_cid_take(void *arg, const char *key, json_t *item)
 static int
 file_content_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return text_take(r, key, item, &r->file->content);
 }
@@ -213,7 +212,7 @@ file_content_take(void *arg, const char *key, json_t *item)
 static int
 file_blob_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	const char *text = "";
 	int err = text_take(r, key, item, &text);
 
@@ -234,7 +233,7 @@ static const struct body_key file_keys[] = {
 };
 
 static int
-file_take(struct reading *r, json_t *item)
+file_take(struct email_reader *r, json_t *item)
 {
 	int err;
 
@@ -255,7 +254,7 @@ file_take(struct reading *r, json_t *item)
 static int
 files_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	json_t *one;
 	size_t i;
 	int err;
@@ -287,7 +286,7 @@ field_is_there(const struct email *e, const char *name)
 static int
 fields_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	struct email_field *f;
 	const char *name;
 	json_t *one;
@@ -318,7 +317,7 @@ fields_take(void *arg, const char *key, json_t *item)
 }
 
 static int
-link_take(struct reading *r, const json_t *item)
+link_take(struct email_reader *r, const json_t *item)
 {
 	const char *s = json_string_value(item);
 
@@ -342,7 +341,7 @@ link_take(struct reading *r, const json_t *item)
 static int
 links_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 	json_t *one;
 	size_t i;
 	int err;
@@ -364,7 +363,7 @@ links_take(void *arg, const char *key, json_t *item)
 static int
 subject_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return line_take(r, key, item, &r->e->subject);
 }
@@ -372,7 +371,7 @@ subject_take(void *arg, const char *key, json_t *item)
 static int
 plain_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return text_take(r, key, item, &r->e->text);
 }
@@ -380,7 +379,7 @@ plain_take(void *arg, const char *key, json_t *item)
 static int
 html_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return text_take(r, key, item, &r->e->html);
 }
@@ -388,7 +387,7 @@ html_take(void *arg, const char *key, json_t *item)
 static int
 template_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	return line_take(r, key, item, &r->e->template);
 }
@@ -396,7 +395,7 @@ template_take(void *arg, const char *key, json_t *item)
 static int
 values_take(void *arg, const char *key, json_t *item)
 {
-	struct reading *r = arg;
+	struct email_reader *r = arg;
 
 	(void)key;
 	if (!json_is_object(item))
@@ -406,7 +405,7 @@ values_take(void *arg, const char *key, json_t *item)
 }
 
 static int
-template_fill(struct email *e, const char *folder, struct email_why *why)
+template_apply(struct email *e, const char *folder, struct email_why *why)
 {
 	const struct {
 		const char **to;
@@ -419,7 +418,7 @@ template_fill(struct email *e, const char *folder, struct email_why *why)
 	int n = 0, err;
 
 	for (size_t i = 0; i < 3; i++) {
-		err = email_fill(folder, e->template, parts[i].context,
+		err = email_template(folder, e->template, parts[i].context,
 			e->values, &e->made[i], why);
 		if (err < 0)
 			return err;
@@ -506,7 +505,7 @@ texts_settle(struct email *e, const char *templates, struct email_why *why)
 	if (e->template != NULL && templates == NULL)
 		return email_alarm(why, "no folder of templates in [email]");
 	if (e->template != NULL)
-		err = template_fill(e, templates, why);
+		err = template_apply(e, templates, why);
 	else if (e->values != NULL)
 		err = email_refuse(why, "'values' without a 'template'");
 	if (err == 0 && e->subject == NULL)
@@ -520,11 +519,11 @@ int
 email_read(struct email *e, struct bytes json, const char *from,
 	const char *templates, struct email_why *why)
 {
-	struct reading r = {.e = e, .why = why};
+	struct email_reader r = {.e = e, .why = why};
 	int err;
 
 	memset(e, 0, sizeof(*e));
-	*why = (struct email_why){.verdict = JOB_FAIL}; /* of body.h */
+	*why = (struct email_why){.disposition = JOB_FAIL}; /* of body.h */
 	err = body_parse(json, &e->json, why->text);
 	if (err == 0)
 		err = body_take(e->json, "the body", mail_keys, &r, why->text);

@@ -12,7 +12,7 @@
 
 #include "blob/blob.h"
 #include "jobs/email/address.h"
-#include "jobs/email/why.h"
+#include "jobs/email/disposition.h"
 
 enum {
 	EMAIL_TO_MAX = 50, /* addresses in to, in cc */

@@ -40,7 +40,7 @@ email_source_fini(struct email_source *s)
 static int
 blob_fail(struct email_source *s, int err)
 {
-	const char *text = blobs_why(s->m->shelf.blobs);
+	const char *text = blobs_why(s->m->store.blobs);
 
 	return blob_is_final(err) ? email_refuse(s->why, "attachment: %s", text)
 				  : email_later(s->why, "attachment: %s", text);
@@ -53,12 +53,12 @@ file_open(struct email_source *s, const struct email_piece *p)
 
 	s->left = p->size;
 	if (!p->file->has_ref) {
-		s->fd = open(s->m->shelf.own, O_RDONLY | O_CLOEXEC);
+		s->fd = open(s->m->store.own, O_RDONLY | O_CLOEXEC);
 		return s->fd < 0 ? email_later(s->why, "%s: %s",
-					   s->m->shelf.own, strerror(errno))
+					   s->m->store.own, strerror(errno))
 				 : 0;
 	}
-	err = blob_get_open(s->m->shelf.blobs, &p->file->ref.hash, &s->get);
+	err = blob_get_open(s->m->store.blobs, &p->file->ref.hash, &s->get);
 	if (err < 0)
 		return blob_fail(s, err);
 	if (blob_get_size(s->get) != p->size)
@@ -74,7 +74,7 @@ file_read(struct email_source *s, char *to, size_t cap)
 
 	if (s->fd >= 0) {
 		n = read(s->fd, to, cap);
-		return n < 0 ? email_later(s->why, "%s: %s", s->m->shelf.own,
+		return n < 0 ? email_later(s->why, "%s: %s", s->m->store.own,
 				       strerror(errno))
 			     : n;
 	}
@@ -115,7 +115,7 @@ lines_make(struct email_source *s)
 }
 
 static ssize_t
-file_give(struct email_source *s, char *to, size_t cap)
+lines_read(struct email_source *s, char *to, size_t cap)
 {
 	const struct email_piece *p = &s->m->pieces[s->piece];
 	size_t n;
@@ -139,7 +139,7 @@ file_give(struct email_source *s, char *to, size_t cap)
 }
 
 static size_t
-memory_give(size_t *at, const char *from, size_t len, char *to, size_t cap)
+memory_read(size_t *at, const char *from, size_t len, char *to, size_t cap)
 {
 	size_t n = len - *at < cap ? len - *at : cap;
 
@@ -149,14 +149,14 @@ memory_give(size_t *at, const char *from, size_t len, char *to, size_t cap)
 }
 
 static ssize_t
-body_give(struct email_source *s, char *to, size_t cap)
+body_read(struct email_source *s, char *to, size_t cap)
 {
 	const struct email_piece *p = &s->m->pieces[s->piece];
 	size_t n;
 
 	if (p->file != NULL)
-		return file_give(s, to, cap);
-	n = memory_give(&s->at, s->m->body + p->from, p->to - p->from, to, cap);
+		return lines_read(s, to, cap);
+	n = memory_read(&s->at, s->m->body + p->from, p->to - p->from, to, cap);
 	if (s->at == p->to - p->from) {
 		s->at = 0;
 		s->piece++;
@@ -165,7 +165,7 @@ body_give(struct email_source *s, char *to, size_t cap)
 }
 
 static size_t
-head_give(struct email_source *s, char *to, size_t cap)
+head_read(struct email_source *s, char *to, size_t cap)
 {
 	const struct {
 		const char *p;
@@ -175,7 +175,7 @@ head_give(struct email_source *s, char *to, size_t cap)
 		[HEAD] = {s->m->head, s->m->head_len},
 		[EMPTY] = {"\r\n", 2},
 	};
-	size_t n = memory_give(
+	size_t n = memory_read(
 		&s->at, parts[s->part].p, parts[s->part].len, to, cap);
 
 	if (s->at == parts[s->part].len) {
@@ -195,8 +195,8 @@ email_source_read(struct email_source *s, void *to, size_t cap)
 	while (got < cap) {
 		if (s->part == BODY && s->piece == s->m->pieces_n)
 			break;
-		n = s->part == BODY ? body_give(s, p + got, cap - got)
-				    : (ssize_t)head_give(s, p + got, cap - got);
+		n = s->part == BODY ? body_read(s, p + got, cap - got)
+				    : (ssize_t)head_read(s, p + got, cap - got);
 		if (n < 0)
 			return n;
 		got += (size_t)n;

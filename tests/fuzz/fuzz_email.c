@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "jobs/email/fill.h"
 #include "jobs/email/mime.h"
+#include "jobs/email/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -67,7 +67,7 @@ message_check(const struct email *e)
 {
 	static struct email_mail m;
 	static struct email_source s;
-	const struct email_order order = {.id = {{1}},
+	const struct email_options order = {.id = {{1}},
 		.host = e->from.text + e->from.host,
 		.max = 1 << 30};
 	struct email_why why;
@@ -103,8 +103,8 @@ templates_check(const struct email *e)
 	for (size_t i = 0; i < 3; i++) {
 		to = NULL;
 		if (texts[i] != NULL &&
-			email_fill_text(texts[i], "t", (enum email_context)i,
-				e->json, &to, &why) == 0)
+			email_template_text(texts[i], "t",
+				(enum email_context)i, e->json, &to, &why) == 0)
 			must(to != NULL);
 		free(to);
 	}

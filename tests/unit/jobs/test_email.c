@@ -10,18 +10,17 @@
 
 #include <cmocka.h>
 
-#include <jansson.h>
 #include <curl/curl.h>
+#include <jansson.h>
 
-#include "worker/alarm.h"
-#include "jobs/email/check.h"
+#include "base/error.h"
 #include "jobs/email/code.h"
+#include "jobs/email/disposition.h"
 #include "jobs/email/dkim.h"
-#include "jobs/email/fill.h"
 #include "jobs/email/head.h"
 #include "jobs/email/read.h"
-#include "jobs/email/verdict.h"
-#include "base/error.h"
+#include "jobs/email/template.h"
+#include "worker/alarm.h"
 
 static struct email_why why;
 
@@ -129,7 +128,7 @@ a_job_says_for_whom_it_is(void **state)
 	assert_true(read_job("{\"to\":[\"a@b.c\",\"d@e.f\"],\"subject\":\"s\","
 			     "\"text\":\"t\"}") < 0);
 	assert_non_null(strstr(why.text, "recipient"));
-	assert_int_equal(why.verdict, JOB_FAIL);
+	assert_int_equal(why.disposition, JOB_FAIL);
 	assert_int_equal(read_job("{\"to\":[\"a@b.c\",\"d@e.f\"],"
 				  "\"recipient\":\"g@h.i\",\"subject\":\"s\","
 				  "\"text\":\"t\"}"),
@@ -358,7 +357,7 @@ filled(enum email_context context, const char *text, const char *values,
 	int err;
 
 	*to = NULL;
-	err = email_fill_text(text, "t", context, v, to, &why);
+	err = email_template_text(text, "t", context, v, to, &why);
 	json_decref(v);
 	return err;
 }
@@ -424,9 +423,9 @@ a_value_that_is_missing_is_the_jobs_fault_a_broken_template_is_not(void **state)
 
 	(void)state;
 	assert_int_equal(filled(EMAIL_TEXT, "{{a}}", "{}", &to), SW_EINVAL);
-	assert_int_equal(why.verdict, JOB_FAIL);
+	assert_int_equal(why.disposition, JOB_FAIL);
 	assert_true(filled(EMAIL_TEXT, "x\n{{a", "{}", &to) < 0);
-	assert_int_equal(why.verdict, JOB_RETRY);
+	assert_int_equal(why.disposition, JOB_RETRY);
 	assert_true(why.alarm);
 	assert_non_null(strstr(why.text, "line 2"));
 }
@@ -440,7 +439,7 @@ the_verdict_follows_from_stage_reply_and_error(void **state)
 		int rc;
 		enum email_stage stage;
 		int code, own;
-		enum job_verdict verdict;
+		enum job_verdict disposition;
 		int alarm;
 	} cases[] = {
 		{CURLE_SEND_ERROR, EMAIL_RCPT, 550, 0, JOB_FAIL, 0},
@@ -476,7 +475,7 @@ the_verdict_follows_from_stage_reply_and_error(void **state)
 			.server = "s"};
 
 		assert_true(email_judge(&e, &why) < 0);
-		assert_int_equal(why.verdict, cases[i].verdict);
+		assert_int_equal(why.disposition, cases[i].disposition);
 		assert_int_equal(why.alarm, cases[i].alarm);
 	}
 }

@@ -1,13 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/email/verdict.h"
+#include "jobs/email/disposition.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
+
 enum { HINT_MAX_MS = 24 * 3600 * 1000 };
+
+static void
+why_set(struct email_why *why, enum job_verdict disposition, int alarm,
+	const char *fmt, va_list ap)
+{
+	*why = (struct email_why){.disposition = disposition, .alarm = alarm};
+	(void)vsnprintf(why->text, sizeof(why->text), fmt, ap);
+}
+
+int
+email_refuse(struct email_why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	why_set(why, JOB_FAIL, 0, fmt, ap);
+	va_end(ap);
+	return SW_EINVAL;
+}
+
+int
+email_later(struct email_why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	why_set(why, JOB_RETRY, 0, fmt, ap);
+	va_end(ap);
+	return -EAGAIN;
+}
+
+int
+email_alarm(struct email_why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	why_set(why, JOB_RETRY, 1, fmt, ap);
+	va_end(ap);
+	return -EAGAIN;
+}
 
 /* --- hints --------------------------------------------------------------- */
 
@@ -95,13 +140,13 @@ email_hint_ms(const char *reply)
 
 /* --- verdicts ------------------------------------------------------------ */
 
-enum kind { LATER = 1, ALARM, REFUSE, SENDER };
+enum reply_kind { LATER = 1, ALARM, REFUSE, SENDER };
 
 /* The first that fits counts. */
 static const struct {
 	enum email_stage from, to;
 	int least, most;
-	enum kind kind;
+	enum reply_kind kind;
 } rules[] = {
 	/* Encryption or a password is wanted, or was not right. */
 	{EMAIL_CONNECT, EMAIL_SENT, 530, 530, ALARM},
@@ -141,7 +186,7 @@ is_setup(int rc, enum email_stage stage)
 	}
 }
 
-static enum kind
+static enum reply_kind
 kind_of(const struct email_end *e)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
@@ -164,7 +209,7 @@ email_judge(const struct email_end *e, struct email_why *why)
 		[EMAIL_SENT] = "on the message",
 	};
 	const char *text = e->code >= 400 ? e->reply : e->problem;
-	enum kind kind;
+	enum reply_kind kind;
 	int err;
 
 	if (e->rc == CURLE_OK)

@@ -7,10 +7,30 @@
  * when it greets us and another behind the message.  So the stage counts too,
  * that is, what was said last.
  */
-#ifndef JOBS_EMAIL_VERDICT_H
-#define JOBS_EMAIL_VERDICT_H
+#ifndef JOBS_EMAIL_DISPOSITION_H
+#define JOBS_EMAIL_DISPOSITION_H
 
-#include "jobs/email/why.h"
+/* Before our limits.h, which OpenSSL and curl else get from <limits.h>. */
+#include <stdlib.h>
+
+#include "jobs/job.h"
+
+struct email_why {
+	enum job_verdict disposition;
+	int alarm;	  /* not this mail is to blame, but the set-up */
+	int64_t after_ms; /* the server's hint, 0: none */
+	char text[512];
+};
+
+/* The mail itself is wrong, and will be tomorrow; SW_EINVAL. */
+int email_refuse(struct email_why *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Try again; -EAGAIN. */
+int email_later(struct email_why *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Try again, and somebody must look at the set-up; -EAGAIN. */
+int email_alarm(struct email_why *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 enum email_stage {
 	EMAIL_CONNECT, /* nothing said: up to the greeting */

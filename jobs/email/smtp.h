@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_link.h - the conversation with the mail server, through libcurl
+ * email_smtp.h - the conversation with the mail server, through libcurl
  *
  * The connection stays from mail to mail.  One that the server has closed
  * meanwhile is made anew, once, if nothing of the message had been sent.
  */
-#ifndef JOBS_EMAIL_LINK_H
-#define JOBS_EMAIL_LINK_H
+#ifndef JOBS_EMAIL_SMTP_H
+#define JOBS_EMAIL_SMTP_H
 
+#include "jobs/email/disposition.h"
 #include "jobs/email/mime.h"
-#include "jobs/email/verdict.h"
 
 enum email_tls { EMAIL_TLS_STARTTLS, EMAIL_TLS_TLS, EMAIL_TLS_NONE };
 
@@ -23,16 +23,16 @@ struct email_server {
 	int64_t connect_ms;
 };
 
-struct email_link {
+struct email_smtp {
 	void *curl;
 	char error[256];
 	/* Of the conversation at hand. */
 	enum email_stage stage;
-	int code, multi, over;
+	int code, multi, quit;
 	char reply[EMAIL_REPLY_MAX];
-	int knows_utf8; /* the server, as it said last */
-	int wants_utf8; /* the mail */
-	int read_err;	/* of the source: not the server's doing */
+	int server_utf8; /* the server, as it said last */
+	int needs_utf8;	 /* the mail */
+	int read_err;	 /* of the source: not the server's doing */
 	struct email_source *source;
 };
 
@@ -47,10 +47,10 @@ struct email_envelope {
  * Sends what `source` reads.  0: the server has taken it over, its words are
  * in link->reply.  All zero is a new link.
  */
-int email_link_send(struct email_link *, const struct email_server *,
+int email_smtp_send(struct email_smtp *, const struct email_server *,
 	const struct email_envelope *, const struct email_mail *,
 	struct email_source *, struct email_why *)
 	__attribute__((warn_unused_result));
-void email_link_close(struct email_link *);
+void email_smtp_close(struct email_smtp *);
 
 #endif

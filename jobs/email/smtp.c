@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/email/link.h"
+#include "jobs/email/smtp.h"
 
 #include <curl/curl.h>
 
-_Static_assert(CURL_ERROR_SIZE <= 256, "email_link.error");
+_Static_assert(CURL_ERROR_SIZE <= 256, "email_smtp.error");
 
 /* --- what libcurl tells --------------------------------------------------- */
 
@@ -11,10 +11,10 @@ _Static_assert(CURL_ERROR_SIZE <= 256, "email_link.error");
 static size_t
 line_take(char *p, size_t size, size_t n, void *arg)
 {
-	struct email_link *l = arg;
+	struct email_smtp *l = arg;
 	size_t len = size * n, at;
 
-	if (l->over || len < 3)
+	if (l->quit || len < 3)
 		return len;
 	at = l->multi ? strlen(l->reply) : 0;
 	l->multi = len > 3 && p[3] == '-';
@@ -25,13 +25,13 @@ line_take(char *p, size_t size, size_t n, void *arg)
 	l->reply[at] = '\0';
 	if (l->stage == EMAIL_HELLO && len >= 12 &&
 		strncasecmp(p + 4, "SMTPUTF8", 8) == 0)
-		l->knows_utf8 = 1;
+		l->server_utf8 = 1;
 	return len;
 }
 
 /* What is said to the server: its first word is the stage. */
 static void
-said(struct email_link *l, const char *p, size_t len)
+command_note(struct email_smtp *l, const char *p, size_t len)
 {
 	static const struct {
 		const char *word;
@@ -46,8 +46,8 @@ said(struct email_link *l, const char *p, size_t len)
 		{"DATA", EMAIL_DATA},
 	};
 
-	l->over |= len >= 4 && strncmp(p, "QUIT", 4) == 0;
-	if (l->over)
+	l->quit |= len >= 4 && strncmp(p, "QUIT", 4) == 0;
+	if (l->quit)
 		return;
 	l->code = 0;
 	l->reply[0] = '\0';
@@ -56,16 +56,16 @@ said(struct email_link *l, const char *p, size_t len)
 			strncmp(p, stages[i].word, strlen(stages[i].word)) == 0)
 			l->stage = stages[i].stage;
 	if (l->stage == EMAIL_HELLO)
-		l->knows_utf8 = 0;
+		l->server_utf8 = 0;
 }
 
 /* Its type is libcurl's. */
 static int /* NOLINTNEXTLINE(readability-non-const-parameter) */
-heard(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
+debug_take(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
 {
 	(void)curl;
 	if (type == CURLINFO_HEADER_OUT)
-		said(arg, p, len);
+		command_note(arg, p, len);
 	return 0;
 }
 
@@ -77,9 +77,9 @@ utf8_refuse(struct email_why *why)
 }
 
 static size_t
-message_give(char *to, size_t size, size_t n, void *arg)
+message_read(char *to, size_t size, size_t n, void *arg)
 {
-	struct email_link *l = arg;
+	struct email_smtp *l = arg;
 	ssize_t got;
 
 	if (l->stage != EMAIL_SENT) {
@@ -87,7 +87,7 @@ message_give(char *to, size_t size, size_t n, void *arg)
 		l->code = 0;
 		l->reply[0] = '\0';
 	}
-	if (l->wants_utf8 && !l->knows_utf8) {
+	if (l->needs_utf8 && !l->server_utf8) {
 		l->read_err = utf8_refuse(l->source->why);
 		return CURL_READFUNC_ABORT;
 	}
@@ -107,27 +107,27 @@ body_ignore(char *p, size_t size, size_t n, void *arg)
 
 /* --- options -------------------------------------------------------------- */
 
-struct setting_up {
+struct smtp_options {
 	CURL *curl;
 	CURLcode rc; /* the first that failed */
 };
 
 static void
-set_text(struct setting_up *s, CURLoption o, const char *text)
+set_text(struct smtp_options *s, CURLoption o, const char *text)
 {
 	if (s->rc == CURLE_OK)
 		s->rc = curl_easy_setopt(s->curl, o, text);
 }
 
 static void
-set_long(struct setting_up *s, CURLoption o, long v)
+set_long(struct smtp_options *s, CURLoption o, long v)
 {
 	if (s->rc == CURLE_OK)
 		s->rc = curl_easy_setopt(s->curl, o, v);
 }
 
 static void
-set_server(struct setting_up *s, const struct email_server *srv)
+set_server(struct smtp_options *s, const struct email_server *srv)
 {
 	static const long ports[] = {
 		[EMAIL_TLS_STARTTLS] = 587,
@@ -159,10 +159,10 @@ set_server(struct setting_up *s, const struct email_server *srv)
 }
 
 static CURLcode
-set_all(struct email_link *l, const struct email_server *srv,
+set_all(struct email_smtp *l, const struct email_server *srv,
 	const struct email_envelope *env, const struct curl_slist *to)
 {
-	struct setting_up s = {.curl = l->curl};
+	struct smtp_options s = {.curl = l->curl};
 
 	curl_easy_reset(l->curl); /* keeps the connection */
 	set_server(&s, srv);
@@ -180,11 +180,11 @@ set_all(struct email_link *l, const struct email_server *srv,
 	(void)curl_easy_setopt(
 		l->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)env->size);
 	(void)curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->error);
-	(void)curl_easy_setopt(l->curl, CURLOPT_DEBUGFUNCTION, heard);
+	(void)curl_easy_setopt(l->curl, CURLOPT_DEBUGFUNCTION, debug_take);
 	(void)curl_easy_setopt(l->curl, CURLOPT_DEBUGDATA, l);
 	(void)curl_easy_setopt(l->curl, CURLOPT_HEADERFUNCTION, line_take);
 	(void)curl_easy_setopt(l->curl, CURLOPT_HEADERDATA, l);
-	(void)curl_easy_setopt(l->curl, CURLOPT_READFUNCTION, message_give);
+	(void)curl_easy_setopt(l->curl, CURLOPT_READFUNCTION, message_read);
 	(void)curl_easy_setopt(l->curl, CURLOPT_READDATA, l);
 	(void)curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, body_ignore);
 	return CURLE_OK;
@@ -193,12 +193,13 @@ set_all(struct email_link *l, const struct email_server *srv,
 /* --- one mail ------------------------------------------------------------- */
 
 static CURLcode
-talk(struct email_link *l, const struct email_mail *m, struct email_why *why)
+transfer(
+	struct email_smtp *l, const struct email_mail *m, struct email_why *why)
 {
 	CURLcode rc;
 
 	l->stage = EMAIL_CONNECT;
-	l->code = l->multi = l->over = l->read_err = 0;
+	l->code = l->multi = l->quit = l->read_err = 0;
 	l->reply[0] = l->error[0] = '\0';
 	email_source_init(l->source, m, 0, why);
 	rc = curl_easy_perform(l->curl);
@@ -212,7 +213,7 @@ talk(struct email_link *l, const struct email_mail *m, struct email_why *why)
  * that would last twice as long.
  */
 static int
-is_stale(const struct email_link *l, CURLcode rc)
+is_stale(const struct email_smtp *l, CURLcode rc)
 {
 	int away = rc == CURLE_COULDNT_RESOLVE_HOST ||
 		   rc == CURLE_COULDNT_CONNECT ||
@@ -227,7 +228,7 @@ is_stale(const struct email_link *l, CURLcode rc)
 /* libcurl's best words; some count milliseconds, so that no two alarms would be
  * equal. */
 static const char *
-problem(const struct email_link *l, CURLcode rc)
+curl_problem(const struct email_smtp *l, CURLcode rc)
 {
 	int counts = rc == CURLE_OPERATION_TIMEDOUT ||
 		     rc == CURLE_COULDNT_CONNECT;
@@ -237,15 +238,16 @@ problem(const struct email_link *l, CURLcode rc)
 }
 
 static int
-judge(const struct email_link *l, CURLcode rc, const struct email_server *srv,
-	const struct email_envelope *env, struct email_why *why)
+transfer_judge(const struct email_smtp *l, CURLcode rc,
+	const struct email_server *srv, const struct email_envelope *env,
+	struct email_why *why)
 {
 	struct email_end end = {
 		.rc = (int)rc,
 		.stage = l->stage,
 		.code = l->code,
 		.reply = l->reply,
-		.problem = problem(l, rc),
+		.problem = curl_problem(l, rc),
 		.server = srv->name,
 		.own_sender = env->own_sender,
 	};
@@ -253,14 +255,14 @@ judge(const struct email_link *l, CURLcode rc, const struct email_server *srv,
 	int err = l->read_err < 0 ? l->read_err : email_judge(&end, why);
 
 	/* It may have been refused for just that, in words of its own. */
-	if (err < 0 && why->verdict == JOB_FAIL && l->wants_utf8 &&
-		!l->knows_utf8)
+	if (err < 0 && why->disposition == JOB_FAIL && l->needs_utf8 &&
+		!l->server_utf8)
 		return utf8_refuse(why);
 	return err;
 }
 
 int
-email_link_send(struct email_link *l, const struct email_server *srv,
+email_smtp_send(struct email_smtp *l, const struct email_server *srv,
 	const struct email_envelope *env, const struct email_mail *m,
 	struct email_source *source, struct email_why *why)
 {
@@ -275,24 +277,24 @@ email_link_send(struct email_link *l, const struct email_server *srv,
 		goto out;
 	}
 	l->source = source;
-	l->wants_utf8 = env->utf8;
+	l->needs_utf8 = env->utf8;
 	rc = set_all(l, srv, env, to);
 	if (rc == CURLE_OK) {
-		rc = talk(l, m, why);
+		rc = transfer(l, m, why);
 		if (is_stale(l, rc)) {
 			(void)curl_easy_setopt(
 				l->curl, CURLOPT_FRESH_CONNECT, 1L);
-			rc = talk(l, m, why);
+			rc = transfer(l, m, why);
 		}
 	}
-	err = judge(l, rc, srv, env, why);
+	err = transfer_judge(l, rc, srv, env, why);
 out:
 	curl_slist_free_all(to);
 	return err;
 }
 
 void
-email_link_close(struct email_link *l)
+email_smtp_close(struct email_smtp *l)
 {
 	curl_easy_cleanup(l->curl);
 	l->curl = NULL;

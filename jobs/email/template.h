@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_fill.h - templates: {{name}} stands for a value of the job
+ * email_template.h - templates: {{name}} stands for a value of the job
  *
  * NAME.subject, NAME.text and NAME.html in one folder, each of which may be
  * missing.  What a value may do depends on where it stands:
@@ -14,10 +14,10 @@
  *
  * Values are strings, numbers and booleans.
  */
-#ifndef JOBS_EMAIL_FILL_H
-#define JOBS_EMAIL_FILL_H
+#ifndef JOBS_EMAIL_TEMPLATE_H
+#define JOBS_EMAIL_TEMPLATE_H
 
-#include "jobs/email/why.h"
+#include "jobs/email/disposition.h"
 
 enum { EMAIL_TEMPLATE_MAX = 1024 * 1024 }; /* of a file, and when filled */
 
@@ -31,12 +31,12 @@ const char *email_context_name(enum email_context);
  * Fills in `*to`, on the heap, or leaves it NULL where there is no such file.
  * 0 or an error; `name` may be anything: it does not leave the folder.
  */
-int email_fill(const char *folder, const char *name, enum email_context,
+int email_template(const char *folder, const char *name, enum email_context,
 	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
 
 /* The same from a text; `name` is for messages. */
-int email_fill_text(const char *text, const char *name, enum email_context,
+int email_template_text(const char *text, const char *name, enum email_context,
 	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
 

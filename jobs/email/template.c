@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/email/fill.h"
+#include "jobs/email/template.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ email_context_name(enum email_context c)
 	return names[c];
 }
 
-struct filling {
+struct email_template {
 	FILE *f;
 	const char *text, *name;
 	enum email_context context;
@@ -125,25 +125,25 @@ scheme_ok(const char *value)
 }
 
 static int
-html_value(
-	struct filling *fl, const char *at, const char *key, const char *value)
+html_value(struct email_template *t, const char *at, const char *key,
+	const char *value)
 {
-	const char *begin = address_begin(fl->text, at);
+	const char *begin = address_begin(t->text, at);
 
 	if (begin == NULL) {
-		html_put(fl->f, value);
+		html_put(t->f, value);
 		return 0;
 	}
 	if (begin != at) {
-		percent_put(fl->f, value);
+		percent_put(t->f, value);
 		return 0;
 	}
 	if (!scheme_ok(value))
-		return email_refuse(fl->why,
+		return email_refuse(t->why,
 			"template '%s' makes a link of '%s', which is no "
 			"http:, https:, mailto: or cid: address",
-			fl->name, key);
-	html_put(fl->f, value);
+			t->name, key);
+	html_put(t->f, value);
 	return 0;
 }
 
@@ -171,22 +171,22 @@ value_text(const json_t *v, char number[32])
 }
 
 static int
-value_put(struct filling *fl, const char *at, const char *key, int raw)
+value_put(struct email_template *t, const char *at, const char *key, int raw)
 {
-	const json_t *v = json_object_get(fl->values, key);
+	const json_t *v = json_object_get(t->values, key);
 	const char *text;
 	char number[32];
 
 	if (v == NULL)
-		return email_refuse(fl->why, "template '%s' wants a value '%s'",
-			fl->name, key);
+		return email_refuse(t->why, "template '%s' wants a value '%s'",
+			t->name, key);
 	text = value_text(v, number);
 	if (text == NULL)
-		return email_refuse(fl->why,
+		return email_refuse(t->why,
 			"value '%s' is no string, number or boolean", key);
-	if (fl->context == EMAIL_HTML && !raw)
-		return html_value(fl, at, key, text);
-	(void)fputs(text, fl->f);
+	if (t->context == EMAIL_HTML && !raw)
+		return html_value(t, at, key, text);
+	(void)fputs(text, t->f);
 	return 0;
 }
 
@@ -202,7 +202,7 @@ line_of(const char *text, const char *at)
 
 /* One {{name}} at `p`; `*after` is what follows it. */
 static int
-mark_fill(struct filling *fl, const char *p, const char **after)
+mark_write(struct email_template *t, const char *p, const char **after)
 {
 	int raw = p[2] == '{';
 	const char *from = p + (raw ? 3 : 2), *close = raw ? "}}}" : "}}";
@@ -217,37 +217,37 @@ mark_fill(struct filling *fl, const char *p, const char **after)
 		from += len + strspn(from + len, " ");
 		if (strncmp(from, close, strlen(close)) == 0) {
 			*after = from + strlen(close);
-			return value_put(fl, p, key, raw);
+			return value_put(t, p, key, raw);
 		}
 	}
-	return email_alarm(fl->why, "template '%s', %s: no {{name}} on line %d",
-		fl->name, email_context_name(fl->context),
-		line_of(fl->text, p));
+	return email_alarm(t->why, "template '%s', %s: no {{name}} on line %d",
+		t->name, email_context_name(t->context), line_of(t->text, p));
 }
 
 static int
-text_fill(struct filling *fl)
+text_write(struct email_template *t)
 {
-	const char *p = fl->text, *mark;
+	const char *p = t->text, *mark;
 	int err = 0;
 
 	while (err == 0 && (mark = strstr(p, "{{")) != NULL) {
-		(void)fwrite(p, 1, (size_t)(mark - p), fl->f);
-		err = mark_fill(fl, mark, &p);
-		if (err == 0 && ftell(fl->f) > EMAIL_TEMPLATE_MAX)
-			err = email_refuse(fl->why,
-				"template '%s' becomes too large", fl->name);
+		(void)fwrite(p, 1, (size_t)(mark - p), t->f);
+		err = mark_write(t, mark, &p);
+		if (err == 0 && ftell(t->f) > EMAIL_TEMPLATE_MAX)
+			err = email_refuse(t->why,
+				"template '%s' becomes too large", t->name);
 	}
 	if (err == 0)
-		(void)fputs(p, fl->f);
+		(void)fputs(p, t->f);
 	return err;
 }
 
 int
-email_fill_text(const char *text, const char *name, enum email_context context,
-	const struct json_t *values, char **to, struct email_why *why)
+email_template_text(const char *text, const char *name,
+	enum email_context context, const struct json_t *values, char **to,
+	struct email_why *why)
 {
-	struct filling fl = {.text = text,
+	struct email_template t = {.text = text,
 		.name = name,
 		.context = context,
 		.values = values,
@@ -256,11 +256,11 @@ email_fill_text(const char *text, const char *name, enum email_context context,
 	size_t len;
 	int err;
 
-	fl.f = open_memstream(&made, &len);
-	if (fl.f == NULL)
+	t.f = open_memstream(&made, &len);
+	if (t.f == NULL)
 		return email_later(why, "out of memory");
-	err = text_fill(&fl);
-	if (fclose(fl.f) != 0 && err == 0)
+	err = text_write(&t);
+	if (fclose(t.f) != 0 && err == 0)
 		err = email_later(why, "out of memory");
 	if (err < 0)
 		free(made);
@@ -298,7 +298,7 @@ file_text(int fd)
 }
 
 int
-email_fill(const char *folder, const char *name, enum email_context context,
+email_template(const char *folder, const char *name, enum email_context context,
 	const struct json_t *values, char **to, struct email_why *why)
 {
 	size_t len = strlen(name);
@@ -323,7 +323,7 @@ email_fill(const char *folder, const char *name, enum email_context context,
 		 text[len - 1] == '\n')
 		text[len - 1] = '\0';
 	if (text != NULL)
-		err = email_fill_text(text, name, context, values, to, why);
+		err = email_template_text(text, name, context, values, to, why);
 	free(text);
 	if (fd >= 0)
 		close(fd);
