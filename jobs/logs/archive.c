@@ -17,7 +17,7 @@
 
 enum { LEVEL = 3, DAY = 16, NAME = SW_ID_TEXT + 16, CHUNK = 128 * 1024 };
 
-struct archive {
+struct log_archive {
 	int dir, fd;
 	char name[NAME]; /* in the day's folder */
 	char part[NAME]; /* in `dir`, until then; "": there is none */
@@ -48,8 +48,8 @@ is_part(const char *name)
 static void
 part_remove(int dir, const char *name)
 {
-	int fd = openat(dir, name,
-		O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(
+		dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0)
@@ -81,7 +81,7 @@ parts_remove(int dir)
 
 /* Before the lock stands, another job may take it for a rest: then again. */
 static int
-part_make(struct archive *a)
+part_make(struct log_archive *a)
 {
 	struct stat st = {.st_nlink = 0};
 
@@ -98,9 +98,10 @@ part_make(struct archive *a)
 }
 
 int
-archive_open(struct archive **out, const char *folder, const struct sw_id *id)
+archive_open(
+	struct log_archive **out, const char *folder, const struct sw_id *id)
 {
-	struct archive *a = calloc(1, sizeof(*a));
+	struct log_archive *a = calloc(1, sizeof(*a));
 	char text[SW_ID_TEXT];
 	int err;
 
@@ -150,7 +151,7 @@ all_write(int fd, const char *p, size_t len)
 
 /* Takes all of `in`; with ZSTD_e_end also ends the frame. */
 static int
-pack(struct archive *a, struct bytes from, ZSTD_EndDirective how)
+compress(struct log_archive *a, struct bytes from, ZSTD_EndDirective how)
 {
 	ZSTD_inBuffer in = {from.p, from.len, 0};
 	size_t left = 1;
@@ -169,11 +170,11 @@ pack(struct archive *a, struct bytes from, ZSTD_EndDirective how)
 }
 
 int
-archive_add(struct archive *a, struct bytes b)
+archive_add(struct log_archive *a, struct bytes b)
 {
 	if (b.len > 0)
 		a->open = ((const char *)b.p)[b.len - 1] != '\n';
-	return pack(a, b, ZSTD_e_continue);
+	return compress(a, b, ZSTD_e_continue);
 }
 
 static void
@@ -189,7 +190,7 @@ day_of(int64_t first_s, char day[DAY])
 
 /* Into the folder of the day, and all of that onto the disk. */
 static int
-name_it(struct archive *a, const char *day)
+archive_name(struct log_archive *a, const char *day)
 {
 	int to, err = 0;
 
@@ -208,19 +209,19 @@ name_it(struct archive *a, const char *day)
 }
 
 int
-archive_finish(struct archive *a, int64_t first_s)
+archive_finish(struct log_archive *a, int64_t first_s)
 {
-	int err = pack(a, bytes_str(a->open ? "\n" : ""), ZSTD_e_end);
+	int err = compress(a, bytes_str(a->open ? "\n" : ""), ZSTD_e_end);
 	char day[DAY];
 
 	if (err < 0)
 		return err;
 	day_of(first_s, day);
-	return name_it(a, day);
+	return archive_name(a, day);
 }
 
 void
-archive_close(struct archive *a)
+archive_close(struct log_archive *a)
 {
 	if (a == NULL)
 		return;

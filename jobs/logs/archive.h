@@ -17,24 +17,24 @@
 #include "base/bytes.h"
 #include "wire/id.h"
 
-struct archive;
+struct log_archive;
 
 /*
  * Begins, in a folder that must be there.  -errno of the files, -ENOMEM, or
  * -EIO: zstd fails.
  */
-int archive_open(struct archive **, const char *folder, const struct sw_id *)
-	__attribute__((warn_unused_result));
+int archive_open(struct log_archive **, const char *folder,
+	const struct sw_id *) __attribute__((warn_unused_result));
 
 /* The next bytes. */
-int
-archive_add(struct archive *, struct bytes) __attribute__((warn_unused_result));
+int archive_add(struct log_archive *, struct bytes)
+	__attribute__((warn_unused_result));
 
 /* Names it after the time of its first line, SCAN_NO_TIME: it has none. */
-int archive_finish(struct archive *, int64_t first_s)
+int archive_finish(struct log_archive *, int64_t first_s)
 	__attribute__((warn_unused_result));
 
 /* Without archive_finish() nothing remains of it; NULL is fine. */
-void archive_close(struct archive *);
+void archive_close(struct log_archive *);
 
 #endif

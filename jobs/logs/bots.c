@@ -48,7 +48,7 @@ bot_of(struct bytes agent)
 }
 
 int
-bots_find(struct bots *b, struct bytes agent, uint64_t hash)
+bots_find(struct log_bots *b, struct bytes agent, uint64_t hash)
 {
 	size_t i = hash % BOTS_CACHE;
 

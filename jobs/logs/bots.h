@@ -22,7 +22,7 @@ enum {
 extern const char *const bot_words[];
 
 /* Answers, by the hash of the agent.  All zero is empty. */
-struct bots {
+struct log_bots {
 	struct {
 		uint64_t hash;
 		int bot;
@@ -33,6 +33,6 @@ struct bots {
 int bot_of(struct bytes agent);
 
 /* The same, from the cache, where `hash` of the agent is in it. */
-int bots_find(struct bots *, struct bytes agent, uint64_t hash);
+int bots_find(struct log_bots *, struct bytes agent, uint64_t hash);
 
 #endif

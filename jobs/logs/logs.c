@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jobs/logs/archive.h"
 #include "base/error.h"
-#include "jobs/logs/feed.h"
+#include "base/text.h"
+#include "jobs/logs/archive.h"
 #include "jobs/logs/report.h"
 #include "jobs/logs/tally.h"
-#include "base/text.h"
+#include "jobs/logs/unpack.h"
 
 /* clang-format off */
 const struct config_key logs_keys[] = {
@@ -42,28 +42,28 @@ logs_check(const struct config *c, char *why, size_t cap)
 }
 
 /* The blob of a job. */
-struct source {
+struct log_source {
 	struct blob_get *stream; /* NULL: the body it is */
 	int err;		 /* of the blob */
 };
 
 /* One job. */
-struct run {
+struct log_job {
 	struct job *job;
-	struct source *source;
-	struct tally *tally;
-	struct feed *feed;
-	struct archive *archive; /* or NULL */
+	struct log_source *source;
+	struct log_tally *tally;
+	struct log_feed *feed;
+	struct log_archive *archive; /* or NULL */
 	int archive_err;
-	struct report *report; /* NULL: not begun */
-	int known;	       /* the report has this job already */
+	struct log_report *report; /* NULL: not begun */
+	int known;		   /* the report has this job already */
 	uint64_t requests, bad, bytes;
 	int64_t first_s; /* SCAN_NO_TIME: none was seen */
 };
 
 /* The open report of this child, kept from job to job. */
 static struct {
-	struct report *report;
+	struct log_report *report;
 	char *path;
 	pid_t pid;
 } kept;
@@ -80,7 +80,7 @@ kept_drop(void)
 }
 
 static int
-kept_open(const char *path, struct report **r)
+kept_open(const char *path, struct log_report **r)
 {
 	int err;
 
@@ -111,7 +111,7 @@ report_path(void)
 }
 
 static int
-begin(struct run *r)
+report_ready(struct log_job *r)
 {
 	struct timespec now;
 	int err = kept_open(report_path(), &r->report);
@@ -126,7 +126,7 @@ begin(struct run *r)
 }
 
 static void
-first_note(struct run *r)
+first_note(struct log_job *r)
 {
 	int64_t s = r->tally->first_s;
 
@@ -139,10 +139,10 @@ first_note(struct run *r)
  * only a log with very many paths or days needs more than one part.
  */
 static int
-part_store(struct run *r)
+part_store(struct log_job *r)
 {
-	struct tally *t = r->tally;
-	int err = r->report == NULL ? begin(r) : 0;
+	struct log_tally *t = r->tally;
+	int err = r->report == NULL ? report_ready(r) : 0;
 
 	r->requests += t->requests;
 	r->bad += t->bad;
@@ -155,7 +155,7 @@ part_store(struct run *r)
 
 /* The set-up is to blame, and so for every job. */
 static void
-place_fails(struct job *job, const char *what, const char *path, int err)
+output_fail(struct job *job, const char *what, const char *path, int err)
 {
 	char text[512];
 
@@ -167,9 +167,9 @@ place_fails(struct job *job, const char *what, const char *path, int err)
 }
 
 static enum job_verdict
-cannot_store(struct run *r, int err)
+cannot_store(struct log_job *r, int err)
 {
-	place_fails(r->job, "report", report_path(), err);
+	output_fail(r->job, "report", report_path(), err);
 	kept_drop();
 	r->report = NULL;
 	return JOB_RETRY;
@@ -177,7 +177,7 @@ cannot_store(struct run *r, int err)
 
 /* No line could be read: says so with the first of them. */
 static enum job_verdict
-refuse(struct job *job, const struct tally *t)
+log_refuse(struct job *job, const struct log_tally *t)
 {
 	const struct tally_sample *s = &t->samples[0];
 	char text[4 * TALLY_LINE_MAX + 1] = "";
@@ -195,7 +195,7 @@ refuse(struct job *job, const struct tally *t)
 }
 
 static void
-tell_result(const struct run *r)
+result_write(const struct log_job *r)
 {
 	char text[96];
 	int n = snprintf(text, sizeof(text),
@@ -207,9 +207,9 @@ tell_result(const struct run *r)
 }
 
 static enum job_verdict
-cannot_archive(struct run *r, int err)
+cannot_archive(struct log_job *r, int err)
 {
-	place_fails(r->job, "archive",
+	output_fail(r->job, "archive",
 		config_text(r->job->conf, "logs", "archive"), err);
 	return JOB_RETRY;
 }
@@ -217,7 +217,7 @@ cannot_archive(struct run *r, int err)
 static ssize_t
 source_more(void *arg, void *to, size_t cap)
 {
-	struct source *s = arg;
+	struct log_source *s = arg;
 	ssize_t n = blob_get_read(s->stream, to, cap);
 
 	if (n < 0)
@@ -227,7 +227,7 @@ source_more(void *arg, void *to, size_t cap)
 
 /* Whether the blob is what its name says; reads what is left of it. */
 static int
-source_check(struct source *s)
+source_check(struct log_source *s)
 {
 	if (s->err == 0 && s->stream != NULL)
 		s->err = blob_get_check(s->stream);
@@ -235,7 +235,7 @@ source_check(struct source *s)
 }
 
 static enum job_verdict
-source_blame(const struct source *s, struct job *job)
+source_blame(const struct log_source *s, struct job *job)
 {
 	job->error(job, "blob: %s", blob_get_why(s->stream));
 	return blob_is_final(s->err) ? JOB_FAIL : JOB_RETRY;
@@ -246,14 +246,14 @@ source_blame(const struct source *s, struct job *job)
  * that the job was counted.
  */
 static enum job_verdict
-finish(struct run *r)
+log_finish(struct log_job *r)
 {
 	int err;
 
 	if (source_check(r->source) < 0)
 		return source_blame(r->source, r->job);
 	if (r->report == NULL && r->tally->requests == 0 && r->tally->bad > 0)
-		return refuse(r->job, r->tally);
+		return log_refuse(r->job, r->tally);
 	first_note(r);
 	err = r->archive == NULL ? 0 : archive_finish(r->archive, r->first_s);
 	if (err < 0)
@@ -263,12 +263,12 @@ finish(struct run *r)
 		err = report_commit(r->report);
 	if (err < 0)
 		return cannot_store(r, err);
-	tell_result(r);
+	result_write(r);
 	return JOB_ACK;
 }
 
 static enum job_verdict
-cannot_read(struct run *r, int err)
+cannot_read(struct log_job *r, int err)
 {
 	int final = err == SW_ETOOBIG || err == SW_ECORRUPT;
 
@@ -283,9 +283,9 @@ cannot_read(struct run *r, int err)
 }
 
 static int
-on_bytes(void *arg, struct bytes b)
+bytes_archive(void *arg, struct bytes b)
 {
-	struct run *r = arg;
+	struct log_job *r = arg;
 
 	r->archive_err = archive_add(r->archive, b);
 	return r->archive_err;
@@ -293,7 +293,7 @@ on_bytes(void *arg, struct bytes b)
 
 /* Reads it to its end, then stores. */
 static enum job_verdict
-pieces(struct run *r)
+pieces_add(struct log_job *r)
 {
 	struct bytes piece;
 	int kind, err = 0;
@@ -312,33 +312,34 @@ pieces(struct run *r)
 			return cannot_store(r, err);
 		tally_reset(r->tally);
 	}
-	return kind < 0 ? cannot_read(r, kind) : finish(r);
+	return kind < 0 ? cannot_read(r, kind) : log_finish(r);
 }
 
 static enum job_verdict
-unpacked(struct job *job, struct source *source, struct unpack *from)
+log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 {
-	static struct tally t; /* too much for a stack frame, as is the feed */
-	static struct feed feed;
-	struct run r = {.job = job,
+	static struct log_tally
+		t; /* too much for a stack frame, as is the feed */
+	static struct log_feed feed;
+	struct log_job r = {.job = job,
 		.source = source,
 		.tally = &t,
 		.feed = &feed,
 		.first_s = SCAN_NO_TIME};
 	const char *folder = config_text(job->conf, "logs", "archive");
 	int archived = folder != NULL && folder[0] != '\0', err = 0;
-	enum job_verdict verdict;
+	enum job_verdict disposition;
 
 	if (archived)
 		err = archive_open(&r.archive, folder, &job->id);
 	tally_reset(&t);
-	feed_init(&feed, from, archived ? on_bytes : NULL, &r);
-	verdict = err < 0 ? cannot_archive(&r, err) : pieces(&r);
+	feed_init(&feed, from, archived ? bytes_archive : NULL, &r);
+	disposition = err < 0 ? cannot_archive(&r, err) : pieces_add(&r);
 	archive_close(r.archive);
 	if (r.report != NULL)
 		report_abort(r.report);
 	tally_fini(&t);
-	return verdict;
+	return disposition;
 }
 
 enum job_verdict
@@ -347,19 +348,19 @@ logs_run(struct job *job)
 	const struct unpack_limits limits = {
 		(uint64_t)config_number(job->conf, "logs", "max_expanded"),
 		(uint64_t)config_number(job->conf, "logs", "max_ratio")};
-	struct source source = {
+	struct log_source source = {
 		.stream = job->body.len == 0 ? job->blob.stream : NULL};
-	struct unpack *from = NULL;
-	enum job_verdict verdict = JOB_RETRY;
+	struct log_unpack *from = NULL;
+	enum job_verdict disposition = JOB_RETRY;
 	int err = unpack_open(&from, job->body,
 		source.stream == NULL ? NULL : source_more, &source, &limits);
 
 	if (source.err < 0)
-		verdict = source_blame(&source, job);
+		disposition = source_blame(&source, job);
 	else if (err < 0)
 		job->error(job, "the log cannot be read: %s", sw_strerror(err));
 	else
-		verdict = unpacked(job, &source, from);
+		disposition = log_add(job, &source, from);
 	unpack_close(from);
-	return verdict;
+	return disposition;
 }

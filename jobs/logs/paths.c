@@ -10,20 +10,20 @@
 enum { CAP_MIN = 256, BLOCK = 64 * 1024 };
 
 /* Keys in a row; never moved. */
-struct block {
-	struct block *next;
+struct path_block {
+	struct path_block *next;
 	size_t len, cap;
 	char bytes[];
 };
 
 /* The slot that holds the entry, or the free one where it belongs. */
 static uint32_t *
-slot_of(const struct paths *t, struct bytes key, uint64_t hash)
+slot_of(const struct log_paths *t, struct bytes key, uint64_t hash)
 {
 	size_t mask = 2 * t->cap - 1, i = (size_t)hash & mask;
 
 	for (;; i = (i + 1) & mask) {
-		const struct path *e;
+		const struct log_path *e;
 
 		if (t->slots[i] == 0)
 			return &t->slots[i];
@@ -34,10 +34,10 @@ slot_of(const struct paths *t, struct bytes key, uint64_t hash)
 }
 
 static int
-grow(struct paths *t)
+table_grow(struct log_paths *t)
 {
 	size_t cap = t->cap == 0 ? CAP_MIN : 2 * t->cap;
-	struct path *entries;
+	struct log_path *entries;
 	uint32_t *slots;
 
 	if (cap > UINT32_MAX / 2)
@@ -60,9 +60,9 @@ grow(struct paths *t)
 
 /* Copies a key; NULL for want of memory. */
 static const char *
-key_copy(struct paths *t, struct bytes key)
+key_copy(struct log_paths *t, struct bytes key)
 {
-	struct block *b = t->blocks;
+	struct path_block *b = t->blocks;
 	size_t cap = key.len > BLOCK ? key.len : BLOCK;
 	char *copy;
 
@@ -84,7 +84,7 @@ key_copy(struct paths *t, struct bytes key)
 }
 
 static int
-time_add(struct paths *t, struct path *p, uint64_t us)
+time_add(struct log_paths *t, struct log_path *p, uint64_t us)
 {
 	if (p->times == NULL) {
 		p->times = calloc(PATH_TIMES, sizeof(*p->times));
@@ -101,22 +101,22 @@ time_add(struct paths *t, struct path *p, uint64_t us)
 }
 
 int
-paths_add(struct paths *t, struct bytes key, int status, int64_t us)
+paths_add(struct log_paths *t, struct bytes key, int status, int64_t us)
 {
 	uint64_t hash = XXH3_64bits(key.p, key.len);
-	struct path *p;
+	struct log_path *p;
 	uint32_t *slot;
 	const char *copy;
 	int err;
 
-	if (t->n == t->cap && (err = grow(t)) < 0)
+	if (t->n == t->cap && (err = table_grow(t)) < 0)
 		return err;
 	slot = slot_of(t, key, hash);
 	if (*slot == 0) {
 		copy = key_copy(t, key);
 		if (copy == NULL)
 			return -ENOMEM;
-		t->entries[t->n] = (struct path){
+		t->entries[t->n] = (struct log_path){
 			.key = bytes_of(copy, key.len), .hash = hash};
 		*slot = (uint32_t)++t->n;
 	}
@@ -128,15 +128,15 @@ paths_add(struct paths *t, struct bytes key, int status, int64_t us)
 }
 
 void
-paths_fini(struct paths *t)
+paths_fini(struct log_paths *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		free(t->entries[i].times);
-	for (struct block *b = t->blocks, *next; b != NULL; b = next) {
+	for (struct path_block *b = t->blocks, *next; b != NULL; b = next) {
 		next = b->next;
 		free(b);
 	}
 	free(t->entries);
 	free(t->slots);
-	*t = (struct paths){0};
+	*t = (struct log_paths){0};
 }

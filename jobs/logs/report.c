@@ -30,7 +30,7 @@ enum sql {
 	SQL_N
 };
 
-struct report {
+struct log_report {
 	sqlite3 *db;
 	char *path;
 	dev_t dev; /* with `ino`: the file that was opened */
@@ -93,7 +93,7 @@ static const char *const texts[SQL_N] = {
 /* --- opening ------------------------------------------------------------- */
 
 static int
-statements_prepare(struct report *r)
+statements_prepare(struct log_report *r)
 {
 	int err = 0;
 
@@ -104,9 +104,9 @@ statements_prepare(struct report *r)
 }
 
 int
-report_open(struct report **out, const char *path)
+report_open(struct log_report **out, const char *path)
 {
-	struct report *r = calloc(1, sizeof(*r));
+	struct log_report *r = calloc(1, sizeof(*r));
 	struct stat st;
 	int err = -ENOMEM;
 
@@ -129,7 +129,7 @@ out:
 }
 
 void
-report_close(struct report *r)
+report_close(struct log_report *r)
 {
 	if (r == NULL)
 		return;
@@ -141,7 +141,7 @@ report_close(struct report *r)
 }
 
 int
-report_stale(const struct report *r)
+report_stale(const struct log_report *r)
 {
 	struct stat st;
 
@@ -153,7 +153,7 @@ report_stale(const struct report *r)
 
 /* Runs a statement that gives no rows. */
 static int
-step(struct report *r, enum sql which)
+step(struct log_report *r, enum sql which)
 {
 	int rc = sqlite3_step(r->st[which]);
 
@@ -162,21 +162,21 @@ step(struct report *r, enum sql which)
 }
 
 static void
-bind_n(struct report *r, enum sql which, int col, uint64_t n)
+bind_n(struct log_report *r, enum sql which, int col, uint64_t n)
 {
 	(void)sqlite3_bind_int64(r->st[which], col, (sqlite3_int64)n);
 }
 
 /* Empty is a string without bytes, not NULL. */
 static void
-bind_bytes(struct report *r, enum sql which, int col, struct bytes b)
+bind_bytes(struct log_report *r, enum sql which, int col, struct bytes b)
 {
 	(void)sqlite3_bind_blob64(
 		r->st[which], col, b.len == 0 ? "" : b.p, b.len, SQLITE_STATIC);
 }
 
 static void
-bind_time(struct report *r, enum sql which, int col, int64_t at_s)
+bind_time(struct log_report *r, enum sql which, int col, int64_t at_s)
 {
 	if (at_s == SCAN_NO_TIME)
 		(void)sqlite3_bind_null(r->st[which], col);
@@ -185,7 +185,7 @@ bind_time(struct report *r, enum sql which, int col, int64_t at_s)
 }
 
 static int
-count_add(struct report *r, enum sql which, unsigned key, uint64_t n)
+count_add(struct log_report *r, enum sql which, unsigned key, uint64_t n)
 {
 	if (n == 0)
 		return 0;
@@ -195,7 +195,7 @@ count_add(struct report *r, enum sql which, unsigned key, uint64_t n)
 }
 
 static int
-visitors_read(struct report *r, struct hll *h)
+visitors_read(struct log_report *r, struct hll *h)
 {
 	sqlite3_stmt *st = r->st[SQL_VISITORS];
 	int rc = sqlite3_step(st), err = database_error(rc);
@@ -211,7 +211,7 @@ visitors_read(struct report *r, struct hll *h)
 }
 
 static int
-total_add(struct report *r, const struct tally *t)
+total_add(struct log_report *r, const struct log_tally *t)
 {
 	struct hll h;
 	int err = visitors_read(r, &h);
@@ -232,7 +232,7 @@ total_add(struct report *r, const struct tally *t)
 
 /* What bind_text() was given lives until the step: it is the tally's. */
 static void
-bind_text(struct report *r, enum sql which, int col, struct bytes b)
+bind_text(struct log_report *r, enum sql which, int col, struct bytes b)
 {
 	(void)sqlite3_bind_text64(r->st[which], col, b.len == 0 ? "" : b.p,
 		b.len, SQLITE_STATIC, SQLITE_UTF8);
@@ -240,7 +240,7 @@ bind_text(struct report *r, enum sql which, int col, struct bytes b)
 
 /* The times of a path that the report has, if it has any. */
 static int
-times_read(struct report *r, struct bytes path, uint64_t n[PATH_TIMES])
+times_read(struct log_report *r, struct bytes path, uint64_t n[PATH_TIMES])
 {
 	sqlite3_stmt *st = r->st[SQL_TIMES];
 	int rc, err;
@@ -259,7 +259,8 @@ times_read(struct report *r, struct bytes path, uint64_t n[PATH_TIMES])
 
 /* Binds the text of all times of a path, NULL if the job adds none. */
 static int
-times_bind(struct report *r, const struct path *p, char text[PATH_TIMES_TEXT])
+times_bind(struct log_report *r, const struct log_path *p,
+	char text[PATH_TIMES_TEXT])
 {
 	uint64_t n[PATH_TIMES] = {0};
 	int err;
@@ -277,7 +278,7 @@ times_bind(struct report *r, const struct path *p, char text[PATH_TIMES_TEXT])
 }
 
 static int
-path_add(struct report *r, const struct path *p)
+path_add(struct log_report *r, const struct log_path *p)
 {
 	char times[PATH_TIMES_TEXT];
 	int err = times_bind(r, p, times);
@@ -295,7 +296,7 @@ path_add(struct report *r, const struct path *p)
 }
 
 static int
-bots_add(struct report *r, const struct tally_bot *bots)
+bots_add(struct log_report *r, const struct tally_bot *bots)
 {
 	int err = 0;
 
@@ -312,7 +313,7 @@ bots_add(struct report *r, const struct tally_bot *bots)
 
 /* Adds the sessions that the report has of a day to the job's. */
 static int
-sessions_read(struct report *r, struct tally_day *d)
+sessions_read(struct log_report *r, struct tally_day *d)
 {
 	sqlite3_stmt *st = r->st[SQL_SESSIONS];
 	int rc, err;
@@ -329,7 +330,7 @@ sessions_read(struct report *r, struct tally_day *d)
 }
 
 static int
-day_add(struct report *r, struct tally_day *d)
+day_add(struct log_report *r, struct tally_day *d)
 {
 	int err = sessions_read(r, d);
 	struct sessions_sum sum;
@@ -360,7 +361,8 @@ day_add(struct report *r, struct tally_day *d)
 }
 
 static int
-samples_add(struct report *r, const struct sw_id *id, const struct tally *t)
+samples_add(
+	struct log_report *r, const struct sw_id *id, const struct log_tally *t)
 {
 	int err = 0;
 
@@ -377,7 +379,7 @@ samples_add(struct report *r, const struct sw_id *id, const struct tally *t)
 }
 
 int
-report_begin(struct report *r, const struct sw_id *id, int64_t at_ms)
+report_begin(struct log_report *r, const struct sw_id *id, int64_t at_ms)
 {
 	int err = step(r, SQL_BEGIN);
 
@@ -393,7 +395,7 @@ report_begin(struct report *r, const struct sw_id *id, int64_t at_ms)
 }
 
 static int
-job_add(struct report *r, const struct sw_id *id, const struct tally *t)
+job_add(struct log_report *r, const struct sw_id *id, const struct log_tally *t)
 {
 	bind_bytes(r, SQL_JOB_ADD, 1, bytes_of(id->b, sizeof(id->b)));
 	bind_n(r, SQL_JOB_ADD, 2, t->requests);
@@ -403,7 +405,7 @@ job_add(struct report *r, const struct sw_id *id, const struct tally *t)
 }
 
 int
-report_add(struct report *r, const struct sw_id *id, struct tally *t)
+report_add(struct log_report *r, const struct sw_id *id, struct log_tally *t)
 {
 	int err = job_add(r, id, t);
 
@@ -425,7 +427,7 @@ report_add(struct report *r, const struct sw_id *id, struct tally *t)
 }
 
 int
-report_commit(struct report *r)
+report_commit(struct log_report *r)
 {
 	int err = step(r, SQL_COMMIT);
 
@@ -434,7 +436,7 @@ report_commit(struct report *r)
 }
 
 void
-report_abort(struct report *r)
+report_abort(struct log_report *r)
 {
 	if (sqlite3_get_autocommit(r->db) == 0)
 		(void)step(r, SQL_ROLLBACK);

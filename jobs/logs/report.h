@@ -14,7 +14,7 @@
 #include "jobs/logs/tally.h"
 #include "wire/id.h"
 
-struct report;
+struct log_report;
 
 /*
  * Opens the report at `path`, making it if there is none; one of an
@@ -22,37 +22,37 @@ struct report;
  * Errors as of database_open() (report/database.h).
  * Not to be used across fork().
  */
-int report_open(struct report **, const char *path)
+int report_open(struct log_report **, const char *path)
 	__attribute__((warn_unused_result));
-void report_close(struct report *);
+void report_close(struct log_report *);
 
 /*
  * Whether the path no longer names the open file, because someone removed
  * or replaced it: what is merged into it would be lost.
  */
-int report_stale(const struct report *);
+int report_stale(const struct log_report *);
 
 /*
  * Begins to add what the job `id` found: others wait until it is committed
  * or aborted.  1: it is in there already, and nothing was begun.
  */
-int report_begin(struct report *, const struct sw_id *id, int64_t at_ms)
+int report_begin(struct log_report *, const struct sw_id *id, int64_t at_ms)
 	__attribute__((warn_unused_result));
 
 /*
  * Adds a part of it.  The tally is used up by it: its days hold what the
  * report has of them, too.
  */
-int report_add(struct report *, const struct sw_id *id, struct tally *)
+int report_add(struct log_report *, const struct sw_id *id, struct log_tally *)
 	__attribute__((warn_unused_result));
 
 /*
  * 0: all of it is on disk.  On an error, here and above, nothing was changed
  * or, should the commit itself have failed, all of it was: run it again.
  */
-int report_commit(struct report *) __attribute__((warn_unused_result));
+int report_commit(struct log_report *) __attribute__((warn_unused_result));
 
 /* Forgets what was begun, if anything was. */
-void report_abort(struct report *);
+void report_abort(struct log_report *);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "jobs/logs/scan.h"
 
-enum field {
+enum json_field {
 	F_NONE,
 	F_CLIENT,
 	F_STATUS,
@@ -25,7 +25,7 @@ enum field {
  */
 static const struct {
 	const char *name;
-	enum field field;
+	enum json_field field;
 } keys[] = {
 	{"remote_addr", F_CLIENT},
 	{"ip", F_CLIENT},
@@ -66,17 +66,17 @@ static const struct {
 	{"duration_ms", F_TOOK_MS},
 };
 
-struct object {
-	struct scan *s;
+struct json_line {
+	struct log_scan *s;
 	struct bytes raw;
 	struct bytes got[FIELDS];
-	enum field field; /* of the value that comes next */
+	enum json_field field; /* of the value that comes next */
 	unsigned depth;
 	int in_request;
 	int no_room;
 };
 
-static enum field
+static enum json_field
 field_of(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -91,7 +91,7 @@ field_of(const char *name, size_t len)
  * of its own when it had escapes to resolve: that one is copied.
  */
 static int
-value(struct object *o, const unsigned char *p, size_t len)
+value_keep(struct json_line *o, const unsigned char *p, size_t len)
 {
 	uintptr_t at = (uintptr_t)p, from = (uintptr_t)o->raw.p;
 	struct bytes *got = &o->got[o->field];
@@ -116,19 +116,19 @@ value(struct object *o, const unsigned char *p, size_t len)
 static int
 on_string(void *ctx, const unsigned char *p, size_t len)
 {
-	return value(ctx, p, len);
+	return value_keep(ctx, p, len);
 }
 
 static int
 on_number(void *ctx, const char *p, size_t len)
 {
-	return value(ctx, (const unsigned char *)p, len);
+	return value_keep(ctx, (const unsigned char *)p, len);
 }
 
 static int
 on_key(void *ctx, const unsigned char *p, size_t len)
 {
-	struct object *o = ctx;
+	struct json_line *o = ctx;
 	int known = o->depth == 1 || (o->depth == 2 && o->in_request);
 
 	o->field = known ? field_of((const char *)p, len) : F_NONE;
@@ -138,7 +138,7 @@ on_key(void *ctx, const unsigned char *p, size_t len)
 static int
 on_map(void *ctx)
 {
-	struct object *o = ctx;
+	struct json_line *o = ctx;
 
 	if (o->depth == 1)
 		o->in_request = o->field == F_REQUEST;
@@ -150,7 +150,7 @@ on_map(void *ctx)
 static int
 on_array(void *ctx)
 {
-	struct object *o = ctx;
+	struct json_line *o = ctx;
 
 	if (o->depth == 1)
 		o->in_request = 0;
@@ -162,7 +162,7 @@ on_array(void *ctx)
 static int
 on_end(void *ctx)
 {
-	struct object *o = ctx;
+	struct json_line *o = ctx;
 
 	o->depth--;
 	o->field = F_NONE;
@@ -171,7 +171,7 @@ on_end(void *ctx)
 
 /* NULL, or what is wrong. */
 static const char *
-parse(struct object *o)
+line_parse(struct json_line *o)
 {
 	static const yajl_callbacks callbacks = {
 		.yajl_string = on_string,
@@ -204,10 +204,10 @@ is_dash(struct bytes b)
 }
 
 const char *
-scan_json(struct scan *s, struct scan_line *l)
+scan_json(struct log_scan *s, struct log_line *l)
 {
-	struct object o = {.s = s, .raw = l->raw};
-	const char *why = parse(&o);
+	struct json_line o = {.s = s, .raw = l->raw};
+	const char *why = line_parse(&o);
 	uint64_t status;
 
 	if (why != NULL)
@@ -223,13 +223,13 @@ scan_json(struct scan *s, struct scan_line *l)
 		return "no size, or one beyond 1 TiB";
 	l->client = o.got[F_CLIENT];
 	l->status = (int)status;
-	l->at_s = scan_time(s, o.got[F_TIME]);
+	l->at_s = scan_time(&s->clock, o.got[F_TIME]);
 	l->took_us = scan_took(o.got[F_TOOK_S], 1000000);
 	if (l->took_us == SCAN_NO_TOOK)
 		l->took_us = scan_took(o.got[F_TOOK_MS], 1000);
 	l->referer = o.got[F_REFERER];
 	l->agent = o.got[F_AGENT];
-	scan_request(o.got[F_REQUEST], l);
+	scan_request(o.got[F_REQUEST], &l->method, &l->path);
 	if (o.got[F_METHOD].len > 0)
 		l->method = o.got[F_METHOD];
 	if (o.got[F_PATH].len > 0)

@@ -55,7 +55,7 @@ mask_of(__m128i v)
 }
 
 INLINE __m128i
-equal(__m128i v, char c)
+bytes_equal(__m128i v, char c)
 {
 	return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
 }
@@ -65,7 +65,7 @@ either16(const char *p, char a, char b)
 {
 	__m128i v = load16(p);
 
-	return mask_of(_mm_or_si128(equal(v, a), equal(v, b)));
+	return mask_of(_mm_or_si128(bytes_equal(v, a), bytes_equal(v, b)));
 }
 
 INLINE uint64_t
@@ -87,7 +87,7 @@ lowest(uint64_t mask)
  * window of text is behind it.
  */
 INLINE const char *
-first(const char *p, const char *end, char c)
+first_of(const char *p, const char *end, char c)
 {
 	uint64_t mask;
 
@@ -108,21 +108,21 @@ first(const char *p, const char *end, char c)
 INLINE const char *
 field_end(const char *p, const char *end)
 {
-	const char *q = first(p, end, '"'), *b;
+	const char *q = first_of(p, end, '"'), *b;
 
 	while (q != NULL && q[-1] == '\\') {
 		for (b = q; b[-1] == '\\'; b--)
 			;
 		if (((q - b) & 1) == 0)
 			break;
-		q = first(q + 1, end, '"');
+		q = first_of(q + 1, end, '"');
 	}
 	return q;
 }
 
 /* The values of the `n` digits, 1 to DIGITS, before `end`; 0 before those. */
 INLINE uint64_t
-digits(const char *end, size_t n)
+digits_load(const char *end, size_t n)
 {
 	size_t others = 8 * (DIGITS - n);
 	uint64_t zeros = UINT64_C(0x3030303030303030);
@@ -135,7 +135,7 @@ digits(const char *end, size_t n)
  * then all.  0, or -1: one is above 9.
  */
 INLINE int
-number(uint64_t w, uint64_t *n)
+number_of(uint64_t w, uint64_t *n)
 {
 	const uint64_t even = UINT64_C(0x000000ff000000ff);
 	const uint64_t fits = UINT64_C(0x7676767676767676);
@@ -152,9 +152,9 @@ number(uint64_t w, uint64_t *n)
 
 /* The `[` of the time, behind a user that is not "-"; NULL: not found here. */
 static const char *
-stamp(const char *p, const char *end)
+stamp_find(const char *p, const char *end)
 {
-	const char *q = first(p, end, '"');
+	const char *q = first_of(p, end, '"');
 
 	/* In a user so short no other time has room, which would count. */
 	if (q == NULL || q - p < STAMP + 1 || q - p >= 2 * STAMP + 1)
@@ -165,16 +165,16 @@ stamp(const char *p, const char *end)
 
 /* Takes the client and the time; the first of the request, or NULL. */
 INLINE const char *
-head(struct scan *s, struct scan_line *l)
+head_take(struct log_scan *s, struct log_line *l)
 {
-	const char *p = s->p, *q = first(p, s->end, ' '), *at;
+	const char *p = s->p, *q = first_of(p, s->end, ' '), *at;
 
 	if (q == NULL || *p <= ' ' || *p >= 0x7f || *p == '{')
 		return NULL;
-	at = memcmp(q, " - - [", 6) == 0 ? q + 5 : stamp(q + 1, s->end);
+	at = memcmp(q, " - - [", 6) == 0 ? q + 5 : stamp_find(q + 1, s->end);
 	if (at == NULL || at[0] != '[' ||
 		memcmp(at + STAMP - 1, "] \"", 3) != 0 ||
-		scan_time_clf(s, at + 1, &l->at_s) < 0)
+		scan_time_clf(&s->clock, at + 1, &l->at_s) < 0)
 		return NULL;
 	l->client = span(p, q);
 	return at + STAMP + 2;
@@ -188,7 +188,7 @@ method_len(const char *p)
 		above = _mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)),
 		below = _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1));
 	uint64_t letters = mask_of(_mm_and_si128(above, below));
-	uint64_t blanks = mask_of(equal(v, ' '));
+	uint64_t blanks = mask_of(bytes_equal(v, ' '));
 	uint64_t method = (blanks & -blanks) - 1;
 
 	return blanks != 0 && (method & ~letters) == 0 ? lowest(blanks) : 0;
@@ -207,7 +207,7 @@ version_len(const char *end)
 }
 
 INLINE void
-request(const char *p, const char *end, struct scan_line *l)
+request_take(const char *p, const char *end, struct log_line *l)
 {
 	size_t method = method_len(p);
 	const char *path = p + method + 1;
@@ -216,7 +216,7 @@ request(const char *p, const char *end, struct scan_line *l)
 	if (method == 0 || len <= 0 || len >= WINDOW) {
 		l->method = bytes_of(NULL, 0);
 		l->path = bytes_of(NULL, 0);
-		scan_request(span(p, end), l);
+		scan_request(span(p, end), &l->method, &l->path);
 		return;
 	}
 	l->method = bytes_of(p, method);
@@ -226,30 +226,31 @@ request(const char *p, const char *end, struct scan_line *l)
 
 /* Takes ` 200 1234`; the blank or newline behind it, or NULL. */
 INLINE const char *
-numbers(const char *p, struct scan_line *l)
+numbers_take(const char *p, struct log_line *l)
 {
 	const char *size = p + 5;
 	size_t n = lowest(either16(size, ' ', '\n') | 1 << (DIGITS + 1));
 	uint64_t status;
 
 	if (p[0] != ' ' || p[4] != ' ' || n == 0 || n > DIGITS ||
-		number(digits(p + 4, 3), &status) < 0)
+		number_of(digits_load(p + 4, 3), &status) < 0)
 		return NULL;
 	l->status = (int)status;
 	l->bytes = 0;
 	if (n == 1 && *size == '-')
 		return size + 1;
-	return number(digits(size + n, n), &l->bytes) == 0 ? size + n : NULL;
+	return number_of(digits_load(size + n, n), &l->bytes) == 0 ? size + n
+								   : NULL;
 }
 
 /* The time taken, if the line ends like ` 0.004`; else it is unknown yet. */
 INLINE int
-took(const char *end, int64_t *us)
+took_take(const char *end, int64_t *us)
 {
 	static const uint32_t scale[] = {
 		1, 10, 100, 1000, 10000, 100000, 1000000};
-	uint64_t blanks = mask_of(equal(load16(end - TAIL), ' '));
-	uint64_t points = mask_of(equal(load16(end - TAIL), '.'));
+	uint64_t blanks = mask_of(bytes_equal(load16(end - TAIL), ' '));
+	uint64_t points = mask_of(bytes_equal(load16(end - TAIL), '.'));
 	size_t len, whole;
 	uint64_t w, before, n;
 
@@ -263,10 +264,10 @@ took(const char *end, int64_t *us)
 	if (whole == 0 || whole + 1 == len)
 		return -1;
 	/* The point is left out. */
-	w = digits(end, len);
+	w = digits_load(end, len);
 	before = (UINT64_C(1) << 8 * (DIGITS - len + whole)) - 1;
 	w = (w & before) << 8 | (w & ~(before << 8 | 0xff));
-	if (number(w, &n) < 0)
+	if (number_of(w, &n) < 0)
 		return -1;
 	*us = (int64_t)(n * scale[6 + whole + 1 - len]);
 	return *us <= SCAN_TOOK_MAX_US ? 0 : -1;
@@ -274,10 +275,10 @@ took(const char *end, int64_t *us)
 
 /* Takes what is behind the agent; the newline, or NULL. */
 INLINE const char *
-tail(struct scan *s, const char *p, struct scan_line *l)
+tail_take(struct log_scan *s, const char *p, struct log_line *l)
 {
-	uint64_t mask = mask_of(equal(load16(p), '\n')) |
-			mask_of(equal(load16(p + 16), '\n')) << 16;
+	uint64_t mask = mask_of(bytes_equal(load16(p), '\n')) |
+			mask_of(bytes_equal(load16(p + 16), '\n')) << 16;
 	const char *nl, *end;
 
 	/* A number behind the agent is seldom all that a log has there. */
@@ -290,7 +291,7 @@ tail(struct scan *s, const char *p, struct scan_line *l)
 		return NULL;
 	if (p == end)
 		l->took_us = SCAN_NO_TOOK;
-	else if (took(end, &l->took_us) < 0)
+	else if (took_take(end, &l->took_us) < 0)
 		l->took_us = scan_took_last(p, end);
 	l->raw = span(l->client.p, end);
 	return nl;
@@ -298,7 +299,7 @@ tail(struct scan *s, const char *p, struct scan_line *l)
 
 /* Takes the referer, the agent and what follows; the newline, or NULL. */
 INLINE const char *
-combined(struct scan *s, const char *p, struct scan_line *l)
+combined_take(struct log_scan *s, const char *p, struct log_line *l)
 {
 	const char *q;
 
@@ -309,19 +310,19 @@ combined(struct scan *s, const char *p, struct scan_line *l)
 		(p = field_end(q + 3, s->end)) == NULL)
 		return NULL;
 	l->agent = span(q + 3, p);
-	return tail(s, p + 1, l);
+	return tail_take(s, p + 1, l);
 }
 
 /* A line that is like most, all of it; 1, or 0: it may be anything. */
 INLINE int
-quick(struct scan *s, struct scan_line *l)
+line_quick(struct log_scan *s, struct log_line *l)
 {
-	const char *p = head(s, l), *q;
+	const char *p = head_take(s, l), *q;
 
 	if (p == NULL || (q = field_end(p, s->end)) == NULL)
 		return 0;
-	request(p, q, l);
-	p = numbers(q + 1, l);
+	request_take(p, q, l);
+	p = numbers_take(q + 1, l);
 	if (p == NULL)
 		return 0;
 	if (*p == '\n') {
@@ -329,7 +330,7 @@ quick(struct scan *s, struct scan_line *l)
 		l->agent = bytes_of(NULL, 0);
 		l->took_us = SCAN_NO_TOOK;
 		l->raw = span(s->p, p);
-	} else if ((p = combined(s, p, l)) == NULL)
+	} else if ((p = combined_take(s, p, l)) == NULL)
 		return 0;
 	l->why = NULL;
 	s->p = p + 1;
@@ -339,7 +340,7 @@ quick(struct scan *s, struct scan_line *l)
 #else
 
 static int
-quick(struct scan *s, struct scan_line *l)
+line_quick(struct log_scan *s, struct log_line *l)
 {
 	(void)s;
 	(void)l;
@@ -349,7 +350,7 @@ quick(struct scan *s, struct scan_line *l)
 #endif
 
 enum scan_kind
-scan_next(struct scan *s, struct scan_line *l)
+scan_next(struct log_scan *s, struct log_line *l)
 {
-	return quick(s, l) ? SCAN_GOOD : scan_plain(s, l);
+	return line_quick(s, l) ? SCAN_GOOD : scan_plain(s, l);
 }

@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 enum {
-	OPEN = 4096,	       /* a power of 2 */
+	OPEN_SLOTS = 4096,	 /* a power of 2 */
 	FULL = 4 * SESSIONS_MAX, /* spans: tidied before there may be more */
 	BINS = 2048,
 	FEW = 32, /* spans that are sorted by insertion */
@@ -16,7 +16,7 @@ enum {
 
 /* Whether `b` begins before a session that has `a` in it may have ended. */
 static int
-joins(const struct span *a, const struct span *b)
+joins(const struct session_span *a, const struct session_span *b)
 {
 	return b->first_s < a->end_s + SESSIONS_GAP_S;
 }
@@ -24,7 +24,7 @@ joins(const struct span *a, const struct span *b)
 static int
 by_visitor(const void *a, const void *b)
 {
-	const struct span *x = a, *y = b;
+	const struct session_span *x = a, *y = b;
 
 	if (x->visitor != y->visitor)
 		return x->visitor < y->visitor ? -1 : 1;
@@ -32,10 +32,10 @@ by_visitor(const void *a, const void *b)
 }
 
 static void
-few_sort(struct span *s, size_t n)
+few_sort(struct session_span *s, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
-		struct span one = s[i];
+		struct session_span one = s[i];
 		size_t k = i;
 
 		for (; k > 0 && by_visitor(&s[k - 1], &one) > 0; k--)
@@ -45,7 +45,7 @@ few_sort(struct span *s, size_t n)
 }
 
 static void
-sort(struct span *s, size_t n)
+spans_sort(struct session_span *s, size_t n)
 {
 	if (n <= FEW)
 		few_sort(s, n);
@@ -66,9 +66,9 @@ bins_shift(const struct log_sessions *v)
 
 /* Appends `n` spans in order, joined to those before, up to the sample. */
 static void
-join(struct log_sessions *v, const struct span *s, size_t n)
+spans_join(struct log_sessions *v, const struct session_span *s, size_t n)
 {
-	struct span *to = v->spans + v->n;
+	struct session_span *to = v->spans + v->n;
 
 	for (size_t i = 0; i < n; i++) {
 		int same = v->visitors > 0 && to[-1].visitor == s[i].visitor;
@@ -95,7 +95,7 @@ join(struct log_sessions *v, const struct span *s, size_t n)
 static int
 spans_tidy(struct log_sessions *v)
 {
-	struct span *sorted = reallocarray(NULL, v->n, sizeof(*sorted));
+	struct session_span *sorted = reallocarray(NULL, v->n, sizeof(*sorted));
 	uint32_t at[BINS + 1] = {0};
 	int shift = bins_shift(v);
 
@@ -111,8 +111,8 @@ spans_tidy(struct log_sessions *v)
 	v->n = v->visitors = 0;
 	for (size_t bin = 0, from = 0; bin < BINS && v->visitors < SESSIONS_MAX;
 		from = at[bin++]) {
-		sort(sorted + from, at[bin] - from);
-		join(v, sorted + from, at[bin] - from);
+		spans_sort(sorted + from, at[bin] - from);
+		spans_join(v, sorted + from, at[bin] - from);
 	}
 	free(sorted);
 	return 0;
@@ -121,10 +121,10 @@ spans_tidy(struct log_sessions *v)
 int
 sessions_tidy(struct log_sessions *v)
 {
-	for (size_t i = 0; v->open != NULL && i < OPEN; i++) {
+	for (size_t i = 0; v->open != NULL && i < OPEN_SLOTS; i++) {
 		v->spans[v->n] = v->open[i];
 		v->n += v->open[i].end_s != 0;
-		v->open[i] = (struct span){0};
+		v->open[i] = (struct session_span){0};
 	}
 	return v->n == 0 ? 0 : spans_tidy(v);
 }
@@ -134,7 +134,7 @@ static int
 room_make(struct log_sessions *v)
 {
 	size_t cap = v->cap == 0 ? 64 : 2 * v->cap;
-	struct span *spans;
+	struct session_span *spans;
 	int err;
 
 	if (v->cap >= FULL) {
@@ -145,10 +145,10 @@ room_make(struct log_sessions *v)
 	while (cap <= v->n)
 		cap *= 2;
 	if (v->open == NULL)
-		v->open = calloc(OPEN, sizeof(*v->open));
+		v->open = calloc(OPEN_SLOTS, sizeof(*v->open));
 	if (v->open == NULL)
 		return -ENOMEM;
-	spans = reallocarray(v->spans, cap + OPEN, sizeof(*spans));
+	spans = reallocarray(v->spans, cap + OPEN_SLOTS, sizeof(*spans));
 	if (spans == NULL)
 		return -ENOMEM;
 	v->spans = spans;
@@ -165,14 +165,14 @@ room_make(struct log_sessions *v)
 int
 sessions_add(struct log_sessions *v, uint64_t visitor, int32_t s)
 {
-	struct span *o, now = {visitor, s, s + 1};
+	struct session_span *o, now = {visitor, s, s + 1};
 	int err, used, same;
 
 	if (v->most != 0 && visitor > v->most)
 		return 0;
 	if (v->n >= v->cap && (err = room_make(v)) < 0)
 		return err;
-	o = &v->open[visitor % OPEN];
+	o = &v->open[visitor % OPEN_SLOTS];
 	used = o->end_s != 0;
 	same = used & (o->visitor == visitor) & joins(o, &now) & joins(&now, o);
 	v->spans[v->n] = *o;
@@ -207,7 +207,7 @@ sessions_load(struct log_sessions *v, struct bytes stored)
 			return SW_ECORRUPT;
 		if (v->n >= v->cap && (err = room_make(v)) < 0)
 			return err;
-		v->spans[v->n++] = (struct span){
+		v->spans[v->n++] = (struct session_span){
 			be_get(p + at, 8), first_s, last_s + 1};
 	}
 	return err;

@@ -31,22 +31,23 @@
 #include "base/bytes.h"
 
 enum {
-	SESSIONS_MAX = 4096,	/* visitors of a day */
+	SESSIONS_MAX = 4096,	  /* visitors of a day */
 	SESSIONS_GAP_S = 30 * 60, /* ends a session if it is longer */
 	SESSIONS_DAY_S = 86400,
 	SESSIONS_SPAN = 8 + 3 + 3, /* bytes of a span as it is stored */
 };
 
 /* Seconds since midnight; all zero is none. */
-struct span {
+struct session_span {
 	uint64_t visitor; /* a hash */
 	int32_t first_s, end_s;
 };
 
 /* All zero is empty. */
 struct log_sessions {
-	struct span *spans; /* in order after sessions_tidy() */
-	struct span *open;  /* what may grow yet, at most one of a visitor */
+	struct session_span *spans; /* in order after sessions_tidy() */
+	struct session_span
+		*open; /* what may grow yet, at most one of a visitor */
 	size_t n, cap;
 	size_t visitors; /* counted by sessions_tidy() */
 	uint64_t most;	 /* larger hashes are not in the sample; 0: all are */

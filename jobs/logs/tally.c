@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 static void
-bad_line(struct tally *t, struct bytes line, const char *why)
+bad_line(struct log_tally *t, struct bytes line, const char *why)
 {
 	struct tally_sample *s = &t->samples[t->n_samples];
 
@@ -23,7 +23,7 @@ bad_line(struct tally *t, struct bytes line, const char *why)
 
 /* Logs are nearly in order: it is the last one used, or near it. */
 static struct tally_day *
-day_of(struct tally *t, int64_t day)
+day_of(struct log_tally *t, int64_t day)
 {
 	struct tally_day *days;
 
@@ -49,7 +49,7 @@ day_of(struct tally *t, int64_t day)
 }
 
 static int
-day_add(struct tally *t, const struct scan_line *l, uint64_t agent)
+day_add(struct log_tally *t, const struct log_line *l, uint64_t agent)
 {
 	int64_t s = l->at_s % SESSIONS_DAY_S, day = l->at_s / SESSIONS_DAY_S;
 	struct tally_day *d;
@@ -70,7 +70,7 @@ day_add(struct tally *t, const struct scan_line *l, uint64_t agent)
 }
 
 static void
-times_add(struct tally *t, int64_t at_s)
+times_add(struct log_tally *t, int64_t at_s)
 {
 	if (t->first_s == SCAN_NO_TIME || at_s < t->first_s)
 		t->first_s = at_s;
@@ -79,7 +79,7 @@ times_add(struct tally *t, int64_t at_s)
 }
 
 static int
-good_line(struct tally *t, const struct scan_line *l)
+good_line(struct log_tally *t, const struct log_line *l)
 {
 	uint64_t agent = XXH3_64bits(l->agent.p, l->agent.len);
 	int bot = bots_find(&t->known, l->agent, agent), err = 0;
@@ -103,7 +103,7 @@ good_line(struct tally *t, const struct scan_line *l)
 
 /* JSON strings are decoded into it: as long as the text is always enough. */
 static int
-scratch_make(struct tally *t, size_t cap)
+scratch_make(struct log_tally *t, size_t cap)
 {
 	char *scratch;
 
@@ -118,11 +118,11 @@ scratch_make(struct tally *t, size_t cap)
 }
 
 int
-tally_add(struct tally *t, struct bytes text)
+tally_add(struct log_tally *t, struct bytes text)
 {
-	struct scan_line line;
+	struct log_line line;
 	enum scan_kind kind;
-	struct scan s;
+	struct log_scan s;
 	int err = scratch_make(t, text.len);
 
 	if (err < 0)
@@ -138,19 +138,19 @@ tally_add(struct tally *t, struct bytes text)
 }
 
 void
-tally_add_long(struct tally *t, struct bytes front)
+tally_add_long(struct log_tally *t, struct bytes front)
 {
 	bad_line(t, front, "longer than 256 KB");
 }
 
 int
-tally_full(const struct tally *t)
+tally_full(const struct log_tally *t)
 {
 	return t->paths.bytes >= TALLY_BYTES || t->n_days >= TALLY_DAYS;
 }
 
 void
-tally_fini(struct tally *t)
+tally_fini(struct log_tally *t)
 {
 	for (size_t i = 0; i < t->n_days; i++)
 		sessions_fini(&t->days[i].sessions);
@@ -164,7 +164,7 @@ tally_fini(struct tally *t)
 }
 
 void
-tally_reset(struct tally *t)
+tally_reset(struct log_tally *t)
 {
 	tally_fini(t);
 	memset(t, 0, sizeof(*t));

@@ -45,35 +45,35 @@ struct tally_day {
 	struct log_sessions sessions;
 };
 
-struct tally {
+struct log_tally {
 	uint64_t requests, bad; /* good lines and malformed ones */
 	uint64_t bytes;		/* of the answers, as logged */
 	uint64_t status[TALLY_STATUSES];
 	int64_t first_s, last_s; /* SCAN_NO_TIME: none had a time */
 	struct hll visitors;	 /* by client address */
 	struct hist sizes;
-	struct paths paths;
+	struct log_paths paths;
 	struct tally_bot bots[BOTS_MAX]; /* by word */
 	struct tally_day *days;		 /* in order of appearance */
 	size_t n_days, days_cap, day_at; /* the last one used */
 	struct tally_sample samples[TALLY_SAMPLES];
 	size_t n_samples;
-	struct bots known; /* agents */
+	struct log_bots known; /* agents */
 	char *scratch;
 	size_t scratch_cap;
 };
 
 /* Empties it, a new one and a used one alike: zero it before the first. */
-void tally_reset(struct tally *);
-void tally_fini(struct tally *);
+void tally_reset(struct log_tally *);
+void tally_fini(struct log_tally *);
 
 /* Whole lines; 0 or -ENOMEM. */
-int tally_add(struct tally *, struct bytes text)
+int tally_add(struct log_tally *, struct bytes text)
 	__attribute__((warn_unused_result));
 
 /* A line too long to be one, by its front. */
-void tally_add_long(struct tally *, struct bytes front);
+void tally_add_long(struct log_tally *, struct bytes front);
 
-int tally_full(const struct tally *);
+int tally_full(const struct log_tally *);
 
 #endif

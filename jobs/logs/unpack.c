@@ -18,10 +18,10 @@ enum {
 	WINDOW_ZSTD = 27,      /* what zstd(1) takes, too: 128 MB */
 };
 
-struct format;
+struct unpack_format;
 
-struct unpack {
-	const struct format *format;
+struct log_unpack {
+	const struct unpack_format *format;
 	struct unpack_limits limits;
 	unpack_more_fn *more;
 	void *more_arg;
@@ -39,22 +39,22 @@ struct unpack {
  * A turn takes from u->in what it can and gives bytes out: their number, 0
  * when it needs more input, or an error.
  */
-struct format {
+struct unpack_format {
 	const char *name;
 	struct bytes magic;
-	int (*begin)(struct unpack *);
-	ssize_t (*turn)(struct unpack *, void *, size_t cap);
-	void (*end)(struct unpack *);
+	int (*begin)(struct log_unpack *);
+	ssize_t (*turn)(struct log_unpack *, void *, size_t cap);
+	void (*end)(struct log_unpack *);
 };
 
 static void
-taken(struct unpack *u, size_t n)
+input_take(struct log_unpack *u, size_t n)
 {
 	u->in = bytes_of((const uint8_t *)u->in.p + n, u->in.len - n);
 }
 
 static int
-say(struct unpack *u, const char *what)
+corrupt(struct log_unpack *u, const char *what)
 {
 	(void)snprintf(u->why, sizeof(u->why), "the %s data %s",
 		u->format->name, what);
@@ -64,37 +64,37 @@ say(struct unpack *u, const char *what)
 /* --- the formats --------------------------------------------------------- */
 
 static int
-plain_begin(struct unpack *u)
+plain_begin(struct log_unpack *u)
 {
 	(void)u;
 	return 0;
 }
 
 static ssize_t
-plain_turn(struct unpack *u, void *out, size_t cap)
+plain_turn(struct log_unpack *u, void *out, size_t cap)
 {
 	size_t n = u->in.len < cap ? u->in.len : cap;
 
 	if (n > 0)
 		memcpy(out, u->in.p, n);
-	taken(u, n);
+	input_take(u, n);
 	return (ssize_t)n;
 }
 
 static void
-plain_end(struct unpack *u)
+plain_end(struct log_unpack *u)
 {
 	(void)u;
 }
 
 static int
-gzip_begin(struct unpack *u)
+gzip_begin(struct log_unpack *u)
 {
 	return inflateInit2(&u->z, WINDOW_GZIP) == Z_OK ? 0 : -ENOMEM;
 }
 
 static ssize_t
-gzip_turn(struct unpack *u, void *out, size_t cap)
+gzip_turn(struct log_unpack *u, void *out, size_t cap)
 {
 	int rc;
 
@@ -109,24 +109,24 @@ gzip_turn(struct unpack *u, void *out, size_t cap)
 	u->z.next_out = out;
 	u->z.avail_out = (uInt)cap;
 	rc = inflate(&u->z, Z_NO_FLUSH);
-	taken(u, u->in.len - u->z.avail_in);
+	input_take(u, u->in.len - u->z.avail_in);
 	if (rc == Z_STREAM_END)
 		u->inside = 0;
 	else if (rc == Z_MEM_ERROR)
 		return -ENOMEM;
 	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		return say(u, "is damaged");
+		return corrupt(u, "is damaged");
 	return (ssize_t)(cap - u->z.avail_out);
 }
 
 static void
-gzip_end(struct unpack *u)
+gzip_end(struct log_unpack *u)
 {
 	(void)inflateEnd(&u->z);
 }
 
 static int
-zstd_begin(struct unpack *u)
+zstd_begin(struct log_unpack *u)
 {
 	u->zstd = ZSTD_createDCtx();
 	if (u->zstd == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd,
@@ -136,7 +136,7 @@ zstd_begin(struct unpack *u)
 }
 
 static ssize_t
-zstd_turn(struct unpack *u, void *to, size_t cap)
+zstd_turn(struct log_unpack *u, void *to, size_t cap)
 {
 	ZSTD_inBuffer in = {u->in.p, u->in.len, 0};
 	ZSTD_outBuffer out = {to, cap, 0};
@@ -145,23 +145,23 @@ zstd_turn(struct unpack *u, void *to, size_t cap)
 	if (!u->inside && u->in.len == 0)
 		return 0;
 	rc = ZSTD_decompressStream(u->zstd, &out, &in);
-	taken(u, in.pos);
+	input_take(u, in.pos);
 	if (ZSTD_isError(rc))
 		return ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation
 			       ? -ENOMEM
-			       : say(u, "is damaged");
+			       : corrupt(u, "is damaged");
 	u->inside = rc != 0;
 	return (ssize_t)out.pos;
 }
 
 static void
-zstd_end(struct unpack *u)
+zstd_end(struct log_unpack *u)
 {
 	(void)ZSTD_freeDCtx(u->zstd);
 }
 
 /* The first whose magic fits counts; what is neither is plain. */
-static const struct format formats[] = {
+static const struct unpack_format formats[] = {
 	{"gzip", {"\x1f\x8b", 2}, gzip_begin, gzip_turn, gzip_end},
 	{"zstd", {"\x28\xb5\x2f\xfd", 4}, zstd_begin, zstd_turn, zstd_end},
 	{"plain", {"", 0}, plain_begin, plain_turn, plain_end},
@@ -173,7 +173,7 @@ enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
 /* As much as there is room for, or less. */
 static ssize_t
-more_read(struct unpack *u, void *to, size_t cap)
+more_read(struct log_unpack *u, void *to, size_t cap)
 {
 	ssize_t n = u->more(u->more_arg, to, cap);
 
@@ -185,7 +185,7 @@ more_read(struct unpack *u, void *to, size_t cap)
 }
 
 static int
-refill(struct unpack *u)
+refill(struct log_unpack *u)
 {
 	size_t len = 0;
 
@@ -204,7 +204,7 @@ refill(struct unpack *u)
 	return 0;
 }
 
-static const struct format *
+static const struct unpack_format *
 format_of(struct bytes in)
 {
 	size_t i = 0;
@@ -217,10 +217,10 @@ format_of(struct bytes in)
 }
 
 int
-unpack_open(struct unpack **out, struct bytes input, unpack_more_fn *more,
+unpack_open(struct log_unpack **out, struct bytes input, unpack_more_fn *more,
 	void *arg, const struct unpack_limits *limits)
 {
-	struct unpack *u = calloc(1, sizeof(*u));
+	struct log_unpack *u = calloc(1, sizeof(*u));
 	int err;
 
 	if (u == NULL)
@@ -245,7 +245,7 @@ unpack_open(struct unpack **out, struct bytes input, unpack_more_fn *more,
 }
 
 void
-unpack_close(struct unpack *u)
+unpack_close(struct log_unpack *u)
 {
 	if (u != NULL && u->format != NULL)
 		u->format->end(u);
@@ -253,7 +253,7 @@ unpack_close(struct unpack *u)
 }
 
 static int
-limits_check(struct unpack *u)
+limits_check(struct log_unpack *u)
 {
 	uint64_t most = u->in_all * u->limits.ratio;
 
@@ -277,7 +277,7 @@ limits_check(struct unpack *u)
 }
 
 ssize_t
-unpack_read(struct unpack *u, void *out, size_t cap)
+unpack_read(struct log_unpack *u, void *out, size_t cap)
 {
 	ssize_t n;
 	int err;
@@ -298,12 +298,84 @@ unpack_read(struct unpack *u, void *out, size_t cap)
 			return err < 0 ? err : n;
 		}
 		if (u->in.len == 0 && u->ended)
-			return u->inside ? say(u, "ends in the middle") : 0;
+			return u->inside ? corrupt(u, "ends in the middle") : 0;
 	}
 }
 
 const char *
-unpack_why(const struct unpack *u)
+unpack_why(const struct log_unpack *u)
 {
 	return u->why;
+}
+
+/* --- pieces of whole lines ------------------------------------------------ */
+
+void
+feed_init(struct log_feed *f, struct log_unpack *from, feed_tap_fn *tap,
+	void *arg)
+{
+	f->from = from;
+	f->tap = tap;
+	f->tap_arg = arg;
+	f->at = f->len = 0;
+	f->ended = f->skipping = 0;
+}
+
+/* Fills the buffer, behind what is left in it. */
+static int
+feed_refill(struct log_feed *f)
+{
+	memmove(f->buf, f->buf + f->at, f->len);
+	f->at = 0;
+	while (!f->ended && f->len < FEED_MAX) {
+		char *to = f->buf + f->len;
+		ssize_t n = unpack_read(f->from, to, FEED_MAX - f->len);
+		int err = 0;
+
+		if (n < 0)
+			return (int)n;
+		if (n > 0 && f->tap != NULL)
+			err = f->tap(f->tap_arg, bytes_of(to, (size_t)n));
+		if (err < 0)
+			return err;
+		f->ended = n == 0;
+		f->len += (size_t)n;
+	}
+	return 0;
+}
+
+/* Drops the rest of a long line; 1 when its end was found. */
+static int
+feed_skip(struct log_feed *f)
+{
+	const char *p = f->buf + f->at, *nl = memchr(p, '\n', f->len);
+	size_t n = nl == NULL ? f->len : (size_t)(nl - p) + 1;
+
+	f->at += n;
+	f->len -= n;
+	return nl != NULL || f->ended;
+}
+
+int
+feed_next(struct log_feed *f, struct bytes *piece)
+{
+	const char *nl;
+	size_t n;
+	int err = feed_refill(f);
+
+	while (err == 0 && f->skipping) {
+		f->skipping = !feed_skip(f);
+		err = feed_refill(f);
+	}
+	if (err < 0)
+		return err;
+	if (f->len == 0)
+		return FEED_END;
+	nl = f->ended ? NULL : memrchr(f->buf, '\n', f->len);
+	f->skipping = nl == NULL && !f->ended;
+	n = nl == NULL ? f->len : (size_t)(nl - f->buf) + 1;
+	*piece = bytes_of(f->buf, n);
+	f->at = n;
+	f->len -= n;
+	return f->skipping ? FEED_LONG : FEED_LINES;
 }

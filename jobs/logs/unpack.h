@@ -30,22 +30,56 @@ struct unpack_limits {
 	uint64_t ratio; /* plain to compressed */
 };
 
-struct unpack;
+struct log_unpack;
 
 /* Reads on: the number of bytes, 0 at the end, or an error. */
 typedef ssize_t unpack_more_fn(void *arg, void *to, size_t cap);
 
 /* Of `input`, or of what `more` reads if it is not NULL; all borrowed. */
-int unpack_open(struct unpack **, struct bytes input, unpack_more_fn *more,
+int unpack_open(struct log_unpack **, struct bytes input, unpack_more_fn *more,
 	void *arg, const struct unpack_limits *)
 	__attribute__((warn_unused_result));
-void unpack_close(struct unpack *);
+void unpack_close(struct log_unpack *);
 
 /* Up to `cap` bytes of the plain text; 0: its end; or an error. */
-ssize_t unpack_read(struct unpack *, void *, size_t cap)
+ssize_t unpack_read(struct log_unpack *, void *, size_t cap)
 	__attribute__((warn_unused_result));
 
 /* One line on SW_ETOOBIG and SW_ECORRUPT; borrowed as long as the unpack. */
-const char *unpack_why(const struct unpack *);
+const char *unpack_why(const struct log_unpack *);
+
+/*
+ * A feed cuts the plain text into pieces of whole lines.
+ */
+enum { FEED_MAX = 256 * 1024 }; /* bytes of a piece, and of a line */
+
+enum feed_kind {
+	FEED_END,
+	FEED_LINES, /* whole lines; the last may lack its newline */
+	FEED_LONG,  /* the front of a line that is longer than FEED_MAX */
+};
+
+/* Sees all bytes that were read, in order; 0 or an error. */
+typedef int feed_tap_fn(void *arg, struct bytes);
+
+struct log_feed {
+	struct log_unpack *from;
+	feed_tap_fn *tap; /* or NULL */
+	void *tap_arg;
+	size_t at, len; /* of `buf`, what has not been handed out */
+	int ended, skipping;
+	char buf[FEED_MAX];
+};
+
+/* `from` is borrowed. */
+void
+feed_init(struct log_feed *, struct log_unpack *from, feed_tap_fn *, void *arg);
+
+/*
+ * The next piece, borrowed until the next call: an enum feed_kind, or an
+ * error of unpack_read or of the tap.
+ */
+int feed_next(struct log_feed *, struct bytes *)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -39,9 +39,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *text = malloc(len), *scratch = malloc(cap);
 	const char *after = text;
 	volatile unsigned sum = 0;
-	struct scan_line l;
+	struct log_line l;
 	enum scan_kind k;
-	struct scan s;
+	struct log_scan s;
 	size_t cut = 0;
 
 	must((text != NULL && scratch != NULL) || len == 0 || cap == 0);

@@ -11,7 +11,7 @@
 
 /* The same kind, and if it is a line the same in every field. */
 static inline int
-us_same(enum scan_kind k, const struct scan_line *a, const struct scan_line *b)
+us_same(enum scan_kind k, const struct log_line *a, const struct log_line *b)
 {
 	if (k == SCAN_END)
 		return 1;
@@ -39,8 +39,8 @@ us_both_ways(const char *text, size_t len, size_t *cut)
 	enum { BEHIND = 256 };
 	size_t cap = len + BEHIND;
 	char *padded = malloc(cap), *one = malloc(cap), *two = malloc(cap);
-	struct scan quick, plain;
-	struct scan_line a, b;
+	struct log_scan quick, plain;
+	struct log_line a, b;
 	enum scan_kind k;
 	int same;
 

@@ -34,8 +34,8 @@ static void
 expect_good(const struct want *w)
 {
 	static char scratch[4096];
-	struct scan_line l;
-	struct scan s;
+	struct log_line l;
+	struct log_scan s;
 
 	scan_init(&s, bytes_str(w->text), scratch, sizeof(scratch));
 	if (scan_next(&s, &l) != SCAN_GOOD)
@@ -56,8 +56,8 @@ expect_good(const struct want *w)
 static const char *
 why_bad(const char *text, size_t len)
 {
-	struct scan_line l;
-	struct scan s;
+	struct log_line l;
+	struct log_scan s;
 
 	scan_init(&s, bytes_of(text, len), NULL, 0);
 	if (scan_next(&s, &l) != SCAN_BAD)
@@ -223,8 +223,8 @@ lines_end_at_newlines_and_empty_ones_are_none(void **state)
 {
 	static const char text[] = "\n\r\nbad\r\n\nh - - " WHEN
 				   " \"GET / HTTP/1.1\" 200 1\r\nb";
-	struct scan_line l;
-	struct scan s;
+	struct log_line l;
+	struct log_scan s;
 
 	(void)state;
 	scan_init(&s, bytes_of(text, sizeof(text) - 1), NULL, 0);
@@ -243,7 +243,7 @@ lines_end_at_newlines_and_empty_ones_are_none(void **state)
 static void
 times_agree_with_the_c_library(void **state)
 {
-	struct scan s = {0};
+	struct scan_clock c = {0};
 	char text[64];
 
 	(void)state;
@@ -255,10 +255,10 @@ times_agree_with_the_c_library(void **state)
 		assert_non_null(gmtime_r(&t, &tm));
 		(void)strftime(
 			text, sizeof(text), "%d/%b/%Y:%H:%M:%S -0330", &tm);
-		assert_int_equal(scan_time_clf(&s, text, &got), 0);
+		assert_int_equal(scan_time_clf(&c, text, &got), 0);
 		assert_int_equal(got, at + 12600);
 		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-		assert_int_equal(scan_time(&s, bytes_str(text)), at);
+		assert_int_equal(scan_time(&c, bytes_str(text)), at);
 	}
 }
 
@@ -275,12 +275,12 @@ times_next_to_each_other_are_told_apart(void **state)
 		{"22/Apr/2009:18:53:52 +1100", AT_S + 3661},
 		{"23/Apr/2009:18:53:52 +1100", AT_S + 90061},
 	};
-	struct scan s = {0};
+	struct scan_clock c = {0};
 	int64_t got;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		assert_int_equal(scan_time_clf(&s, times[i].text, &got), 0);
+		assert_int_equal(scan_time_clf(&c, times[i].text, &got), 0);
 		assert_int_equal(got, times[i].at_s);
 	}
 }
@@ -306,9 +306,9 @@ the_time_a_request_took_is_read_where_it_is_one(void **state)
 		{"\"duration\":1e999", -1}, {"\"duration\":1e-999", 0},
 		{"\"duration\":1e9999", -1}, {"\"duration\":null", -1},
 		{"\"duration\":0.12345678901234567890123", 123457}};
-	struct scan_line l;
+	struct log_line l;
 	char text[256];
-	struct scan s;
+	struct log_scan s;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
@@ -337,9 +337,9 @@ scan_whole(const char *text, size_t len)
 {
 	char *scratch = malloc(len);
 	const char *after = text;
-	struct scan_line l;
+	struct log_line l;
 	enum scan_kind k;
-	struct scan s;
+	struct log_scan s;
 
 	assert_non_null(scratch);
 	scan_init(&s, bytes_of(text, len), scratch, len);

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
 #include "jobs/logs/sessions.h"
+#include "tests/lib/chance.h"
 
 enum { HITS = 30000, CUTS = 12 };
 
@@ -87,7 +87,8 @@ sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 		for (size_t i = HITS * p / pieces; i < HITS * (p + 1) / pieces;
 			i++)
 			assert_int_equal(
-				sessions_add(&v, hits[i].visitor, hits[i].s), 0);
+				sessions_add(&v, hits[i].visitor, hits[i].s),
+				0);
 		assert_int_equal(sessions_load(&v, bytes_of(*stored, *len)), 0);
 		assert_int_equal(sessions_tidy(&v), 0);
 		sum = sessions_count(&v);
@@ -199,7 +200,8 @@ the_last_visitor_of_a_full_sample_is_still_in_it(void **state)
 	assert_int_equal(sessions_add(&v, SESSIONS_MAX, SESSIONS_DAY_S - 1), 0);
 	assert_int_equal(sessions_add(&v, SESSIONS_MAX + 1, 0), 0);
 	assert_int_equal(sessions_tidy(&v), 0);
-	assert_int_equal(sessions_stored_len(&v), (SESSIONS_MAX + 1) * SESSIONS_SPAN);
+	assert_int_equal(
+		sessions_stored_len(&v), (SESSIONS_MAX + 1) * SESSIONS_SPAN);
 	sessions_fini(&v);
 }
 
@@ -217,8 +219,8 @@ what_comes_after_a_count_is_counted_too(void **state)
 			continue;
 		assert_int_equal(sessions_tidy(&v), 0);
 		assert_int_equal(sessions_tidy(&v), 0);
-		assert_int_equal(
-			sessions_count(&v).sessions, (k + 1) * (SESSIONS_MAX - 1));
+		assert_int_equal(sessions_count(&v).sessions,
+			(k + 1) * (SESSIONS_MAX - 1));
 		assert_int_equal(sessions_count(&v).visitors, SESSIONS_MAX - 1);
 	}
 	sessions_fini(&v);

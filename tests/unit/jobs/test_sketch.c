@@ -11,12 +11,12 @@
 
 #include <math.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
 #include "base/histogram.h"
-#include "report/hll.h"
 #include "jobs/logs/paths.h"
+#include "report/hll.h"
 #include "report/path_times.h"
+#include "tests/lib/chance.h"
 
 /* The relative error of a count of `n` things that are new to the seed. */
 static double
@@ -178,7 +178,7 @@ every_path_is_counted_exactly(void **state)
 {
 	static uint64_t want[3000];
 	static char text[3000][12];
-	struct paths t = {0};
+	struct log_paths t = {0};
 	uint64_t r = chance_seed(), seen = 0;
 
 	(void)state;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "jobs/logs/archive.h"
-#include "jobs/logs/feed.h"
+#include "jobs/logs/unpack.h"
 
 static const char three[] = LT_THREE;
 static const char result[] = "{\"lines\":4,\"bad\":1,\"bytes\":120}";
@@ -325,7 +325,7 @@ static pid_t
 archiver_start(const char *folder, uint8_t job)
 {
 	const struct sw_id id = {.b = {job}};
-	struct archive *a = NULL;
+	struct log_archive *a = NULL;
 	int ready[2];
 	char c;
 	pid_t pid;
@@ -361,7 +361,7 @@ what_a_killed_job_left_in_the_archive_is_removed(void **state)
 {
 	const struct lt_place *p = *state;
 	const struct sw_id id = {.b = {3}};
-	struct archive *a = NULL;
+	struct log_archive *a = NULL;
 	char folder[128];
 	pid_t killed, alive;
 
@@ -378,8 +378,8 @@ what_a_killed_job_left_in_the_archive_is_removed(void **state)
 	killed = archiver_start(folder, 1);
 	archiver_kill(killed);
 	alive = archiver_start(folder, 2);
-	assert_int_equal(lt_shell("test ! -e %s/01*.%d", folder, (int)killed),
-		0);
+	assert_int_equal(
+		lt_shell("test ! -e %s/01*.%d", folder, (int)killed), 0);
 	assert_int_equal(archive_open(&a, folder, &id), 0);
 	archive_close(a);
 	assert_int_equal(lt_shell("cd %s && test -e 02*.%d && ls | wc -l |"

@@ -1,14 +1,95 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/logs/scan.h"
+#include "jobs/logs/scan_text.h"
 
 enum {
+	METHOD_MAX = 32,
 	MINUTE_LEN = 17, /* 22/Apr/2009:18:52 */
 	ZONE_AT = 20,	 /* in 22/Apr/2009:18:52:51 +1200, with the blank */
 };
 
+/* --- fields -------------------------------------------------------------- */
+
+static struct bytes
+span(const char *from, const char *to)
+{
+	return bytes_of(from, (size_t)(to - from));
+}
+
+static int
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+int
+scan_number(struct bytes text, uint64_t max, uint64_t *n)
+{
+	const char *p = text.p;
+	uint64_t v = 0;
+
+	if (text.len == 0 || text.len > 19)
+		return -1;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_digit(p[i]))
+			return -1;
+		v = v * 10 + (uint64_t)(p[i] - '0');
+	}
+	if (v > max)
+		return -1;
+	*n = v;
+	return 0;
+}
+
+struct bytes
+scan_path(struct bytes path)
+{
+	const char *query;
+
+	if (path.len == 0)
+		return path;
+	query = memchr(path.p, '?', path.len);
+	return query == NULL ? path : span(path.p, query);
+}
+
+/* The blank after a method such as GET, or NULL. */
+static const char *
+method_end(const char *p, const char *end)
+{
+	const char *q = p;
+
+	while (q < end && q - p < METHOD_MAX &&
+		((*q >= 'A' && *q <= 'Z') || *q == '-' || *q == '_'))
+		q++;
+	return q > p && q < end && *q == ' ' ? q : NULL;
+}
+
+void
+scan_request(struct bytes request, struct bytes *method, struct bytes *path)
+{
+	const char *p = request.p, *end, *q;
+
+	if (request.len == 0)
+		return;
+	end = p + request.len;
+	q = method_end(p, end);
+	if (q == NULL)
+		return;
+	/* " HTTP/1.1" or " HTTP/2" at the end; HTTP/0.9 has nothing there. */
+	if (end - q > 9 && memcmp(end - 9, " HTTP/", 6) == 0)
+		end -= 9;
+	else if (end - q > 7 && memcmp(end - 7, " HTTP/", 6) == 0)
+		end -= 7;
+	if (q + 1 >= end)
+		return;
+	*method = span(p, q);
+	*path = scan_path(span(q + 1, end));
+}
+
+/* --- moments ------------------------------------------------------------- */
+
 /* Two digits, or -1. */
 static int
-two(const char *p)
+two_digits(const char *p)
 {
 	unsigned a = (unsigned)p[0] - '0', b = (unsigned)p[1] - '0';
 
@@ -73,8 +154,8 @@ zone_s(const char *p, size_t len, int64_t *s)
 
 	if (len != 5 + colon || (p[0] != '+' && p[0] != '-'))
 		return -1;
-	h = two(p + 1);
-	min = two(p + 3 + colon);
+	h = two_digits(p + 1);
+	min = two_digits(p + 3 + colon);
 	if (h < 0 || h > 23 || min < 0 || min > 59)
 		return -1;
 	*s = (p[0] == '-' ? -1 : 1) * (h * 3600 + min * 60);
@@ -83,36 +164,36 @@ zone_s(const char *p, size_t len, int64_t *s)
 
 /* Reads the date, hour, minute and zone, and keeps them for the next line. */
 static int
-minute_read(struct scan *s, const char *p)
+minute_read(struct scan_clock *c, const char *p)
 {
-	int century = two(p + 7), year = two(p + 9);
+	int century = two_digits(p + 7), year = two_digits(p + 9);
 	int64_t at, zone;
 
 	if (p[2] != '/' || p[6] != '/' || p[11] != ':' || p[14] != ':' ||
 		p[ZONE_AT] != ' ' || century < 0 || year < 0 ||
-		minute_s(century * 100 + year, month(p + 3), two(p),
-			two(p + 12), two(p + 15), &at) < 0 ||
+		minute_s(century * 100 + year, month(p + 3), two_digits(p),
+			two_digits(p + 12), two_digits(p + 15), &at) < 0 ||
 		zone_s(p + ZONE_AT + 1, 5, &zone) < 0)
 		return -1;
-	memcpy(s->minute, p, MINUTE_LEN);
-	memcpy(s->zone, p + ZONE_AT, sizeof(s->zone));
-	s->minute_s = at - zone;
+	memcpy(c->minute, p, MINUTE_LEN);
+	memcpy(c->zone, p + ZONE_AT, sizeof(c->zone));
+	c->minute_s = at - zone;
 	return 0;
 }
 
 int
-scan_time_clf(struct scan *s, const char *p, int64_t *at_s)
+scan_time_clf(struct scan_clock *c, const char *p, int64_t *at_s)
 {
-	int sec = two(p + MINUTE_LEN + 1);
+	int sec = two_digits(p + MINUTE_LEN + 1);
 
 	/* 60: a leap second. */
 	if (p[MINUTE_LEN] != ':' || sec < 0 || sec > 60)
 		return -1;
-	if ((memcmp(p, s->minute, MINUTE_LEN) != 0 ||
-		    memcmp(p + ZONE_AT, s->zone, sizeof(s->zone)) != 0) &&
-		minute_read(s, p) < 0)
+	if ((memcmp(p, c->minute, MINUTE_LEN) != 0 ||
+		    memcmp(p + ZONE_AT, c->zone, sizeof(c->zone)) != 0) &&
+		minute_read(c, p) < 0)
 		return -1;
-	*at_s = s->minute_s + sec;
+	*at_s = c->minute_s + sec;
 	return 0;
 }
 
@@ -127,12 +208,13 @@ iso_read(const char *p, size_t len, int64_t *at_s)
 	if (len < 19 || p[4] != '-' || p[7] != '-' || p[13] != ':' ||
 		p[16] != ':' || (p[10] != 'T' && p[10] != ' '))
 		return -1;
-	century = two(p);
-	year = two(p + 2);
-	sec = two(p + 17);
+	century = two_digits(p);
+	year = two_digits(p + 2);
+	sec = two_digits(p + 17);
 	if (century < 0 || year < 0 || sec < 0 || sec > 60 ||
-		minute_s(century * 100 + year, two(p + 5), two(p + 8),
-			two(p + 11), two(p + 14), &at) < 0)
+		minute_s(century * 100 + year, two_digits(p + 5),
+			two_digits(p + 8), two_digits(p + 11),
+			two_digits(p + 14), &at) < 0)
 		return -1;
 	if (i < len && (p[i] == '.' || p[i] == ','))
 		for (i++; i < len && p[i] >= '0' && p[i] <= '9';)
@@ -166,13 +248,13 @@ unix_read(const char *p, size_t len, int64_t *at_s)
 }
 
 int64_t
-scan_time(struct scan *s, struct bytes text)
+scan_time(struct scan_clock *c, struct bytes text)
 {
 	int64_t at;
 
 	if (text.len == 0)
 		return SCAN_NO_TIME;
-	if (text.len == 26 && scan_time_clf(s, text.p, &at) == 0)
+	if (text.len == 26 && scan_time_clf(c, text.p, &at) == 0)
 		return at;
 	if (iso_read(text.p, text.len, &at) == 0 ||
 		unix_read(text.p, text.len, &at) == 0)
@@ -180,9 +262,11 @@ scan_time(struct scan *s, struct bytes text)
 	return SCAN_NO_TIME;
 }
 
+/* --- durations ----------------------------------------------------------- */
+
 /* The digits at the front of `*p`, into `*v` while there is room. */
 static int
-digits(const char **p, const char *end, uint64_t *v, int *dropped)
+digits_take(const char **p, const char *end, uint64_t *v, int *dropped)
 {
 	const char *from = *p;
 
@@ -197,7 +281,7 @@ digits(const char **p, const char *end, uint64_t *v, int *dropped)
 
 /* "e-05" at the front of `*p`, or nothing; 0, or -1. */
 static int
-exponent(const char **p, const char *end, int *e)
+exponent_take(const char **p, const char *end, int *e)
 {
 	uint64_t v = 0;
 	int minus, dropped = 0, n;
@@ -208,7 +292,7 @@ exponent(const char **p, const char *end, int *e)
 	minus = *p < end && **p == '-';
 	if (*p < end && (**p == '-' || **p == '+'))
 		(*p)++;
-	n = digits(p, end, &v, &dropped);
+	n = digits_take(p, end, &v, &dropped);
 	if (n < 1 || n > 3)
 		return -1;
 	*e += minus ? -(int)v : (int)v;
@@ -233,15 +317,15 @@ scan_took(struct bytes text, int64_t unit_us)
 	if (text.len == 0 || text.len > 40)
 		return SCAN_NO_TOOK;
 	end = p + text.len;
-	whole = digits(&p, end, &v, &e);
+	whole = digits_take(&p, end, &v, &e);
 	if (whole > 0 && p < end && *p == '.') {
 		p++;
-		n = digits(&p, end, &v, &lost);
+		n = digits_take(&p, end, &v, &lost);
 		if (n == 0)
 			return SCAN_NO_TOOK;
 		e -= n - lost;
 	}
-	if (whole == 0 || exponent(&p, end, &e) < 0 || p < end)
+	if (whole == 0 || exponent_take(&p, end, &e) < 0 || p < end)
 		return SCAN_NO_TOOK;
 	if (e < -POWERS || e > POWERS)
 		return v == 0 || e < 0 ? 0 : SCAN_NO_TOOK;
@@ -249,4 +333,15 @@ scan_took(struct bytes text, int64_t unit_us)
 	us = e < 0 ? us / powers[-e] : us * powers[e];
 	return us <= (double)SCAN_TOOK_MAX_US ? (int64_t)(us + 0.5)
 					      : SCAN_NO_TOOK;
+}
+
+int64_t
+scan_took_last(const char *p, const char *end)
+{
+	const char *q = end;
+	int points = 0;
+
+	while (q > p && q[-1] != ' ')
+		points += *--q == '.';
+	return points == 1 ? scan_took(span(q, end), 1000000) : SCAN_NO_TOOK;
 }
