@@ -110,7 +110,7 @@ flushed(void)
 static int
 report_print(const char *path, int json)
 {
-	struct view v;
+	struct report_view v;
 	int err = view_init(&v, path);
 
 	if (err < 0)

@@ -18,9 +18,9 @@ enum {
 	NUMBER = 32, /* room for a number as text */
 };
 
-enum tone { PLAIN, BOLD, DIM, RED, GREEN, YELLOW, CYAN };
+enum show_tone { PLAIN, BOLD, DIM, RED, GREEN, YELLOW, CYAN };
 
-struct show {
+struct report_show {
 	FILE *f;
 	struct show_style style;
 };
@@ -43,7 +43,7 @@ show_style_of(FILE *f)
 }
 
 static void
-tone(const struct show *s, enum tone t)
+tone_put(const struct report_show *s, enum show_tone t)
 {
 	static const char *const codes[] = {
 		[PLAIN] = "\033[0m",
@@ -60,16 +60,16 @@ tone(const struct show *s, enum tone t)
 }
 
 static void
-toned(const struct show *s, enum tone t, const char *text)
+toned_put(const struct report_show *s, enum show_tone t, const char *text)
 {
-	tone(s, t);
+	tone_put(s, t);
 	(void)fputs(text, s->f);
-	tone(s, PLAIN);
+	tone_put(s, PLAIN);
 }
 
 /* 1,234,567 */
 static const char *
-grouped(char out[NUMBER], uint64_t n)
+grouped_text(char out[NUMBER], uint64_t n)
 {
 	char digits[NUMBER];
 	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n), o = 0;
@@ -85,7 +85,7 @@ grouped(char out[NUMBER], uint64_t n)
 
 /* 70.9 MiB */
 static const char *
-human(char out[NUMBER], uint64_t n)
+bytes_text(char out[NUMBER], uint64_t n)
 {
 	static const char *const units[] = {
 		"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -99,7 +99,7 @@ human(char out[NUMBER], uint64_t n)
 }
 
 static const char *
-utc(char out[NUMBER], int64_t at_s)
+utc_text(char out[NUMBER], int64_t at_s)
 {
 	time_t t = (time_t)at_s;
 	struct tm tm;
@@ -118,7 +118,8 @@ percent(uint64_t part, uint64_t whole)
 
 /* A bar for `part` of `whole`; blocks come in eighths of a column. */
 static void
-bar(const struct show *s, uint64_t part, uint64_t whole, enum tone t)
+bar_put(const struct report_show *s, uint64_t part, uint64_t whole,
+	enum show_tone t)
 {
 	static const char *const eighths[] = {
 		"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -129,98 +130,102 @@ bar(const struct show *s, uint64_t part, uint64_t whole, enum tone t)
 	n = (int)lrint((double)part / (double)whole * BAR * 8);
 	if (n == 0)
 		n = 1;
-	tone(s, t);
+	tone_put(s, t);
 	(void)fputs("  ", s->f);
 	for (int i = 0; i < n / 8; i++)
 		(void)fputs(s->style.bars == 2 ? "█" : "#", s->f);
 	if (s->style.bars == 2)
 		(void)fputs(eighths[n % 8], s->f);
-	tone(s, PLAIN);
+	tone_put(s, PLAIN);
 }
 
 static void
-headline(const struct show *s, const struct view *v, const char *name)
+show_headline(const struct report_show *s, const struct report_view *v,
+	const char *name)
 {
 	char from[NUMBER], to[NUMBER];
 
-	tone(s, BOLD);
+	tone_put(s, BOLD);
 	(void)fputs("Access log report", s->f);
-	tone(s, PLAIN);
+	tone_put(s, PLAIN);
 	(void)fputs("  ", s->f);
 	(void)text_print(s->f, bytes_str(name), SIZE_MAX);
 	(void)fputc('\n', s->f);
 	if (v->first_s != VIEW_NO_TIME)
-		(void)fprintf(s->f, "%s to %s UTC\n", utc(from, v->first_s),
-			utc(to, v->last_s));
+		(void)fprintf(s->f, "%s to %s UTC\n",
+			utc_text(from, v->first_s), utc_text(to, v->last_s));
 	(void)fputc('\n', s->f);
 }
 
 /* A row of the summary: what, the figure, and a remark. */
 static void
-row(const struct show *s, const char *what, const char *figure,
+summary_row(const struct report_show *s, const char *what, const char *figure,
 	const char *remark)
 {
 	(void)fprintf(s->f, "  %-17s", what);
-	tone(s, BOLD);
+	tone_put(s, BOLD);
 	(void)fprintf(s->f, "%14s", figure);
-	tone(s, PLAIN);
+	tone_put(s, PLAIN);
 	if (remark[0] != '\0') {
 		(void)fputs("  ", s->f);
-		toned(s, DIM, remark);
+		toned_put(s, DIM, remark);
 	}
 	(void)fputc('\n', s->f);
 }
 
 static void
-summary(const struct show *s, const struct view *v)
+show_summary(const struct report_show *s, const struct report_view *v)
 {
 	char a[NUMBER], b[2 * NUMBER], n[NUMBER];
 
-	row(s, "requests", grouped(a, v->requests), "");
-	(void)snprintf(b, sizeof(b), "%s bytes", grouped(n, v->bytes));
-	row(s, "sent", human(a, v->bytes), b);
-	row(s, "unique visitors", grouped(a, (uint64_t)llrint(v->visitors)),
+	summary_row(s, "requests", grouped_text(a, v->requests), "");
+	(void)snprintf(b, sizeof(b), "%s bytes", grouped_text(n, v->bytes));
+	summary_row(s, "sent", bytes_text(a, v->bytes), b);
+	summary_row(s, "unique visitors",
+		grouped_text(a, (uint64_t)llrint(v->visitors)),
 		"estimated, standard error 1.6 %");
-	(void)snprintf(
-		b, sizeof(b), "%s bytes, within 0.4 %%", grouped(n, v->p50));
-	row(s, "answer size p50", human(a, v->p50), b);
-	(void)snprintf(
-		b, sizeof(b), "%s bytes, within 0.4 %%", grouped(n, v->p99));
-	row(s, "answer size p99", human(a, v->p99), b);
-	row(s, "distinct paths", grouped(a, v->n_paths), "");
+	(void)snprintf(b, sizeof(b), "%s bytes, within 0.4 %%",
+		grouped_text(n, v->p50));
+	summary_row(s, "answer size p50", bytes_text(a, v->p50), b);
+	(void)snprintf(b, sizeof(b), "%s bytes, within 0.4 %%",
+		grouped_text(n, v->p99));
+	summary_row(s, "answer size p99", bytes_text(a, v->p99), b);
+	summary_row(s, "distinct paths", grouped_text(a, v->n_paths), "");
 	(void)snprintf(b, sizeof(b), "%.3g %% of all lines",
 		percent(v->bad, v->requests + v->bad));
-	row(s, "malformed lines", grouped(a, v->bad), v->bad > 0 ? b : "");
-	row(s, "jobs merged", grouped(a, v->jobs), "each counted once");
+	summary_row(s, "malformed lines", grouped_text(a, v->bad),
+		v->bad > 0 ? b : "");
+	summary_row(s, "jobs merged", grouped_text(a, v->jobs),
+		"each counted once");
 }
 
 static void
-classes(const struct show *s, const struct view *v)
+show_classes(const struct report_show *s, const struct report_view *v)
 {
 	static const char *const names[VIEW_CLASSES] = {"other",
 		"1xx informational", "2xx success", "3xx redirect",
 		"4xx client error", "5xx server error"};
-	static const enum tone tones[VIEW_CLASSES] = {
+	static const enum show_tone tones[VIEW_CLASSES] = {
 		DIM, DIM, GREEN, CYAN, YELLOW, RED};
 	char a[NUMBER];
 
-	toned(s, BOLD, "\nStatus\n");
+	toned_put(s, BOLD, "\nStatus\n");
 	for (unsigned i = 1; i <= VIEW_CLASSES; i++) {
 		unsigned c = i % VIEW_CLASSES;
 
 		if (v->classes[c] == 0)
 			continue;
 		(void)fprintf(s->f, "  %-17s%14s %6.2f %%", names[c],
-			grouped(a, v->classes[c]),
+			grouped_text(a, v->classes[c]),
 			percent(v->classes[c], v->requests));
-		bar(s, v->classes[c], v->requests, tones[c]);
+		bar_put(s, v->classes[c], v->requests, tones[c]);
 		(void)fputc('\n', s->f);
 	}
 }
 
 /* A path, as long as there is room for it. */
 static void
-path(const struct show *s, struct bytes p)
+path_put(const struct report_show *s, struct bytes p)
 {
 	size_t max = PATH_MAX_COLUMNS;
 
@@ -229,31 +234,31 @@ path(const struct show *s, struct bytes p)
 	else if (s->style.width > 80)
 		max += (size_t)s->style.width - 80;
 	if (p.len == 0)
-		toned(s, DIM, "(no valid request line)");
+		toned_put(s, DIM, "(no valid request line)");
 	(void)text_print(s->f, p, max);
 	(void)fputs(p.len > max ? "...\n" : "\n", s->f);
 }
 
 /* `whole`: of what the percentages are. */
 static void
-paths(const struct show *s, const char *title, const struct view_path *p,
-	size_t n, uint64_t whole)
+show_paths(const struct report_show *s, const char *title,
+	const struct view_path *p, size_t n, uint64_t whole)
 {
 	char a[NUMBER];
 
 	if (n == 0)
 		return;
-	toned(s, BOLD, title);
+	toned_put(s, BOLD, title);
 	for (size_t i = 0; i < n; i++) {
 		(void)fprintf(s->f, "  %2zu %14s %6.2f %%  ", i + 1,
-			grouped(a, p[i].n), percent(p[i].n, whole));
-		path(s, p[i].path);
+			grouped_text(a, p[i].n), percent(p[i].n, whole));
+		path_put(s, p[i].path);
 	}
 }
 
 /* 3.2 ms */
 static const char *
-duration(char out[NUMBER], double us)
+duration_text(char out[NUMBER], double us)
 {
 	if (us < 999.5)
 		(void)snprintf(out, NUMBER, "%.0f us", us);
@@ -265,30 +270,30 @@ duration(char out[NUMBER], double us)
 }
 
 static void
-slow(const struct show *s, const struct view *v)
+show_slow(const struct report_show *s, const struct report_view *v)
 {
 	char n[NUMBER], mean[NUMBER], p99[NUMBER], max[NUMBER];
 
 	if (v->n_slow == 0)
 		return;
-	toned(s, BOLD, "\nSlow paths");
-	toned(s, DIM, ", by the p99 of their times, within 6 %\n");
+	toned_put(s, BOLD, "\nSlow paths");
+	toned_put(s, DIM, ", by the p99 of their times, within 6 %\n");
 	(void)fprintf(s->f, "  %17s %10s %10s %10s\n", "requests", "mean",
 		"p99", "longest");
 	for (size_t i = 0; i < v->n_slow; i++) {
 		const struct view_slow *p = &v->slow[i];
 
 		(void)fprintf(s->f, "  %2zu %14s %10s %10s %10s  ", i + 1,
-			grouped(n, p->n),
-			duration(mean, (double)p->us / (double)p->n),
-			duration(p99, (double)p->us_p99),
-			duration(max, (double)p->us_max));
-		path(s, p->path);
+			grouped_text(n, p->n),
+			duration_text(mean, (double)p->us / (double)p->n),
+			duration_text(p99, (double)p->us_p99),
+			duration_text(max, (double)p->us_max));
+		path_put(s, p->path);
 	}
 }
 
 static void
-days(const struct show *s, const struct view *v)
+show_days(const struct report_show *s, const struct report_view *v)
 {
 	size_t from = v->n_days > DAYS ? v->n_days - DAYS : 0;
 	char n[NUMBER], sessions[NUMBER], visitors[NUMBER], sent[NUMBER];
@@ -299,8 +304,8 @@ days(const struct show *s, const struct view *v)
 	for (size_t i = from; i < v->n_days; i++)
 		if (v->days[i].requests > most)
 			most = v->days[i].requests;
-	toned(s, BOLD, from > 0 ? "\nThe last days" : "\nDays");
-	toned(s, DIM, ", of UTC; with ~: estimated\n");
+	toned_put(s, BOLD, from > 0 ? "\nThe last days" : "\nDays");
+	toned_put(s, DIM, ", of UTC; with ~: estimated\n");
 	(void)fprintf(s->f, "  %-10s %14s %11s  %11s  %11s\n", "", "requests",
 		"sessions", "visitors", "sent");
 	for (size_t i = from; i < v->n_days; i++) {
@@ -308,51 +313,52 @@ days(const struct show *s, const struct view *v)
 		char about = d->exact ? ' ' : '~';
 
 		(void)fprintf(s->f, "  %-10s %14s %11s%c %11s%c %11s", d->day,
-			grouped(n, d->requests), grouped(sessions, d->sessions),
-			about, grouped(visitors, d->visitors), about,
-			human(sent, d->bytes));
-		bar(s, d->requests, most, CYAN);
+			grouped_text(n, d->requests),
+			grouped_text(sessions, d->sessions), about,
+			grouped_text(visitors, d->visitors), about,
+			bytes_text(sent, d->bytes));
+		bar_put(s, d->requests, most, CYAN);
 		(void)fputc('\n', s->f);
 	}
 }
 
 static void
-bots(const struct show *s, const struct view *v)
+show_bots(const struct report_show *s, const struct report_view *v)
 {
 	char n[NUMBER], sent[NUMBER];
 
 	if (v->n_bots == 0)
 		return;
-	toned(s, BOLD, "\nBots");
+	toned_put(s, BOLD, "\nBots");
 	(void)fprintf(s->f,
 		", %.2f %% of all requests, %.2f %% of what was sent\n",
 		percent(v->bot_requests, v->requests),
 		percent(v->bot_bytes, v->bytes));
 	for (size_t i = 0; i < v->n_bots; i++) {
 		(void)fprintf(s->f, "  %2zu %14s %6.2f %% %11s  ", i + 1,
-			grouped(n, v->bots[i].n),
+			grouped_text(n, v->bots[i].n),
 			percent(v->bots[i].n, v->requests),
-			human(sent, v->bots[i].bytes));
-		path(s, v->bots[i].word);
+			bytes_text(sent, v->bots[i].bytes));
+		path_put(s, v->bots[i].word);
 	}
 }
 
 static void
-samples(const struct show *s, const struct view *v)
+show_samples(const struct report_show *s, const struct report_view *v)
 {
 	size_t max = s->style.width > 8 ? (size_t)s->style.width - 8 : SIZE_MAX;
 
 	if (v->n_samples == 0)
 		return;
-	toned(s, BOLD, "\nMalformed lines");
+	toned_put(s, BOLD, "\nMalformed lines");
 	(void)fprintf(s->f, ", the first %zu\n", v->n_samples);
 	for (size_t i = 0; i < v->n_samples; i++) {
 		struct bytes line = v->samples[i].line;
 
 		(void)fputs("  ", s->f);
-		tone(s, YELLOW);
+		tone_put(s, YELLOW);
 		(void)text_print(s->f, v->samples[i].why, SIZE_MAX);
-		tone(s, PLAIN);
+		tone_put(s, PLAIN);
 		(void)fputs("\n    ", s->f);
 		(void)text_print(s->f, line, max);
 		(void)fputs(line.len > max ? "...\n" : "\n", s->f);
@@ -360,21 +366,21 @@ samples(const struct show *s, const struct view *v)
 }
 
 void
-show_text(FILE *f, const struct view *v, const char *name,
+show_text(FILE *f, const struct report_view *v, const char *name,
 	struct show_style style)
 {
-	const struct show s = {f, style};
+	const struct report_show s = {f, style};
 
-	headline(&s, v, name);
-	summary(&s, v);
-	classes(&s, v);
-	days(&s, v);
-	paths(&s, "\nTop paths\n", v->top, v->n_top, v->requests);
-	paths(&s, "\nClient errors (4xx) by path\n", v->errors[0],
+	show_headline(&s, v, name);
+	show_summary(&s, v);
+	show_classes(&s, v);
+	show_days(&s, v);
+	show_paths(&s, "\nTop paths\n", v->top, v->n_top, v->requests);
+	show_paths(&s, "\nClient errors (4xx) by path\n", v->errors[0],
 		v->n_errors[0], v->classes[4]);
-	paths(&s, "\nServer errors (5xx) by path\n", v->errors[1],
+	show_paths(&s, "\nServer errors (5xx) by path\n", v->errors[1],
 		v->n_errors[1], v->classes[5]);
-	slow(&s, v);
-	bots(&s, v);
-	samples(&s, v);
+	show_slow(&s, v);
+	show_bots(&s, v);
+	show_samples(&s, v);
 }

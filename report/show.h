@@ -2,8 +2,8 @@
 /*
  * show.h - a report for people, and for programs
  */
-#ifndef JOBS_SHOW_H
-#define JOBS_SHOW_H
+#ifndef REPORT_SHOW_H
+#define REPORT_SHOW_H
 
 #include <stdio.h>
 
@@ -20,11 +20,11 @@ struct show_style {
 struct show_style show_style_of(FILE *f);
 
 /* Tables; `name` is what the report is called in the headline. */
-void
-show_text(FILE *, const struct view *, const char *name, struct show_style);
+void show_text(FILE *, const struct report_view *, const char *name,
+	struct show_style);
 
 /* One JSON object on a line; a time that is not known is null. */
-void show_json(FILE *, const struct view *);
+void show_json(FILE *, const struct report_view *);
 
 /* What can be had as CSV; ends with an entry without a name. */
 struct show_table {

@@ -48,7 +48,7 @@ json_paths(FILE *f, const char *name, const char *count,
 }
 
 static void
-json_slow(FILE *f, const struct view *v)
+json_slow(FILE *f, const struct report_view *v)
 {
 	(void)fputs("\"slow\":[", f);
 	for (size_t i = 0; i < v->n_slow; i++) {
@@ -65,7 +65,7 @@ json_slow(FILE *f, const struct view *v)
 }
 
 static void
-json_bots(FILE *f, const struct view *v)
+json_bots(FILE *f, const struct report_view *v)
 {
 	(void)fprintf(f,
 		"\"bots\":{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64
@@ -82,7 +82,7 @@ json_bots(FILE *f, const struct view *v)
 }
 
 static void
-json_days(FILE *f, const struct view *v)
+json_days(FILE *f, const struct report_view *v)
 {
 	(void)fputs("\"days\":[", f);
 	for (size_t i = 0; i < v->n_days; i++) {
@@ -101,7 +101,7 @@ json_days(FILE *f, const struct view *v)
 }
 
 static void
-json_samples(FILE *f, const struct view *v)
+json_samples(FILE *f, const struct report_view *v)
 {
 	(void)fputs("\"malformed\":[", f);
 	for (size_t i = 0; i < v->n_samples; i++) {
@@ -115,7 +115,7 @@ json_samples(FILE *f, const struct view *v)
 }
 
 void
-show_json(FILE *f, const struct view *v)
+show_json(FILE *f, const struct report_view *v)
 {
 	static const char *const names[VIEW_CLASSES] = {
 		"other", "1xx", "2xx", "3xx", "4xx", "5xx"};

@@ -22,10 +22,11 @@ const char view_slow_sql[] =
 	" ORDER BY p99_us DESC, time_us DESC, path LIMIT 10";
 
 /* Takes a row in; 0 or an error. */
-typedef int row_fn(struct view *, sqlite3_stmt *, void *arg);
+typedef int row_fn(struct report_view *, sqlite3_stmt *, void *arg);
 
 static int
-each(sqlite3 *db, struct view *v, const char *sql, row_fn *fn, void *arg)
+rows_each(sqlite3 *db, struct report_view *v, const char *sql, row_fn *fn,
+	void *arg)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL), err = 0;
@@ -39,7 +40,7 @@ each(sqlite3 *db, struct view *v, const char *sql, row_fn *fn, void *arg)
 
 /* Copies a column; NULL for want of memory. */
 static void *
-column(sqlite3_stmt *st, int col, struct bytes *b)
+column_copy(sqlite3_stmt *st, int col, struct bytes *b)
 {
 	const void *p = sqlite3_column_blob(st, col);
 	size_t len = (size_t)sqlite3_column_bytes(st, col);
@@ -55,13 +56,13 @@ column(sqlite3_stmt *st, int col, struct bytes *b)
 }
 
 static uint64_t
-count(sqlite3_stmt *st, int col)
+column_count(sqlite3_stmt *st, int col)
 {
 	return (uint64_t)sqlite3_column_int64(st, col);
 }
 
 static int64_t
-moment(sqlite3_stmt *st, int col)
+column_time(sqlite3_stmt *st, int col)
 {
 	return sqlite3_column_type(st, col) == SQLITE_NULL
 		       ? VIEW_NO_TIME
@@ -69,16 +70,16 @@ moment(sqlite3_stmt *st, int col)
 }
 
 static int
-total_row(struct view *v, sqlite3_stmt *st, void *arg)
+total_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	struct hll h;
 
 	(void)arg;
-	v->requests = count(st, 0);
-	v->bad = count(st, 1);
-	v->bytes = count(st, 2);
-	v->first_s = moment(st, 3);
-	v->last_s = moment(st, 4);
+	v->requests = column_count(st, 0);
+	v->bad = column_count(st, 1);
+	v->bytes = column_count(st, 2);
+	v->first_s = column_time(st, 3);
+	v->last_s = column_time(st, 4);
 	if (sqlite3_column_bytes(st, 5) != sizeof(h))
 		return SW_ECORRUPT;
 	memcpy(&h, sqlite3_column_blob(st, 5), sizeof(h));
@@ -89,18 +90,18 @@ total_row(struct view *v, sqlite3_stmt *st, void *arg)
 }
 
 static int
-status_row(struct view *v, sqlite3_stmt *st, void *arg)
+status_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	int64_t class = sqlite3_column_int64(st, 0) / 100;
 
 	(void)arg;
-	v->classes[class >= 1 && class < VIEW_CLASSES ? class : 0] += count(
-		st, 1);
+	v->classes[class >= 1 && class < VIEW_CLASSES ? class : 0] +=
+		column_count(st, 1);
 	return 0;
 }
 
 static int
-size_row(struct view *v, sqlite3_stmt *st, void *arg)
+size_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	struct hist *h = arg;
 	int64_t bucket = sqlite3_column_int64(st, 0);
@@ -108,16 +109,16 @@ size_row(struct view *v, sqlite3_stmt *st, void *arg)
 	(void)v;
 	if (bucket < 0 || bucket >= HIST_LEN)
 		return SW_ECORRUPT;
-	h->n[bucket] += count(st, 1);
+	h->n[bucket] += column_count(st, 1);
 	return 0;
 }
 
 static int
-counts_row(struct view *v, sqlite3_stmt *st, void *arg)
+counts_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	(void)arg;
-	v->jobs = count(st, 0);
-	v->n_paths = count(st, 1);
+	v->jobs = column_count(st, 0);
+	v->n_paths = column_count(st, 1);
 	return 0;
 }
 
@@ -126,72 +127,72 @@ path_add(struct view_path *p, size_t *n, sqlite3_stmt *st)
 {
 	if (*n == VIEW_TOP)
 		return 0;
-	p[*n].n = count(st, 1);
-	if (column(st, 0, &p[*n].path) == NULL)
+	p[*n].n = column_count(st, 1);
+	if (column_copy(st, 0, &p[*n].path) == NULL)
 		return -ENOMEM;
 	++*n;
 	return 0;
 }
 
 static int
-path_row(struct view *v, sqlite3_stmt *st, void *arg)
+path_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	(void)arg;
 	return path_add(v->top, &v->n_top, st);
 }
 
 static int
-errors_4xx_row(struct view *v, sqlite3_stmt *st, void *arg)
+errors_4xx_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	(void)arg;
 	return path_add(v->errors[0], &v->n_errors[0], st);
 }
 
 static int
-errors_5xx_row(struct view *v, sqlite3_stmt *st, void *arg)
+errors_5xx_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	(void)arg;
 	return path_add(v->errors[1], &v->n_errors[1], st);
 }
 
 static int
-slow_row(struct view *v, sqlite3_stmt *st, void *arg)
+slow_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	struct view_slow *s = &v->slow[v->n_slow];
 
 	(void)arg;
 	if (v->n_slow == VIEW_TOP)
 		return 0;
-	s->n = count(st, 1);
-	s->us = count(st, 2);
-	s->us_p99 = count(st, 3);
-	s->us_max = count(st, 4);
-	if (column(st, 0, &s->path) == NULL)
+	s->n = column_count(st, 1);
+	s->us = column_count(st, 2);
+	s->us_p99 = column_count(st, 3);
+	s->us_max = column_count(st, 4);
+	if (column_copy(st, 0, &s->path) == NULL)
 		return -ENOMEM;
 	v->n_slow++;
 	return 0;
 }
 
 static int
-bot_row(struct view *v, sqlite3_stmt *st, void *arg)
+bot_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	struct view_bot *b = &v->bots[v->n_bots];
 
 	(void)arg;
-	v->bot_requests += count(st, 1);
-	v->bot_bytes += count(st, 2);
+	v->bot_requests += column_count(st, 1);
+	v->bot_bytes += column_count(st, 2);
 	if (v->n_bots == VIEW_TOP)
 		return 0;
-	b->n = count(st, 1);
-	b->bytes = count(st, 2);
-	if (column(st, 0, &b->word) == NULL)
+	b->n = column_count(st, 1);
+	b->bytes = column_count(st, 2);
+	if (column_copy(st, 0, &b->word) == NULL)
 		return -ENOMEM;
 	v->n_bots++;
 	return 0;
 }
 
 static int
-day_row(struct view *v, sqlite3_stmt *st, void *arg)
+day_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	const char *day = (const char *)sqlite3_column_text(st, 0);
 	struct view_day *d;
@@ -206,16 +207,16 @@ day_row(struct view *v, sqlite3_stmt *st, void *arg)
 	}
 	d = &v->days[v->n_days++];
 	(void)snprintf(d->day, sizeof(d->day), "%s", day == NULL ? "" : day);
-	d->requests = count(st, 1);
-	d->bytes = count(st, 2);
-	d->sessions = count(st, 3);
-	d->visitors = count(st, 4);
+	d->requests = column_count(st, 1);
+	d->bytes = column_count(st, 2);
+	d->sessions = column_count(st, 3);
+	d->visitors = column_count(st, 4);
 	d->exact = sqlite3_column_int(st, 5) != 0;
 	return 0;
 }
 
 static int
-sample_row(struct view *v, sqlite3_stmt *st, void *arg)
+sample_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 {
 	struct view_sample *s = &v->samples[v->n_samples];
 	char *line;
@@ -223,10 +224,10 @@ sample_row(struct view *v, sqlite3_stmt *st, void *arg)
 	(void)arg;
 	if (v->n_samples == VIEW_SAMPLES)
 		return 0;
-	line = column(st, 0, &s->line);
+	line = column_copy(st, 0, &s->line);
 	if (line == NULL)
 		return -ENOMEM;
-	if (column(st, 1, &s->why) == NULL) {
+	if (column_copy(st, 1, &s->why) == NULL) {
 		free(line);
 		return -ENOMEM;
 	}
@@ -235,14 +236,14 @@ sample_row(struct view *v, sqlite3_stmt *st, void *arg)
 }
 
 static int
-sizes(sqlite3 *db, struct view *v)
+sizes_read(sqlite3 *db, struct report_view *v)
 {
 	struct hist *h = calloc(1, sizeof(*h));
 	int err;
 
 	if (h == NULL)
 		return -ENOMEM;
-	err = each(db, v, "SELECT bucket, n FROM size", size_row, h);
+	err = rows_each(db, v, "SELECT bucket, n FROM size", size_row, h);
 	if (err == 0) {
 		v->p50 = hist_quantile(h, 500);
 		v->p99 = hist_quantile(h, 990);
@@ -253,7 +254,7 @@ sizes(sqlite3 *db, struct view *v)
 
 /* All within one transaction: one instant. */
 static int
-read_all(sqlite3 *db, struct view *v)
+view_read(sqlite3 *db, struct report_view *v)
 {
 	/* clang-format off */
 	static const struct {
@@ -286,20 +287,21 @@ read_all(sqlite3 *db, struct view *v)
 
 	for (size_t i = 0; err == 0 && i < sizeof(queries) / sizeof(queries[0]);
 		i++)
-		err = each(db, v, queries[i].sql, queries[i].fn, NULL);
-	return err == 0 ? sizes(db, v) : err;
+		err = rows_each(db, v, queries[i].sql, queries[i].fn, NULL);
+	return err == 0 ? sizes_read(db, v) : err;
 }
 
 int
-view_init(struct view *v, const char *path)
+view_init(struct report_view *v, const char *path)
 {
 	sqlite3 *db = NULL;
-	struct view w = {.first_s = VIEW_NO_TIME, .last_s = VIEW_NO_TIME};
+	struct report_view w = {
+		.first_s = VIEW_NO_TIME, .last_s = VIEW_NO_TIME};
 	int err = database_snapshot(&db, path);
 
 	if (err < 0)
 		return err;
-	err = read_all(db, &w);
+	err = view_read(db, &w);
 	sqlite3_close(db);
 	if (err < 0) {
 		view_fini(&w);
@@ -309,7 +311,7 @@ view_init(struct view *v, const char *path)
 	return 0;
 }
 
-/* What column() made, in struct bytes that cannot say that it is owned. */
+/* What column_copy() made, in struct bytes that cannot say that it is owned. */
 static void
 bytes_free(struct bytes b)
 {
@@ -322,7 +324,7 @@ bytes_free(struct bytes b)
 }
 
 void
-view_fini(struct view *v)
+view_fini(struct report_view *v)
 {
 	for (size_t i = 0; i < v->n_top; i++)
 		bytes_free(v->top[i].path);

@@ -2,8 +2,8 @@
 /*
  * view.h - what a report says at one instant
  */
-#ifndef JOBS_VIEW_H
-#define JOBS_VIEW_H
+#ifndef REPORT_VIEW_H
+#define REPORT_VIEW_H
 
 #include "base/bytes.h"
 #include "report/database.h"
@@ -45,7 +45,7 @@ struct view_sample {
 	struct bytes line, why; /* owned by the view */
 };
 
-struct view {
+struct report_view {
 	uint64_t requests, bad, bytes;
 	uint64_t jobs;		 /* merged, each once */
 	int64_t first_s, last_s; /* Unix time or VIEW_NO_TIME */
@@ -73,9 +73,9 @@ struct view {
  * of database_snapshot().  Call view_fini on
  * success alone.
  */
-int
-view_init(struct view *, const char *path) __attribute__((warn_unused_result));
-void view_fini(struct view *);
+int view_init(struct report_view *, const char *path)
+	__attribute__((warn_unused_result));
+void view_fini(struct report_view *);
 
 /* The slow paths, of a report with that function; ends with LIMIT 10. */
 extern const char view_slow_sql[];

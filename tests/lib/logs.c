@@ -210,16 +210,16 @@ lt_drop(void **state)
 }
 
 void
-lt_look(const struct lt_place *p, struct view *v)
+lt_look(const struct lt_place *p, struct report_view *v)
 {
 	assert_int_equal(view_init(v, p->db), 0);
 }
 
 /* What programs are shown of it; to be freed. */
 static char *
-totals(const struct view *v)
+totals(const struct report_view *v)
 {
-	struct view all = *v;
+	struct report_view all = *v;
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -232,7 +232,7 @@ totals(const struct view *v)
 }
 
 void
-lt_same_totals(const struct view *a, const struct view *b)
+lt_same_totals(const struct report_view *a, const struct report_view *b)
 {
 	char *one = totals(a), *two = totals(b);
 

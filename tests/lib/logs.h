@@ -60,11 +60,11 @@ int lt_drop(void **state);
 /* Removes a database and what lies beside it. */
 void lt_file_drop(const char *db);
 
-void lt_look(const struct lt_place *, struct view *);
+void lt_look(const struct lt_place *, struct report_view *);
 
 /* All that is shown but the samples, which depend on the order of the jobs,
  * and how many jobs there were. */
-void lt_same_totals(const struct view *, const struct view *);
+void lt_same_totals(const struct report_view *, const struct report_view *);
 
 /* The exit status of a shell command. */
 int lt_shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

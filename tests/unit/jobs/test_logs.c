@@ -18,7 +18,7 @@ static const char three[] = LT_THREE;
 static void
 a_job_adds_all_that_it_found_to_the_report(void **state)
 {
-	struct view v;
+	struct report_view v;
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
 	assert_string_equal(
@@ -49,7 +49,7 @@ a_job_adds_all_that_it_found_to_the_report(void **state)
 static void
 a_job_that_runs_twice_counts_once(void **state)
 {
-	struct view once, twice;
+	struct report_view once, twice;
 	char first[sizeof(lt_said.result)];
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
@@ -87,7 +87,7 @@ a_body_without_any_log_line_fails_with_the_reason(void **state)
 static void
 an_empty_body_is_a_job_with_nothing_in_it(void **state)
 {
-	struct view v;
+	struct report_view v;
 
 	assert_int_equal(lt_run(1, NULL, 0), JOB_ACK);
 	assert_string_equal(
@@ -142,7 +142,7 @@ static void
 a_foreign_or_newer_database_is_left_alone(void **state)
 {
 	const struct lt_place *p = *state;
-	struct view v;
+	struct report_view v;
 
 	assert_int_equal(sql(p->db, "CREATE TABLE mine(a)"), SQLITE_OK);
 	assert_int_equal(lt_run_text(1, three), JOB_RETRY);
@@ -160,7 +160,7 @@ static void
 an_error_in_the_middle_changes_nothing(void **state)
 {
 	const struct lt_place *p = *state;
-	struct view before, after;
+	struct report_view before, after;
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
 	lt_look(p, &before);
@@ -186,7 +186,7 @@ static void
 a_full_disk_means_again_later_and_loses_nothing(void **state)
 {
 	const struct rlimit full = {4096, 4096};
-	struct view v;
+	struct report_view v;
 	pid_t pid;
 	int st;
 
@@ -214,7 +214,7 @@ static void
 a_report_that_was_removed_is_begun_anew(void **state)
 {
 	const struct lt_place *p = *state;
-	struct view v;
+	struct report_view v;
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
 	lt_file_drop(p->db);
@@ -229,7 +229,7 @@ static void
 samples_are_few_and_short(void **state)
 {
 	char text[4096] = LINE("192.0.2.1", "/a", "200", "1");
-	struct view v;
+	struct report_view v;
 
 	for (int i = 0; i < 8; i++)
 		(void)snprintf(text + strlen(text), 420, "bad%d%0390d\n", i, 0);
@@ -254,7 +254,7 @@ static void
 errors_times_and_bots_are_counted_by_path_and_word(void **state)
 {
 	char text[4096] = "";
-	struct view v;
+	struct report_view v;
 
 	for (int i = 0; i < 9; i++)
 		(void)strcat(text, TIMED("curl/8", "/a", "404", "0.100"));

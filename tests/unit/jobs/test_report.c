@@ -156,7 +156,7 @@ the_report_does_not_depend_on_how_the_log_was_cut(void **state)
 	struct lt_place *p = *state;
 	uint64_t seed = chance_seed();
 	unsigned id = 1;
-	struct view a, b;
+	struct report_view a, b;
 	size_t len;
 	char *text = log_make(p, 3000, seed, &len);
 
@@ -221,7 +221,7 @@ jobs_killed_at_any_point_and_run_again_count_once(void **state)
 {
 	const struct lt_place *p = *state;
 	uint64_t r = chance_seed();
-	struct view want, got;
+	struct report_view want, got;
 	int killed = 0;
 	size_t len;
 	char *text = log_make(p, 2000, r, &len);
@@ -257,7 +257,7 @@ static void
 a_new_report_is_opened_by_many_at_once(void **state)
 {
 	pid_t pids[6];
-	struct view v;
+	struct report_view v;
 	int st;
 
 	for (unsigned i = 0; i < 6; i++) {

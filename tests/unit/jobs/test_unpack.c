@@ -51,7 +51,7 @@ what_is_packed_counts_as_what_is_not(void **state)
 {
 	const struct lt_place *p = *state;
 	unsigned id = 1;
-	struct view v;
+	struct report_view v;
 
 	file_write(p, "log", three, sizeof(three) - 1);
 	for (int i = 0; i < 2; i++) {
@@ -79,7 +79,7 @@ static void
 what_was_cut_off_or_goes_on_with_junk_fails_for_good(void **state)
 {
 	const struct lt_place *p = *state;
-	struct view v;
+	struct report_view v;
 
 	assert_int_equal(lt_run_text(1, three), JOB_ACK);
 	file_write(p, "log", three, sizeof(three) - 1);
@@ -225,7 +225,7 @@ a_blob_of_any_size_counts_with_its_lines_whole(void **state)
 {
 	const struct lt_place *p = *state;
 	char path[128];
-	struct view a, b;
+	struct report_view a, b;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
@@ -256,7 +256,7 @@ a_line_that_is_too_long_is_one_bad_line(void **state)
 	const struct lt_place *p = *state;
 	size_t lens[] = {
 		FEED_MAX - 1, FEED_MAX, FEED_MAX + 1, 3 * (size_t)FEED_MAX};
-	struct view v;
+	struct report_view v;
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
@@ -284,7 +284,7 @@ the_archive_gives_back_what_was_read(void **state)
 {
 	const struct lt_place *p = *state;
 	char conf[256];
-	struct view v;
+	struct report_view v;
 	size_t len;
 	char *b;
 
@@ -417,7 +417,7 @@ static void
 a_log_that_goes_to_the_report_in_parts_is_one_job(void **state)
 {
 	struct lt_place *p = *state;
-	struct view a, b;
+	struct report_view a, b;
 	unsigned id = 1;
 	char path[128];
 	size_t len;
