@@ -6,11 +6,11 @@
 
 /* --- words --------------------------------------------------------------- */
 
-static void add(struct command *, const char *fmt, ...)
+static void word_add(struct ffmpeg_command *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static void
-add(struct command *c, const char *fmt, ...)
+word_add(struct ffmpeg_command *c, const char *fmt, ...)
 {
 	size_t room = sizeof(c->room) - c->used;
 	va_list ap;
@@ -29,19 +29,20 @@ add(struct command *c, const char *fmt, ...)
 }
 
 static void
-add_all(struct command *c, const char *const *words)
+words_add(struct ffmpeg_command *c, const char *const *words)
 {
 	for (; *words != NULL; words++)
-		add(c, "%s", *words);
+		word_add(c, "%s", *words);
 }
 
-#define ADD(c, ...) add_all(c, (const char *const[]){__VA_ARGS__, NULL})
+#define ADD(c, ...) words_add(c, (const char *const[]){__VA_ARGS__, NULL})
 
 static void
-add_ms(struct command *c, const char *option, int64_t ms)
+ms_add(struct ffmpeg_command *c, const char *option, int64_t ms)
 {
-	add(c, "%s", option);
-	add(c, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
+	word_add(c, "%s", option);
+	word_add(c, "%lld.%03lld", (long long)(ms / 1000),
+		(long long)(ms % 1000));
 }
 
 /* --- the input ----------------------------------------------------------- */
@@ -51,20 +52,22 @@ add_ms(struct command *c, const char *option, int64_t ms)
  * and should one be, it finds no protocol but file, and no file.
  */
 static void
-input_guard(struct command *c, const struct config *conf)
+input_guard(struct ffmpeg_command *c, const struct config *conf)
 {
 	ADD(c, "-protocol_whitelist", "file", "-format_whitelist");
-	add(c, "%s", config_text(conf, "transcode", "formats"));
-	add(c, "-max_pixels");
-	add(c, "%lld", (long long)config_number(conf, "transcode", "max_pixels"));
+	word_add(c, "%s", config_text(conf, "transcode", "formats"));
+	word_add(c, "-max_pixels");
+	word_add(c, "%lld",
+		(long long)config_number(conf, "transcode", "max_pixels"));
 }
 
 void
-command_probe(struct command *c, const struct config *conf, const char *input)
+command_probe(
+	struct ffmpeg_command *c, const struct config *conf, const char *input)
 {
 	c->n = c->full = 0;
 	c->used = 0;
-	add(c, "%s", config_text(conf, "transcode", "ffprobe"));
+	word_add(c, "%s", config_text(conf, "transcode", "ffprobe"));
 	ADD(c, "-v", "error", "-hide_banner");
 	input_guard(c, conf);
 	ADD(c, "-print_format", "json=compact=1", "-show_entries",
@@ -72,22 +75,22 @@ command_probe(struct command *c, const struct config *conf, const char *input)
 		"height:stream_disposition=attached_pic:"
 		"stream_side_data=rotation",
 		"-i");
-	add(c, "file:%s", input);
+	word_add(c, "file:%s", input);
 }
 
 static void
-threads_add(struct command *c, const struct config *conf)
+threads_add(struct ffmpeg_command *c, const struct config *conf)
 {
 	int64_t threads = config_number(conf, "transcode", "threads");
 
 	if (threads == 0)
 		return;
-	add(c, "-threads");
-	add(c, "%lld", (long long)threads);
+	word_add(c, "-threads");
+	word_add(c, "%lld", (long long)threads);
 }
 
 int64_t
-command_at_ms(const struct task *t)
+command_at_ms(const struct ffmpeg_task *t)
 {
 	if (t->at_ms >= 0)
 		return t->at_ms;
@@ -95,25 +98,26 @@ command_at_ms(const struct task *t)
 }
 
 static void
-input_add(struct command *c, const struct task *t)
+input_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	add(c, "%s", config_text(t->conf, "transcode", "ffmpeg"));
+	word_add(c, "%s", config_text(t->conf, "transcode", "ffmpeg"));
 	ADD(c, "-nostdin", "-hide_banner", "-v", "error", "-y", "-nostats",
 		"-progress", "pipe:1", "-stats_period", "0.5");
 	input_guard(c, t->conf);
 	threads_add(c, t->conf);
 	if (t->profile->kind == PROFILE_IMAGE)
-		add_ms(c, "-ss", command_at_ms(t));
-	add(c, "-i");
-	add(c, "file:%s", t->input);
+		ms_add(c, "-ss", command_at_ms(t));
+	word_add(c, "-i");
+	word_add(c, "file:%s", t->input);
 }
 
 /* --- pictures and sound -------------------------------------------------- */
 
 int
-command_rungs(const struct task *t, struct rung rungs[PROFILE_RUNGS])
+command_rungs(
+	const struct ffmpeg_task *t, struct film_rung rungs[PROFILE_RUNGS])
 {
-	const struct profile *p = t->profile;
+	const struct film_profile *p = t->profile;
 	int w = t->probe->width, h = t->probe->height;
 	int source = w < h ? w : h, n = 0;
 
@@ -129,7 +133,7 @@ command_rungs(const struct task *t, struct rung rungs[PROFILE_RUNGS])
 
 /* The shorter side becomes `height`, the other one follows, even. */
 static const char *
-scale(const struct task *t, int height, char text[32])
+scale_text(const struct ffmpeg_task *t, int height, char text[32])
 {
 	if (t->probe->width < t->probe->height)
 		(void)snprintf(text, 32, "scale=%d:-2", height);
@@ -139,94 +143,97 @@ scale(const struct task *t, int height, char text[32])
 }
 
 static void
-preset_add(struct command *c, const struct profile *p)
+preset_add(struct ffmpeg_command *c, const struct film_profile *p)
 {
 	const char *encoder = p->codec->encoder;
 
 	if (strcmp(encoder, "libvpx-vp9") == 0) {
 		ADD(c, "-deadline", "good", "-row-mt", "1", "-cpu-used");
-		add(c, "%d", p->preset->vp9);
+		word_add(c, "%d", p->preset->vp9);
 		return;
 	}
-	add(c, "-preset");
+	word_add(c, "-preset");
 	if (strcmp(encoder, "libsvtav1") == 0)
-		add(c, "%d", p->preset->av1);
+		word_add(c, "%d", p->preset->av1);
 	else
-		add(c, "%s", p->preset->name);
+		word_add(c, "%s", p->preset->name);
 	if (strcmp(encoder, "libx265") == 0)
 		ADD(c, "-x265-params", "log-level=error", "-tag:v", "hvc1");
 }
 
 /* Constant quality below a most rate; `v` is "v", or "v:0" of several. */
 static void
-rate_add(struct command *c, const struct profile *p, const char *v, int kbit)
+rate_add(struct ffmpeg_command *c, const struct film_profile *p, const char *v,
+	int kbit)
 {
-	add(c, "-crf");
-	add(c, "%d", p->crf);
+	word_add(c, "-crf");
+	word_add(c, "%d", p->crf);
 	if (strcmp(p->codec->encoder, "libsvtav1") == 0)
 		return; /* it takes no most rate beside it */
 	if (strcmp(p->codec->encoder, "libvpx-vp9") == 0) {
-		add(c, "-b:%s", v);
-		add(c, "%dk", kbit);
+		word_add(c, "-b:%s", v);
+		word_add(c, "%dk", kbit);
 		return;
 	}
-	add(c, "-maxrate:%s", v);
-	add(c, "%dk", kbit);
-	add(c, "-bufsize:%s", v);
-	add(c, "%dk", 2 * kbit);
+	word_add(c, "-maxrate:%s", v);
+	word_add(c, "%dk", kbit);
+	word_add(c, "-bufsize:%s", v);
+	word_add(c, "%dk", 2 * kbit);
 }
 
 static int
-has_audio(const struct task *t)
+has_audio(const struct ffmpeg_task *t)
 {
 	return t->probe->audio >= 0 && t->profile->audio != NULL;
 }
 
 static void
-audio_add(struct command *c, const struct task *t, const struct codec *codec)
+audio_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
+	const struct film_codec *codec)
 {
-	add(c, "-map");
-	add(c, "0:%d", t->probe->audio);
-	add(c, "-c:a");
-	add(c, "%s", codec->encoder);
-	add(c, "-b:a");
-	add(c, "%dk", t->profile->audio_kbit);
+	word_add(c, "-map");
+	word_add(c, "0:%d", t->probe->audio);
+	word_add(c, "-c:a");
+	word_add(c, "%s", codec->encoder);
+	word_add(c, "-b:a");
+	word_add(c, "%dk", t->profile->audio_kbit);
 	ADD(c, "-ac", "2"); /* what every encoder and every browser takes */
 }
 
 /* What is not asked for stays behind: names, places, chapters, subtitles. */
 static void
-common_add(struct command *c, const struct task *t)
+common_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
 	ADD(c, "-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn");
 	threads_add(c, t->conf);
-	add_ms(c, "-t", config_number(t->conf, "transcode", "max_duration"));
+	ms_add(c, "-t", config_number(t->conf, "transcode", "max_duration"));
 }
 
 /* --- one for each kind --------------------------------------------------- */
 
 static void
-split_add(struct command *c, const struct task *t, const struct rung *r, int n)
+split_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
+	const struct film_rung *r, int n)
 {
 	char text[1024], one[32];
 	size_t at;
 
-	at = (size_t)snprintf(text, sizeof(text), "[0:%d]split=%d",
-		t->probe->video, n);
+	at = (size_t)snprintf(
+		text, sizeof(text), "[0:%d]split=%d", t->probe->video, n);
 	for (int i = 0; i < n; i++)
 		at += (size_t)snprintf(
 			text + at, sizeof(text) - at, "[s%d]", i);
 	for (int i = 0; i < n; i++)
 		at += (size_t)snprintf(text + at, sizeof(text) - at,
-			";[s%d]%s[v%d]", i, scale(t, r[i].height, one), i);
-	add(c, "-filter_complex");
-	add(c, "%s", text);
+			";[s%d]%s[v%d]", i, scale_text(t, r[i].height, one), i);
+	word_add(c, "-filter_complex");
+	word_add(c, "%s", text);
 }
 
 /* Sound is encoded once, in a group that all rungs refer to. */
 static void
-variants_add(struct command *c, const struct task *t, const struct rung *r,
-	int n)
+variants_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
+	const struct film_rung *r, int n)
 {
 	const char *sound = has_audio(t) ? ",agroup:a" : "";
 	char text[1024];
@@ -239,57 +246,57 @@ variants_add(struct command *c, const struct task *t, const struct rung *r,
 	if (has_audio(t))
 		(void)snprintf(text + at, sizeof(text) - at,
 			" a:0,agroup:a,default:yes,name:audio");
-	add(c, "-var_stream_map");
-	add(c, "%s", text);
+	word_add(c, "-var_stream_map");
+	word_add(c, "%s", text);
 }
 
 static void
-hls_add(struct command *c, const struct task *t)
+hls_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	const struct profile *p = t->profile;
-	struct rung rungs[PROFILE_RUNGS];
+	const struct film_profile *p = t->profile;
+	struct film_rung rungs[PROFILE_RUNGS];
 	int n = command_rungs(t, rungs);
 	char v[16];
 
 	split_add(c, t, rungs, n);
 	for (int i = 0; i < n; i++) {
-		add(c, "-map");
-		add(c, "[v%d]", i);
+		word_add(c, "-map");
+		word_add(c, "[v%d]", i);
 		(void)snprintf(v, sizeof(v), "v:%d", i);
 		rate_add(c, p, v, rungs[i].kbit);
 	}
-	add(c, "-c:v");
-	add(c, "%s", p->codec->encoder);
+	word_add(c, "-c:v");
+	word_add(c, "%s", p->codec->encoder);
 	preset_add(c, p);
 	ADD(c, "-pix_fmt", "yuv420p", "-force_key_frames");
-	add(c, "expr:gte(t,n_forced*%d.%03d)", p->segment_ms / 1000,
+	word_add(c, "expr:gte(t,n_forced*%d.%03d)", p->segment_ms / 1000,
 		p->segment_ms % 1000);
 	if (has_audio(t))
 		audio_add(c, t, p->audio);
 	common_add(c, t);
 	ADD(c, "-f", "hls", "-hls_playlist_type", "vod", "-hls_list_size", "0",
 		"-hls_flags", "independent_segments");
-	add_ms(c, "-hls_time", p->segment_ms);
+	ms_add(c, "-hls_time", p->segment_ms);
 	ADD(c, "-hls_segment_filename", "%v_%05d.ts", "-master_pl_name",
 		COMMAND_MASTER);
 	variants_add(c, t, rungs, n);
-	add(c, "%%v.m3u8");
+	word_add(c, "%%v.m3u8");
 }
 
 static void
-video_add(struct command *c, const struct task *t)
+video_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	const struct profile *p = t->profile;
-	struct rung rungs[PROFILE_RUNGS];
+	const struct film_profile *p = t->profile;
+	struct film_rung rungs[PROFILE_RUNGS];
 	char text[32];
 
 	(void)command_rungs(t, rungs);
-	add(c, "-map");
-	add(c, "0:%d", t->probe->video);
-	add(c, "-vf");
-	add(c, "%s", scale(t, rungs[0].height, text));
-	add(c, "-c:v");
-	add(c, "%s", p->codec->encoder);
+	word_add(c, "-map");
+	word_add(c, "0:%d", t->probe->video);
+	word_add(c, "-vf");
+	word_add(c, "%s", scale_text(t, rungs[0].height, text));
+	word_add(c, "-c:v");
+	word_add(c, "%s", p->codec->encoder);
 	preset_add(c, p);
 	rate_add(c, p, "v", rungs[0].kbit);
 	ADD(c, "-pix_fmt", "yuv420p");
@@ -298,51 +305,52 @@ video_add(struct command *c, const struct task *t)
 	common_add(c, t);
 	if (strcmp(p->ext, "mp4") == 0)
 		ADD(c, "-movflags", "+faststart");
-	add(c, "video.%s", p->ext);
+	word_add(c, "video.%s", p->ext);
 }
 
 static void
-sound_add(struct command *c, const struct task *t)
+sound_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	add(c, "-vn");
+	word_add(c, "-vn");
 	audio_add(c, t, t->profile->codec);
 	common_add(c, t);
 	if (strcmp(t->profile->ext, "m4a") == 0)
 		ADD(c, "-movflags", "+faststart");
-	add(c, "audio.%s", t->profile->ext);
+	word_add(c, "audio.%s", t->profile->ext);
 }
 
 static void
-image_add(struct command *c, const struct task *t)
+image_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
 	int width = t->profile->width, tall = COMMAND_TALL * width;
 
-	add(c, "-map");
-	add(c, "0:%d", t->probe->video);
-	add(c, "-an");
-	add(c, "-vf");
+	word_add(c, "-map");
+	word_add(c, "0:%d", t->probe->video);
+	word_add(c, "-an");
+	word_add(c, "-vf");
 	/*
 	 * Pixels that are not square are made so: an image knows no others.
 	 * In one step, for a stranger's shape of pixels (sar) or of pictures
 	 * (dar) must not make an image without end, nor one without a line.
 	 */
-	add(c,
+	word_add(c,
 		"scale=w='max(2,min(min(%d,iw*sar),%d*dar))':"
 		"h='max(2,min(%d,2*round(ow/dar/2)))':flags=lanczos,setsar=1",
 		width, tall, tall);
 	ADD(c, "-frames:v", "1", "-c:v");
-	add(c, "%s", t->profile->codec->encoder);
+	word_add(c, "%s", t->profile->codec->encoder);
 	if (strcmp(t->profile->ext, "jpg") == 0)
 		ADD(c, "-q:v", "3", "-pix_fmt", "yuvj420p");
 	common_add(c, t);
 	ADD(c, "-f", "image2", "-update", "1");
-	add(c, "image.%s", t->profile->ext);
+	word_add(c, "image.%s", t->profile->ext);
 }
 
 void
-command_make(struct command *c, const struct task *t)
+command_make(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	static void (*const kinds[])(struct command *, const struct task *) = {
+	static void (*const kinds[])(
+		struct ffmpeg_command *, const struct ffmpeg_task *) = {
 		[PROFILE_HLS] = hls_add,
 		[PROFILE_VIDEO] = video_add,
 		[PROFILE_AUDIO] = sound_add,

@@ -6,8 +6,8 @@
  * outside only the path of the input, which the store of blobs has made, and
  * what the configuration says.
  */
-#ifndef JOBS_COMMAND_H
-#define JOBS_COMMAND_H
+#ifndef JOBS_TRANSCODE_COMMAND_H
+#define JOBS_TRANSCODE_COMMAND_H
 
 #include "jobs/transcode/probe.h"
 #include "jobs/transcode/profile.h"
@@ -19,7 +19,7 @@ enum { COMMAND_TALL = 4 };
 
 #define COMMAND_MASTER "master.m3u8"
 
-struct command {
+struct ffmpeg_command {
 	char *argv[COMMAND_WORDS + 1]; /* ends with NULL */
 	int n;
 	char room[COMMAND_ROOM];
@@ -28,21 +28,23 @@ struct command {
 };
 
 /* What is asked for. */
-struct task {
+struct ffmpeg_task {
 	const struct config *conf;
-	const struct profile *profile;
-	const struct probe *probe;
+	const struct film_profile *profile;
+	const struct film_probe *probe;
 	const char *input; /* a path */
 	int64_t at_ms;	   /* of an image; -1: as the profile says */
 };
 
-void command_probe(struct command *, const struct config *, const char *input);
-void command_make(struct command *, const struct task *);
+void
+command_probe(struct ffmpeg_command *, const struct config *, const char *input);
+void command_make(struct ffmpeg_command *, const struct ffmpeg_task *);
 
 /* Where in the input the image is taken. */
-int64_t command_at_ms(const struct task *);
+int64_t command_at_ms(const struct ffmpeg_task *);
 
 /* The rungs that are not higher than the source; one at least. */
-int command_rungs(const struct task *, struct rung rungs[PROFILE_RUNGS]);
+int command_rungs(
+	const struct ffmpeg_task *, struct film_rung rungs[PROFILE_RUNGS]);
 
 #endif

@@ -37,15 +37,15 @@ type_of(const char *name)
 	return "application/octet-stream";
 }
 
-struct putting {
+struct output_list {
 	struct blobs *blobs;
-	struct outputs *o;
+	struct film_outputs *o;
 	json_t *list; /* borrowed from the manifest */
 	int64_t bytes;
 };
 
 static int
-failed(struct putting *p, const char *what, int err)
+put_fail(struct output_list *p, const char *what, int err)
 {
 	(void)snprintf(
 		p->o->why, sizeof(p->o->why), "%s: %s", what, sw_strerror(err));
@@ -53,7 +53,7 @@ failed(struct putting *p, const char *what, int err)
 }
 
 static int
-store_failed(struct putting *p, const char *what, int err)
+store_fail(struct output_list *p, const char *what, int err)
 {
 	(void)snprintf(p->o->why, sizeof(p->o->why), "%.60s: %.400s", what,
 		blobs_why(p->blobs));
@@ -63,33 +63,33 @@ store_failed(struct putting *p, const char *what, int err)
 /* --- one file ------------------------------------------------------------ */
 
 static int
-fd_put(struct putting *p, int fd, const char *name, struct blob_put *put)
+fd_put(struct output_list *p, int fd, const char *name, struct blob_put *put)
 {
 	char *buf = malloc(BLOB_CHUNK);
-	int err = buf == NULL ? failed(p, name, -ENOMEM) : 0;
+	int err = buf == NULL ? put_fail(p, name, -ENOMEM) : 0;
 	ssize_t n;
 
 	while (err == 0 && (n = read(fd, buf, BLOB_CHUNK)) != 0)
 		if (n > 0)
 			err = blob_put_write(put, buf, (size_t)n);
 		else if (errno != EINTR)
-			err = failed(p, name, -errno);
+			err = put_fail(p, name, -errno);
 	free(buf);
 	return err;
 }
 
 static int
-file_put(struct putting *p, int dir, const char *name, struct blob_ref *ref)
+file_put(struct output_list *p, int dir, const char *name, struct blob_ref *ref)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err;
 	struct blob_put *put = NULL;
 
 	if (fd < 0)
-		return failed(p, name, -errno);
+		return put_fail(p, name, -errno);
 	err = blob_put_begin(p->blobs, &put);
 	if (err < 0) {
 		close(fd);
-		return store_failed(p, name, err);
+		return store_fail(p, name, err);
 	}
 	err = fd_put(p, fd, name, put);
 	close(fd);
@@ -98,11 +98,11 @@ file_put(struct putting *p, int dir, const char *name, struct blob_ref *ref)
 		return err;
 	}
 	err = blob_put_finish(put, ref);
-	return err < 0 ? store_failed(p, name, err) : 0;
+	return err < 0 ? store_fail(p, name, err) : 0;
 }
 
 static int
-file_list(struct putting *p, const char *name, const struct blob_ref *ref)
+file_list(struct output_list *p, const char *name, const struct blob_ref *ref)
 {
 	char text[BLOB_REF];
 
@@ -110,7 +110,7 @@ file_list(struct putting *p, const char *name, const struct blob_ref *ref)
 	if (json_array_append_new(
 		    p->list, json_pack("{s:s,s:s,s:s}", "name", name, "type",
 				     type_of(name), "blob", text)) != 0)
-		return failed(p, name, -ENOMEM);
+		return put_fail(p, name, -ENOMEM);
 	p->bytes += ref->size;
 	return 0;
 }
@@ -124,7 +124,7 @@ is_file(const struct dirent *e)
 }
 
 static int
-files_put(struct putting *p, const char *folder)
+files_put(struct output_list *p, const char *folder)
 {
 	struct dirent **names = NULL;
 	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
@@ -132,11 +132,11 @@ files_put(struct putting *p, const char *folder)
 	struct blob_ref ref = {.size = 0};
 
 	if (n < 0)
-		err = failed(p, folder, -errno);
+		err = put_fail(p, folder, -errno);
 	else if (n == 0)
-		err = failed(p, "nothing was made", -ENODATA);
+		err = put_fail(p, "nothing was made", -ENODATA);
 	else if (n > OUTPUTS_MAX)
-		err = failed(p, "too many files", SW_ETOOBIG);
+		err = put_fail(p, "too many files", SW_ETOOBIG);
 	for (int i = 0; err == 0 && i < n; i++) {
 		err = file_put(p, dir, names[i]->d_name, &ref);
 		if (err == 0)
@@ -151,24 +151,24 @@ files_put(struct putting *p, const char *folder)
 }
 
 static int
-text_put(struct putting *p, const char *text, struct blob_ref *ref)
+text_put(struct output_list *p, const char *text, struct blob_ref *ref)
 {
 	struct blob_put *put = NULL;
 	int err = blob_put_begin(p->blobs, &put);
 
 	if (err < 0)
-		return store_failed(p, "manifest", err);
+		return store_fail(p, "manifest", err);
 	err = blob_put_write(put, text, strlen(text));
 	if (err == 0)
 		err = blob_put_finish(put, ref);
 	else
 		blob_put_abort(put);
-	return err < 0 ? store_failed(p, "manifest", err) : 0;
+	return err < 0 ? store_fail(p, "manifest", err) : 0;
 }
 
 /* Puts the manifest and makes of it the result. */
 static int
-result_make(struct putting *p, json_t *o)
+result_make(struct output_list *p, json_t *o)
 {
 	char *manifest = json_dumps(o, JSON_COMPACT), text[BLOB_REF];
 	struct blob_ref ref = {.size = 0};
@@ -176,7 +176,7 @@ result_make(struct putting *p, json_t *o)
 	int err;
 
 	if (manifest == NULL)
-		return failed(p, "manifest", -ENOMEM);
+		return put_fail(p, "manifest", -ENOMEM);
 	len = strlen(manifest);
 	err = text_put(p, manifest, &ref);
 	free(manifest);
@@ -189,20 +189,20 @@ result_make(struct putting *p, json_t *o)
 		p->o->json = json_dumps(o, JSON_COMPACT);
 	(void)snprintf(p->o->manifest, sizeof(p->o->manifest),
 		MANIFEST_HEADER "=%s", text);
-	return p->o->json == NULL ? failed(p, "result", -ENOMEM) : 0;
+	return p->o->json == NULL ? put_fail(p, "result", -ENOMEM) : 0;
 }
 
 int
-outputs_put(struct outputs *o, const char *blobs, const char *folder)
+outputs_put(struct film_outputs *o, const char *blobs, const char *folder)
 {
-	struct putting p = {.o = o, .list = json_array()};
+	struct output_list p = {.o = o, .list = json_array()};
 	json_t *all = json_pack("{s:s,s:I,s:o}", "profile", o->profile,
 		"duration_ms", (json_int_t)o->duration_ms, "outputs", p.list);
 	int err = blobs_open(&p.blobs, blobs, o->why);
 
 	if (err < 0)
 		goto out;
-	err = all == NULL ? failed(&p, "outputs", -ENOMEM)
+	err = all == NULL ? put_fail(&p, "outputs", -ENOMEM)
 			  : files_put(&p, folder);
 	if (err < 0)
 		goto out;
@@ -210,7 +210,7 @@ outputs_put(struct outputs *o, const char *blobs, const char *folder)
 		    json_integer((json_int_t)json_array_size(p.list))) != 0 ||
 		json_object_set_new(
 			all, "bytes", json_integer((json_int_t)p.bytes)) != 0)
-		err = failed(&p, "outputs", -ENOMEM);
+		err = put_fail(&p, "outputs", -ENOMEM);
 	else
 		err = result_make(&p, all);
 out:

@@ -9,8 +9,8 @@
  * The manifest is a blob with the same object, without itself.  A list too
  * long for a result stands in the manifest alone.
  */
-#ifndef JOBS_OUTPUTS_H
-#define JOBS_OUTPUTS_H
+#ifndef JOBS_TRANSCODE_OUTPUTS_H
+#define JOBS_TRANSCODE_OUTPUTS_H
 
 #include "blob/blob.h"
 
@@ -19,7 +19,7 @@ enum {
 	OUTPUTS_INLINE = 32 * 1024, /* bytes of a result with its list */
 };
 
-struct outputs {
+struct film_outputs {
 	const char *profile;
 	int64_t duration_ms;
 	char *json; /* the result; free() it */
@@ -32,7 +32,7 @@ struct outputs {
  * (there is none) and SW_ETOOBIG (more than OUTPUTS_MAX, or one that the store
  * does not take) will be the same again.
  */
-int outputs_put(struct outputs *, const char *blobs, const char *folder)
+int outputs_put(struct film_outputs *, const char *blobs, const char *folder)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * probe.h - what ffprobe says of a file, and how far ffmpeg has come
  */
-#ifndef JOBS_PROBE_H
-#define JOBS_PROBE_H
+#ifndef JOBS_TRANSCODE_PROBE_H
+#define JOBS_TRANSCODE_PROBE_H
 
 #include "base/bytes.h"
 
@@ -12,7 +12,7 @@ enum {
 	PROBE_LINE = 128,
 };
 
-struct probe {
+struct film_probe {
 	char format[64];     /* "mov,mp4,m4a,3gp,3g2,mj2" */
 	int64_t duration_ms; /* 0: not known */
 	int streams;
@@ -24,17 +24,17 @@ struct probe {
  * Reads the JSON of ffprobe.  0, or SW_EFORMAT: it is none, or has numbers
  * that cannot be.  A picture that is a cover counts as no video.
  */
-int probe_read(struct bytes json, struct probe *)
+int probe_read(struct bytes json, struct film_probe *)
 	__attribute__((warn_unused_result));
 
 /* The lines of -progress, in pieces of any size. */
-struct progress {
+struct film_progress {
 	char line[PROBE_LINE];
 	size_t len;
 	int64_t out_ms; /* of the output so far */
 	int speed_x100; /* times real time, in hundredths; 0: not said */
 };
 
-void progress_take(struct progress *, const char *, size_t);
+void progress_take(struct film_progress *, const char *, size_t);
 
 #endif

@@ -48,7 +48,7 @@ const struct config_key profile_keys[] = {
 
 /* --- words --------------------------------------------------------------- */
 
-static const struct codec codecs[] = {
+static const struct film_codec codecs[] = {
 	{"h264", "libx264", NULL, 51},
 	{"h265", "libx265", NULL, 51},
 	{"vp9", "libvpx-vp9", NULL, 63},
@@ -61,7 +61,7 @@ static const struct codec codecs[] = {
 	{"webp", "libwebp", "webp", 0},
 };
 
-static const struct preset presets[] = {
+static const struct film_preset presets[] = {
 	{"ultrafast", 8, 12},
 	{"superfast", 7, 11},
 	{"veryfast", 6, 10},
@@ -77,10 +77,9 @@ enum { H264 = 0, VP9 = 2, AAC = 4, OPUS = 5, JPG = 7, VERYFAST = 2 };
 
 static const struct {
 	const char *name;
-	struct profile p;
+	struct film_profile p;
 } bases[] = {
-	{"hls",
-		{.kind = PROFILE_HLS,
+	{"hls", {.kind = PROFILE_HLS,
 			.ext = "ts",
 			.codecs = "h264",
 			.codec = &codecs[H264],
@@ -92,8 +91,7 @@ static const struct {
 			.crf = 23,
 			.audio_kbit = 128,
 			.segment_ms = 6000}},
-	{"mp4",
-		{.kind = PROFILE_VIDEO,
+	{"mp4", {.kind = PROFILE_VIDEO,
 			.ext = "mp4",
 			.codecs = "h264 h265 av1",
 			.codec = &codecs[H264],
@@ -103,37 +101,33 @@ static const struct {
 			.rungs_n = 1,
 			.crf = 23,
 			.audio_kbit = 128}},
-	{"webm",
-		{.kind = PROFILE_VIDEO,
-			.ext = "webm",
-			.codecs = "vp9 av1",
-			.codec = &codecs[VP9],
-			.audio = &codecs[OPUS],
-			.preset = &presets[VERYFAST],
-			.rungs = {{1080, 4000}},
-			.rungs_n = 1,
-			.crf = 33,
-			.audio_kbit = 96}},
-	{"audio",
-		{.kind = PROFILE_AUDIO,
-			.ext = "m4a",
-			.codecs = "aac opus mp3",
-			.codec = &codecs[AAC],
-			.audio_kbit = 128}},
-	{"thumbnail",
-		{.kind = PROFILE_IMAGE,
-			.ext = "jpg",
-			.codecs = "jpg png webp",
-			.codec = &codecs[JPG],
-			.width = 320,
-			.at_percent = 10}},
-	{"poster",
-		{.kind = PROFILE_IMAGE,
-			.ext = "jpg",
-			.codecs = "jpg png webp",
-			.codec = &codecs[JPG],
-			.width = 1280,
-			.at_percent = 10}},
+	{"webm", {.kind = PROFILE_VIDEO,
+			 .ext = "webm",
+			 .codecs = "vp9 av1",
+			 .codec = &codecs[VP9],
+			 .audio = &codecs[OPUS],
+			 .preset = &presets[VERYFAST],
+			 .rungs = {{1080, 4000}},
+			 .rungs_n = 1,
+			 .crf = 33,
+			 .audio_kbit = 96}},
+	{"audio", {.kind = PROFILE_AUDIO,
+			  .ext = "m4a",
+			  .codecs = "aac opus mp3",
+			  .codec = &codecs[AAC],
+			  .audio_kbit = 128}},
+	{"thumbnail", {.kind = PROFILE_IMAGE,
+			      .ext = "jpg",
+			      .codecs = "jpg png webp",
+			      .codec = &codecs[JPG],
+			      .width = 320,
+			      .at_percent = 10}},
+	{"poster", {.kind = PROFILE_IMAGE,
+			   .ext = "jpg",
+			   .codecs = "jpg png webp",
+			   .codec = &codecs[JPG],
+			   .width = 1280,
+			   .at_percent = 10}},
 };
 
 enum { BASES = sizeof(bases) / sizeof(bases[0]) };
@@ -154,7 +148,7 @@ word_in(const char *word, const char *list)
 	return 0;
 }
 
-static const struct codec *
+static const struct film_codec *
 codec_find(const char *word)
 {
 	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
@@ -165,8 +159,8 @@ codec_find(const char *word)
 
 /* --- a section ----------------------------------------------------------- */
 
-struct reading {
-	struct profile *p;
+struct profile_reader {
+	struct film_profile *p;
 	const struct config *conf;
 	char section[PROFILE_NAME + sizeof(SECTION)];
 	char *why;
@@ -174,7 +168,7 @@ struct reading {
 };
 
 static int
-wrong(const struct reading *r, const char *key, const char *value,
+value_refuse(const struct profile_reader *r, const char *key, const char *value,
 	const char *wanted)
 {
 	(void)snprintf(r->why, r->cap, "[%s] %s = %.60s: %s is wanted",
@@ -183,14 +177,14 @@ wrong(const struct reading *r, const char *key, const char *value,
 }
 
 static const char *
-given(const struct reading *r, const char *key)
+value_of(const struct profile_reader *r, const char *key)
 {
 	return config_text(r->conf, r->section, key);
 }
 
 /* A key that means nothing to this kind of profile is a mistake. */
 static int
-keys_check(const struct reading *r)
+keys_check(const struct profile_reader *r)
 {
 	static const struct {
 		const char *key;
@@ -208,7 +202,7 @@ keys_check(const struct reading *r)
 
 	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
 		if ((uses[i].kinds & 1u << r->p->kind) == 0 &&
-			given(r, uses[i].key) != NULL) {
+			value_of(r, uses[i].key) != NULL) {
 			(void)snprintf(r->why, r->cap,
 				"[%s]: its base has no use for '%s'",
 				r->section, uses[i].key);
@@ -218,15 +212,15 @@ keys_check(const struct reading *r)
 }
 
 static int
-codec_set(const struct reading *r)
+codec_set(const struct profile_reader *r)
 {
-	const char *word = given(r, "codec");
-	const struct codec *codec = word != NULL ? codec_find(word) : NULL;
+	const char *word = value_of(r, "codec");
+	const struct film_codec *codec = word != NULL ? codec_find(word) : NULL;
 
 	if (word == NULL)
 		return 0;
 	if (codec == NULL || !word_in(word, r->p->codecs))
-		return wrong(r, "codec", word, r->p->codecs);
+		return value_refuse(r, "codec", word, r->p->codecs);
 	r->p->codec = codec;
 	if (codec->ext != NULL)
 		r->p->ext = codec->ext;
@@ -234,11 +228,11 @@ codec_set(const struct reading *r)
 }
 
 static int
-audio_set(const struct reading *r)
+audio_set(const struct profile_reader *r)
 {
-	const char *word = given(r, "audio");
+	const char *word = value_of(r, "audio");
 	/* What the container takes. */
-	const char *words = r->p->kind == PROFILE_HLS	    ? "aac none"
+	const char *words = r->p->kind == PROFILE_HLS ? "aac none"
 			    : strcmp(r->p->ext, "webm") == 0
 				    ? "opus none"
 				    : "aac opus mp3 none";
@@ -246,15 +240,15 @@ audio_set(const struct reading *r)
 	if (word == NULL)
 		return 0;
 	if (!word_in(word, words))
-		return wrong(r, "audio", word, words);
+		return value_refuse(r, "audio", word, words);
 	r->p->audio = codec_find(word);
 	return 0;
 }
 
 static int
-preset_set(const struct reading *r)
+preset_set(const struct profile_reader *r)
 {
-	const char *word = given(r, "preset");
+	const char *word = value_of(r, "preset");
 
 	if (word == NULL)
 		return 0;
@@ -263,12 +257,12 @@ preset_set(const struct reading *r)
 			r->p->preset = &presets[i];
 			return 0;
 		}
-	return wrong(r, "preset", word, "the encoder's preset, ultrafast to veryslow");
+	return value_refuse(r, "preset", word, "ultrafast to veryslow");
 }
 
 /* "720:2800 480:1400"; 0 or SW_EINVAL. */
 static int
-ladder_parse(const char *text, struct profile *p)
+ladder_parse(const char *text, struct film_profile *p)
 {
 	const char *at = text;
 	long last = HEIGHT_MAX + 1;
@@ -285,7 +279,7 @@ ladder_parse(const char *text, struct profile *p)
 			height < HEIGHT_MIN || height >= last ||
 			height % 2 != 0 || kbit < KBIT_MIN || kbit > KBIT_MAX)
 			return SW_EINVAL;
-		p->rungs[n++] = (struct rung){(int)height, (int)kbit};
+		p->rungs[n++] = (struct film_rung){(int)height, (int)kbit};
 		last = height;
 		at = end;
 	}
@@ -296,9 +290,9 @@ ladder_parse(const char *text, struct profile *p)
 }
 
 static int
-ladder_set(const struct reading *r)
+ladder_set(const struct profile_reader *r)
 {
-	const char *text = given(r, "ladder");
+	const char *text = value_of(r, "ladder");
 	char wanted[160];
 
 	if (text == NULL || ladder_parse(text, r->p) == 0)
@@ -306,13 +300,13 @@ ladder_set(const struct reading *r)
 	(void)snprintf(wanted, sizeof(wanted),
 		"%d HEIGHT:KBIT at most, of even and falling heights of %d to "
 		"%d and of %d to %d kbit/s,",
-		r->p->kind == PROFILE_HLS ? PROFILE_RUNGS : 1,
-		HEIGHT_MIN, HEIGHT_MAX, KBIT_MIN, KBIT_MAX);
-	return wrong(r, "ladder", text, wanted);
+		r->p->kind == PROFILE_HLS ? PROFILE_RUNGS : 1, HEIGHT_MIN,
+		HEIGHT_MAX, KBIT_MIN, KBIT_MAX);
+	return value_refuse(r, "ladder", text, wanted);
 }
 
 static void
-numbers_set(const struct reading *r)
+numbers_set(const struct profile_reader *r)
 {
 	const struct {
 		const char *key;
@@ -322,15 +316,15 @@ numbers_set(const struct reading *r)
 		{"at", &r->p->at_percent}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (given(r, all[i].key) != NULL)
+		if (value_of(r, all[i].key) != NULL)
 			*all[i].to = (int)config_number(
 				r->conf, r->section, all[i].key);
 }
 
 /* x265 refuses what is too much for it, and others take less in silence. */
 static int
-most_check(const struct reading *r, const char *key, int value,
-	const struct codec *codec)
+most_check(const struct profile_reader *r, const char *key, int value,
+	const struct film_codec *codec)
 {
 	if (codec == NULL || value <= codec->most)
 		return 0;
@@ -340,9 +334,9 @@ most_check(const struct reading *r, const char *key, int value,
 }
 
 static int
-numbers_check(const struct reading *r)
+numbers_check(const struct profile_reader *r)
 {
-	const struct profile *p = r->p;
+	const struct film_profile *p = r->p;
 	int err = 0;
 
 	if (p->kind == PROFILE_AUDIO)
@@ -355,7 +349,7 @@ numbers_check(const struct reading *r)
 }
 
 static int
-section_read(const struct reading *r)
+section_read(const struct profile_reader *r)
 {
 	int err = keys_check(r);
 
@@ -374,7 +368,7 @@ section_read(const struct reading *r)
 }
 
 static int
-base_find(struct profile *p, const char *name)
+base_find(struct film_profile *p, const char *name)
 {
 	for (size_t i = 0; i < BASES; i++)
 		if (strcmp(bases[i].name, name) == 0) {
@@ -385,10 +379,11 @@ base_find(struct profile *p, const char *name)
 }
 
 int
-profile_read(struct profile *p, const struct config *conf, const char *name,
+profile_read(struct film_profile *p, const struct config *conf, const char *name,
 	char *why, size_t cap)
 {
-	struct reading r = {.p = p, .conf = conf, .why = why, .cap = cap};
+	struct profile_reader r = {
+		.p = p, .conf = conf, .why = why, .cap = cap};
 	const char *base = NULL;
 	int there;
 
@@ -399,11 +394,11 @@ profile_read(struct profile *p, const struct config *conf, const char *name,
 	(void)snprintf(r.section, sizeof(r.section), SECTION "%s", name);
 	there = config_has(conf, r.section);
 	if (there)
-		base = given(&r, "base");
+		base = value_of(&r, "base");
 	if (base_find(p, base != NULL ? base : name) == 0)
 		return there ? section_read(&r) : 0;
 	if (there)
-		return wrong(&r, "base", base != NULL ? base : "",
+		return value_refuse(&r, "base", base != NULL ? base : "",
 			"hls, mp4, webm, audio, thumbnail or poster");
 	(void)snprintf(why, cap,
 		"there is no profile of that name: hls, mp4, webm, audio, "
@@ -427,7 +422,7 @@ profile_check(const struct config *conf, char *why, size_t cap)
 {
 	const size_t len = strlen(SECTION);
 	const char *name;
-	struct profile p;
+	struct film_profile p;
 	int err = program_check(conf, "ffmpeg", why, cap);
 
 	if (err == 0)

@@ -8,54 +8,54 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "jobs/body.h"
 #include "jobs/transcode/command.h"
-#include "jobs/transcode/complaint.h"
-#include "base/error.h"
-#include "wire/msg.h"
+#include "jobs/transcode/diagnosis.h"
 #include "jobs/transcode/outputs.h"
+#include "jobs/transcode/subprocess.h"
+#include "wire/msg.h"
 #include "wire/proto.h"
-#include "jobs/transcode/tool.h"
 
 #define CONF "transcode"
 
 enum {
 	PATH = 4096,
-	TELL_MS = 1000,	 /* between two words of progress */
-	SHORT_MS = 1000, /* an output may be shorter than the input by this */
-	SHORT_PART = 20, /* ... or by one in so many */
+	REPORT_MS = 1000, /* between two words of progress */
+	SHORT_MS = 1000,  /* an output may be shorter than the input by this */
+	SHORT_PART = 20,  /* ... or by one in so many */
 	AT_MAX = 864000000, /* ten days, as max_duration's most */
 };
 
-struct work {
+struct transcode_job {
 	struct job *job;
-	struct task task;
-	struct profile profile;
-	struct probe probe;
-	struct command command;
+	struct ffmpeg_task task;
+	struct film_profile profile;
+	struct film_probe probe;
+	struct ffmpeg_command command;
 	char name[PROFILE_NAME];
 	char then[SW_QUEUE_MAX + 1];
 	char folder[PATH]; /* the programs' own */
 	char why[BODY_WHY];
-	struct progress progress;
-	int64_t told_ms;
+	struct film_progress progress;
+	int64_t reported_ms;
 };
 
 static int64_t
-limit(const struct work *w, const char *key)
+limit_of(const struct transcode_job *w, const char *key)
 {
 	return config_number(w->job->conf, CONF, key);
 }
 
 static enum job_verdict
-fail(struct work *w, const char *why)
+job_fail(struct transcode_job *w, const char *why)
 {
 	w->job->error(w->job, "%s", why);
 	return JOB_FAIL;
 }
 
 static enum job_verdict
-retry(struct work *w, const char *what, int err)
+job_retry(struct transcode_job *w, const char *what, int err)
 {
 	w->job->error(w->job, "%s: %s", what, sw_strerror(err));
 	return JOB_RETRY;
@@ -64,7 +64,7 @@ retry(struct work *w, const char *what, int err)
 /* --- what is asked for --------------------------------------------------- */
 
 static int
-wrong(struct work *w, const char *why)
+body_refuse(struct transcode_job *w, const char *why)
 {
 	(void)snprintf(w->why, sizeof(w->why), "%s", why);
 	return SW_EINVAL;
@@ -73,12 +73,12 @@ wrong(struct work *w, const char *why)
 static int
 profile_take(void *arg, const char *key, json_t *value)
 {
-	struct work *w = arg;
+	struct transcode_job *w = arg;
 	const char *name = NULL;
 	int err = body_text(key, value, &name, w->why);
 
 	if (err == 0 && (name[0] == '\0' || strlen(name) >= sizeof(w->name)))
-		err = wrong(w, "'profile' is not a profile's name");
+		err = body_refuse(w, "'profile' is not a profile's name");
 	if (err == 0)
 		strcpy(w->name, name);
 	return err;
@@ -87,7 +87,7 @@ profile_take(void *arg, const char *key, json_t *value)
 static int
 at_take(void *arg, const char *key, json_t *value)
 {
-	struct work *w = arg;
+	struct transcode_job *w = arg;
 	double at = json_is_number(value) ? json_number_value(value) : -1;
 
 	(void)key;
@@ -103,19 +103,19 @@ at_take(void *arg, const char *key, json_t *value)
 static int
 then_take(void *arg, const char *key, json_t *value)
 {
-	struct work *w = arg;
+	struct transcode_job *w = arg;
 	const char *name = NULL;
 	int err = body_text(key, value, &name, w->why);
 
 	if (err == 0 && sw_queue_check(name, strlen(name)) < 0)
-		err = wrong(w, "'then' is not a queue's name");
+		err = body_refuse(w, "'then' is not a queue's name");
 	if (err == 0)
 		strcpy(w->then, name);
 	return err;
 }
 
 static int
-body_read(struct work *w)
+body_read(struct transcode_job *w)
 {
 	static const struct body_key keys[] = {
 		{"at_ms", at_take},
@@ -129,28 +129,28 @@ body_read(struct work *w)
 	if (err == 0)
 		err = body_take(body, "the body", keys, w, w->why);
 	if (err == 0 && w->name[0] == '\0')
-		err = wrong(w, "there is no 'profile'");
+		err = body_refuse(w, "there is no 'profile'");
 	json_decref(body);
 	return err;
 }
 
 static enum job_verdict
-request_read(struct work *w)
+request_read(struct transcode_job *w)
 {
 	struct job *job = w->job;
 
 	if (body_read(w) < 0)
-		return fail(w, w->why);
+		return job_fail(w, w->why);
 	if (job->blob.path == NULL)
-		return fail(w, "there is no input: put the job with --blob "
-			       "FILE");
+		return job_fail(w, "there is no input: put the job with --blob "
+				   "FILE");
 	if (profile_read(&w->profile, job->conf, w->name, w->why,
 		    sizeof(w->why)) < 0)
-		return fail(w, w->why);
+		return job_fail(w, w->why);
 	if (w->task.at_ms >= 0 && w->profile.kind != PROFILE_IMAGE)
-		return fail(w, "'at_ms' is for images");
+		return job_fail(w, "'at_ms' is for images");
 	if (job->blob.size == 0)
-		return fail(w, "the input is empty");
+		return job_fail(w, "the input is empty");
 	return JOB_ACK;
 }
 
@@ -158,47 +158,48 @@ request_read(struct work *w)
 
 /* What the end of a program means, and says so in the job's error. */
 static enum job_verdict
-ended(struct work *w, const struct tool *t, const char *program)
+program_ended(struct transcode_job *w, const struct subprocess *t,
+	const char *program)
 {
-	char why[COMPLAINT];
-	int final = complaint_write(t, w->job->blob.path, why);
+	char why[DIAGNOSIS];
+	int final = diagnosis_write(t, w->job->blob.path, why);
 
 	w->job->error(w->job, "%s: %s", program, why);
 	return final ? JOB_FAIL : JOB_RETRY;
 }
 
 static enum job_verdict
-run(struct work *w, struct tool *t)
+program_run(struct transcode_job *w, struct subprocess *t)
 {
 	const struct sandbox sandbox = {.program = w->command.argv[0],
 		.input = w->job->blob.path,
 		.folder = w->folder,
-		.memory = limit(w, "memory"),
-		.cpu_s = (limit(w, "cpu") + 999) / 1000,
-		.file_size = limit(w, "max_output"),
-		.no_landlock = !limit(w, "landlock")};
+		.memory = limit_of(w, "memory"),
+		.cpu_s = (limit_of(w, "cpu") + 999) / 1000,
+		.file_size = limit_of(w, "max_output"),
+		.no_landlock = !limit_of(w, "landlock")};
 	int err;
 
 	if (w->command.full)
-		return fail(w, "the command is too long");
+		return job_fail(w, "the command is too long");
 	t->argv = w->command.argv;
 	t->sandbox = &sandbox;
-	t->disk = limit(w, "disk");
-	err = tool_run(t);
+	t->disk = limit_of(w, "disk");
+	err = subprocess_run(t);
 	t->sandbox = NULL;
 	w->job->ran(w->job, t->rss_kb);
 	if (err == -ENOSYS && !sandbox.no_landlock)
-		return retry(w, "this kernel has no Landlock", err);
+		return job_retry(w, "this kernel has no Landlock", err);
 	if (err < 0)
-		return retry(w, sandbox.program, err);
-	if (t->end == TOOL_EXITED && t->code == 0)
+		return job_retry(w, sandbox.program, err);
+	if (t->end == SUBPROCESS_EXITED && t->code == 0)
 		return JOB_ACK;
-	return ended(w, t, strrchr(sandbox.program, '/') + 1);
+	return program_ended(w, t, strrchr(sandbox.program, '/') + 1);
 }
 
 /* --- probing ------------------------------------------------------------- */
 
-struct answer {
+struct probe_answer {
 	char *p;
 	size_t len;
 };
@@ -206,7 +207,7 @@ struct answer {
 static int
 answer_take(void *arg, const char *b, size_t n)
 {
-	struct answer *a = arg;
+	struct probe_answer *a = arg;
 
 	if (n > PROBE_MAX - a->len)
 		return -1;
@@ -217,20 +218,20 @@ answer_take(void *arg, const char *b, size_t n)
 
 /* What a profile needs, and what the limits allow. */
 static const char *
-probe_refuse(const struct work *w)
+probe_refuse(const struct transcode_job *w)
 {
-	const struct probe *p = &w->probe;
+	const struct film_probe *p = &w->probe;
 	int64_t pixels = (int64_t)p->width * p->height;
 
-	if (p->streams > limit(w, "max_streams"))
+	if (p->streams > limit_of(w, "max_streams"))
 		return "it has more streams than max_streams allows";
-	if (p->duration_ms > limit(w, "max_duration"))
+	if (p->duration_ms > limit_of(w, "max_duration"))
 		return "it is longer than max_duration allows";
 	if (w->profile.kind == PROFILE_AUDIO)
 		return p->audio < 0 ? "there is no sound in it" : NULL;
 	if (p->video < 0)
 		return "there is no picture in it";
-	if (pixels > limit(w, "max_pixels"))
+	if (pixels > limit_of(w, "max_pixels"))
 		return "its pictures are larger than max_pixels allows";
 	if (pixels == 0)
 		return "its pictures have no size";
@@ -240,29 +241,29 @@ probe_refuse(const struct work *w)
 }
 
 static enum job_verdict
-probe(struct work *w)
+film_probe(struct transcode_job *w)
 {
-	struct answer a = {.p = malloc(PROBE_MAX)};
-	struct tool t = {.take = answer_take, .arg = &a};
+	struct probe_answer a = {.p = malloc(PROBE_MAX)};
+	struct subprocess t = {.take = answer_take, .arg = &a};
 	enum job_verdict v;
 	const char *why = NULL;
 
 	if (a.p == NULL)
-		return retry(w, "ffprobe", -ENOMEM);
+		return job_retry(w, "ffprobe", -ENOMEM);
 	command_probe(&w->command, w->job->conf, w->job->blob.path);
-	v = run(w, &t);
+	v = program_run(w, &t);
 	if (v == JOB_ACK && probe_read(bytes_of(a.p, a.len), &w->probe) < 0)
 		why = "ffprobe's answer cannot be read";
 	else if (v == JOB_ACK)
 		why = probe_refuse(w);
 	free(a.p);
-	return why != NULL ? fail(w, why) : v;
+	return why != NULL ? job_fail(w, why) : v;
 }
 
 /* --- making -------------------------------------------------------------- */
 
 static void
-progress_tell(struct work *w, int64_t now_ms)
+progress_report(struct transcode_job *w, int64_t now_ms)
 {
 	int64_t percent = 0;
 	char text[96];
@@ -274,21 +275,21 @@ progress_tell(struct work *w, int64_t now_ms)
 		w->progress.speed_x100 % 100);
 	/* 100 is for the end, when all is stored. */
 	w->job->progress(w->job, percent < 99 ? (int)percent : 99, text);
-	w->told_ms = now_ms;
+	w->reported_ms = now_ms;
 }
 
 static int
 output_take(void *arg, const char *b, size_t n)
 {
-	struct work *w = arg;
+	struct transcode_job *w = arg;
 	struct timespec t;
 	int64_t now_ms;
 
 	progress_take(&w->progress, b, n);
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-	if (now_ms - w->told_ms >= TELL_MS)
-		progress_tell(w, now_ms);
+	if (now_ms - w->reported_ms >= REPORT_MS)
+		progress_report(w, now_ms);
 	return 0;
 }
 
@@ -297,12 +298,12 @@ output_take(void *arg, const char *b, size_t n)
  * Where the length is but an estimate, from the rate of bits, nobody knows.
  */
 static int
-is_short(const struct work *w)
+is_short(const struct transcode_job *w)
 {
 	static const char *const estimated[] = {"mp3", "aac", "mpeg", "flac"};
 	int64_t whole = w->probe.duration_ms, slack = whole / SHORT_PART;
 
-	if (w->profile.kind == PROFILE_IMAGE || limit(w, "partial"))
+	if (w->profile.kind == PROFILE_IMAGE || limit_of(w, "partial"))
 		return 0;
 	for (size_t i = 0; i < sizeof(estimated) / sizeof(estimated[0]); i++)
 		if (strcmp(w->probe.format, estimated[i]) == 0)
@@ -312,19 +313,19 @@ is_short(const struct work *w)
 }
 
 static enum job_verdict
-make(struct work *w)
+film_make(struct transcode_job *w)
 {
-	struct tool t = {.take = output_take, .arg = w};
+	struct subprocess t = {.take = output_take, .arg = w};
 	enum job_verdict v;
 
 	command_make(&w->command, &w->task);
-	v = run(w, &t);
+	v = program_run(w, &t);
 	/* A place behind the last frame gives none: then the first one. */
 	if (v == JOB_ACK && w->profile.kind == PROFILE_IMAGE &&
-		tool_folder_size(w->folder) == 0) {
+		folder_size(w->folder) == 0) {
 		w->task.at_ms = 0;
 		command_make(&w->command, &w->task);
-		v = run(w, &t);
+		v = program_run(w, &t);
 	}
 	if (v != JOB_ACK || !is_short(w))
 		return v;
@@ -337,9 +338,9 @@ make(struct work *w)
 }
 
 static enum job_verdict
-store(struct work *w)
+film_store(struct transcode_job *w)
 {
-	struct outputs o = {
+	struct film_outputs o = {
 		.profile = w->name, .duration_ms = w->probe.duration_ms};
 	struct job *job = w->job;
 	struct bytes result;
@@ -357,31 +358,31 @@ store(struct work *w)
 	err = w->then[0] != '\0' ? job->follow(job, w->then, o.manifest, result)
 				 : 0;
 	free(o.json);
-	return err < 0 ? retry(w, "then", err) : JOB_ACK;
+	return err < 0 ? job_retry(w, "then", err) : JOB_ACK;
 }
 
 static enum job_verdict
-folder_make(struct work *w)
+folder_make(struct transcode_job *w)
 {
 	const char *folder = w->job->folder(w->job);
 
 	if (folder == NULL)
-		return retry(w, "there is no folder for it", -EIO);
+		return job_retry(w, "there is no folder for it", -EIO);
 	(void)snprintf(w->folder, sizeof(w->folder), "%s/out", folder);
 	if (mkdir(w->folder, 0700) != 0)
-		return retry(w, w->folder, -errno);
+		return job_retry(w, w->folder, -errno);
 	return JOB_ACK;
 }
 
 enum job_verdict
 transcode_run(struct job *job)
 {
-	static enum job_verdict (*const steps[])(struct work *) = {
-		request_read, folder_make, probe, make, store};
-	static struct work w; /* 30 KB, too much for a stack frame */
+	static enum job_verdict (*const steps[])(struct transcode_job *) = {
+		request_read, folder_make, film_probe, film_make, film_store};
+	static struct transcode_job w; /* 30 KB, too much for a stack frame */
 	enum job_verdict v = JOB_ACK;
 
-	w = (struct work){.job = job,
+	w = (struct transcode_job){.job = job,
 		.task = {.conf = job->conf,
 			.profile = &w.profile,
 			.probe = &w.probe,

@@ -8,14 +8,14 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "jobs/transcode/complaint.h"
+#include "jobs/transcode/diagnosis.h"
 #include "base/error.h"
 #include "jobs/transcode/probe.h"
 
 static void
 a_probe_finds_streams_and_turns_the_picture(void **state)
 {
-	struct probe p;
+	struct film_probe p;
 
 	(void)state;
 	assert_int_equal(
@@ -49,7 +49,7 @@ a_probe_that_cannot_be_is_refused(void **state)
 		"0,\"codec_type\":\"video\",\"width\":-5}]}",
 		"{\"streams\":[{\"index\":0,\"codec_type\":\"video\","
 		"\"width\":1e30}]}"};
-	struct probe p;
+	struct film_probe p;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -69,7 +69,7 @@ progress_comes_in_pieces_and_never_steps_back(void **state)
 	static const char text[] = "frame=1\nout_time_us=N/A\nspeed=N/A\n"
 				   "out_time_us=2500000\nspeed=1.53x\n"
 				   "out_time_us=2400000\nprogress=end\n";
-	struct progress p = {0};
+	struct film_progress p = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
@@ -112,16 +112,16 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 			"(#0:1: broken)",
 			0, 69},
 	};
-	char line[COMPLAINT];
+	char line[DIAGNOSIS];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		struct tool t = {.end = TOOL_EXITED,
+		struct subprocess t = {.end = SUBPROCESS_EXITED,
 			.code = all[i].code};
 
-		strcpy(t.said, all[i].said);
-		t.said_len = strlen(t.said);
-		assert_int_equal(complaint_write(&t, "/b/ab", line),
+		strcpy(t.stderr_text, all[i].said);
+		t.stderr_len = strlen(t.stderr_text);
+		assert_int_equal(diagnosis_write(&t, "/b/ab", line),
 			all[i].final);
 		assert_string_equal(line, all[i].line);
 	}

@@ -17,7 +17,7 @@
 #include "jobs/transcode/command.h"
 #include "base/error.h"
 #include "jobs/transcode/outputs.h"
-#include "jobs/transcode/tool.h"
+#include "jobs/transcode/subprocess.h"
 #include "tests/lib/config.h"
 #include "tests/lib/folder.h"
 
@@ -47,7 +47,7 @@ the_profiles_need_no_configuration(void **state)
 {
 	static const char *const names[] = {
 		"hls", "mp4", "webm", "audio", "thumbnail", "poster"};
-	struct profile p;
+	struct film_profile p;
 	struct config *c;
 
 	(void)state;
@@ -63,7 +63,7 @@ the_profiles_need_no_configuration(void **state)
 static void
 a_section_changes_a_profile_or_makes_another(void **state)
 {
-	struct profile p;
+	struct film_profile p;
 	struct config *c;
 
 	(void)state;
@@ -140,20 +140,20 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 
 /* --- command lines ------------------------------------------------------- */
 
-static struct command command;
+static struct ffmpeg_command command;
 
 /* The command line for a film of that size, as one string. */
 static const char *
 line_of(const char *profile, int width, int height, int64_t at_ms)
 {
 	static char text[COMMAND_ROOM + COMMAND_WORDS];
-	struct probe probe = {.duration_ms = 20000,
+	struct film_probe probe = {.duration_ms = 20000,
 		.video = 1,
 		.audio = 2,
 		.width = width,
 		.height = height};
-	struct task t = {.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
-	struct profile p;
+	struct ffmpeg_task t = {.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
+	struct film_profile p;
 	struct config *c;
 
 	assert_int_equal(conf_text_read("", &c), 0);
@@ -236,7 +236,7 @@ an_image_is_taken_where_the_job_or_the_profile_says(void **state)
 static void
 the_most_that_a_codec_takes_is_taken(void **state)
 {
-	struct profile p;
+	struct film_profile p;
 	struct config *c;
 
 	(void)state;
@@ -286,7 +286,7 @@ a_command_that_does_not_fit_is_not_run(void **state)
 static void
 a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 {
-	struct outputs o = {.profile = "mp4"};
+	struct film_outputs o = {.profile = "mp4"};
 	char store[128], out[FOLDER_FILE];
 
 	(void)state;
@@ -318,13 +318,13 @@ got_take(void *arg, const char *b, size_t n)
 }
 
 /* Runs lines of Python, in the sandbox or without; the tool tells how it went. */
-static struct tool
+static struct subprocess
 python(const char *text, int without_sandbox, struct sandbox sandbox)
 {
 	static char program[] = "/usr/bin/python3", alone[] = "-ISBc";
 	static char words[1024];
 	char *argv[] = {program, alone, words, NULL};
-	struct tool t = {.argv = argv,
+	struct subprocess t = {.argv = argv,
 		.sandbox = &sandbox,
 		.without_sandbox = without_sandbox,
 		.disk = 1 << 20,
@@ -335,7 +335,7 @@ python(const char *text, int without_sandbox, struct sandbox sandbox)
 	sandbox.folder = folder;
 	got_len = 0;
 	got[0] = '\0';
-	assert_int_equal(tool_run(&t), 0);
+	assert_int_equal(subprocess_run(&t), 0);
 	return t;
 }
 
@@ -359,21 +359,21 @@ the_sandbox_holds_back_network_files_processes_and_signals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
-		struct tool t = python(tries[i], 1, (struct sandbox){0});
+		struct subprocess t = python(tries[i], 1, (struct sandbox){0});
 
-		if (t.end != TOOL_EXITED || t.code != 0)
-			fail_msg("control: %s: %s", tries[i], t.said);
+		if (t.end != SUBPROCESS_EXITED || t.code != 0)
+			fail_msg("control: %s: %s", tries[i], t.stderr_text);
 		t = python(tries[i], 0, (struct sandbox){0});
-		if (t.end != TOOL_EXITED || t.code == 0 ||
-			(strstr(t.said, "PermissionError") == NULL))
-			fail_msg("not held back: %s: %s", tries[i], t.said);
+		if (t.end != SUBPROCESS_EXITED || t.code == 0 ||
+			(strstr(t.stderr_text, "PermissionError") == NULL))
+			fail_msg("not held back: %s: %s", tries[i], t.stderr_text);
 	}
 }
 
 static void
 in_the_sandbox_the_work_itself_can_be_done(void **state)
 {
-	struct tool t = python("import threading as t, os, sys\n"
+	struct subprocess t = python("import threading as t, os, sys\n"
 			       "f = open('file', 'w'); f.write('x' * 5)\n"
 			       "f.close(); os.rename('file', 'other')\n"
 			       "w = t.Thread(target=lambda: print("
@@ -382,9 +382,9 @@ in_the_sandbox_the_work_itself_can_be_done(void **state)
 		0, (struct sandbox){0});
 
 	(void)state;
-	assert_int_equal(t.end, TOOL_EXITED);
+	assert_int_equal(t.end, SUBPROCESS_EXITED);
 	if (t.code != 7)
-		fail_msg("%s", t.said);
+		fail_msg("%s", t.stderr_text);
 	assert_string_equal(got, "xxxxx\n");
 }
 
@@ -400,39 +400,39 @@ big_remove(void)
 static void
 each_limit_has_an_end_of_its_own(void **state)
 {
-	struct tool t;
+	struct subprocess t;
 
 	(void)state;
 	t = python("while True: pass", 0, (struct sandbox){.cpu_s = 1});
-	assert_int_equal(t.end, TOOL_CPU);
+	assert_int_equal(t.end, SUBPROCESS_CPU);
 	t = python("import signal as s; s.signal(s.SIGXFSZ, s.SIG_DFL); "
 		   "f = open('big', 'wb', 0)\nwhile True: f.write(bytes(4096))",
 		0, (struct sandbox){.file_size = 100000});
-	assert_int_equal(t.end, TOOL_FILE);
+	assert_int_equal(t.end, SUBPROCESS_FILE);
 	t = python("f = open('big', 'wb', 0)\n"
 		   "for i in range(1000): f.write(bytes(4096))\n"
 		   "while True: pass",
 		0, (struct sandbox){0});
-	assert_int_equal(t.end, TOOL_DISK);
+	assert_int_equal(t.end, SUBPROCESS_DISK);
 	big_remove();
 	t = python("print('a look', flush=True)\n"
 		   "open('big', 'wb').write(bytes(4096000))",
 		0, (struct sandbox){0});
-	assert_int_equal(t.end, TOOL_DISK);
+	assert_int_equal(t.end, SUBPROCESS_DISK);
 	big_remove();
 	t = python("while True: print('x' * 100, flush=True)", 0,
 		(struct sandbox){0});
-	assert_int_equal(t.end, TOOL_REFUSED);
+	assert_int_equal(t.end, SUBPROCESS_REFUSED);
 #ifdef __SANITIZE_ADDRESS__
 	print_message("skipped: memory: a sanitizer's own address space is "
 		      "beyond any limit\n");
 #else
 	t = python("bytearray(1 << 30)", 0, (struct sandbox){.memory = 1 << 29});
-	assert_int_equal(t.end, TOOL_EXITED);
-	assert_in(t.said, "MemoryError");
+	assert_int_equal(t.end, SUBPROCESS_EXITED);
+	assert_in(t.stderr_text, "MemoryError");
 #endif
 	t = python("import os; os.abort()", 0, (struct sandbox){0});
-	assert_int_equal(t.end, TOOL_KILLED);
+	assert_int_equal(t.end, SUBPROCESS_KILLED);
 	assert_int_equal(t.code, SIGABRT);
 }
 
@@ -442,22 +442,22 @@ a_program_that_is_not_there_is_an_error_not_an_end(void **state)
 	static char program[] = "/nonexistent/ffmpeg";
 	char *argv[] = {program, NULL};
 	struct sandbox sandbox = {.program = program, .folder = folder};
-	struct tool t = {.argv = argv, .sandbox = &sandbox, .take = got_take};
+	struct subprocess t = {.argv = argv, .sandbox = &sandbox, .take = got_take};
 
 	(void)state;
-	assert_int_equal(tool_run(&t), -ENOENT);
+	assert_int_equal(subprocess_run(&t), -ENOENT);
 }
 
 static void
 of_much_that_is_said_the_end_is_kept(void **state)
 {
-	struct tool t = python("import sys; sys.stderr.write('a' * 100000 + "
+	struct subprocess t = python("import sys; sys.stderr.write('a' * 100000 + "
 			       "'the end')",
 		0, (struct sandbox){0});
 
 	(void)state;
-	assert_int_equal(t.said_len, TOOL_SAID - 1);
-	assert_string_equal(t.said + t.said_len - 8, "athe end");
+	assert_int_equal(t.stderr_len, SUBPROCESS_STDERR - 1);
+	assert_string_equal(t.stderr_text + t.stderr_len - 8, "athe end");
 }
 
 static int

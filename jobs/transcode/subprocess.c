@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/transcode/tool.h"
+#include "jobs/transcode/subprocess.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,14 +24,15 @@ enum {
 
 /* What went wrong before the program ran, through a pipe that exec closes. */
 static void
-give_up(int report, int err)
+start_fail(int report, int err)
 {
 	(void)!write(report, &err, sizeof(err));
 	_exit(BROKEN);
 }
 
 static void
-child_run(const struct tool *t, const int files[3], int report, pid_t parent)
+child_run(const struct subprocess *t, const int files[3], int report,
+	pid_t parent)
 {
 	static char path[] = "PATH=/usr/bin:/bin", lang[] = "LC_ALL=C.UTF-8",
 		    quiet[] = "SVT_LOG=1";
@@ -42,24 +43,24 @@ child_run(const struct tool *t, const int files[3], int report, pid_t parent)
 	if (getppid() != parent)
 		_exit(BROKEN); /* he died before the line above */
 	if (chdir(t->sandbox->folder) != 0)
-		give_up(report, -errno);
+		start_fail(report, -errno);
 	for (int i = 0; i < 3; i++)
 		if (dup2(files[i], i) < 0)
-			give_up(report, -errno);
+			start_fail(report, -errno);
 	if (dup2(report, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
-		give_up(report, -errno);
+		start_fail(report, -errno);
 	close_range(4, ~0U, 0);
 	if (!t->without_sandbox)
 		err = sandbox_enter(t->sandbox);
 	if (err == 0)
 		(void)execve(t->argv[0], t->argv, env);
-	give_up(3, err < 0 ? err : -errno);
+	start_fail(3, err < 0 ? err : -errno);
 }
 
 /* --- watching ------------------------------------------------------------ */
 
 int64_t
-tool_folder_size(const char *folder)
+folder_size(const char *folder)
 {
 	DIR *d = opendir(folder);
 	struct dirent *e;
@@ -78,27 +79,28 @@ tool_folder_size(const char *folder)
 }
 
 static void
-said_keep(struct tool *t, const char *b, size_t n)
+stderr_keep(struct subprocess *t, const char *b, size_t n)
 {
-	size_t room = sizeof(t->said) - 1;
+	size_t room = sizeof(t->stderr_text) - 1;
 
 	if (n > room) {
 		b += n - room;
 		n = room;
 	}
-	if (t->said_len + n > room) {
-		size_t drop = t->said_len + n - room;
+	if (t->stderr_len + n > room) {
+		size_t drop = t->stderr_len + n - room;
 
-		memmove(t->said, t->said + drop, t->said_len - drop);
-		t->said_len -= drop;
+		memmove(t->stderr_text, t->stderr_text + drop,
+			t->stderr_len - drop);
+		t->stderr_len -= drop;
 	}
-	memcpy(t->said + t->said_len, b, n);
-	t->said_len += n;
-	t->said[t->said_len] = '\0';
+	memcpy(t->stderr_text + t->stderr_len, b, n);
+	t->stderr_len += n;
+	t->stderr_text[t->stderr_len] = '\0';
 }
 
-struct watch {
-	struct tool *t;
+struct subprocess_watch {
+	struct subprocess *t;
 	pid_t pid;
 	struct pollfd fds[3]; /* stdout, stderr, the process's end */
 	int64_t look_ms;
@@ -106,7 +108,7 @@ struct watch {
 };
 
 static void
-stop(struct watch *w, enum tool_end why)
+watch_stop(struct subprocess_watch *w, enum subprocess_end why)
 {
 	if (w->stopped)
 		return;
@@ -117,17 +119,17 @@ stop(struct watch *w, enum tool_end why)
 
 /* All that is there; a pipe that has ended is closed. */
 static void
-pipe_read(struct watch *w, struct pollfd *p)
+pipe_read(struct subprocess_watch *w, struct pollfd *p)
 {
 	char b[8192];
 	ssize_t n;
 
 	while ((n = read(p->fd, b, sizeof(b))) > 0) {
 		if (p != &w->fds[0])
-			said_keep(w->t, b, (size_t)n);
+			stderr_keep(w->t, b, (size_t)n);
 		else if (!w->stopped &&
 			 w->t->take(w->t->arg, b, (size_t)n) != 0)
-			stop(w, TOOL_REFUSED);
+			watch_stop(w, SUBPROCESS_REFUSED);
 	}
 	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		close(p->fd);
@@ -145,19 +147,19 @@ clock_ms(void)
 }
 
 static void
-disk_look(struct watch *w)
+disk_look(struct subprocess_watch *w)
 {
 	int64_t now = clock_ms();
 
 	if (w->t->disk == 0 || now < w->look_ms)
 		return;
 	w->look_ms = now + LOOK_MS;
-	if (tool_folder_size(w->t->sandbox->folder) > w->t->disk)
-		stop(w, TOOL_DISK);
+	if (folder_size(w->t->sandbox->folder) > w->t->disk)
+		watch_stop(w, SUBPROCESS_DISK);
 }
 
 static void
-watch_run(struct watch *w)
+watch_run(struct subprocess_watch *w)
 {
 	int ended = 0;
 
@@ -177,27 +179,27 @@ watch_run(struct watch *w)
 /* --- its end ------------------------------------------------------------- */
 
 static void
-end_judge(struct watch *w, int status, const struct rusage *ru)
+end_judge(struct subprocess_watch *w, int status, const struct rusage *ru)
 {
-	struct tool *t = w->t;
+	struct subprocess *t = w->t;
 	int64_t cpu_s = (int64_t)ru->ru_utime.tv_sec + ru->ru_stime.tv_sec;
 
 	if (w->stopped)
 		return;
-	t->end = WIFEXITED(status) ? TOOL_EXITED : TOOL_KILLED;
+	t->end = WIFEXITED(status) ? SUBPROCESS_EXITED : SUBPROCESS_KILLED;
 	t->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-	if (t->end == TOOL_EXITED)
+	if (t->end == SUBPROCESS_EXITED)
 		return;
 	if (t->code == SIGXFSZ)
-		t->end = TOOL_FILE;
+		t->end = SUBPROCESS_FILE;
 	/* The kernel adds up threads by ticks: the sum may miss the second. */
-	if ((t->code == SIGKILL || t->code == SIGXCPU) && t->sandbox->cpu_s > 0 &&
-		cpu_s + 1 >= t->sandbox->cpu_s)
-		t->end = TOOL_CPU;
+	if ((t->code == SIGKILL || t->code == SIGXCPU) &&
+		t->sandbox->cpu_s > 0 && cpu_s + 1 >= t->sandbox->cpu_s)
+		t->end = SUBPROCESS_CPU;
 }
 
 static int
-watch_open(struct watch *w, int pipes[3][2])
+watch_open(struct subprocess_watch *w, int pipes[3][2])
 {
 	static const short in = POLLIN;
 	int fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
@@ -237,7 +239,7 @@ start_wait(int report)
 }
 
 static pid_t
-child_start(const struct tool *t, int pipes[3][2])
+child_start(const struct subprocess *t, int pipes[3][2])
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t self = getpid(), pid = null < 0 ? -1 : fork();
@@ -253,15 +255,16 @@ child_start(const struct tool *t, int pipes[3][2])
 }
 
 int
-tool_run(struct tool *t)
+subprocess_run(struct subprocess *t)
 {
 	int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}}; /* out, err, report */
-	struct watch w = {.t = t, .fds = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
+	struct subprocess_watch w = {
+		.t = t, .fds = {{.fd = -1}, {.fd = -1}, {.fd = -1}}};
 	struct rusage ru;
 	int status, err = 0;
 
-	t->said[0] = '\0';
-	t->said_len = 0;
+	t->stderr_text[0] = '\0';
+	t->stderr_len = 0;
 	t->rss_kb = 0;
 	for (int i = 0; err == 0 && i < 3; i++)
 		if (pipe2(pipes[i], O_CLOEXEC) != 0)

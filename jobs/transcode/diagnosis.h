@@ -2,18 +2,18 @@
 /*
  * complaint.h - why a program of ffmpeg's ended, for people
  */
-#ifndef JOBS_COMPLAINT_H
-#define JOBS_COMPLAINT_H
+#ifndef JOBS_TRANSCODE_DIAGNOSIS_H
+#define JOBS_TRANSCODE_DIAGNOSIS_H
 
-#include "jobs/transcode/tool.h"
+#include "jobs/transcode/subprocess.h"
 
-enum { COMPLAINT = 1024 };
+enum { DIAGNOSIS = 1024 };
 
 /*
  * One line into `why`, safe to print and without the path `input`.  1: the
  * input is to blame, it will be the same again; 0: to be tried again.
  */
-int complaint_write(const struct tool *, const char *input,
-	char why[COMPLAINT]);
+int diagnosis_write(
+	const struct subprocess *, const char *input, char why[DIAGNOSIS]);
 
 #endif

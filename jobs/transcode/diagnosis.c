@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jobs/transcode/complaint.h"
+#include "jobs/transcode/diagnosis.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +17,8 @@ enum {
  * stderr; the first that is found counts, so the machine's troubles, which
  * often end in "Invalid data" too, come first.
  */
-static const struct row {
-	const char *said;
+static const struct diagnosis_row {
+	const char *text;
 	int final;
 	const char *plain; /* in place of its words; NULL: they are plain */
 } table[] = {
@@ -50,11 +50,11 @@ static const struct row {
 	{"Picture size", 1, NULL},
 };
 
-static const struct row *
-row_find(const char *said)
+static const struct diagnosis_row *
+row_find(const char *stderr_text)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strstr(said, table[i].said) != NULL)
+		if (strstr(stderr_text, table[i].text) != NULL)
 			return &table[i];
 	return NULL;
 }
@@ -97,17 +97,19 @@ is_news(struct bytes line)
 
 /* The last lines of `said`, the last one first; how many. */
 static int
-lines_last(const struct tool *t, const char *input, struct bytes lines[LINES])
+lines_last(const struct subprocess *t, const char *input,
+	struct bytes lines[LINES])
 {
-	size_t end = t->said_len;
+	size_t end = t->stderr_len;
 	int n = 0;
 
 	while (n < LINES && end > 0) {
 		size_t at = end;
 
-		while (at > 0 && t->said[at - 1] != '\n')
+		while (at > 0 && t->stderr_text[at - 1] != '\n')
 			at--;
-		lines[n] = line_trim(bytes_of(t->said + at, end - at), input);
+		lines[n] = line_trim(
+			bytes_of(t->stderr_text + at, end - at), input);
 		if (is_news(lines[n]) &&
 			(n == 0 || !bytes_eq(lines[n], lines[0])))
 			n++;
@@ -117,7 +119,7 @@ lines_last(const struct tool *t, const char *input, struct bytes lines[LINES])
 }
 
 static void
-said_print(FILE *f, const struct tool *t, const char *input)
+lines_print(FILE *f, const struct subprocess *t, const char *input)
 {
 	struct bytes lines[LINES];
 	int n = lines_last(t, input, lines);
@@ -136,32 +138,34 @@ said_print(FILE *f, const struct tool *t, const char *input)
 }
 
 int
-complaint_write(const struct tool *t, const char *input, char why[COMPLAINT])
+diagnosis_write(
+	const struct subprocess *t, const char *input, char why[DIAGNOSIS])
 {
 	static const struct {
 		const char *text;
 		int final;
 	} ends[] = {
-		[TOOL_KILLED] = {NULL, 0},
-		[TOOL_CPU] = {"it used up its CPU time ('cpu')", 1},
-		[TOOL_FILE] = {"a file grew beyond max_output", 1},
-		[TOOL_DISK] = {"its files grew beyond disk", 1},
-		[TOOL_REFUSED] = {"it has too much to say of its streams", 1},
+		[SUBPROCESS_KILLED] = {NULL, 0},
+		[SUBPROCESS_CPU] = {"it used up its CPU time ('cpu')", 1},
+		[SUBPROCESS_FILE] = {"a file grew beyond max_output", 1},
+		[SUBPROCESS_DISK] = {"its files grew beyond disk", 1},
+		[SUBPROCESS_REFUSED] = {"it has too much to say of its streams",
+			1},
 	};
-	const struct row *row = row_find(t->said);
-	FILE *f = fmemopen(why, COMPLAINT, "w");
+	const struct diagnosis_row *row = row_find(t->stderr_text);
+	FILE *f = fmemopen(why, DIAGNOSIS, "w");
 	int final = 0;
 
 	why[0] = '\0';
 	if (f == NULL)
 		return 0;
-	if (t->end == TOOL_EXITED) {
+	if (t->end == SUBPROCESS_EXITED) {
 		final = row != NULL ? row->final : t->code == UNDECODED;
 		if (row != NULL && row->plain != NULL)
 			(void)fputs(row->plain, f);
 		else
-			said_print(f, t, input);
-	} else if (t->end == TOOL_KILLED) {
+			lines_print(f, t, input);
+	} else if (t->end == SUBPROCESS_KILLED) {
 		(void)fprintf(f, "it was killed by signal %d (%s)", t->code,
 			strsignal(t->code));
 	} else {
@@ -169,6 +173,6 @@ complaint_write(const struct tool *t, const char *input, char why[COMPLAINT])
 		final = ends[t->end].final;
 	}
 	(void)fclose(f);
-	why[COMPLAINT - 1] = '\0';
+	why[DIAGNOSIS - 1] = '\0';
 	return final;
 }
