@@ -8,13 +8,13 @@
 
 #include "base/error.h"
 
-struct address {
+struct ip_address {
 	uint8_t b[16];
 	size_t len; /* 4, 16; 0: neither, and in no network */
 };
 
-struct network {
-	struct address base;
+struct ip_network {
+	struct ip_address base;
 	size_t bits;
 };
 
@@ -66,7 +66,7 @@ static const struct {
 };
 
 static int
-network_parse(const char *text, struct network *n)
+network_parse(const char *text, struct ip_network *n)
 {
 	char host[INET6_ADDRSTRLEN];
 	size_t len = strcspn(text, "/");
@@ -77,7 +77,7 @@ network_parse(const char *text, struct network *n)
 		return SW_EINVAL;
 	memcpy(host, text, len);
 	host[len] = '\0';
-	*n = (struct network){0};
+	*n = (struct ip_network){0};
 	if (inet_pton(AF_INET, host, n->base.b) == 1)
 		n->base.len = 4;
 	else if (inet_pton(AF_INET6, host, n->base.b) == 1)
@@ -96,7 +96,7 @@ network_parse(const char *text, struct network *n)
 }
 
 static int
-network_has(const struct network *n, const struct address *a)
+network_has(const struct ip_network *n, const struct ip_address *a)
 {
 	size_t whole = n->bits / 8;
 	unsigned rest = 8 - n->bits % 8;
@@ -107,17 +107,17 @@ network_has(const struct network *n, const struct address *a)
 }
 
 static int
-text_has(const char *network, const struct address *a)
+text_network_has(const char *network, const struct ip_address *a)
 {
-	struct network n;
+	struct ip_network n;
 
 	return network_parse(network, &n) == 0 && network_has(&n, a);
 }
 
-static struct address
+static struct ip_address
 address_of(const struct sockaddr *sa)
 {
-	struct address a = {.len = 0};
+	struct ip_address a = {.len = 0};
 	struct sockaddr_in6 in6;
 	struct sockaddr_in in;
 
@@ -131,7 +131,7 @@ address_of(const struct sockaddr *sa)
 		memcpy(a.b, &in6.sin6_addr, a.len);
 	}
 	for (size_t i = 0; i < sizeof(wraps) / sizeof(wraps[0]); i++)
-		if (text_has(wraps[i].network, &a)) {
+		if (text_network_has(wraps[i].network, &a)) {
 			memmove(a.b, a.b + wraps[i].at, 4);
 			a.len = 4;
 		}
@@ -141,10 +141,10 @@ address_of(const struct sockaddr *sa)
 const char *
 address_kind(const struct sockaddr *sa)
 {
-	struct address a = address_of(sa);
+	struct ip_address a = address_of(sa);
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (text_has(kinds[i].network, &a))
+		if (text_network_has(kinds[i].network, &a))
 			return kinds[i].kind;
 	return "unknown";
 }
@@ -152,8 +152,8 @@ address_kind(const struct sockaddr *sa)
 int
 address_listed(const struct sockaddr *sa, const char *networks)
 {
-	struct address a = {.len = 0};
-	struct network n;
+	struct ip_address a = {.len = 0};
+	struct ip_network n;
 	int found = 0;
 	size_t len;
 

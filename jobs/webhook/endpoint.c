@@ -17,11 +17,11 @@
 
 /* clang-format off */
 /* What both may have; the default is that of [webhook]. */
-#define OWN                                                                                  \
+#define OWN_KEYS                                                                                  \
 	{"secret", CONFIG_TEXT, 0, 0, NULL, "the secrets, whsec_..., several while they change"},           \
 	{"secret_file", CONFIG_FILE, 0, 0, NULL, "a private file with the secrets, read for each job"},    \
 	{"unsigned", CONFIG_FLAG, 0, 1, "no", "post without a signature"}
-#define COMMON(timeout, connect, answer, retry, type)                                        \
+#define COMMON_KEYS(timeout, connect, answer, retry, type)                                        \
 	{"timeout", CONFIG_MS, 100, 600000, timeout, "longest wait for the answer"},           \
 	{"connect_timeout", CONFIG_MS, 100, 600000, connect, "longest wait for the connection"},  \
 	{"max_answer", CONFIG_BYTES, 1024, 16 << 20, answer, "bytes of an answer that are read"},  \
@@ -32,30 +32,30 @@
 
 const struct config_key endpoint_keys[] = {
 	{"any_url", CONFIG_FLAG, 0, 1, "no", "let jobs name their URL (header url=https://...)"},
-	OWN,
-	COMMON("15s", "5s", "64k", "1d", "application/json"),
+	OWN_KEYS,
+	COMMON_KEYS("15s", "5s", "64k", "1d", "application/json"),
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 const struct config_key endpoint_profile_keys[] = {
 	{"url", CONFIG_URI, 0, 0, NULL, "where the jobs are posted to, http or https"},
 	{"headers", CONFIG_TEXT, 0, 0, NULL, "more headers: Name: value | Name: value"},
-	OWN,
-	COMMON(NULL, NULL, NULL, NULL, NULL),
+	OWN_KEYS,
+	COMMON_KEYS(NULL, NULL, NULL, NULL, NULL),
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
 /* Headers that are ours to set. */
-static const char *const taken[] = {
+static const char *const reserved[] = {
 	"webhook-", "content-length", "content-type", "transfer-encoding",
 	"connection", "host", "expect",
 };
 /* clang-format on */
 
-static int say(char *why, int err, const char *fmt, ...)
+static int why_set(char *why, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 static int
-say(char *why, int err, const char *fmt, ...)
+why_set(char *why, int err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -68,7 +68,7 @@ say(char *why, int err, const char *fmt, ...)
 /* --- what the configuration says ----------------------------------------- */
 
 const char *
-endpoint_text(const struct endpoint *e, const char *key)
+endpoint_text(const struct webhook_endpoint *e, const char *key)
 {
 	const char *text = config_text(e->conf, e->section, key);
 
@@ -76,7 +76,7 @@ endpoint_text(const struct endpoint *e, const char *key)
 }
 
 int64_t
-endpoint_number(const struct endpoint *e, const char *key)
+endpoint_number(const struct webhook_endpoint *e, const char *key)
 {
 	int64_t n = config_number(e->conf, e->section, key);
 
@@ -84,7 +84,7 @@ endpoint_number(const struct endpoint *e, const char *key)
 }
 
 static int
-is_profile(const struct endpoint *e)
+is_profile(const struct webhook_endpoint *e)
 {
 	return strcmp(e->section, TYPE) != 0;
 }
@@ -98,10 +98,10 @@ header_check(const char *h)
 	if (name == 0 || h[name] != ':' ||
 		h[name + 1 + strspn(h + name + 1, " ")] == '\0')
 		return SW_EINVAL;
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
-		size_t len = strlen(taken[i]);
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		size_t len = strlen(reserved[i]);
 
-		if (strncasecmp(h, taken[i], len) == 0 &&
+		if (strncasecmp(h, reserved[i], len) == 0 &&
 			(i == 0 || len == name))
 			return SW_EINVAL;
 	}
@@ -112,8 +112,8 @@ header_check(const char *h)
 }
 
 int
-endpoint_header(
-	const struct endpoint *e, size_t n, char header[ENDPOINT_HEADER])
+endpoint_header(const struct webhook_endpoint *e, size_t n,
+	char header[ENDPOINT_HEADER])
 {
 	const char *p = NULL;
 	size_t len;
@@ -138,14 +138,15 @@ endpoint_header(
 }
 
 static int
-secrets_read(struct endpoint *e, const char *path, char *why)
+secrets_read(struct webhook_endpoint *e, const char *path, char *why)
 {
 	char text[ENDPOINT_WHY - ENDPOINT_SECTION - 16];
 	int fd = secret_open(path, text, sizeof(text)), err = 0;
 	ssize_t n;
 
 	if (fd < 0)
-		return say(why, fd, "[%s] secret_file %s", e->section, text);
+		return why_set(
+			why, fd, "[%s] secret_file %s", e->section, text);
 	n = read(fd, e->secrets, sizeof(e->secrets) - 1);
 	if (n < 0)
 		err = -errno;
@@ -155,20 +156,20 @@ secrets_read(struct endpoint *e, const char *path, char *why)
 		e->secrets[n] = '\0';
 	close(fd);
 	if (err < 0)
-		return say(why, err, "[%s] secret_file %s: %s", e->section,
+		return why_set(why, err, "[%s] secret_file %s: %s", e->section,
 			path, strerror(-err));
 	return 0;
 }
 
 static int
-secrets_take(struct endpoint *e, char *why)
+secrets_take(struct webhook_endpoint *e, char *why)
 {
 	const char *text = config_text(e->conf, e->section, "secret");
 	const char *path = config_text(e->conf, e->section, "secret_file");
 	int n = 0;
 
 	if (text != NULL && path != NULL)
-		return say(why, -EINVAL, "[%s] has secret and secret_file",
+		return why_set(why, -EINVAL, "[%s] has secret and secret_file",
 			e->section);
 	if (text != NULL)
 		n = snprintf(e->secrets, sizeof(e->secrets), "%s", text);
@@ -177,13 +178,13 @@ secrets_take(struct endpoint *e, char *why)
 	if (n < 0)
 		return n;
 	if ((size_t)n >= sizeof(e->secrets) || sign_check(e->secrets) < 0)
-		return say(why, -EINVAL,
+		return why_set(why, -EINVAL,
 			"[%s] secret%s: whsec_ and the base64 of 24 to 64 "
 			"bytes is wanted, at most %d of them",
 			e->section, path != NULL ? "_file" : "", SIGN_SECRETS);
 	if (sign_check(e->secrets) == 0 &&
 		!config_number(e->conf, e->section, "unsigned"))
-		return say(why, -EINVAL,
+		return why_set(why, -EINVAL,
 			"[%s] has no secret and no unsigned = yes", e->section);
 	return 0;
 }
@@ -215,7 +216,7 @@ endpoint_place(CURLU *url, int with_path, char to[ENDPOINT_PLACE])
 }
 
 static int
-scheme_is_right(const struct endpoint *e)
+scheme_is_right(const struct webhook_endpoint *e)
 {
 	char *scheme = NULL;
 	int right;
@@ -242,23 +243,24 @@ has_user(CURLU *url)
 
 /* Not said: the URL itself, for there may be a secret in it. */
 static int
-url_parse(struct endpoint *e, const char *text, char *why)
+url_parse(struct webhook_endpoint *e, const char *text, char *why)
 {
 	CURLUcode code;
 
 	e->url = curl_url();
 	if (e->url == NULL)
-		return say(why, -ENOMEM, "out of memory");
+		return why_set(why, -ENOMEM, "out of memory");
 	code = curl_url_set(e->url, CURLUPART_URL, text, 0);
 	if (code == CURLUE_OUT_OF_MEMORY)
-		return say(why, -ENOMEM, "out of memory");
+		return why_set(why, -ENOMEM, "out of memory");
 	if (code != CURLUE_OK)
-		return say(why, SW_EINVAL, "url: %s", curl_url_strerror(code));
+		return why_set(
+			why, SW_EINVAL, "url: %s", curl_url_strerror(code));
 	if (!scheme_is_right(e))
-		return say(why, SW_EINVAL, "url: %shttps:// is wanted",
+		return why_set(why, SW_EINVAL, "url: %shttps:// is wanted",
 			e->https_only ? "" : "http:// or ");
 	if (e->https_only && has_user(e->url))
-		return say(why, SW_EINVAL, "url: no user may stand in it");
+		return why_set(why, SW_EINVAL, "url: no user may stand in it");
 	endpoint_place(e->url, 0, e->place);
 	return 0;
 }
@@ -266,7 +268,7 @@ url_parse(struct endpoint *e, const char *text, char *why)
 /* --- one endpoint -------------------------------------------------------- */
 
 static int
-profile_take(struct endpoint *e, const char *name, char *why)
+profile_take(struct webhook_endpoint *e, const char *name, char *why)
 {
 	const char *url;
 	char inner[ENDPOINT_WHY];
@@ -275,47 +277,48 @@ profile_take(struct endpoint *e, const char *name, char *why)
 
 	if (n >= (int)sizeof(e->section) || name[0] == '\0' ||
 		!config_has(e->conf, e->section))
-		return say(why, SW_EINVAL,
+		return why_set(why, SW_EINVAL,
 			"endpoint=%.60s: there is no such section in the file "
 			"of --jobs",
 			name);
 	url = config_text(e->conf, e->section, "url");
 	err = url_parse(e, url != NULL ? url : "", inner);
-	return err < 0 ? say(why, -EINVAL, "[%s] %.400s", e->section, inner)
+	return err < 0 ? why_set(why, -EINVAL, "[%s] %.400s", e->section, inner)
 		       : 0;
 }
 
 static int
-any_take(struct endpoint *e, const char *url, char *why)
+any_take(struct webhook_endpoint *e, const char *url, char *why)
 {
 	strcpy(e->section, TYPE);
 	if (!config_number(e->conf, TYPE, "any_url"))
-		return say(why, SW_EINVAL,
+		return why_set(why, SW_EINVAL,
 			"header url: [" TYPE "] has no any_url = yes");
 	e->https_only = 1;
 	return url_parse(e, url, why);
 }
 
 int
-endpoint_open(struct endpoint *e, const struct job *job, char why[ENDPOINT_WHY])
+endpoint_open(struct webhook_endpoint *e, const struct job *job,
+	char why[ENDPOINT_WHY])
 {
 	char name[ENDPOINT_SECTION] = "";
 	const char *h = job->header(job, "endpoint");
 	int named = h != NULL, err;
 
-	*e = (struct endpoint){.conf = job->conf};
+	*e = (struct webhook_endpoint){.conf = job->conf};
 	if (named)
 		(void)snprintf(name, sizeof(name), "%s", h);
 	h = job->header(job, "url");
 	if (named == (h != NULL))
-		return say(why, SW_EINVAL,
+		return why_set(why, SW_EINVAL,
 			"one header of endpoint=NAME and url=URL is wanted");
 	err = named ? profile_take(e, name, why) : any_take(e, h, why);
 	return err < 0 ? err : secrets_take(e, why);
 }
 
 void
-endpoint_close(struct endpoint *e)
+endpoint_close(struct webhook_endpoint *e)
 {
 	curl_url_cleanup(e->url);
 	e->url = NULL;
@@ -325,19 +328,19 @@ endpoint_close(struct endpoint *e)
 /* --- all of them, at the start ------------------------------------------- */
 
 static int
-section_check(struct endpoint *e, char *why)
+section_check(struct webhook_endpoint *e, char *why)
 {
 	const char *allow = endpoint_text(e, "allow");
 	char header[ENDPOINT_HEADER];
 	int got;
 
 	if (allow != NULL && address_listed(NULL, allow) < 0)
-		return say(why, -EINVAL,
+		return why_set(why, -EINVAL,
 			"[%s] allow: networks such as 10.0.0.0/8 are wanted",
 			e->section);
 	for (size_t n = 0; (got = endpoint_header(e, n, header)) != 0; n++)
 		if (got < 0)
-			return say(why, -EINVAL,
+			return why_set(why, -EINVAL,
 				"[%s] headers: 'Name: value | Name: value' is "
 				"wanted, and none that a webhook has",
 				e->section);
@@ -346,7 +349,7 @@ section_check(struct endpoint *e, char *why)
 
 /* A section of another type is none of ours. */
 static int
-one_check(struct endpoint *e, const char *name, char *why)
+named_check(struct webhook_endpoint *e, const char *name, char *why)
 {
 	static const char profile[] = TYPE " ";
 	int err = 0;
@@ -372,14 +375,14 @@ endpoint_check(const struct config *c, char *why, size_t cap)
 
 	for (size_t i = 0; err == 0 && (name = config_section(c, i)) != NULL;
 		i++) {
-		struct endpoint e = {.conf = c};
+		struct webhook_endpoint e = {.conf = c};
 
-		err = one_check(&e, name, line);
+		err = named_check(&e, name, line);
 		some |= e.url != NULL;
 		endpoint_close(&e);
 	}
 	if (err == 0 && !some)
-		err = say(line, -EINVAL,
+		err = why_set(line, -EINVAL,
 			"no [" TYPE " NAME] and no any_url = yes: there is "
 			"nowhere to send to (see --jobs)");
 	if (err < 0)

@@ -25,7 +25,7 @@ enum {
 	ENDPOINT_WHY = 512,
 };
 
-struct endpoint {
+struct webhook_endpoint {
 	const struct config *conf;
 	char section[ENDPOINT_SECTION];
 	CURLU *url;
@@ -41,16 +41,16 @@ extern const struct config_key endpoint_keys[], endpoint_profile_keys[];
  * so; other: something else is.  `why` is one line then, without secrets.
  * Call endpoint_close in any case.
  */
-int endpoint_open(struct endpoint *, const struct job *, char why[ENDPOINT_WHY])
-	__attribute__((warn_unused_result));
-void endpoint_close(struct endpoint *);
+int endpoint_open(struct webhook_endpoint *, const struct job *,
+	char why[ENDPOINT_WHY]) __attribute__((warn_unused_result));
+void endpoint_close(struct webhook_endpoint *);
 
 /* Of the section, or else of [webhook]; NULL and 0: neither has it. */
-const char *endpoint_text(const struct endpoint *, const char *key);
-int64_t endpoint_number(const struct endpoint *, const char *key);
+const char *endpoint_text(const struct webhook_endpoint *, const char *key);
+int64_t endpoint_number(const struct webhook_endpoint *, const char *key);
 
 /* The n-th of its own headers; 0: there is none; SW_EINVAL: malformed. */
-int endpoint_header(const struct endpoint *, size_t n,
+int endpoint_header(const struct webhook_endpoint *, size_t n,
 	char header[ENDPOINT_HEADER]) __attribute__((warn_unused_result));
 
 /* All that can be said without a job (job.h). */

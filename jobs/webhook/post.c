@@ -12,15 +12,14 @@
 
 #include "base/error.h"
 #include "jobs/webhook/address.h"
-#include "jobs/webhook/after.h"
 #include "jobs/webhook/sign.h"
 
 /* One handle for this child; with it its open connections. */
 static CURL *kept;
 
 /* A post on its way. */
-struct flight {
-	struct post *p;
+struct post_transfer {
+	struct webhook_post *p;
 	int64_t read_len;  /* of the answer, head and body */
 	int headed;	   /* its head had an end */
 	int permitted;	   /* an address could be connected to */
@@ -32,7 +31,8 @@ struct flight {
 /* --- whom it reaches ----------------------------------------------------- */
 
 static int
-is_permitted(struct flight *f, const struct sockaddr *a, const char *text)
+is_permitted(
+	struct post_transfer *f, const struct sockaddr *a, const char *text)
 {
 	const char *kind = address_kind(a);
 	const char *allow = endpoint_text(f->p->to, "allow");
@@ -47,7 +47,7 @@ is_permitted(struct flight *f, const struct sockaddr *a, const char *text)
 
 /* Asked with the address itself, so no name can mean another one later. */
 static curl_socket_t
-socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+socket_permit(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	char text[64] = "?";
 	struct sockaddr_storage sa = {0};
@@ -68,7 +68,7 @@ socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
  * endpoint with another `allow` has left open.
  */
 static int
-request_begin(void *arg, char *ip, char *local, int port, /* NOLINT: curl's */
+request_permit(void *arg, char *ip, char *local, int port, /* NOLINT: curl's */
 	int local_port)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
@@ -87,11 +87,27 @@ request_begin(void *arg, char *ip, char *local, int port, /* NOLINT: curl's */
 		       : CURL_PREREQFUNC_ABORT;
 }
 
-/* --- what it answers ----------------------------------------------------- */
+/* --- the answer ----------------------------------------------------- */
+
+int64_t
+post_retry_after_s(const char *text, int64_t now_s)
+{
+	size_t digits = strspn(text, "0123456789");
+	int64_t s = 0;
+
+	if (digits == 0 || text[digits] != '\0') /* -1: no date either */
+		s = (int64_t)curl_getdate(text, NULL) - now_s;
+	else
+		for (; *text != '\0' && s <= POST_AFTER_MAX_S; text++)
+			s = s * 10 + (*text - '0');
+	if (s < 0)
+		return 0;
+	return s < POST_AFTER_MAX_S ? s : POST_AFTER_MAX_S;
+}
 
 /* n, or 0, which ends the transfer: it is longer than is read. */
 static size_t
-answer_count(struct flight *f, size_t n)
+answer_count(struct post_transfer *f, size_t n)
 {
 	f->read_len += (int64_t)n;
 	f->cut = f->read_len > endpoint_number(f->p->to, "max_answer");
@@ -102,7 +118,7 @@ answer_count(struct flight *f, size_t n)
 static size_t
 head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 {
-	struct flight *f = arg;
+	struct post_transfer *f = arg;
 	size_t len = size * n;
 
 	if (len >= 5 && memcmp(b, "HTTP/", 5) == 0)
@@ -115,18 +131,18 @@ head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 static size_t
 body_take(char *b, size_t size, size_t n, void *arg)
 {
-	struct flight *f = arg;
-	struct post *p = f->p;
-	size_t room = sizeof(p->said) - p->said_len;
+	struct post_transfer *f = arg;
+	struct webhook_post *p = f->p;
+	size_t room = sizeof(p->answer) - p->answer_len;
 	size_t kept_n = size * n < room ? size * n : room;
 
-	memcpy(p->said + p->said_len, b, kept_n);
-	p->said_len += kept_n;
+	memcpy(p->answer + p->answer_len, b, kept_n);
+	p->answer_len += kept_n;
 	return answer_count(f, size * n);
 }
 
 static void
-location_read(CURL *c, struct post *p)
+location_read(CURL *c, struct webhook_post *p)
 {
 	CURLU *u = curl_url();
 	char *url = NULL;
@@ -140,7 +156,7 @@ location_read(CURL *c, struct post *p)
 }
 
 static void
-answer_read(CURL *c, struct post *p)
+answer_read(CURL *c, struct webhook_post *p)
 {
 	struct curl_header *after;
 	long status = 0;
@@ -149,7 +165,8 @@ answer_read(CURL *c, struct post *p)
 	p->status = (int)status;
 	if (curl_easy_header(c, "Retry-After", 0, CURLH_HEADER, -1, &after) ==
 		CURLHE_OK)
-		p->retry_after_s = after_s(after->value, (int64_t)time(NULL));
+		p->retry_after_s = post_retry_after_s(
+			after->value, (int64_t)time(NULL));
 	location_read(c, p);
 }
 
@@ -167,7 +184,7 @@ header_add(struct curl_slist **all, const char *text)
 }
 
 static int
-signature_add(const struct post *p, struct curl_slist **all)
+signature_add(const struct webhook_post *p, struct curl_slist **all)
 {
 	char sign[SIGN_MAX], text[SIGN_MAX + 64];
 	int err = sign_write(p->to->secrets, p->id, p->at_s, p->body, sign);
@@ -179,7 +196,7 @@ signature_add(const struct post *p, struct curl_slist **all)
 }
 
 static int
-headers_make(const struct post *p, struct curl_slist **all)
+headers_make(const struct webhook_post *p, struct curl_slist **all)
 {
 	char text[ENDPOINT_HEADER];
 	int err;
@@ -207,9 +224,9 @@ headers_make(const struct post *p, struct curl_slist **all)
 }
 
 static void
-limits_set(CURL *c, struct flight *f)
+limits_set(CURL *c, struct post_transfer *f)
 {
-	const struct endpoint *to = f->p->to;
+	const struct webhook_endpoint *to = f->p->to;
 
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)f->p->timeout_ms);
@@ -219,16 +236,16 @@ limits_set(CURL *c, struct flight *f)
 		to->https_only ? "https" : "http,https");
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, socket_open);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, socket_permit);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, f);
-	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, request_begin);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, request_permit);
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, f);
 }
 
 static void
-options_set(CURL *c, struct flight *f, struct curl_slist *headers)
+options_set(CURL *c, struct post_transfer *f, struct curl_slist *headers)
 {
-	const struct post *p = f->p;
+	const struct webhook_post *p = f->p;
 	const char *ca = endpoint_text(p->to, "ca_file");
 
 	curl_easy_reset(c);
@@ -255,9 +272,9 @@ options_set(CURL *c, struct flight *f, struct curl_slist *headers)
 
 /* An answer that we have cut short is one; its status came first. */
 static int
-flight_judge(const struct flight *f, CURLcode code, char *why)
+transfer_judge(const struct post_transfer *f, CURLcode code, char *why)
 {
-	const struct post *p = f->p;
+	const struct webhook_post *p = f->p;
 
 	if ((code == CURLE_OK && f->headed) || (f->cut && p->status != 0))
 		return 0;
@@ -276,10 +293,10 @@ flight_judge(const struct flight *f, CURLcode code, char *why)
 }
 
 int
-post_send(struct post *p, char why[ENDPOINT_WHY])
+post_send(struct webhook_post *p, char why[ENDPOINT_WHY])
 {
 	struct curl_slist *headers = NULL;
-	struct flight f = {.p = p};
+	struct post_transfer f = {.p = p};
 	CURLcode code;
 	int err = headers_make(p, &headers);
 
@@ -294,7 +311,7 @@ post_send(struct post *p, char why[ENDPOINT_WHY])
 		options_set(kept, &f, headers);
 		code = curl_easy_perform(kept);
 		answer_read(kept, p);
-		err = flight_judge(&f, code, why);
+		err = transfer_judge(&f, code, why);
 		curl_easy_reset(kept); /* it points into our frame */
 	}
 	curl_slist_free_all(headers);

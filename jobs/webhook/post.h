@@ -11,10 +11,10 @@
 
 #include "jobs/webhook/endpoint.h"
 
-enum { POST_KEPT = 1024 }; /* bytes of an answer that are kept */
+enum { POST_ANSWER_MAX = 1024 }; /* bytes of an answer that are kept */
 
-struct post {
-	const struct endpoint *to;
+struct webhook_post {
+	const struct webhook_endpoint *to;
 	const char *id, *type;
 	int64_t at_s; /* Unix time */
 	struct bytes body;
@@ -22,8 +22,8 @@ struct post {
 
 	/* The answer. */
 	int status; /* 0: none */
-	char said[POST_KEPT];
-	size_t said_len;
+	char answer[POST_ANSWER_MAX];
+	size_t answer_len;
 	int64_t retry_after_s;	       /* 0: it does not say */
 	char location[ENDPOINT_PLACE]; /* of a redirect, or "" */
 };
@@ -32,7 +32,15 @@ struct post {
  * 0: there is a status.  SW_EINVAL: every address was refused; -EIO: no
  * answer came.  `why` is one line then.
  */
-int post_send(struct post *, char why[ENDPOINT_WHY])
+int post_send(struct webhook_post *, char why[ENDPOINT_WHY])
 	__attribute__((warn_unused_result));
+
+enum { POST_AFTER_MAX_S = 366 * 24 * 3600 };
+
+/*
+ * A number of seconds or a date (RFC 9110): so long from `now_s`, a Unix time;
+ * at most POST_AFTER_MAX_S.  0: now, or it says nothing.
+ */
+int64_t post_retry_after_s(const char *text, int64_t now_s);
 
 #endif

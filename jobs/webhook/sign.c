@@ -19,12 +19,12 @@ enum {
 	PREFIX = sizeof(prefix) - 1,
 	KEY_MIN = 24,
 	KEY_MAX = 64,
-	TEXT_MAX = (KEY_MAX + 2) / 3 * 4,
+	KEY_TEXT_MAX = (KEY_MAX + 2) / 3 * 4,
 	HASH = 32,
 };
 
-struct key {
-	uint8_t b[TEXT_MAX / 4 * 3];
+struct sign_key {
+	uint8_t b[KEY_TEXT_MAX / 4 * 3];
 	size_t len;
 };
 
@@ -34,7 +34,7 @@ struct key {
  * for here.
  */
 static int
-key_next(const char **p, struct key *k)
+key_next(const char **p, struct sign_key *k)
 {
 	const char *s = *p + strspn(*p, blanks);
 	size_t len = strcspn(s, blanks), letters;
@@ -47,7 +47,7 @@ key_next(const char **p, struct key *k)
 	s += PREFIX;
 	len -= PREFIX;
 	letters = strspn(s, alphabet);
-	if (len % 4 != 0 || len > TEXT_MAX ||
+	if (len % 4 != 0 || len > KEY_TEXT_MAX ||
 		letters + strspn(s + letters, "=") != len || len - letters > 2)
 		return SW_EINVAL;
 	if (EVP_DecodeBlock(k->b, (const uint8_t *)s, (int)len) < 0)
@@ -59,7 +59,7 @@ key_next(const char **p, struct key *k)
 int
 sign_check(const char *secrets)
 {
-	struct key k;
+	struct sign_key k;
 	int n = 0, got;
 
 	while ((got = key_next(&secrets, &k)) > 0)
@@ -71,8 +71,8 @@ sign_check(const char *secrets)
 }
 
 static int
-hash(EVP_MAC *mac, const struct key *k, const char *head, struct bytes body,
-	uint8_t to[HASH])
+hmac_sign(EVP_MAC *mac, const struct sign_key *k, const char *head,
+	struct bytes body, uint8_t to[HASH])
 {
 	char name[] = "SHA256";
 	OSSL_PARAM params[] = {
@@ -96,14 +96,14 @@ sign_write(const char *secrets, const char *id, int64_t at_s, struct bytes body,
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	char head[128], text[SIGN_MAX] = "", *at = text;
 	uint8_t sum[HASH];
-	struct key k;
+	struct sign_key k;
 	int err = sign_check(secrets);
 
 	(void)snprintf(head, sizeof(head), "%s.%" PRId64 ".", id, at_s);
 	if (err >= 0)
 		err = mac != NULL ? 0 : -ENOMEM;
 	while (err == 0 && key_next(&secrets, &k) > 0) {
-		err = hash(mac, &k, head, body, sum);
+		err = hmac_sign(mac, &k, head, body, sum);
 		at += sprintf(at, "%sv1,", at == text ? "" : " ");
 		at += EVP_EncodeBlock((uint8_t *)at, sum, HASH);
 	}

@@ -13,15 +13,15 @@
 #include "jobs/webhook/post.h"
 
 enum {
-	MARGIN_MS = 500, /* we end before the worker kills us */
-	QUOTED = 256,	 /* bytes of an answer in an error */
+	MARGIN_MS = 500,	/* we end before the worker kills us */
+	ERROR_ANSWER_MAX = 256, /* bytes of an answer in an error */
 	BLOB_MAX = 64 * 1024 * 1024,
 };
 
 /* The first that fits counts. */
 static const struct {
 	int from, to;
-	enum job_verdict verdict;
+	enum job_verdict disposition;
 	const char *why;
 } rules[] = {
 	{200, 299, JOB_ACK, NULL},
@@ -35,7 +35,7 @@ static const struct {
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 
 enum job_verdict
-webhook_verdict(int status, const char **why)
+webhook_disposition(int status, const char **why)
 {
 	size_t i = 0;
 
@@ -43,7 +43,7 @@ webhook_verdict(int status, const char **why)
 		(status < rules[i].from || status > rules[i].to))
 		i++;
 	*why = rules[i].why;
-	return rules[i].verdict;
+	return rules[i].disposition;
 }
 
 static int64_t
@@ -58,9 +58,9 @@ now_ms(void)
 /* --- telling what came of it --------------------------------------------- */
 
 static void
-result_tell(struct job *job, const struct post *p, int64_t ms)
+result_write(struct job *job, const struct webhook_post *p, int64_t ms)
 {
-	static char text[6 * POST_KEPT + 256]; /* each byte as \uNNNN */
+	static char text[6 * POST_ANSWER_MAX + 256]; /* each byte as \uNNNN */
 	FILE *f = fmemopen(text, sizeof(text), "w");
 	long len;
 
@@ -68,7 +68,7 @@ result_tell(struct job *job, const struct post *p, int64_t ms)
 		return;
 	(void)fprintf(f, "{\"status\":%d,\"ms\":%lld,\"answer\":", p->status,
 		(long long)ms);
-	text_json(f, bytes_of(p->said, p->said_len));
+	text_json(f, bytes_of(p->answer, p->answer_len));
 	(void)fputc('}', f);
 	len = ftell(f);
 	(void)fclose(f);
@@ -76,13 +76,14 @@ result_tell(struct job *job, const struct post *p, int64_t ms)
 }
 
 static void
-error_tell(struct job *job, const struct post *p, const char *why)
+error_write(struct job *job, const struct webhook_post *p, const char *why)
 {
-	char text[4 * QUOTED + 1] = "";
+	char text[4 * ERROR_ANSWER_MAX + 1] = "";
 	FILE *f = fmemopen(text, sizeof(text), "w");
 
 	if (f != NULL) {
-		(void)text_print(f, bytes_of(p->said, p->said_len), QUOTED);
+		(void)text_print(f, bytes_of(p->answer, p->answer_len),
+			ERROR_ANSWER_MAX);
 		(void)fclose(f);
 	}
 	job->error(job, "%s: %d%s%s%s%s%s%s%s", p->to->place, p->status,
@@ -92,34 +93,34 @@ error_tell(struct job *job, const struct post *p, const char *why)
 }
 
 static enum job_verdict
-answered(struct job *job, const struct post *p, int64_t ms)
+answer_judge(struct job *job, const struct webhook_post *p, int64_t ms)
 {
 	int64_t most = endpoint_number(p->to, "retry_after_max");
 	const char *why;
-	enum job_verdict verdict = webhook_verdict(p->status, &why);
+	enum job_verdict disposition = webhook_disposition(p->status, &why);
 
-	if (verdict == JOB_ACK)
-		result_tell(job, p, ms);
+	if (disposition == JOB_ACK)
+		result_write(job, p, ms);
 	else
-		error_tell(job, p, why);
+		error_write(job, p, why);
 	if (p->retry_after_s > 0)
 		job->retry_after(job, p->retry_after_s < most / 1000
 					      ? p->retry_after_s * 1000
 					      : most);
-	return verdict;
+	return disposition;
 }
 
 /* --- doing it ------------------------------------------------------------ */
 
 static enum job_verdict
-deliver(struct job *job, const struct endpoint *e, struct bytes body,
-	const char *type)
+body_deliver(struct job *job, const struct webhook_endpoint *e,
+	struct bytes body, const char *type)
 {
 	char id[SW_ID_TEXT], why[ENDPOINT_WHY];
 	int64_t began_ms = now_ms();
 	int64_t timeout_ms = endpoint_number(e, "timeout");
 	int64_t left_ms = job->deadline_ms - began_ms - MARGIN_MS;
-	struct post p = {.to = e,
+	struct webhook_post p = {.to = e,
 		.id = id,
 		.at_s = began_ms / 1000,
 		.type = type,
@@ -135,16 +136,17 @@ deliver(struct job *job, const struct endpoint *e, struct bytes body,
 	sw_id_format(&job->id, id);
 	err = post_send(&p, why);
 	if (err == 0)
-		return answered(job, &p, now_ms() - began_ms);
+		return answer_judge(job, &p, now_ms() - began_ms);
 	job->error(job, "%s: %s", e->place, why);
 	return err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
 }
 
 /* A job with no body of its own posts the blob that it refers to. */
 static enum job_verdict
-deliver_blob(struct job *job, const struct endpoint *e, const char *type)
+blob_deliver(
+	struct job *job, const struct webhook_endpoint *e, const char *type)
 {
-	enum job_verdict verdict = JOB_RETRY;
+	enum job_verdict disposition = JOB_RETRY;
 	size_t size = (size_t)job->blob.size;
 	void *map = MAP_FAILED;
 	int fd;
@@ -159,12 +161,12 @@ deliver_blob(struct job *job, const struct endpoint *e, const char *type)
 	if (map == MAP_FAILED)
 		job->error(job, "the blob: %s", sw_strerror(-errno));
 	else
-		verdict = deliver(job, e, bytes_of(map, size), type);
+		disposition = body_deliver(job, e, bytes_of(map, size), type);
 	if (map != MAP_FAILED)
 		(void)munmap(map, size);
 	if (fd >= 0)
 		close(fd);
-	return verdict;
+	return disposition;
 }
 
 /* What is no header would become one of its own, or more. */
@@ -178,7 +180,7 @@ type_check(const char *type)
 }
 
 static enum job_verdict
-opened(struct job *job, const struct endpoint *e)
+endpoint_deliver(struct job *job, const struct webhook_endpoint *e)
 {
 	const char *type = job->content_type;
 
@@ -189,24 +191,24 @@ opened(struct job *job, const struct endpoint *e)
 		return JOB_FAIL;
 	}
 	if (job->body.len == 0 && job->blob.path != NULL && job->blob.size > 0)
-		return deliver_blob(job, e, type);
-	return deliver(job, e, job->body, type);
+		return blob_deliver(job, e, type);
+	return body_deliver(job, e, job->body, type);
 }
 
 enum job_verdict
 webhook_run(struct job *job)
 {
-	enum job_verdict verdict = JOB_RETRY;
+	enum job_verdict disposition = JOB_RETRY;
 	char why[ENDPOINT_WHY];
-	struct endpoint e;
+	struct webhook_endpoint e;
 	int err = endpoint_open(&e, job, why);
 
 	if (err < 0) {
 		job->error(job, "%s", why);
-		verdict = err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
+		disposition = err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
 	} else {
-		verdict = opened(job, &e);
+		disposition = endpoint_deliver(job, &e);
 	}
 	endpoint_close(&e);
-	return verdict;
+	return disposition;
 }

@@ -14,6 +14,6 @@
 enum job_verdict webhook_run(struct job *);
 
 /* What an answer of that status means, and why (NULL: nothing to add). */
-enum job_verdict webhook_verdict(int status, const char **why);
+enum job_verdict webhook_disposition(int status, const char **why);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "jobs/webhook/address.h"
-#include "jobs/webhook/after.h"
+#include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,8 +69,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expect(text != NULL);
 	memcpy(text, data, size);
 	text[size] = '\0';
-	s = after_s(text, 1700000000);
-	expect(s >= 0 && s <= AFTER_MAX_S);
+	s = post_retry_after_s(text, 1700000000);
+	expect(s >= 0 && s <= POST_AFTER_MAX_S);
 	secrets_use(text);
 	networks_use(text, data, size);
 	free(text);

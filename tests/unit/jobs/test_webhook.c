@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "jobs/webhook/webhook.h"
 #include "jobs/webhook/address.h"
-#include "jobs/webhook/after.h"
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
 #include "tests/lib/config.h"
@@ -265,11 +264,11 @@ each_status_has_its_verdict(void **state)
 
 	(void)state;
 	for (int s = 200; s < 300; s++)
-		assert_int_equal(webhook_verdict(s, &why), JOB_ACK);
+		assert_int_equal(webhook_disposition(s, &why), JOB_ACK);
 	for (size_t i = 0; i < sizeof(retried) / sizeof(retried[0]); i++)
-		assert_int_equal(webhook_verdict(retried[i], &why), JOB_RETRY);
+		assert_int_equal(webhook_disposition(retried[i], &why), JOB_RETRY);
 	for (size_t i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)
-		assert_int_equal(webhook_verdict(failed[i], &why), JOB_FAIL);
+		assert_int_equal(webhook_disposition(failed[i], &why), JOB_FAIL);
 }
 
 static void
@@ -282,9 +281,9 @@ retry_after_is_seconds_or_a_date(void **state)
 		{"0", 0},
 		{"120", 120},
 		{"007", 7},
-		{"31622400", AFTER_MAX_S},
-		{"31622401", AFTER_MAX_S},
-		{"99999999999999999999999999", AFTER_MAX_S},
+		{"31622400", POST_AFTER_MAX_S},
+		{"31622401", POST_AFTER_MAX_S},
+		{"99999999999999999999999999", POST_AFTER_MAX_S},
 		{"Sun, 06 Nov 1994 08:49:37 GMT", 37},
 		{"Sunday, 06-Nov-94 08:49:37 GMT", 37},
 		{"Sun Nov  6 08:49:37 1994", 37},
@@ -300,7 +299,7 @@ retry_after_is_seconds_or_a_date(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int64_t s = after_s(rows[i].text, 784111740);
+		int64_t s = post_retry_after_s(rows[i].text, 784111740);
 
 		if (s != rows[i].want_s)
 			fail_msg("'%s' is %lld", rows[i].text, (long long)s);
