@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "blob/driver.h"
 #include "base/error.h"
+#include "blob/driver.h"
 
 enum { FLUSH = 8 * 1024 * 1024 };
 
@@ -305,7 +305,7 @@ blob_get_seek(struct blob_get *g, int64_t offset)
 
 /* 1, 0 or an error. */
 static int
-sha_fits(const struct blob_get *g, struct blob_sum *sum)
+sha_matches(const struct blob_get *g, struct blob_sum *sum)
 {
 	struct blob_hash h;
 	int err = blob_sum_sha(sum, &h);
@@ -337,11 +337,11 @@ read_again(struct blob_get *g, struct blob_sum *sum)
 
 /*
  * Where what was kept at the put does not fit, that may be what is damaged:
- * the content is sound all the same if it fits the name when it is read once
+ * the content is sound all the same if it matches the name when it is read once
  * more, and is then what the caller has got.  1, 0 or an error.
  */
 static int
-xxh_fits(struct blob_get *g, struct blob_sum *sum)
+xxh_matches(struct blob_get *g, struct blob_sum *sum)
 {
 	struct blob_xxh seen, again;
 	struct blob_sum *both;
@@ -355,7 +355,7 @@ xxh_fits(struct blob_get *g, struct blob_sum *sum)
 		return blob_fail(g->s, -ENOMEM, "out of memory");
 	rc = read_again(g, both);
 	if (rc == 0)
-		rc = sha_fits(g, both);
+		rc = sha_matches(g, both);
 	if (rc == 1) {
 		blob_sum_xxh(both, &g->ref.hash, &again);
 		rc = memcmp(seen.b, again.b, sizeof(seen.b)) == 0;
@@ -370,15 +370,15 @@ get_check(struct blob_get *g)
 {
 	struct blob_sum *sum = g->sum;
 	char name[BLOB_NAME];
-	int fits;
+	int matches;
 
 	if (sum == NULL)
 		return 0;
 	g->sum = NULL;
-	fits = g->kept ? xxh_fits(g, sum) : sha_fits(g, sum);
+	matches = g->kept ? xxh_matches(g, sum) : sha_matches(g, sum);
 	blob_sum_free(sum);
-	if (fits != 0)
-		return fits < 0 ? fits : 0;
+	if (matches != 0)
+		return matches < 0 ? matches : 0;
 	blob_name_write(&g->ref.hash, name);
 	return blob_fail(g->s, SW_ECORRUPT,
 		"%s: its content has another hash, it is damaged", name);

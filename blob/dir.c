@@ -21,11 +21,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "blob/driver.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "blob/driver.h"
 
-struct dir {
+struct blob_folder {
 	char root[PATH_MAX];
 	int64_t quota; /* bytes; 0: none */
 	int lock;      /* -1: not open */
@@ -51,7 +51,7 @@ fail_at(struct blobs *s, const char *path)
 static int
 param_set(struct blobs *s, const char *name, const char *value)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 
 	if (strcmp(name, "quota") != 0)
 		return blob_fail(s, SW_EINVAL, "'%.60s': must be quota", name);
@@ -64,7 +64,7 @@ param_set(struct blobs *s, const char *name, const char *value)
 static int
 dir_open(struct blobs *s, char *rest)
 {
-	struct dir *d = calloc(1, sizeof(*d));
+	struct blob_folder *d = calloc(1, sizeof(*d));
 	int err = 0;
 
 	if (d == NULL)
@@ -89,7 +89,7 @@ dir_open(struct blobs *s, char *rest)
 static void
 dir_close(struct blobs *s)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 
 	if (d != NULL && d->lock >= 0)
 		close(d->lock);
@@ -100,14 +100,15 @@ dir_close(struct blobs *s)
 /* --- paths --------------------------------------------------------------- */
 
 static void
-fan_path(const struct dir *d, const char *hex, char path[PATH_MAX])
+fan_path(const struct blob_folder *d, const char *hex, char path[PATH_MAX])
 {
 	(void)snprintf(
 		path, PATH_MAX, "%.*s/%.2s", PATH_MAX - TAIL, d->root, hex);
 }
 
 static void
-blob_path(const struct dir *d, const struct blob_hash *h, char path[PATH_MAX])
+blob_path(const struct blob_folder *d, const struct blob_hash *h,
+	char path[PATH_MAX])
 {
 	char hex[BLOB_HEX];
 
@@ -117,7 +118,7 @@ blob_path(const struct dir *d, const struct blob_hash *h, char path[PATH_MAX])
 }
 
 static void
-lock_path(const struct dir *d, char path[PATH_MAX])
+lock_path(const struct blob_folder *d, char path[PATH_MAX])
 {
 	(void)snprintf(path, PATH_MAX, "%.*s/lock", PATH_MAX - TAIL, d->root);
 }
@@ -157,7 +158,7 @@ folder_need(struct blobs *s, const char *path, const char *above, uint8_t *sure)
 static int
 root_need(struct blobs *s)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 	char above[PATH_MAX];
 	int err;
 
@@ -175,7 +176,7 @@ root_need(struct blobs *s)
 static int
 lock_open(struct blobs *s, int flags)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 	char path[PATH_MAX];
 
 	if (d->lock >= 0)
@@ -194,7 +195,7 @@ lock_open(struct blobs *s, int flags)
 static int
 lock_take(struct blobs *s, int how)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 	int err = lock_open(s, 0);
 
 	while (err == 0 && flock(d->lock, how) != 0)
@@ -206,7 +207,7 @@ lock_take(struct blobs *s, int how)
 static void
 lock_drop(struct blobs *s)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 
 	(void)flock(d->lock, LOCK_UN);
 }
@@ -252,7 +253,7 @@ fan_each(struct blobs *s, DIR *dir, const char *prefix, blob_each_fn *fn,
 static int
 dir_each(struct blobs *s, blob_each_fn *fn, void *arg)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 	int rc = lock_open(s, 0);
 
 	for (unsigned i = 0; i < 256 && rc == 0; i++) {
@@ -277,7 +278,7 @@ dir_each(struct blobs *s, blob_each_fn *fn, void *arg)
 static int
 dir_begin(struct blobs *s)
 {
-	struct dir *d = s->priv;
+	struct blob_folder *d = s->priv;
 	int err = root_need(s);
 
 	if (err == 0)
@@ -287,7 +288,7 @@ dir_begin(struct blobs *s)
 	return err;
 }
 
-struct usage {
+struct blob_usage {
 	const struct blob_ref *ref; /* does not count: it is replaced */
 	int64_t bytes;
 };
@@ -295,7 +296,7 @@ struct usage {
 static int
 usage_add(void *arg, const struct blob_info *info)
 {
-	struct usage *u = arg;
+	struct blob_usage *u = arg;
 
 	if (memcmp(&info->hash, &u->ref->hash, BLOB_HASH) != 0)
 		u->bytes += info->size;
@@ -306,8 +307,8 @@ usage_add(void *arg, const struct blob_info *info)
 static int
 quota_check(struct blobs *s, const struct blob_ref *ref)
 {
-	const struct dir *d = s->priv;
-	struct usage u = {ref, 0};
+	const struct blob_folder *d = s->priv;
+	struct blob_usage u = {ref, 0};
 	int err;
 
 	if (d->quota == 0)
@@ -323,7 +324,7 @@ quota_check(struct blobs *s, const struct blob_ref *ref)
 static int
 put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 {
-	struct dir *d = p->s->priv;
+	struct blob_folder *d = p->s->priv;
 	char fan[PATH_MAX], hex[BLOB_HEX];
 	int err;
 
@@ -354,7 +355,7 @@ xxh_keep(const struct blob_put *p, const struct blob_hash *h)
 static int
 dir_store(struct blob_put *p, const struct blob_ref *ref)
 {
-	const struct dir *d = p->s->priv;
+	const struct blob_folder *d = p->s->priv;
 	char path[PATH_MAX];
 	mode_t mask = umask(0);
 	int err = 0;
@@ -379,7 +380,7 @@ dir_store(struct blob_put *p, const struct blob_ref *ref)
 
 /* No such blob, or no such store: the one is final, the other is not. */
 static int
-missing(struct blobs *s, const struct blob_hash *h)
+missing_judge(struct blobs *s, const struct blob_hash *h)
 {
 	char name[BLOB_NAME];
 	int err = lock_open(s, 0);
@@ -401,14 +402,14 @@ xxh_kept(int fd, struct blob_xxh *x)
 static int
 dir_get_open(struct blob_get *g)
 {
-	const struct dir *d = g->s->priv;
+	const struct blob_folder *d = g->s->priv;
 	char path[PATH_MAX];
 	struct stat st;
 
 	blob_path(d, &g->ref.hash, path);
 	g->fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (g->fd < 0)
-		return errno == ENOENT ? missing(g->s, &g->ref.hash)
+		return errno == ENOENT ? missing_judge(g->s, &g->ref.hash)
 				       : fail_at(g->s, path);
 	if (fstat(g->fd, &st) != 0)
 		return fail_at(g->s, path);
@@ -448,7 +449,7 @@ dir_stat(struct blobs *s, const struct blob_hash *h, struct blob_info *info)
 
 	blob_path(s->priv, h, path);
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? missing(s, h) : fail_at(s, path);
+		return errno == ENOENT ? missing_judge(s, h) : fail_at(s, path);
 	*info = (struct blob_info){*h, st.st_size, age_of(&st)};
 	return 0;
 }

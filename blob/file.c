@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "blob/driver.h"
 #include "base/error.h"
+#include "blob/driver.h"
 
 static int
 write_all(struct blobs *s, int fd, const char *b, size_t len)
@@ -90,7 +90,7 @@ copy_open(struct blobs *s, const char *dir, char *path, size_t cap)
 }
 
 static int
-fetch(struct blob_get *g, const char *dir, char *path, size_t cap)
+blob_fetch(struct blob_get *g, const char *dir, char *path, size_t cap)
 {
 	int own = g->s->driver->path(g->s, &g->ref.hash, path, cap), fd, err;
 
@@ -145,7 +145,7 @@ blobs_fetch(struct blobs *s, const struct blob_ref *ref, const char *dir,
 	int err = blob_get_open_ref(s, ref, &g);
 
 	if (err == 0)
-		err = fetch(g, dir, path, cap);
+		err = blob_fetch(g, dir, path, cap);
 	blob_get_close(g);
 	return err;
 }

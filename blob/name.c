@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "blob/driver.h"
 #include "base/error.h"
+#include "blob/driver.h"
 
 static const char scheme[] = "sha256:";
 static const char size_word[] = ";size=";

@@ -40,7 +40,7 @@ text_set(struct blobs *s, char *to, size_t cap, const char *name,
 static int
 param_set(struct blobs *s, const char *name, const char *value)
 {
-	struct s3 *x = s->priv;
+	struct s3_bucket *x = s->priv;
 	char *end;
 
 	if (strcmp(name, "endpoint") == 0)
@@ -72,7 +72,7 @@ place_set(struct blobs *s, char *rest)
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789.-_/";
-	struct s3 *x = s->priv;
+	struct s3_bucket *x = s->priv;
 	char *slash = strchr(rest, '/');
 	size_t len;
 
@@ -99,7 +99,7 @@ place_set(struct blobs *s, char *rest)
 static int
 environment_read(struct blobs *s)
 {
-	struct s3 *x = s->priv;
+	struct s3_bucket *x = s->priv;
 	const char *id = getenv("AWS_ACCESS_KEY_ID");
 	const char *secret = getenv("AWS_SECRET_ACCESS_KEY");
 	const char *region = getenv("AWS_REGION");
@@ -126,7 +126,7 @@ environment_read(struct blobs *s)
 static int
 endpoint_check(struct blobs *s)
 {
-	struct s3 *x = s->priv;
+	struct s3_bucket *x = s->priv;
 	size_t len = strlen(x->endpoint);
 
 	if (len == 0)
@@ -146,7 +146,7 @@ static int
 s3_open(struct blobs *s, char *rest)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct s3 *x = calloc(1, sizeof(*x));
+	struct s3_bucket *x = calloc(1, sizeof(*x));
 	int err;
 
 	if (x == NULL)
@@ -174,7 +174,7 @@ s3_open(struct blobs *s, char *rest)
 static void
 s3_close(struct blobs *s)
 {
-	struct s3 *x = s->priv;
+	struct s3_bucket *x = s->priv;
 
 	if (x == NULL)
 		return;
@@ -187,7 +187,8 @@ s3_close(struct blobs *s)
 /* --- single blobs -------------------------------------------------------- */
 
 static void
-object_path(const struct s3 *x, const struct blob_hash *h, char path[S3_PATH])
+object_path(const struct s3_bucket *x, const struct blob_hash *h,
+	char path[S3_PATH])
 {
 	char hex[BLOB_HEX];
 
@@ -197,9 +198,9 @@ object_path(const struct s3 *x, const struct blob_hash *h, char path[S3_PATH])
 
 /* No such blob, or no such bucket: the one is final, the other is not. */
 static int
-missing(struct blobs *s, const struct blob_hash *h)
+missing_judge(struct blobs *s, const struct blob_hash *h)
 {
-	const struct s3 *x = s->priv;
+	const struct s3_bucket *x = s->priv;
 	char path[S3_PATH], name[BLOB_NAME];
 	struct s3_request r = {.method = "HEAD", .path = path, .from = -1};
 
@@ -214,7 +215,8 @@ missing(struct blobs *s, const struct blob_hash *h)
 
 /* *old_s: the time since it was put, by the server's clock. */
 static int
-head(struct blobs *s, const struct blob_hash *h, int64_t *size, int64_t *old_s)
+object_head(struct blobs *s, const struct blob_hash *h, int64_t *size,
+	int64_t *old_s)
 {
 	char path[S3_PATH];
 	struct s3_request r = {.method = "HEAD", .path = path, .from = -1};
@@ -237,10 +239,10 @@ static int
 s3_stat(struct blobs *s, const struct blob_hash *h, struct blob_info *info)
 {
 	int64_t size = 0, old_s = 0;
-	int err = head(s, h, &size, &old_s);
+	int err = object_head(s, h, &size, &old_s);
 
 	if (err < 0)
-		return err == -ENOENT ? missing(s, h) : err;
+		return err == -ENOENT ? missing_judge(s, h) : err;
 	*info = (struct blob_info){*h, size, old_s * 1000};
 	return 0;
 }
@@ -269,8 +271,8 @@ s3_store(struct blob_put *p, const struct blob_ref *ref)
 		return blob_fail(p->s, SW_ETOOBIG,
 			"%lld bytes: S3 takes 5 GB at once",
 			(long long)ref->size);
-	if (head(p->s, &ref->hash, &size, &old_s) == 0 && size == ref->size &&
-		old_s < FRESH_S)
+	if (object_head(p->s, &ref->hash, &size, &old_s) == 0 &&
+		size == ref->size && old_s < FRESH_S)
 		return 0;
 	object_path(p->s->priv, &ref->hash, path);
 	return s3_do(p->s, &r);
@@ -307,7 +309,7 @@ chunk_get(struct blob_get *g, int64_t at)
 	g->buf_len = 0;
 	err = s3_do(g->s, &r);
 	if (err < 0)
-		return err == -ENOENT ? missing(g->s, &g->ref.hash) : err;
+		return err == -ENOENT ? missing_judge(g->s, &g->ref.hash) : err;
 	if (r.len != want)
 		return blob_fail(g->s, -EIO,
 			"GET: %zu bytes with status %ld where %zu from %lld "
@@ -362,7 +364,7 @@ s3_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 
 /* The token is foreign: all but letters and digits is escaped. */
 static void
-query_make(const struct s3 *x, const char *mark, char *q, size_t cap)
+query_make(const struct s3_bucket *x, const char *token, char *q, size_t cap)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
@@ -370,15 +372,15 @@ query_make(const struct s3 *x, const char *mark, char *q, size_t cap)
 
 	/* In the order of the names, as the signature wants it. */
 	n += (size_t)snprintf(q, cap, "/%s?", x->bucket);
-	if (mark[0] != '\0')
+	if (token[0] != '\0')
 		n += (size_t)snprintf(q + n, cap - n, "continuation-token=");
-	for (; *mark != '\0' && n + 4 < cap; mark++) {
-		if (strchr(plain, *mark) != NULL)
-			q[n++] = *mark;
+	for (; *token != '\0' && n + 4 < cap; token++) {
+		if (strchr(plain, *token) != NULL)
+			q[n++] = *token;
 		else
 			n += (size_t)snprintf(q + n, cap - n, "%%%02X",
-				(unsigned)(unsigned char)*mark);
-		if (mark[1] == '\0')
+				(unsigned)(unsigned char)*token);
+		if (token[1] == '\0')
 			q[n++] = '&';
 	}
 	n += (size_t)snprintf(q + n, cap - n, "list-type=2&prefix=");
@@ -394,8 +396,8 @@ query_make(const struct s3 *x, const char *mark, char *q, size_t cap)
 static int
 page_get(struct blobs *s, struct s3_page *page, uint8_t *body)
 {
-	const struct s3 *x = s->priv;
-	char path[S3_PATH + 3 * S3_MARK + 64];
+	const struct s3_bucket *x = s->priv;
+	char path[S3_PATH + 3 * S3_TOKEN + 64];
 	struct s3_request r = {.method = "GET",
 		.path = path,
 		.from = -1,

@@ -19,7 +19,7 @@ enum {
 	S3_PATH = 2 * S3_TEXT + BLOB_HEX,
 };
 
-struct s3 {
+struct s3_bucket {
 	CURL *curl;
 	char endpoint[S3_TEXT]; /* "https://host[:port]", no slash at the end */
 	char bucket[S3_TEXT], prefix[S3_TEXT]; /* prefix: "" or "…/" */
@@ -55,14 +55,14 @@ s3_do(struct blobs *, struct s3_request *) __attribute__((warn_unused_result));
 /*
  * s3_list.c: reads one answer of ListObjectsV2
  */
-enum { S3_PAGE = 1000, S3_MARK = 1200 };
+enum { S3_PAGE = 1000, S3_TOKEN = 1200 };
 
 struct s3_page {
 	const char *prefix;
 	int64_t clock_ms; /* the server's */
 	struct blob_info all[S3_PAGE];
 	size_t n;
-	char next[S3_MARK]; /* "": that was the last page */
+	char next[S3_TOKEN]; /* "": that was the last page */
 };
 
 /* 0, or SW_EINVAL: it is no such answer. */

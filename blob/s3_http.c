@@ -79,7 +79,7 @@ payload_hash(const struct s3_request *r, char hex[BLOB_HEX])
 }
 
 static struct curl_slist *
-headers_make(const struct s3 *x, const struct s3_request *r)
+headers_make(const struct s3_bucket *x, const struct s3_request *r)
 {
 	char text[sizeof(x->token) + 64], hex[BLOB_HEX];
 	struct curl_slist *all, *more;
@@ -123,7 +123,7 @@ method_set(CURL *c, struct s3_request *r)
 }
 
 static void
-options_set(const struct s3 *x, struct s3_request *r, const char *url)
+options_set(const struct s3_bucket *x, struct s3_request *r, const char *url)
 {
 	CURL *c = x->curl;
 	char sign[96];
@@ -149,7 +149,7 @@ options_set(const struct s3 *x, struct s3_request *r, const char *url)
 }
 
 static CURLcode
-try_once(const struct s3 *x, struct s3_request *r, const char *url)
+try_once(const struct s3_bucket *x, struct s3_request *r, const char *url)
 {
 	struct curl_slist *headers = headers_make(x, r);
 	curl_off_t size = -1, modified = -1;
@@ -189,7 +189,7 @@ worth_again(CURLcode code, const struct s3_request *r)
 
 /* Half to all of it, so that many who failed together come back apart. */
 static void
-pause_before(const struct s3 *x, int tried)
+pause_before(const struct s3_bucket *x, int tried)
 {
 	int64_t ms = x->backoff_ms << (tried - 1), seed;
 	struct timespec t;
@@ -240,7 +240,7 @@ answer_judge(struct blobs *s, const struct s3_request *r)
 static int
 failure_judge(struct blobs *s, const struct s3_request *r, CURLcode code)
 {
-	const struct s3 *x = s->priv;
+	const struct s3_bucket *x = s->priv;
 	int err = code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
 		  : code == CURLE_COULDNT_CONNECT  ? -ECONNREFUSED
 						   : -EIO;
@@ -252,8 +252,8 @@ failure_judge(struct blobs *s, const struct s3_request *r, CURLcode code)
 int
 s3_do(struct blobs *s, struct s3_request *r)
 {
-	struct s3 *x = s->priv;
-	char url[S3_TEXT + S3_PATH + 4 * S3_MARK];
+	struct s3_bucket *x = s->priv;
+	char url[S3_TEXT + S3_PATH + 4 * S3_TOKEN];
 	CURLcode code;
 	int n = snprintf(url, sizeof(url), "%s%s", x->endpoint, r->path);
 

@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "blob/s3.h"
 
-struct reader {
+struct s3_list_reader {
 	struct s3_page *page;
-	char text[S3_MARK]; /* of the innermost element */
+	char text[S3_TOKEN]; /* of the innermost element */
 	size_t len;
 	int in_object, more, seen;
 	int named, dated; /* of the object at hand */
@@ -19,7 +19,7 @@ struct reader {
 static void
 element_begin(void *arg, const XML_Char *name, const XML_Char **atts)
 {
-	struct reader *r = arg;
+	struct s3_list_reader *r = arg;
 
 	(void)atts;
 	r->len = 0;
@@ -35,7 +35,7 @@ element_begin(void *arg, const XML_Char *name, const XML_Char **atts)
 static void
 text_take(void *arg, const XML_Char *s, int len)
 {
-	struct reader *r = arg;
+	struct s3_list_reader *r = arg;
 	size_t n = (size_t)len, room = sizeof(r->text) - 1 - r->len;
 
 	if (n > room)
@@ -67,7 +67,7 @@ key_read(const struct s3_page *p, const char *key, struct blob_hash *h)
 }
 
 static void
-object_end(struct reader *r)
+object_end(struct s3_list_reader *r)
 {
 	struct s3_page *p = r->page;
 
@@ -79,7 +79,7 @@ object_end(struct reader *r)
 static void
 element_end(void *arg, const XML_Char *name)
 {
-	struct reader *r = arg;
+	struct s3_list_reader *r = arg;
 	struct s3_page *p = r->page;
 
 	r->text[r->len] = '\0';
@@ -102,7 +102,7 @@ int
 s3_page_read(struct s3_page *p, struct bytes xml)
 {
 	XML_Parser x = XML_ParserCreate(NULL);
-	struct reader *r = calloc(1, sizeof(*r));
+	struct s3_list_reader *r = calloc(1, sizeof(*r));
 	int ok = x != NULL && r != NULL;
 
 	p->n = 0;

@@ -10,11 +10,11 @@
 
 enum { KEY_SHOWN = 40 }; /* bytes of a key in an error */
 
-static int
-refuse(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int body_refuse(char *why, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static int
-refuse(char *why, const char *fmt, ...)
+body_refuse(char *why, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -39,7 +39,7 @@ key_before(const char *json, size_t n)
 }
 
 static int
-refuse_json(struct bytes json, const json_error_t *e, char *why)
+json_refuse(struct bytes json, const json_error_t *e, char *why)
 {
 	static const struct {
 		enum json_error_code code;
@@ -57,14 +57,15 @@ refuse_json(struct bytes json, const json_error_t *e, char *why)
 	if (json_error_code(e) == json_error_duplicate_key) {
 		struct bytes key = key_before(json.p, (size_t)e->position);
 
-		return refuse(why, "the body: '%.*s' comes twice",
+		return body_refuse(why, "the body: '%.*s' comes twice",
 			(int)(key.len < KEY_SHOWN ? key.len : KEY_SHOWN),
 			(const char *)key.p);
 	}
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (causes[i].code == json_error_code(e))
 			what = causes[i].what;
-	return refuse(why, "%s: line %d, column %d", what, e->line, e->column);
+	return body_refuse(
+		why, "%s: line %d, column %d", what, e->line, e->column);
 }
 
 int
@@ -74,11 +75,11 @@ body_parse(struct bytes json, json_t **to, char why[BODY_WHY])
 	json_t *value;
 
 	if (json.len > 0 && memchr(json.p, '\0', json.len) != NULL)
-		return refuse(why, "the body has a NUL in it");
+		return body_refuse(why, "the body has a NUL in it");
 	value = parse_json(
 		json, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value == NULL)
-		return refuse_json(json, &error, why);
+		return json_refuse(json, &error, why);
 	*to = value;
 	return 0;
 }
@@ -92,7 +93,7 @@ body_take(json_t *object, const char *what, const struct body_key *keys,
 	json_t *value;
 
 	if (!json_is_object(object))
-		return refuse(why, "%s is not a JSON object", what);
+		return body_refuse(why, "%s is not a JSON object", what);
 	json_object_foreach(object, name, value)
 	{
 		int err;
@@ -101,7 +102,7 @@ body_take(json_t *object, const char *what, const struct body_key *keys,
 			if (strcmp(k->name, name) == 0)
 				break;
 		if (k->name == NULL)
-			return refuse(why, "%s: unknown key '%.*s'", what,
+			return body_refuse(why, "%s: unknown key '%.*s'", what,
 				KEY_SHOWN, name);
 		err = k->take(arg, name, value);
 		if (err < 0)
@@ -115,7 +116,8 @@ body_text(const char *name, const json_t *value, const char **to,
 	char why[BODY_WHY])
 {
 	if (!json_is_string(value))
-		return refuse(why, "'%.*s' is not a string", KEY_SHOWN, name);
+		return body_refuse(
+			why, "'%.*s' is not a string", KEY_SHOWN, name);
 	*to = json_string_value(value);
 	return 0;
 }

@@ -10,8 +10,8 @@
 #ifndef WORKER_JOB_H
 #define WORKER_JOB_H
 
-#include "blob/blob.h"
 #include "base/bytes.h"
+#include "blob/blob.h"
 #include "base/config.h"
 #include "wire/id.h"
 

@@ -9,7 +9,7 @@
  * it reads, and may then read behind its buffer.  So none fails.
  */
 static void *
-alloc(size_t n)
+json_alloc(size_t n)
 {
 	void *p = malloc(n);
 
@@ -23,6 +23,6 @@ alloc(size_t n)
 json_t *
 parse_json(struct bytes json, size_t flags, json_error_t *error)
 {
-	json_set_alloc_funcs(alloc, free);
+	json_set_alloc_funcs(json_alloc, free);
 	return json_loadb(json.len > 0 ? json.p : "", json.len, flags, error);
 }
