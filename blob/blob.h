@@ -7,7 +7,8 @@
  *
  *	blob=sha256:HEX64;size=N
  *
- * and by manifest=sha256:HEX64 to a blob that names others, kept as long.
+ * and by manifest=sha256:HEX64;size=N to a blob that names further blobs; all
+ * of them are kept as long as the job.
  *
  * A store is named by a URI:
  *
@@ -16,21 +17,21 @@
  *
  * What the s3 URI leaves out comes from AWS_ENDPOINT_URL and AWS_REGION; the
  * credentials always come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
- * AWS_SESSION_TOKEN.  docs/blobs.md has the whole story.
+ * AWS_SESSION_TOKEN.  docs/blobs.md explains the stores.
  *
- * A blob that blob_put_finish() has named is durable.  Nothing is ever held
- * in memory whole.  One thread at a time per store; several stores, also
- * over one folder, are fine, in one process or many.
+ * A blob is durable once blob_put_finish() has returned its name.  No blob is
+ * in memory as a whole.  One thread at a time may use a store; several stores,
+ * also over one folder, may be open in one process or many.
  *
- * Errors are 0 or negative; blobs_why() has one line more.
+ * Functions return 0 or a negative error; blobs_why() describes the last one.
  *	-ENOENT		there is no such blob
  *	-ENODEV		there is no such store: an unmounted disk, no bucket
- *	-EBUSY		to be deleted, but it is younger than that
- *	SW_ECORRUPT	what was read is not what the name says
- *	SW_EFULL	the quota, or the disk, is used up
+ *	-EBUSY		the blob to delete is younger than `age_ms`
+ *	SW_ECORRUPT	the content does not have the hash that its name says
+ *	SW_EFULL	the quota or the disk is full
  *	SW_EINVAL	malformed: a URI, a name, a reference
- *	SW_ETOOBIG	larger than the store takes (S3: 5 GB)
- *	-EACCES, -EIO, -ETIMEDOUT, …	the folder or the server says so
+ *	SW_ETOOBIG	larger than the store accepts (S3: 5 GB)
+ *	-EACCES, -EIO, -ETIMEDOUT, …	the error of the folder or the server
  */
 #ifndef BLOB_H
 #define BLOB_H
@@ -41,7 +42,7 @@
 
 enum {
 	BLOB_HASH = 32,
-	BLOB_NAME = 7 + 64 + 1, /* its text with the final NUL */
+	BLOB_NAME = 7 + 64 + 1, /* "sha256:HEX64" and a NUL */
 	BLOB_REF = 112,
 	BLOB_URI = 4096,
 	BLOB_WHY = 512,
@@ -64,33 +65,36 @@ struct blob_ref {
 struct blob_info {
 	struct blob_hash hash;
 	int64_t size;
-	int64_t age_ms; /* since it was put last, by the store's clock */
+	int64_t age_ms; /* since the last put, by the store's clock */
 };
 
 struct blobs;
 struct blob_put;
 struct blob_get;
 
-/* "sha256:HEX64", nothing before or after it; 0 or SW_EINVAL. */
+/* Parses exactly "sha256:HEX64"; 0 or SW_EINVAL. */
 int blob_name_parse(struct bytes, struct blob_hash *)
 	__attribute__((warn_unused_result));
 void blob_name_write(const struct blob_hash *, char text[BLOB_NAME]);
 
-/* The value of the header: "sha256:HEX64;size=N"; 0 or SW_EINVAL. */
+/* Parses the value of the header, "sha256:HEX64;size=N"; 0 or SW_EINVAL. */
 int blob_ref_parse(struct bytes, struct blob_ref *)
 	__attribute__((warn_unused_result));
 void blob_ref_write(const struct blob_ref *, char text[BLOB_REF]);
 
 /*
- * Whether the value of a header `blob` means one of ours: then it must
- * parse.  Any other is somebody else's header of that name.
+ * Whether the value of a header `blob` begins as a reference, and so must
+ * parse.  Any other value belongs to an application's own header of that name.
  */
 int blob_ref_meant(struct bytes);
 
-/* 1: to try again makes no sense: no such blob, or malformed. */
+/* 1: a retry cannot succeed: no such blob, or a malformed reference. */
 int blob_is_final(int err);
 
-/* `why` gets one line on an error; nothing is made or asked yet. */
+/*
+ * Reads the URI and the environment; neither creates nor contacts the store.
+ * On an error `why` is one line.
+ */
 int blobs_open(struct blobs **, const char *uri, char why[BLOB_WHY])
 	__attribute__((warn_unused_result));
 void blobs_close(struct blobs *);
@@ -99,10 +103,10 @@ void blobs_close(struct blobs *);
 const char *blobs_why(const struct blobs *);
 
 /*
- * Puts: begin, write, then finish or abort, which both free it.  A blob that
- * is there already is put again: it is young again then, and whole if it
- * was not (S3: unless it was put within the last ten minutes).  A write that
- * fails makes the finish fail with the same error.
+ * Puts: begin, write, then finish or abort; both of the latter free the put.
+ * Putting a blob that exists replaces the stored copy, repairs a damaged one
+ * and restarts its age (S3: unless the last put was within ten minutes).
+ * After a failed write the finish fails with the same error.
  */
 int blob_put_begin(struct blobs *, struct blob_put **)
 	__attribute__((warn_unused_result));
@@ -113,18 +117,19 @@ int blob_put_finish(struct blob_put *, struct blob_ref *)
 void blob_put_abort(struct blob_put *);
 
 /*
- * Reads: from the start or, after a seek, from anywhere.  One that has read
- * from the start to the end has checked the content: the read at the end
- * gives SW_ECORRUPT instead of 0.  A seek gives that check up.
+ * Reads, from the start or, after a seek, from any offset.  A read from start
+ * to end checks the content: at the end blob_get_read() returns SW_ECORRUPT
+ * instead of 0 for damaged content.  After a seek there is no such check.
  *
- * A bucket's content is checked by its name.  A folder's is by a checksum
- * that the put has kept with the file, where there is one: against rot, cuts
- * and files under a wrong name, not against who may write into the folder.
+ * A bucket's content is checked against its name.  A folder's content is
+ * checked against a checksum that the put stored with the file, if there is
+ * one, which detects bit rot, truncation and a file under a wrong name, but
+ * not an attacker with write access to the folder.
  */
 int blob_get_open(struct blobs *, const struct blob_hash *, struct blob_get **)
 	__attribute__((warn_unused_result));
 int64_t blob_get_size(const struct blob_get *);
-/* As blobs_why() of its store. */
+/* blobs_why() of the store of this read. */
 const char *blob_get_why(const struct blob_get *);
 ssize_t blob_get_read(struct blob_get *, void *, size_t)
 	__attribute__((warn_unused_result));
@@ -135,21 +140,24 @@ int blobs_stat(struct blobs *, const struct blob_hash *, struct blob_info *)
 	__attribute__((warn_unused_result));
 
 /*
- * Deletes a blob that was put at least `age_ms` ago; -EBUSY if it was put
- * again since.  A folder does both in one step; with S3 a moment lies
- * between the look and the deletion.
+ * Deletes a blob whose last put is at least `age_ms` ago, else -EBUSY.  The
+ * check and the deletion are one step in a folder; in S3 the deletion may hit
+ * a put that came between them.
  */
 int blobs_delete(struct blobs *, const struct blob_hash *, int64_t age_ms)
 	__attribute__((warn_unused_result));
 
-/* Every blob, in no order; what `fn` returns other than 0 ends the walk. */
+/*
+ * Calls `fn` for every blob, in no order.  A return value of `fn` other than 0
+ * ends the walk and is returned.
+ */
 typedef int blob_each_fn(void *arg, const struct blob_info *);
 int blobs_each(struct blobs *, blob_each_fn *, void *arg)
 	__attribute__((warn_unused_result));
 
 /*
- * Removes what writers that died have left half-written for `age_ms`; `dry`
- * only counts.  The number, or an error.
+ * Removes temporary files that dead writers left at least `age_ms` ago; with
+ * `dry` only counts them.  Their number, or an error.
  */
 int blobs_clean(struct blobs *, int64_t age_ms, int dry)
 	__attribute__((warn_unused_result));
@@ -159,26 +167,26 @@ int blobs_clean(struct blobs *, int64_t age_ms, int dry)
  */
 
 /*
- * Writes the blob to the file `fd`, checked and durable; on an error a part
- * may be written.
+ * Writes the blob to the file `fd`, checks the content and syncs the file.  On
+ * an error a part may have been written.
  */
 int
 blob_get_copy(struct blob_get *, int fd) __attribute__((warn_unused_result));
 
 /*
- * Opens what a reference means.  SW_EINVAL: the blob is whole, and of another
- * size than `ref` says.
+ * Opens the blob of a reference.  SW_EINVAL: the blob is sound but its size is
+ * not the reference's.
  */
 int blob_get_open_ref(struct blobs *, const struct blob_ref *,
 	struct blob_get **) __attribute__((warn_unused_result));
 
-/* Reads what is left, for the check at the end; 0 if it was made before. */
+/* Reads to the end for the check there; 0 if the check was done before. */
 int blob_get_check(struct blob_get *) __attribute__((warn_unused_result));
 
 /*
- * A path of the blob's content, checked, to be read only: in a folder store
- * its own file, else a copy in `dir`, which is the caller's to remove.
- * SW_EINVAL as above.
+ * Writes the path of a read-only file with the checked content: the store's
+ * own file in a folder store, else a copy in `dir` that the caller removes.
+ * SW_EINVAL as of blob_get_open_ref().
  */
 int blobs_fetch(struct blobs *, const struct blob_ref *, const char *dir,
 	char *path, size_t cap) __attribute__((warn_unused_result));

@@ -87,7 +87,7 @@ blob_params(struct blobs *s, char *text, blob_param_fn *set)
 	return err;
 }
 
-/* A plain path may hold any character, so it is no URI with parameters. */
+/* A plain path may contain any character, so parameters need "dir:". */
 static int
 driver_open(struct blobs *s, const char *uri, char *rest)
 {
@@ -336,9 +336,9 @@ read_again(struct blob_get *g, struct blob_sum *sum)
 }
 
 /*
- * Where what was kept at the put does not fit, that may be what is damaged:
- * the content is sound all the same if it matches the name when it is read once
- * more, and is then what the caller has got.  1, 0 or an error.
+ * Where the stored checksum differs, the checksum itself may be the damage: a
+ * second read decides.  The content is sound if its SHA-256 is the name, and
+ * if the caller got the same bytes, which their XXH3 tells.  1, 0 or an error.
  */
 static int
 xxh_matches(struct blob_get *g, struct blob_sum *sum)
@@ -364,7 +364,7 @@ xxh_matches(struct blob_get *g, struct blob_sum *sum)
 	return rc;
 }
 
-/* All was read: is it what the name says? */
+/* Checks the content after its last byte was read. */
 static int
 get_check(struct blob_get *g)
 {

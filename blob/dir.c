@@ -2,14 +2,14 @@
 /*
  * dir.c - a store in a folder
  *
- *	lock		makes the folder a store, orders puts and deletions
- *	tmp/put.XXXXXX	being written
+ *	lock		marks the folder as a store, orders puts and deletions
+ *	tmp/put.XXXXXX	a blob that is being written
  *	ab/abcd…	a blob, named by its hash, read-only; its checksum is
- *			an attribute of the file
+ *			an extended attribute of the file
  *
- * A put holds the lock shared over its rename and a deletion holds it alone
- * over its look at the age and the unlink: so what was put again a moment
- * ago is never deleted for its former age.
+ * A put takes the lock shared for its rename; a deletion takes it exclusively
+ * for the check of the age and the unlink.  So a deletion never removes a blob
+ * that was put again after the check.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,11 +29,11 @@ struct blob_folder {
 	char root[PATH_MAX];
 	int64_t quota; /* bytes; 0: none */
 	int lock;      /* -1: not open */
-	/* Folders whose names are known to be durable. */
+	/* Folders whose directory entries are known to be synced. */
 	uint8_t root_sure, tmp_sure, fan_sure[256];
 };
 
-/* A blob's struct blob_xxh. */
+/* The extended attribute that has a blob's struct blob_xxh. */
 static const char xxh_attribute[] = "user.spillway.xxh3";
 
 enum { PREFIX = 2, TAIL = 96 /* longest path below the root */ };
@@ -136,9 +136,9 @@ path_sync(struct blobs *s, const char *path)
 }
 
 /*
- * `path`, its name durable.  One that is there already may have been made a
- * moment ago by another process, or by one that was killed before it synced
- * `above`: so it is `sure` only after a sync of our own.
+ * Creates the folder `path` and syncs its entry in `above`.  An existing folder
+ * may come from a process that has not synced `above` yet, or was killed before
+ * that: so `sure` is set only after a sync by this process.
  */
 static int
 folder_need(struct blobs *s, const char *path, const char *above, uint8_t *sure)
@@ -154,7 +154,10 @@ folder_need(struct blobs *s, const char *path, const char *above, uint8_t *sure)
 	return err;
 }
 
-/* Where the folder above cannot be read or written we have made none in it. */
+/*
+ * A parent folder without read or write access cannot be synced, but then this
+ * process has not created the root in it either.
+ */
 static int
 root_need(struct blobs *s)
 {
@@ -172,7 +175,7 @@ root_need(struct blobs *s)
 
 /* --- the lock ------------------------------------------------------------ */
 
-/* `flags` O_CREAT: where there is none yet. */
+/* `flags`: O_CREAT to create the lock file, or 0. */
 static int
 lock_open(struct blobs *s, int flags)
 {
@@ -223,7 +226,7 @@ age_of(const struct stat *st)
 	return blob_now_ms() - at;
 }
 
-/* One folder of the fan-out; its name is `prefix`. */
+/* Walks one folder of the fan-out, whose name is `prefix`. */
 static int
 fan_each(struct blobs *s, DIR *dir, const char *prefix, blob_each_fn *fn,
 	void *arg)
@@ -242,7 +245,7 @@ fan_each(struct blobs *s, DIR *dir, const char *prefix, blob_each_fn *fn,
 			fstatat(dirfd(dir), e->d_name, &st,
 				AT_SYMLINK_NOFOLLOW) != 0 ||
 			!S_ISREG(st.st_mode))
-			continue; /* gone by now, or none of ours */
+			continue; /* deleted meanwhile, or not a blob */
 		info.size = st.st_size;
 		info.age_ms = age_of(&st);
 		rc = fn(arg, &info);
@@ -289,7 +292,7 @@ dir_begin(struct blobs *s)
 }
 
 struct blob_usage {
-	const struct blob_ref *ref; /* does not count: it is replaced */
+	const struct blob_ref *ref; /* not counted: the put replaces it */
 	int64_t bytes;
 };
 
@@ -303,7 +306,7 @@ usage_add(void *arg, const struct blob_info *info)
 	return 0;
 }
 
-/* With the lock held alone, so that two puts cannot both be the last. */
+/* Needs the exclusive lock, so that two puts cannot both use the last space. */
 static int
 quota_check(struct blobs *s, const struct blob_ref *ref)
 {
@@ -332,7 +335,7 @@ put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 	fan_path(d, hex, fan);
 	err = folder_need(p->s, fan, d->root, &d->fan_sure[h->b[0]]);
 
-	/* The age counts from here, not from the last write. */
+	/* A blob's age starts with the rename, not with the last write. */
 	if (err == 0 && futimens(p->fd, NULL) != 0)
 		err = fail_at(p->s, p->path);
 	if (err == 0 && rename(p->path, path) != 0)
@@ -342,7 +345,7 @@ put_rename(struct blob_put *p, const char *path, const struct blob_hash *h)
 	return err == 0 ? path_sync(p->s, fan) : err;
 }
 
-/* Not every file system can: without it a read is checked by SHA-256. */
+/* Without extended attributes a read is checked by SHA-256 instead. */
 static void
 xxh_keep(const struct blob_put *p, const struct blob_hash *h)
 {
@@ -378,7 +381,7 @@ dir_store(struct blob_put *p, const struct blob_ref *ref)
 
 /* --- reads --------------------------------------------------------------- */
 
-/* No such blob, or no such store: the one is final, the other is not. */
+/* Tells a missing blob (-ENOENT, final) from a missing store (-ENODEV). */
 static int
 missing_judge(struct blobs *s, const struct blob_hash *h)
 {
@@ -391,7 +394,7 @@ missing_judge(struct blobs *s, const struct blob_hash *h)
 				 name, s->uri);
 }
 
-/* Anything else of that name is as good as none. */
+/* An attribute of another size does not count. */
 static int
 xxh_kept(int fd, struct blob_xxh *x)
 {
@@ -461,7 +464,7 @@ dir_path(struct blobs *s, const struct blob_hash *h, char *path, size_t cap)
 	size_t len;
 
 	blob_path(s->priv, h, p);
-	real = realpath(p, NULL); /* who uses it may stand elsewhere */
+	real = realpath(p, NULL); /* a user may have another working folder */
 	if (real == NULL)
 		return fail_at(s, p);
 	len = strlen(real);
@@ -492,7 +495,7 @@ dir_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 	return err;
 }
 
-/* A writer that lives writes on, so its file is young. */
+/* The file of a live writer is young, for each write renews its time. */
 static int
 tmp_clean(DIR *dir, int64_t age_ms, int dry)
 {

@@ -29,7 +29,7 @@ write_all(struct blobs *s, int fd, const char *b, size_t len)
 	return 0;
 }
 
-/* `fd` -1: only read and checked.  `flush`: the disk shall begin early. */
+/* `fd` -1: only reads and checks.  `flush`: starts write-back early. */
 static int
 get_all(struct blob_get *g, int fd, int flush)
 {
@@ -105,7 +105,7 @@ blob_fetch(struct blob_get *g, const char *dir, char *path, size_t cap)
 	return err;
 }
 
-/* Of another size: if the content is right all the same, `ref` is wrong. */
+/* The sizes differ: `ref` is wrong if the content matches its hash. */
 static int
 size_judge(struct blob_get *g, const struct blob_ref *ref)
 {

@@ -72,7 +72,7 @@ blob_name_write(const struct blob_hash *hash, char text[BLOB_NAME])
 	blob_hex_write(hash, text + SCHEME);
 }
 
-/* Digits only, as many as surely fit. */
+/* At most 18 digits, which always fit an int64_t. */
 static int
 size_parse(const char *p, size_t len, int64_t *size)
 {

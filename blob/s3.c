@@ -17,7 +17,7 @@
 enum {
 	TRIES = 5,
 	BACKOFF_MS = 200,
-	/* Put so lately that no gc may take it for long: need not be again. */
+	/* A blob put within this time is not put again: no gc deletes it. */
 	FRESH_S = 600,
 };
 
@@ -65,7 +65,7 @@ param_set(struct blobs *s, const char *name, const char *value)
 		name, value);
 }
 
-/* "bucket[/prefix]"; nothing in it that a URL would have to escape. */
+/* "bucket[/prefix]", of characters that a URL need not escape. */
 static int
 place_set(struct blobs *s, char *rest)
 {
@@ -95,7 +95,7 @@ place_set(struct blobs *s, char *rest)
 	return 0;
 }
 
-/* Credentials stand in the environment alone: a URI is seen by everybody. */
+/* Credentials come from the environment alone: a URI is visible to others. */
 static int
 environment_read(struct blobs *s)
 {
@@ -196,7 +196,7 @@ object_path(const struct s3_bucket *x, const struct blob_hash *h,
 	(void)snprintf(path, S3_PATH, "/%s/%s%s", x->bucket, x->prefix, hex);
 }
 
-/* No such blob, or no such bucket: the one is final, the other is not. */
+/* Tells a missing blob (-ENOENT, final) from a missing bucket (-ENODEV). */
 static int
 missing_judge(struct blobs *s, const struct blob_hash *h)
 {
@@ -213,7 +213,7 @@ missing_judge(struct blobs *s, const struct blob_hash *h)
 		s, -ENOENT, "%s: no such blob in %.300s", name, s->uri);
 }
 
-/* *old_s: the time since it was put, by the server's clock. */
+/* *old_s: seconds since the put, by the server's clock. */
 static int
 object_head(struct blobs *s, const struct blob_hash *h, int64_t *size,
 	int64_t *old_s)
@@ -350,7 +350,7 @@ s3_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 	char path[S3_PATH];
 	struct s3_request r = {.method = "DELETE", .path = path, .from = -1};
 	struct blob_info info = {.size = 0};
-	int err = s3_stat(s, h, &info); /* S3 deletes what is not there */
+	int err = s3_stat(s, h, &info); /* DELETE never says ENOENT */
 
 	if (err < 0)
 		return err;
@@ -362,7 +362,7 @@ s3_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 
 /* --- all of them --------------------------------------------------------- */
 
-/* The token is foreign: all but letters and digits is escaped. */
+/* The token is the server's: escapes all but letters, digits and -_.~ */
 static void
 query_make(const struct s3_bucket *x, const char *token, char *q, size_t cap)
 {
@@ -370,7 +370,7 @@ query_make(const struct s3_bucket *x, const char *token, char *q, size_t cap)
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
 	size_t n = 0;
 
-	/* In the order of the names, as the signature wants it. */
+	/* The signature requires the parameters in the order of their names. */
 	n += (size_t)snprintf(q, cap, "/%s?", x->bucket);
 	if (token[0] != '\0')
 		n += (size_t)snprintf(q + n, cap - n, "continuation-token=");
@@ -441,7 +441,7 @@ s3_each(struct blobs *s, blob_each_fn *fn, void *arg)
 	return rc;
 }
 
-/* The temporary files here have no name: none is ever left. */
+/* Temporary files are unlinked once open, so a dead writer leaves none. */
 static int
 s3_clean(struct blobs *s, int64_t age_ms, int dry)
 {

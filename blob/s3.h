@@ -2,9 +2,9 @@
 /*
  * s3.h - requests to a server that speaks S3's protocol
  *
- * A request is signed (AWS Signature Version 4, by libcurl) and tried again
- * with growing pauses while the server cannot be reached or answers 429 or
- * 5xx.  Every request here may be said twice.
+ * libcurl signs a request (AWS Signature Version 4).  s3_do() retries with
+ * growing pauses while the server cannot be reached or answers 408, 429 or 5xx;
+ * every request here is idempotent.
  */
 #ifndef BLOB_S3_H
 #define BLOB_S3_H
@@ -14,7 +14,7 @@
 #include <curl/curl.h>
 
 enum {
-	S3_CHUNK = 4 * 1024 * 1024, /* bytes asked for at once */
+	S3_CHUNK = 4 * 1024 * 1024, /* bytes of one ranged GET */
 	S3_TEXT = 512,
 	S3_PATH = 2 * S3_TEXT + BLOB_HEX,
 };
@@ -34,20 +34,20 @@ struct s3_request {
 	int64_t from;	    /* GET: a range of `cap` bytes from here; -1: all */
 	int fd;		    /* PUT: this file … */
 	const struct blob_ref *ref; /* … of this size and hash */
-	uint8_t *body;		    /* where the answer goes; may be NULL */
+	uint8_t *body;		    /* receives the answer; may be NULL */
 	size_t cap;
 
 	/* The answer. */
 	size_t len;
 	long status;
-	int64_t size;		     /* Content-Length; -1: not said */
-	int64_t modified_s, clock_s; /* -1: not said */
-	int64_t sent;		     /* of `fd` */
+	int64_t size;		     /* Content-Length; -1: none */
+	int64_t modified_s, clock_s; /* Last-Modified, Date; -1: none */
+	int64_t sent;		     /* bytes of `fd` */
 };
 
 /*
  * 0: status 2xx.  -ENOENT: 404; -EACCES: 401, 403; -ETIMEDOUT,
- * -ECONNREFUSED, -EIO: all tries failed; else -EIO.
+ * -ECONNREFUSED, -EIO: all tries failed; -EIO: any other status.
  */
 int
 s3_do(struct blobs *, struct s3_request *) __attribute__((warn_unused_result));
@@ -65,7 +65,7 @@ struct s3_page {
 	char next[S3_TOKEN]; /* "": that was the last page */
 };
 
-/* 0, or SW_EINVAL: it is no such answer. */
+/* 0, or SW_EINVAL: `xml` is not a complete answer of ListObjectsV2. */
 int s3_page_read(struct s3_page *, struct bytes xml)
 	__attribute__((warn_unused_result));
 

@@ -21,7 +21,7 @@ body_take(char *p, size_t size, size_t n, void *arg)
 
 	n *= size;
 	if (n > r->cap - r->len)
-		return 0; /* more than was asked for: ends the transfer */
+		return 0; /* more than was requested: ends the transfer */
 	memcpy(r->body + r->len, p, n);
 	r->len += n;
 	return n;
@@ -50,7 +50,7 @@ file_seek(void *arg, curl_off_t offset, int whence)
 	return CURL_SEEKFUNC_OK;
 }
 
-/* The server's clock, by which ages are told. */
+/* Reads the server's clock, which ages are measured by. */
 static size_t
 header_take(char *p, size_t size, size_t n, void *arg)
 {
@@ -173,7 +173,7 @@ try_once(const struct s3_bucket *x, struct s3_request *r, const char *url)
 	return code;
 }
 
-/* --- until it is answered ------------------------------------------------ */
+/* --- retries ------------------------------------------------------------- */
 
 static int
 worth_again(CURLcode code, const struct s3_request *r)
@@ -187,7 +187,7 @@ worth_again(CURLcode code, const struct s3_request *r)
 	return r->status >= 500 || r->status == 429 || r->status == 408;
 }
 
-/* Half to all of it, so that many who failed together come back apart. */
+/* Half to all of the back-off, so that clients do not retry in step. */
 static void
 pause_before(const struct s3_bucket *x, int tried)
 {
@@ -204,7 +204,7 @@ pause_before(const struct s3_bucket *x, int tried)
 		;
 }
 
-/* The words between <Code> and </Code>, for people. */
+/* The error code of the answer's XML, for the error line. */
 static void
 code_find(const struct s3_request *r, char *to, size_t cap)
 {

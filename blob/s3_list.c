@@ -12,7 +12,7 @@ struct s3_list_reader {
 	char text[S3_TOKEN]; /* of the innermost element */
 	size_t len;
 	int in_object, more, seen;
-	int named, dated; /* of the object at hand */
+	int named, dated; /* the current object has a blob's name, a time */
 	struct blob_info info;
 };
 
@@ -56,7 +56,7 @@ age_read(const char *text, int64_t clock_ms, int64_t *age_ms)
 	return 1;
 }
 
-/* What is named otherwise is none of ours. */
+/* 1: the key names a blob of this store. */
 static int
 key_read(const struct s3_page *p, const char *key, struct blob_hash *h)
 {

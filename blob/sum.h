@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sum.h - what the content of a blob is checked by
+ * sum.h - the checksums of a blob's content
  *
- * SHA-256 is its name, and holds against everybody.  XXH3 of 128 bits takes
- * a tenth of the time and holds against rot, not against intent: it is for
- * a file that we have written ourselves.  It goes over the content and then
- * over the name, so a file that came to another's name does not fit.
+ * SHA-256 is the blob's name and resists attackers.  XXH3 of 128 bits takes a
+ * tenth of the time and detects accidents only, in files that a put has written
+ * itself.  XXH3 covers the content and then the name, so that a file under
+ * another blob's name is detected too.
  */
 #ifndef BLOB_SUM_H
 #define BLOB_SUM_H
@@ -22,14 +22,17 @@ struct blob_xxh {
 
 struct blob_sum;
 
-/* `kinds` says which; NULL: out of memory. */
+/* `kinds`: SUM_SHA, SUM_XXH or both.  NULL: out of memory. */
 struct blob_sum *blob_sum_new(int kinds);
 void blob_sum_free(struct blob_sum *);
 
-/* An error shows at the end. */
+/* blob_sum_sha() reports an error. */
 void blob_sum_add(struct blob_sum *, const void *, size_t);
 
-/* Each at the end, once, and only if it was asked for: 0 or -EIO. */
+/*
+ * The checksums of all that was added; each may be called once, at the end, if
+ * blob_sum_new() was given its kind.  0, or -EIO: the hash failed.
+ */
 int blob_sum_sha(struct blob_sum *, struct blob_hash *)
 	__attribute__((warn_unused_result));
 void blob_sum_xxh(

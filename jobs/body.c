@@ -24,7 +24,7 @@ body_refuse(char *why, const char *fmt, ...)
 	return SW_EINVAL;
 }
 
-/* The key whose closing quote is the last of `n` bytes, as it is written. */
+/* The key whose closing quote is the last of `n` bytes, escapes unresolved. */
 static struct bytes
 key_before(const char *json, size_t n)
 {

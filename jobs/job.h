@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * job.h - what a built-in job is
+ * job.h - the interface of a built-in job
  *
- * A built-in job is one function.  It runs in a child process of the worker,
- * many jobs of its queue in a row, so what it leaks or breaks dies with that
- * child; a crash costs the job at hand alone.  All pointers of `struct job`
- * are borrowed until the function returns.
+ * A built-in job is one function.  A child process of the worker calls the
+ * function for many jobs of a queue, one after the other: leaked memory ends
+ * with that child, and a crash fails only the job that runs.  All pointers of
+ * `struct job` are borrowed until the function returns.
  */
 #ifndef WORKER_JOB_H
 #define WORKER_JOB_H
@@ -21,49 +21,55 @@ struct job {
 	struct bytes body;
 	const char *content_type; /* "": none */
 	int attempt, max_attempts;
-	int64_t deadline_ms; /* Unix time at which the worker kills us */
+	int64_t deadline_ms; /* Unix time: the worker kills the process then */
 
-	/* What the job refers to: a file, checked, to be read only. */
+	/* The blob that the job's header names. */
 	struct {
-		const char *path; /* NULL: it refers to no blob */
+		const char *path; /* a checked, read-only file; NULL: no blob */
 		int64_t size;
-		/* Instead of `path`, of a type that has `streams`. */
+		/* Set instead of `path` for a type with `streams`. */
 		struct blob_get *stream;
 	} blob;
 
 	const struct config *conf;
-	const char *blobs; /* the URI of the store of blobs, or NULL */
+	const char *blobs; /* the URI of the blob store, or NULL */
 
-	/* A folder for its files, removed with them at its end; NULL: none. */
+	/*
+	 * Creates a folder for temporary files, which the worker removes when
+	 * the job ends.  NULL: no folder could be created.
+	 */
 	const char *(*folder)(struct job *);
 	/* The value of header `name`, or NULL; borrowed until the next call. */
 	const char *(*header)(const struct job *, const char *name);
 	const void *priv;
 
-	/* Reporting.  All copy what they are given. */
+	/* Reports.  All of them copy their arguments. */
 	void (*progress)(struct job *, int percent, const char *text);
 	/*
-	 * The last one counts; if that is larger than SW_RESULT_MAX, JOB_ACK
-	 * becomes JOB_FAIL.
+	 * The last result counts.  One larger than SW_RESULT_MAX turns JOB_ACK
+	 * into JOB_FAIL.
 	 */
 	void (*result)(struct job *, struct bytes);
 	void (*error)(struct job *, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));
-	/* With JOB_RETRY: not before so long; otherwise the queue's backoff. */
+	/* The delay of the retry after JOB_RETRY, instead of the back-off. */
 	void (*retry_after)(struct job *, int64_t ms);
-	/* Not this job but its set-up is at fault: logged, see alarm.h. */
+	/* The configuration, not this job, is at fault: logged (alarm.h). */
 	void (*alarm)(struct job *, const char *text);
 	/*
-	 * Hands over a further job, stored in the same commit as our ack;
-	 * `header` is "name=value" or NULL.
+	 * Puts a further job in the same commit as this job's ack; `header` is
+	 * "name=value" or NULL.
 	 */
 	int (*follow)(struct job *, const char *queue, const char *header,
 		struct bytes body);
-	/* A program that the job ran has ended and had so much memory. */
+	/* A program that the job ran has ended; its largest resident size. */
 	void (*ran)(struct job *, int64_t rss_kb);
 };
 
-/* What a job's function returns. */
+/*
+ * A job's disposition: done, retry by the queue's policy, or dead because a
+ * retry would fail too.
+ */
 enum job_verdict { JOB_ACK, JOB_RETRY, JOB_FAIL };
 
 typedef enum job_verdict job_fn(struct job *);
@@ -73,21 +79,21 @@ struct job_type {
 	const char *text; /* one line for --help */
 	job_fn *run;
 	/*
-	 * It reads its blob itself, as a stream, in one pass.  What it read is
-	 * not checked before blob_get_check(): until then nothing may count,
-	 * nor the blob be blamed.
+	 * The type reads the blob as a stream.  Only blob_get_check() verifies
+	 * the content: before that call nothing of it may be committed, and
+	 * no error may be attributed to it.
 	 */
 	int streams;
-	/* What its configuration may say, or NULL (base/config.h). */
+	/* The keys of its sections (base/config.h), or NULL. */
 	const struct config_key *keys, *profile_keys;
 	/*
-	 * Or NULL: looks at the start at what a table cannot say.  0, or a
-	 * negative error with one line in `why`.
+	 * Checks, when the worker starts, what the tables cannot express; may
+	 * be NULL.  0, or a negative error with one line in `why`.
 	 */
 	int (*check)(const struct config *, char *why, size_t cap);
 };
 
-/* Ends with an entry without a name; defined in worker/jobs.c. */
+/* The built-in types, in worker/jobs.c; the last has no name. */
 extern const struct job_type job_types[];
 
 #endif

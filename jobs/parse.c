@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /*
- * Where an allocation fails, jansson's reader drops bytes of the string that
- * it reads, and may then read behind its buffer.  So none fails.
+ * After a failed allocation jansson's reader drops bytes of a string, and may
+ * then read behind its buffer: so a failed allocation aborts.
  */
 static void *
 json_alloc(size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parse.h - bytes of JSON as a value of jansson
+ * parse.h - parses JSON with jansson, safely when memory runs out
  */
 #ifndef JOBS_PARSE_H
 #define JOBS_PARSE_H
@@ -10,9 +10,9 @@
 #include "base/bytes.h"
 
 /*
- * The value, to be given to json_decref(), or NULL with `error` filled (where
- * it is not NULL); `flags` are those of json_loadb().  A process that has no
- * memory for the value says so on stderr and aborts.
+ * The value, which the caller gives to json_decref(), or NULL with `error` set
+ * (which may be NULL).  `flags` are those of json_loadb().  Without memory for
+ * the value the process writes a line to stderr and aborts.
  */
 json_t *parse_json(struct bytes, size_t flags, json_error_t *error)
 	__attribute__((warn_unused_result));

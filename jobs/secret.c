@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Asked of what is open, so that it is of the file that is then read. */
+/* Checks the open descriptor, so that the file read is the file checked. */
 static int
 fd_check(int fd)
 {
