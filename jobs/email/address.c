@@ -41,7 +41,7 @@ email_line_ok(const char *text)
 	return 1;
 }
 
-/* Letters, digits and hyphens, the latter within a label alone. */
+/* Labels of letters and digits, with hyphens inside them. */
 static int
 host_ok(const char *host)
 {
@@ -84,7 +84,8 @@ email_host_parse(const char *text, char *host, size_t cap)
 	return wrong;
 }
 
-/* The dot-atom of RFC 5322 and 6531; control characters are out already. */
+/* A dot-atom of RFC 5322 and 6531; the caller has refused control characters.
+ */
 static const char *
 local_check(const char *p, size_t len)
 {
@@ -131,7 +132,7 @@ bare_parse(const char *p, size_t len, struct email_address *a)
 	return NULL;
 }
 
-/* "a \"b\" c" between quotes, or words without any. */
+/* Reads a quoted string with \" and \\ in it, or words without quotes. */
 static const char *
 name_parse(const char *p, size_t len, char *name)
 {

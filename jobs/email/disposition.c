@@ -133,22 +133,22 @@ email_hint_ms(const char *reply)
 			ms = isdigit((unsigned char)*p) ? time_ms(p) : 0;
 			if (ms >= 1000 && ms <= HINT_MAX_MS)
 				return ms;
-			p--; /* its blank may be that of the next */
+			p--; /* the next word may begin with this blank */
 		}
 	return 0;
 }
 
-/* --- verdicts ------------------------------------------------------------ */
+/* --- dispositions -------------------------------------------------------- */
 
 enum reply_kind { LATER = 1, ALARM, REFUSE, SENDER };
 
-/* The first that fits counts. */
+/* The first rule that matches decides. */
 static const struct {
 	enum email_stage from, to;
 	int least, most;
 	enum reply_kind kind;
 } rules[] = {
-	/* Encryption or a password is wanted, or was not right. */
+	/* The server requires encryption or a password, or refused either. */
 	{EMAIL_CONNECT, EMAIL_SENT, 530, 530, ALARM},
 	{EMAIL_CONNECT, EMAIL_SENT, 534, 535, ALARM},
 	{EMAIL_CONNECT, EMAIL_SENT, 538, 538, ALARM},
@@ -160,7 +160,7 @@ static const struct {
 	{EMAIL_RCPT, EMAIL_SENT, 500, 599, REFUSE},
 };
 
-/* Before a mail is spoken of, these are the set-up's or the network's fault. */
+/* Errors of the configuration or the network, whatever the mail is. */
 static int
 is_setup(int rc, enum email_stage stage)
 {

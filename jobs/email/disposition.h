@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_verdict.h - what the end of a conversation means for the job
+ * disposition.h - why a mail was not sent, and what becomes of its job
  *
- * Neither the server's code nor libcurl's is enough.  A certificate that is
- * not trusted comes with the code of the greeting, 220; a 554 means one thing
- * when it greets us and another behind the message.  So the stage counts too,
- * that is, what was said last.
+ * Each function that can fail sets a struct email_why before it returns an
+ * error: only there is it known whether the job, the server or the
+ * configuration is at fault.
+ *
+ * For the end of an SMTP session neither the server's code nor libcurl's is
+ * enough: an untrusted certificate comes with the code of the greeting, 220,
+ * and a 554 means one thing as a greeting and another after the message.  So
+ * the stage, which is the last command sent, counts too.
  */
 #ifndef JOBS_EMAIL_DISPOSITION_H
 #define JOBS_EMAIL_DISPOSITION_H
@@ -17,29 +21,29 @@
 
 struct email_why {
 	enum job_verdict disposition;
-	int alarm;	  /* not this mail is to blame, but the set-up */
-	int64_t after_ms; /* the server's hint, 0: none */
+	int alarm;	  /* the configuration is at fault, not this mail */
+	int64_t after_ms; /* the retry delay that the server named; 0: none */
 	char text[512];
 };
 
-/* The mail itself is wrong, and will be tomorrow; SW_EINVAL. */
+/* The mail is wrong, and a retry would fail too: JOB_FAIL; SW_EINVAL. */
 int email_refuse(struct email_why *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Try again; -EAGAIN. */
+/* JOB_RETRY; -EAGAIN. */
 int email_later(struct email_why *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Try again, and somebody must look at the set-up; -EAGAIN. */
+/* JOB_RETRY with an alarm: the configuration is at fault; -EAGAIN. */
 int email_alarm(struct email_why *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 enum email_stage {
-	EMAIL_CONNECT, /* nothing said: up to the greeting */
+	EMAIL_CONNECT, /* no command sent: up to the greeting */
 	EMAIL_HELLO,   /* EHLO, STARTTLS */
 	EMAIL_AUTH,
 	EMAIL_MAIL,
 	EMAIL_RCPT,
 	EMAIL_DATA,
-	EMAIL_SENT, /* the message is on its way */
+	EMAIL_SENT, /* a part of the message was sent */
 	EMAIL_STAGES
 };
 
@@ -48,20 +52,20 @@ enum { EMAIL_REPLY_MAX = 400 };
 struct email_end {
 	int rc; /* CURLcode */
 	enum email_stage stage;
-	int code;	     /* of the reply to what was said last, 0: none */
-	const char *reply;   /* its text with the code, "" */
-	const char *problem; /* libcurl's words */
-	const char *server;  /* whom this is about */
-	int own_sender;	     /* the job chose the sender, not the set-up */
+	int code;	     /* of the last command's reply; 0: none */
+	const char *reply;   /* that reply's text with the code, or "" */
+	const char *problem; /* libcurl's error text */
+	const char *server;  /* its name in the error */
+	int own_sender;	     /* the job chose the sender address */
 };
 
-/* 0: sent.  Otherwise `why` and an error. */
+/* 0: the mail was sent; else `why` is set as by the functions above. */
 int email_judge(const struct email_end *, struct email_why *);
 
 /*
- * "try again in 300 seconds", "come back in 00:04:59": the time that the text
- * of a reply names, or 0.  Taken only where "in", "after" or "for" stands
- * before it and where it is between a second and a day.
+ * The time that a reply's text names ("try again in 300 seconds", "come back in
+ * 00:04:59"), or 0.  Only a time after "in", "after" or "for", from a second to
+ * a day, counts.
  */
 int64_t email_hint_ms(const char *reply);
 

@@ -35,9 +35,8 @@ enum { SIGNED_N = sizeof(signed_fields) / sizeof(char *) };
 /* --- the relaxed forms (RFC 6376, 3.4) ----------------------------------- */
 
 /*
- * Blanks become one, those at a line's end none, and empty lines at the
- * body's end none: so line ends and blanks are held back until something
- * follows them.
+ * A run of blanks becomes one; blanks at a line's end and empty lines at the
+ * body's end are dropped.  So line ends and blanks wait until text follows.
  */
 void
 email_relaxed_body(struct email_relaxed *r, const char *p, size_t len)
@@ -121,13 +120,13 @@ body_hash(const struct email_mail *m, struct email_source *s, EVP_MD_CTX *md,
 	if (n < 0)
 		return (int)n;
 	if (r.some)
-		hash_put(md, "\r\n", 2); /* of its last line */
+		hash_put(md, "\r\n", 2); /* the last line's end */
 	if (EVP_DigestFinal_ex(md, hash, NULL) != 1)
 		return email_later(why, "DKIM: cannot hash");
 	return 0;
 }
 
-/* The field `name` of a header; its length without the last CR LF, or 0. */
+/* Finds the field `name` in a header: its length without CR LF, or 0. */
 static size_t
 field_find(const char *head, size_t len, const char *name, const char **to)
 {
@@ -150,7 +149,7 @@ field_find(const char *head, size_t len, const char *name, const char **to)
 	return 0;
 }
 
-/* All but the signature itself; what is hashed goes along. */
+/* Writes the DKIM-Signature field up to "b=" and hashes the signed fields. */
 static void
 sign_begin(const struct email_dkim *k, struct email_mail *m, int64_t at_s,
 	const unsigned char *hash, EVP_MD_CTX *md)
@@ -180,7 +179,7 @@ sign_begin(const struct email_dkim *k, struct email_mail *m, int64_t at_s,
 	email_relaxed_field(hash_put, md, m->sign, strlen(m->sign), 1);
 }
 
-/* RSA over the hash as PKCS#1 has it, Ed25519 over its 32 bytes. */
+/* RSA signs the hash by PKCS#1 v1.5, Ed25519 the 32 bytes of the hash. */
 static int
 key_sign(const struct email_dkim *k, const unsigned char *hash,
 	unsigned char *to, size_t *len)

@@ -15,7 +15,7 @@
 #include "jobs/secret.h"
 
 enum {
-	SPARE_MS = 1000, /* we end so long before the worker ends us */
+	SPARE_MS = 1000, /* left before the deadline when a mail times out */
 	SECRET_MAX = 1024,
 };
 
@@ -40,14 +40,14 @@ const struct config_key email_keys[] = {
 };
 /* clang-format on */
 
-/* Kept from job to job in the child: the connection above all. */
+/* Open from job to job in the child process, for the SMTP connection. */
 static struct {
 	struct email_smtp smtp;
 	struct email_dkim dkim;
 	struct blobs *blobs;
 } kept;
 
-/* One job at a time: too large for the stack. */
+/* Of the current job; too large for the stack. */
 static struct email mail;
 static struct email_mail message;
 static struct email_source source;
@@ -60,9 +60,9 @@ conf_of(const struct config *c, const char *key)
 	return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-/* --- the set-up ----------------------------------------------------------- */
+/* --- the configuration ---------------------------------------------------- */
 
-/* Opens the file that `key` names, which nobody else may read. */
+/* Opens the secret file that `key` names. */
 static int
 key_open(const struct config *c, const char *key, struct email_why *why)
 {
@@ -72,7 +72,7 @@ key_open(const struct config *c, const char *key, struct email_why *why)
 	return fd < 0 ? email_alarm(why, "%s in [email]: %s", key, text) : fd;
 }
 
-/* Its first line. */
+/* Reads the first line of password_file. */
 static int
 password_read(
 	const struct config *c, char secret[SECRET_MAX], struct email_why *why)
@@ -111,7 +111,7 @@ tls_of(const char *text, enum email_tls *tls)
 	return SW_EINVAL;
 }
 
-/* What ends up in a URL must not be more than it looks. */
+/* Characters of a host and port that a URL takes literally. */
 static int
 name_ok(const char *text)
 {
@@ -138,7 +138,7 @@ server_ok(const char *name)
 	return *end == '\0' && n >= 1 && n <= 65535;
 }
 
-/* All of the server but its password. */
+/* Reads the server's settings but the password. */
 static int
 server_of(const struct config *c, struct email_server *s, struct email_why *why)
 {
@@ -179,7 +179,7 @@ password_of(const struct config *c, struct email_server *s, char *secret,
 	return s->user == NULL ? 0 : password_read(c, secret, why);
 }
 
-/* Where `key` is not set, `a` stays what it is. */
+/* Leaves `a` as it is where `key` is not set. */
 static int
 mailbox_of(const struct config *c, const char *key, struct email_address *a,
 	struct email_why *why)
@@ -211,7 +211,7 @@ dkim_check(const struct config *c, struct email_why *why)
 				 missing);
 }
 
-/* Whether the files with secrets are there, and for us alone. */
+/* Checks that the files with secrets are there and private. */
 static int
 keys_check(const struct config *c, struct email_why *why)
 {
@@ -231,7 +231,7 @@ keys_check(const struct config *c, struct email_why *why)
 	return err;
 }
 
-/* What files hold is not asked: it may change while we run. */
+/* Does not read the files' content, which may change while the worker runs. */
 int
 email_conf_check(const struct config *c, char *text, size_t cap)
 {
@@ -264,7 +264,7 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A body that was too large for a body; on the heap. */
+/* Reads the job's blob, which stands for a large body, into `*to` (malloc). */
 static int
 json_fetch(const char *path, int64_t size, char **to, struct email_why *why)
 {
@@ -300,7 +300,7 @@ mail_read(const struct job *job, struct email_why *why)
 	if (err == 0)
 		err = email_read(&mail, json, conf_of(job->conf, "from"),
 			conf_of(job->conf, "templates"), why);
-	free(fetched); /* the reader has copied */
+	free(fetched); /* email_read() has copied */
 	return err;
 }
 
@@ -340,7 +340,7 @@ mail_send(const struct job *job, const struct email_server *server,
 	struct email_why *why)
 {
 	int64_t left = job->deadline_ms - now_ms() - SPARE_MS;
-	struct email_address sender = mail.from; /* bounces go there */
+	struct email_address sender = mail.from; /* gets the bounces */
 	struct email_envelope env = {
 		.from = &sender,
 		.to = &mail.recipient,
@@ -389,7 +389,7 @@ mail_do(const struct job *job, struct email_why *why)
 	return err;
 }
 
-/* --- its end -------------------------------------------------------------- */
+/* --- the disposition ------------------------------------------------------ */
 
 static void
 result_write(struct job *job)

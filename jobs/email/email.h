@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email.h - the job `email`: one mail to one recipient
+ * email.h - the job `email`: sends one mail to one recipient
  *
- * The body is a JSON object (email_read.h, docs/email.md); where it is empty,
- * the job's blob is that object.  The mail server and all else that is the
- * same for every mail stands in [email] of the file of --jobs.
+ * The body is a JSON object (read.h, docs/email.md); if the body is empty, the
+ * job's blob is that object.  The mail server and other settings that all mails
+ * share are in [email] of the file of --jobs.
  *
- *	ack	the server has taken the mail over; the result is
+ *	ack	the server has accepted the mail; the result is
  *		{"message_id":"<…>","reply":"250 …"}
- *	fail	the mail cannot be sent, today or tomorrow: the job is
- *		malformed, or the server refuses its addresses or its content
- *	retry	the server says so (4xx), or cannot be reached, or the set-up
- *		is wrong, which raises an alarm too
+ *	fail	a retry would fail too: the job is malformed, or the server
+ *		refuses the addresses or the content
+ *	retry	the server answers 4xx or cannot be reached, or the
+ *		configuration is wrong, which raises an alarm too
  *
- * The Message-ID is made of the job's id: of two mails with the same one, the
- * second was sent because the answer to the first had been lost.
+ * The Message-ID is made of the job's id.  Two mails with the same Message-ID
+ * are the same job, sent again because the first answer was lost.
  */
 #ifndef JOBS_EMAIL_H
 #define JOBS_EMAIL_H
@@ -25,7 +25,7 @@ enum { EMAIL_JSON_MAX = 8 * 1024 * 1024 }; /* of a body that is a blob */
 
 enum job_verdict email_run(struct job *);
 extern const struct config_key email_keys[];
-/* All that can be said without a job (job.h). */
+/* Checks [email] when the worker starts, as of struct job_type (job.h). */
 int email_conf_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 

@@ -16,7 +16,7 @@ enum {
 static const char atom[] = "abcdefghijklmnopqrstuvwxyz"
 			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			   "!#$%&'*+-/=?^_`{|}~";
-/* What may stand unencoded in RFC 2231, attribute-char. */
+/* attribute-char of RFC 2231: characters that need no encoding. */
 static const char plain[] =
 	"abcdefghijklmnopqrstuvwxyz"
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+-.^_`{|}~";
@@ -60,7 +60,7 @@ email_type_ok(const char *type)
 	return 1;
 }
 
-/* Beside X-…; all others are written by us, or are not for jobs to set. */
+/* Allowed beside X-…: this module writes other fields itself, or none may. */
 static const char *const fields_allowed[] = {
 	"Auto-Submitted",
 	"Feedback-ID",
@@ -118,7 +118,7 @@ email_head_word(struct email_head *h, const char *word)
 	word_put(h, word, strlen(word));
 }
 
-/* As many bytes as make whole characters and are no more than `max`. */
+/* The length of the longest front of whole characters within `max` bytes. */
 static size_t
 chars_fit(const char *p, size_t len, size_t max)
 {
@@ -150,8 +150,8 @@ encoded_put(struct email_head *h, const char *text)
 }
 
 /*
- * Whether it can stand as it is, folded at its blanks.  Of several in a row
- * some readers would make one.
+ * Whether a text needs no encoding, only folds at its blanks.  Several blanks
+ * in a row need it, for some readers show one blank instead.
  */
 static int
 is_plain(const char *text)
@@ -184,7 +184,7 @@ email_head_text(struct email_head *h, const char *text)
 	}
 }
 
-/* In quotes, with \ before what would end them. */
+/* Writes a quoted string, with \ before a quote or backslash: its length. */
 static size_t
 quote(const char *text, char *to)
 {

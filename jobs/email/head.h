@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_head.h - writes the header fields of a message
+ * head.h - header fields: checks what a job may set, and writes them
  *
- * Lines are folded at 78 columns where a blank allows it.  What is not ASCII
+ * Lines are folded at 78 columns where a blank allows it.  Text beyond ASCII
  * becomes encoded words (RFC 2047, never cut within a character) or encoded
- * parameters (RFC 2231).  No text may have control characters in it: that is
- * the caller's promise, see email_line_ok(), and is asserted.
+ * parameters (RFC 2231).  The caller promises that no text has control
+ * characters (email_line_ok()); an assertion checks that.
  */
 #ifndef JOBS_EMAIL_HEAD_H
 #define JOBS_EMAIL_HEAD_H
@@ -17,7 +17,7 @@
 
 enum {
 	EMAIL_FOLD = 78,
-	EMAIL_WORD_MAX = 900, /* of what cannot be folded: a line has 998 */
+	EMAIL_WORD_MAX = 900, /* bytes without a fold: a line may have 998 */
 };
 
 struct email_head {
@@ -25,29 +25,32 @@ struct email_head {
 	size_t col;
 };
 
-/* A token of RFC 2045: ASCII without blanks and punctuation; not empty. */
+/* Whether it is a token of RFC 2045: ASCII without blanks and punctuation. */
 int email_token_ok(const char *, size_t len);
 
-/* "type/subtype; name=token …" of what is a file: no multipart, no message. */
+/*
+ * Whether it is "type/subtype; name=token …" of a file: multipart and message
+ * are refused.
+ */
 int email_type_ok(const char *);
 
-/* The name of a header field that a job may set. */
+/* Whether a job may set the header field `name`. */
 int email_field_ok(const char *name);
 
 void email_head_begin(struct email_head *, FILE *, const char *name);
 void email_head_end(struct email_head *);
 
-/* A blank and then `word`, as it stands. */
+/* Writes a blank and then `word` unchanged. */
 void email_head_word(struct email_head *, const char *word);
 
-/* Text for people: a subject. */
+/* Writes text such as a subject, encoded where needed. */
 void email_head_text(struct email_head *, const char *text);
 
-/* A mailbox, and what follows it at once: "," or "". */
+/* Writes a mailbox, followed by `after`: "," or "". */
 void email_head_address(
 	struct email_head *, const struct email_address *, const char *after);
 
-/* "; name=value" */
+/* Writes "; name=value", encoded where needed. */
 void email_head_param(struct email_head *, const char *name, const char *value);
 
 #endif

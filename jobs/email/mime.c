@@ -51,7 +51,7 @@ date_put(FILE *f, int64_t at_s)
 		tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-/* RFC 2369, and one click as of RFC 8058 where there is a page for it. */
+/* List-Unsubscribe (RFC 2369); an https link adds one click (RFC 8058). */
 static void
 links_put(FILE *f, const struct email *e)
 {
@@ -94,14 +94,14 @@ head_put(FILE *f, const struct email *e, const char *id, int64_t at_s)
 /* --- the tree of parts --------------------------------------------------- */
 
 /*
- * The parts are written in order; each multipart is opened by the header of
- * the part that it is, and closed behind its last part:
+ * The parts are written in order; the header of a multipart opens it, a closing
+ * boundary behind its last part ends it:
  *
  *	mixed( related( alternative( text, html ), files with a cid ), files )
  *
- * A multipart that would have one part is left out.  A boundary has "=_" in
- * it, which neither quoted-printable nor base64 ever writes; the line end
- * before it is its own.
+ * A multipart with a single part is left out.  A boundary contains "=_", which
+ * neither quoted-printable nor base64 can contain; the line end before a
+ * boundary belongs to the boundary.
  */
 enum { MIXED, RELATED, ALTERNATIVE, LEVELS };
 
@@ -111,10 +111,10 @@ struct mime_tree {
 	struct email_mail *m;
 	const struct email *e;
 	FILE *head, *body;
-	FILE *part; /* where the header of the next part goes */
+	FILE *part; /* receives the header of the current part */
 	char boundary[SW_ID_TEXT];
 	int open[LEVELS];
-	int first; /* the next part is a multipart's first */
+	int first; /* the next part is the first of a multipart */
 };
 
 static int
@@ -138,7 +138,7 @@ part_begin(struct mime_tree *t)
 	t->first = 0;
 }
 
-/* Its header is complete; that of the whole mail gets its end elsewhere. */
+/* Ends a part's header; email_source_read() ends that of the mail. */
 static void
 part_text(struct mime_tree *t)
 {
@@ -212,7 +212,7 @@ content_put(FILE *f, const char *text)
 	}
 }
 
-/* The piece that ends here, and the file that comes now. */
+/* Ends the current piece of the body and adds the file, then a new piece. */
 static void
 file_piece(struct mime_tree *t, const struct email_file *file)
 {
@@ -276,7 +276,7 @@ blob_fail(const struct email_store *s, int err, struct email_why *why)
 					    blobs_why(s->blobs));
 }
 
-/* A wrong reference, or a damaged blob? */
+/* Tells a wrong size in the reference from a damaged blob. */
 static int
 ref_judge(const struct email_store *s, const struct blob_ref *ref)
 {

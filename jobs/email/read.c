@@ -13,7 +13,7 @@ _Static_assert(sizeof(((struct email_why *)0)->text) == BODY_WHY,
 
 struct email_reader {
 	struct email *e;
-	struct email_file *file; /* the attachment at hand */
+	struct email_file *file; /* the current attachment */
 	struct email_why *why;
 };
 
@@ -24,7 +24,7 @@ text_take(struct email_reader *r, const char *key, const json_t *item,
 	return body_text(key, item, to, r->why->text);
 }
 
-/* A string that will stand in a header. */
+/* Reads a string that becomes part of a header. */
 static int
 line_take(struct email_reader *r, const char *key, const json_t *item,
 	const char **to)
@@ -273,7 +273,7 @@ files_take(void *arg, const char *key, json_t *item)
 
 /* --- further headers ----------------------------------------------------- */
 
-/* A signature covers one of a name. */
+/* A field comes once: a signature covers only one of a name. */
 static int
 field_is_there(const struct email *e, const char *name)
 {
@@ -523,7 +523,7 @@ email_read(struct email *e, struct bytes json, const char *from,
 	int err;
 
 	memset(e, 0, sizeof(*e));
-	*why = (struct email_why){.disposition = JOB_FAIL}; /* of body.h */
+	*why = (struct email_why){.disposition = JOB_FAIL}; /* for body.h */
 	err = body_parse(json, &e->json, why->text);
 	if (err == 0)
 		err = body_take(e->json, "the body", mail_keys, &r, why->text);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_read.h - a job's body: one JSON object that describes a mail
+ * read.h - reads a job's body: one JSON object that describes a mail
  *
- * docs/email.md lists the keys.  What is not listed there is refused, so that
- * a slip of the pen does not go out as a mail that lacks something.  After
- * email_read() all that goes into a header is UTF-8 without control
- * characters.
+ * docs/email.md lists the keys.  Any other key is refused, so that no mail goes
+ * out without a part whose key was misspelt.  After email_read() all text for
+ * a header is UTF-8 without control characters.
  */
 #ifndef JOBS_EMAIL_READ_H
 #define JOBS_EMAIL_READ_H
@@ -15,17 +14,20 @@
 #include "jobs/email/disposition.h"
 
 enum {
-	EMAIL_TO_MAX = 50, /* addresses in to, in cc */
+	EMAIL_TO_MAX = 50, /* addresses in `to`, and in `cc` */
 	EMAIL_FILES_MAX = 32,
-	EMAIL_FIELDS_MAX = 32, /* headers of the job's own */
-	EMAIL_LINKS_MAX = 4,   /* to unsubscribe */
+	EMAIL_FIELDS_MAX = 32, /* header fields in `headers` */
+	EMAIL_LINKS_MAX = 4,   /* links in `list_unsubscribe` */
 };
 
 struct json_t;
 
-/* One of: a blob of its own, a text in the body, or the job's own blob. */
+/*
+ * An attachment: a blob (`has_ref`), a text in the body (`content`), or the
+ * job's own blob.
+ */
 struct email_file {
-	const char *name, *type, *cid; /* NULL: none; type never is */
+	const char *name, *type, *cid; /* NULL: none; `type` is always set */
 	const char *content;
 	int has_ref;
 	struct blob_ref ref;
@@ -35,12 +37,12 @@ struct email_field {
 	const char *name, *value;
 };
 
-/* Texts are borrowed from `json` or owned by `made`. */
+/* The texts belong to `json` or to `made`. */
 struct email {
 	struct email_address from, reply_to, recipient;
 	struct email_address to[EMAIL_TO_MAX], cc[EMAIL_TO_MAX];
 	size_t to_n, cc_n;
-	const char *subject, *text, *html; /* subject never is NULL */
+	const char *subject, *text, *html; /* `subject` is never NULL */
 	struct email_file files[EMAIL_FILES_MAX];
 	size_t files_n;
 	struct email_field fields[EMAIL_FIELDS_MAX];
@@ -55,8 +57,9 @@ struct email {
 };
 
 /*
- * `from` stands in for what the job does not say, `templates` is their folder;
- * NULL: none.  0 or an error; call email_free in either case.
+ * Reads `json`.  `from` is the default From, `templates` the folder of the
+ * templates; either may be NULL.  0 or an error with email_why set; the caller
+ * calls email_free() in either case.
  */
 int email_read(struct email *, struct bytes json, const char *from,
 	const char *templates, struct email_why *)

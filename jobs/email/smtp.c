@@ -5,9 +5,9 @@
 
 _Static_assert(CURL_ERROR_SIZE <= 256, "email_smtp.error");
 
-/* --- what libcurl tells --------------------------------------------------- */
+/* --- libcurl's callbacks -------------------------------------------------- */
 
-/* One line of the server, as libcurl hands headers out. */
+/* One line of the server's reply, which libcurl passes as a header. */
 static size_t
 line_take(char *p, size_t size, size_t n, void *arg)
 {
@@ -29,7 +29,7 @@ line_take(char *p, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* What is said to the server: its first word is the stage. */
+/* A command to the server: its first word tells the stage. */
 static void
 command_note(struct email_smtp *l, const char *p, size_t len)
 {
@@ -59,7 +59,7 @@ command_note(struct email_smtp *l, const char *p, size_t len)
 		l->server_utf8 = 0;
 }
 
-/* Its type is libcurl's. */
+/* The type of this function is libcurl's. */
 static int /* NOLINTNEXTLINE(readability-non-const-parameter) */
 debug_take(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
 {
@@ -169,9 +169,9 @@ set_all(struct email_smtp *l, const struct email_server *srv,
 	set_text(&s, CURLOPT_MAIL_FROM, env->from->text);
 	set_long(&s, CURLOPT_NOSIGNAL, 1);
 	set_long(&s, CURLOPT_UPLOAD, 1);
-	set_long(&s, CURLOPT_VERBOSE, 1); /* for heard(), nothing is printed */
+	set_long(&s, CURLOPT_VERBOSE, 1); /* debug_take() needs it */
 	set_long(&s, CURLOPT_TIMEOUT_MS, (long)env->timeout_ms);
-	/* Its own two minutes for each answer are too few for the last one. */
+	/* libcurl's default of two minutes is too short for the last reply. */
 	set_long(&s, CURLOPT_SERVER_RESPONSE_TIMEOUT,
 		(long)(env->timeout_ms / 1000 + 1));
 	if (s.rc != CURLE_OK)
@@ -208,9 +208,9 @@ transfer(
 }
 
 /*
- * The server had closed an old connection, and no mail is on its way.  A
- * server that is away makes no connection either, but is not asked twice:
- * that would last twice as long.
+ * Whether a reused connection failed because the server had closed it, before
+ * any byte of the message was sent.  A server that cannot be reached at all is
+ * not tried twice, which would take twice as long.
  */
 static int
 is_stale(const struct email_smtp *l, CURLcode rc)
@@ -225,8 +225,10 @@ is_stale(const struct email_smtp *l, CURLcode rc)
 	       (l->code == 0 || l->code == 421);
 }
 
-/* libcurl's best words; some count milliseconds, so that no two alarms would be
- * equal. */
+/*
+ * libcurl's error text, but for texts that contain a time: equal alarms must
+ * have equal texts.
+ */
 static const char *
 curl_problem(const struct email_smtp *l, CURLcode rc)
 {
@@ -254,7 +256,7 @@ transfer_judge(const struct email_smtp *l, CURLcode rc,
 
 	int err = l->read_err < 0 ? l->read_err : email_judge(&end, why);
 
-	/* It may have been refused for just that, in words of its own. */
+	/* A server without SMTPUTF8 may have refused the address for that. */
 	if (err < 0 && why->disposition == JOB_FAIL && l->needs_utf8 &&
 		!l->server_utf8)
 		return utf8_refuse(why);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_smtp.h - the conversation with the mail server, through libcurl
+ * smtp.h - sends mails to the mail server, through libcurl
  *
- * The connection stays from mail to mail.  One that the server has closed
- * meanwhile is made anew, once, if nothing of the message had been sent.
+ * The connection stays open from mail to mail.  If the server has closed it
+ * meanwhile, email_smtp_send() connects once more, provided that nothing of the
+ * message was sent.
  */
 #ifndef JOBS_EMAIL_SMTP_H
 #define JOBS_EMAIL_SMTP_H
@@ -13,7 +14,7 @@
 
 enum email_tls { EMAIL_TLS_STARTTLS, EMAIL_TLS_TLS, EMAIL_TLS_NONE };
 
-/* As configured; all borrowed. */
+/* The server's settings; all borrowed. */
 struct email_server {
 	const char *name; /* host, host:port */
 	enum email_tls tls;
@@ -26,17 +27,17 @@ struct email_server {
 struct email_smtp {
 	void *curl;
 	char error[256];
-	/* Of the conversation at hand. */
+	/* Of the current session. */
 	enum email_stage stage;
 	int code, multi, quit;
 	char reply[EMAIL_REPLY_MAX];
-	int server_utf8; /* the server, as it said last */
-	int needs_utf8;	 /* the mail */
-	int read_err;	 /* of the source: not the server's doing */
+	int server_utf8; /* the last EHLO reply lists SMTPUTF8 */
+	int needs_utf8;	 /* an address of the mail needs SMTPUTF8 */
+	int read_err;	 /* the error of the source, not of the server */
 	struct email_source *source;
 };
 
-/* What goes on the envelope. */
+/* The SMTP envelope: MAIL FROM, RCPT TO and their parameters. */
 struct email_envelope {
 	const struct email_address *from, *to;
 	int own_sender, utf8;
@@ -44,8 +45,9 @@ struct email_envelope {
 };
 
 /*
- * Sends what `source` reads.  0: the server has taken it over, its words are
- * in link->reply.  All zero is a new link.
+ * Sends a mail, read through `source`.  0: the server has accepted the mail,
+ * and its reply is in smtp->reply; else an error with `why` set.  A new struct
+ * email_smtp is all zero.
  */
 int email_smtp_send(struct email_smtp *, const struct email_server *,
 	const struct email_envelope *, const struct email_mail *,

@@ -83,8 +83,8 @@ file_read(struct email_source *s, char *to, size_t cap)
 }
 
 /*
- * The next lines of the file.  Its last read, at the end, is the one that has
- * checked the hash, so it is made before the last lines leave.
+ * Encodes the next lines of the file.  The read at the end of a blob checks its
+ * hash, so that read comes before the last lines are returned.
  */
 static int
 lines_make(struct email_source *s)

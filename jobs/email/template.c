@@ -78,7 +78,7 @@ blanks_back(const char *from, const char *p)
 	return p;
 }
 
-/* Whether what ends at `p` is the name of an attribute and an equals sign. */
+/* Whether the text before `p` ends with the attribute `name` and '='. */
 static int
 attribute_ends(const char *from, const char *p, const char *name)
 {
@@ -94,8 +94,8 @@ attribute_ends(const char *from, const char *p, const char *name)
 }
 
 /*
- * Where the address begins in which `at` stands: behind href=" or src=" with
- * no further quote between.  NULL: in none.
+ * The start of the URL that contains `at`: behind href=" or src=" with no
+ * further quote between.  NULL: `at` is not in a URL.
  */
 static const char *
 address_begin(const char *from, const char *at)
@@ -200,7 +200,7 @@ line_of(const char *text, const char *at)
 	return line;
 }
 
-/* One {{name}} at `p`; `*after` is what follows it. */
+/* Writes the value of the {{name}} at `p`; `*after` is the text behind it. */
 static int
 mark_write(struct email_template *t, const char *p, const char **after)
 {
@@ -271,7 +271,7 @@ email_template_text(const char *text, const char *name,
 
 /* --- files --------------------------------------------------------------- */
 
-/* NULL and errno; EFBIG: too large. */
+/* The text of a file, or NULL with errno set; EFBIG: too large. */
 static char *
 file_text(int fd)
 {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * email_template.h - templates: {{name}} stands for a value of the job
+ * template.h - templates: {{name}} is replaced by a value of the job
  *
- * NAME.subject, NAME.text and NAME.html in one folder, each of which may be
- * missing.  What a value may do depends on where it stands:
+ * A template NAME is up to three files of one folder: NAME.subject, NAME.text
+ * and NAME.html.  The place of {{name}} decides how a value is written:
  *
- *	.subject	text; a control character is refused
- *	.text		text
+ *	.subject	unchanged; a control character is refused
+ *	.text		unchanged
  *	.html		& < > " ' become entities; in href="…" and src="…" a
- *			value that begins the address must be http:, https:,
- *			mailto: or cid:, any other is percent-encoded
- *	{{{x}}}		as it is; in HTML whoever writes that answers for it
+ *			value at the start of the URL must be http:, https:,
+ *			mailto: or cid:, a later one is percent-encoded
+ *	{{{name}}}	unchanged; in HTML the template's author must know that
+ *			the value is safe
  *
  * Values are strings, numbers and booleans.
  */
@@ -19,7 +20,7 @@
 
 #include "jobs/email/disposition.h"
 
-enum { EMAIL_TEMPLATE_MAX = 1024 * 1024 }; /* of a file, and when filled */
+enum { EMAIL_TEMPLATE_MAX = 1024 * 1024 }; /* bytes of a file, of its result */
 
 enum email_context { EMAIL_SUBJECT, EMAIL_TEXT, EMAIL_HTML };
 
@@ -28,14 +29,16 @@ struct json_t;
 const char *email_context_name(enum email_context);
 
 /*
- * Fills in `*to`, on the heap, or leaves it NULL where there is no such file.
- * 0 or an error; `name` may be anything: it does not leave the folder.
+ * Writes the text of one file of template `name` to `*to` (malloc), or leaves
+ * `*to` as it is if the template has no such file.  `name` may be any text: a
+ * name that would leave the folder is refused.  0 or an error with email_why
+ * set.
  */
 int email_template(const char *folder, const char *name, enum email_context,
 	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
 
-/* The same from a text; `name` is for messages. */
+/* The same from a text; `name` appears in errors. */
 int email_template_text(const char *text, const char *name, enum email_context,
 	const struct json_t *values, char **to, struct email_why *)
 	__attribute__((warn_unused_result));
