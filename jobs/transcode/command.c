@@ -48,8 +48,9 @@ ms_add(struct ffmpeg_command *c, const char *option, int64_t ms)
 /* --- the input ----------------------------------------------------------- */
 
 /*
- * A playlist could name any file and host: such formats are not on the list,
- * and should one be, it finds no protocol but file, and no file.
+ * A playlist could name any file and host.  The list of formats has none that
+ * can; should a configuration add one, ffmpeg opens nothing but files, and the
+ * sandbox denies it all other files.
  */
 static void
 input_guard(struct ffmpeg_command *c, const struct config *conf)
@@ -131,7 +132,7 @@ command_rungs(
 	return 1;
 }
 
-/* The shorter side becomes `height`, the other one follows, even. */
+/* Scales the shorter side to `height` and the other side to an even number. */
 static const char *
 scale_text(const struct ffmpeg_task *t, int height, char text[32])
 {
@@ -161,7 +162,7 @@ preset_add(struct ffmpeg_command *c, const struct film_profile *p)
 		ADD(c, "-x265-params", "log-level=error", "-tag:v", "hvc1");
 }
 
-/* Constant quality below a most rate; `v` is "v", or "v:0" of several. */
+/* Constant quality up to a bit rate; `v` is "v", or "v:0" of several. */
 static void
 rate_add(struct ffmpeg_command *c, const struct film_profile *p, const char *v,
 	int kbit)
@@ -169,7 +170,7 @@ rate_add(struct ffmpeg_command *c, const struct film_profile *p, const char *v,
 	word_add(c, "-crf");
 	word_add(c, "%d", p->crf);
 	if (strcmp(p->codec->encoder, "libsvtav1") == 0)
-		return; /* it takes no most rate beside it */
+		return; /* libsvtav1 refuses a bit rate beside the quality */
 	if (strcmp(p->codec->encoder, "libvpx-vp9") == 0) {
 		word_add(c, "-b:%s", v);
 		word_add(c, "%dk", kbit);
@@ -197,10 +198,10 @@ audio_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
 	word_add(c, "%s", codec->encoder);
 	word_add(c, "-b:a");
 	word_add(c, "%dk", t->profile->audio_kbit);
-	ADD(c, "-ac", "2"); /* what every encoder and every browser takes */
+	ADD(c, "-ac", "2"); /* stereo: every encoder and browser supports it */
 }
 
-/* What is not asked for stays behind: names, places, chapters, subtitles. */
+/* Drops names, places, chapters, subtitles; limits the length. */
 static void
 common_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
@@ -230,7 +231,7 @@ split_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
 	word_add(c, "%s", text);
 }
 
-/* Sound is encoded once, in a group that all rungs refer to. */
+/* The sound is encoded once, in a group that all rungs refer to. */
 static void
 variants_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
 	const struct film_rung *r, int n)
@@ -329,9 +330,9 @@ image_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 	word_add(c, "-an");
 	word_add(c, "-vf");
 	/*
-	 * Pixels that are not square are made so: an image knows no others.
-	 * In one step, for a stranger's shape of pixels (sar) or of pictures
-	 * (dar) must not make an image without end, nor one without a line.
+	 * An image has square pixels, so the filter scales others.  It bounds
+	 * width and height in the same step: the input's aspect ratios (sar of
+	 * pixels, dar of the picture) must not make a huge or an empty image.
 	 */
 	word_add(c,
 		"scale=w='max(2,min(min(%d,iw*sar),%d*dar))':"

@@ -2,9 +2,9 @@
 /*
  * command.h - the command lines of ffprobe and ffmpeg
  *
- * Made of numbers that were checked and words from our tables; of text from
- * outside only the path of the input, which the store of blobs has made, and
- * what the configuration says.
+ * A command line consists of checked numbers, of words of profile.c's tables,
+ * of the configuration's texts, and of the input's path, which the blob store
+ * has made.
  */
 #ifndef JOBS_TRANSCODE_COMMAND_H
 #define JOBS_TRANSCODE_COMMAND_H
@@ -14,7 +14,7 @@
 
 enum { COMMAND_WORDS = 192, COMMAND_ROOM = 16384 };
 
-/* An image is at most so many times as high as its profile is wide. */
+/* Largest height of an image, as a multiple of its profile's width. */
 enum { COMMAND_TALL = 4 };
 
 #define COMMAND_MASTER "master.m3u8"
@@ -24,26 +24,31 @@ struct ffmpeg_command {
 	int n;
 	char room[COMMAND_ROOM];
 	size_t used;
-	int full; /* words were left out: it is not to be run */
+	int full; /* a word had no room: the command must not run */
 };
 
-/* What is asked for. */
+/* One run of ffmpeg: the profile, the input and its probe. */
 struct ffmpeg_task {
 	const struct config *conf;
 	const struct film_profile *profile;
 	const struct film_probe *probe;
 	const char *input; /* a path */
-	int64_t at_ms;	   /* of an image; -1: as the profile says */
+	int64_t at_ms;	   /* where an image is taken; -1: by the profile */
 };
+
+/* Both write a whole command; the caller checks `full`. */
 
 void
 command_probe(struct ffmpeg_command *, const struct config *, const char *input);
 void command_make(struct ffmpeg_command *, const struct ffmpeg_task *);
 
-/* Where in the input the image is taken. */
+/* Where in the input the image is taken, in ms. */
 int64_t command_at_ms(const struct ffmpeg_task *);
 
-/* The rungs that are not higher than the source; one at least. */
+/*
+ * Writes the profile's rungs that are not higher than the source, or else one
+ * of the source's height.  Returns their number.
+ */
 int command_rungs(
 	const struct ffmpeg_task *, struct film_rung rungs[PROFILE_RUNGS]);
 

@@ -9,13 +9,13 @@
 enum {
 	LINES = 2,
 	LINE_MAX_LEN = 300,
-	UNDECODED = 69, /* exit: more than two thirds (-max_error_rate) */
+	UNDECODED = 69, /* exit status: over two thirds (-max_error_rate) */
 };
 
 /*
- * Exit codes do not tell a full disk from a broken film.  These were seen on
- * stderr; the first that is found counts, so the machine's troubles, which
- * often end in "Invalid data" too, come first.
+ * ffmpeg's exit status does not tell a full disk from a broken film, but its
+ * stderr does.  The first row that is found decides; the machine's faults come
+ * first, for they often end in "Invalid data" too.
  */
 static const struct diagnosis_row {
 	const char *text;
@@ -67,7 +67,7 @@ skip(const char *p, const char *end, char c)
 	return p;
 }
 
-/* Without "[mov,mp4 @ 0x55d0]" and "file:/path: ", which tell nobody. */
+/* Cuts "[mov,mp4 @ 0x55d0]" and "file:/path: " off a line. */
 static struct bytes
 line_trim(struct bytes line, const char *input)
 {
@@ -84,7 +84,7 @@ line_trim(struct bytes line, const char *input)
 	return bytes_of(p, (size_t)(end - p));
 }
 
-/* "    Last message repeated 7 times" is no news of its own. */
+/* Skips empty lines and "    Last message repeated 7 times". */
 static int
 is_news(struct bytes line)
 {
@@ -95,7 +95,7 @@ is_news(struct bytes line)
 	       (line.len < len || memcmp(line.p, again, len) != 0);
 }
 
-/* The last lines of `said`, the last one first; how many. */
+/* Writes the last lines of stderr, the last one first; returns how many. */
 static int
 lines_last(const struct subprocess *t, const char *input,
 	struct bytes lines[LINES])

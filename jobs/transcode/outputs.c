@@ -166,7 +166,7 @@ text_put(struct output_list *p, const char *text, struct blob_ref *ref)
 	return err < 0 ? store_fail(p, "manifest", err) : 0;
 }
 
-/* Puts the manifest and makes of it the result. */
+/* Puts the manifest as a blob and writes the job's result. */
 static int
 result_make(struct output_list *p, json_t *o)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outputs.h - the files that a job has made, as blobs and a list of them
+ * outputs.h - puts the files that a job has made as blobs, and lists them
  *
  *	{"profile":"hls","duration_ms":1600,"bytes":B,"files":N,
  *	 "manifest":"sha256:HEX64;size=N",
  *	 "outputs":[{"name":"master.m3u8","type":"…","blob":"sha256:…"},…]}
  *
- * The manifest is a blob with the same object, without itself.  A list too
- * long for a result stands in the manifest alone.
+ * The manifest is a blob with the same object but for "manifest".  A list over
+ * OUTPUTS_INLINE bytes is in the manifest alone.
  */
 #ifndef JOBS_TRANSCODE_OUTPUTS_H
 #define JOBS_TRANSCODE_OUTPUTS_H
@@ -16,21 +16,22 @@
 
 enum {
 	OUTPUTS_MAX = 100000,	    /* files */
-	OUTPUTS_INLINE = 32 * 1024, /* bytes of a result with its list */
+	OUTPUTS_INLINE = 32 * 1024, /* largest result with its list, bytes */
 };
 
 struct film_outputs {
 	const char *profile;
 	int64_t duration_ms;
-	char *json; /* the result; free() it */
-	char manifest[sizeof(MANIFEST_HEADER) + BLOB_REF]; /* as a header */
+	char *json; /* the result, which the caller frees */
+	char manifest[sizeof(MANIFEST_HEADER) + BLOB_REF]; /* "manifest=..." */
 	char why[BLOB_WHY];
 };
 
 /*
- * Puts each file of `folder`; 0, or a negative error with `why`.  -ENODATA
- * (there is none) and SW_ETOOBIG (more than OUTPUTS_MAX, or one that the store
- * does not take) will be the same again.
+ * Puts each file of `folder` into the store `blobs` (a URI).  0, or a negative
+ * error with one line in `why`.  A retry would give the same for -ENODATA (no
+ * file) and SW_ETOOBIG (over OUTPUTS_MAX files, or a file too large for the
+ * store).
  */
 int outputs_put(struct film_outputs *, const char *blobs, const char *folder)
 	__attribute__((warn_unused_result));

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "jobs/parse.h"
 
-/* 30 years, in seconds; what is beyond is no duration but damage. */
+/* 30 years: a longer duration is damage. */
 #define SECONDS_MAX 1e9
 
 enum { SIDE_MAX = 1 << 20 };
@@ -130,7 +130,7 @@ line_take(struct film_progress *p)
 		return;
 	*eq = '\0';
 	if (strcmp(p->line, "out_time_us") == 0) {
-		/* "N/A" before the first packet; it may step back a little. */
+		/* "N/A" before the first packet; may step back a little. */
 		int64_t ms = strtoll(eq + 1, NULL, 10) / 1000;
 
 		if (ms > p->out_ms)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * probe.h - what ffprobe says of a file, and how far ffmpeg has come
+ * probe.h - reads the output of ffprobe, and ffmpeg's progress
  */
 #ifndef JOBS_TRANSCODE_PROBE_H
 #define JOBS_TRANSCODE_PROBE_H
@@ -16,23 +16,23 @@ struct film_probe {
 	char format[64];     /* "mov,mp4,m4a,3gp,3g2,mj2" */
 	int64_t duration_ms; /* 0: not known */
 	int streams;
-	int video, audio;  /* the first of its kind; -1: none */
-	int width, height; /* as it is shown: turned by its rotation */
+	int video, audio;  /* index of the first stream; -1: none */
+	int width, height; /* of the picture after its rotation */
 };
 
 /*
- * Reads the JSON of ffprobe.  0, or SW_EFORMAT: it is none, or has numbers
- * that cannot be.  A picture that is a cover counts as no video.
+ * Reads the JSON of ffprobe.  0, or SW_EFORMAT: not JSON, or a number is out of
+ * range.  A cover picture does not count as video.
  */
 int probe_read(struct bytes json, struct film_probe *)
 	__attribute__((warn_unused_result));
 
-/* The lines of -progress, in pieces of any size. */
+/* Reads the lines of ffmpeg -progress, in pieces of any size. */
 struct film_progress {
 	char line[PROBE_LINE];
 	size_t len;
-	int64_t out_ms; /* of the output so far */
-	int speed_x100; /* times real time, in hundredths; 0: not said */
+	int64_t out_ms; /* length of the output so far */
+	int speed_x100; /* times real time, in hundredths; 0: unknown */
 };
 
 void progress_take(struct film_progress *, const char *, size_t);

@@ -8,7 +8,7 @@
 
 #define SECTION "transcode "
 
-/* Of a ladder; 8K films are 4320 high. */
+/* Limits of a ladder; 8K films are 4320 high. */
 enum { HEIGHT_MIN = 16, HEIGHT_MAX = 4320, KBIT_MIN = 10, KBIT_MAX = 1000000 };
 
 /* clang-format off */
@@ -182,7 +182,7 @@ value_of(const struct profile_reader *r, const char *key)
 	return config_text(r->conf, r->section, key);
 }
 
-/* A key that means nothing to this kind of profile is a mistake. */
+/* Refuses a key that this kind of profile does not use. */
 static int
 keys_check(const struct profile_reader *r)
 {
@@ -231,7 +231,7 @@ static int
 audio_set(const struct profile_reader *r)
 {
 	const char *word = value_of(r, "audio");
-	/* What the container takes. */
+	/* The codecs that the container supports. */
 	const char *words = r->p->kind == PROFILE_HLS ? "aac none"
 			    : strcmp(r->p->ext, "webm") == 0
 				    ? "opus none"
@@ -321,7 +321,7 @@ numbers_set(const struct profile_reader *r)
 				r->conf, r->section, all[i].key);
 }
 
-/* x265 refuses what is too much for it, and others take less in silence. */
+/* Beyond the limit x265 fails, and other encoders silently use less. */
 static int
 most_check(const struct profile_reader *r, const char *key, int value,
 	const struct film_codec *codec)
@@ -407,7 +407,7 @@ profile_read(struct film_profile *p, const struct config *conf, const char *name
 	return SW_EINVAL;
 }
 
-/* Run as it is named, without a search along PATH. */
+/* The programs are started without a search in PATH. */
 static int
 program_check(const struct config *conf, const char *key, char *why, size_t cap)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * profile.h - what a transcoding job makes: hls, mp4, webm, audio, thumbnail,
- * poster, and what [transcode NAME] of the configuration makes of them
+ * profile.h - the profiles of a transcoding job: the files it makes and how
  *
- * A section that bears a built-in's name changes that profile; any other
- * names the one it starts from by `base`.
+ * Built in are hls, mp4, webm, audio, thumbnail and poster.  A section
+ * [transcode NAME] with a built-in's name changes that profile; any other makes
+ * a new profile that starts from the one its key `base` names.
  */
 #ifndef JOBS_TRANSCODE_PROFILE_H
 #define JOBS_TRANSCODE_PROFILE_H
@@ -20,27 +20,27 @@ enum profile_kind {
 	PROFILE_IMAGE, /* one frame */
 };
 
-/* The shorter side of the picture, and the most bits a second. */
+/* The shorter side of the picture in pixels, and its largest bit rate. */
 struct film_rung {
 	int height, kbit;
 };
 
-/* How a word of the configuration is said to ffmpeg. */
+/* A codec's name in the configuration and in ffmpeg. */
 struct film_codec {
 	const char *name, *encoder;
-	const char *ext; /* the file's, where the codec decides it */
-	int most;	 /* the largest crf, or kbit/s of sound; 0: neither */
+	const char *ext; /* of the file if the codec decides it, or NULL */
+	int most;	 /* largest crf, or largest kbit/s of sound; 0: none */
 };
 
 struct film_preset {
 	const char *name; /* libx264's and libx265's */
-	int vp9, av1;	  /* the same trade for others */
+	int vp9, av1;	  /* the nearest of libvpx-vp9 and libsvtav1 */
 };
 
 struct film_profile {
 	enum profile_kind kind;
 	const char *ext;
-	const char *codecs; /* the words that `codec` may be */
+	const char *codecs; /* allowed names of `codec`, between blanks */
 	const struct film_codec *codec, *audio; /* audio NULL: none */
 	const struct film_preset *preset;
 	struct film_rung rungs[PROFILE_RUNGS]; /* of falling height */
@@ -51,13 +51,13 @@ struct film_profile {
 extern const struct config_key profile_keys[], transcode_keys[];
 
 /*
- * The profile of that name; 0 or SW_EINVAL with one line in `why`.  Borrows
- * only from tables.
+ * Reads the profile `name`.  0, or SW_EINVAL with one line in `why`.  The
+ * profile borrows from static tables alone.
  */
 int profile_read(struct film_profile *, const struct config *, const char *name,
 	char *why, size_t cap) __attribute__((warn_unused_result));
 
-/* Whether all of a configuration's profiles can be read; as above. */
+/* Reads all profiles of a configuration to check them; as above. */
 int profile_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 enum {
-	LOOK_MS = 200, /* between two looks at the folder */
-	BROKEN = 127,  /* exit: it did not get as far as the program */
+	LOOK_MS = 200, /* between two measurements of the folder */
+	BROKEN = 127,  /* exit status before exec */
 };
 
 /* --- in the new process -------------------------------------------------- */
 
-/* What went wrong before the program ran, through a pipe that exec closes. */
+/* Reports an error before exec through a pipe that exec closes. */
 static void
 start_fail(int report, int err)
 {
@@ -41,7 +41,7 @@ child_run(const struct subprocess *t, const int files[3], int report,
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(BROKEN); /* he died before the line above */
+		_exit(BROKEN); /* the parent died before prctl() */
 	if (chdir(t->sandbox->folder) != 0)
 		start_fail(report, -errno);
 	for (int i = 0; i < 3; i++)
@@ -117,7 +117,7 @@ watch_stop(struct subprocess_watch *w, enum subprocess_end why)
 	(void)kill(w->pid, SIGKILL);
 }
 
-/* All that is there; a pipe that has ended is closed. */
+/* Reads all available bytes; closes the pipe at its end. */
 static void
 pipe_read(struct subprocess_watch *w, struct pollfd *p)
 {
@@ -172,11 +172,11 @@ watch_run(struct subprocess_watch *w)
 				pipe_read(w, &w->fds[i]);
 		disk_look(w);
 	}
-	w->look_ms = 0; /* what it wrote since the last look counts, too */
+	w->look_ms = 0; /* counts the bytes written since the last look */
 	disk_look(w);
 }
 
-/* --- its end ------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 static void
 end_judge(struct subprocess_watch *w, int status, const struct rusage *ru)
@@ -192,7 +192,7 @@ end_judge(struct subprocess_watch *w, int status, const struct rusage *ru)
 		return;
 	if (t->code == SIGXFSZ)
 		t->end = SUBPROCESS_FILE;
-	/* The kernel adds up threads by ticks: the sum may miss the second. */
+	/* The kernel counts threads by ticks: the sum may lack up to 1 s. */
 	if ((t->code == SIGKILL || t->code == SIGXCPU) &&
 		t->sandbox->cpu_s > 0 && cpu_s + 1 >= t->sandbox->cpu_s)
 		t->end = SUBPROCESS_CPU;
@@ -225,7 +225,7 @@ pipes_close(int pipes[3][2], int end)
 		}
 }
 
-/* Waits for exec to have closed the report, or to have said why not. */
+/* Waits until exec has closed the pipe `report`: 0, or the error in it. */
 static int
 start_wait(int report)
 {

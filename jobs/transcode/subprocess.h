@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - a program run in a sandbox, and watched
+ * subprocess.h - runs a program in a sandbox, within limits
  *
- * It has no stdin, its stdout goes to `take`, the tail of its stderr is kept.
- * It stays in the process group of whoever runs it and dies with him, so
- * that the worker's signals for a cancel or a timeout reach it.
+ * The program has no stdin, `take` gets its stdout, and the end of its stderr
+ * is stored.  It stays in its parent's process group and ends when the parent
+ * does, so that the worker's signals for a cancel or a timeout reach it.
  */
 #ifndef JOBS_TRANSCODE_SUBPROCESS_H
 #define JOBS_TRANSCODE_SUBPROCESS_H
@@ -17,11 +17,11 @@ enum { SUBPROCESS_STDERR = 4096 };
 
 enum subprocess_end {
 	SUBPROCESS_EXITED,  /* with `code` */
-	SUBPROCESS_KILLED,  /* by signal `code`, not ours */
+	SUBPROCESS_KILLED,  /* by signal `code`, which was not sent here */
 	SUBPROCESS_CPU,	    /* used up its CPU time */
 	SUBPROCESS_FILE,    /* a file grew beyond its limit */
 	SUBPROCESS_DISK,    /* the folder grew beyond its limit */
-	SUBPROCESS_REFUSED, /* `take` did not want more */
+	SUBPROCESS_REFUSED, /* `take` returned other than 0 */
 };
 
 struct subprocess {
@@ -29,7 +29,7 @@ struct subprocess {
 	const struct sandbox *sandbox;
 	int64_t disk; /* bytes in sandbox->folder while it runs; 0: any */
 	int without_sandbox; /* tests: to see what the sandbox is for */
-	/* stdout, as it comes; what it returns other than 0 ends the program */
+	/* Gets stdout in pieces; other than 0 ends the program. */
 	int (*take)(void *arg, const char *, size_t);
 	void *arg;
 
@@ -40,10 +40,13 @@ struct subprocess {
 	size_t stderr_len;
 };
 
-/* Until it has ended.  0 or -errno: it could not be started. */
+/*
+ * Runs the program and waits for its end: 0, with the fields from `end` on set.
+ * -errno: the program could not be started; -ENOSYS: no Landlock.
+ */
 int subprocess_run(struct subprocess *) __attribute__((warn_unused_result));
 
-/* Bytes on disk of the files right in `folder`. */
+/* Bytes on disk of the files in `folder`, without its subfolders. */
 int64_t folder_size(const char *folder);
 
 #endif

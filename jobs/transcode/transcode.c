@@ -22,8 +22,9 @@
 enum {
 	PATH = 4096,
 	REPORT_MS = 1000, /* between two words of progress */
-	SHORT_MS = 1000,  /* an output may be shorter than the input by this */
-	SHORT_PART = 20,  /* ... or by one in so many */
+	/* An output may be shorter than the input by the larger of both: */
+	SHORT_MS = 1000,
+	SHORT_PART = 20,    /* 1/20 of the length */
 	AT_MAX = 864000000, /* ten days, as max_duration's most */
 };
 
@@ -61,7 +62,7 @@ job_retry(struct transcode_job *w, const char *what, int err)
 	return JOB_RETRY;
 }
 
-/* --- what is asked for --------------------------------------------------- */
+/* --- the job's body ------------------------------------------------------ */
 
 static int
 body_refuse(struct transcode_job *w, const char *why)
@@ -156,7 +157,7 @@ request_read(struct transcode_job *w)
 
 /* --- running ------------------------------------------------------------- */
 
-/* What the end of a program means, and says so in the job's error. */
+/* Sets the job's error from the end of a program; returns the disposition. */
 static enum job_verdict
 program_ended(struct transcode_job *w, const struct subprocess *t,
 	const char *program)
@@ -216,7 +217,7 @@ answer_take(void *arg, const char *b, size_t n)
 	return 0;
 }
 
-/* What a profile needs, and what the limits allow. */
+/* Why the profile or the limits refuse the input, or NULL. */
 static const char *
 probe_refuse(const struct transcode_job *w)
 {
@@ -273,7 +274,7 @@ progress_report(struct transcode_job *w, int64_t now_ms)
 	(void)snprintf(text, sizeof(text), "%.40s, %d.%02d x real time",
 		w->name, w->progress.speed_x100 / 100,
 		w->progress.speed_x100 % 100);
-	/* 100 is for the end, when all is stored. */
+	/* 100 means that all outputs are stored. */
 	w->job->progress(w->job, percent < 99 ? (int)percent : 99, text);
 	w->reported_ms = now_ms;
 }
@@ -294,8 +295,8 @@ output_take(void *arg, const char *b, size_t n)
 }
 
 /*
- * ffmpeg takes what is there of a truncated file for the whole and exits 0.
- * Where the length is but an estimate, from the rate of bits, nobody knows.
+ * Whether the input was truncated: ffmpeg then exits 0 with a shorter output.
+ * Formats whose length is only an estimate from the bit rate do not count.
  */
 static int
 is_short(const struct transcode_job *w)
@@ -320,7 +321,7 @@ film_make(struct transcode_job *w)
 
 	command_make(&w->command, &w->task);
 	v = program_run(w, &t);
-	/* A place behind the last frame gives none: then the first one. */
+	/* Behind the last frame ffmpeg writes no image: takes the first. */
 	if (v == JOB_ACK && w->profile.kind == PROFILE_IMAGE &&
 		folder_size(w->folder) == 0) {
 		w->task.at_ms = 0;

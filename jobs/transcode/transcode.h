@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transcode.h - the job `transcode`: a film, sound or picture out of a blob
+ * transcode.h - the job `transcode`: makes films, sound or images of a blob
  *
  * The input is the job's blob.  The body is an object of JSON:
  *
  *	"profile"	hls, mp4, webm, audio, thumbnail, poster, or one of
  *			the worker's configuration
- *	"at_ms"		of an image: where in the film
- *	"then"		a queue that gets the result as a job's body
+ *	"at_ms"		where in the film an image is taken
+ *	"then"		a queue that gets a job with the result as its body
  *
- *	ack	all files are blobs; the result is that of outputs.h
- *	fail	the body is wrong, or the input is: not media, truncated,
+ *	ack	all files are blobs; outputs.h describes the result
+ *	fail	the body is malformed, or the input is not media, truncated or
  *		beyond a limit
- *	retry	what may be different next time: a full disk, no memory, a
- *		program that crashed or is not there
+ *	retry	a full disk, no memory, a program that crashed or is missing
  *
  * docs/transcode.md has the rest.
  */

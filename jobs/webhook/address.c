@@ -10,7 +10,7 @@
 
 struct ip_address {
 	uint8_t b[16];
-	size_t len; /* 4, 16; 0: neither, and in no network */
+	size_t len; /* 4 or 16; 0: another family, which no network has */
 };
 
 struct ip_network {
@@ -19,8 +19,8 @@ struct ip_network {
 };
 
 /*
- * The first that fits counts.  From IANA's registries of special-purpose
- * addresses; of IPv6 only 2000::/3 is in public use.
+ * IANA's registries of special-purpose addresses; the first match decides.  Of
+ * IPv6 only 2000::/3 is in public use.
  */
 static const struct {
 	const char *network, *kind;
@@ -30,7 +30,7 @@ static const struct {
 	{"100.64.0.0/10", "carrier-private"},
 	{"127.0.0.0/8", "loopback"},
 	{"168.63.129.16", "cloud metadata"}, /* Azure's, in public space */
-	{"169.254.0.0/16", "link-local"},    /* others' metadata */
+	{"169.254.0.0/16", "link-local"},    /* other clouds' metadata */
 	{"172.16.0.0/12", "private"},
 	{"192.0.0.0/24", "reserved"},
 	{"192.0.2.0/24", "documentation"},
@@ -55,7 +55,7 @@ static const struct {
 	{"::/0", "reserved"},
 };
 
-/* Where an address of IPv4 lies in one of IPv6. */
+/* IPv6 networks whose addresses contain an IPv4 address at byte `at`. */
 static const struct {
 	const char *network;
 	size_t at;

@@ -16,7 +16,7 @@
 #define DAY  (24LL * 3600 * 1000)
 
 /* clang-format off */
-/* What both may have; the default is that of [webhook]. */
+/* Keys of [webhook] and of [webhook NAME]; only the former have defaults. */
 #define OWN_KEYS                                                                                  \
 	{"secret", CONFIG_TEXT, 0, 0, NULL, "the secrets, whsec_..., several while they change"},           \
 	{"secret_file", CONFIG_FILE, 0, 0, NULL, "a private file with the secrets, read for each job"},    \
@@ -44,7 +44,7 @@ const struct config_key endpoint_profile_keys[] = {
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
-/* Headers that are ours to set. */
+/* Headers that the job sets itself; the first is a prefix. */
 static const char *const reserved[] = {
 	"webhook-", "content-length", "content-type", "transfer-encoding",
 	"connection", "host", "expect",
@@ -65,7 +65,7 @@ why_set(char *why, int err, const char *fmt, ...)
 	return err;
 }
 
-/* --- what the configuration says ----------------------------------------- */
+/* --- the configuration --------------------------------------------------- */
 
 const char *
 endpoint_text(const struct webhook_endpoint *e, const char *key)
@@ -241,7 +241,7 @@ has_user(CURLU *url)
 	return has;
 }
 
-/* Not said: the URL itself, for there may be a secret in it. */
+/* No error contains the URL itself, for a URL may contain a secret. */
 static int
 url_parse(struct webhook_endpoint *e, const char *text, char *why)
 {
@@ -347,7 +347,7 @@ section_check(struct webhook_endpoint *e, char *why)
 	return 0;
 }
 
-/* A section of another type is none of ours. */
+/* Checks [webhook] or [webhook NAME]; skips the sections of other types. */
 static int
 named_check(struct webhook_endpoint *e, const char *name, char *why)
 {

@@ -14,21 +14,21 @@
 #include "jobs/webhook/address.h"
 #include "jobs/webhook/sign.h"
 
-/* One handle for this child; with it its open connections. */
+/* The child process's handle, which keeps connections open between jobs. */
 static CURL *kept;
 
-/* A post on its way. */
+/* A post that is in progress. */
 struct post_transfer {
 	struct webhook_post *p;
-	int64_t read_len;  /* of the answer, head and body */
-	int headed;	   /* its head had an end */
-	int permitted;	   /* an address could be connected to */
-	int cut;	   /* the answer was longer than is read */
-	char refused[128]; /* "10.0.0.1 (private)", the last one; or "" */
+	int64_t read_len;  /* bytes of the answer, head and body */
+	int headed;	   /* the answer's head is complete */
+	int permitted;	   /* an address was permitted */
+	int cut;	   /* the answer was longer than max_answer */
+	char refused[128]; /* the last: "10.0.0.1 (private)", or "" */
 	char error[CURL_ERROR_SIZE];
 };
 
-/* --- whom it reaches ----------------------------------------------------- */
+/* --- permitted addresses ------------------------------------------------- */
 
 static int
 is_permitted(
@@ -45,7 +45,7 @@ is_permitted(
 	return 0;
 }
 
-/* Asked with the address itself, so no name can mean another one later. */
+/* Checks the address to connect to, which no later DNS answer can change. */
 static curl_socket_t
 socket_permit(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -64,8 +64,8 @@ socket_permit(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 }
 
 /*
- * Asked with every request, also on a connection that an earlier job to an
- * endpoint with another `allow` has left open.
+ * Checks every request: an open connection may be that of an earlier job, to an
+ * endpoint with another `allow`.
  */
 static int
 request_permit(void *arg, char *ip, char *local, int port, /* NOLINT: curl's */
@@ -95,7 +95,7 @@ post_retry_after_s(const char *text, int64_t now_s)
 	size_t digits = strspn(text, "0123456789");
 	int64_t s = 0;
 
-	if (digits == 0 || text[digits] != '\0') /* -1: no date either */
+	if (digits == 0 || text[digits] != '\0') /* -1: not a date */
 		s = (int64_t)curl_getdate(text, NULL) - now_s;
 	else
 		for (; *text != '\0' && s <= POST_AFTER_MAX_S; text++)
@@ -105,7 +105,7 @@ post_retry_after_s(const char *text, int64_t now_s)
 	return s < POST_AFTER_MAX_S ? s : POST_AFTER_MAX_S;
 }
 
-/* n, or 0, which ends the transfer: it is longer than is read. */
+/* n, or 0, which ends the transfer: the answer exceeds max_answer. */
 static size_t
 answer_count(struct post_transfer *f, size_t n)
 {
@@ -114,7 +114,7 @@ answer_count(struct post_transfer *f, size_t n)
 	return f->cut ? 0 : n;
 }
 
-/* Line by line; a head that is cut off is none of libcurl's errors. */
+/* Notes the head's end line by line: libcurl accepts a head without one. */
 static size_t
 head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 {
@@ -122,7 +122,7 @@ head_take(char *b, size_t size, size_t n, void *arg) /* NOLINT: curl's type */
 	size_t len = size * n;
 
 	if (len >= 5 && memcmp(b, "HTTP/", 5) == 0)
-		f->headed = 0; /* a 1xx may have been before it */
+		f->headed = 0; /* an answer of 1xx may precede it */
 	else if (len > 0 && (b[0] == '\r' || b[0] == '\n'))
 		f->headed = 1;
 	return answer_count(f, len);
@@ -270,7 +270,7 @@ options_set(CURL *c, struct post_transfer *f, struct curl_slist *headers)
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->error);
 }
 
-/* An answer that we have cut short is one; its status came first. */
+/* An answer cut at max_answer counts, for its status came first. */
 static int
 transfer_judge(const struct post_transfer *f, CURLcode code, char *why)
 {
@@ -312,7 +312,7 @@ post_send(struct webhook_post *p, char why[ENDPOINT_WHY])
 		code = curl_easy_perform(kept);
 		answer_read(kept, p);
 		err = transfer_judge(&f, code, why);
-		curl_easy_reset(kept); /* it points into our frame */
+		curl_easy_reset(kept); /* its options point into this frame */
 	}
 	curl_slist_free_all(headers);
 	return err;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * webhook_post.h - one POST to an endpoint
+ * post.h - one POST to an endpoint
  *
- * The connection is kept for the next one to the same place.  No redirect is
- * followed, no proxy of the environment used, and no address that is not
- * public is connected to unless the endpoint allows it.
+ * The connection stays open for the next post to the same host.  A post follows
+ * no redirect, uses no proxy of the environment, and connects only to public
+ * addresses and to those in the endpoint's `allow`.
  */
 #ifndef JOBS_WEBHOOK_POST_H
 #define JOBS_WEBHOOK_POST_H
@@ -29,8 +29,8 @@ struct webhook_post {
 };
 
 /*
- * 0: there is a status.  SW_EINVAL: every address was refused; -EIO: no
- * answer came.  `why` is one line then.
+ * 0: the answer has a status.  Errors, with one line in `why`: SW_EINVAL, every
+ * address was refused; -EIO, there was no answer.
  */
 int post_send(struct webhook_post *, char why[ENDPOINT_WHY])
 	__attribute__((warn_unused_result));
@@ -38,8 +38,9 @@ int post_send(struct webhook_post *, char why[ENDPOINT_WHY])
 enum { POST_AFTER_MAX_S = 366 * 24 * 3600 };
 
 /*
- * A number of seconds or a date (RFC 9110): so long from `now_s`, a Unix time;
- * at most POST_AFTER_MAX_S.  0: now, or it says nothing.
+ * Reads the header Retry-After, a number of seconds or a date (RFC 9110): the
+ * seconds from `now_s`, a Unix time, at most POST_AFTER_MAX_S.  0: at once, or
+ * malformed.
  */
 int64_t post_retry_after_s(const char *text, int64_t now_s);
 

@@ -29,9 +29,9 @@ struct sign_key {
 };
 
 /*
- * The next secret of `*p`, which is moved behind it.  1, 0: there is none,
- * or SW_EINVAL.  EVP_DecodeBlock takes '=' for a letter, so it is looked
- * for here.
+ * Reads the next secret and moves `*p` behind it: 1; 0: there are no more; or
+ * SW_EINVAL.  EVP_DecodeBlock() accepts '=' anywhere, so this function checks
+ * its place.
  */
 static int
 key_next(const char **p, struct sign_key *k)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * webhook_sign.h - signatures of Standard Webhooks 1.0.0, scheme v1
+ * sign.h - signatures of Standard Webhooks 1.0.0, scheme v1
  *
- * HMAC-SHA256 over ID.TIMESTAMP.BODY.  A secret is "whsec_" and the base64
- * of 24 to 64 bytes.  There may be several, separated by blanks or ends of
- * lines, while one takes the place of the other: each of them signs.
+ * A signature is HMAC-SHA256 over ID.TIMESTAMP.BODY.  A secret is "whsec_" and
+ * the base64 of 24 to 64 bytes.  While secrets are rotated there may be
+ * several, separated by blanks or newlines; each of them signs.
  */
 #ifndef JOBS_WEBHOOK_SIGN_H
 #define JOBS_WEBHOOK_SIGN_H
@@ -16,10 +16,13 @@ enum {
 	SIGN_MAX = SIGN_SECRETS * 48, /* "v1,", 44 of base64, a blank or NUL */
 };
 
-/* The number of secrets; SW_EINVAL: one is none; SW_ETOOBIG: too many. */
+/* The number of secrets; SW_EINVAL: malformed; SW_ETOOBIG: too many. */
 int sign_check(const char *secrets) __attribute__((warn_unused_result));
 
-/* What goes into the header webhook-signature; 0, as above, or -ENOMEM. */
+/*
+ * Writes the value of the header webhook-signature.  0, an error of
+ * sign_check(), or -ENOMEM.
+ */
 int
 sign_write(const char *secrets, const char *id, int64_t at_s, struct bytes body,
 	char to[SIGN_MAX]) __attribute__((warn_unused_result));

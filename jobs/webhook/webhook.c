@@ -13,12 +13,12 @@
 #include "jobs/webhook/post.h"
 
 enum {
-	MARGIN_MS = 500,	/* we end before the worker kills us */
+	MARGIN_MS = 500,	/* left before the deadline at a timeout */
 	ERROR_ANSWER_MAX = 256, /* bytes of an answer in an error */
 	BLOB_MAX = 64 * 1024 * 1024,
 };
 
-/* The first that fits counts. */
+/* The first rule that matches decides. */
 static const struct {
 	int from, to;
 	enum job_verdict disposition;
@@ -55,7 +55,7 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* --- telling what came of it --------------------------------------------- */
+/* --- result and error ---------------------------------------------------- */
 
 static void
 result_write(struct job *job, const struct webhook_post *p, int64_t ms)
@@ -110,7 +110,7 @@ answer_judge(struct job *job, const struct webhook_post *p, int64_t ms)
 	return disposition;
 }
 
-/* --- doing it ------------------------------------------------------------ */
+/* --- the post ------------------------------------------------------------ */
 
 static enum job_verdict
 body_deliver(struct job *job, const struct webhook_endpoint *e,
@@ -141,7 +141,7 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 	return err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
 }
 
-/* A job with no body of its own posts the blob that it refers to. */
+/* A job without a body posts its blob. */
 static enum job_verdict
 blob_deliver(
 	struct job *job, const struct webhook_endpoint *e, const char *type)
@@ -169,7 +169,7 @@ blob_deliver(
 	return disposition;
 }
 
-/* What is no header would become one of its own, or more. */
+/* A control character would start further headers. */
 static int
 type_check(const char *type)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * webhook.h - the built-in job `webhook`: the body is posted to a receiver
+ * webhook.h - the job `webhook`: posts the body to a receiver
  *
- * Signed by Standard Webhooks (webhook_sign.h); webhook-id is the job's id, the
- * same with each attempt.  Where it goes stands in webhook_endpoint.h, what
- * becomes of each answer in docs/webhook.md.
+ * The post is signed by Standard Webhooks (sign.h); its webhook-id is the job's
+ * id, the same at each attempt.  endpoint.h says how a job chooses the
+ * receiver, docs/webhook.md which answers ack, retry or fail the job.
  */
 #ifndef JOBS_WEBHOOK_H
 #define JOBS_WEBHOOK_H
@@ -13,7 +13,10 @@
 
 enum job_verdict webhook_run(struct job *);
 
-/* What an answer of that status means, and why (NULL: nothing to add). */
+/*
+ * The disposition that an HTTP status means; `*why` is a static text for the
+ * error, or NULL.
+ */
 enum job_verdict webhook_disposition(int status, const char **why);
 
 #endif
