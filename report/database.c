@@ -38,7 +38,7 @@ static const char schema_1[] =
 	" line BLOB NOT NULL, why TEXT NOT NULL) STRICT;"
 	"PRAGMA application_id=" STR(APPLICATION_ID);
 
-/* From version 1; what was merged before counts as 0 in what is new. */
+/* From version 1; earlier jobs count as 0 in the new columns. */
 static const char schema_2[] =
 	"ALTER TABLE path ADD COLUMN errors_4xx INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE path ADD COLUMN errors_5xx INTEGER NOT NULL DEFAULT 0;"

@@ -23,7 +23,7 @@
 #define HLL_BITS 12
 #define HLL_LEN	 (1 << HLL_BITS)
 
-/* All zero is the empty sketch; the registers are also the stored form. */
+/* All zero is an empty sketch.  The report stores the registers as they are. */
 struct hll {
 	uint8_t reg[HLL_LEN];
 };
@@ -34,7 +34,7 @@ void hll_merge(struct hll *into, const struct hll *from);
 /* The estimated number of distinct things added. */
 double hll_count(const struct hll *);
 
-/* Whether these could be registers: a file may hold anything. */
+/* Whether all registers are in range, for a sketch read from a file. */
 int hll_valid(const struct hll *);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 
-/* What takes something off the front says NULL if it is not there. */
+/* The *_take() functions return the place behind, or NULL: not there. */
 
 static const char *
 mark_take(const char *p, const char *end, char c)

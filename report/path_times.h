@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_times.h - how often each bucket of times occurred, as text
+ * path_times.h - the times of a path: a histogram, stored as text
  *
- * One row of the report holds the times of a path: an object of JSON, so that
- * SQL can read it, such as {"104":3,"110":1}, 3 times in bucket 104.  (A row
- * for each bucket took a third of the time of a job on few lines.)
+ * The column path.times has a JSON object that SQL can read: {"104":3,"110":1}
+ * is 3 requests in bucket 104 and 1 in bucket 110.  (A row for each bucket took
+ * a third of the time of a job on few lines.)
  */
 #ifndef REPORT_PATH_TIMES_H
 #define REPORT_PATH_TIMES_H
@@ -18,7 +18,7 @@
  */
 enum { PATH_TIME_BITS = 4, PATH_TIMES = HIST_LEN >> PATH_TIME_BITS };
 
-/* What stands for the times of a bucket. */
+/* The microseconds that represent a bucket: its middle. */
 static inline uint64_t
 path_time_us(unsigned bucket)
 {
@@ -26,14 +26,14 @@ path_time_us(unsigned bucket)
 		(bucket << PATH_TIME_BITS) + (1U << (PATH_TIME_BITS - 1)));
 }
 
-/* "271":18446744073709551615, of each, and the braces. */
+/* Longest text: "271":18446744073709551615, for each, and the braces. */
 enum { PATH_TIMES_TEXT = 2 + PATH_TIMES * (3 + 20 + 4) };
 
-/* Adds what the text says to `n`; 0, or SW_ECORRUPT: it is none of ours. */
+/* Adds the counts of `text` to `n`; 0, or SW_ECORRUPT: malformed. */
 int path_times_read(struct bytes text, uint64_t n[PATH_TIMES])
 	__attribute__((warn_unused_result));
 
-/* Its length. */
+/* Writes the text, without a NUL: its length. */
 size_t
 path_times_write(const uint64_t n[PATH_TIMES], char text[PATH_TIMES_TEXT]);
 

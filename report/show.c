@@ -67,7 +67,7 @@ toned_put(const struct report_show *s, enum show_tone t, const char *text)
 	tone_put(s, PLAIN);
 }
 
-/* 1,234,567 */
+/* Writes 1,234,567. */
 static const char *
 grouped_text(char out[NUMBER], uint64_t n)
 {
@@ -83,7 +83,7 @@ grouped_text(char out[NUMBER], uint64_t n)
 	return out;
 }
 
-/* 70.9 MiB */
+/* Writes 70.9 MiB. */
 static const char *
 bytes_text(char out[NUMBER], uint64_t n)
 {
@@ -157,7 +157,7 @@ show_headline(const struct report_show *s, const struct report_view *v,
 	(void)fputc('\n', s->f);
 }
 
-/* A row of the summary: what, the figure, and a remark. */
+/* Prints a row of the summary; `remark` may be "". */
 static void
 summary_row(const struct report_show *s, const char *what, const char *figure,
 	const char *remark)
@@ -223,7 +223,7 @@ show_classes(const struct report_show *s, const struct report_view *v)
 	}
 }
 
-/* A path, as long as there is room for it. */
+/* Prints a path and a newline, cut to the width of the terminal. */
 static void
 path_put(const struct report_show *s, struct bytes p)
 {
@@ -239,7 +239,7 @@ path_put(const struct report_show *s, struct bytes p)
 	(void)fputs(p.len > max ? "...\n" : "\n", s->f);
 }
 
-/* `whole`: of what the percentages are. */
+/* `whole` is 100 %. */
 static void
 show_paths(const struct report_show *s, const char *title,
 	const struct view_path *p, size_t n, uint64_t whole)
@@ -256,7 +256,7 @@ show_paths(const struct report_show *s, const char *title,
 	}
 }
 
-/* 3.2 ms */
+/* Writes 3.2 ms. */
 static const char *
 duration_text(char out[NUMBER], double us)
 {

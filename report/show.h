@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.h - a report for people, and for programs
+ * show.h - prints a report as tables, as JSON and as CSV
  */
 #ifndef REPORT_SHOW_H
 #define REPORT_SHOW_H
@@ -9,24 +9,24 @@
 
 #include "report/view.h"
 
-/* How the place that is written to wants it. */
+/* The abilities of the terminal or file that is written to. */
 struct show_style {
 	int colour;
 	int bars;  /* 0: none, as in a file; 1: of ASCII; 2: of blocks */
 	int width; /* columns; 0: no limit */
 };
 
-/* What fits `f`: plain unless it is a terminal, NO_COLOR is heeded. */
+/* The style of `f`: all zero unless it is a terminal; honours NO_COLOR. */
 struct show_style show_style_of(FILE *f);
 
-/* Tables; `name` is what the report is called in the headline. */
+/* Prints tables; `name` is the report's name in the headline. */
 void show_text(FILE *, const struct report_view *, const char *name,
 	struct show_style);
 
-/* One JSON object on a line; a time that is not known is null. */
+/* Prints one JSON object on a line; an unknown time is null. */
 void show_json(FILE *, const struct report_view *);
 
-/* What can be had as CSV; ends with an entry without a name. */
+/* The tables of show_csv(); the last has no name. */
 struct show_table {
 	const char *name, *sql;
 };
@@ -34,9 +34,10 @@ struct show_table {
 extern const struct show_table show_tables[];
 
 /*
- * One of them, of the report in the file `path`, by RFC 4180 with a line of
- * names.  What a spreadsheet would take for a formula gets a ' in front, what
- * could not be printed safely becomes \xNN.  Errors as of view_init.
+ * Prints a table of the report in the file `path` as CSV (RFC 4180) with a line
+ * of names.  A text that a spreadsheet would run as a formula gets a ' in
+ * front; a byte that is not safe to print becomes \xNN.  Errors as of
+ * view_init().
  */
 int show_csv(FILE *, const char *path, const struct show_table *)
 	__attribute__((warn_unused_result));

@@ -26,8 +26,8 @@ const struct show_table show_tables[] = {
 };
 
 /*
- * A spreadsheet takes a cell that begins like this for a formula, whatever
- * its quotes: the ' makes it a text.
+ * Whether a spreadsheet would run a cell as a formula, which quotes do not
+ * prevent: a ' in front does.
  */
 static int
 is_formula(const char *text)

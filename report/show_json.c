@@ -27,7 +27,7 @@ json_time(FILE *f, const char *name, int64_t at_s)
 		(void)fprintf(f, "\"%s\":\"%s\",", name, text);
 }
 
-/* What comes between two members of a list. */
+/* The separator before the i-th member of a list. */
 static const char *
 comma(size_t i)
 {

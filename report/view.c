@@ -11,7 +11,7 @@
 #include "report/database.h"
 #include "report/hll.h"
 
-/* The p99 is the bucket that at least 99 of 100 times do not exceed. */
+/* The p99 is the first bucket that at least 99 of 100 times do not exceed. */
 const char view_slow_sql[] =
 	"SELECT path, timed, time_us,"
 	" (SELECT min(time_us(min(bucket)), p.time_us_max) FROM"
@@ -21,7 +21,7 @@ const char view_slow_sql[] =
 	" time_us_max FROM path AS p WHERE timed >= 10"
 	" ORDER BY p99_us DESC, time_us DESC, path LIMIT 10";
 
-/* Takes a row in; 0 or an error. */
+/* Adds a row to the view; 0 or an error. */
 typedef int row_fn(struct report_view *, sqlite3_stmt *, void *arg);
 
 static int
@@ -38,7 +38,7 @@ rows_each(sqlite3 *db, struct report_view *v, const char *sql, row_fn *fn,
 	return err < 0 ? err : database_error(rc);
 }
 
-/* Copies a column; NULL for want of memory. */
+/* Copies a column; NULL: out of memory. */
 static void *
 column_copy(sqlite3_stmt *st, int col, struct bytes *b)
 {
@@ -198,7 +198,7 @@ day_row(struct report_view *v, sqlite3_stmt *st, void *arg)
 	struct view_day *d;
 
 	(void)arg;
-	/* Powers of two: room for as many again. */
+	/* At each power of two the array doubles. */
 	if ((v->n_days & (v->n_days - 1)) == 0) {
 		d = reallocarray(v->days, 2 * v->n_days + 1, sizeof(*d));
 		if (d == NULL)
@@ -252,7 +252,7 @@ sizes_read(sqlite3 *db, struct report_view *v)
 	return err;
 }
 
-/* All within one transaction: one instant. */
+/* All queries are in the snapshot's transaction, so they see one instant. */
 static int
 view_read(sqlite3 *db, struct report_view *v)
 {
@@ -311,7 +311,7 @@ view_init(struct report_view *v, const char *path)
 	return 0;
 }
 
-/* What column_copy() made, in struct bytes that cannot say that it is owned. */
+/* Frees the result of column_copy(), which struct bytes has as const. */
 static void
 bytes_free(struct bytes b)
 {

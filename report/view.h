@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view.h - what a report says at one instant
+ * view.h - the contents of a report at one instant, for show.h
  */
 #ifndef REPORT_VIEW_H
 #define REPORT_VIEW_H
@@ -10,9 +10,9 @@
 
 enum {
 	VIEW_TOP = 10,
-	VIEW_CLASSES = 6, /* 1 to 5: 1xx to 5xx; 0: all other */
+	VIEW_CLASSES = 6, /* 1 to 5: 1xx to 5xx; 0: all others */
 	VIEW_DAY = 16,
-	VIEW_SLOW_MIN = 10, /* requests with a time that make a path count */
+	VIEW_SLOW_MIN = 10, /* least timed requests of a slow path */
 	VIEW_SAMPLES = DATABASE_SAMPLES,
 };
 
@@ -26,7 +26,7 @@ struct view_path {
 struct view_slow {
 	struct bytes path;	     /* owned by the view */
 	uint64_t n;		     /* requests with a time */
-	uint64_t us, us_p99, us_max; /* us: of all together */
+	uint64_t us, us_p99, us_max; /* us: the sum of all times */
 };
 
 struct view_bot {
@@ -50,12 +50,12 @@ struct report_view {
 	uint64_t jobs;		 /* merged, each once */
 	int64_t first_s, last_s; /* Unix time or VIEW_NO_TIME */
 	double visitors;	 /* estimated, see hll.h */
-	uint64_t p50, p99;	 /* of the sizes, see hist.h */
+	uint64_t p50, p99;	 /* of the sizes, see base/histogram.h */
 	uint64_t classes[VIEW_CLASSES];
 	uint64_t n_paths;		/* distinct ones */
 	struct view_path top[VIEW_TOP]; /* most requests first, then by path */
 	size_t n_top;
-	struct view_path errors[2][VIEW_TOP]; /* n: of 4xx, of 5xx */
+	struct view_path errors[2][VIEW_TOP]; /* by answers of 4xx, of 5xx */
 	size_t n_errors[2];
 	struct view_slow slow[VIEW_TOP]; /* the greatest p99 first */
 	size_t n_slow;
@@ -77,7 +77,7 @@ int view_init(struct report_view *, const char *path)
 	__attribute__((warn_unused_result));
 void view_fini(struct report_view *);
 
-/* The slow paths, of a report with that function; ends with LIMIT 10. */
+/* The query of the slow paths, for a snapshot (it uses time_us()). */
 extern const char view_slow_sql[];
 
 #endif

@@ -19,16 +19,16 @@ enum { LEVEL = 3, DAY = 16, NAME = SW_ID_TEXT + 16, CHUNK = 128 * 1024 };
 
 struct log_archive {
 	int dir, fd;
-	char name[NAME]; /* in the day's folder */
-	char part[NAME]; /* in `dir`, until then; "": there is none */
+	char name[NAME]; /* the final name in the day's folder */
+	char part[NAME]; /* the temporary name in `dir`; "": renamed */
 	ZSTD_CCtx *zstd;
-	int open; /* the last line has no newline yet */
+	int open; /* the last byte added was not a newline */
 	char out[CHUNK];
 };
 
-/* --- what is begun, and what a killed process has left of it ------------- */
+/* --- temporary files ----------------------------------------------------- */
 
-/* "JOB.PID" */
+/* Whether a file's name is "JOB.PID". */
 static int
 is_part(const char *name)
 {
@@ -44,7 +44,7 @@ is_part(const char *name)
 	return sw_id_parse(text, &ignored) == 0;
 }
 
-/* Its writer holds a lock on it until it ends, however that be. */
+/* Removes a temporary file unless its writer lives, which keeps it locked. */
 static void
 part_remove(int dir, const char *name)
 {
@@ -60,7 +60,7 @@ part_remove(int dir, const char *name)
 	close(fd);
 }
 
-/* Whatever cannot be removed can stay: it is in nobody's way. */
+/* Ignores errors: a leftover file does no harm. */
 static void
 parts_remove(int dir)
 {
@@ -79,7 +79,7 @@ parts_remove(int dir)
 	(void)closedir(d);
 }
 
-/* Before the lock stands, another job may take it for a rest: then again. */
+/* Creates the file; again if another job removed it before it was locked. */
 static int
 part_make(struct log_archive *a)
 {
@@ -115,7 +115,7 @@ archive_open(
 		goto out;
 	sw_id_format(id, text);
 	(void)snprintf(a->name, sizeof(a->name), "%s.log.zst", text);
-	/* A pid: an earlier attempt may be dying yet. */
+	/* With the pid, for the process of an earlier attempt may still run. */
 	(void)snprintf(a->part, sizeof(a->part), "%s.%d", text, (int)getpid());
 	parts_remove(a->dir);
 	err = part_make(a);
@@ -149,7 +149,7 @@ all_write(int fd, const char *p, size_t len)
 	return 0;
 }
 
-/* Takes all of `in`; with ZSTD_e_end also ends the frame. */
+/* Compresses all of `from`; ZSTD_e_end also ends the frame. */
 static int
 compress(struct log_archive *a, struct bytes from, ZSTD_EndDirective how)
 {
@@ -188,7 +188,7 @@ day_of(int64_t first_s, char day[DAY])
 		(void)snprintf(day, DAY, "undated");
 }
 
-/* Into the folder of the day, and all of that onto the disk. */
+/* Syncs the file, moves it into the day's folder and syncs both folders. */
 static int
 archive_name(struct log_archive *a, const char *day)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * archive.h - what a job has read, kept as zstd
+ * archive.h - stores the log that a job has read, as zstd
  *
- * One file for each job, FOLDER/DAY/JOB.log.zst, DAY being that of its first
- * line in time, in UTC, or "undated".  A last line without a newline gets
- * one, so that archives one after the other are a log.  The file is written
- * beside its place, as FOLDER/JOB.PID under a lock, and named when it is whole
- * and on disk; a job that runs again writes the same bytes to the same place.
- * What a killed process has left without its lock, the next job removes.
+ * Each job writes one file, FOLDER/DAY/JOB.log.zst.  DAY is the UTC day of the
+ * earliest line, or "undated".  A last line without a newline gets one, so that
+ * concatenated archives are a log.  The file is written as FOLDER/JOB.PID under
+ * a lock and renamed when it is complete and synced; a job that runs again
+ * writes the same bytes to the same place.  Each job removes the unlocked
+ * temporary files of killed processes.
  */
 #ifndef JOBS_ARCHIVE_H
 #define JOBS_ARCHIVE_H
@@ -20,21 +20,25 @@
 struct log_archive;
 
 /*
- * Begins, in a folder that must be there.  -errno of the files, -ENOMEM, or
- * -EIO: zstd fails.
+ * Begins an archive in an existing folder.  0, -errno of the files, -ENOMEM, or
+ * -EIO: zstd failed.
  */
 int archive_open(struct log_archive **, const char *folder,
 	const struct sw_id *) __attribute__((warn_unused_result));
 
-/* The next bytes. */
+/* Appends bytes of the plain log; errors as above. */
 int archive_add(struct log_archive *, struct bytes)
 	__attribute__((warn_unused_result));
 
-/* Names it after the time of its first line, SCAN_NO_TIME: it has none. */
+/*
+ * Completes the archive durably.  `first_s` is the time of the earliest line,
+ * or SCAN_NO_TIME.  Errors as above.
+ */
 int archive_finish(struct log_archive *, int64_t first_s)
 	__attribute__((warn_unused_result));
 
-/* Without archive_finish() nothing remains of it; NULL is fine. */
+/* Frees it; removes the file unless archive_finish() succeeded.  May be NULL.
+ */
 void archive_close(struct log_archive *);
 
 #endif

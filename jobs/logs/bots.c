@@ -4,8 +4,8 @@
 #include <ctype.h>
 
 /*
- * The most telling first: "Googlebot" is told from other bots.  Append with
- * the report's words in mind: it counts by word.
+ * The most specific words come first, so that "googlebot" wins over "bot".  A
+ * report counts by word: a changed word starts a new count.
  */
 const char *const bot_words[] = {"googlebot", "bingbot", "yandex", "baidu",
 	"applebot", "duckduckbot", "gptbot", "claudebot", "amazonbot",
@@ -52,7 +52,7 @@ bots_find(struct log_bots *b, struct bytes agent, uint64_t hash)
 {
 	size_t i = hash % BOTS_CACHE;
 
-	hash |= 1; /* 0 stands for nothing */
+	hash |= 1; /* 0 is an empty slot */
 	if (agent.len == 0)
 		return -1;
 	if (b->seen[i].hash != hash) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bots.h - which user agents are programs
+ * bots.h - tells which user agents are programs
  *
- * By a table of words that programs have in their names, in any case of
- * letters; docs/logs.md has it for people.  Who hides is not found.
+ * A user agent is a bot if it contains one of a table of words, in any case of
+ * letters (docs/logs.md).  A bot that names itself as a browser is not found.
  */
 #ifndef JOBS_BOTS_H
 #define JOBS_BOTS_H
@@ -15,13 +15,13 @@
 enum {
 	BOTS_MAX = 64,
 	BOTS_CACHE = 1024,
-	BOTS_AGENT_MAX = 512, /* no word is looked for behind that */
+	BOTS_AGENT_MAX = 512, /* bytes of a user agent that are searched */
 };
 
-/* Its words, in the order in which they are looked for; ends with NULL. */
+/* The words in the order of the search; ends with NULL. */
 extern const char *const bot_words[];
 
-/* Answers, by the hash of the agent.  All zero is empty. */
+/* A cache of answers by the hash of the agent.  All zero is empty. */
 struct log_bots {
 	struct {
 		uint64_t hash;
@@ -29,10 +29,10 @@ struct log_bots {
 	} seen[BOTS_CACHE];
 };
 
-/* The place of the first word that is in `agent`, or -1. */
+/* The index of the first word that `agent` contains, or -1. */
 int bot_of(struct bytes agent);
 
-/* The same, from the cache, where `hash` of the agent is in it. */
+/* The same through the cache; `hash` is a hash of the agent. */
 int bots_find(struct log_bots *, struct bytes agent, uint64_t hash);
 
 #endif

@@ -41,13 +41,13 @@ logs_check(const struct config *c, char *why, size_t cap)
 	return SW_EINVAL;
 }
 
-/* The blob of a job. */
+/* The input of a job. */
 struct log_source {
-	struct blob_get *stream; /* NULL: the body it is */
-	int err;		 /* of the blob */
+	struct blob_get *stream; /* NULL: the body is the input */
+	int err;		 /* the first error of the blob */
 };
 
-/* One job. */
+/* A job while it runs. */
 struct log_job {
 	struct job *job;
 	struct log_source *source;
@@ -55,13 +55,13 @@ struct log_job {
 	struct log_feed *feed;
 	struct log_archive *archive; /* or NULL */
 	int archive_err;
-	struct log_report *report; /* NULL: not begun */
+	struct log_report *report; /* NULL: no transaction yet */
 	int known;		   /* the report has this job already */
 	uint64_t requests, bad, bytes;
-	int64_t first_s; /* SCAN_NO_TIME: none was seen */
+	int64_t first_s; /* earliest time, or SCAN_NO_TIME */
 };
 
-/* The open report of this child, kept from job to job. */
+/* The report that this child process keeps open from job to job. */
 static struct {
 	struct log_report *report;
 	char *path;
@@ -135,8 +135,8 @@ first_note(struct log_job *r)
 }
 
 /*
- * Hands over what was counted so far, within the one transaction of the job:
- * only a log with very many paths or days needs more than one part.
+ * Adds the tally to the report, within the one transaction of the job.  Only a
+ * log with very many paths or days needs more than one part.
  */
 static int
 part_store(struct log_job *r)
@@ -153,7 +153,7 @@ part_store(struct log_job *r)
 	return err;
 }
 
-/* The set-up is to blame, and so for every job. */
+/* The configuration or the machine is at fault: raises an alarm. */
 static void
 output_fail(struct job *job, const char *what, const char *path, int err)
 {
@@ -175,7 +175,7 @@ cannot_store(struct log_job *r, int err)
 	return JOB_RETRY;
 }
 
-/* No line could be read: says so with the first of them. */
+/* Fails a log without a single good line; the error quotes the first line. */
 static enum job_verdict
 log_refuse(struct job *job, const struct log_tally *t)
 {
@@ -225,7 +225,7 @@ source_more(void *arg, void *to, size_t cap)
 	return n;
 }
 
-/* Whether the blob is what its name says; reads what is left of it. */
+/* Reads the rest of the blob and checks its content. */
 static int
 source_check(struct log_source *s)
 {
@@ -242,8 +242,8 @@ source_blame(const struct log_source *s, struct job *job)
 }
 
 /*
- * The blob is checked first; the archive is on disk before the report says
- * that the job was counted.
+ * The order matters: the blob's check comes first, and the archive is durable
+ * before the report records that the job was counted.
  */
 static enum job_verdict
 log_finish(struct log_job *r)
@@ -274,7 +274,7 @@ cannot_read(struct log_job *r, int err)
 
 	if (r->archive_err < 0)
 		return cannot_archive(r, err);
-	/* A damaged blob may not be what was put: no fault of the log's. */
+	/* A damaged blob is not the log that was put: not the log's fault. */
 	if (r->source->err < 0 || (final && source_check(r->source) < 0))
 		return source_blame(r->source, r->job);
 	r->job->error(r->job, "%s",
@@ -291,7 +291,7 @@ bytes_archive(void *arg, struct bytes b)
 	return r->archive_err;
 }
 
-/* Reads it to its end, then stores. */
+/* Reads the input to its end, then stores what was counted. */
 static enum job_verdict
 pieces_add(struct log_job *r)
 {
@@ -318,8 +318,7 @@ pieces_add(struct log_job *r)
 static enum job_verdict
 log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 {
-	static struct log_tally
-		t; /* too much for a stack frame, as is the feed */
+	static struct log_tally t; /* too large for the stack, as is the feed */
 	static struct log_feed feed;
 	struct log_job r = {.job = job,
 		.source = source,

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * logs.h - the job `logs`: a piece of an access log into the common report
+ * logs.h - the job `logs`: adds a piece of an access log to a common report
  *
- * The body is lines of a web server's access log (scan.h), as they are or
- * within gzip or zstd (unpack.h); of a job without a body it is the blob
- * that it refers to, of any size, in bounded memory.  The report is
- * the SQLite file named by the environment's SPILLWAY_LOGS_DB, else
- * "spillway-logs.db" in the working folder; spillway-report prints it.
+ * The body is lines of a web server's access log (scan.h), plain or compressed
+ * by gzip or zstd (unpack.h).  A job without a body reads its blob, of any
+ *size, in bounded memory.  The report is the SQLite file in the environment
+ *variable SPILLWAY_LOGS_DB, by default "spillway-logs.db" in the working folder
+ * (report/database.h); spillway-report prints it.
  *
- * With [logs] archive = FOLDER the plain text is kept there (archive.h).
+ * With [logs] archive = FOLDER the job also stores the plain text (archive.h).
  *
- *	ack	merged, durably and once (report.h); the result is
- *		{"lines":L,"bad":B,"bytes":S}
- *	fail	the log has lines and none of them is a log line; its gzip or
- *		zstd data is damaged, ends in the middle, or expands too far
- *	retry	the report or the archive cannot be written: busy, disk full,
- *		wrong file …, with an alarm.  The body is not to blame: it is
- *		not buried for that at once.
+ *	ack	the report has the job, durably and once (report.h); the result
+ *		is {"lines":L,"bad":B,"bytes":S}
+ *	fail	no line is a log line; or the gzip or zstd data is damaged,
+ *		incomplete, or expands beyond a limit
+ *	retry	the report or the archive cannot be written (busy, disk full,
+ *		wrong file …), with an alarm
  */
 #ifndef JOBS_LOGS_H
 #define JOBS_LOGS_H
@@ -26,7 +25,7 @@
 
 extern const struct config_key logs_keys[];
 
-/* The archive is a folder that can be written; see job_type. */
+/* Checks that the archive is a writable folder (struct job_type, job.h). */
 int logs_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 

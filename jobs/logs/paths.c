@@ -9,14 +9,14 @@
 
 enum { CAP_MIN = 256, BLOCK = 64 * 1024 };
 
-/* Keys in a row; never moved. */
+/* A block of keys.  Blocks never move, so a key stays where it is. */
 struct path_block {
 	struct path_block *next;
 	size_t len, cap;
 	char bytes[];
 };
 
-/* The slot that holds the entry, or the free one where it belongs. */
+/* The slot of the key's entry, or the free slot for a new entry. */
 static uint32_t *
 slot_of(const struct log_paths *t, struct bytes key, uint64_t hash)
 {
@@ -58,7 +58,7 @@ table_grow(struct log_paths *t)
 	return 0;
 }
 
-/* Copies a key; NULL for want of memory. */
+/* Copies a key into a block; NULL: out of memory. */
 static const char *
 key_copy(struct log_paths *t, struct bytes key)
 {

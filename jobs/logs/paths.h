@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * paths.h - what happened at each path of a piece of a log, exactly
+ * paths.h - counts the requests of each path of a piece of a log
  *
- * Nothing is estimated here but the quantiles of the time taken; the store
- * adds the counts of all jobs up and picks the greatest.
+ * All counts are exact; only the quantiles of the times are estimated, from
+ * buckets (report/path_times.h).
  */
 #ifndef JOBS_PATHS_H
 #define JOBS_PATHS_H
@@ -16,10 +16,10 @@
 struct log_path {
 	struct bytes key; /* owned by the table */
 	uint64_t hash, n;
-	uint64_t errors[2];  /* of 4xx and 5xx */
-	uint64_t timed;	     /* requests that had a time */
-	uint64_t us, us_max; /* all their times, and the longest */
-	uint32_t *times;     /* PATH_TIMES buckets; NULL: none timed */
+	uint64_t errors[2];  /* answers with 4xx, with 5xx */
+	uint64_t timed;	     /* requests whose time is known */
+	uint64_t us, us_max; /* the sum of their times, and the longest */
+	uint32_t *times;     /* PATH_TIMES buckets; NULL: no time known */
 };
 
 struct path_block;
@@ -29,13 +29,13 @@ struct log_paths {
 	struct log_path *entries;  /* in the order of first appearance */
 	uint32_t *slots;	   /* hash table of 1 + index, 0 is free */
 	size_t n, cap;		   /* cap: a power of 2; twice as many slots */
-	struct path_block *blocks; /* where the keys lie */
-	size_t bytes;		   /* of memory taken */
+	struct path_block *blocks; /* the bytes of the keys */
+	size_t bytes;		   /* of memory allocated */
 };
 
 /*
- * Counts a request: `key` is copied, `us` is negative if no time is known.
- * 0 or -ENOMEM.
+ * Counts a request.  `key` is copied; a negative `us` is an unknown time.  0 or
+ * -ENOMEM.
  */
 int paths_add(struct log_paths *, struct bytes key, int status, int64_t us)
 	__attribute__((warn_unused_result));

@@ -48,7 +48,7 @@ static const char *const texts[SQL_N] = {
 	[SQL_JOB_ADD] = "UPDATE merged SET requests = requests + ?2,"
 		" bad = bad + ?3, bytes = bytes + ?4 WHERE job_id = ?1",
 	[SQL_VISITORS] = "SELECT visitors FROM total",
-	/* min() and max() of two are NULL if one is. */
+	/* min() and max() of two values are NULL if one is. */
 	[SQL_TOTAL] = "UPDATE total SET requests = requests + ?1,"
 		" bad = bad + ?2, bytes = bytes + ?3,"
 		" first_s = coalesce(min(first_s, ?4), first_s, ?4),"
@@ -151,7 +151,7 @@ report_stale(const struct log_report *r)
 
 /* --- adding a tally ------------------------------------------------------ */
 
-/* Runs a statement that gives no rows. */
+/* Runs a statement that returns no rows. */
 static int
 step(struct log_report *r, enum sql which)
 {
@@ -167,7 +167,7 @@ bind_n(struct log_report *r, enum sql which, int col, uint64_t n)
 	(void)sqlite3_bind_int64(r->st[which], col, (sqlite3_int64)n);
 }
 
-/* Empty is a string without bytes, not NULL. */
+/* Binds empty bytes as an empty value, not as NULL. */
 static void
 bind_bytes(struct log_report *r, enum sql which, int col, struct bytes b)
 {
@@ -230,7 +230,7 @@ total_add(struct log_report *r, const struct log_tally *t)
 	return err;
 }
 
-/* What bind_text() was given lives until the step: it is the tally's. */
+/* `b` must live until the step; here the tally owns it. */
 static void
 bind_text(struct log_report *r, enum sql which, int col, struct bytes b)
 {
@@ -238,7 +238,7 @@ bind_text(struct log_report *r, enum sql which, int col, struct bytes b)
 		b.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* The times of a path that the report has, if it has any. */
+/* Adds the times that the report has of a path to `n`. */
 static int
 times_read(struct log_report *r, struct bytes path, uint64_t n[PATH_TIMES])
 {
@@ -257,7 +257,7 @@ times_read(struct log_report *r, struct bytes path, uint64_t n[PATH_TIMES])
 	return err;
 }
 
-/* Binds the text of all times of a path, NULL if the job adds none. */
+/* Binds the sum of all times of a path as text; NULL if the job adds none. */
 static int
 times_bind(struct log_report *r, const struct log_path *p,
 	char text[PATH_TIMES_TEXT])

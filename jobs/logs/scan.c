@@ -23,7 +23,7 @@ is_digit(char c)
 
 /*
  * The quote that ends a quoted field, or NULL.  Runs of backslashes do not
- * overlap, so looking back along them stays linear.
+ * overlap, so the look back over them costs linear time.
  */
 static const char *
 quote_end(const char *p, const char *end)
@@ -42,7 +42,7 @@ quote_end(const char *p, const char *end)
 	return NULL;
 }
 
-/* Takes ` "…"` off the front; the place after it, or NULL. */
+/* Reads ` "…"` at `p`; the place behind it, or NULL. */
 static const char *
 quoted_take(const char *p, const char *end, struct bytes *field)
 {
@@ -57,7 +57,7 @@ quoted_take(const char *p, const char *end, struct bytes *field)
 	return q + 1;
 }
 
-/* Takes `ident user [time]`; users may hold blanks and brackets. */
+/* Reads `ident user [time]`; a user may contain blanks and brackets. */
 static const char *
 stamp_take(struct log_scan *s, const char *p, const char *end, int64_t *at_s)
 {
@@ -72,7 +72,7 @@ stamp_take(struct log_scan *s, const char *p, const char *end, int64_t *at_s)
 	return NULL;
 }
 
-/* Takes ` 200 1234`. */
+/* Reads ` 200 1234`; the place behind it, or NULL with `*why` set. */
 static const char *
 numbers_take(
 	const char *p, const char *end, struct log_line *l, const char **why)
@@ -146,7 +146,7 @@ scan_init(struct log_scan *s, struct bytes text, char *scratch, size_t cap)
 	}
 }
 
-/* Cuts the next line that is not empty. */
+/* Reads the next line that is not empty; 0 at the end. */
 static int
 line_take(struct log_scan *s, struct bytes *raw)
 {

@@ -2,21 +2,21 @@
 /*
  * scan.h - reads web server access logs, line by line
  *
- * Formats, told apart line by line by the first byte:
+ * The first byte of each line tells its format:
  *
  *	common		client ident user [time] "request" status bytes
  *	combined	the same, then "referer" "user agent"
  *	JSON lines	one object a line, see `keys` in scan_json.c
  *
- * What follows the user agent is ignored (servers append fields of their
- * own), but for a last field that is a number with a decimal point: the time
- * that the request took, in seconds (nginx's $request_time).  A quote within
- * quotes is escaped by a backslash (Apache) or written \x22 (nginx); escapes
- * are handed out as they stand, JSON's are resolved.  A line ends at '\n' or at
- * the end of the text; a '\r' before it is left out; empty lines are no lines.
+ * Fields behind the user agent are ignored (servers append their own), but for
+ * a last field that is a number with a decimal point: the duration of the
+ * request in seconds (nginx's $request_time).  A quote within quotes is escaped
+ * by a backslash (Apache) or written \x22 (nginx); the scanner resolves the
+ * escapes of JSON and no others.  A line ends at '\n' or at the end of the
+ * text; a '\r' before that is dropped; empty lines are skipped.
  *
- * The scanner is total: any bytes are read without over-read, each line
- * comes out as good or bad, in time linear in its length.
+ * The scanner is total: it reads any bytes without over-read and reports each
+ * line as good or bad, in time linear in the line's length.
  */
 #ifndef JOBS_SCAN_H
 #define JOBS_SCAN_H
@@ -28,14 +28,14 @@
 enum scan_kind { SCAN_END, SCAN_GOOD, SCAN_BAD };
 
 /*
- * A line.  All fields are borrowed from the text or from the scratch; what
- * the line does not have is empty.
+ * A line.  All fields are borrowed from the text or from the scratch; a field
+ * that the line does not have is empty.
  */
 struct log_line {
 	struct bytes raw; /* the whole line */
-	const char *why;  /* a bad line: what is wrong with it; static */
+	const char *why;  /* static: what is wrong with a bad line, or NULL */
 
-	/* Of good lines alone. */
+	/* Good lines only. */
 	struct bytes client, method;
 	struct bytes path; /* without the query; empty: no valid request */
 	struct bytes referer, agent;
@@ -53,20 +53,21 @@ struct log_scan {
 
 /*
  * Starts at the front of `text`.  JSON strings with escapes are decoded into
- * `scratch`, which may be NULL with `cap` 0: a line that does not find room
- * there is bad.  text.len bytes are always enough.  Both are borrowed.
+ * `scratch` (NULL if `cap` is 0); a line that does not fit there is bad, and
+ * text.len bytes are always enough.  Both are borrowed.
  */
 void scan_init(struct log_scan *, struct bytes text, char *scratch, size_t cap);
 
-/* The next line; when there is none SCAN_END, and `line` has no meaning. */
+/*
+ * Reads the next line.  At the end returns SCAN_END, and `line` is undefined.
+ * scan_quick.c has this function: it tries the fast path, then scan_plain().
+ */
 enum scan_kind scan_next(struct log_scan *, struct log_line *line);
 
-/* For the parts of the scanner. */
-
-/* Parses a JSON object into `line`; NULL, or what is wrong; static. */
+/* Reads line->raw as a JSON object: NULL, or a static text as of `why`. */
 const char *scan_json(struct log_scan *, struct log_line *line);
 
-/* scan_next() without its short cuts (scan_quick.c): it finds the same. */
+/* scan_next() without the fast path, with the same results. */
 enum scan_kind scan_plain(struct log_scan *, struct log_line *line);
 
 #endif

@@ -20,7 +20,7 @@ enum json_field {
 };
 
 /*
- * The names under which servers log a field, at the top or within an object
+ * The names that servers give a field, in the line's object or in its object
  * "request" (Caddy).  Of several in a line the first that is not empty counts.
  */
 static const struct {
@@ -70,7 +70,7 @@ struct json_line {
 	struct log_scan *s;
 	struct bytes raw;
 	struct bytes got[FIELDS];
-	enum json_field field; /* of the value that comes next */
+	enum json_field field; /* of the next value */
 	unsigned depth;
 	int in_request;
 	int no_room;
@@ -87,8 +87,8 @@ field_of(const char *name, size_t len)
 }
 
 /*
- * Keeps a value.  The parser hands out a piece of the line, or of a buffer
- * of its own when it had escapes to resolve: that one is copied.
+ * Stores a value.  yajl passes a piece of the line or, if there were escapes to
+ * resolve, of its own buffer: that is copied to the scratch.
  */
 static int
 value_keep(struct json_line *o, const unsigned char *p, size_t len)
@@ -169,7 +169,7 @@ on_end(void *ctx)
 	return 1;
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or a static text that says what is wrong. */
 static const char *
 line_parse(struct json_line *o)
 {
@@ -187,7 +187,7 @@ line_parse(struct json_line *o)
 
 	if (y == NULL)
 		return "out of memory";
-	/* Servers log paths in whatever encoding the client had. */
+	/* Servers log paths in the client's encoding, UTF-8 or not. */
 	ok = yajl_config(y, yajl_dont_validate_strings, 1) &&
 	     yajl_parse(y, o->raw.p, o->raw.len) == yajl_status_ok &&
 	     yajl_complete_parse(y) == yajl_status_ok;

@@ -51,7 +51,7 @@ scan_path(struct bytes path)
 	return query == NULL ? path : span(path.p, query);
 }
 
-/* The blank after a method such as GET, or NULL. */
+/* The blank behind a method such as GET, or NULL. */
 static const char *
 method_end(const char *p, const char *end)
 {
@@ -162,7 +162,7 @@ zone_s(const char *p, size_t len, int64_t *s)
 	return 0;
 }
 
-/* Reads the date, hour, minute and zone, and keeps them for the next line. */
+/* Reads date, hour, minute and zone into the clock. */
 static int
 minute_read(struct scan_clock *c, const char *p)
 {
@@ -264,7 +264,7 @@ scan_time(struct scan_clock *c, struct bytes text)
 
 /* --- durations ----------------------------------------------------------- */
 
-/* The digits at the front of `*p`, into `*v` while there is room. */
+/* Reads digits into `*v` and counts those that no longer fit in `*dropped`. */
 static int
 digits_take(const char **p, const char *end, uint64_t *v, int *dropped)
 {
@@ -279,7 +279,7 @@ digits_take(const char **p, const char *end, uint64_t *v, int *dropped)
 	return (int)(*p - from);
 }
 
-/* "e-05" at the front of `*p`, or nothing; 0, or -1. */
+/* Reads an optional exponent such as "e-05"; 0, or -1. */
 static int
 exponent_take(const char **p, const char *end, int *e)
 {
@@ -299,7 +299,7 @@ exponent_take(const char **p, const char *end, int *e)
 	return 0;
 }
 
-/* All that a double holds exactly. */
+/* The powers of 10 that a double represents exactly. */
 static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 	1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
 	1e22};

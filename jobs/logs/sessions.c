@@ -9,12 +9,12 @@
 
 enum {
 	OPEN_SLOTS = 4096,	 /* a power of 2 */
-	FULL = 4 * SESSIONS_MAX, /* spans: tidied before there may be more */
+	FULL = 4 * SESSIONS_MAX, /* spans that trigger spans_tidy() */
 	BINS = 2048,
 	FEW = 32, /* spans that are sorted by insertion */
 };
 
-/* Whether `b` begins before a session that has `a` in it may have ended. */
+/* Whether `b` begins within SESSIONS_GAP_S after `a`. */
 static int
 joins(const struct session_span *a, const struct session_span *b)
 {
@@ -53,7 +53,7 @@ spans_sort(struct session_span *s, size_t n)
 		qsort(s, n, sizeof(*s), by_visitor);
 }
 
-/* How far to shift hashes so that they spread over the bins. */
+/* The shift that spreads the hashes over the bins. */
 static int
 bins_shift(const struct log_sessions *v)
 {
@@ -64,7 +64,7 @@ bins_shift(const struct log_sessions *v)
 	return 64 - __builtin_clzll(all) - __builtin_ctz(BINS);
 }
 
-/* Appends `n` spans in order, joined to those before, up to the sample. */
+/* Appends `n` sorted spans, joined where they overlap, up to SESSIONS_MAX. */
 static void
 spans_join(struct log_sessions *v, const struct session_span *s, size_t n)
 {
@@ -89,8 +89,8 @@ spans_join(struct log_sessions *v, const struct session_span *s, size_t n)
 }
 
 /*
- * Hashes are spread evenly: by their first bits most are in order, and what
- * shares a bin is a few.  Bins behind the sample are not looked into.
+ * A bin sort: hashes spread evenly, so their first bits nearly sort them and a
+ * bin has few spans.  Bins beyond the sample are not sorted.
  */
 static int
 spans_tidy(struct log_sessions *v)
@@ -105,7 +105,7 @@ spans_tidy(struct log_sessions *v)
 		at[(v->spans[i].visitor >> shift) + 1]++;
 	for (size_t bin = 0; bin < BINS; bin++)
 		at[bin + 1] += at[bin];
-	/* Then at[bin] goes from where the bin begins to where it ends. */
+	/* This moves at[bin] from the bin's begin to its end. */
 	for (size_t i = 0; i < v->n; i++)
 		sorted[at[v->spans[i].visitor >> shift]++] = v->spans[i];
 	v->n = v->visitors = 0;
@@ -129,7 +129,7 @@ sessions_tidy(struct log_sessions *v)
 	return v->n == 0 ? 0 : spans_tidy(v);
 }
 
-/* Room for a span more, and behind `cap` for all that are open. */
+/* Makes room for one more span and, behind `cap`, for all open spans. */
 static int
 room_make(struct log_sessions *v)
 {
@@ -157,10 +157,10 @@ room_make(struct log_sessions *v)
 }
 
 /*
- * A table of what may grow yet that looks in one place only: what stands
- * there and is not it goes to the spans, and is joined when they are tidied.
- * Whether a request begins a session is anybody's guess, and so is whether
- * its visitor has been seen: no branch depends on it (21 ns for 38).
+ * `open` is a direct-mapped table of spans that may still grow.  A span of
+ * another visitor or session in the slot moves to `spans`; sessions_tidy()
+ * joins it later.  Whether the slot matches is unpredictable, so no branch
+ * depends on that (21 ns instead of 38).
  */
 int
 sessions_add(struct log_sessions *v, uint64_t visitor, int32_t s)
@@ -230,8 +230,8 @@ sessions_store(const struct log_sessions *v, uint8_t *p)
 }
 
 /*
- * Of a full sample the largest hash is where chance put it: the others are
- * SESSIONS_MAX - 1 of all that are below it, spread evenly.
+ * The estimate of a bottom-k sample: the SESSIONS_MAX - 1 visitors below the
+ * largest hash of the sample fill its share of the range of hashes evenly.
  */
 struct sessions_sum
 sessions_count(const struct log_sessions *v)

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sessions.h - the sessions of one day, out of any pieces of its log
+ * sessions.h - counts the sessions of one day from any pieces of its log
  *
  * A visitor is a client address with a user agent, a day is one of UTC.  A
- * session is a run of a visitor's requests within the day with no gap of
- * more than 30 minutes; midnight ends it.
+ * session is a run of a visitor's requests within a day without a gap of more
+ * than 30 minutes; midnight ends it.
  *
- * What is kept of a visitor are its spans, from the first to the last
- * request of each session.  The spans of two pieces of a log, united, with
- * those joined that lie within 30 minutes of each other, are the spans of
- * the two pieces read as one: neither the cut nor the order matters.
+ * A visitor's data are its spans, each from the first to the last request of a
+ * session.  Merging the spans of two pieces of a log and joining those within
+ * 30 minutes of each other gives the spans of both pieces read as one: neither
+ * the cut nor the order matters.
  *
- * The SESSIONS_MAX visitors of the smallest hashes are kept, no others (a
- * bottom-k sample: Z. Bar-Yossef et al., "Counting distinct elements in a
- * data stream", 2002).  Up to so many visitors a day everything is exact, but
- * for collisions of hashes of 64 bits.  Beyond, sessions and visitors are
- * estimated from the sample: the standard error of the visitors is 1.6 %
- * (1 / sqrt(SESSIONS_MAX - 2)), that of the sessions sqrt(1 + c * c) times as
- * much, c being the standard deviation of a visitor's number of sessions,
- * over its mean.  The sample of a union is the same in any order.
+ * Only the SESSIONS_MAX visitors with the smallest hashes count (a bottom-k
+ * sample: Z. Bar-Yossef et al., "Counting distinct elements in a data stream",
+ * 2002).  Up to that many visitors a day all is exact, but for collisions of
+ * 64-bit hashes.  Beyond, sessions and visitors are estimated from the sample.
+ * The standard error of the visitors is 1.6 % (1 / sqrt(SESSIONS_MAX - 2)),
+ * that of the sessions sqrt(1 + c * c) times as much, where c is the standard
+ * deviation of a visitor's number of sessions divided by its mean.
  *
- * A visitor has 48 spans a day at most, so a day is bounded: 2.8 MB stored,
+ * A visitor has at most 48 spans a day, which bounds a day to 2.8 MB stored,
  * typically 70 KB.
  */
 #ifndef JOBS_SESSIONS_H
@@ -37,7 +36,7 @@ enum {
 	SESSIONS_SPAN = 8 + 3 + 3, /* bytes of a span as it is stored */
 };
 
-/* Seconds since midnight; all zero is none. */
+/* Times are in seconds since midnight; all zero is no span. */
 struct session_span {
 	uint64_t visitor; /* a hash */
 	int32_t first_s, end_s;
@@ -58,19 +57,19 @@ struct sessions_sum {
 	int exact;
 };
 
-/* A request of the hash `visitor` at `s` since midnight; 0 or -ENOMEM. */
+/* Adds a request of `visitor` (a hash) at `s` since midnight; 0 or -ENOMEM. */
 int sessions_add(struct log_sessions *, uint64_t visitor, int32_t s)
 	__attribute__((warn_unused_result));
 void sessions_fini(struct log_sessions *);
 
-/* All that `stored` holds; 0, -ENOMEM, or SW_ECORRUPT: it is none of ours. */
+/* Adds the spans in `stored`; 0, -ENOMEM, or SW_ECORRUPT: malformed. */
 int sessions_load(struct log_sessions *, struct bytes stored)
 	__attribute__((warn_unused_result));
 
 /*
- * Brings the spans in order, joined and cut to the sample; 0 or -ENOMEM.
- * Until more is added they can be stored, sessions_stored_len() bytes, and
- * counted.
+ * Sorts and joins the spans and drops those beyond the sample; 0 or -ENOMEM.
+ * The functions below need this call after the last addition.
+ * sessions_store() writes sessions_stored_len() bytes.
  */
 int sessions_tidy(struct log_sessions *) __attribute__((warn_unused_result));
 size_t sessions_stored_len(const struct log_sessions *);

@@ -21,7 +21,7 @@ bad_line(struct log_tally *t, struct bytes line, const char *why)
 	t->n_samples++;
 }
 
-/* Logs are nearly in order: it is the last one used, or near it. */
+/* Logs are nearly in order: a search from the last day used is short. */
 static struct tally_day *
 day_of(struct log_tally *t, int64_t day)
 {
@@ -54,7 +54,7 @@ day_add(struct log_tally *t, const struct log_line *l, uint64_t agent)
 	int64_t s = l->at_s % SESSIONS_DAY_S, day = l->at_s / SESSIONS_DAY_S;
 	struct tally_day *d;
 
-	/* A zone east of 1970's first hour. */
+	/* A time before 1970, by its zone. */
 	if (s < 0) {
 		s += SESSIONS_DAY_S;
 		day--;
@@ -101,7 +101,7 @@ good_line(struct log_tally *t, const struct log_line *l)
 		       : paths_add(&t->paths, l->path, l->status, l->took_us);
 }
 
-/* JSON strings are decoded into it: as long as the text is always enough. */
+/* The scanner needs a scratch as long as the text for JSON strings. */
 static int
 scratch_make(struct log_tally *t, size_t cap)
 {

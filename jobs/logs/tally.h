@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - what one job finds in its piece of a log
+ * tally.h - the counts of one job's piece of a log
  *
- * All of it can be merged: the report of a log does not depend on how the
- * log was cut into jobs, nor on the order in which they ran.  (The samples of
- * malformed lines do: they are the first that were merged.)
+ * All counts can be merged: a report does not depend on how the log was cut
+ * into jobs, nor on the order of the jobs.  (Only the samples of malformed
+ * lines do: the report has the first that were added.)
  *
- * Nothing is borrowed from the text.  When tally_full() says so, what was
- * counted must go to the report and the tally be emptied: so a log of any
- * length is read in bounded memory.
+ * A tally borrows nothing from the text.  When tally_full() returns 1 the
+ * caller adds the tally to the report and resets it: so a log of any length
+ * needs bounded memory.
  */
 #ifndef JOBS_TALLY_H
 #define JOBS_TALLY_H
@@ -24,9 +24,9 @@
 enum {
 	TALLY_STATUSES = 1000,
 	TALLY_SAMPLES = DATABASE_SAMPLES,
-	TALLY_LINE_MAX = 200, /* bytes of each */
+	TALLY_LINE_MAX = 200, /* bytes of a sample */
 	TALLY_DAYS = 64,
-	TALLY_BYTES = 64 * 1024 * 1024, /* of paths; a piece may go beyond */
+	TALLY_BYTES = 64 * 1024 * 1024, /* of paths; one piece may exceed it */
 };
 
 struct tally_sample {
@@ -63,15 +63,15 @@ struct log_tally {
 	size_t scratch_cap;
 };
 
-/* Empties it, a new one and a used one alike: zero it before the first. */
+/* Empties a tally.  A new tally must be all zero before its first reset. */
 void tally_reset(struct log_tally *);
 void tally_fini(struct log_tally *);
 
-/* Whole lines; 0 or -ENOMEM. */
+/* Counts whole lines; 0 or -ENOMEM. */
 int tally_add(struct log_tally *, struct bytes text)
 	__attribute__((warn_unused_result));
 
-/* A line too long to be one, by its front. */
+/* Counts an over-long line, whose `front` becomes the sample, as malformed. */
 void tally_add_long(struct log_tally *, struct bytes front);
 
 int tally_full(const struct log_tally *);

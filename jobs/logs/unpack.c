@@ -14,8 +14,8 @@
 
 enum {
 	WHY = 128,
-	WINDOW_GZIP = 16 + 15, /* zlib's way to say: gzip, no zlib header */
-	WINDOW_ZSTD = 27,      /* what zstd(1) takes, too: 128 MB */
+	WINDOW_GZIP = 16 + 15, /* zlib: 16 for a gzip header, 15 window bits */
+	WINDOW_ZSTD = 27,      /* 128 MB, the limit of zstd(1) too */
 };
 
 struct unpack_format;
@@ -25,9 +25,9 @@ struct log_unpack {
 	struct unpack_limits limits;
 	unpack_more_fn *more;
 	void *more_arg;
-	int ended;	 /* there is no more input than `in` */
-	int inside;	 /* a member or frame has begun */
-	struct bytes in; /* input that is not taken yet */
+	int ended;	 /* no input follows `in` */
+	int inside;	 /* within a gzip member or zstd frame */
+	struct bytes in; /* input not yet decoded */
 	uint64_t in_all, out_all;
 	z_stream z;
 	ZSTD_DCtx *zstd;
@@ -36,8 +36,8 @@ struct log_unpack {
 };
 
 /*
- * A turn takes from u->in what it can and gives bytes out: their number, 0
- * when it needs more input, or an error.
+ * turn() decodes bytes of u->in: the number of bytes written; 0: more input is
+ * needed; or an error.
  */
 struct unpack_format {
 	const char *name;
@@ -160,7 +160,7 @@ zstd_end(struct log_unpack *u)
 	(void)ZSTD_freeDCtx(u->zstd);
 }
 
-/* The first whose magic fits counts; what is neither is plain. */
+/* The first whose magic matches; "plain" matches all. */
 static const struct unpack_format formats[] = {
 	{"gzip", {"\x1f\x8b", 2}, gzip_begin, gzip_turn, gzip_end},
 	{"zstd", {"\x28\xb5\x2f\xfd", 4}, zstd_begin, zstd_turn, zstd_end},
@@ -171,7 +171,7 @@ enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
 /* --- the stream ---------------------------------------------------------- */
 
-/* As much as there is room for, or less. */
+/* Reads up to `cap` bytes of input. */
 static ssize_t
 more_read(struct log_unpack *u, void *to, size_t cap)
 {
@@ -191,7 +191,7 @@ refill(struct log_unpack *u)
 
 	if (u->in.len > 0)
 		return 0;
-	/* The magic must not come in two. */
+	/* Fills the chunk, so that the first has the whole magic. */
 	while (!u->ended && len < sizeof(u->chunk)) {
 		ssize_t n = more_read(
 			u, u->chunk + len, sizeof(u->chunk) - len);
@@ -282,7 +282,7 @@ unpack_read(struct log_unpack *u, void *out, size_t cap)
 	ssize_t n;
 	int err;
 
-	/* What needs no decoder needs no copy. */
+	/* Plain input is read straight into the caller's buffer. */
 	if (u->format->turn == plain_turn && u->in.len == 0)
 		return u->ended ? 0 : more_read(u, out, cap);
 	for (;;) {
@@ -321,7 +321,7 @@ feed_init(struct log_feed *f, struct log_unpack *from, feed_tap_fn *tap,
 	f->ended = f->skipping = 0;
 }
 
-/* Fills the buffer, behind what is left in it. */
+/* Fills the buffer behind its unread bytes. */
 static int
 feed_refill(struct log_feed *f)
 {
@@ -344,7 +344,7 @@ feed_refill(struct log_feed *f)
 	return 0;
 }
 
-/* Drops the rest of a long line; 1 when its end was found. */
+/* Drops bytes of an over-long line; 1 when its end was found. */
 static int
 feed_skip(struct log_feed *f)
 {
