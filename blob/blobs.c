@@ -80,7 +80,7 @@ blob_params(struct blobs *s, char *text, blob_param_fn *set)
 
 		if (eq == NULL)
 			return blob_fail(s, SW_EINVAL,
-				"'%.60s': NAME=VALUE is wanted", word);
+				"'%.60s': must be NAME=VALUE", word);
 		*eq = '\0';
 		err = set(s, word, eq + 1);
 	}
@@ -107,8 +107,8 @@ driver_open(struct blobs *s, const char *uri, char *rest)
 	}
 	if (strchr(uri, '/') == NULL || strstr(uri, "://") != NULL)
 		return blob_fail(s, SW_EINVAL,
-			"'%.200s': dir:/path, a path with a / in it, or "
-			"s3://bucket/prefix is wanted",
+			"'%.200s': must be dir:/path, a path with a / in it, "
+			"or s3://bucket/prefix",
 			uri);
 	strcpy(rest, uri);
 	s->driver = &blob_dir;
@@ -381,7 +381,7 @@ get_check(struct blob_get *g)
 		return matches < 0 ? matches : 0;
 	blob_name_write(&g->ref.hash, name);
 	return blob_fail(g->s, SW_ECORRUPT,
-		"%s: its content has another hash, it is damaged", name);
+		"%s is damaged: the content has another hash", name);
 }
 
 ssize_t

@@ -77,7 +77,7 @@ dir_open(struct blobs *s, char *rest)
 	if (err < 0)
 		return err;
 	if (rest[0] == '\0')
-		return blob_fail(s, SW_EINVAL, "dir: a path is wanted");
+		return blob_fail(s, SW_EINVAL, "dir: missing path");
 	if (strlen(rest) + TAIL > sizeof(d->root))
 		return blob_fail(s, SW_EINVAL, "the path is too long");
 	strcpy(d->root, rest);
@@ -190,8 +190,7 @@ lock_open(struct blobs *s, int flags)
 		return 0;
 	if (errno == ENOENT)
 		return blob_fail(s, -ENODEV,
-			"%s: this is no blob store yet, or it is not mounted",
-			d->root);
+			"%s: not a blob store, or not mounted", d->root);
 	return fail_at(s, path);
 }
 
@@ -434,7 +433,8 @@ dir_read(struct blob_get *g, void *to, size_t len, int64_t at)
 		return n;
 	if (n < 0)
 		return fail_at(g->s, g->s->uri);
-	return blob_fail(g->s, SW_ECORRUPT, "it was cut short while read");
+	return blob_fail(
+		g->s, SW_ECORRUPT, "the file was truncated while it was read");
 }
 
 static void
@@ -488,7 +488,7 @@ dir_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 	blob_path(s->priv, h, path);
 	err = dir_stat(s, h, &info);
 	if (err == 0 && age_ms > 0 && info.age_ms < age_ms)
-		err = blob_fail(s, -EBUSY, "it was put again");
+		err = blob_fail(s, -EBUSY, "the blob was put again");
 	if (err == 0 && unlink(path) != 0)
 		err = fail_at(s, path);
 	lock_drop(s);

@@ -78,7 +78,7 @@ place_set(struct blobs *s, char *rest)
 
 	if (rest[strspn(rest, plain)] != '\0' || strstr(rest, "..") != NULL)
 		return blob_fail(s, SW_EINVAL,
-			"'%.200s': bucket and prefix are of [A-Za-z0-9._-]",
+			"'%.200s': bucket and prefix must be of [A-Za-z0-9._-]",
 			rest);
 	if (slash != NULL)
 		*slash++ = '\0';
@@ -87,7 +87,8 @@ place_set(struct blobs *s, char *rest)
 		len--;
 	if (rest[0] == '\0' || strlen(rest) >= sizeof(x->bucket) ||
 		len + 2 > sizeof(x->prefix))
-		return blob_fail(s, SW_EINVAL, "s3://bucket is wanted");
+		return blob_fail(s, SW_EINVAL,
+			"must be s3://bucket or s3://bucket/prefix");
 	strcpy(x->bucket, rest);
 	if (len > 0)
 		(void)snprintf(
@@ -107,8 +108,8 @@ environment_read(struct blobs *s)
 
 	if (id == NULL || secret == NULL)
 		return blob_fail(s, SW_EINVAL,
-			"s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are "
-			"wanted in the environment");
+			"s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must "
+			"be set in the environment");
 	n = snprintf(x->user, sizeof(x->user), "%s:%s", id, secret);
 	if (n < 0 || (size_t)n >= sizeof(x->user))
 		return blob_fail(s, SW_EINVAL, "s3: the key is too long");
@@ -135,7 +136,8 @@ endpoint_check(struct blobs *s)
 	else if (strncmp(x->endpoint, "http://", 7) != 0 &&
 		 strncmp(x->endpoint, "https://", 8) != 0)
 		return blob_fail(s, SW_EINVAL,
-			"endpoint '%.200s': http(s)://host is wanted",
+			"endpoint '%.200s': must be http://host or "
+			"https://host",
 			x->endpoint);
 	else if (x->endpoint[len - 1] == '/')
 		x->endpoint[len - 1] = '\0';
@@ -228,7 +230,7 @@ object_head(struct blobs *s, const struct blob_hash *h, int64_t *size,
 		return err;
 	if (r.size < 0 || r.modified_s < 0)
 		return blob_fail(
-			s, -EIO, "HEAD: the server tells no size or time");
+			s, -EIO, "HEAD: no size or time in the answer");
 	*size = r.size;
 	*old_s = (r.clock_s >= 0 ? r.clock_s : blob_now_ms() / 1000) -
 		 r.modified_s;
@@ -355,7 +357,7 @@ s3_delete(struct blobs *s, const struct blob_hash *h, int64_t age_ms)
 	if (err < 0)
 		return err;
 	if (age_ms > 0 && info.age_ms < age_ms)
-		return blob_fail(s, -EBUSY, "it was put again");
+		return blob_fail(s, -EBUSY, "the blob was put again");
 	object_path(s->priv, h, path);
 	return s3_do(s, &r);
 }
@@ -416,7 +418,8 @@ page_get(struct blobs *s, struct s3_page *page, uint8_t *body)
 	page->prefix = x->prefix;
 	page->clock_ms = r.clock_s >= 0 ? r.clock_s * 1000 : blob_now_ms();
 	if (s3_page_read(page, bytes_of(body, r.len)) < 0)
-		return blob_fail(s, -EIO, "GET: that is no list of a bucket");
+		return blob_fail(
+			s, -EIO, "GET: the answer is not a bucket's list");
 	return 0;
 }
 

@@ -233,8 +233,8 @@ answer_judge(struct blobs *s, const struct s3_request *r)
 	if (r->status >= 200 && r->status < 300)
 		return 0;
 	code_find(r, code, sizeof(code));
-	return blob_fail(s, err, "%s %.200s: the server says %ld%s", r->method,
-		r->path, r->status, code);
+	return blob_fail(s, err, "%s %.200s: status %ld%s", r->method, r->path,
+		r->status, code);
 }
 
 static int

@@ -354,7 +354,8 @@ mail_send(const struct job *job, const struct email_server *server,
 	if (err < 0)
 		return err;
 	if (left <= 0)
-		return email_later(why, "no time is left");
+		return email_later(
+			why, "no time is left before the job's timeout");
 	env.utf8 = mail.utf8 || sender.utf8;
 	if (left < env.timeout_ms)
 		env.timeout_ms = left;

@@ -72,8 +72,8 @@ debug_take(CURL *curl, curl_infotype type, char *p, size_t len, void *arg)
 static int
 utf8_refuse(struct email_why *why)
 {
-	return email_refuse(why, "an address is beyond ASCII, and the mail "
-				 "server does not take such (SMTPUTF8)");
+	return email_refuse(why, "an address is not ASCII, and the mail server "
+				 "does not support SMTPUTF8");
 }
 
 static size_t

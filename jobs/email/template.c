@@ -178,7 +178,7 @@ value_put(struct email_template *t, const char *at, const char *key, int raw)
 	char number[32];
 
 	if (v == NULL)
-		return email_refuse(t->why, "template '%s' wants a value '%s'",
+		return email_refuse(t->why, "template '%s' needs a value '%s'",
 			t->name, key);
 	text = value_text(v, number);
 	if (text == NULL)

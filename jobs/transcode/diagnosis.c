@@ -127,7 +127,7 @@ lines_print(FILE *f, const struct subprocess *t, const char *input)
 	if (t->code == UNDECODED)
 		(void)fputs("most of it cannot be decoded: ", f);
 	if (n == 0)
-		(void)fprintf(f, "exit %d, and not a word", t->code);
+		(void)fprintf(f, "exit status %d without a message", t->code);
 	if (n > 0)
 		(void)text_print(f, lines[0], LINE_MAX_LEN);
 	if (n < 2)
@@ -149,8 +149,7 @@ diagnosis_write(
 		[SUBPROCESS_CPU] = {"it used up its CPU time ('cpu')", 1},
 		[SUBPROCESS_FILE] = {"a file grew beyond max_output", 1},
 		[SUBPROCESS_DISK] = {"its files grew beyond disk", 1},
-		[SUBPROCESS_REFUSED] = {"it has too much to say of its streams",
-			1},
+		[SUBPROCESS_REFUSED] = {"its output is too long", 1},
 	};
 	const struct diagnosis_row *row = row_find(t->stderr_text);
 	FILE *f = fmemopen(why, DIAGNOSIS, "w");

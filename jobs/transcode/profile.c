@@ -171,7 +171,7 @@ static int
 value_refuse(const struct profile_reader *r, const char *key, const char *value,
 	const char *wanted)
 {
-	(void)snprintf(r->why, r->cap, "[%s] %s = %.60s: %s is wanted",
+	(void)snprintf(r->why, r->cap, "[%s] %s = %.60s: must be %s",
 		r->section, key, value, wanted);
 	return SW_EINVAL;
 }
@@ -204,7 +204,7 @@ keys_check(const struct profile_reader *r)
 		if ((uses[i].kinds & 1u << r->p->kind) == 0 &&
 			value_of(r, uses[i].key) != NULL) {
 			(void)snprintf(r->why, r->cap,
-				"[%s]: its base has no use for '%s'",
+				"[%s]: '%s' does not apply to its base",
 				r->section, uses[i].key);
 			return SW_EINVAL;
 		}
@@ -298,8 +298,8 @@ ladder_set(const struct profile_reader *r)
 	if (text == NULL || ladder_parse(text, r->p) == 0)
 		return 0;
 	(void)snprintf(wanted, sizeof(wanted),
-		"%d HEIGHT:KBIT at most, of even and falling heights of %d to "
-		"%d and of %d to %d kbit/s,",
+		"at most %d HEIGHT:KBIT, of even and falling heights of %d to "
+		"%d and of %d to %d kbit/s",
 		r->p->kind == PROFILE_HLS ? PROFILE_RUNGS : 1, HEIGHT_MIN,
 		HEIGHT_MAX, KBIT_MIN, KBIT_MAX);
 	return value_refuse(r, "ladder", text, wanted);
@@ -413,7 +413,8 @@ program_check(const struct config *conf, const char *key, char *why, size_t cap)
 {
 	if (config_text(conf, "transcode", key)[0] == '/')
 		return 0;
-	(void)snprintf(why, cap, "[transcode] %s: a whole path is wanted", key);
+	(void)snprintf(
+		why, cap, "[transcode] %s: must be an absolute path", key);
 	return SW_EINVAL;
 }
 

@@ -179,8 +179,8 @@ secrets_take(struct webhook_endpoint *e, char *why)
 		return n;
 	if ((size_t)n >= sizeof(e->secrets) || sign_check(e->secrets) < 0)
 		return why_set(why, -EINVAL,
-			"[%s] secret%s: whsec_ and the base64 of 24 to 64 "
-			"bytes is wanted, at most %d of them",
+			"[%s] secret%s: must be 1 to %d secrets, each whsec_ "
+			"and the base64 of 24 to 64 bytes",
 			e->section, path != NULL ? "_file" : "", SIGN_SECRETS);
 	if (sign_check(e->secrets) == 0 &&
 		!config_number(e->conf, e->section, "unsigned"))
@@ -257,10 +257,10 @@ url_parse(struct webhook_endpoint *e, const char *text, char *why)
 		return why_set(
 			why, SW_EINVAL, "url: %s", curl_url_strerror(code));
 	if (!scheme_is_right(e))
-		return why_set(why, SW_EINVAL, "url: %shttps:// is wanted",
+		return why_set(why, SW_EINVAL, "url: must be %shttps://",
 			e->https_only ? "" : "http:// or ");
 	if (e->https_only && has_user(e->url))
-		return why_set(why, SW_EINVAL, "url: no user may stand in it");
+		return why_set(why, SW_EINVAL, "url: must not contain a user");
 	endpoint_place(e->url, 0, e->place);
 	return 0;
 }
@@ -278,8 +278,7 @@ profile_take(struct webhook_endpoint *e, const char *name, char *why)
 	if (n >= (int)sizeof(e->section) || name[0] == '\0' ||
 		!config_has(e->conf, e->section))
 		return why_set(why, SW_EINVAL,
-			"endpoint=%.60s: there is no such section in the file "
-			"of --jobs",
+			"endpoint=%.60s: no such section in the file of --jobs",
 			name);
 	url = config_text(e->conf, e->section, "url");
 	err = url_parse(e, url != NULL ? url : "", inner);
@@ -312,7 +311,8 @@ endpoint_open(struct webhook_endpoint *e, const struct job *job,
 	h = job->header(job, "url");
 	if (named == (h != NULL))
 		return why_set(why, SW_EINVAL,
-			"one header of endpoint=NAME and url=URL is wanted");
+			"the job must have one header of endpoint=NAME and "
+			"url=URL");
 	err = named ? profile_take(e, name, why) : any_take(e, h, why);
 	return err < 0 ? err : secrets_take(e, why);
 }
@@ -336,13 +336,13 @@ section_check(struct webhook_endpoint *e, char *why)
 
 	if (allow != NULL && address_listed(NULL, allow) < 0)
 		return why_set(why, -EINVAL,
-			"[%s] allow: networks such as 10.0.0.0/8 are wanted",
+			"[%s] allow: must be networks such as 10.0.0.0/8",
 			e->section);
 	for (size_t n = 0; (got = endpoint_header(e, n, header)) != 0; n++)
 		if (got < 0)
 			return why_set(why, -EINVAL,
-				"[%s] headers: 'Name: value | Name: value' is "
-				"wanted, and none that a webhook has",
+				"[%s] headers: must be 'Name: value | Name: "
+				"value', without those that a webhook sets",
 				e->section);
 	return 0;
 }
@@ -383,8 +383,8 @@ endpoint_check(const struct config *c, char *why, size_t cap)
 	}
 	if (err == 0 && !some)
 		err = why_set(line, -EINVAL,
-			"no [" TYPE " NAME] and no any_url = yes: there is "
-			"nowhere to send to (see --jobs)");
+			"no [" TYPE " NAME] and no any_url = yes: there is no "
+				    "receiver (see --jobs)");
 	if (err < 0)
 		(void)snprintf(why, cap, "%s", line);
 	return err;

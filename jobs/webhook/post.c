@@ -280,13 +280,14 @@ transfer_judge(const struct post_transfer *f, CURLcode code, char *why)
 		return 0;
 	if (f->refused[0] != '\0' && !f->permitted) {
 		(void)snprintf(why, ENDPOINT_WHY,
-			"%s is refused; `allow` in [%s] names networks that "
-			"are wanted",
+			"%s is refused; `allow` in [%s] lists permitted "
+			"networks",
 			f->refused, p->to->section);
 		return SW_EINVAL;
 	}
 	(void)snprintf(why, ENDPOINT_WHY, "%s",
-		code == CURLE_OK      ? "the answer ended in its head"
+		code == CURLE_OK
+			? "the answer ended before its head was complete"
 		: f->error[0] != '\0' ? f->error
 				      : curl_easy_strerror(code));
 	return -EIO;

@@ -27,7 +27,7 @@ static const struct {
 	{200, 299, JOB_ACK, NULL},
 	{300, 399, JOB_FAIL, "redirects are not followed"},
 	{408, 408, JOB_RETRY, NULL},
-	{410, 410, JOB_FAIL, "the receiver wants no more of these"},
+	{410, 410, JOB_FAIL, "the receiver has gone for good"},
 	{425, 425, JOB_RETRY, NULL}, {429, 429, JOB_RETRY, NULL},
 	{400, 499, JOB_FAIL, NULL}, {0, 0, JOB_RETRY, NULL}, /* all others */
 };
@@ -129,7 +129,7 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 	int err;
 
 	if (left_ms <= 0) {
-		job->error(job, "%s: the job's timeout leaves no time for it",
+		job->error(job, "%s: no time is left before the job's timeout",
 			e->place);
 		return JOB_RETRY;
 	}
@@ -152,7 +152,7 @@ blob_deliver(
 	int fd;
 
 	if (job->blob.size > BLOB_MAX) {
-		job->error(job, "a blob of more than 64 MB is not posted");
+		job->error(job, "the blob is larger than 64 MB");
 		return JOB_FAIL;
 	}
 	fd = open(job->blob.path, O_RDONLY | O_CLOEXEC);

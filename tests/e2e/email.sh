@@ -165,7 +165,7 @@ values='"values": {"name": "<b>\"Ann\" & Bö", "n": 3, "raw": "<i>r</i>", "link"
 arrives plain "{\"to\": \"a@example.org\", \"template\": \"welcome\", $values}"
 parsed 'm["subject"]' 'Hi <b>"Ann" & Bö'
 parsed 'm.get_body(("html",)).get_content().strip()' '<p title="&lt;b&gt;&quot;Ann&quot; &amp; Bö">&lt;b&gt;&quot;Ann&quot; &amp; Bö <i>r</i></p><a href="https://e.org/?a=1&amp;b=2">x</a><a href="https://e.org/?q=%3Cb%3E%22Ann%22%20%26%20B%C3%B6">y</a>'
-dies plain 1 "wants a value 'link'|wants a value" '{"to": "a@example.org", "template": "welcome", "values": {"name": "x"}}'
+dies plain 1 "needs a value 'link'|needs a value" '{"to": "a@example.org", "template": "welcome", "values": {"name": "x"}}'
 dies plain 1 "makes a link of 'link'" "{\"to\": \"a@example.org\", \"template\": \"welcome\", ${values/https:\/\/e.org/javascript:e}}"
 dies plain 1 "control character" "{\"to\": \"a@example.org\", \"template\": \"welcome\", ${values/Ann/Ann\\r\\nBcc: x@y.z}}"
 dies plain 1 "no template" '{"to": "a@example.org", "template": "absent", "subject": "s"}'

@@ -202,7 +202,7 @@ dies 1 '127.0.0.1 \(loopback\) is refused; `allow` in \[webhook refused\]' "$(po
 for s in $statuses; do
 	case $s in
 	2*) spillway wait "$(post "s$s")" >/dev/null || fail "$s" ;;
-	410) dies 1 "410 .the receiver wants no more" "$(post "s$s")" ;;
+	410) dies 1 "410 .the receiver has gone for good" "$(post "s$s")" ;;
 	3*) dies 1 "$s .redirects are not followed" "$(post "s$s")" ;;
 	408 | 425 | 429 | 5*) dies 2 "$url: $s: the receiver says" "$(post "s$s")" ;;
 	*) dies 1 "$url: $s: the receiver says" "$(post "s$s")" ;;
@@ -253,7 +253,7 @@ dies 2 "timed out after" "$(post slow)"
 dies 2 "timed out after" "$(post stall)"
 # An answer that ends before its end is none, though it began with a 200: who knows what ended the receiver.
 for w in length chunk chunks head line hints; do
-	dies 2 "$url: (transfer closed with|the answer ended in its head)" "$(post cut_$w)"
+	dies 2 "$url: (transfer closed with|the answer ended before its head)" "$(post cut_$w)"
 done
 # The job's own time: it ends half a second before the worker ends it, for which a busy
 # machine may need more than one go.
@@ -268,7 +268,7 @@ ends_itself() {
 	fail "$1: it waited until it was killed: $(cat "$dir/said")"
 }
 ends_itself 900ms "timed out after"
-ends_itself 400ms "leaves no time for it"
+ends_itself 400ms "no time is left"
 dies 2 "Failed to connect to 127.0.0.1 port 1" "$(post nobody)"
 dies 2 "Could not resolve host: name.invalid" "$(post noname)"
 
@@ -287,9 +287,9 @@ dies 2 "$url|https://127.0.0.1:$port: .*(SSL|TLS|wrong version)" "$(post notls)"
 [ "$(requests tls)" = 1 ] || fail "a request over a connection that was not trusted"
 
 # A job that is wrong.
-dies 1 "endpoint=other: there is no such section" "$(post other)"
-dies 1 "one header of endpoint=NAME and url=URL is wanted" "$(spillway put hook x)"
-dies 1 "one header of endpoint=NAME and url=URL is wanted" "$(post plain --header url=https://example.org/)"
+dies 1 "endpoint=other: no such section" "$(post other)"
+dies 1 "one header of endpoint=NAME and url=URL" "$(spillway put hook x)"
+dies 1 "one header of endpoint=NAME and url=URL" "$(post plain --header url=https://example.org/)"
 dies 1 "any_url" "$(spillway put hook x --header url=https://example.org/)"
 dies 1 "control characters" "$(post plain --content-type $'text/plain\r\nX-Smuggled: 1')"
 ! grep -qi smuggled "$dir/plain.jsonl" || fail "a header was smuggled in"
@@ -309,9 +309,9 @@ any_worker two "ca_file = $dir/localhost.pem"
 for u in "https://localhost:$tls/status/200" "https://0x7f000001:$tls/"; do
 	dies 1 "\(loopback\) is refused; .allow. in \[webhook\]" "$(any "$u")"
 done
-dies 1 "url: https:// is wanted" "$(any "$url/status/200")"
-dies 1 "url: https:// is wanted" "$(any gopher://127.0.0.1/)"
-dies 1 "no user may stand in it" "$(any "https://u:pw@localhost:$tls/status/200")"
+dies 1 "url: must be https://" "$(any "$url/status/200")"
+dies 1 "url: must be https://" "$(any gopher://127.0.0.1/)"
+dies 1 "must not contain a user" "$(any "https://u:pw@localhost:$tls/status/200")"
 dies 1 "url: " "$(any "https://")"
 kill "$worker" && wait "$worker" || :
 any_worker three "$(printf 'ca_file = %s\nallow = 127.0.0.0/8 ::1' "$dir/localhost.pem")"
@@ -329,9 +329,9 @@ heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
 (umask 022 && echo "$s1" >"$dir/open")
 refused 78 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
-refused 78 "nowhere to send to" spillway-worker --queue q=webhook
+refused 78 "there is no receiver" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
-refused 78 "\[webhook a\] secret: whsec_" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
+refused 78 "\[webhook a\] secret: must be" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
 
 # The reference implementation says the same, where it can be had.
 unset http_proxy https_proxy

@@ -100,7 +100,7 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 		{"[ffv1 @ 0x5] [IMGUTILS @ 0x7] Picture size 0x0\n",
 			"Picture size 0x0", 1, 1},
 		{"\033[31mred\n", "\\x1b[31mred", 0, 1},
-		{"", "exit 1, and not a word", 0, 1},
+		{"", "exit status 1 without a message", 0, 1},
 		{"[mp3 @ 0x55] Format not on whitelist 'mov'\n"
 		 "/b/ab: Invalid argument\n",
 			"its container is none of those that 'formats' allows",

@@ -334,17 +334,17 @@ what_is_wrong_with_an_endpoint_is_said_at_the_start(void **state)
 	static const struct {
 		const char *text, *said;
 	} rows[] = {
-		{"", "nowhere to send to"},
+		{"", "there is no receiver"},
 		{URL, "[webhook a] has no secret and no unsigned"},
-		{URL "secret = hunter2\n", "[webhook a] secret: whsec_ and"},
+		{URL "secret = hunter2\n", "[webhook a] secret: must be 1 to 4"},
 		{URL "secret_file = /nonexistent\n",
 			"secret_file /nonexistent: No such file"},
 		{URL SECRET "secret_file = /x\n", "has secret and secret_file"},
 		{"[webhook a]\n" SECRET, "[webhook a] url: "},
 		{"[webhook a]\nurl = ftp://x/\n" SECRET,
-			"http:// or https:// is wanted"},
+			"must be http:// or https://"},
 		{"[webhook a]\nurl = file:///etc/passwd\n" SECRET,
-			"http:// or https:// is wanted"},
+			"must be http:// or https://"},
 		{URL SECRET "allow = 10.0.0.0\n", NULL},
 		{URL SECRET "allow = everything\n", "[webhook a] allow: "},
 		{URL SECRET "headers = A: b | C-d: e\n", NULL},
