@@ -364,7 +364,7 @@ mail_send(const struct job *job, const struct email_server *server,
 }
 
 static int
-mail_do(const struct job *job, struct email_why *why)
+mail_run(const struct job *job, struct email_why *why)
 {
 	char secret[SECRET_MAX];
 	struct email_server server;
@@ -415,7 +415,7 @@ enum job_verdict
 email_run(struct job *job)
 {
 	struct email_why why = {.disposition = JOB_RETRY};
-	int err = mail_do(job, &why);
+	int err = mail_run(job, &why);
 
 	if (err == 0)
 		result_write(job);
