@@ -7,8 +7,8 @@
  *
  *	blob=sha256:HEX64;size=N
  *
- * and by manifest=sha256:HEX64;size=N to a blob that names further blobs; all
- * of them are kept as long as the job.
+ * and by manifest=sha256:HEX64 (;size=N may follow) to a blob that names
+ *further blobs; all of them are kept as long as the job.
  *
  * A store is named by a URI:
  *

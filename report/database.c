@@ -89,7 +89,8 @@ database_error(int rc)
 		{SQLITE_AUTH, -EACCES},
 		{SQLITE_READONLY, -EROFS},
 		{SQLITE_NOTADB, SW_EFORMAT},
-		{SQLITE_ERROR, SW_EFORMAT}, /* our SQL, but not our tables */
+		{SQLITE_ERROR,
+			SW_EFORMAT}, /* the tables are not those of schema_*/
 		{SQLITE_CORRUPT, SW_ECORRUPT},
 		{SQLITE_TOOBIG, SW_ETOOBIG},
 	};

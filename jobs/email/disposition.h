@@ -14,7 +14,7 @@
 #ifndef JOBS_EMAIL_DISPOSITION_H
 #define JOBS_EMAIL_DISPOSITION_H
 
-/* Before our limits.h, which OpenSSL and curl else get from <limits.h>. */
+/* First: OpenSSL and curl would get wire/limits.h for <limits.h>. */
 #include <stdlib.h>
 
 #include "jobs/job.h"

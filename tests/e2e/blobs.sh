@@ -13,7 +13,7 @@ path_of() { h=$(hash_of "$1") && echo "$store/${h:0:2}/$h"; }
 aged() { touch -d '3 days ago' "$@"; }
 blobs_are() { [ "$(spillway blob ls --json | wc -l)" = "$1" ] || fail "not $1 blobs: $(spillway blob ls)"; }
 
-# An exec job that tells what it got; 3 ends at once where it may write.
+# An exec job that prints what it got; exit status 3 if it may write there.
 cat >"$dir/job.sh" <<'S'
 #!/bin/sh
 printf 'result %s %s %s\n' "$(sha256sum <"$SPILLWAY_BLOB" | cut -d' ' -f1)" "$SPILLWAY_BLOB_SIZE" "$(wc -c)" >&3
@@ -39,7 +39,7 @@ refused 2 "sha256: and 64 hex" spillway blob get ../../etc/passwd
 refused 2 "missing argument: --blobs" env -u SPILLWAY_BLOBS spillway blob ls
 cmp "$dir/big" "$dir/out"
 
-# Ranges: all but the whole blob unchecked; what is no range is told in a line.
+# Ranges: only the whole blob is checked; a malformed range is an error line.
 # ranges_are FILE: any of FILE's blob are FILE's own bytes.
 ranges_are() {
 	local r from n
@@ -81,7 +81,7 @@ blobs_are 1
 id=$(spillway put paused small --claim-check)
 [ "$(spillway get "$id" --body)" = small ] || fail "a small body stays in the job"
 
-# No such blob: for good, in a command and in a built-in.
+# A missing blob fails a command and a built-in job for good.
 none="blob=sha256:$(printf 1%.0s {1..64});size=3"
 for q in q noop; do
 	id=$(spillway put $q x --header "$none")
@@ -94,11 +94,11 @@ id=$(spillway put q x --header blob=sha256:xyz)
 ! spillway wait "$id" 2>/dev/null || fail "a malformed reference"
 spillway dead show "$id" | grep -q malformed || fail "malformed"
 
-# What docs/blobs.md gives to have every name checked by SHA-256.
+# The command of docs/blobs.md that checks every name by SHA-256.
 by_name() { (cd "$store" && find ?? -type f -exec sha256sum {} + | awk '$1 != substr($2, 4)'); }
 [ -z "$(by_name)" ] || fail "sound, and not what its name says: $(by_name)"
 
-# Damage is found by whoever reads, is tried again, and mended by a put.
+# Every read finds damage; jobs are retried; a put repairs the blob.
 file=$(path_of "$dir/big")
 chmod u+w "$file" && printf X | dd of="$file" bs=1 seek=2999999 conv=notrunc status=none
 [ "$(by_name | wc -l)" = 1 ] || fail "damaged, and not found by sha256sum: $(by_name)"
@@ -117,21 +117,21 @@ spillway blob put "$dir/big" >"$dir/said"
 spillway dead redrive "$id" >"$dir/said" && spillway wait "$id" || fail "the mended blob"
 spillway dead purge --all --yes >"$dir/said"
 
-# A quota: what is beyond it leaves nothing.
+# Quota: a refused put leaves nothing behind.
 noise 2000000 "$dir/more"
 refused 1 "quota of 4194304 bytes: 3000000 are used" spillway blob put "$dir/more" --blobs "dir:$store?quota=4m"
 refused 1 "quota" spillway put q --blob "$dir/more" --blobs "dir:$store?quota=4m"
 count_is 0 q ready leased || fail "a job without its blob was put"
 blobs_are 1
 
-# gc: a name in any live job keeps it, so does youth; a dead job is live.
+# gc keeps blobs that a job names, dead ones included, and young blobs.
 for f in waits dead young old; do noise 1000 "$dir/$f"; done
 spillway put later x --delay 1h --blob "$dir/waits" >"$dir/said"
 spillway put noop x --header "$none" --blob "$dir/dead" >"$dir/said"
 until_true count_is 1 noop dead
 spillway blob put "$dir/old" "$dir/young" >"$dir/said"
 aged "$(path_of "$dir/waits")" "$(path_of "$dir/dead")" "$(path_of "$dir/old")" "$(path_of "$dir/big")"
-# Who is stopped in the middle has put nothing, and leaves nothing behind.
+# An interrupted put has put nothing and leaves nothing behind.
 mkfifo "$dir/slow"
 "$b/spillway" blob put - <"$dir/slow" 2>"$dir/said" &
 stopped=$!
@@ -156,7 +156,7 @@ spillway blob gc --json >"$dir/said"
 for f in waits dead young; do [ -e "$(path_of "$dir/$f")" ] || fail "gc took $f"; done
 [ -e "$store/tmp/put.live01" ] || fail "gc took what is being written"
 
-# A manifest that a job names keeps what it names, also across two reads of it.
+# A manifest of a job keeps the blobs that it names, also at a chunk's border.
 for f in listed first; do noise 1000 "$dir/$f"; done
 listed=$(spillway blob put "$dir/listed") first=$(spillway blob put "$dir/first")
 { echo "$first"; head -c 262032 /dev/zero | tr '\0' ' '; echo "$listed"; } >"$dir/manifest"
@@ -165,7 +165,7 @@ id=$(spillway put later x --delay 1h --header "manifest=${manifest%;*}")
 aged "$(path_of "$dir/listed")" "$(path_of "$dir/first")" "$(path_of "$dir/manifest")"
 spillway blob gc >"$dir/said"
 for f in listed first manifest; do [ -e "$(path_of "$dir/$f")" ] || fail "gc took $f"; done
-# Damage in it stops gc, for what it named is not known.
+# A damaged manifest stops gc, for the blobs that it names are unknown.
 cp "$(path_of "$dir/manifest")" "$dir/kept"
 chmod u+w "$(path_of "$dir/manifest")" && printf x | dd of="$(path_of "$dir/manifest")" conv=notrunc 2>"$dir/said"
 refused 1 "manifest" spillway blob gc
@@ -174,7 +174,7 @@ spillway cancel "$id" >"$dir/said"
 spillway blob gc >"$dir/said"
 for f in listed first manifest; do [ ! -e "$(path_of "$dir/$f")" ] || fail "gc left $f"; done
 
-# A job that goes round and round is seen by every gc.
+# Every gc sees a job that is retried again and again.
 spillway queue set round backoff_ms=1 max_attempts=1000 backoff_factor=1
 worker_start round --queue "round=exec:sh -c 'exit 1'"
 spillway put round x --blob "$dir/big" >"$dir/said"
@@ -185,7 +185,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 kill "$worker"
 
-# The same in a bucket; the job's file is a copy in its folder.
+# The same in a bucket; a job's file is a copy in the job's folder.
 kill "$one"
 wait "$one" || :
 python3 tests/servers/s3_server.py >"$dir/port" 2>/dev/null &
@@ -205,7 +205,7 @@ grep -q '"deleted":0,.*"kept":1' "$dir/said" || fail "round's blob: $(cat "$dir/
 spillway cancel "$(spillway list queue=round --json | sed 's/.*"id":"\([^"]*\)".*/\1/')" >"$dir/said"
 refused 1 "SignatureDoesNotMatch|says 403" env AWS_SECRET_ACCESS_KEY=wrong spillway blob put "$dir/old"
 
-# A server that is down, a worker without a store: tried again, not for good.
+# A server that is down or a worker without a store: a retry, not a failure.
 worker_start three --queue "down=exec:true" --blobs "s3://down?tries=2&backoff=1"
 (unset SPILLWAY_BLOBS && exec spillway-worker --queue bare=exec:true 2>>"$dir/four.log") &
 pids+=("$!")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Blobs in a bucket of s3rver, a server that others wrote: our own server in
-# tests/servers/s3_server.py could share a misunderstanding with our driver.  (It knows
-# keys, but does not verify signatures of version 4; ours does.)
+# Blobs in a bucket of s3rver, an independent server: tests/servers/s3_server.py could
+# share a misunderstanding with the driver.  (s3rver knows keys but does not verify
+# signatures of version 4; tests/servers/s3_server.py does.)
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 skip() { echo "skipped: all: $1" && exit 0; }
 command -v npm >/dev/null || skip "there is no npm"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The job email against real mail servers: every verdict, TLS and AUTH, what
-# arrives as an independent parser reads it, and what may not get out.
+# The job email against real mail servers: every disposition, TLS and AUTH, the
+# mails as an independent parser reads them, and input that must not be sent.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 python=/usr/bin/python3 # that of Debian, which has its packages
 mails=$dir/mail
@@ -35,7 +35,7 @@ worker_with() {
 broker_start
 mkdir "$dir/blobs" "$dir/templates"
 
-# arrives QUEUE JSON [OPTION]...: it is sent; sets eml and env to its files.
+# arrives QUEUE JSON [OPTION]...: the mail is sent; sets eml and env to its files.
 arrives() {
 	local queue=$1 body=$2 n
 	shift 2
@@ -46,7 +46,7 @@ arrives() {
 	[ -e "$env" ] || fail "sent, but not arrived: $body"
 }
 
-# dies QUEUE ATTEMPTS PATTERN JSON: it is not sent; so many attempts, and why.
+# dies QUEUE ATTEMPTS PATTERN JSON: the job is dead after ATTEMPTS with that error.
 dies() {
 	local queue=$1 attempts=$2 pattern=$3 n
 	n=$(find "$mails" -name '*.json' | wc -l)
@@ -71,7 +71,7 @@ print(eval(sys.argv[3]))' "$eml" "$env" "$1")
 }
 alarms() { grep -c "ev=alarm " "$dir/$1.log" || :; }
 
-### What arrives
+### Mails that arrive
 worker_with plain "server = localhost:$(port plain)" "tls = none" "templates = $dir/templates" "hello = me.test"
 before=$(date +%s)
 arrives plain '{"to": "Ann Bö <ann@example.org>", "subject": "Grüße, und noch viel mehr davon: 你好世界你好世界你好世界你好世界",
@@ -112,12 +112,12 @@ parsed '[p["content-id"] for p in m.walk() if p["content-id"]]' "['<logo>']"
 parsed '[p.get_content() for p in m.walk() if p.get_filename() == "i.ics"]' "['BEGIN:VCALENDAR']"
 parsed 'm.defects + [d for p in m.walk() for d in p.defects]' "[]"
 dies plain 1 "no such blob|no blob|does not exist" "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"sha256:$(printf '%064d' 7);size=3\"}]}"
-# The size in a reference is a part of it; of a blob that is cut it is not to blame.
+# A wrong size in a reference fails the job; a truncated blob is a retry.
 attached() { echo "{\"to\": \"ann@example.org\", \"subject\": \"s\", \"text\": \"t\", \"attachments\": [{\"name\": \"x\", \"blob\": \"$1\"}]}"; }
 for size in 0 300000 300002; do
 	dies plain 1 "attachment: the blob has 300001 bytes, its reference says $size$" "$(attached "${ref_a%=*}=$size")"
 done
-# A blob that is damaged shows at its end: nothing arrives, it is tried again.
+# The read at the end finds a damaged blob: nothing arrives, the job is retried.
 chmod -R u+w "$dir/blobs"
 hex=${ref_chunk#sha256:} hex=${hex%%;*}
 damaged=$(find "$dir/blobs" -name "$hex")
@@ -126,7 +126,7 @@ dies plain 2 "attachment" "$(attached "$ref_chunk")"
 truncate -s 100 "$damaged"
 dies plain 2 "attachment" "$(attached "$ref_chunk")"
 
-# A body that is a blob, and one recipient of several, who need not be shown.
+# A body that is a blob; one recipient of several, or one that no header names.
 printf '{"to": ["a@example.org", "b@example.org"], "recipient": "hidden@example.org", "subject": "large", "text": "%s"}' \
 	"$(head -c 300000 /dev/zero | tr '\0' x)" >"$dir/large"
 n=$(find "$mails" -name '*.json' | wc -l)
@@ -135,7 +135,7 @@ spillway wait "$id" >/dev/null || fail "a body that is a blob: $(spillway get "$
 eml=$mails/$((n + 1)).eml env=$mails/$((n + 1)).json
 parsed 'len(m.get_content().strip()), e["to"], "hidden" in str(m)' "(300000, ['hidden@example.org'], False)"
 
-# A body that is too large as a blob comes after a mail from a template: what that one had is gone.
+# A blob too large for a body, after a mail from a template: nothing of that mail remains.
 echo s >"$dir/templates/bare.subject"
 echo t >"$dir/templates/bare.text"
 arrives plain '{"to": "a@example.org", "template": "bare"}'
@@ -156,7 +156,7 @@ for name in ascii lax; do # one that refuses such addresses, one that would take
 done
 arrives ascii '{"to": "joerg@bücher.example", "subject": "s", "text": "t"}'
 
-# Templates: what a value may do depends on where it stands.
+# Templates: the place of a value decides how it is written.
 printf 'Hi {{name}}\n' >"$dir/templates/welcome.subject"
 printf 'Dear {{name}}, {{ n }} & {{{name}}}\n' >"$dir/templates/welcome.text"
 printf '<p title="{{name}}">{{name}} {{{raw}}}</p><a href="{{link}}">x</a><a href="https://e.org/?q={{name}}">y</a>\n' >"$dir/templates/welcome.html"
@@ -172,12 +172,12 @@ dies plain 1 "no template" '{"to": "a@example.org", "template": "absent", "subje
 dies plain 1 "not a name" '{"to": "a@example.org", "template": "../templates/welcome", "subject": "s"}'
 dies plain 2 "no \{\{name\}\}" '{"to": "a@example.org", "template": "broken", "subject": "s", "values": {"name": 1}}'
 
-### What may not get out: CR, LF and NUL in every place, and what else is not a mail.
+### Input that must not be sent: CR, LF and NUL in every place, and malformed mails.
 whole='"to": "a@example.org", "subject": "s", "text": "t"'
 # each QUEUE FILE: a job for each line.
 each() { spillway put "$1" --lines "$2" --each >/dev/null; }
 
-# attacks C: a job a line, with C in each place where a header is made of it.
+# attacks C: a job a line, with C in each value that becomes part of a header.
 attacks() {
 	cat <<A
 {"to": "a$1@example.org", "subject": "s", "text": "t"}
@@ -218,7 +218,7 @@ dies plain 1 "not one that a job may set" "{$whole, \"headers\": {\"Bcc\": \"x@e
 dies plain 1 "not JSON" "{$whole} x"
 dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "text": "t"}')"
 
-# What examples/handlers/signup.c hands over, with and without FROM, and the example of a configuration.
+# The jobs of examples/handlers/signup.c, with and without FROM, and the example configuration.
 arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 (umask 077 && echo s3cret >"$dir/mail.password")
@@ -226,7 +226,7 @@ sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$root/examples/jobs.con
 worker_start example --queue example=email --jobs "$dir/example.conf"
 until_true grep -q ev=joined "$dir/example.log"
 
-### Verdicts
+### Dispositions
 mail() { echo "{\"to\": \"$1@example.org\", \"subject\": \"s\", \"text\": \"t\"${2:-}}"; }
 dies plain 1 "RCPT TO: 550 5.1.1 no such user" "$(mail unknown)"
 dies plain 2 "RCPT TO: 451 4.3.0 not now" "$(mail later)"
@@ -240,7 +240,7 @@ dies plain 2 "530 5.7.0" "$(mail policy)"
 arrives plain "$(mail ann)"
 until_true grep -q "ev=alarm-over job=email" "$dir/plain.log"
 
-# The server's hint is when it is tried again.
+# The server's hint sets the time of the retry.
 spillway queue set plain max_attempts=9
 hinted() {
 	spillway get "$1" --json | python3 -c '
@@ -255,13 +255,13 @@ for word in grey:300000 grey2:299000; do
 done
 spillway queue set plain max_attempts=2
 
-# The 250 is lost: it is sent again, and can be recognised.
+# A lost 250: the mail is sent again with the same Message-ID.
 arrives plain "$(mail lost)"
 cp "$eml" "$dir/first"
 eml=$mails/$(find "$mails" -name '*.json' | wc -l).eml
 [ "$eml" -nt "$dir/ports" ] && [ "$(grep -il "^Message-ID: <$id@" "$mails"/*.eml | wc -l)" = 2 ] || fail "the same Message-ID twice"
 
-# Set-up and network: tried again, and one alarm, however many mails.
+# Errors of configuration and network: retries, and one alarm for any number of mails.
 set_ups() {
 	local name=$1 pattern=$2
 	shift 2
@@ -289,21 +289,21 @@ set_ups silent "on connecting" "server = localhost:$(port silent)" "tls = none" 
 set_ups wrong "on AUTH: 535|on AUTH" "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 set_ups anonymous "530" "$auth" "ca_file = $dir/ca.pem"
 set_ups sender "not your address" "server = localhost:$(port plain)" "tls = none" "sender = forged@example.org"
-# A host that does not answer at all is waited for once in an attempt: a second
-# time would last beyond the job's own time, and the worker would end it.
+# An attempt waits once for a host that does not answer: a second wait would
+# exceed the job's timeout, and the worker would kill the process.
 worker_with away "server = localhost:$(port away)" "tls = none" "connect_timeout = 4s"
 spillway queue set away timeout_ms=7s
 dies away 2 "on connecting: Timeout" "$(mail ann)"
 [ "$(grep -c "cause=error" "$dir/away.log")" = 2 ] || fail "away: $(cat "$dir/away.log")"
 [ "$(alarms away)" = 1 ] || fail "away: $(alarms away) alarms"
-# Who opens its file to everybody while it runs hears of it with the next mail.
+# A secret file that becomes public while the worker runs: an error of the next mail.
 worker_with open "$auth" "ca_file = $dir/ca.pem" "user = ann" "password_file = $dir/wrong"
 until_true grep -q ev=joined "$dir/open.log"
 chmod 604 "$dir/wrong"
 dies open 2 "password_file in \[email\]: $dir/wrong is open to everybody" "$(mail ann)"
 [ "$(alarms open)" = 1 ] || fail "open: $(alarms open) alarms"
 
-# What can be seen without a mail ends the worker at its start.
+# Errors that need no mail to be found end the worker at its start.
 ends() {
 	local pattern=$1
 	shift
@@ -346,7 +346,7 @@ parsed 'e["tls"], e["user"], e["from"]' "(True, 'ann', 'bounce@example.org')"
 worker_with tls "server = localhost:$(port tls)" "tls = tls" "ca_file = $dir/ca.pem"
 arrives tls "$(mail ann)"
 
-### Connections are kept, also beside refused jobs; one that was closed is made anew.
+### Connections stay open, also after refused jobs; a closed one is opened again.
 connections() { grep -c "^$1\$" "$dir/connections"; }
 before=$(connections auth) done=$(count auth done_total)
 for i in $(seq 200); do mail "ann$i"; done >"$dir/lines"

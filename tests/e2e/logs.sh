@@ -35,7 +35,7 @@ dies() {
 	grep -q 'attempts *1\b' "$dir/said" || fail "it was tried again: $(cat "$dir/said")"
 }
 
-# The same log by every way: the generator's answer each time.
+# The same log in every form: the generator's answer each time.
 worker_of lines
 spillway put lines --lines "$dir/a.txt"
 until_true count_is 0 lines ready delayed leased
@@ -48,7 +48,7 @@ for way in a.txt a.txt.gz a.txt.zst; do
 done
 cmp <(sed 's/"jobs":[0-9]*//' "$dir/a-txt-gz.json") <(sed 's/"jobs":[0-9]*//' "$dir/a-txt-zst.json")
 
-# The archive gives the log back, byte by byte.
+# The archive has the log, byte by byte.
 for f in "$dir"/archive/2026-03-01/*.zst; do
 	[ "$(zstdcat "$f" | wc -l)" != 60000 ] || { zstdcat "$f" | cmp - "$dir/a.txt" && whole=yes; }
 done
@@ -65,7 +65,7 @@ most=64
 case $b in *asan) most=160 ;; esac # what a sanitizer keeps of its own
 [ "$rss" -lt $most ] || fail "it took $rss MB"
 
-# Bombs and damage end at once, with a line; without limits the bomb goes off.
+# Bombs and damage fail at once with an error; without limits the bomb expands.
 dies "$(spillway put small --blob "$dir/bomb.gz")" 'expands (to )?more than .*max_'
 dies "$(spillway put small --blob "$dir/bomb.zst")" 'expands (to )?more than .*max_'
 dies "$(spillway put small --blob "$dir/torn.gz")" 'the gzip data ends in the middle'
@@ -92,7 +92,7 @@ assert b"\r\n" in open(f"{sys.argv[1]}/slow.csv", "rb").read()
 P
 refused 64 "^spillway-report: --csv is 'nonsense': must be one of total" spillway-report --csv nonsense "$dir/evil.db"
 
-# A report that cannot be written is an alarm; it ends with the first that can.
+# A report that cannot be written is an alarm, until the first success.
 mkdir "$dir/late.db"
 spillway queue set late backoff_ms=10 max_attempts=1000 backoff_factor=1
 worker_of late
@@ -102,7 +102,7 @@ rmdir "$dir/late.db"
 spillway wait "$id" >/dev/null
 until_true grep -q 'ev=alarm-over job=logs' "$dir/late.log"
 
-# A report of version 1 is read by nobody, and brought up to date by a job.
+# spillway-report refuses a report of version 1; a job brings it up to date.
 python3 - "$dir/old.db" <<'P'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -128,7 +128,7 @@ r = json.load(sys.stdin)
 assert r["requests"] == 7 and r["top_paths"][0] == {"path": "/old", "requests": 5}, r
 assert r["errors_4xx"][0]["errors"] == 1 and len(r["days"]) == 1, r'
 
-# So is one of version 2, whose times lay in a table.
+# The same for version 2, whose times were in a table.
 python3 - "$dir/lines.db" "$dir/two.db" <<'P'
 import sqlite3, sys
 sqlite3.connect(sys.argv[1]).execute("VACUUM INTO ?", (sys.argv[2],))

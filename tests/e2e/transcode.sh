@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The job `transcode` with real ffmpeg: every profile on real and on generated
-# media, files that are none or mean harm, limits, progress and cancel.
+# media, malformed and hostile files, limits, progress and cancel.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 case $b in *asan) echo "skipped: all: the sandbox's limit of memory leaves a sanitizer none" && exit ;; esac
 cd "$(dirname "$0")/../.."
@@ -69,7 +69,7 @@ check() {
 	[ -z "$(entry "$2" format_tags=title)" ] || fail "$1: the title came along"
 }
 
-# refused_job PATTERN BODY FILE: it fails for good, at once, and says so.
+# refused_job PATTERN BODY FILE: the job is dead after one attempt, with that error.
 refused_job() {
 	local id
 	id=$(spillway put "${queue:-transcode}" "$2" --blob "$3")
@@ -136,7 +136,7 @@ id=$(spillway list queue=next --json | python3 -c 'import json, sys; print(json.
 want=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["manifest"])' "$dir/mp4.json")
 spillway get "$id" --json | grep -qF "{\"manifest\":\"$want\"}" || fail "its manifest: $(spillway get "$id" --json)"
 
-# The memory that a job took is ffmpeg's, and the worker's own process is small.
+# A job's reported memory is ffmpeg's; the worker's own process is small.
 id=$(spillway put transcode '{"profile":"mp4"}' --blob "$dir/gen.mp4")
 spillway wait "$id" >/dev/null
 rss=$(spillway get "$id" | sed -n 's/.* rss \([0-9]*\)[.0-9]* MB.*/\1/p')
@@ -149,7 +149,7 @@ make_it tall '{"profile":"webm"}' "$dir/tall.mp4"
 make_it silent '{"profile":"hls"}' "$dir/tall.mp4"
 grep -q AUDIO "$dir/silent/master.m3u8" && fail "sound out of nothing"
 
-# shaped NAME SIZE SAR WIDTH HEIGHT: the thumbnail of such a film is that large.
+# shaped NAME SIZE SAR WIDTH HEIGHT: the size of the thumbnail of such a film.
 shaped() {
 	ffmpeg "${quiet[@]}" -f lavfi -i "color=s=$2:d=0.1,setsar=$3" -c:v ffv1 "$dir/$1.mkv"
 	make_it "$1" '{"profile":"thumbnail"}' "$dir/$1.mkv"
@@ -163,7 +163,7 @@ shaped flat 4000x2 1/1 320 2
 shaped tower 16x40000 1/1 2 1280
 shaped stretched 4000x480 100/1 320 2
 
-# --- what is not to be taken -----------------------------------------------
+# --- refused input ---------------------------------------------------------
 head -c 200000 "$dir/gen.mp4" >"$dir/truncated.mp4"
 ffmpeg "${quiet[@]}" -i "$dir/gen.mp4" -c copy "$dir/late.mp4"
 head -c 200000 "$dir/late.mp4" >"$dir/headless.mp4"

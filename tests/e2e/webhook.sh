@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The job webhook against receivers on loopback, over HTTP and TLS: signatures,
-# what becomes of each answer, whom it must not reach, limits, kept connections.
+# the disposition of each answer, refused addresses, limits, open connections.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 cd "$(dirname "$0")/../.."
 export http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 TMPDIR=$dir
@@ -18,7 +18,7 @@ server() {
 	port=$(cat "$dir/$1.port")
 }
 
-# heard ID EXPRESSION [LOG]: it holds of what came under that id, the list `r`.
+# heard ID EXPRESSION [LOG]: EXPRESSION is true of the requests with that id, the list `r`.
 heard() {
 	python3 - "$dir/${3:-plain}.jsonl" "$1" "$2" <<'P' || fail "heard $2: $(grep "$1" "$dir/${3:-plain}.jsonl" || :)"
 import json, os, sys
@@ -34,7 +34,7 @@ requests() { grep -c '"path"' "$dir/$1.jsonl" || :; }
 connections() { grep -c '^{"connection"' "$dir/$1.jsonl" || :; }
 post() { spillway put "${queue:-hook}" "${body-{\}}" --header "endpoint=$1" "${@:2}"; }
 
-# dies ATTEMPTS PATTERN ID: it ends dead, after so many, and says why.
+# dies ATTEMPTS PATTERN ID: the job is dead after ATTEMPTS with that error.
 dies() {
 	! spillway wait "$3" >/dev/null 2>&1 || fail "it went well, instead of '$2'"
 	spillway dead show "$3" >"$dir/said"
@@ -43,7 +43,7 @@ dies() {
 	grep -q "attempts *$1\b" "$dir/said" || fail "not $1 attempts: $(cat "$dir/said")"
 }
 
-# Certificates: an authority of our own, one for the name localhost.
+# Certificates: a private authority, and one certificate for localhost.
 cert() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
 		-addext "subjectAltName=DNS:$1" -keyout "$dir/$1.key" -out "$dir/$1.pem" 2>>"$dir/openssl.log"
@@ -159,7 +159,7 @@ for q in hook other; do spillway queue set $q backoff_ms=1 max_attempts=2; done
 spillway queue set later backoff_ms=100s max_attempts=5
 worker_start one --slots 1 --jobs "$dir/jobs.conf" --queue hook=webhook --queue later=webhook
 
-# What is sent: the body as it is, signed; the id is the job's.
+# The post: the body unchanged, signed, with the job's id.
 body='{"type":"user.created",  "data": "ä"}'
 export body
 id=$(post plain)
@@ -195,7 +195,7 @@ before=$(connections plain)
 for _ in $(seq 20); do post plain >/dev/null; done
 until_true count_is 0 hook ready leased
 [ "$(connections plain)" = "$before" ] || fail "$(($(connections plain) - before)) connections for 20 jobs"
-# ... which is no way around what another endpoint does not allow.
+# An open connection does not get around another endpoint's `allow`.
 dies 1 '127.0.0.1 \(loopback\) is refused; `allow` in \[webhook refused\]' "$(post refused)"
 
 # Every row of the table.
@@ -210,15 +210,15 @@ for s in $statuses; do
 done
 grep -q $'\x1b' "$dir/dead.log" && fail "an answer's escape reaches the terminal"
 
-# A redirect is told, without its secrets, and not followed.
+# A redirect is not followed; the error names it without its secrets.
 dies 1 "302 to http://127.0.0.1:$port/target .redirects are not followed" "$(post redirect)"
 ! grep -qE 'token|pass' "$dir/said" || fail "secrets of a URL: $(cat "$dir/said")"
 ! grep -q '"/target"' "$dir/plain.jsonl" || fail "the redirect was followed"
 
-# Retry-After in both forms is when it runs again; what is none is passed over.
-# Told in milliseconds between what was done: `waits` from the end of the attempt to
-# the next, `late` from the request to that end.  The queue pauses behind each, so that none runs again: not before it is looked
-# at, nor while connections are counted below.
+# Both forms of Retry-After set the time of the retry; a malformed one is ignored.
+# All in milliseconds: `waits` from the end of the attempt to the retry, `late` from
+# the request to that end.  The queue is paused after each, so that no retry runs
+# before the check, nor while connections are counted below.
 runs_in() {
 	local id
 	spillway resume later
@@ -242,7 +242,7 @@ runs_in date 'abs(waits - 7200000) <= 2000 + late'
 runs_in long 'waits == 36000000'
 for e in past words negative; do runs_in $e '0 < waits <= 101000'; done
 
-# Limits of size and time, and what cannot be reached.
+# Limits of size and time, and receivers that cannot be reached.
 for e in flood heads; do
 	spillway wait "$(post $e)" >"$dir/said" || fail "$e: an answer is judged by its status"
 	[ "$(wc -c <"$dir/said")" -lt 1200 ] || fail "$e: a long result"
@@ -251,7 +251,7 @@ for e in flood heads; do
 done
 dies 2 "timed out after" "$(post slow)"
 dies 2 "timed out after" "$(post stall)"
-# An answer that ends before its end is none, though it began with a 200: who knows what ended the receiver.
+# A truncated answer is a retry even if it began with a 200.
 for w in length chunk chunks head line hints; do
 	dies 2 "$url: (transfer closed with|the answer ended before its head)" "$(post cut_$w)"
 done
@@ -272,7 +272,7 @@ ends_itself 400ms "no time is left"
 dies 2 "Failed to connect to 127.0.0.1 port 1" "$(post nobody)"
 dies 2 "Could not resolve host: name.invalid" "$(post noname)"
 
-# Private addresses: however they are written, nobody is connected to.
+# Private addresses are refused in every notation.
 before=$(connections plain)
 for n in $(seq "$(cat "$dir/private")"); do
 	dies 1 "\((loopback|local|link-local|private)\) is refused" "$(post "p$n")"
@@ -293,13 +293,13 @@ dies 1 "one header of endpoint=NAME and url=URL" "$(post plain --header url=http
 dies 1 "any_url" "$(spillway put hook x --header url=https://example.org/)"
 dies 1 "control characters" "$(post plain --content-type $'text/plain\r\nX-Smuggled: 1')"
 ! grep -qi smuggled "$dir/plain.jsonl" || fail "a header was smuggled in"
-# Our fault is tried again.
+# Errors of the configuration are retried.
 chmod 604 "$dir/secret"
 dies 2 "secret_file $dir/secret is open to everybody" "$(post file)"
 rm "$dir/secret"
 dies 2 "secret_file .*No such file" "$(post file)"
 
-# URLs that jobs name: https alone, refused the same way; blobs as bodies.
+# URLs of jobs: https only, with the same refusals; blobs as bodies.
 any() { spillway put "other" x --header "url=$1"; }
 any_worker() {
 	printf '[webhook]\nany_url = yes\nsecret = %s\n%s\n' "$s1" "$2" >"$dir/$1.conf"
@@ -324,7 +324,7 @@ id=$(spillway put other --file "$dir/large" --claim-check --blobs "dir:$dir/blob
 sum=$(sha256sum <"$dir/large") && sum=${sum%% *}
 heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 
-# Nowhere a secret; and mistakes are told at the start.
+# No secret appears anywhere; mistakes end the worker at its start.
 ! grep -rqF -e "$s1" -e "$s2" -e "$s3" -e b-e-a-r-e-r "$dir"/*.log || fail "a secret is in a log: $(grep -rlF "$s1" "$dir"/*.log)"
 printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
 (umask 022 && echo "$s1" >"$dir/open")
@@ -333,7 +333,7 @@ refused 78 "there is no receiver" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
 refused 78 "\[webhook a\] secret: must be" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook
 
-# The reference implementation says the same, where it can be had.
+# The reference implementation agrees, where it is installed.
 unset http_proxy https_proxy
 have=$b/../standardwebhooks
 if command -v npm >/dev/null && mkdir -p "$have" &&

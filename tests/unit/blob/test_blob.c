@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blobs: the promises of blob.h, kept by both drivers. */
+/* The contract of blob.h, tested with both drivers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -159,7 +159,7 @@ what_is_not_there_is_said_for_good(void **state)
 	assert_true(blob_is_final(-ENOENT));
 }
 
-/* An unmounted disk must not make jobs fail for good. */
+/* An unmounted disk must not fail jobs for good. */
 static void
 a_store_that_is_not_there_is_not_said_for_good(void **state)
 {
@@ -337,7 +337,7 @@ a_server_that_stays_down_is_an_error_but_not_for_good(void **state)
 	blobs_close(s);
 }
 
-/* The control of all tests with the server: it does look at signatures. */
+/* Positive control: the test server verifies signatures. */
 static void
 a_wrong_key_or_region_is_turned_away_at_once(void **state)
 {

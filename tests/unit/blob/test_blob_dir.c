@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blobs in a folder: what only a folder can get wrong. */
+/* Blobs in a folder: locks, syncs, quota, killed writers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,7 +93,7 @@ a_quota_refuses_what_is_beyond_and_no_more(void **state)
 	blobs_close(s);
 }
 
-/* Whether the process waits for a lock: the kernel's list says so. */
+/* Whether the process waits for a lock, by the kernel's list of locks. */
 static int
 waits_for_lock(pid_t pid)
 {
@@ -111,9 +111,8 @@ waits_for_lock(pid_t pid)
 }
 
 /*
- * A put renames with the lock held shared.  Here that moment is stretched:
- * while it lasts, a deletion of the blob, which is old still, must wait; and
- * then see that it is young.
+ * A put renames under the shared lock.  This test prolongs that moment: a
+ * deletion of the old blob must wait for its end and then find a young blob.
  */
 static void
 what_is_put_again_meanwhile_is_not_deleted(void **state)
@@ -152,7 +151,7 @@ what_is_put_again_meanwhile_is_not_deleted(void **state)
 	close(fd);
 }
 
-/* And the put does take it: it waits for a deletion that is under way. */
+/* A put waits for a deletion in progress. */
 static void
 a_put_waits_for_a_deletion_under_way(void **state)
 {
@@ -180,11 +179,11 @@ a_put_waits_for_a_deletion_under_way(void **state)
 }
 
 static struct {
-	ino_t of; /* syncs of this are counted */
+	ino_t of; /* the path whose syncs are counted */
 	int n;
 } syncs;
 
-/* Stands before libc's. */
+/* Replaces libc's. */
 int
 fsync(int fd)
 {
@@ -211,7 +210,7 @@ syncs_of(const char *path, unsigned seed)
 	return syncs.n;
 }
 
-/* Who made it may not have come to it, and then the power goes. */
+/* The process that made the folder may have died before its sync. */
 static void
 a_folder_that_is_there_already_is_made_durable_once(void **state)
 {
@@ -220,12 +219,12 @@ a_folder_that_is_there_already_is_made_durable_once(void **state)
 
 	(void)snprintf(path, sizeof(path), "%s/store", r->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
-	/* As the folder of tmp, and of the fan-out; once by each process. */
+	/* The parent of tmp and of the fan-out: once by each process. */
 	assert_int_equal(syncs_of(path, 1), 2);
 	assert_int_equal(syncs_of(path, 1), 2);
 }
 
-/* The folder above, too. */
+/* The parent folder, too. */
 static void
 a_stores_own_name_is_made_durable(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blobs in a folder: the checksum that is kept beside the content. */
+/* Blobs in a folder: the checksum in the file's attribute. */
 #undef _FORTIFY_SOURCE /* its inline functions are those replaced here */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +26,11 @@
 
 enum { MIB = 1024 * 1024, LEN = 300, XXH = 16 };
 
-/* --- what stands before libc's ------------------------------------------- */
+/* --- functions that replace libc's --------------------------------------- */
 
 static struct {
 	int64_t bytes; /* that were read */
-	int flip;      /* the next read brings a wrong byte, once */
+	int flip;      /* the next read returns a wrong byte, once */
 } reads;
 
 ssize_t
@@ -46,9 +46,9 @@ pread(int fd, void *to, size_t len, off_t at)
 	return n;
 }
 
-static int keep_errno; /* not 0: no attribute can be kept */
+static int keep_errno; /* not 0: attributes cannot be stored */
 
-/* Only root sets one on a file that is read-only already. */
+/* Only root may set an attribute of a read-only file. */
 int
 fsetxattr(int fd, const char *name, const void *value, size_t len, int flags)
 {
@@ -97,7 +97,7 @@ attribute_remove(const struct rigged *g)
 	assert_int_equal(removexattr(g->path, ATTRIBUTE), 0);
 }
 
-/* A well-formed one that is none of this blob. */
+/* A well-formed checksum of another blob. */
 static void
 attribute_lie(const struct rigged *g)
 {
@@ -116,7 +116,7 @@ byte_flip(const struct rigged *g, off_t at)
 	close(fd);
 }
 
-/* What the whole of it reads as, in `passes` over the file. */
+/* The result of a whole read, with `passes` over the file. */
 static int
 verdict(const struct rigged *g, int passes)
 {
@@ -133,7 +133,7 @@ verdict(const struct rigged *g, int passes)
 	return err;
 }
 
-/* The same for who asks for a file. */
+/* The same for blobs_fetch(). */
 static int
 fetched(const struct rigged *g)
 {
@@ -155,7 +155,7 @@ xxh_of(const void *content, size_t len, const struct blob_hash *h,
 	free(all);
 }
 
-/* --- what is kept -------------------------------------------------------- */
+/* --- the stored checksum ------------------------------------------------- */
 
 static void
 the_checksum_goes_over_the_content_and_the_name(void **state)
@@ -200,7 +200,7 @@ a_file_system_that_keeps_no_attribute_is_as_good(void **state)
 
 /* --- damage -------------------------------------------------------------- */
 
-/* `passes`: how often the file is read until that is sure. */
+/* `passes`: how often the file is read for that result. */
 static void
 flips_are_found(const struct rigged *g, off_t step, int passes)
 {
@@ -263,7 +263,7 @@ a_file_that_was_cut_or_grew_is_found(void **state)
 	lengths_are_found(&g);
 }
 
-/* Its checksum comes with it, and is right for what is in it. */
+/* The file brings its checksum along, which matches its content. */
 static void
 a_sound_file_under_another_name_is_found(void **state)
 {
@@ -277,7 +277,7 @@ a_sound_file_under_another_name_is_found(void **state)
 	assert_int_equal(verdict(&g, 2), SW_ECORRUPT);
 }
 
-/* The caller has got a wrong byte, though the file is right. */
+/* The caller got a wrong byte although the file is sound. */
 static void
 damage_on_the_way_is_no_false_checksum(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a body of JSON must be before any job looks into it. */
+/* The strict reader of a job's body. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "base/error.h"
 
 static char why[BODY_WHY];
-static char word[32]; /* as the last look took it */
+static char word[32]; /* by the last body_take() */
 
 static int
 word_take(void *arg, const char *name, json_t *value)
@@ -56,7 +56,7 @@ static const struct body_key keys[] = {
 	{NULL, NULL},
 };
 
-/* 0, or why not. */
+/* 0, or the error with `why` set. */
 static int
 look(struct bytes json)
 {
@@ -97,7 +97,7 @@ a_body_is_one_object_of_known_keys(void **state)
 	}
 }
 
-/* What is no JSON, with the place where the reader stopped. */
+/* Texts that are not JSON, with the place of the error. */
 static void
 a_body_that_is_not_json_is_refused_at_its_place(void **state)
 {

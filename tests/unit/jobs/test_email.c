@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mail: addresses, headers, encodings, templates, verdicts. */
+/* Mail: addresses, headers, encodings, templates, dispositions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -203,7 +203,7 @@ encoded_words_are_short_and_never_cut_a_character(void **state)
 			size_t bytes = len / 4 * 3 - pad;
 
 			assert_true(len + 12 <= 75);
-			/* The first has `shift` bytes of ASCII. */
+			/* `shift` bytes of ASCII come first. */
 			assert_int_equal(
 				(bytes - (w == p + 9 ? shift : 0)) % 3, 0);
 			w += len + 12;
@@ -430,7 +430,7 @@ a_value_that_is_missing_is_the_jobs_fault_a_broken_template_is_not(void **state)
 	assert_non_null(strstr(why.text, "line 2"));
 }
 
-/* --- verdicts ------------------------------------------------------------ */
+/* --- dispositions -------------------------------------------------------- */
 
 static void
 the_verdict_follows_from_stage_reply_and_error(void **state)

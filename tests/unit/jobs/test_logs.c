@@ -181,7 +181,7 @@ an_error_in_the_middle_changes_nothing(void **state)
 	view_fini(&after);
 }
 
-/* A file that may not grow stands for a full disk. */
+/* A file-size limit simulates a full disk. */
 static void
 a_full_disk_means_again_later_and_loses_nothing(void **state)
 {
@@ -269,7 +269,7 @@ errors_times_and_bots_are_counted_by_path_and_word(void **state)
 	assert_int_equal(v.n_errors[1], 2);
 	assert_true(bytes_eq(v.errors[1][0].path, bytes_str("/a")));
 	assert_true(bytes_eq(v.errors[1][1].path, bytes_str("/b")));
-	assert_int_equal(v.n_slow, 1); /* of /few there are too few */
+	assert_int_equal(v.n_slow, 1); /* /few has too few timed requests */
 	assert_int_equal(v.slow[0].n, 10);
 	assert_int_equal(v.slow[0].us, 2000000);
 	assert_int_equal(v.slow[0].us_max, 1100000);

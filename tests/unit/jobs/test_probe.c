@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What ffprobe and ffmpeg say, and how it is read. */
+/* The readers of the output of ffprobe and ffmpeg. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -28,7 +28,7 @@ log_make(const struct lt_place *p, unsigned lines, uint64_t seed, size_t *len)
 	return lt_slurp(p->dir, "log", len);
 }
 
-/* Where a job that may hold `max` bytes ends: behind a line. */
+/* The end of the last whole line within `max` bytes. */
 static size_t
 cut(const char *text, size_t len, size_t max)
 {
@@ -97,7 +97,7 @@ assert_bots_right(const json_t *want, const json_t *got)
 	assert_true(item(want, "bytes") == item(got, "bytes"));
 }
 
-/* The report's JSON against the generator's answer. */
+/* Compares the report's JSON with the generator's answer. */
 static void
 assert_right(const char *dir)
 {
@@ -177,7 +177,7 @@ the_report_does_not_depend_on_how_the_log_was_cut(void **state)
 	free(text);
 }
 
-/* A child that runs the whole log, always as the same jobs. */
+/* A child process that runs the whole log, as the same jobs each time. */
 static pid_t
 child(const char *text, size_t len)
 {
@@ -193,7 +193,7 @@ child(const char *text, size_t len)
 	return pid;
 }
 
-/* Kills a child after up to 25 ms: chance decides where it is hit. */
+/* Kills a child process after up to 25 ms, at a random point. */
 static int
 child_killed(const char *text, size_t len, uint64_t *r)
 {

@@ -15,7 +15,7 @@
 #define AT_S INT64_C(1240383171) /* 2009-04-22 06:52:51 UTC */
 #define WHEN "[22/Apr/2009:18:52:51 +1200]"
 
-/* One line read; strings are the fields'. */
+/* The expected fields of one line. */
 struct want {
 	const char *text, *client, *method, *path, *referer, *agent;
 	int64_t at_s;
@@ -52,7 +52,7 @@ expect_good(const struct want *w)
 	assert_int_equal(scan_next(&s, &l), SCAN_END);
 }
 
-/* What is wrong with `text`, which is one bad line. */
+/* The scanner's `why` for `text`, which is one bad line. */
 static const char *
 why_bad(const char *text, size_t len)
 {
@@ -239,7 +239,7 @@ lines_end_at_newlines_and_empty_ones_are_none(void **state)
 	assert_int_equal(scan_next(&s, &l), SCAN_END);
 }
 
-/* timegm() as the judge, over the years and the zones. */
+/* Compares with timegm() over years and zones. */
 static void
 times_agree_with_the_c_library(void **state)
 {
@@ -331,7 +331,7 @@ the_time_a_request_took_is_read_where_it_is_one(void **state)
 	}
 }
 
-/* Each line lies within the text and they do not overlap. */
+/* Checks that lines are within the text and do not overlap. */
 static void
 scan_whole(const char *text, size_t len)
 {
@@ -394,7 +394,7 @@ any_bytes_are_read_without_harm(void **state)
 	}
 }
 
-/* A line as servers write them, with one or another of what may vary. */
+/* Writes a line as servers do, with random variations. */
 static size_t
 line_make(uint64_t *r, char *to, size_t cap)
 {

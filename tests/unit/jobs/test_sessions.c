@@ -21,7 +21,7 @@ struct hit {
 
 static struct hit hits[HITS];
 
-/* So many visitors, whose hashes are spread as hashes are. */
+/* Visitors with evenly spread hashes. */
 static void
 hits_make(uint64_t *r, uint64_t visitors)
 {
@@ -73,7 +73,7 @@ hits_shuffle(uint64_t *r)
 	}
 }
 
-/* What a day is after so many jobs, each with a piece, as the report does. */
+/* A day merged from several jobs, each with a piece, as the report does. */
 static struct sessions_sum
 sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 {
@@ -102,7 +102,7 @@ sum_of_pieces(size_t pieces, uint8_t **stored, size_t *len)
 	return sum;
 }
 
-/* Any order and any cut, against all at once. */
+/* Compares any order and cut with all requests at once. */
 static void
 same_in_any_pieces(uint64_t *r, struct sessions_sum want)
 {
@@ -179,7 +179,7 @@ a_gap_of_thirty_minutes_is_still_within_and_one_second_more_is_not(void **state)
 	assert_int_equal(sessions_count(&v).visitors, 2);
 	sessions_fini(&v);
 
-	/* A request that comes last joins two sessions to one. */
+	/* A request that is added last joins two sessions. */
 	assert_int_equal(sessions_add(&v, 7, 100), 0);
 	assert_int_equal(sessions_add(&v, 7, 3500), 0);
 	assert_int_equal(sessions_add(&v, 7, 1800), 0);

@@ -18,7 +18,7 @@
 #include "report/path_times.h"
 #include "tests/lib/chance.h"
 
-/* The relative error of a count of `n` things that are new to the seed. */
+/* The relative error of a count of `n` distinct random things. */
 static double
 hll_error(uint64_t *r, uint64_t n)
 {
@@ -50,7 +50,7 @@ the_visitors_are_counted_within_the_stated_error(void **state)
 		for (int i = 0; i < ROUNDS; i++) {
 			double e = hll_error(&r, ns[k]);
 
-			/* Of few things, two may well share a register. */
+			/* Even two of few things may share a register. */
 			assert_true(fabs(e) < 5.5 * se + 2 / (double)ns[k]);
 			sum += e;
 			squares += e * e;

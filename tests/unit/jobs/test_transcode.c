@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a transcoding job asks of ffmpeg, and what its sandbox holds back. */
+/* The command lines of ffmpeg, its sandbox, and the outputs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -300,7 +300,7 @@ a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 	assert_null(o.json);
 }
 
-/* --- the sandbox ------------------------------------------------------------ */
+/* --- the sandbox --------------------------------------------------------- */
 
 static char got[4096];
 static size_t got_len;
@@ -317,7 +317,7 @@ got_take(void *arg, const char *b, size_t n)
 	return 0;
 }
 
-/* Runs lines of Python, in the sandbox or without; the tool tells how it went. */
+/* Runs lines of Python, in the sandbox or without. */
 static struct subprocess
 python(const char *text, int without_sandbox, struct sandbox sandbox)
 {
@@ -339,7 +339,7 @@ python(const char *text, int without_sandbox, struct sandbox sandbox)
 	return t;
 }
 
-/* Each is done without the sandbox, and refused within. */
+/* Each succeeds without the sandbox and fails within. */
 static void
 the_sandbox_holds_back_network_files_processes_and_signals(void **state)
 {

@@ -30,7 +30,7 @@ file_write(
 	assert_int_equal(fclose(f), 0);
 }
 
-/* `log` of the folder, packed by the tools that people pack with. */
+/* Compresses `log` of the folder by gzip(1) or zstd(1). */
 static char *
 packed(const struct lt_place *p, const char *end, size_t *len)
 {
@@ -168,7 +168,7 @@ a_bomb_is_refused_by_either_limit_and_goes_off_without(void **state)
 	conf_use(p, "");
 }
 
-/* At its last byte as well, and whatever the log makes of the bit. */
+/* Also at the last byte, whether the line stays valid or not. */
 static void
 a_damaged_blob_counts_nothing_and_is_tried_again(void **state)
 {
@@ -200,8 +200,8 @@ a_damaged_blob_counts_nothing_and_is_tried_again(void **state)
 }
 
 /*
- * What is no log is blamed only if it is what was put; also if most of it
- * was not read when gzip gave up, at its header.
+ * A malformed log fails the job only if the blob is sound, also if gzip stopped
+ * at its header and most of the blob was unread.
  */
 static void
 a_damaged_blob_is_not_blamed_for_what_it_holds(void **state)
@@ -320,7 +320,7 @@ the_archive_gives_back_what_was_read(void **state)
 	view_fini(&v);
 }
 
-/* A process that writes to the archive and never ends. */
+/* A process that writes to the archive until it is killed. */
 static pid_t
 archiver_start(const char *folder, uint8_t job)
 {
@@ -335,7 +335,7 @@ archiver_start(const char *folder, uint8_t job)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		close(ready[0]);
-		/* Else it would outlive a test that fails. */
+		/* Ends the process even if the test fails. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (archive_open(&a, folder, &id) == 0 &&
 			archive_add(a, bytes_str("begun\n")) == 0)
@@ -392,7 +392,7 @@ what_a_killed_job_left_in_the_archive_is_removed(void **state)
 
 enum { DAYS_LINES = 12000 };
 
-/* Lines of 200 days in turn: more days than a tally holds. */
+/* Lines of 200 days in turn: more days than a tally may have. */
 static void
 many_days_write(const struct lt_place *p, int from, int to)
 {
@@ -423,7 +423,7 @@ a_log_that_goes_to_the_report_in_parts_is_one_job(void **state)
 	size_t len;
 	char *gz;
 
-	/* Cut off near its end, behind many parts: nothing is counted. */
+	/* Truncated behind many parts: nothing is counted. */
 	(void)snprintf(path, sizeof(path), "%s/log", p->dir);
 	assert_int_equal(lt_run_text(id++, three), JOB_ACK);
 	many_days_write(p, 0, DAYS_LINES);

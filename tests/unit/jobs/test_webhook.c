@@ -250,7 +250,7 @@ a_secret_that_is_none_is_refused(void **state)
 	assert_int_equal(sign_check(many), SW_ETOOBIG);
 }
 
-/* --- verdicts ------------------------------------------------------------ */
+/* --- dispositions -------------------------------------------------------- */
 
 static void
 each_status_has_its_verdict(void **state)
