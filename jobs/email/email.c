@@ -53,7 +53,7 @@ static struct email_mail message;
 static struct email_source source;
 
 static const char *
-conf_of(const struct config *c, const char *key)
+config_of(const struct config *c, const char *key)
 {
 	const char *text = config_text(c, "email", key);
 
@@ -67,7 +67,7 @@ static int
 key_open(const struct config *c, const char *key, struct email_why *why)
 {
 	char text[sizeof(why->text)];
-	int fd = secret_open(conf_of(c, key), text, sizeof(text));
+	int fd = secret_open(config_of(c, key), text, sizeof(text));
 
 	return fd < 0 ? email_alarm(why, "%s in [email]: %s", key, text) : fd;
 }
@@ -143,10 +143,10 @@ static int
 server_of(const struct config *c, struct email_server *s, struct email_why *why)
 {
 	*s = (struct email_server){
-		.name = conf_of(c, "server"),
-		.user = conf_of(c, "user"),
-		.ca_file = conf_of(c, "ca_file"),
-		.hello = conf_of(c, "hello"),
+		.name = config_of(c, "server"),
+		.user = config_of(c, "user"),
+		.ca_file = config_of(c, "ca_file"),
+		.hello = config_of(c, "hello"),
 		.connect_ms = config_number(c, "email", "connect_timeout"),
 	};
 	if (s->name == NULL)
@@ -158,13 +158,13 @@ server_of(const struct config *c, struct email_server *s, struct email_why *why)
 	if (s->hello != NULL && !name_ok(s->hello))
 		return email_alarm(
 			why, "hello in [email]: %s is not a host", s->hello);
-	if (tls_of(conf_of(c, "tls"), &s->tls) < 0)
+	if (tls_of(config_of(c, "tls"), &s->tls) < 0)
 		return email_alarm(
 			why, "tls in [email] is not starttls, tls or none");
 	if (s->user != NULL && s->tls == EMAIL_TLS_NONE)
 		return email_alarm(why,
 			"user in [email]: no password goes out without TLS");
-	if (s->user != NULL && conf_of(c, "password_file") == NULL)
+	if (s->user != NULL && config_of(c, "password_file") == NULL)
 		return email_alarm(
 			why, "user without password_file in [email]");
 	return 0;
@@ -184,7 +184,7 @@ static int
 mailbox_of(const struct config *c, const char *key, struct email_address *a,
 	struct email_why *why)
 {
-	const char *text = conf_of(c, key), *wrong = NULL;
+	const char *text = config_of(c, key), *wrong = NULL;
 
 	if (text != NULL)
 		wrong = email_address_parse(text, NULL, a);
@@ -201,7 +201,7 @@ dkim_check(const struct config *c, struct email_why *why)
 	const char *there = NULL, *missing = NULL;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(char *); i++)
-		if (conf_of(c, keys[i]) != NULL)
+		if (config_of(c, keys[i]) != NULL)
 			there = keys[i];
 		else
 			missing = keys[i];
@@ -221,7 +221,7 @@ keys_check(const struct config *c, struct email_why *why)
 	for (size_t i = 0; err == 0 && i < sizeof(keys) / sizeof(char *); i++) {
 		int fd = -1;
 
-		if (conf_of(c, keys[i]) != NULL)
+		if (config_of(c, keys[i]) != NULL)
 			err = fd = key_open(c, keys[i], why);
 		if (fd >= 0) {
 			close(fd);
@@ -298,8 +298,8 @@ mail_read(const struct job *job, struct email_why *why)
 		json = bytes_of(fetched, (size_t)job->blob.size);
 	}
 	if (err == 0)
-		err = email_read(&mail, json, conf_of(job->conf, "from"),
-			conf_of(job->conf, "templates"), why);
+		err = email_read(&mail, json, config_of(job->conf, "from"),
+			config_of(job->conf, "templates"), why);
 	free(fetched); /* email_read() has copied */
 	return err;
 }
@@ -321,15 +321,15 @@ store_open(
 static int
 mail_sign(const struct job *job, int64_t at_s, struct email_why *why)
 {
-	const char *domain = conf_of(job->conf, "dkim_domain");
+	const char *domain = config_of(job->conf, "dkim_domain");
 	int err = 0;
 
 	if (domain == NULL)
 		return 0;
 	if (kept.dkim.key == NULL)
 		err = email_dkim_open(&kept.dkim, domain,
-			conf_of(job->conf, "dkim_selector"),
-			conf_of(job->conf, "dkim_key"), why);
+			config_of(job->conf, "dkim_selector"),
+			config_of(job->conf, "dkim_key"), why);
 	return err == 0 ? email_dkim_sign(
 				  &kept.dkim, &message, at_s, &source, why)
 			: err;
@@ -345,7 +345,7 @@ mail_send(const struct job *job, const struct email_server *server,
 		.from = &sender,
 		.to = &mail.recipient,
 		.own_sender = mail.has_from &&
-			      conf_of(job->conf, "sender") == NULL,
+			      config_of(job->conf, "sender") == NULL,
 		.size = email_mail_size(&message),
 		.timeout_ms = config_number(job->conf, "email", "timeout"),
 	};
