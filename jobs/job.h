@@ -11,8 +11,8 @@
 #define WORKER_JOB_H
 
 #include "base/bytes.h"
-#include "blob/blob.h"
 #include "base/config.h"
+#include "blob/blob.h"
 #include "wire/id.h"
 
 struct job {

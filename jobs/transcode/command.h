@@ -38,8 +38,8 @@ struct ffmpeg_task {
 
 /* Both write a whole command; the caller checks `full`. */
 
-void
-command_probe(struct ffmpeg_command *, const struct config *, const char *input);
+void command_probe(
+	struct ffmpeg_command *, const struct config *, const char *input);
 void command_make(struct ffmpeg_command *, const struct ffmpeg_task *);
 
 /* Where in the input the image is taken, in ms. */

@@ -379,8 +379,8 @@ base_find(struct film_profile *p, const char *name)
 }
 
 int
-profile_read(struct film_profile *p, const struct config *conf, const char *name,
-	char *why, size_t cap)
+profile_read(struct film_profile *p, const struct config *conf,
+	const char *name, char *why, size_t cap)
 {
 	struct profile_reader r = {
 		.p = p, .conf = conf, .why = why, .cap = cap};

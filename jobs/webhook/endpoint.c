@@ -384,7 +384,7 @@ endpoint_check(const struct config *c, char *why, size_t cap)
 	if (err == 0 && !some)
 		err = why_set(line, -EINVAL,
 			"no [" TYPE " NAME] and no any_url = yes: there is no "
-				    "receiver (see --jobs)");
+			"receiver (see --jobs)");
 	if (err < 0)
 		(void)snprintf(why, cap, "%s", line);
 	return err;

@@ -121,7 +121,7 @@ done
 chmod -R u+w "$dir/blobs"
 hex=${ref_chunk#sha256:} hex=${hex%%;*}
 damaged=$(find "$dir/blobs" -name "$hex")
-printf x | dd of="$damaged" bs=1 seek=7 conv=notrunc 2>/dev/null
+printf damage | dd of="$damaged" bs=1 seek=7 conv=notrunc 2>/dev/null
 dies plain 2 "attachment" "$(attached "$ref_chunk")"
 truncate -s 100 "$damaged"
 dies plain 2 "attachment" "$(attached "$ref_chunk")"
