@@ -138,9 +138,8 @@ settings_print(FILE *f)
 
 	fputs("\n### Queue settings (SETTING)\n\n"
 	      "A duration takes us, ms, s, m, h, d (`1h30m`), a plain number "
-	      "is "
-	      "in milliseconds; a size k, m, g, t, p, powers of 1024; a rate "
-	      "/s, /m, /h.\n\n"
+	      "is in milliseconds; a\nsize k, m, g, t, p, powers of 1024; "
+	      "a rate /s, /m, /h.\n\n"
 	      "| name | must be | default | meaning |\n"
 	      "|---|---|---|---|\n",
 		f);
