@@ -12,7 +12,7 @@ for part; do
 	echo "demo: the parts are front, logs and transcode, not '$part'" >&2
 	exit 64
 done
-echo "What the demo makes lies in build/demo; what it starts ends with it."
+echo "The files of the demo are in build/demo; its processes end with it."
 for part; do "$here/demo_$part.sh" "$b"; done
 case " $* " in *' transcode '*) exit ;; esac
 echo "

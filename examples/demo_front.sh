@@ -53,7 +53,7 @@ lines_counted() {
 	spillway-report --json "$dir/front.db" 2>/dev/null | grep -qE "\"requests\": ?$lines\b"
 }
 
-# What each route has cost, by GET /stats.
+# The cost of each route, by GET /stats.
 costs() {
 	curl -sS --unix-socket "$dir/stats" http://front/stats | python3 -c '
 import json, sys
@@ -68,9 +68,9 @@ broker_start
 note "  cc -shared -fPIC -Iproducer -o $dir/signup.so examples/handlers/signup.c"
 note "  spillway-front --config $dir/front.conf &"
 front_start
-note "  it listens on a unix socket: each curl below is  curl --unix-socket $dir/http …"
+note "  the front listens on a unix socket: each curl below is  curl --unix-socket $dir/http …"
 
-say "Somebody signs up: answered once the job is on disk, the mail is a worker's affair"
+say "Somebody signs up: the answer comes once the job is on disk, a worker sends the mail"
 mail_start
 worker_start mail "$dir/front.db" email=email logs=logs
 note "  curl -d '{\"email\": \"ann@example.org\"}' http://front/signup"
@@ -79,10 +79,10 @@ echo "  ${answer: -3}  ${answer%%$'\n'*}"
 id=$(sed -n 's/.*"job": "\([^"]*\)".*/\1/p' <<<"$answer")
 note "  spillway wait $id"
 echo "  $(spillway wait "$id" --timeout "${DEADLINE_S:-120}s")"
-note "  what a mail server of the demo's own took:"
+note "  the mail, as a mail server of the demo received it:"
 tr -d '\r' <"$dir/mail/ann@example.org.eml" | sed 's/^/    /'
 
-say "Pages send $lines lines of a log: answered at once, the logs job counts them"
+say "Pages send $lines lines of a log: the answer comes at once, the logs job counts the lines"
 loggen --lines "$lines" --seed 5 --answer "$dir/answer.json" >"$dir/lines.log"
 split -C 900k "$dir/lines.log" "$dir/part."
 for part in "$dir"/part.*; do
@@ -102,7 +102,7 @@ note "  curl -i http://front/spin"
 said=$(ask /spin -w 'after %{time_total} s' -D "$dir/head")
 sed -n '1p; /^Server-Timing/p' "$dir/head" | tr -d '\r' | sed 's/^/  /'
 echo "  ${said//$'\n'/ }"
-note "  1102 means that a handler used up its CPU time, of which Server-Timing tells milliseconds"
+note "  1102 means that a handler used up its CPU time, which Server-Timing has in milliseconds"
 note "  $spins more of these, and beside them $neighbours clients with $asks requests to /hello each"
 asked=()
 for n in $(seq "$neighbours"); do

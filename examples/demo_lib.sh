@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Sourced by the demos: a folder, a broker and workers in it, and words.
+# Sourced by the demos: a folder, a broker and workers in it, and output.
 set -euo pipefail
 
 b=$(cd "$1" && pwd)
@@ -25,7 +25,7 @@ trap finish EXIT
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
 note() { printf '%s%s%s\n' "$dim" "$*" "$off"; }
 
-# run COMMAND...: shown, then run.
+# run COMMAND...: shows the command, then runs it.
 run() {
 	note "  $*"
 	"$@"
@@ -44,7 +44,7 @@ broker_start() {
 	done
 }
 
-# worker_start NAME DB QUEUE=JOB...: DB is the report's, or empty.
+# worker_start NAME DB QUEUE=JOB...: DB is the file of the report, or empty.
 worker_start() {
 	local name=$1 db=$2 c=(env)
 	shift 2
@@ -68,7 +68,7 @@ s = q[0]["stats"] if q else {}
 print(sum(int(s.get(k, 0)) for k in sys.argv[2:]))' "$@" || echo 0
 }
 
-# As kill -9, without the shell's word about it.
+# As kill -9, without the shell's message about it.
 kill9() {
 	kill -9 "$1"
 	wait "$1" 2>/dev/null || :
@@ -79,7 +79,7 @@ progress() {
 	return 0
 }
 
-# drain QUEUE TOTAL: waits until nothing is waiting or running.
+# drain QUEUE TOTAL: waits until no job is waiting or running.
 drain() {
 	local left dead
 	while :; do
@@ -94,7 +94,7 @@ drain() {
 	note "  $(counter "$1" done_total) of $2 jobs done$dead"
 }
 
-# until_done QUEUE N: waits until so many are done.
+# until_done QUEUE N TOTAL: waits until N of TOTAL jobs are done.
 until_done() {
 	while [ "$(counter "$1" done_total)" -lt "$2" ]; do
 		progress "$(counter "$1" done_total)" "$3" "$(counter "$1" ready delayed leased)"

@@ -30,12 +30,12 @@ if log=$(real_log); then
 	kill -TERM "$worker" && wait "$worker" || :
 	run spillway-report "$dir/real.db"
 else
-	note "1. skipped: the real access log (Debian's logstalgia) cannot be had here"
+	note "1. skipped: the real access log (Debian's logstalgia) cannot be fetched here"
 fi
 
 say "2. 500,000 generated lines whose right answer is known, and three kills with -9"
 loggen --lines 500000 --seed 7 --bad-every 10000 --answer "$dir/answer.json" >"$dir/generated.log"
-note "  one line in 10,000 is malformed; the queue pauses until all is put, so that the kills come in the midst of it"
+note "  one line in 10,000 is malformed; the queue pauses until all is put, so that the kills come in the middle of the work"
 worker_start one "$dir/generated.db" generated=logs
 one=$worker
 worker_start two "$dir/generated.db" generated=logs
@@ -60,7 +60,7 @@ say "The totals against the generator's answer"
 spillway-report --json "$dir/generated.db" >"$dir/report.json"
 python3 "$here/demo_check.py" "$dir/answer.json" "$dir/report.json"
 
-say "3. Poison: a log that is none, and a job that kills its process"
+say "3. Poison: a text that is no log, and a job that kills its process"
 worker_start four "$dir/generated.db" generated=logs "crash=exec:$here/crash.sh"
 run spillway queue set crash backoff_ms=100
 note "  printf 'this\\nis not\\na log\\n' | spillway put generated -"
@@ -71,13 +71,13 @@ echo "$crash"
 drain crash 1
 drain generated "$((jobs + 1))"
 run spillway dead list
-say "The history of the one that crashed"
+say "The history of the job that crashed"
 run spillway dead show "$crash"
 
-say "What is there now"
+say "The queues now"
 run spillway queues
 note "
-WORKERS counts those heard of in the last 15 seconds, so also one that was killed just now. Broker and workers
-end here; what was on disk stays. To look round, start the broker again:
+WORKERS counts workers that sent a message in the last 15 seconds, so also one that was killed just now. Broker
+and workers end here; the jobs stay on disk. To look at them, start the broker again:
   export PATH=$b:\$PATH SPILLWAY_BROKER=$SPILLWAY_BROKER
   spillway-broker --data $dir/data --listen \$SPILLWAY_BROKER &"

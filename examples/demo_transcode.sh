@@ -6,13 +6,13 @@
 cd "$here/.."
 [ -d build/samples ] || note "downloads a phone's film (Debian's forensics-samples-files, 30 MB)"
 if ! films=$(tests/lib/samples.sh); then
-	note "skipped: the phone's film (Debian's forensics-samples-files) cannot be had here"
+	note "skipped: the phone's film (Debian's forensics-samples-files) cannot be fetched here"
 	exit 0
 fi
 film=$films/movie1/VID_20191220_170832.mp4
 export SPILLWAY_BLOBS="dir:$dir/blobs"
 
-# film_wait ID: what the worker says of it meanwhile
+# film_wait ID: shows the progress, then the result
 film_wait() {
 	local said
 	while $tty && said=$(spillway get "$1" | sed -n 's/^progress *//p') &&

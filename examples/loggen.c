@@ -9,9 +9,9 @@
  * report's (everything exact, by sorting).  The same seed gives the same
  * log.  A visitor keeps to one user agent, and each path to a pace of its own
  * (nginx's $request_time ends the line).  Paths and visitors are spread as on a
- *real site (Zipf), sizes are log-normal, addresses of both families; user
- *agents hold escaped quotes, some requests are none, and every Nth line is
- *malformed in one of several ways.
+ * real site (Zipf), sizes are log-normal, addresses of both families; user
+ * agents have escaped quotes, some requests are malformed, and so is every Nth
+ * line, in one of several ways.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -80,7 +80,7 @@ static const char *const referers[] = {
 	"http://forum.example/thread/1234?page=7",
 };
 
-/* Statuses, as often as they stand here. */
+/* Statuses, as often as they are in this list. */
 static const int statuses[] = {200, 200, 200, 200, 200, 200, 200, 200, 200, 200,
 	200, 200, 200, 200, 200, 200, 206, 204, 301, 302, 304, 304, 304, 400,
 	403, 404, 404, 499, 500, 502, 503, 101};
@@ -213,7 +213,7 @@ took_pick(struct gen *g, size_t path)
 	return (double)(1 + path * 7919 % 97) * (0.5 + unit(g)) / 1000;
 }
 
-/* A request that is none, as servers log them. */
+/* A malformed request, as servers log them. */
 static void
 junk_request(struct gen *g, char *out, size_t cap)
 {
@@ -249,7 +249,7 @@ static void
 count(struct gen *g, size_t visitor, int common, size_t path, int status,
 	uint32_t size)
 {
-	/* A line without its agent is by another visitor, to whoever reads. */
+	/* A line without its agent counts as another visitor's. */
 	g->hits[g->requests] = (struct hit){
 		(uint32_t)(2 * visitor) + (common != 0), size, g->now_s};
 	g->sizes[g->requests++] = size;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """mail_server.py FOLDER: a mail server (aiosmtpd) on loopback, for the demo.
 
-Its port stands in FOLDER/port once it listens; each mail it takes becomes
-FOLDER/ADDRESS.eml.
+The server writes its port to FOLDER/port once it listens; each mail that it
+accepts becomes FOLDER/ADDRESS.eml.
 """
 import asyncio
 import pathlib

@@ -11,7 +11,7 @@ OPS = {name: op for op, name in enumerate("""put hello want done extend cancel g
     redrive purge queue-set queues workers stats why bye""".split(), 1)}
 JOBS, STOP, ERROR, REPLY, SESSION, CANCEL = 64, 65, 255, 128, -5015, -5023
 ACK, RETRY, FAIL, STOPPED = 1, 2, 3, 5
-# By tag, from 1 on.  $ text, % bytes, @ id, & item, else int; * may stand many times.
+# By tag, from 1 on.  $ text, % bytes, @ id, & item, else int; * may come many times.
 FIELDS = """id@ queue$ body% status detail$ state priority delay_ms run_at_ms expires_at_ms
     unique% unique_also fair$ max_attempts timeout_ms headers$* content_type$ token attempt crashes
     created_at_ms ended_at_ms outcome cause error% result% exit_code signal cpu_ms rss_kb follow&*

@@ -2,8 +2,8 @@
 /*
  * beacon.c - takes lines of an access log and hands them to the logs job
  *
- * Pages do not wait for a beacon: it is answered at once, and its job put
- * after that.  Bodies beyond 128 KB are cut into jobs at the ends of lines.
+ * Pages do not wait for a beacon: the answer is sent at once, and the job is
+ * put after that.  Bodies beyond 128 KB are cut into jobs at the ends of lines.
  */
 #define _GNU_SOURCE
 #include <spillway-handler.h>
@@ -29,8 +29,8 @@ handle(const struct sw_request *req, struct sw_response *res,
 			return 400;
 		if (end != NULL)
 			len = (size_t)(end + 1 - p);
-		jobs[n] = (struct sw_job){.queue = "logs", .body = p,
-			.body_len = len};
+		jobs[n] = (struct sw_job){
+			.queue = "logs", .body = p, .body_len = len};
 		p += len;
 		left -= len;
 	}

@@ -3,8 +3,9 @@
  * signup.c - takes {"email": …} and hands a welcome mail over
  *
  * The job is one for docs/email.md; the environment's FROM, or else the mail
- * worker's configuration, says who sends.  The answer is sent when the mail's job is on disk.  The address is the
- * unique key, so whoever signs up twice while the first mail waits gets one.
+ * worker's configuration, is the sender.  The answer is sent when the mail's
+ * job is on disk.  The address is the unique key, so an address that signs up
+ * twice while the first mail waits gets one mail.
  */
 #define _GNU_SOURCE
 #include <spillway-handler.h>
@@ -42,7 +43,9 @@ handle(const struct sw_request *req, struct sw_response *res,
 {
 	char address[ADDRESS_MAX + 1], body[1024], id[SW_ID_TEXT];
 	const char *from = env->value(env, "FROM");
-	struct sw_job job = {.queue = "email", .body = body, .unique = address,
+	struct sw_job job = {.queue = "email",
+		.body = body,
+		.unique = address,
 		.content_type = "application/json"};
 	int n;
 

@@ -2,9 +2,9 @@
 /*
  * spin.c - what not to do
  *
- * It computes in the request what belongs into a job, and does not end.  The
- * kernel ends it after 10 ms of CPU; its client gets 503 "error code: 1102",
- * a new isolate takes its place, and no other request notices.
+ * This handler computes in the request what belongs into a job, and does not
+ * end.  The kernel ends it after 10 ms of CPU; its client gets 503 "error code:
+ * 1102", a new isolate takes its place, and no other request notices.
  */
 #include <spillway-handler.h>
 

@@ -2,8 +2,8 @@
 /*
  * upload.c - takes a film and hands its transcoding over
  *
- * The route says "blob = 1": the body, whatever its size, has gone into the
- * blobs before the handler runs, and what the handler sees is its name.
+ * The route says "blob = yes": the body, whatever its size, has gone into the
+ * blobs before the handler runs, and the handler gets the name of the blob.
  */
 #include <spillway-handler.h>
 #include <stdio.h>
