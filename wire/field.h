@@ -27,16 +27,16 @@ enum sw_type {
 
 enum { SW_ONE, SW_MANY };	/* how often a field may stand in one item */
 
-/* Where a field may stand: in a job that is put, or only elsewhere. */
+/* Whether a job that is put must not, may or must have the field. */
 enum sw_where { SW_PUT_NOT, SW_PUT_MAY, SW_PUT_MUST };
 
 /*
  * X(symbol, tag, name, type, how often, longest, least, most, where)
  *
  * The tag is below 64.  `longest` is in bytes of one value and holds in every
- * item; `least` and `most` are of an int and hold in a put.  Other operations
- * and stored records are not checked against them: an older broker may have
- * stored what a put may no longer say.
+ * item; `least` and `most` are bounds of an int in a put.  Other operations
+ * and stored records are not checked against these bounds: an older broker
+ * may have stored a value that a put is refused for today.
  */
 #define SW_FIELD_MAP(X)                                                                                                 \
 	X(SW_F_ID, 1, "id", SW_T_ID, SW_ONE, SW_ID_LEN, 0, 0, SW_PUT_MUST)                                              \
@@ -112,17 +112,17 @@ struct sw_field_rule {
 
 extern const struct sw_field_rule sw_field_rules[SW_TAGS];
 
-/* Room for a line that says what is wrong, and its NUL. */
+/* Bytes of an error line, `why`, with its NUL. */
 enum { SW_WHY_ROOM = SW_TEXT_MAX + 1 };
 
-/* Room for what such a line quotes of foreign bytes. */
+/* Bytes of a foreign value quoted in an error line, with its NUL. */
 enum { SW_QUOTE_ROOM = 65 };
 
-/* printf into `why`, unless that is NULL; returns `err`. */
+/* Prints into `why` (SW_WHY_ROOM bytes) unless it is NULL; returns `err`. */
 int sw_refuse(char *why, int err, const char *fmt, ...)
 	__attribute__((cold, format(printf, 3, 4)));
 
-/* The rule for queue names, with its line: 0 or SW_EQUEUE. */
+/* Checks a queue's name: 0, or SW_EQUEUE with the rule in `why` (or NULL). */
 int sw_field_queue_check(struct bytes name, char *why)
 	__attribute__((warn_unused_result));
 

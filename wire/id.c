@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* Milliseconds and the counter below them, as one growing number. */
+/* Milliseconds in the high bits, the counter in the low 12; always grows. */
 static uint64_t
 tick(int64_t now_ms)
 {

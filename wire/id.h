@@ -2,8 +2,8 @@
 /*
  * id.h - job ids: UUID version 7 (RFC 9562), made by the producer
  *
- * Ids made one after the other by one process sort in that order, also
- * within a millisecond: new jobs land at the right-hand edge of the store.
+ * The ids of one process sort in the order in which they were made, also
+ * within a millisecond: new jobs are appended at the end of the store's order.
  */
 #ifndef SW_ID_H
 #define SW_ID_H
@@ -18,12 +18,12 @@ struct sw_id {
 
 /*
  * Makes an id for `now_ms` (Unix time).  The 12 bits of rand_a count up
- * within a millisecond (RFC 9562, 6.2, method 1) and carry into the time
- * when they are spent; the rest is random.  Safe to call from any thread.
+ * within a millisecond (RFC 9562, 6.2, method 1) and overflow into the time;
+ * the rest is random.  Safe to call from any thread.
  */
 struct sw_id sw_id_make(int64_t now_ms);
 
-/* Reads a UUID of any version; 0 or SW_EID. */
+/* Reads a UUID of any version: 0, or SW_EID: `text` is not a UUID. */
 int sw_id_parse(const char *text, struct sw_id *) __attribute__((warn_unused_result));
 
 /* Writes 36 lower-case characters and a NUL. */

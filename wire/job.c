@@ -44,7 +44,7 @@ queue_of(const struct sw_job *j)
 	return j->queue != NULL ? j->queue : "";
 }
 
-/* Counts a text that stands in `tag`, if its length may. */
+/* Adds the bytes that a text takes as field `tag`; refuses one too long. */
 static int
 text_count(enum sw_tag tag, const char *s, size_t *n, char *why)
 {
@@ -73,8 +73,8 @@ headers_count(const struct sw_job *j, size_t *n, char *why)
 }
 
 /*
- * Sets *len to no less than the job takes; or refuses, in the order in which
- * job_write() writes, what the decoder at the broker would refuse.
+ * Sets *len to an upper bound of the job's bytes; or refuses, in the order in
+ * which job_write() writes, what the broker's decoder would refuse.
  */
 static int
 job_count(const struct sw_job *j, size_t *len, char *why)
@@ -100,7 +100,7 @@ job_count(const struct sw_job *j, size_t *len, char *why)
 	return err;
 }
 
-/* Room for `n` more bytes: 0, -EAGAIN or -ENOMEM. */
+/* Makes room for `n` more bytes: 0, -EAGAIN or -ENOMEM. */
 static int
 room_make(struct sw_buf *b, size_t n)
 {
@@ -166,7 +166,7 @@ sw_batch_add(struct sw_batch *b, const struct sw_job *j, char *why)
 	size_t len, mark;
 	int err = b->n < SW_ITEMS_MAX ? job_count(j, &len, why) : -EAGAIN;
 
-	/* Nothing else has no limit of its own. */
+	/* Every other field has a limit of its own: these are the headers. */
 	if (err == 0 && len > SW_BATCH_MAX - SW_HEADER_LEN)
 		err = sw_refuse(why, SW_ETOOBIG,
 			"headers must be at most %d bytes in all",
@@ -187,7 +187,7 @@ sw_batch_add(struct sw_batch *b, const struct sw_job *j, char *why)
 	return 0;
 }
 
-/* A field and its tag take more room than its text and a NUL. */
+/* `text` never overflows: a field's 4-byte tag takes more than the NUL. */
 static const char *
 text_copy(char **text, struct bytes b)
 {

@@ -23,8 +23,8 @@ enum {
 	SW_CURSOR_MAX = 128,
 
 	SW_ITEMS_MAX = 100,		/* items in one message, SW_ETOOBIG */
-	SW_BATCH_MAX = 1024 * 1024,	/* bytes of a message that is built */
-	SW_MSG_MAX = 2 * 1024 * 1024,	/* bytes of a message that is read */
+	SW_BATCH_MAX = 1024 * 1024,	/* bytes of a message that is sent */
+	SW_MSG_MAX = 2 * 1024 * 1024,	/* bytes of a message that is received */
 
 	SW_PRIORITY_MIN = 0,
 	SW_PRIORITY_MAX = 9,		/* 9 is the most urgent (as in AMQP, JMS) */
@@ -32,7 +32,7 @@ enum {
 	SW_ATTEMPTS_MAX = 1000,		/* deliveries of one job, SW_EINVAL */
 
 	SW_QUEUES_PER_WORKER = 32,	/* SW_EBUSY */
-	SW_HEARTBEAT_MS = 1000,		/* a worker extends its leases this often, at least */
+	SW_HEARTBEAT_MS = 1000,		/* longest time between a worker's heartbeats */
 };
 
 /* Delays and durations: one year at most, SW_EINVAL. */
@@ -40,11 +40,12 @@ enum {
 
 /*
  * Points in time: up to the last millisecond of the year 9999, SW_EINVAL.
- * Each can be printed, and one in micro- or nanoseconds is found out.
+ * All of them can be printed as RFC 3339, and a time given in micro- or
+ * nanoseconds by mistake is beyond the limit.
  */
 #define SW_TIME_MAX_MS 253402300799999LL
 
-/* Where the broker listens unless told otherwise, below the runtime folder. */
+/* The broker's default socket, a file of the runtime folder. */
 #define SW_SOCKET_NAME "broker.sock"
 
 #endif

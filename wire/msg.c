@@ -26,7 +26,7 @@ field_fits(unsigned tag, struct bytes value)
 	return r->type != SW_T_TEXT || memchr(value.p, 0, value.len) == NULL;
 }
 
-/* Why a value does not fit: one of the reasons above. */
+/* The error and line for a value that field_fits() rejected. */
 static int
 field_refuse(unsigned tag, struct bytes value, char *why)
 {
@@ -53,7 +53,7 @@ sw_field_check(unsigned tag, struct bytes value, char *why)
 	return field_fits(tag, value) ? 0 : field_refuse(tag, value, why);
 }
 
-/* The bytes of one field off the front of `rest`; 0: they are cut short. */
+/* Takes one field off the front of `rest`: 1; 0: the field is cut short. */
 static inline int
 field_split(struct bytes *rest, unsigned *tag, struct bytes *value)
 {
@@ -72,9 +72,9 @@ field_split(struct bytes *rest, unsigned *tag, struct bytes *value)
 }
 
 /*
- * The same with the rules of the field table; 0 or as sw_field_check().  All
- * that decodes foreign bytes takes `why` down here, so that the line cannot
- * disagree with the check.
+ * field_split() with the rules of the field table: 0, or as sw_field_check().
+ * The line in `why` is written where the check fails, so that the two cannot
+ * disagree; sw_msg_open() passes NULL and pays nothing for it.
  */
 static int
 field_take(struct bytes *rest, unsigned *tag, struct bytes *value, char *why)
@@ -85,8 +85,8 @@ field_take(struct bytes *rest, unsigned *tag, struct bytes *value, char *why)
 }
 
 /*
- * Nesting ends by itself: a nested item is checked when it is opened, and
- * nobody opens one inside one inside one.
+ * Checks one level.  A nested item is checked when its reader opens it, so a
+ * deeply nested message costs no recursion here.
  */
 static int
 item_open(struct bytes raw, struct sw_item *it, char *why)
@@ -150,7 +150,7 @@ sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at,
 	return 0;
 }
 
-/* One item off the front of `rest`; 0 or an error. */
+/* Takes one item off the front of `rest`: 0 or an error. */
 static int
 item_take(struct bytes *rest, struct sw_item *it, char *why)
 {
@@ -169,7 +169,7 @@ item_take(struct bytes *rest, struct sw_item *it, char *why)
 	return err;
 }
 
-/* All items of a message whose header is right; *bad: the one refused. */
+/* Checks all items; *bad: the number of the refused one, counted from 1. */
 static int
 items_check(const struct sw_msg *m, unsigned *bad, char *why)
 {
@@ -251,9 +251,9 @@ sw_get_text(const struct sw_item *it, enum sw_tag tag, char *to, size_t cap)
 	to[n] = '\0';
 }
 
-/* Room for `n` more bytes, or NULL and the buffer is full from now on. */
+/* Reserves `n` bytes; NULL: they do not fit, and the buffer is full now. */
 static uint8_t *
-room(struct sw_buf *b, size_t n)
+buf_room(struct sw_buf *b, size_t n)
 {
 	uint8_t *at = b->p + b->len;
 
@@ -272,7 +272,7 @@ sw_msg_begin(struct sw_buf *b, int op, unsigned flags, uint64_t seq)
 
 	b->len = 0;
 	b->full = 0;
-	p = room(b, SW_HEADER_LEN);
+	p = buf_room(b, SW_HEADER_LEN);
 	if (p == NULL)
 		return;
 	le_set(p, 2, SW_MAGIC);
@@ -286,7 +286,7 @@ sw_msg_begin(struct sw_buf *b, int op, unsigned flags, uint64_t seq)
 size_t
 sw_item_begin(struct sw_buf *b)
 {
-	(void)room(b, WORD);
+	(void)buf_room(b, WORD);
 	return b->len;
 }
 
@@ -302,7 +302,7 @@ sw_item_end(struct sw_buf *b, size_t mark)
 size_t
 sw_nest_begin(struct sw_buf *b, enum sw_tag tag)
 {
-	uint8_t *p = room(b, WORD);
+	uint8_t *p = buf_room(b, WORD);
 
 	if (p != NULL)
 		p[0] = (uint8_t)tag;
@@ -319,7 +319,7 @@ sw_nest_end(struct sw_buf *b, size_t mark)
 void
 sw_put_bytes(struct sw_buf *b, enum sw_tag tag, struct bytes value)
 {
-	uint8_t *p = room(b, WORD + value.len);
+	uint8_t *p = buf_room(b, WORD + value.len);
 
 	if (p == NULL)
 		return;
@@ -352,7 +352,7 @@ sw_put_id(struct sw_buf *b, const struct sw_id *id)
 void
 sw_put_raw(struct sw_buf *b, struct bytes fields)
 {
-	uint8_t *p = room(b, fields.len);
+	uint8_t *p = buf_room(b, fields.len);
 
 	if (p != NULL && fields.len > 0)
 		memcpy(p, fields.p, fields.len);

@@ -15,8 +15,8 @@
  * A field is a u32 word, tag | length << 8, then that many bytes.  Stored
  * records are items too, so there is one decoder for foreign bytes.
  *
- * The decoder is total: any bytes in, an error or a message out.  It checks
- * the whole message at once; what follows cannot fail.
+ * The decoder is total: for any bytes it returns an error or a message.
+ * sw_msg_open() checks the whole message; reading its items cannot fail then.
  */
 #ifndef SW_MSG_H
 #define SW_MSG_H
@@ -28,7 +28,10 @@
 
 enum { SW_HEADER_LEN = 16 };
 
-/* Where things are written.  Running out sets `full` and writes no more. */
+/*
+ * A buffer that a message is written into.  A write that does not fit sets
+ * `full`, and nothing more is written.
+ */
 struct sw_buf {
 	uint8_t *p;	/* the caller's */
 	size_t len, cap;
@@ -40,7 +43,7 @@ struct sw_msg {
 	uint16_t flags;
 	uint16_t count;
 	uint64_t seq;
-	struct bytes items;	/* borrowed from the frame: the rest of it */
+	struct bytes items;	/* borrowed: the frame after its header */
 };
 
 /* The fields of one item, by tag; of a repeated one the first. */
@@ -51,37 +54,37 @@ struct sw_item {
 };
 
 /*
- * Checks the frame whole.  SW_EINVAL: not the format, a field that is
- * unknown, of the wrong size or repeated where it may not be; SW_EVERSION:
- * another version (op and seq are set, to answer it); SW_ETOOBIG: more than
- * SW_ITEMS_MAX items, or a field beyond its limit; SW_EQUEUE: a queue's name
- * beyond its.
+ * Checks a whole frame.  SW_EINVAL: the bytes are not a message, or a field
+ * is unknown, of the wrong size, or repeated although it may not be;
+ * SW_EVERSION: another version (op and seq are set, for the reply);
+ * SW_ETOOBIG: more than SW_ITEMS_MAX items, or a field is too long;
+ * SW_EQUEUE: a queue's name is too long.
  */
 int sw_msg_open(struct bytes frame, struct sw_msg *) __attribute__((warn_unused_result));
 
 /*
- * Whether a field of that tag may have that value in any item: 0; SW_EINVAL:
+ * Checks a field's value by the rules that hold in every item.  0; SW_EINVAL:
  * no such tag, a number or id of another size, a text with a NUL; SW_ETOOBIG
- * or, for a queue's name, SW_EQUEUE: longer than its longest.  `why` has
+ * (a queue's name: SW_EQUEUE): longer than the field's `longest`.  `why` has
  * SW_WHY_ROOM bytes or is NULL.
  */
 int sw_field_check(unsigned tag, struct bytes value, char *why)
 	__attribute__((warn_unused_result));
 
 /*
- * Why a frame or the fields of an item were refused, as one line in `why`,
- * which has SW_WHY_ROOM bytes: the field and its limit where one is at fault.
+ * Write one line into `why` (SW_WHY_ROOM bytes) on why a frame, or the fields
+ * of an item, were refused: it names the field and its limit.
  */
 void sw_msg_why(struct bytes frame, char *why);
 void sw_item_why(struct bytes raw, char *why);
 
-/* Takes the next item off `m`; 0 when there is none. */
+/* Reads the next item of `m` and moves on: 1; 0 when there is none. */
 int sw_msg_next(struct sw_msg *m, struct sw_item *);
 
-/* Checks and decodes the fields in `raw`; errors as sw_msg_open. */
+/* Checks and decodes the fields in `raw`; errors as of sw_msg_open(). */
 int sw_item_open(struct bytes raw, struct sw_item *) __attribute__((warn_unused_result));
 
-/* Walks repeated fields: start with at = 0; 0 when there is no further one. */
+/* The next of a repeated field: 1, or 0: no more.  Start with *at = 0. */
 int sw_item_each(const struct sw_item *, enum sw_tag, size_t *at, struct bytes *value);
 
 static inline int
@@ -103,7 +106,7 @@ sw_bytes(const struct sw_item *it, enum sw_tag tag)
 	return sw_has(it, tag) ? it->f[tag] : (struct bytes){"", 0};
 }
 
-/* 0 when absent. */
+/* Reads the id: 1; 0 when the field is absent. */
 static inline int
 sw_get_id(const struct sw_item *it, struct sw_id *id)
 {
@@ -116,9 +119,9 @@ sw_get_id(const struct sw_item *it, struct sw_id *id)
 /* Copies a text field into `to` with a NUL, cut to fit; "" when absent. */
 void sw_get_text(const struct sw_item *, enum sw_tag, char *to, size_t cap);
 
-/* Writing: begin a message, then for each item begin, fields, end. */
+/* To write a message: begin it, then for each item begin, fields, end. */
 void sw_msg_begin(struct sw_buf *, int op, unsigned flags, uint64_t seq);
-size_t sw_item_begin(struct sw_buf *);	/* returns the mark for the end */
+size_t sw_item_begin(struct sw_buf *);	/* returns the mark for sw_item_end() */
 void sw_item_end(struct sw_buf *, size_t mark);	/* counts the item in the header */
 void sw_put_int(struct sw_buf *, enum sw_tag, int64_t);
 void sw_put_bytes(struct sw_buf *, enum sw_tag, struct bytes);
@@ -126,11 +129,11 @@ void sw_put_text(struct sw_buf *, enum sw_tag, const char *);
 void sw_put_id(struct sw_buf *, const struct sw_id *);
 void sw_put_raw(struct sw_buf *, struct bytes fields);	/* already encoded */
 
-/* printf into a text field, cut at SW_TEXT_MAX. */
+/* Prints into a text field, cut at SW_TEXT_MAX bytes. */
 void sw_put_fmt(struct sw_buf *, enum sw_tag, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A nested item: fields written between the two are its value. */
+/* A nested item: the fields written between the two calls are its value. */
 size_t sw_nest_begin(struct sw_buf *, enum sw_tag);
 void sw_nest_end(struct sw_buf *, size_t mark);
 

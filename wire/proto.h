@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proto.h - the protocol's words: operations, states, outcomes
+ * proto.h - the protocol's operations, states, outcomes, causes, events
  *
  * Each is one list that makes the enum and the names (in JSON, in logs).
- * The fields are in field.h.  Numbers are part of the protocol and of
- * the stored records: append, never renumber.  docs/protocol.md explains.
+ * The fields are in field.h, the explanations in docs/protocol.md.  Numbers
+ * are part of the protocol and of stored records: append, never renumber.
  */
 #ifndef SW_PROTO_H
 #define SW_PROTO_H
@@ -63,12 +63,12 @@ enum sw_state {
 	SW_STATES,
 };
 
-/* What a worker says of an attempt (SW_F_OUTCOME in DONE). */
+/* The disposition of a job that its worker reports (SW_F_OUTCOME in DONE). */
 #define SW_OUTCOME_MAP(X)                                                  \
-	X(SW_ACK, 1, "ack")		/* it is done */                   \
-	X(SW_RETRY, 2, "retry")		/* again, after DELAY_MS or backoff */ \
-	X(SW_FAIL, 3, "fail")		/* never again: dead */            \
-	X(SW_RELEASE, 4, "release")	/* handed back, no attempt burnt */ \
+	X(SW_ACK, 1, "ack")		/* the job is done */              \
+	X(SW_RETRY, 2, "retry")		/* again, after DELAY_MS or back-off */ \
+	X(SW_FAIL, 3, "fail")		/* dead: no further attempt */     \
+	X(SW_RELEASE, 4, "release")	/* handed back; no attempt counted */ \
 	X(SW_STOPPED, 5, "stopped")	/* ended because of STOP */
 
 enum sw_outcome {
@@ -80,13 +80,13 @@ enum sw_outcome {
 /* Why an attempt, or a job, ended as it did (SW_F_CAUSE). */
 #define SW_CAUSE_MAP(X)                                                    \
 	X(SW_C_NONE, 0, "none")                                            \
-	X(SW_C_ERROR, 1, "error")	/* the job said so */              \
-	X(SW_C_PERMANENT, 2, "permanent") /* the job said: never again */  \
-	X(SW_C_CRASH, 3, "crash")	/* its child died of a signal */   \
+	X(SW_C_ERROR, 1, "error")	/* the job reported a failure */   \
+	X(SW_C_PERMANENT, 2, "permanent") /* ... that a retry cannot help */\
+	X(SW_C_CRASH, 3, "crash")	/* its process died of a signal */ \
 	X(SW_C_OOM, 4, "oom")		/* ... of its memory limit */      \
-	X(SW_C_TIMEOUT, 5, "timeout")	/* ... of its time limit */        \
-	X(SW_C_LOST, 6, "lost")		/* the worker is gone */           \
-	X(SW_C_DRAIN, 7, "drain")	/* the worker handed it back */    \
+	X(SW_C_TIMEOUT, 5, "timeout")	/* ... of its timeout */           \
+	X(SW_C_LOST, 6, "lost")		/* its worker is gone */           \
+	X(SW_C_DRAIN, 7, "drain")	/* its worker handed the job back */ \
 	X(SW_C_CANCELLED, 8, "cancelled")                                  \
 	X(SW_C_EXPIRED, 9, "expired")	/* not started before its expiry */ \
 	X(SW_C_CORRUPT, 10, "corrupt")	/* its record fails its checksum */
@@ -98,10 +98,10 @@ enum sw_cause {
 	SW_CAUSES,
 };
 
-/* What a ledger entry tells of (SW_F_KIND in SW_F_EVENT). */
+/* The kinds of entries in a job's history (SW_F_KIND in SW_F_EVENT). */
 #define SW_EVENT_MAP(X)                                                    \
 	X(SW_EV_PUT, 1, "put")                                             \
-	X(SW_EV_ATTEMPT, 2, "attempt")	/* one that failed or was given back */ \
+	X(SW_EV_ATTEMPT, 2, "attempt")	/* that failed or was handed back */ \
 	X(SW_EV_REDRIVE, 3, "redrive")                                     \
 	X(SW_EV_CANCEL, 4, "cancel")                                       \
 	X(SW_EV_EXPIRED, 5, "expired")                                     \
@@ -114,10 +114,10 @@ enum sw_event {
 #undef X
 };
 
-/* Bits of UNIQUE_ALSO: states besides delayed, ready, leased that hold a key. */
+/* Bits of UNIQUE_ALSO: jobs in this state keep their unique key, too. */
 enum { SW_UNIQUE_DEAD = 1, SW_UNIQUE_DONE = 2 };
 
-/* A static name for each; "?" for a number that is none. */
+/* The static name of a number; "?" for a number that is not in the list. */
 const char *sw_op_name(int op);
 const char *sw_state_name(int state);
 const char *sw_outcome_name(int outcome);
@@ -127,7 +127,7 @@ const char *sw_event_name(int event);
 /* The state of that name, or SW_NONE. */
 enum sw_state sw_state_parse(const char *name);
 
-/* 0 or SW_EQUEUE. */
+/* 0, or SW_EQUEUE: not 1 to SW_QUEUE_MAX bytes of [a-z0-9_-]. */
 int sw_queue_check(const char *name, unsigned long len) __attribute__((warn_unused_result));
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* Fields of the table by what is to be checked: constants, a bit each. */
+/* The fields that a rule is about, as constants with a bit for each tag. */
 #define FIELDS(test)   (0ULL SW_FIELD_MAP(test))
 #define IF(truth, tag) | ((truth) ? SW_BIT(tag) : 0)
 

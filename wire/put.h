@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * put.h - what may be put
+ * put.h - the check of a job that is put
  *
- * One check, made by all that takes a job in: the library before it sends,
- * the front for what its handlers put, the worker and the broker for
- * follow-ups, and the broker for every put.  It is the field table (field.h)
- * and the rules that span fields: either DELAY_MS or RUN_AT_MS, the length of
- * all headers together, and their form.
- *
- * Only what is put is checked, never what is stored.
+ * The library makes this check before it sends a job, the front for the jobs
+ * of its handlers, the worker for follow-ups, the broker for every put.  The
+ * rules are the field table (field.h) and three that span fields: DELAY_MS
+ * and RUN_AT_MS exclude each other, headers are name=value, and all headers
+ * together have a limit.  Stored records are never checked by these rules.
  */
 #ifndef SW_PUT_H
 #define SW_PUT_H
@@ -16,16 +14,16 @@
 #include "wire/msg.h"
 
 /*
- * 0; SW_EINVAL: a field that a put may not or must have, a value out of its
- * range, a text that is not UTF-8, a header that is not name=value, both
- * times; SW_EQUEUE; SW_ETOOBIG: the headers together.  Then one line in
- * `why`, which has SW_WHY_ROOM bytes or is NULL, names the field and its
- * limit.
+ * 0; SW_EINVAL: a field that a put must not have or that is missing, a number
+ * out of its range, a text that is not UTF-8, a header that is not name=value,
+ * or both DELAY_MS and RUN_AT_MS; SW_EQUEUE: a bad queue name; SW_ETOOBIG:
+ * too many bytes of headers.  An error leaves a line in `why` (SW_WHY_ROOM
+ * bytes, or NULL) that names the field and its limit.
  */
 int sw_put_check(const struct sw_item *, char *why)
 	__attribute__((warn_unused_result));
 
-/* Opens the fields in `raw` and checks them; errors of both. */
+/* sw_item_open() and sw_put_check() on the fields in `raw`; errors of both. */
 int sw_put_open(struct bytes raw, struct sw_item *, char *why)
 	__attribute__((warn_unused_result));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The codec: what is written is read back, whatever else comes in is an error
- * with its cause.  Frames lie in heap blocks of their exact size, so that the
- * sanitizers see any byte read beyond.  SEED= repeats a run.
+ * The codec: every message that was written is read back; all other bytes are
+ * refused with their cause.  Frames are in heap blocks of their exact size, so
+ * that the sanitizers see any byte read beyond.  SEED= repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -471,7 +471,7 @@ a_message_that_does_not_fit_is_not_overrun(void **state)
 	free(copy);
 }
 
-/* A message that opens holds, encoded again, the same bytes. */
+/* Encodes a message that opened again: the bytes must be the same. */
 static void
 expect_same_again(const uint8_t *frame, size_t len)
 {
@@ -545,7 +545,7 @@ random_item_put(struct sw_buf *b)
 	sw_item_end(b, at);
 }
 
-/* Any fields of any legal size in any order, to and back. */
+/* Encodes and decodes fields of any legal size in any order. */
 static void
 random_messages_survive_the_round_trip(void **state)
 {

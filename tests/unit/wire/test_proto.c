@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The protocol's words and the errors: what may never change, and names. */
+/* The protocol's names, and the numbers and errors that may never change. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,7 +82,7 @@ every_field_has_a_rule_that_its_type_allows(void **state)
 
 	(void)state;
 	expect_distinct(words, sizeof(words) / sizeof(words[0]));
-	assert_null(sw_field_rules[0].name); /* tag 0 is none */
+	assert_null(sw_field_rules[0].name); /* tag 0 is not used */
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		const struct sw_field_rule *r = &sw_field_rules[words[i].num];
 
@@ -99,7 +99,7 @@ every_field_has_a_rule_that_its_type_allows(void **state)
 	}
 }
 
-/* Stored records and foreign clients hold these: a few that pin the rest. */
+/* Numbers in stored records and foreign clients: a few pin all others. */
 static void
 numbers_are_never_renumbered(void **state)
 {

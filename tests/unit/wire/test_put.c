@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be put.  Every field at its bounds and one beyond: the library
+ * The check of a put.  Every field at its bounds and one beyond: the library
  * before it sends, the broker's core at a put and the core at a follow-up
- * give one verdict in the same words.
+ * give the same error in the same words.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ struct row {
 	const char *text;
 	size_t len;
 	int err;
-	const char *why; /* as the broker and the library say it */
+	const char *why; /* the error line of broker and library */
 };
 
 #define YEAR	31622400000
@@ -169,7 +169,8 @@ row_item(struct put_rig *w, const struct row *row)
 	return sw_buf_bytes(&b);
 }
 
-/* Sets the member that is the row's field; 0: a struct cannot say that. */
+/* Sets the member that is the row's field; 0: struct sw_job has no such value.
+ */
 static int
 row_job(struct put_rig *w, const struct row *row, struct sw_job *job)
 {
@@ -288,7 +289,7 @@ the_rows_stand_at_the_bounds_of_the_table(void **state)
 	}
 }
 
-/* --- what only an item can say ------------------------------------------ */
+/* --- what only an item can have ----------------------------------------- */
 
 /* An item of id, queue and body but for `without`, and one field more. */
 static struct bytes
@@ -404,7 +405,7 @@ all_headers_together_have_a_limit(void **state)
 		"headers must be at most 4096 bytes in all, not 4097");
 }
 
-/* -EAGAIN would mean that there is room for them later. */
+/* -EAGAIN would wrongly promise room for these headers later. */
 static void
 headers_that_no_message_could_hold_are_too_large(void **state)
 {

@@ -24,7 +24,7 @@ any(uint64_t n)
 	return chance_draw(&chance) % n;
 }
 
-/* Mostly unset, else near a bound of the field, else anything. */
+/* A number: mostly unset, else near a bound of the field, else any. */
 static int64_t
 any_number(enum sw_tag tag)
 {
@@ -48,7 +48,7 @@ any_int(enum sw_tag tag)
 	return (int)any_number(tag);
 }
 
-/* Mostly NULL; else letters, sometimes a stray byte, near the longest. */
+/* A text: mostly NULL; else letters, some invalid bytes, near the longest. */
 static const char *
 any_text(enum sw_tag tag, char *room)
 {
@@ -114,7 +114,7 @@ any_job(const struct put_rig *w)
 	};
 
 	if (j.unique != NULL && strlen(j.unique) < 8)
-		j.unique = NULL; /* might be taken by then */
+		j.unique = NULL; /* another job may have the key by then */
 	return j;
 }
 
@@ -131,7 +131,7 @@ library_and_broker_agree_on_random_jobs(void **state)
 
 		put_expect(
 			put_core_says(w, put_item_of(w, &job)), v.err, v.why);
-		/* An expired job may hold its unique key. */
+		/* An expired job may still have its unique key. */
 		if (i % 4 == 0 && job.body_len < 64 &&
 			(v.err < 0 || job.unique == NULL))
 			put_expect(put_follow_says(w, put_item_of(w, &job)),
