@@ -6,7 +6,7 @@
 
 /* Asks `op` about one job.  0 or the STATUS; `it` is there unless reply is. */
 static int
-ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
+job_ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
 	struct sw_item *it)
 {
 	uint8_t room[SW_HEADER_LEN + 64];
@@ -66,15 +66,15 @@ info_read(const struct sw_item *it, const struct sw_id *id, struct sw_info *i)
 }
 
 static int
-look(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
-	struct sw_info *info)
+job_look(struct sw_client *c, int op, const struct sw_id *id,
+	int64_t timeout_ms, struct sw_info *info)
 {
 	struct sw_item it;
 	int err = inside_begin(c);
 
 	if (err < 0)
 		return err;
-	err = ask(c, op, id, timeout_ms, &it);
+	err = job_ask(c, op, id, timeout_ms, &it);
 	if (err == 0)
 		info_read(&it, id, info);
 	inside_end(c);
@@ -85,14 +85,14 @@ int
 sw_get(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
 	struct sw_info *info)
 {
-	return look(c, SW_OP_GET, id, timeout_ms, info);
+	return job_look(c, SW_OP_GET, id, timeout_ms, info);
 }
 
 int
 sw_wait(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
 	struct sw_info *info)
 {
-	return look(c, SW_OP_WAIT, id, timeout_ms, info);
+	return job_look(c, SW_OP_WAIT, id, timeout_ms, info);
 }
 
 int
@@ -104,7 +104,7 @@ sw_cancel(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
 
 	if (err < 0)
 		return err;
-	err = ask(c, SW_OP_CANCEL, id, timeout_ms, &it);
+	err = job_ask(c, SW_OP_CANCEL, id, timeout_ms, &it);
 	if (state != NULL && (err == 0 || err == SW_ESTATE))
 		*state = (int)sw_int(&it, SW_F_STATE, SW_NONE);
 	inside_end(c);

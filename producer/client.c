@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "link/dial.h"
-#include "link/endpoint.h"
 #include "base/error.h"
 #include "base/plant.h"
+#include "link/dial.h"
+#include "link/endpoint.h"
 
 enum {
-	AGAIN_MS = 1000,     /* silence before a request is sent again */
-	AGAIN_MAX_MS = 8000, /* it doubles up to this */
-	TURN_MAX = 64,	     /* replies taken in one turn */
+	RESEND_MS = 1000,     /* silence before a request is sent again */
+	RESEND_MAX_MS = 8000, /* it doubles up to this */
+	TURN_MAX = 64,	      /* replies taken in one turn */
 	ENDPOINT_MAX = 256,
 };
 
@@ -22,7 +22,7 @@ struct client {
 	struct dial dial;
 	struct client_req *first, *last; /* unanswered, in order */
 	uint64_t seq;
-	int64_t due_ms; /* the next time that sweep() has work */
+	int64_t due_ms; /* the next time that reqs_sweep() has work */
 	int dirty;	/* it has some now */
 	int stalled;	/* the socket took no more */
 	int turning;
@@ -128,7 +128,7 @@ waits_for_room(const struct client *c)
 
 /* The descriptor tells when there is work, and of all that is there by now. */
 static void
-settle(struct client *c)
+wakeup_set(struct client *c)
 {
 	dial_settle(&c->dial, c->dirty ? 0 : c->due_ms, waits_for_room(c));
 }
@@ -164,20 +164,20 @@ req_send(struct client *c, struct client_req *r, int64_t now_ms)
 
 	if (!d->up || c->stalled)
 		return;
-	if (r->epoch == d->epoch && now_ms < r->again_at_ms)
+	if (r->epoch == d->epoch && now_ms < r->resend_at_ms)
 		return;
 	if (dial_send(d, bytes_of(r->frame, r->frame_len)) < 0) {
 		c->stalled = 1;
 		return;
 	}
 	if (r->epoch != d->epoch)
-		r->pause_ms = AGAIN_MS;
-	else if (r->pause_ms < AGAIN_MAX_MS)
+		r->pause_ms = RESEND_MS;
+	else if (r->pause_ms < RESEND_MAX_MS)
 		r->pause_ms *= 2;
 	r->epoch = d->epoch;
-	r->again_at_ms = req_op(r) == SW_OP_WAIT || planted(ASK_ONCE)
-				 ? INT64_MAX
-				 : now_ms + r->pause_ms;
+	r->resend_at_ms = req_op(r) == SW_OP_WAIT || planted(ASK_ONCE)
+				  ? INT64_MAX
+				  : now_ms + r->pause_ms;
 }
 
 /* When there is something to do for this request, unless the link changes. */
@@ -185,8 +185,8 @@ static int64_t
 req_due(const struct client *c, const struct client_req *r)
 {
 	if (c->dial.up && !c->stalled && r->epoch == c->dial.epoch &&
-		r->again_at_ms < r->deadline_ms)
-		return r->again_at_ms;
+		r->resend_at_ms < r->deadline_ms)
+		return r->resend_at_ms;
 	return r->deadline_ms;
 }
 
@@ -207,7 +207,7 @@ client_start(struct client *c, struct client_req *r)
 	if (due_ms < c->due_ms)
 		c->due_ms = due_ms;
 	if (!c->turning)
-		settle(c);
+		wakeup_set(c);
 }
 
 void
@@ -217,7 +217,7 @@ client_drop(struct client *c, struct client_req *r)
 }
 
 static int
-expire(struct client *c, struct client_req *r)
+req_expire(struct client *c, struct client_req *r)
 {
 	int err = r->epoch == 0 && !c->dial.up ? SW_ELINK : SW_ETIMEOUT;
 
@@ -236,14 +236,14 @@ expire(struct client *c, struct client_req *r)
 
 /* What is done may start and drop others: look from the front again. */
 static int
-expire_all(struct client *c, int64_t now_ms)
+reqs_expire(struct client *c, int64_t now_ms)
 {
 	struct client_req *r = c->first;
 	int n = 0;
 
 	while (r != NULL)
 		if (now_ms >= r->deadline_ms) {
-			n += expire(c, r);
+			n += req_expire(c, r);
 			r = c->first;
 		} else {
 			r = r->next;
@@ -253,7 +253,7 @@ expire_all(struct client *c, int64_t now_ms)
 
 /* Sends what is due, gives up what is overdue, finds the next time. */
 static int
-sweep(struct client *c, int64_t now_ms)
+reqs_sweep(struct client *c, int64_t now_ms)
 {
 	int n;
 
@@ -262,7 +262,7 @@ sweep(struct client *c, int64_t now_ms)
 	c->dirty = c->stalled = 0;
 	for (struct client_req *r = c->first; r != NULL; r = r->next)
 		req_send(c, r, now_ms);
-	n = expire_all(c, now_ms);
+	n = reqs_expire(c, now_ms);
 	c->due_ms = INT64_MAX;
 	for (struct client_req *r = c->first; r != NULL; r = r->next) {
 		int64_t due_ms = req_due(c, r);
@@ -275,7 +275,7 @@ sweep(struct client *c, int64_t now_ms)
 
 /* The STATUS of a refusal, its DETAIL in `why`; 0 if it is none. */
 static int
-refusal(struct client *c, struct sw_msg m)
+refusal_read(struct client *c, struct sw_msg m)
 {
 	struct sw_item it;
 	struct bytes why;
@@ -305,7 +305,7 @@ req_find(struct client *c, uint64_t seq)
 
 /* 1 if the frame ended a request; whatever else it is, it is left. */
 static int
-take_frame(struct client *c, struct bytes frame)
+frame_take(struct client *c, struct bytes frame)
 {
 	struct client_req *r;
 	struct sw_msg m = {0};
@@ -316,7 +316,7 @@ take_frame(struct client *c, struct bytes frame)
 	if (err == SW_EVERSION) {
 		why_set(c, "the broker speaks another version", 33);
 	} else if (m.op == (SW_OP_ERROR | SW_REPLY)) {
-		err = refusal(c, m);
+		err = refusal_read(c, m);
 		if (err == 0)
 			return 0;
 	} else if (m.op != (req_op(r) | SW_REPLY) ||
@@ -329,7 +329,7 @@ take_frame(struct client *c, struct bytes frame)
 }
 
 static int
-take(struct client *c)
+frames_take(struct client *c)
 {
 	struct bytes frame;
 	int n = 0;
@@ -337,7 +337,7 @@ take(struct client *c)
 	for (int i = 0; i < TURN_MAX; i++) {
 		if (dial_recv(&c->dial, &frame) < 0)
 			return n;
-		n += take_frame(c, frame);
+		n += frame_take(c, frame);
 	}
 	c->dirty = 1; /* there may be more */
 	return n;
@@ -345,7 +345,7 @@ take(struct client *c)
 
 /* As long as nothing is to be done, and not beyond `until_ms`. */
 static int
-rest(struct client *c, int64_t now_ms, int64_t until_ms)
+client_wait(struct client *c, int64_t now_ms, int64_t until_ms)
 {
 	int64_t at_ms = until_ms < c->due_ms ? until_ms : c->due_ms;
 
@@ -367,16 +367,16 @@ client_turn(struct client *c, int64_t wait_ms)
 	c->turning = 1;
 	for (;;) {
 		c->dirty |= dial_watch(&c->dial);
-		n += sweep(c, now_ms);
-		n += take(c);
+		n += reqs_sweep(c, now_ms);
+		n += frames_take(c);
 		if (n > 0 || now_ms >= until_ms)
 			break;
-		if (rest(c, now_ms, until_ms) < 0)
+		if (client_wait(c, now_ms, until_ms) < 0)
 			break;
 		now_ms = client_now_ms();
 	}
 	c->turning = 0;
-	settle(c);
+	wakeup_set(c);
 	return n;
 }
 

@@ -82,7 +82,7 @@ struct client_req {
 	struct client_req *next, *prev;
 	uint64_t seq;
 	uint64_t epoch; /* of the link it was sent on; 0: not sent */
-	int64_t deadline_ms, again_at_ms, pause_ms;
+	int64_t deadline_ms, resend_at_ms, pause_ms;
 };
 
 /* Sets the sequence number in the frame and sends it when the link stands. */

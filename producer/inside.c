@@ -104,7 +104,7 @@ inside_put_answer(struct put_call *call, size_t at,
 }
 
 static void
-answer(struct sw_client *c, struct put_slot *s, struct sw_put_result *r)
+slot_answer(struct sw_client *c, struct put_slot *s, struct sw_put_result *r)
 {
 	if (s->call != NULL) {
 		inside_put_answer(s->call, s->at, r, c->why);
@@ -125,13 +125,14 @@ inside_batch_fail(struct put_batch *p, int err)
 	for (unsigned i = 0; i < p->jobs.n; i++) {
 		struct sw_put_result r = {.status = err, .id = p->slots[i].id};
 
-		answer(p->owner, &p->slots[i], &r);
+		slot_answer(p->owner, &p->slots[i], &r);
 	}
 }
 
 /* An item of the reply, which may lack or hold anything. */
 static void
-item_answer(struct sw_client *c, struct put_slot *s, const struct sw_item *it)
+slot_item_answer(
+	struct sw_client *c, struct put_slot *s, const struct sw_item *it)
 {
 	int64_t status = sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
 	struct sw_put_result r = {.id = s->id};
@@ -146,7 +147,7 @@ item_answer(struct sw_client *c, struct put_slot *s, const struct sw_item *it)
 			(void)inside_fail(c, 0, sw_strerror(r.status));
 		(void)sw_get_id(it, &r.id);
 	}
-	answer(c, s, &r);
+	slot_answer(c, s, &r);
 }
 
 static void
@@ -164,7 +165,7 @@ batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 		struct sw_item it;
 
 		for (unsigned i = 0; i < p->jobs.n && sw_msg_next(&m, &it); i++)
-			item_answer(c, &p->slots[i], &it);
+			slot_item_answer(c, &p->slots[i], &it);
 	}
 	inside_batch_drop(p);
 }
@@ -193,7 +194,7 @@ inside_id_new(struct sw_id *id)
 }
 
 void
-inside_name(struct sw_job *job)
+inside_id_ensure(struct sw_job *job)
 {
 	static const struct sw_id none;
 

@@ -66,7 +66,7 @@ void inside_put_answer(struct put_call *, size_t at,
 void inside_id_new(struct sw_id *);
 
 /* Makes the job's id if it has none. */
-void inside_name(struct sw_job *);
+void inside_id_ensure(struct sw_job *);
 
 /* What is left of `until_ms` (INT64_MAX: for ever, negative). */
 int64_t inside_left(int64_t until_ms);

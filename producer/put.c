@@ -47,7 +47,7 @@ put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
 	char why[SW_WHY_ROOM] = "";
 	int err = -EAGAIN;
 
-	inside_name(job);
+	inside_id_ensure(job);
 	slot->id = job->id;
 	if (*p != NULL)
 		err = put_batch_add(*p, job, slot, why);

@@ -43,7 +43,7 @@ sw_submit(struct sw_client *c, struct sw_job *job, sw_done_fn *done, void *arg)
 		return -EPERM;
 	if (c->open_n >= c->window)
 		return -EAGAIN;
-	inside_name(job);
+	inside_id_ensure(job);
 	slot.id = job->id;
 	err = pending_add(c, job, &slot, why);
 	if (err < 0)

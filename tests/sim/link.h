@@ -39,7 +39,7 @@
 #define inside_fail	   sim_inside_fail
 #define inside_id_new	   sim_inside_id_new
 #define inside_left	   sim_inside_left
-#define inside_name	   sim_inside_name
+#define inside_id_ensure   sim_inside_id_ensure
 #define inside_batch	   sim_inside_batch
 #define inside_batch_drop  sim_inside_batch_drop
 #define inside_batch_fail  sim_inside_batch_fail
