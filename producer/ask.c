@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions about one job. */
+/* Requests about one job: get, wait, cancel. */
 #include "producer/inside.h"
 
 #include <errno.h>
 
-/* Asks `op` about one job.  0 or the STATUS; `it` is there unless reply is. */
+/* Sends `op` for one job: 0 or the STATUS.  Without a reply `it` is empty. */
 static int
 job_ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
 	struct sw_item *it)

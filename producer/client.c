@@ -13,7 +13,7 @@
 
 enum {
 	RESEND_MS = 1000,     /* silence before a request is sent again */
-	RESEND_MAX_MS = 8000, /* it doubles up to this */
+	RESEND_MAX_MS = 8000, /* the silence doubles up to this */
 	TURN_MAX = 64,	      /* replies taken in one turn */
 	ENDPOINT_MAX = 256,
 };
@@ -23,8 +23,8 @@ struct client {
 	struct client_req *first, *last; /* unanswered, in order */
 	uint64_t seq;
 	int64_t due_ms; /* the next time that reqs_sweep() has work */
-	int dirty;	/* it has some now */
-	int stalled;	/* the socket took no more */
+	int dirty;	/* reqs_sweep() has work now */
+	int stalled;	/* the socket's send buffer was full */
 	int turning;
 	char endpoint[ENDPOINT_MAX];
 	char why[SW_TEXT_MAX + 1];
@@ -68,7 +68,7 @@ client_open(struct client **out, const char *endpoint)
 	if (c == NULL)
 		return -ENOMEM;
 	c->due_ms = INT64_MAX;
-	c->dirty = 1; /* what befell the link is not told before a first look */
+	c->dirty = 1; /* link events before the first look are not reported */
 	err = endpoint_find(c, endpoint);
 	if (err == 0)
 		err = dial_open(&c->dial, c->endpoint);
@@ -119,14 +119,14 @@ why_set(struct client *c, const char *text, size_t len)
 	(void)snprintf(c->why, sizeof(c->why), "%.*s", (int)len, text);
 }
 
-/* What could not be sent waits for room on a link that stands. */
+/* Whether requests wait for room in the buffer of a connected socket. */
 static int
 waits_for_room(const struct client *c)
 {
 	return c->stalled && c->dial.up;
 }
 
-/* The descriptor tells when there is work, and of all that is there by now. */
+/* Arms the descriptor: for now if there is work, else for when it is due. */
 static void
 wakeup_set(struct client *c)
 {
@@ -156,7 +156,7 @@ req_op(const struct client_req *r)
 	return r->frame[3];
 }
 
-/* Sends if it is time to: the first time, on a new link, after silence. */
+/* Sends a request if it was not sent on this connection or silence is over. */
 static void
 req_send(struct client *c, struct client_req *r, int64_t now_ms)
 {
@@ -180,7 +180,7 @@ req_send(struct client *c, struct client_req *r, int64_t now_ms)
 				  : now_ms + r->pause_ms;
 }
 
-/* When there is something to do for this request, unless the link changes. */
+/* When this request needs attention next, unless the link changes. */
 static int64_t
 req_due(const struct client *c, const struct client_req *r)
 {
@@ -234,7 +234,7 @@ req_expire(struct client *c, struct client_req *r)
 	return 1;
 }
 
-/* What is done may start and drop others: look from the front again. */
+/* A done callback may start and drop requests: starts over after each. */
 static int
 reqs_expire(struct client *c, int64_t now_ms)
 {
@@ -251,7 +251,7 @@ reqs_expire(struct client *c, int64_t now_ms)
 	return n;
 }
 
-/* Sends what is due, gives up what is overdue, finds the next time. */
+/* Sends due requests, expires overdue ones, computes the next due time. */
 static int
 reqs_sweep(struct client *c, int64_t now_ms)
 {
@@ -273,7 +273,7 @@ reqs_sweep(struct client *c, int64_t now_ms)
 	return n;
 }
 
-/* The STATUS of a refusal, its DETAIL in `why`; 0 if it is none. */
+/* An ERROR reply's STATUS, with its DETAIL in c->why; 0: it has none. */
 static int
 refusal_read(struct client *c, struct sw_msg m)
 {
@@ -303,7 +303,7 @@ req_find(struct client *c, uint64_t seq)
 	return r;
 }
 
-/* 1 if the frame ended a request; whatever else it is, it is left. */
+/* 1: the frame was the reply to a request; any other frame is ignored. */
 static int
 frame_take(struct client *c, struct bytes frame)
 {
@@ -339,11 +339,11 @@ frames_take(struct client *c)
 			return n;
 		n += frame_take(c, frame);
 	}
-	c->dirty = 1; /* there may be more */
+	c->dirty = 1; /* more frames may be waiting */
 	return n;
 }
 
-/* As long as nothing is to be done, and not beyond `until_ms`. */
+/* Waits until there is work, at most until `until_ms`. */
 static int
 client_wait(struct client *c, int64_t now_ms, int64_t until_ms)
 {
@@ -393,7 +393,7 @@ client_poke(struct client *c)
 }
 
 struct call {
-	struct client_req req; /* first: the one is the other */
+	struct client_req req; /* first: call_done() casts to struct call */
 	struct client *c;
 	int done, err;
 	struct sw_msg reply;

@@ -129,7 +129,7 @@ inside_batch_fail(struct put_batch *p, int err)
 	}
 }
 
-/* An item of the reply, which may lack or hold anything. */
+/* Answers a slot from its item of the reply, whose fields may be anything. */
 static void
 slot_item_answer(
 	struct sw_client *c, struct put_slot *s, const struct sw_item *it)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's life, ids and names. */
+/* Opening and closing a client; ids, and the texts of errors and states. */
 #include "producer/inside.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ sw_open(struct sw_client **out, const char *endpoint)
 	return 0;
 }
 
-/* In a fork the answers will come to the parent: nobody is told here. */
+/* In a fork the answers come to the parent: no callback is called here. */
 static void
 batch_end(struct sw_client *c, struct put_batch *p)
 {
@@ -35,7 +35,7 @@ batch_end(struct sw_client *c, struct put_batch *p)
 	put_batch_free(p);
 }
 
-/* In the order in which they were sent. */
+/* Ends the batches in flight in the order in which they were sent. */
 static void
 in_flight_end(struct sw_client *c)
 {

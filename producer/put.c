@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Puts that wait for their confirmation. */
+/* sw_put() and sw_put_many(): puts that wait for their confirmation. */
 #include "producer/inside.h"
 
 #include <errno.h>
 
-enum { IN_FLIGHT_MAX = 8 }; /* messages of one call under way at once */
+enum { IN_FLIGHT_MAX = 8 }; /* messages of one call in flight at once */
 
 static void
 put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
@@ -15,7 +15,7 @@ put_refuse(struct put_call *call, size_t at, const struct sw_job *job, int err,
 	inside_put_answer(call, at, &r, why);
 }
 
-/* Sends it, when the messages before it leave it room; 0 or -EPERM. */
+/* Sends a batch, once fewer than IN_FLIGHT_MAX are in flight; 0 or -EPERM. */
 static int
 put_send(struct sw_client *c, struct put_call *call, struct put_batch *p,
 	int64_t until_ms)
@@ -39,7 +39,7 @@ put_send(struct sw_client *c, struct put_call *call, struct put_batch *p,
 	return 0;
 }
 
-/* Packs one job, sending the batch when it is full; 0 or -EPERM. */
+/* Adds one job to the batch, sending a full batch first; 0 or -EPERM. */
 static int
 put_job(struct sw_client *c, struct put_batch **p, struct sw_job *job,
 	struct put_slot *slot, int64_t until_ms)

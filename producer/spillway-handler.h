@@ -20,12 +20,12 @@
  *
  *	cc -shared -fPIC -o signup.so signup.c
  *
- * A handler has 10 ms of CPU time for a request, all of it counted, also
- * what the kernel does for it, and is killed when they are used up; then the
- * client gets 503 "error code: 1102".  It runs in a sandbox: no files, no
- * network, no processes, 1 MiB of stack.  What it keeps in memory may be gone
- * with the next request.  One request at a time; everything it is handed is
- * borrowed until it returns.
+ * A handler has 10 ms of CPU time for a request, the kernel's time included
+ * (budget_us).  A handler that uses them up is killed, and the client gets
+ * 503 "error code: 1102".  Handlers run in a sandbox without files, network
+ * or processes, with 1 MiB of stack, one request at a time.  All arguments
+ * are borrowed until the handler returns.  Static memory may survive until
+ * the next request, or not.
  */
 #ifndef SPILLWAY_HANDLER_H
 #define SPILLWAY_HANDLER_H
@@ -40,8 +40,8 @@ struct sw_pair {
 
 struct sw_request {
 	const char *method; /* "GET" */
-	const char *path;   /* as it was sent, without the query */
-	const char *query;  /* what follows '?', "" without */
+	const char *path;   /* as the client sent it, without the query */
+	const char *query;  /* the text behind '?'; "" without a query */
 	const char *client; /* the peer's address as text */
 	const struct sw_pair *headers;
 	size_t headers_n;
@@ -52,21 +52,22 @@ struct sw_request {
 	const char *(*header)(const struct sw_request *, const char *name);
 
 	/*
-	 * On a route with "blob = 1" a body is not here but among the blobs,
-	 * durable, and this is what names it: "sha256:HEX64;size=N".  A job
-	 * gets it by its header "blob=…".  NULL: there was no body.
+	 * On a route with "blob = 1" the body is in the blob store, durable,
+	 * instead of in `body`, and this is its reference:
+	 * "sha256:HEX64;size=N".  A job passes it on in its header "blob=…".
+	 * NULL: the request had no body, or the route stores none.
 	 */
 	const char *blob;
 	int64_t blob_size;
 };
 
 /*
- * The answer grows with each call; what returns an int returns 0, or -ENOSPC
- * when it would pass the configured size, -EINVAL for a header that is none.
- * Content-Length and Connection are the front's business.
+ * The answer, which each call appends to.  The calls return 0; -ENOSPC: the
+ * answer would exceed max_answer, or its headers 16 KiB; -EINVAL: not a
+ * header's name or value.  The front adds Content-Length and Connection.
  */
 struct sw_response {
-	int status; /* 200 at first; 200 to 599, else 500 is sent */
+	int status; /* 200 at first; a status beyond 200 to 599 sends 500 */
 	int (*header)(
 		struct sw_response *, const char *name, const char *value);
 	int (*write)(struct sw_response *, const void *, size_t);
@@ -78,32 +79,32 @@ struct sw_env;
 
 struct sw_queue {
 	/*
-	 * Hands over `n` jobs once the handler has returned: all that it put
-	 * go off together, and its answer is sent when each is on disk.
-	 * Where one is refused the client gets 503 instead of the answer, or
-	 * 409 when another job has its unique key.
-	 * Ids are made here and are in the jobs.  0, or what sw_put() refuses
-	 * before sending; -ENOSPC: more than 100 jobs or 1 MiB in all.
+	 * Copies `n` jobs, which the front puts together after the handler
+	 * has returned.  The client gets the answer when all of them are on
+	 * disk; if one is refused, 503 instead, or 409 when another job has
+	 * its unique key.  A job without an id gets one here.
+	 * 0; the errors of sw_put() for a job that is refused before it is
+	 * sent; -ENOSPC: more than 100 jobs or 1 MiB in all; -ENOMEM.
 	 */
 	int (*put)(struct sw_env *, struct sw_job *, size_t n);
-	int after; /* 1: answer at once; what is refused is only logged */
+	int after; /* 1: answer at once; a refused job is only logged */
 };
 
 struct sw_env {
 	struct sw_queue *queue;
 
-	/* A value of the route's configuration, "set.NAME = …"; or NULL. */
+	/* The value of "set.NAME = …" in the route's configuration, or NULL. */
 	const char *(*value)(struct sw_env *, const char *name);
 
-	/* A line into the front's log; more than 8 KiB of them are cut. */
+	/* Logs a line by the front; a request's lines are cut at 8 KiB. */
 	void (*log)(struct sw_env *, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));
 
-	/* 36 characters and a NUL. */
+	/* Writes 36 characters and a NUL. */
 	void (*id_text)(const struct sw_id *, char[SW_ID_TEXT]);
 };
 
-/* 0: send the answer; 400 to 599: send that status alone; else 500. */
+/* 0: send the answer; 400 to 599: send this status instead; else 500. */
 typedef int
 sw_handle_fn(const struct sw_request *, struct sw_response *, struct sw_env *);
 

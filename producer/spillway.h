@@ -11,25 +11,25 @@
  * Build with `pkg-config --cflags --libs spillway`.
  *
  * Confirmed means durable.  A put that succeeded is on disk.  A put that
- * failed with SW_ETIMEOUT or SW_EUNKNOWN may be there or not: put it again
- * under the same id (it is in the job) and there will be one job.  While a
- * call waits this is done for you: when the link breaks, what has no answer
- * is sent again under the same ids as soon as there is a broker.
+ * failed with SW_ETIMEOUT or SW_EUNKNOWN is stored or not: put the job again
+ * under the same id (which is in the job), and one job results.  A call that
+ * waits does so by itself: when the link breaks, jobs without an answer are
+ * sent again under the same ids as soon as the broker is back.
  *
- * Threads.  A client belongs to one thread at a time; it has no lock.  After
- * fork() it goes on in the parent; in the child every call on it returns
- * -EPERM and sw_close() frees it silently: open one there.
+ * Threads.  A client is used by one thread at a time; it has no lock.  After
+ * fork() it belongs to the parent; in the child every call on it returns
+ * -EPERM and sw_close() frees it without callbacks: open a client of its own.
  *
  * Errors are 0 or negative: one of enum sw_error, or -errno.  Every function
- * that takes a client and waits may return, besides what it names itself:
- *	SW_ELINK	there was no broker: nothing was sent
- *	SW_ETIMEOUT	sent, but there was no answer in time
- *	SW_EFULL, SW_ECORRUPT, SW_EINVAL, …	the broker says so
+ * that takes a client and waits may also return:
+ *	SW_ELINK	no broker was reached: nothing was sent
+ *	SW_ETIMEOUT	sent, but not answered in time: the outcome is unknown
+ *	SW_EFULL, SW_ECORRUPT, SW_EINVAL, …	the broker's refusal
  *	-EPERM		the client belongs to the process that forked this one
  *	-EDEADLK	called from a sw_done_fn, which may only sw_submit()
  *	-ENOMEM
- * sw_why() has one line more on it.  Timeouts are in milliseconds, negative:
- * for ever.  Signals do not end a wait, but for that of sw_process().
+ * sw_why() has a line on the cause.  Timeouts are in milliseconds; a negative
+ * one never ends.  Signals end no wait but that of sw_process().
  */
 #ifndef SPILLWAY_H
 #define SPILLWAY_H
@@ -44,8 +44,8 @@ extern "C" {
 #define SW_API __attribute__((visibility("default")))
 
 /*
- * What is also in the wire's own headers is left out when those have been
- * included before; tests/unit/producer/test_api.c holds the two lists together.
+ * The project's own headers declare these, too: the copies here are left out
+ * behind them.  tests/unit/producer/test_api.c compares the two.
  */
 #ifndef SW_LIMITS_H
 enum {
@@ -65,14 +65,14 @@ enum {
 #ifndef SW_ERROR_H
 enum sw_error {
 	SW_ENOJOB = -5001,    /* no such job, or it ended too long ago */
-	SW_ESTALE = -5002,    /* the lease has passed to someone else */
+	SW_ESTALE = -5002,    /* the lease has passed to another worker */
 	SW_ESTATE = -5003,    /* the job's state does not allow this */
 	SW_EFULL = -5004,     /* the store is full, try again later */
-	SW_EMAXJOBS = -5005,  /* the queue holds its maximum of jobs */
-	SW_EMAXBYTES = -5006, /* the queue holds its maximum of bytes */
+	SW_EMAXJOBS = -5005,  /* the queue has max_jobs jobs */
+	SW_EMAXBYTES = -5006, /* the queue has max_bytes bytes */
 	SW_EINVAL = -5007,    /* a value that is missing or out of range */
 	SW_ETOOBIG = -5008,   /* a body or field beyond its limit */
-	SW_EUNIQUE = -5009,   /* another job holds this unique key */
+	SW_EUNIQUE = -5009,   /* another job has this unique key */
 	SW_EQUEUE = -5010,    /* bad queue name: 1-63 of [a-z0-9_-] */
 	SW_ESETTING = -5011,  /* unknown setting or bad value */
 	SW_EVERSION = -5012,  /* the broker speaks another version */
@@ -83,7 +83,7 @@ enum sw_error {
 	SW_EFENCED = -5017,   /* another broker has taken the store */
 	SW_EUNKNOWN = -5018,  /* the outcome is unknown */
 	SW_ETIMEOUT = -5019,  /* no answer in time */
-	SW_ELINK = -5020,     /* no broker there */
+	SW_ELINK = -5020,     /* no broker was reached */
 	SW_EFORMAT = -5021,   /* not a Spillway store */
 	SW_EID = -5022,	      /* malformed id: must be a UUID */
 	SW_ECANCEL = -5023,   /* the job is to be cancelled */
@@ -96,9 +96,9 @@ enum sw_state {
 	SW_NONE,
 	SW_DELAYED,
 	SW_READY,
-	SW_LEASED, /* a worker has it */
+	SW_LEASED, /* a worker runs the job, or is about to */
 	SW_DONE,
-	SW_DEAD, /* given up; kept until a person acts */
+	SW_DEAD, /* failed for good; kept until a person acts */
 	SW_CANCELLED
 };
 
@@ -107,7 +107,7 @@ enum { SW_UNIQUE_DEAD = 1, SW_UNIQUE_DONE = 2 };
 #endif
 
 #ifndef SW_ID_H
-/* A UUID (version 7 when made here: such ids sort by age). */
+/* A UUID; ids made by this library are of version 7 and sort by age. */
 struct sw_id {
 	uint8_t b[SW_ID_LEN];
 };
@@ -118,177 +118,177 @@ struct sw_client;
 #ifndef SW_JOB_H
 enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority: below 1 */
 /*
- * A job to be put.  Zero means "not set" throughout.  What it points to is
- * borrowed until the call returns.
+ * A job to be put.  Zero means "not set" throughout.  Pointers are borrowed
+ * until the call returns.
  */
 struct sw_job {
-	struct sw_id id;   /* zero: one is made and written back here */
-	const char *queue; /* wanted: 1-63 of [a-z0-9_-] */
+	struct sw_id id;   /* zero: an id is made and written here */
+	const char *queue; /* required: 1-63 of [a-z0-9_-] */
 	const void *body;  /* NULL only with body_len 0 */
 	size_t body_len;   /* up to SW_BODY_MAX */
 
-	int priority;	       /* 1-9, 9 the most urgent; 0: the usual, 4 */
-	int64_t delay_ms;      /* from now, up to 366 days; or: */
-	int64_t run_at_ms;     /* Unix time to the year 9999; not both */
+	int priority;	       /* 1-9, 9 the most urgent; 0: the default, 4 */
+	int64_t delay_ms;      /* from now, up to 366 days; excludes: */
+	int64_t run_at_ms;     /* Unix time, to the year 9999 */
 	int64_t expires_at_ms; /* Unix time: dead if not started by then */
 
 	const char *unique; /* one job of the queue at a time has this key */
-	int unique_also;    /* SW_UNIQUE_… bits: ended jobs hold it too */
-	const char *fair;   /* e.g. a tenant: the queue serves these in turn */
+	int unique_also;    /* SW_UNIQUE_… bits: jobs that ended keep it */
+	const char *fair;   /* such as a tenant; a queue serves all in turn */
 	int max_attempts;   /* 0: the queue's setting */
-	int64_t timeout_ms; /* of one try; 0: the queue's setting */
-	const char *content_type;   /* this, fair and headers in UTF-8 */
+	int64_t timeout_ms; /* of one attempt; 0: the queue's setting */
+	const char *content_type;   /* UTF-8, as are fair and headers */
 	const char *const *headers; /* "name=value" …, NULL at the end */
 };
 #endif
 
-/* What became of one put. */
+/* The outcome of one put. */
 struct sw_put_result {
-	int status;	 /* 0: on disk; or why not */
-	int state;	 /* enum sw_state if it was there before, or SW_NONE */
-	struct sw_id id; /* the job's; with SW_EUNIQUE the key's holder's */
+	int status;	 /* 0: the job is on disk; or an error */
+	int state;	 /* SW_NONE; of a job stored before, its sw_state */
+	struct sw_id id; /* the job's; with SW_EUNIQUE, that of the other job */
 };
 
 /*
- * Opens a client.  It connects in the background and for as long as it
- * lives, so a broker need not be there yet.  `endpoint`: as "ipc:///run/…"
- * or "tcp://127.0.0.1:7777"; NULL: the environment's SPILLWAY_BROKER, else
- * the usual place.  -EINVAL: no endpoint; -ENOENT: no usual place here
+ * Opens a client, which connects in the background and reconnects until it is
+ * closed: no broker need run yet.  `endpoint`: such as "ipc:///run/…" or
+ * "tcp://127.0.0.1:7777"; NULL: the environment's SPILLWAY_BROKER, else the
+ * default.  -EINVAL: not an endpoint; -ENOENT: there is no default
  * (XDG_RUNTIME_DIR is not set); -ENAMETOOLONG; -ENOMEM; -EMFILE.
  */
 SW_API int sw_open(struct sw_client **, const char *endpoint);
 
 /*
- * Ends it.  Jobs that were submitted and have no answer are called back
- * with SW_EUNKNOWN: sw_flush() first.  Accepts NULL.  Not from a sw_done_fn.
+ * Closes a client, or NULL.  Submitted jobs without an answer are called back
+ * with SW_EUNKNOWN: sw_flush() first.  Does nothing in a sw_done_fn.
  */
 SW_API void sw_close(struct sw_client *);
 
 /*
- * One line on why the last call, or in a sw_done_fn the put at hand, failed;
- * "" after success.  Borrowed until the next call.
+ * One line on why the last call failed, or in a sw_done_fn the job's put; ""
+ * after success.  Borrowed until the next call.
  */
 SW_API const char *sw_why(const struct sw_client *);
 
-/* Text and name ("SW_EFULL") of an error, name of a state ("ready"); static. */
+/* An error's text and name ("SW_EFULL"), a state's name ("ready"); static. */
 SW_API const char *sw_error_text(int err);
 SW_API const char *sw_error_name(int err);
 SW_API const char *sw_state_text(int state);
 
-/* A new id; to know it before the put, or to keep it with your own data. */
+/* Makes a new id: to know it before the put, or to store it with your data. */
 SW_API void sw_id_new(struct sw_id *);
 
-/* Reads any UUID; 0 or SW_EID. */
+/* Reads a UUID of any version: 0, or SW_EID: not a UUID. */
 SW_API int sw_id_read(const char *text, struct sw_id *);
 
 /* Writes 36 characters and a NUL. */
 SW_API void sw_id_write(const struct sw_id *, char text[SW_ID_TEXT]);
 
 /*
- * Puts one job and waits until it is on disk.  `result` may be NULL.  Refused
- * before it is sent, as the broker would (docs/protocol.md), with the field in
- * sw_why(): SW_EQUEUE, SW_ETOOBIG, SW_EINVAL.  Refused by the broker:
- * SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES, SW_EFULL.  A job that was stored
- * before under its id is a success; result->state says where it is.
+ * Puts one job and waits until it is on disk.  `result` may be NULL.  The
+ * library refuses a malformed job before sending it (SW_EQUEUE, SW_ETOOBIG,
+ * SW_EINVAL; rules in docs/protocol.md, the field in sw_why()); the broker may
+ * refuse it with SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES or SW_EFULL.  A job
+ * stored before under the same id is a success; result->state is its state.
  */
 SW_API int sw_put(struct sw_client *, struct sw_job *, int64_t timeout_ms,
 	struct sw_put_result *result);
 
 /*
- * Puts `n` jobs and waits until each is on disk or refused; the messages
- * (100 jobs or 1 MiB each) are made here, and several are under way at once.
- * 0: all are on disk.  Else the first error in the order of the jobs, and
- * results[i].status tells of each one.  `results` may be NULL.
+ * Puts `n` jobs and waits until each is on disk or refused.  They are packed
+ * into messages (100 jobs or 1 MiB each), several of them in flight at once.
+ * 0: all jobs are on disk.  Else the first error in the order of the jobs;
+ * results[i].status has the error of job i.  `results` may be NULL.
  */
 SW_API int sw_put_many(struct sw_client *, struct sw_job *, size_t n,
 	int64_t timeout_ms, struct sw_put_result *results);
 
 /*
- * Called once for each submitted job: from sw_process() and sw_flush(), also
- * from any other call that waits, and from sw_close().  `result` is borrowed
- * until it returns.  It may sw_submit(); all else returns -EDEADLK.
+ * Called once for each submitted job, from sw_process(), sw_flush(), any
+ * other call that waits, or sw_close().  `result` is borrowed until the
+ * callback returns.  It may call sw_submit(); other calls return -EDEADLK.
  */
 typedef void sw_done_fn(void *arg, const struct sw_put_result *result);
 
 /*
- * Puts one job without waiting.  It is copied, and leaves with the next
- * sw_process(), sw_flush() or other call that waits, or as soon as a message
- * is full: what was submitted in between goes out as one message, and costs
- * the broker one.  `done` may be NULL.  0: `done` will be called.  Else it
- * will not: -EAGAIN: the window is full, sw_process() first; and what sw_put
- * refuses before sending.
+ * Puts one job without waiting.  The job is copied, and sent by the next
+ * sw_process(), sw_flush() or other call that waits, or once a message is
+ * full: jobs submitted in between share a message.  `done` may be NULL.
+ * 0: `done` will be called.  An error: it will not be; -EAGAIN: the window is
+ * full, call sw_process(); -ECANCELED: the client is being closed; and the
+ * library's own refusals of sw_put().
  */
 SW_API int
 sw_submit(struct sw_client *, struct sw_job *, sw_done_fn *done, void *arg);
 
 /*
- * Sends what was submitted and runs the callbacks of what was answered; if
- * there are none, waits for one.  The number of callbacks; 0: none in time,
- * or a signal, or nothing is submitted.
+ * Sends submitted jobs and runs the callbacks of answered ones; without any,
+ * waits for one.  Returns the number of callbacks; 0: none in time, or a
+ * signal came, or nothing is submitted.
  */
 SW_API int sw_process(struct sw_client *, int64_t timeout_ms);
 
 /*
- * Sends what was submitted and waits until all of it is answered.
- * SW_ETIMEOUT or SW_ELINK: not all is; it stays submitted.
+ * Sends submitted jobs and waits until all of them are answered.
+ * SW_ETIMEOUT or SW_ELINK: some are not; these stay submitted.
  */
 SW_API int sw_flush(struct sw_client *, int64_t timeout_ms);
 
 /*
  * A descriptor for poll(), select() or epoll: when it is readable, call
- * sw_process(c, 0).  Close-on-exec; belongs to the client.  -EMFILE and what
- * else epoll_create1() and timerfd_create() give.
+ * sw_process(c, 0).  Close-on-exec; sw_close() closes it.  -EPERM; -EMFILE
+ * and other errors of epoll_create1() and timerfd_create().
  */
 SW_API int sw_fd(struct sw_client *);
 
-/* How many jobs may be submitted and unanswered; 256 at first, at least 1. */
+/* The most submitted jobs without an answer: 256 at first, at least 1. */
 SW_API void sw_window_set(struct sw_client *, unsigned jobs);
 
 /*
- * How long after its sending a job without an answer is called back with
- * SW_ETIMEOUT or SW_ELINK; never (negative) at first.  For jobs submitted from
- * now on.  The second name is that of 0.1.0; it goes after the next version.
+ * The time from sending a submitted job to its callback with SW_ETIMEOUT or
+ * SW_ELINK; at first negative: never.  Applies to messages sent from now on.
+ * The second name is that of 0.1.0; the version after the next drops it.
  */
 SW_API void sw_timeout_set(struct sw_client *, int64_t ms);
 SW_API void sw_patience_set(struct sw_client *, int64_t ms)
 	__attribute__((deprecated("use sw_timeout_set()")));
 
-/* What the broker knows of a job; pointers are borrowed until the next call. */
+/* A job as the broker has it; pointers are borrowed until the next call. */
 struct sw_info {
 	struct sw_id id;
 	int state; /* enum sw_state */
 	char queue[SW_QUEUE_MAX + 1];
 	int64_t created_at_ms, run_at_ms, ended_at_ms; /* 0: not known */
-	int attempt;				       /* deliveries that ran */
-	int crashes;	   /* of them that killed their process */
+	int attempt;				       /* attempts that ran */
+	int crashes;	   /* attempts that killed their process */
 	const char *cause; /* of its last failure: "none", "timeout", … */
 	const void *body;
 	size_t body_len;
-	const void *result; /* what the job left when it was done */
+	const void *result; /* the result that a done job left */
 	size_t result_len;
-	const void *error; /* what its last failure said */
+	const void *error; /* the text of the last failed attempt */
 	size_t error_len;
-	int progress;		      /* 0-100; -1: it has told none */
-	char text[SW_TEXT_MAX + 1];   /* what it says it is doing */
-	char worker[SW_NAME_MAX + 1]; /* who has it */
+	int progress;		      /* 0-100; -1: none reported */
+	char text[SW_TEXT_MAX + 1];   /* the text of its progress */
+	char worker[SW_NAME_MAX + 1]; /* the worker of its lease, or "" */
 };
 
-/* Looks at a job.  SW_ENOJOB; SW_ECORRUPT. */
+/* Reads a job.  SW_ENOJOB: unknown, or ended too long ago; SW_ECORRUPT. */
 SW_API int sw_get(struct sw_client *, const struct sw_id *, int64_t timeout_ms,
 	struct sw_info *);
 
 /*
  * Waits until a job has ended: done, dead or cancelled; `info` is then as
- * from sw_get().  SW_ENOJOB; SW_EBUSY: too many wait at the broker;
- * SW_ETIMEOUT: it has not ended yet.
+ * from sw_get().  SW_ENOJOB; SW_EBUSY: the broker has too many waits;
+ * SW_ETIMEOUT: the job has not ended yet.
  */
 SW_API int sw_wait(struct sw_client *, const struct sw_id *, int64_t timeout_ms,
 	struct sw_info *);
 
 /*
  * Cancels a job that has not ended.  `state` (may be NULL) is SW_CANCELLED;
- * or SW_LEASED: it runs, its worker was told to stop it.  SW_ENOJOB;
- * SW_ESTATE: it had ended before, `state` says how.
+ * or SW_LEASED: the job runs, and its worker was asked to stop it.
+ * SW_ENOJOB; SW_ESTATE: the job had ended before, in `state`.
  */
 SW_API int sw_cancel(struct sw_client *, const struct sw_id *,
 	int64_t timeout_ms, int *state);

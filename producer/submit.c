@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Puts that do not wait: a window of jobs whose answers are called back. */
+/* sw_submit(): puts that do not wait; a callback gets each job's answer. */
 #include "producer/inside.h"
 
 #include <errno.h>
 
-/* Puts the job into the pending batch, or into a new one. */
+/* Adds the job to the pending batch; sends a full one and starts another. */
 static int
 pending_add(struct sw_client *c, const struct sw_job *job,
 	const struct put_slot *slot, char *why)

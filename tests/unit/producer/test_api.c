@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library as its users see it: no header of the project but spillway.h
- * (and the broker).
+ * The library as its users see it: includes spillway.h and the test
+ * broker's header, none of the project's other headers.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -383,7 +383,7 @@ a_job_is_cancelled_once(void **state)
 
 /*
  * ThreadSanitizer allows no new threads in a fork, and AddressSanitizer's
- * allocator does not bear a fork among threads.
+ * allocator may deadlock in the fork of a process with threads.
  */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { SANITIZED = 1 };
@@ -494,7 +494,7 @@ ids_are_read_and_written(void **state)
 	assert_int_equal(sw_id_read("nonsense", &back), SW_EID);
 }
 
-/* spillway.h repeats the wire's numbers: this holds the two together. */
+/* spillway.h repeats the wire's numbers: this test compares the two. */
 static void
 the_public_numbers_are_those_of_the_wire(void **state)
 {

@@ -94,7 +94,7 @@ stats(struct room *r, int64_t timeout_ms)
 		r->c, request(r, SW_OP_STATS), timeout_ms, &r->reply);
 }
 
-/* A request that runs beside others. */
+/* A request in flight together with others. */
 struct aside {
 	struct client_req req;
 	uint8_t bytes[64];
@@ -208,7 +208,7 @@ silence_sends_the_same_bytes_again(void **state)
 	assert_true(local_seen(r->broker)->same);
 }
 
-/* The call beside it was sent again for silence: so was time enough. */
+/* The other request was sent again after silence: enough time has passed. */
 static void
 a_wait_is_not_sent_again_for_silence(void **state)
 {
@@ -320,7 +320,7 @@ a_reply_outlives_what_comes_after_it(void **state)
 	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_ENOJOB);
 }
 
-/* To send takes in what ZeroMQ's own descriptor had to tell. */
+/* Sending consumes the events of ZeroMQ's own descriptor. */
 static void
 the_descriptor_still_tells_of_a_reply_after_a_send(void **state)
 {
@@ -349,8 +349,8 @@ the_descriptor_still_tells_of_a_reply_after_a_send(void **state)
 }
 
 /*
- * ZeroMQ's descriptors do not tell of what came before a socket was first
- * read, so a link made between the open and the start would go unseen.
+ * ZeroMQ's descriptors do not report events from before a socket's first
+ * read, so a link made between the open and the start would go unnoticed.
  */
 static void
 the_descriptor_asks_for_a_first_look_at_the_link(void **state)
@@ -366,7 +366,7 @@ the_descriptor_asks_for_a_first_look_at_the_link(void **state)
 	client_drop(r->c, &a.req);
 }
 
-/* The same of room to send; nothing else happens on the link. */
+/* Room to send is noticed, too, with no other event on the link. */
 static void
 the_descriptor_still_tells_of_room_after_a_look(void **state)
 {
@@ -388,7 +388,7 @@ the_descriptor_still_tells_of_room_after_a_look(void **state)
 	assert_int_equal(dial_wait(&d, PLENTY_MS, 1), 0);
 	while (dial_send(&d, bytes_of(much, sizeof(much))) == 0)
 		n++;
-	for (int i = 0; i < 2 * n; i++) /* each after its sender's name */
+	for (int i = 0; i < 2 * n; i++) /* each follows its sender's name */
 		assert_true(zmq_recv(peer, much, sizeof(much), 0) > 0);
 	dial_arm(&d, INT64_MAX);
 	while (poll(&p, 1, 0) == 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs that are put without waiting, as users of the library see it. */
+/* Jobs that are put without waiting, with the library's public header. */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -59,7 +59,7 @@ mark(void *arg, const struct sw_put_result *res)
 	(*times)++;
 }
 
-/* Every misdeed that a put should outlast. */
+/* Every fault of a broker that a put must survive. */
 static void
 each_callback_runs_once_whatever_the_broker_does(void **state)
 {
@@ -156,7 +156,7 @@ a_callback_may_submit_but_not_wait(void **state)
 	assert_int_equal(local_jobs(r->broker), 501);
 }
 
-/* The second job is sent at the very end of what handles the first. */
+/* The callback of the first job submits the second: it is sent at the end. */
 static void
 the_descriptor_tells_when_a_timeout_ends(void **state)
 {
