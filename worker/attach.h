@@ -16,7 +16,7 @@ enum { ATTACH_PATH = 4096 };
 struct attached {
 	char path[ATTACH_PATH];
 	int64_t size;
-	char why[BLOB_WHY]; /* of an error */
+	char why[BLOB_WHY];  /* of an error */
 	struct blobs *store; /* of the stream */
 	struct blob_get *stream;
 };

@@ -13,12 +13,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "worker/dir.h"
-#include "worker/env.h"
 #include "base/error.h"
+#include "worker/dir.h"
+#include "worker/disposition.h"
+#include "worker/env.h"
 #include "worker/line.h"
 
-enum { FILES_MAX = 1024, SAID_MAX = 512 * 1024 };
+enum { FILES_MAX = 1024, REPORTED_MAX = 512 * 1024 };
 
 /* --- in the new process -------------------------------------------------- */
 
@@ -78,7 +79,7 @@ child_clear(struct child *c)
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
 	c->delay_ms = -1;
-	c->said = (struct sw_buf){0};
+	c->reported = (struct sw_buf){0};
 	c->alarm[0] = c->dir[0] = '\0';
 }
 
@@ -136,8 +137,8 @@ pipe_open(int p[2])
 
 /* `files`: stdin, stdout, what it reports. */
 static void
-exec_run(const struct child *c, const struct worker_lease *job, const char *blobs,
-	const int files[3])
+exec_run(const struct child *c, const struct worker_lease *job,
+	const char *blobs, const int files[3])
 {
 	files_place(files[0], files[1], files[2]);
 	env_job_set(job);
@@ -152,8 +153,8 @@ exec_run(const struct child *c, const struct worker_lease *job, const char *blob
 }
 
 int
-child_exec(struct child *c, struct worker_lease *job, const struct child_limits *limits,
-	int64_t now_ms)
+child_exec(struct child *c, struct worker_lease *job,
+	const struct child_limits *limits, int64_t now_ms)
 {
 	int out[2] = {-1, -1}, rep[2] = {-1, -1}, in, err;
 	pid_t self = getpid();
@@ -196,7 +197,7 @@ out:
 }
 
 int
-child_pool(struct child *c, const struct route *route,
+child_pool(struct child *c, const struct worker_route *route,
 	const struct child_limits *limits)
 {
 	static const int size = CHILD_PACKET * 2;
@@ -273,19 +274,19 @@ out_read(struct child *c)
 static const char no_room[] = "the worker had no room for what it reported";
 
 static struct sw_buf *
-said_room(struct child *c)
+reported_room(struct child *c)
 {
-	if (c->said.p == NULL) {
-		c->said.p = malloc(SAID_MAX);
-		c->said.cap = c->said.p != NULL ? SAID_MAX : 0;
+	if (c->reported.p == NULL) {
+		c->reported.p = malloc(REPORTED_MAX);
+		c->reported.cap = c->reported.p != NULL ? REPORTED_MAX : 0;
 	}
-	return &c->said;
+	return &c->reported;
 }
 
 static void
 line_take(struct child *c)
 {
-	struct line l;
+	struct report_line l;
 	int err;
 
 	c->line[c->line_len] = '\0';
@@ -305,16 +306,16 @@ line_take(struct child *c)
 		c->job->progress_new = 1;
 		break;
 	case LINE_RESULT:
-		err = result_put(said_room(c), bytes_str(l.text));
+		err = result_put(reported_room(c), bytes_str(l.text));
 		c->result_long = err < 0;
-		if (c->said.full)
+		if (c->reported.full)
 			c->lost = no_room;
 		break;
 	case LINE_RETRY_AFTER:
 		c->delay_ms = l.number;
 		break;
 	case LINE_PUT:
-		if (c->line_long || follow_put(said_room(c), l.queue, NULL,
+		if (c->line_long || follow_put(reported_room(c), l.queue, NULL,
 					    bytes_str(l.text)) < 0)
 			c->lost = no_room;
 		break;
@@ -364,7 +365,7 @@ lines_read(struct child *c)
 static int
 packet_take(struct child *c, struct bytes packet)
 {
-	struct report *r = &c->job->report;
+	struct attempt_report *r = &c->job->report;
 	struct sw_item it;
 
 	if (sw_item_open(packet, &it) < 0)
@@ -448,16 +449,16 @@ child_watch(struct child *c, int64_t now_ms)
 
 	if (c->pid == 0 || j == NULL)
 		return;
-	if (j->disposition == LEASE_STALE) {
+	if (j->stop == LEASE_STALE) {
 		if (!c->killed)
 			group_signal(c, SIGKILL);
 		return;
 	}
 	if (c->kill_ms == 0 &&
-		(now_ms >= c->deadline_ms || j->disposition != LEASE_KEEP)) {
+		(now_ms >= c->deadline_ms || j->stop != LEASE_KEEP)) {
 		c->timed_out = now_ms >= c->deadline_ms;
 		c->kill_ms = now_ms + CHILD_TERM_MS;
-		group_signal(c, j->disposition == LEASE_RELEASE ? SIGKILL : SIGTERM);
+		group_signal(c, j->stop == LEASE_RELEASE ? SIGKILL : SIGTERM);
 	}
 	if (c->kill_ms != 0 && now_ms >= c->kill_ms && !c->killed)
 		group_signal(c, SIGKILL);
@@ -490,8 +491,8 @@ tv_ms(const struct timeval *t)
  * An ack that would lose what was reported is none.  A result that is too
  * large will be so again: what the job does is not to be done in vain again.
  */
-static struct verdict
-ack_look(struct child *c, struct verdict v)
+static struct disposition
+ack_look(struct child *c, struct disposition v)
 {
 	const char *why = c->lost;
 
@@ -500,24 +501,24 @@ ack_look(struct child *c, struct verdict v)
 	if (v.outcome != SW_ACK || why == NULL)
 		return v;
 	c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail), "%s", why);
-	return c->lost != NULL ? (struct verdict){SW_RETRY, SW_C_ERROR}
-			       : (struct verdict){SW_FAIL, SW_C_PERMANENT};
+	return c->lost != NULL ? (struct disposition){SW_RETRY, SW_C_ERROR}
+			       : (struct disposition){SW_FAIL, SW_C_PERMANENT};
 }
 
 void
 child_reaped(struct child *c, int status, const struct rusage *ru,
 	const struct child_limits *limits)
 {
-	struct report *r = &c->job->report;
-	struct verdict v = child_verdict(
+	struct attempt_report *r = &c->job->report;
+	struct disposition v = disposition_of_exit(
 		status, c->timed_out, c->killed, ru->ru_maxrss, limits->memory);
-	struct sw_buf *b = said_room(c);
+	struct sw_buf *b = reported_room(c);
 
 	(void)child_read(c);
 	if (WIFEXITED(status))
 		line_end(c); /* whole, though no newline ends it */
 	v = ack_look(c, v);
-	*r = (struct report){.outcome = v.outcome,
+	*r = (struct attempt_report){.outcome = v.outcome,
 		.cause = v.cause,
 		.delay_ms = c->delay_ms,
 		.cpu_ms = tv_ms(&ru->ru_utime) + tv_ms(&ru->ru_stime),
@@ -531,7 +532,7 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	}
 	r->fields = b->p;
 	r->fields_len = b->len;
-	c->said = (struct sw_buf){0};
+	c->reported = (struct sw_buf){0};
 }
 
 void
@@ -545,8 +546,8 @@ child_fini(struct child *c)
 		close(c->report);
 	if (c->dir[0] != '\0')
 		dir_remove(c->dir);
-	free(c->said.p);
-	c->said = (struct sw_buf){0};
+	free(c->reported.p);
+	c->reported = (struct sw_buf){0};
 	c->out = c->report = -1;
 	c->dir[0] = '\0';
 	c->pid = 0;

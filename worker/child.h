@@ -24,16 +24,16 @@ enum {
 
 struct child {
 	pid_t pid; /* 0: none */
-	const struct route *route;
-	struct worker_lease *job;	      /* NULL: an idle built-in */
+	const struct worker_route *route;
+	struct worker_lease *job;     /* NULL: an idle built-in */
 	int out;		      /* stdout and stderr, -1: closed */
 	int report;		      /* fd 3, or the packet socket */
 	char tail[SW_ERROR_MAX];      /* a ring of what it printed last */
 	size_t tail_len;	      /* ever printed since the job began */
 	char line[SW_BODY_MAX + 256]; /* of fd 3, not ended yet */
 	size_t line_len;
-	int line_long;	    /* it is longer: cut */
-	struct sw_buf said; /* RESULT and FOLLOW so far */
+	int line_long;		/* it is longer: cut */
+	struct sw_buf reported; /* RESULT and FOLLOW so far */
 	int64_t delay_ms;
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
@@ -44,17 +44,18 @@ struct child {
 };
 
 struct child_limits {
-	int64_t memory;	   /* bytes of address space, 0: no limit */
-	const char *blobs; /* the URI of their store, or NULL */
+	int64_t memory;		   /* bytes of address space, 0: no limit */
+	const char *blobs;	   /* the URI of their store, or NULL */
 	const struct config *conf; /* of built-in jobs */
 };
 
 /* Starts `job` in a process of its own; 0 or -errno. */
-int child_exec(struct child *, struct worker_lease *job, const struct child_limits *,
-	int64_t now_ms) __attribute__((warn_unused_result));
+int child_exec(struct child *, struct worker_lease *job,
+	const struct child_limits *, int64_t now_ms)
+	__attribute__((warn_unused_result));
 
 /* Starts a process for built-in jobs; it waits for child_give. */
-int child_pool(struct child *, const struct route *,
+int child_pool(struct child *, const struct worker_route *,
 	const struct child_limits *) __attribute__((warn_unused_result));
 int child_give(struct child *, struct worker_lease *job, int64_t now_ms)
 	__attribute__((warn_unused_result));
@@ -71,13 +72,6 @@ void child_reaped(struct child *, int status, const struct rusage *,
 
 /* Gives up files, folder and what is left of the group; pid becomes 0. */
 void child_fini(struct child *);
-
-/* What an end means.  `ours`: the signal was sent by the worker. */
-struct verdict {
-	int outcome, cause;
-};
-struct verdict child_verdict(
-	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory);
 
 /* The process of a built-in (pool.c); does not return. */
 void pool_run(const struct job_type *, int sock, const struct child_limits *,

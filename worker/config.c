@@ -52,7 +52,7 @@ blobs_check(const char *uri, char why[INI_WHY])
 static int
 text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 {
-	static struct route scratch;
+	static struct worker_route scratch;
 
 	if (strcmp(k->name, "queue") == 0)
 		return route_parse(&scratch, value, job_types, why, INI_WHY);

@@ -17,7 +17,7 @@ struct worker_config {
 	enum exit_status status; /* where worker_config_read() returns 1 */
 
 	/* its own: */
-	struct route routes[SW_QUEUES_PER_WORKER];
+	struct worker_route routes[SW_QUEUES_PER_WORKER];
 	char endpoint[4096], blobs[BLOB_URI], name[SW_NAME_MAX + 1];
 	struct options options;
 };

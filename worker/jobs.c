@@ -4,8 +4,8 @@
 #include "jobs/logs/logs.h"
 #include "jobs/transcode/profile.h"
 #include "jobs/transcode/transcode.h"
-#include "jobs/webhook/webhook.h"
 #include "jobs/webhook/endpoint.h"
+#include "jobs/webhook/webhook.h"
 
 static enum job_verdict
 noop_run(struct job *job)

@@ -12,82 +12,82 @@
 enum { ROOM = 64 * 1024 };
 
 int
-leases_init(struct leases *h, const struct route *routes, int routes_n,
+leases_init(struct leases *l, const struct worker_route *routes, int routes_n,
 	int slots, const char *name, leases_send_fn *send, void *arg)
 {
-	*h = (struct leases){.routes = routes,
+	*l = (struct leases){.routes = routes,
 		.routes_n = routes_n,
 		.slots = slots,
 		.send = send,
 		.arg = arg};
-	h->cap = slots * (1 + LEASE_AHEAD);
-	h->hello_ms = h->beat_ms = INT64_MIN / 2;
-	strncpy(h->name, name, sizeof(h->name) - 1);
-	h->all = calloc((size_t)h->cap, sizeof(*h->all));
-	h->buf = malloc(SW_BATCH_MAX + ROOM);
-	if (h->all != NULL && h->buf != NULL)
+	l->cap = slots * (1 + LEASE_PREFETCH);
+	l->hello_ms = l->heartbeat_ms = INT64_MIN / 2;
+	strncpy(l->name, name, sizeof(l->name) - 1);
+	l->all = calloc((size_t)l->cap, sizeof(*l->all));
+	l->buf = malloc(SW_BATCH_MAX + ROOM);
+	if (l->all != NULL && l->buf != NULL)
 		return 0;
-	leases_fini(h);
+	leases_fini(l);
 	return -ENOMEM;
 }
 
 static void
-lease_clear(struct leases *h, struct worker_lease *j)
+lease_clear(struct leases *l, struct worker_lease *j)
 {
 	free(j->raw);
 	free(j->report.fields);
 	*j = (struct worker_lease){.state = LEASE_NONE};
-	h->used--;
+	l->used--;
 }
 
 void
-leases_fini(struct leases *h)
+leases_fini(struct leases *l)
 {
-	for (int i = 0; h->all != NULL && i < h->cap; i++)
-		if (h->all[i].state != LEASE_NONE)
-			lease_clear(h, &h->all[i]);
-	free(h->all);
-	free(h->buf);
-	*h = (struct leases){0};
+	for (int i = 0; l->all != NULL && i < l->cap; i++)
+		if (l->all[i].state != LEASE_NONE)
+			lease_clear(l, &l->all[i]);
+	free(l->all);
+	free(l->buf);
+	*l = (struct leases){0};
 }
 
 /* --- saying ------------------------------------------------------------- */
 
 static uint64_t
-say_begin(struct leases *h, struct sw_buf *b, int op)
+message_begin(struct leases *l, struct sw_buf *b, int op)
 {
-	*b = (struct sw_buf){.p = h->buf, .cap = SW_BATCH_MAX + ROOM};
-	sw_msg_begin(b, op, 0, ++h->seq);
-	return h->seq;
+	*b = (struct sw_buf){.p = l->buf, .cap = SW_BATCH_MAX + ROOM};
+	sw_msg_begin(b, op, 0, ++l->seq);
+	return l->seq;
 }
 
 static void
-say(struct leases *h, const struct sw_buf *b)
+message_send(struct leases *l, const struct sw_buf *b)
 {
-	h->send(h->arg, sw_buf_bytes(b));
+	l->send(l->arg, sw_buf_bytes(b));
 }
 
 static void
-say_hello(struct leases *h, int64_t now_ms)
+hello_send(struct leases *l, int64_t now_ms)
 {
 	struct sw_buf b;
 	size_t mark;
 
-	h->joined = 0;
-	h->hello_ms = now_ms;
-	h->hello_seq = say_begin(h, &b, SW_OP_HELLO);
+	l->joined = 0;
+	l->hello_ms = now_ms;
+	l->hello_seq = message_begin(l, &b, SW_OP_HELLO);
 	mark = sw_item_begin(&b);
-	sw_put_text(&b, SW_F_WORKER, h->name);
-	sw_put_int(&b, SW_F_SLOTS, h->slots);
+	sw_put_text(&b, SW_F_WORKER, l->name);
+	sw_put_int(&b, SW_F_SLOTS, l->slots);
 	sw_item_end(&b, mark);
-	for (int i = 0; i < h->routes_n; i++) {
+	for (int i = 0; i < l->routes_n; i++) {
 		mark = sw_item_begin(&b);
-		sw_put_text(&b, SW_F_QUEUE, h->routes[i].queue);
-		if (h->routes[i].weight > 0)
-			sw_put_int(&b, SW_F_WEIGHT, h->routes[i].weight);
+		sw_put_text(&b, SW_F_QUEUE, l->routes[i].queue);
+		if (l->routes[i].weight > 0)
+			sw_put_int(&b, SW_F_WEIGHT, l->routes[i].weight);
 		sw_item_end(&b, mark);
 	}
-	say(h, &b);
+	message_send(l, &b);
 }
 
 /*
@@ -95,31 +95,31 @@ say_hello(struct leases *h, int64_t now_ms)
  * commits; a job that takes long makes none wait behind it.
  */
 static int64_t
-ahead(const struct leases *h)
+prefetch(const struct leases *l)
 {
-	int64_t n = h->run_us > 0 ? 20000 / h->run_us : 0;
+	int64_t n = l->run_us > 0 ? 20000 / l->run_us : 0;
 
-	return (n < LEASE_AHEAD ? n : LEASE_AHEAD) * h->slots;
+	return (n < LEASE_PREFETCH ? n : LEASE_PREFETCH) * l->slots;
 }
 
 static void
-say_want(struct leases *h, int64_t now_ms)
+want_send(struct leases *l, int64_t now_ms)
 {
-	int64_t free_now = h->slots + ahead(h) - h->used, credit;
+	int64_t free_now = l->slots + prefetch(l) - l->used, credit;
 	struct sw_buf b;
 	size_t mark;
 
-	if (free_now < 0 || h->draining || now_ms < h->pause_ms)
+	if (free_now < 0 || l->draining || now_ms < l->pause_ms)
 		free_now = 0;
-	credit = h->received + free_now;
-	if (credit == h->credit_told)
+	credit = l->jobs_received + free_now;
+	if (credit == l->credit_sent)
 		return;
-	h->credit_told = credit;
-	(void)say_begin(h, &b, SW_OP_WANT);
+	l->credit_sent = credit;
+	(void)message_begin(l, &b, SW_OP_WANT);
 	mark = sw_item_begin(&b);
 	sw_put_int(&b, SW_F_CREDIT, credit);
 	sw_item_end(&b, mark);
-	say(h, &b);
+	message_send(l, &b);
 }
 
 static void
@@ -139,33 +139,33 @@ extend_item(struct sw_buf *b, struct worker_lease *j)
 
 /* One message for each hundred leases, and one when there is none. */
 static void
-say_extend(struct leases *h)
+extend_send(struct leases *l)
 {
 	struct sw_buf b;
-	uint64_t seq = say_begin(h, &b, SW_OP_EXTEND);
+	uint64_t seq = message_begin(l, &b, SW_OP_EXTEND);
 	int n = 0;
 
-	for (int i = 0; i < h->cap; i++) {
-		struct worker_lease *j = &h->all[i];
+	for (int i = 0; i < l->cap; i++) {
+		struct worker_lease *j = &l->all[i];
 
-		if (j->state == LEASE_NONE || j->disposition == LEASE_STALE)
+		if (j->state == LEASE_NONE || j->stop == LEASE_STALE)
 			continue;
 		if (n == SW_ITEMS_MAX) {
-			say(h, &b);
-			seq = say_begin(h, &b, SW_OP_EXTEND);
+			message_send(l, &b);
+			seq = message_begin(l, &b, SW_OP_EXTEND);
 			n = 0;
 		}
 		extend_item(&b, j);
 		j->extend_seq = seq;
-		j->extend_at = n++;
+		j->extend_index = n++;
 	}
-	say(h, &b);
+	message_send(l, &b);
 }
 
 static void
 report_item(struct sw_buf *b, const struct worker_lease *j)
 {
-	const struct report *r = &j->report;
+	const struct attempt_report *r = &j->report;
 	size_t mark = sw_item_begin(b);
 
 	sw_put_id(b, &j->id);
@@ -185,150 +185,151 @@ report_item(struct sw_buf *b, const struct worker_lease *j)
 }
 
 static void
-say_reports(struct leases *h, int64_t now_ms)
+reports_send(struct leases *l, int64_t now_ms)
 {
 	struct sw_buf b;
 	uint64_t seq = 0;
 	int n = 0;
 
-	for (int i = 0; i < h->cap; i++) {
-		struct worker_lease *j = &h->all[i];
+	for (int i = 0; i < l->cap; i++) {
+		struct worker_lease *j = &l->all[i];
 
 		if (j->state != LEASE_ENDED ||
-			(j->told_ms != 0 &&
-				(now_ms - j->told_ms < LEASE_RESEND_MS ||
+			(j->reported_ms != 0 &&
+				(now_ms - j->reported_ms < LEASE_RESEND_MS ||
 					planted(REPORT_ONCE))))
 			continue;
 		if (n == SW_ITEMS_MAX ||
 			(n > 0 &&
 				b.len + j->report.fields_len > SW_BATCH_MAX)) {
-			say(h, &b);
+			message_send(l, &b);
 			n = 0;
 		}
 		if (n == 0)
-			seq = say_begin(h, &b, SW_OP_DONE);
+			seq = message_begin(l, &b, SW_OP_DONE);
 		report_item(&b, j);
-		j->told_ms = now_ms;
-		j->told_seq = seq;
-		j->told_at = n++;
+		j->reported_ms = now_ms;
+		j->reported_seq = seq;
+		j->reported_index = n++;
 	}
 	if (n > 0)
-		say(h, &b);
+		message_send(l, &b);
 }
 
 /* Whether reports may wait for the next ones: many short jobs, few messages. */
 static int
-gathers(const struct leases *h, int64_t now_ms)
+reports_may_wait(const struct leases *l, int64_t now_ms)
 {
-	int waiting = 0, untold = 0;
+	int waiting = 0, unsent = 0;
 
-	for (int i = 0; i < h->cap; i++) {
-		waiting += h->all[i].state == LEASE_WAITING;
-		untold += h->all[i].state == LEASE_ENDED &&
-			  h->all[i].told_ms == 0;
+	for (int i = 0; i < l->cap; i++) {
+		waiting += l->all[i].state == LEASE_WAITING;
+		unsent += l->all[i].state == LEASE_ENDED &&
+			  l->all[i].reported_ms == 0;
 	}
-	return waiting > 0 && untold > 0 && untold < LEASE_GATHER &&
-	       now_ms - h->said_ms < LEASE_GATHER_MS;
+	return waiting > 0 && unsent > 0 && unsent < LEASE_GATHER &&
+	       now_ms - l->reports_ms < LEASE_GATHER_MS;
 }
 
 void
-leases_say(struct leases *h, int64_t now_ms)
+leases_send(struct leases *l, int64_t now_ms)
 {
-	if (!h->joined || now_ms - h->heard_ms > LEASE_SILENT_MS) {
-		if (now_ms - h->hello_ms >= LEASE_RESEND_MS)
-			say_hello(h, now_ms);
+	if (!l->joined || now_ms - l->received_ms > LEASE_SILENT_MS) {
+		if (now_ms - l->hello_ms >= LEASE_RESEND_MS)
+			hello_send(l, now_ms);
 		return;
 	}
-	h->gathering = gathers(h, now_ms);
-	if (!h->gathering) {
-		h->said_ms = now_ms;
-		say_reports(h, now_ms);
-		say_want(h, now_ms);
+	l->gathering = reports_may_wait(l, now_ms);
+	if (!l->gathering) {
+		l->reports_ms = now_ms;
+		reports_send(l, now_ms);
+		want_send(l, now_ms);
 	}
-	if (now_ms - h->beat_ms >= h->beat_every_ms) {
-		h->beat_ms = now_ms;
-		say_extend(h);
+	if (now_ms - l->heartbeat_ms >= l->heartbeat_every_ms) {
+		l->heartbeat_ms = now_ms;
+		extend_send(l);
 	}
 }
 
 int64_t
-leases_wait_ms(const struct leases *h, int64_t now_ms)
+leases_wait_ms(const struct leases *l, int64_t now_ms)
 {
-	int64_t wait = h->joined ? h->beat_ms + h->beat_every_ms - now_ms
-				 : h->hello_ms + LEASE_RESEND_MS - now_ms;
+	int64_t due_ms = l->joined ? l->heartbeat_ms + l->heartbeat_every_ms
+				   : l->hello_ms + LEASE_RESEND_MS;
 
-	if (h->gathering)
+	if (l->gathering)
 		return LEASE_GATHER_MS;
-	return wait > 0 ? wait : 0;
+	return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
 /* --- hearing ------------------------------------------------------------ */
 
 static struct worker_lease *
-lease_free(struct leases *h)
+lease_free(struct leases *l)
 {
-	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == LEASE_NONE)
-			return &h->all[i];
+	for (int i = 0; i < l->cap; i++)
+		if (l->all[i].state == LEASE_NONE)
+			return &l->all[i];
 	return NULL;
 }
 
 static struct worker_lease *
-lease_find(struct leases *h, const struct sw_id *id, uint64_t token)
+lease_find(struct leases *l, const struct sw_id *id, uint64_t token)
 {
-	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state != LEASE_NONE && h->all[i].token == token &&
-			memcmp(&h->all[i].id, id, sizeof(*id)) == 0)
-			return &h->all[i];
+	for (int i = 0; i < l->cap; i++)
+		if (l->all[i].state != LEASE_NONE && l->all[i].token == token &&
+			memcmp(&l->all[i].id, id, sizeof(*id)) == 0)
+			return &l->all[i];
 	return NULL;
 }
 
-static const struct route *
-route_of(const struct leases *h, struct bytes queue)
+static const struct worker_route *
+route_of(const struct leases *l, struct bytes queue)
 {
-	for (int i = 0; i < h->routes_n; i++)
-		if (bytes_eq(bytes_str(h->routes[i].queue), queue))
-			return &h->routes[i];
+	for (int i = 0; i < l->routes_n; i++)
+		if (bytes_eq(bytes_str(l->routes[i].queue), queue))
+			return &l->routes[i];
 	return NULL;
 }
 
 static void
-disposition_set(struct leases *h, struct worker_lease *j, enum lease_disposition disposition)
+stop_set(struct leases *l, struct worker_lease *j, enum lease_stop stop)
 {
-	if (j->disposition == LEASE_STALE || j->state == LEASE_ENDED)
+	if (j->stop == LEASE_STALE || j->state == LEASE_ENDED)
 		return;
-	j->disposition = disposition;
+	j->stop = stop;
 	if (j->state != LEASE_WAITING)
-		return; /* whoever runs it looks at its disposition */
-	if (disposition == LEASE_STALE) {
-		lease_clear(h, j);
+		return; /* whoever runs it looks at its stop */
+	if (stop == LEASE_STALE) {
+		lease_clear(l, j);
 		return;
 	}
-	j->report.outcome = disposition == LEASE_CANCEL ? SW_STOPPED : SW_RELEASE;
-	j->report.cause = disposition == LEASE_CANCEL ? SW_C_CANCELLED : SW_C_DRAIN;
+	j->report.outcome = stop == LEASE_CANCEL ? SW_STOPPED : SW_RELEASE;
+	j->report.cause = stop == LEASE_CANCEL ? SW_C_CANCELLED : SW_C_DRAIN;
 	j->state = LEASE_ENDED;
 }
 
 /* Three times in the shortest lease: one extension may come late. */
 static void
-beat_follow(struct leases *h, const struct sw_item *it)
+heartbeat_follow(struct leases *l, const struct sw_item *it)
 {
 	int64_t every_ms = sw_int(it, SW_F_LEASE_MS, INT64_MAX) / 3;
 
-	if (every_ms < LEASE_BEAT_MIN_MS)
-		every_ms = LEASE_BEAT_MIN_MS;
-	if (every_ms < h->beat_every_ms)
-		h->beat_every_ms = every_ms;
+	if (every_ms < LEASE_HEARTBEAT_MIN_MS)
+		every_ms = LEASE_HEARTBEAT_MIN_MS;
+	if (every_ms < l->heartbeat_every_ms)
+		l->heartbeat_every_ms = every_ms;
 }
 
 /* What cannot be held is not told of: its lease ends by itself. */
 static void
-job_take(struct leases *h, const struct sw_item *it)
+job_take(struct leases *l, const struct sw_item *it)
 {
-	struct worker_lease *j = lease_free(h);
-	const struct route *route = route_of(h, sw_bytes(it, SW_F_QUEUE));
+	struct worker_lease *j = lease_free(l);
+	const struct worker_route *route = route_of(
+		l, sw_bytes(it, SW_F_QUEUE));
 
-	h->received++;
+	l->jobs_received++;
 	if (j == NULL || route == NULL || !sw_get_id(it, &j->id))
 		return;
 	j->raw = malloc(it->raw.len);
@@ -343,28 +344,29 @@ job_take(struct leases *h, const struct sw_item *it)
 	j->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	j->route = route;
 	j->progress = -1;
-	h->used++;
-	beat_follow(h, it);
-	if (h->draining && !planted(DRAIN_HOARD))
-		disposition_set(h, j, LEASE_RELEASE); /* it was on its way */
+	l->used++;
+	heartbeat_follow(l, it);
+	if (l->draining && !planted(DRAIN_HOARD))
+		stop_set(l, j, LEASE_RELEASE); /* it was on its way */
 }
 
 static void
-extend_heard(struct leases *h, struct sw_msg *m)
+extend_received(struct leases *l, struct sw_msg *m)
 {
 	struct sw_item it;
 
 	for (int at = 0; sw_msg_next(m, &it); at++) {
 		int status = (int)sw_int(&it, SW_F_STATUS, 0);
 
-		for (int i = 0; status != 0 && i < h->cap; i++) {
-			struct worker_lease *j = &h->all[i];
+		for (int i = 0; status != 0 && i < l->cap; i++) {
+			struct worker_lease *j = &l->all[i];
 
 			if (j->state == LEASE_NONE || j->extend_seq != m->seq ||
-				j->extend_at != at)
+				j->extend_index != at)
 				continue;
-			disposition_set(h, j,
-				status == SW_ECANCEL ? LEASE_CANCEL : LEASE_STALE);
+			stop_set(l, j,
+				status == SW_ECANCEL ? LEASE_CANCEL
+						     : LEASE_STALE);
 		}
 	}
 }
@@ -375,9 +377,9 @@ extend_heard(struct leases *h, struct sw_msg *m)
  * the job has failed.
  */
 static int
-confirmed(struct worker_lease *j, const struct sw_item *it)
+report_confirmed(struct worker_lease *j, const struct sw_item *it)
 {
-	struct report *r = &j->report;
+	struct attempt_report *r = &j->report;
 	struct sw_buf b = {.cap = 2 * SW_TEXT_MAX};
 	char why[SW_WHY_ROOM];
 	int status = (int)sw_int(it, SW_F_STATUS, 0);
@@ -392,39 +394,38 @@ confirmed(struct worker_lease *j, const struct sw_item *it)
 	if (status == SW_EFULL || status == SW_EMAXJOBS ||
 		status == SW_EMAXBYTES)
 		return 0;
-	b.p = malloc(b.cap);
-	if (r->outcome != SW_ACK || b.p == NULL) {
-		free(b.p);
+	b.p = r->outcome == SW_ACK ? malloc(b.cap) : NULL;
+	if (b.p == NULL)
 		return 1;
-	}
 	sw_put_fmt(&b, SW_F_ERROR, "a follow-up job was refused: %s", why);
 	free(r->fields);
 	r->fields = b.p;
 	r->fields_len = b.len;
 	r->outcome = SW_RETRY;
 	r->cause = SW_C_ERROR;
-	j->told_ms = 0;
+	j->reported_ms = 0;
 	return 0;
 }
 
 static void
-done_heard(struct leases *h, struct sw_msg *m)
+done_received(struct leases *l, struct sw_msg *m)
 {
 	struct sw_item it;
 
 	for (int at = 0; sw_msg_next(m, &it); at++)
-		for (int i = 0; i < h->cap; i++) {
-			struct worker_lease *j = &h->all[i];
+		for (int i = 0; i < l->cap; i++) {
+			struct worker_lease *j = &l->all[i];
 
-			if (j->state == LEASE_ENDED && j->told_ms != 0 &&
-				j->told_seq == m->seq && j->told_at == at &&
-				confirmed(j, &it))
-				lease_clear(h, j);
+			if (j->state == LEASE_ENDED && j->reported_ms != 0 &&
+				j->reported_seq == m->seq &&
+				j->reported_index == at &&
+				report_confirmed(j, &it))
+				lease_clear(l, j);
 		}
 }
 
 static void
-stop_heard(struct leases *h, struct sw_msg *m)
+stop_received(struct leases *l, struct sw_msg *m)
 {
 	struct sw_item it;
 	struct sw_id id;
@@ -434,34 +435,34 @@ stop_heard(struct leases *h, struct sw_msg *m)
 
 		if (!sw_get_id(&it, &id))
 			continue;
-		j = lease_find(h, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
+		j = lease_find(l, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
 		if (j != NULL)
-			disposition_set(h, j, LEASE_CANCEL);
+			stop_set(l, j, LEASE_CANCEL);
 	}
 }
 
 static void
-hello_heard(struct leases *h, struct sw_msg *m)
+hello_received(struct leases *l, struct sw_msg *m)
 {
 	struct sw_item it;
 
-	if (m->seq != h->hello_seq || h->joined)
+	if (m->seq != l->hello_seq || l->joined)
 		return;
-	h->joined = 1;
-	h->received = 0;
-	h->credit_told = -1;
-	h->beat_ms = INT64_MIN / 2;
-	h->beat_every_ms = SW_HEARTBEAT_MS;
+	l->joined = 1;
+	l->jobs_received = 0;
+	l->credit_sent = -1;
+	l->heartbeat_ms = INT64_MIN / 2;
+	l->heartbeat_every_ms = SW_HEARTBEAT_MS;
 	if (sw_msg_next(m, &it))
-		beat_follow(h, &it);
-	for (int i = 0; i < h->cap; i++)
-		h->all[i].told_ms = 0; /* told to a broker that is gone */
-	sw_log(SW_LOG_INFO, "joined", "worker", h->name, "held",
-		sw_num(h->used), NULL);
+		heartbeat_follow(l, &it);
+	for (int i = 0; i < l->cap; i++)
+		l->all[i].reported_ms = 0; /* told to a broker that is gone */
+	sw_log(SW_LOG_INFO, "joined", "worker", l->name, "held",
+		sw_num(l->used), NULL);
 }
 
 static void
-error_heard(struct leases *h, struct sw_msg *m)
+error_received(struct leases *l, struct sw_msg *m)
 {
 	struct sw_item it;
 	char detail[SW_TEXT_MAX + 1];
@@ -469,9 +470,9 @@ error_heard(struct leases *h, struct sw_msg *m)
 	if (!sw_msg_next(m, &it))
 		return;
 	if (sw_int(&it, SW_F_STATUS, 0) == SW_ESESSION) {
-		if (h->joined)
-			h->hello_ms = INT64_MIN / 2; /* at once */
-		h->joined = 0;
+		if (l->joined)
+			l->hello_ms = INT64_MIN / 2; /* at once */
+		l->joined = 0;
 		return;
 	}
 	sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
@@ -481,36 +482,36 @@ error_heard(struct leases *h, struct sw_msg *m)
 }
 
 void
-leases_take(struct leases *h, struct bytes message, int64_t now_ms)
+leases_receive(struct leases *l, struct bytes message, int64_t now_ms)
 {
 	struct sw_msg m;
 	struct sw_item it;
 
 	if (sw_msg_open(message, &m) < 0)
 		return;
-	h->heard_ms = now_ms;
+	l->received_ms = now_ms;
 	switch (m.op) {
 	case SW_OP_JOBS:
 		while (sw_msg_next(&m, &it))
-			job_take(h, &it);
+			job_take(l, &it);
 		break;
 	case SW_OP_STOP:
-		stop_heard(h, &m);
+		stop_received(l, &m);
 		break;
 	case SW_OP_HELLO | SW_REPLY:
-		hello_heard(h, &m);
+		hello_received(l, &m);
 		break;
 	case SW_OP_EXTEND | SW_REPLY:
-		extend_heard(h, &m);
+		extend_received(l, &m);
 		break;
 	case SW_OP_DONE | SW_REPLY:
-		done_heard(h, &m);
+		done_received(l, &m);
 		break;
 	case SW_OP_BYE | SW_REPLY:
-		h->bye_done = 1;
+		l->bye_done = 1;
 		break;
 	case SW_OP_ERROR | SW_REPLY:
-		error_heard(h, &m);
+		error_received(l, &m);
 		break;
 	default:
 		break;
@@ -520,43 +521,43 @@ leases_take(struct leases *h, struct bytes message, int64_t now_ms)
 /* --- running ------------------------------------------------------------ */
 
 struct worker_lease *
-leases_begin(struct leases *h, int64_t now_ms)
+leases_begin(struct leases *l, int64_t now_ms)
 {
 	struct worker_lease *j = NULL;
 
-	if (h->running == h->slots || h->draining || now_ms < h->pause_ms)
+	if (l->running == l->slots || l->draining || now_ms < l->pause_ms)
 		return NULL;
-	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == LEASE_WAITING &&
-			(j == NULL || h->all[i].token < j->token))
-			j = &h->all[i]; /* tokens grow: first come first */
+	for (int i = 0; i < l->cap; i++)
+		if (l->all[i].state == LEASE_WAITING &&
+			(j == NULL || l->all[i].token < j->token))
+			j = &l->all[i]; /* tokens grow: first come first */
 	if (j == NULL)
 		return NULL;
 	j->state = LEASE_RUNNING;
 	j->begun_ms = now_ms;
-	h->running++;
+	l->running++;
 	return j;
 }
 
 void
-leases_end(struct leases *h, struct worker_lease *j, int64_t now_ms)
+leases_end(struct leases *l, struct worker_lease *j, int64_t now_ms)
 {
 	int64_t us = (now_ms - j->begun_ms) * 1000 + 100;
 
-	h->running--;
-	h->run_us += h->run_us > 0 ? (us - h->run_us) / 8 : us;
+	l->running--;
+	l->run_us += l->run_us > 0 ? (us - l->run_us) / 8 : us;
 	if (j->report.outcome == SW_ACK)
-		h->done++;
+		l->done++;
 	else
-		h->failed++;
+		l->failed++;
 	j->child = NULL;
-	if (j->disposition == LEASE_STALE) {
-		lease_clear(h, j);
+	if (j->stop == LEASE_STALE) {
+		lease_clear(l, j);
 		return;
 	}
-	if (j->disposition == LEASE_CANCEL && j->report.outcome != SW_ACK)
+	if (j->stop == LEASE_CANCEL && j->report.outcome != SW_ACK)
 		j->report.outcome = SW_STOPPED;
-	if (j->disposition == LEASE_RELEASE && j->report.outcome != SW_ACK) {
+	if (j->stop == LEASE_RELEASE && j->report.outcome != SW_ACK) {
 		j->report.outcome = SW_RELEASE;
 		j->report.cause = SW_C_DRAIN;
 	}
@@ -564,35 +565,35 @@ leases_end(struct leases *h, struct worker_lease *j, int64_t now_ms)
 }
 
 static void
-waiting_hand_back(struct leases *h)
+waiting_hand_back(struct leases *l)
 {
-	for (int i = 0; i < h->cap; i++)
-		if (h->all[i].state == LEASE_WAITING)
-			disposition_set(h, &h->all[i], LEASE_RELEASE);
+	for (int i = 0; i < l->cap; i++)
+		if (l->all[i].state == LEASE_WAITING)
+			stop_set(l, &l->all[i], LEASE_RELEASE);
 }
 
 void
-leases_pause(struct leases *h, int64_t now_ms)
+leases_pause(struct leases *l, int64_t now_ms)
 {
-	h->pause_ms = now_ms + LEASE_PAUSE_MS;
-	waiting_hand_back(h);
+	l->pause_ms = now_ms + LEASE_PAUSE_MS;
+	waiting_hand_back(l);
 }
 
 void
-leases_drain(struct leases *h)
+leases_drain(struct leases *l)
 {
-	h->draining = 1;
-	waiting_hand_back(h);
+	l->draining = 1;
+	waiting_hand_back(l);
 }
 
 int
-leases_bye(struct leases *h)
+leases_bye(struct leases *l)
 {
 	struct sw_buf b;
 
-	if (h->bye_seq == 0) {
-		h->bye_seq = say_begin(h, &b, SW_OP_BYE);
-		say(h, &b);
+	if (l->bye_seq == 0) {
+		l->bye_seq = message_begin(l, &b, SW_OP_BYE);
+		message_send(l, &b);
 	}
-	return h->bye_done;
+	return l->bye_done;
 }

@@ -18,12 +18,12 @@
 
 enum {
 	LEASE_SLOTS_MAX = 1024,
-	LEASE_AHEAD = 32, /* jobs waiting here for each slot, at most */
+	LEASE_PREFETCH = 32, /* jobs waiting here for each slot, at most */
 	LEASE_RESEND_MS = 1000,
 	LEASE_GATHER = 16,	/* reports that go in one message ... */
 	LEASE_GATHER_MS = 2,	/* ... while more work waits, but no longer */
-	LEASE_SILENT_MS = 3000,	/* then hello is said again */
-	LEASE_BEAT_MIN_MS = 100, /* however short a lease is said to be */
+	LEASE_SILENT_MS = 3000, /* then hello is said again */
+	LEASE_HEARTBEAT_MIN_MS = 100, /* however short a lease is said to be */
 	LEASE_PAUSE_MS = 1000,
 };
 
@@ -34,14 +34,14 @@ enum worker_lease_state {
 	LEASE_ENDED, /* its report is not confirmed yet */
 };
 
-enum lease_disposition { /* what else than its own end awaits it */
+enum lease_stop { /* what else than its own end awaits it */
 	LEASE_KEEP,
 	LEASE_CANCEL,  /* it is to be cancelled */
-	LEASE_STALE, /* someone else has it: end it, say nothing */
-	LEASE_RELEASE,  /* it is to be handed back */
+	LEASE_STALE,   /* someone else has it: end it, say nothing */
+	LEASE_RELEASE, /* it is to be handed back */
 };
 
-struct report {
+struct attempt_report {
 	int outcome, cause, exit_code, signal;
 	int64_t delay_ms; /* -1: none told */
 	int64_t cpu_ms, rss_kb;
@@ -51,27 +51,27 @@ struct report {
 
 struct worker_lease {
 	enum worker_lease_state state;
-	enum lease_disposition disposition;
+	enum lease_stop stop;
 	struct sw_id id;
 	uint64_t token;
-	const struct route *route;
+	const struct worker_route *route;
 	uint8_t *raw;	     /* the job's fields; on the heap */
 	struct sw_item item; /* over `raw` */
 	int64_t begun_ms;
 	int64_t progress; /* -1: none */
 	char text[96];
 	int progress_new;
-	struct report report;
-	int64_t told_ms; /* when the report was sent last; 0: never */
-	uint64_t told_seq, extend_seq;
-	int told_at, extend_at; /* the item's place in that message */
-	void *child;		/* whoever runs it */
+	struct attempt_report report;
+	int64_t reported_ms; /* when the report was sent last; 0: never */
+	uint64_t reported_seq, extend_seq;
+	int reported_index, extend_index; /* the item's place in that message */
+	void *child;			  /* whoever runs it */
 };
 
 typedef void leases_send_fn(void *arg, struct bytes message);
 
 struct leases {
-	const struct route *routes;
+	const struct worker_route *routes;
 	int routes_n, slots;
 	char name[SW_NAME_MAX + 1];
 	leases_send_fn *send;
@@ -81,12 +81,12 @@ struct leases {
 	uint64_t seq, hello_seq, bye_seq;
 	int joined; /* hello was answered */
 	int bye_done;
-	int64_t received; /* since hello */
-	int64_t credit_told;
-	int64_t heard_ms, beat_ms, hello_ms, said_ms;
-	int64_t beat_every_ms; /* set by hello's answer */
-	int gathering;	       /* reports are held back for a moment */
-	int64_t run_us;	       /* mean run time of late; 0: not known */
+	int64_t jobs_received; /* since hello */
+	int64_t credit_sent;
+	int64_t received_ms, heartbeat_ms, hello_ms, reports_ms;
+	int64_t heartbeat_every_ms; /* set by hello's answer */
+	int gathering;		    /* reports are held back for a moment */
+	int64_t run_us;		    /* mean run time of late; 0: not known */
 	int draining;
 	int64_t pause_ms; /* until then nothing is begun */
 	uint8_t *buf;	  /* SW_BATCH_MAX + room, for one message */
@@ -94,16 +94,16 @@ struct leases {
 };
 
 /* `routes` is borrowed.  0 or -ENOMEM. */
-int leases_init(struct leases *, const struct route *routes, int routes_n,
-	int slots, const char *name, leases_send_fn *send, void *arg)
-	__attribute__((warn_unused_result));
+int leases_init(struct leases *, const struct worker_route *routes,
+	int routes_n, int slots, const char *name, leases_send_fn *send,
+	void *arg) __attribute__((warn_unused_result));
 void leases_fini(struct leases *);
 
 /* Takes a message of the broker in. */
-void leases_take(struct leases *, struct bytes message, int64_t now_ms);
+void leases_receive(struct leases *, struct bytes message, int64_t now_ms);
 
 /* Says what is due: hello, extensions, reports, credit. */
-void leases_say(struct leases *, int64_t now_ms);
+void leases_send(struct leases *, int64_t now_ms);
 
 /* Until when nothing is to be said. */
 int64_t leases_wait_ms(const struct leases *, int64_t now_ms);

@@ -11,7 +11,7 @@
 #include "wire/put.h"
 
 static int
-progress_parse(const char *s, struct line *l)
+progress_parse(const char *s, struct report_line *l)
 {
 	char *end;
 
@@ -24,20 +24,20 @@ progress_parse(const char *s, struct line *l)
 }
 
 static int
-result_parse(const char *s, struct line *l)
+result_parse(const char *s, struct report_line *l)
 {
 	l->text = s;
 	return 0;
 }
 
 static int
-retry_parse(const char *s, struct line *l)
+retry_parse(const char *s, struct report_line *l)
 {
 	return unit_parse(UNIT_MS, s, &l->number);
 }
 
 static int
-put_parse(const char *s, struct line *l)
+put_parse(const char *s, struct report_line *l)
 {
 	const char *blank = strchr(s, ' ');
 	size_t n = blank != NULL ? (size_t)(blank - s) : strlen(s);
@@ -52,7 +52,7 @@ put_parse(const char *s, struct line *l)
 
 static const struct {
 	const char *word;
-	int (*parse)(const char *, struct line *);
+	int (*parse)(const char *, struct report_line *);
 } kinds[] = {
 	[LINE_PROGRESS] = {"progress ", progress_parse},
 	[LINE_RESULT] = {"result ", result_parse},
@@ -61,14 +61,15 @@ static const struct {
 };
 
 int
-line_parse(const char *text, struct line *l)
+line_parse(const char *text, struct report_line *l)
 {
 	for (int k = LINE_PROGRESS; k <= LINE_PUT; k++) {
 		size_t n = strlen(kinds[k].word);
 
 		if (strncmp(text, kinds[k].word, n) != 0)
 			continue;
-		*l = (struct line){.kind = (enum line_kind)k, .text = ""};
+		*l = (struct report_line){
+			.kind = (enum report_kind)k, .text = ""};
 		return kinds[k].parse(text + n, l);
 	}
 	return -EINVAL;

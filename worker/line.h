@@ -12,10 +12,10 @@
 
 #include "wire/msg.h"
 
-enum line_kind { LINE_PROGRESS, LINE_RESULT, LINE_RETRY_AFTER, LINE_PUT };
+enum report_kind { LINE_PROGRESS, LINE_RESULT, LINE_RETRY_AFTER, LINE_PUT };
 
-struct line {
-	enum line_kind kind;
+struct report_line {
+	enum report_kind kind;
 	int64_t number; /* percent, or milliseconds */
 	char queue[SW_QUEUE_MAX + 1];
 	const char *text; /* points into the line */
@@ -25,8 +25,8 @@ struct line {
  * 0; -EINVAL: it is none of these and to be passed over; SW_EQUEUE: a put
  * that names no queue, so a job would be lost.
  */
-int
-line_parse(const char *text, struct line *) __attribute__((warn_unused_result));
+int line_parse(const char *text, struct report_line *)
+	__attribute__((warn_unused_result));
 
 /*
  * Writes RESULT in the place of an earlier one.  0, or SW_ETOOBIG: there is

@@ -14,16 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "worker/attach.h"
 #include "worker/child.h"
 #include "worker/dir.h"
-#include "base/error.h"
 #include "worker/line.h"
 
-struct run {
+struct pool_job {
 	struct job job;
 	struct sw_item item;
-	struct sw_buf said;
+	struct sw_buf reported;
 	char error[SW_ERROR_MAX];
 	char header[SW_HEADERS_MAX + 1]; /* the value asked for last */
 	int sock;
@@ -36,8 +36,8 @@ struct run {
 	struct attached blob;
 };
 
-static struct run *
-run_of(const struct job *job)
+static struct pool_job *
+pool_job_of(const struct job *job)
 {
 	union {
 		const void *c;
@@ -50,7 +50,7 @@ run_of(const struct job *job)
 static const char *
 job_header(const struct job *job, const char *name)
 {
-	struct run *r = run_of(job);
+	struct pool_job *r = pool_job_of(job);
 	size_t at = 0, n = strlen(name);
 	struct bytes h;
 
@@ -67,7 +67,7 @@ job_header(const struct job *job, const char *name)
 }
 
 static void
-packet_send(struct run *r, const struct sw_buf *b)
+packet_send(struct pool_job *r, const struct sw_buf *b)
 {
 	if (send(r->sock, b->p, b->len, MSG_NOSIGNAL) != (ssize_t)b->len)
 		_exit(EXIT_FAILURE); /* the worker is gone */
@@ -81,21 +81,21 @@ job_progress(struct job *job, int percent, const char *text)
 
 	sw_put_int(&b, SW_F_PROGRESS, percent);
 	sw_put_fmt(&b, SW_F_TEXT, "%s", text);
-	packet_send(run_of(job), &b);
+	packet_send(pool_job_of(job), &b);
 }
 
 static void
 job_result(struct job *job, struct bytes result)
 {
-	struct run *r = run_of(job);
+	struct pool_job *r = pool_job_of(job);
 
-	r->result_long = result_put(&r->said, result) < 0;
+	r->result_long = result_put(&r->reported, result) < 0;
 }
 
 static void
 job_error(struct job *job, const char *fmt, ...)
 {
-	struct run *r = run_of(job);
+	struct pool_job *r = pool_job_of(job);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -111,26 +111,26 @@ job_alarm(struct job *job, const char *text)
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 
 	sw_put_fmt(&b, SW_F_ERROR, "%.*s", SW_TEXT_MAX, text);
-	packet_send(run_of(job), &b);
+	packet_send(pool_job_of(job), &b);
 }
 
 static void
 job_retry_after(struct job *job, int64_t ms)
 {
-	run_of(job)->delay_ms = ms;
+	pool_job_of(job)->delay_ms = ms;
 }
 
 static int
 job_follow(struct job *job, const char *queue, const char *header,
 	struct bytes body)
 {
-	return follow_put(&run_of(job)->said, queue, header, body);
+	return follow_put(&pool_job_of(job)->reported, queue, header, body);
 }
 
 static const char *
 job_folder(struct job *job)
 {
-	struct run *r = run_of(job);
+	struct pool_job *r = pool_job_of(job);
 
 	r->dir_used = 1;
 	return r->dir[0] != '\0' ? r->dir : NULL;
@@ -157,7 +157,7 @@ cpu_used(void)
 static void
 job_ran(struct job *job, int64_t rss_kb)
 {
-	struct run *r = run_of(job);
+	struct pool_job *r = pool_job_of(job);
 
 	if (rss_kb > r->ran_kb)
 		r->ran_kb = rss_kb;
@@ -168,7 +168,7 @@ job_ran(struct job *job, int64_t rss_kb)
  * clear_refs).  Of children the kernel forgets nothing, so job_ran() is told.
  */
 static void
-peak_forget(struct run *r)
+peak_forget(struct pool_job *r)
 {
 	r->ran_kb = 0;
 	if (r->peak >= 0)
@@ -176,7 +176,7 @@ peak_forget(struct run *r)
 }
 
 static int64_t
-peak_kb(const struct run *r)
+peak_kb(const struct pool_job *r)
 {
 	struct rusage self;
 
@@ -185,48 +185,48 @@ peak_kb(const struct run *r)
 }
 
 static void
-end_put(struct run *r, enum job_verdict verdict, int64_t cpu)
+end_put(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 {
-	static const int said[][2] = {
+	static const int dispositions[][2] = {
 		[JOB_ACK] = {SW_ACK, SW_C_NONE},
 		[JOB_RETRY] = {SW_RETRY, SW_C_ERROR},
 		[JOB_FAIL] = {SW_FAIL, SW_C_PERMANENT},
 	};
 
-	if (verdict != JOB_ACK) {
-		r->said.len = 0; /* results go with an ack */
-		r->said.full = 0;
-		sw_put_bytes(&r->said, SW_F_ERROR, bytes_str(r->error));
+	if (disposition != JOB_ACK) {
+		r->reported.len = 0; /* results go with an ack */
+		r->reported.full = 0;
+		sw_put_bytes(&r->reported, SW_F_ERROR, bytes_str(r->error));
 	}
-	if (verdict == JOB_RETRY && r->delay_ms >= 0)
-		sw_put_int(&r->said, SW_F_DELAY_MS, r->delay_ms);
-	sw_put_int(&r->said, SW_F_OUTCOME, said[verdict][0]);
-	sw_put_int(&r->said, SW_F_CAUSE, said[verdict][1]);
-	sw_put_int(&r->said, SW_F_CPU_MS, cpu_used() - cpu);
-	sw_put_int(&r->said, SW_F_RSS_KB, peak_kb(r));
+	if (disposition == JOB_RETRY && r->delay_ms >= 0)
+		sw_put_int(&r->reported, SW_F_DELAY_MS, r->delay_ms);
+	sw_put_int(&r->reported, SW_F_OUTCOME, dispositions[disposition][0]);
+	sw_put_int(&r->reported, SW_F_CAUSE, dispositions[disposition][1]);
+	sw_put_int(&r->reported, SW_F_CPU_MS, cpu_used() - cpu);
+	sw_put_int(&r->reported, SW_F_RSS_KB, peak_kb(r));
 }
 
 /* An ack that lost a result, or its own outcome, would be none. */
 static void
-end_send(struct run *r, enum job_verdict verdict, int64_t cpu)
+end_send(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 {
-	if (verdict == JOB_ACK && r->result_long) {
+	if (disposition == JOB_ACK && r->result_long) {
 		job_error(&r->job, RESULT_TOOBIG);
-		verdict = JOB_FAIL;
+		disposition = JOB_FAIL;
 	}
-	end_put(r, verdict, cpu);
-	if (r->said.full) {
+	end_put(r, disposition, cpu);
+	if (r->reported.full) {
 		job_error(&r->job, "there was no room for what it reported");
 		end_put(r, JOB_RETRY, cpu);
 	}
-	packet_send(r, &r->said);
+	packet_send(r, &r->reported);
 }
 
 /* With the job's blob, if it refers to one and that can be had. */
 static enum job_verdict
-job_call(struct run *r, const struct job_type *type)
+job_call(struct pool_job *r, const struct job_type *type)
 {
-	enum job_verdict verdict;
+	enum job_verdict disposition;
 	int err = type->streams
 			  ? attach_open(&r->item, r->job.blobs, &r->blob)
 			  : attach(&r->item, r->job.blobs, r->dir, &r->blob);
@@ -239,16 +239,16 @@ job_call(struct run *r, const struct job_type *type)
 		job_error(&r->job, "blob: %s", r->blob.why);
 		return blob_is_final(err) ? JOB_FAIL : JOB_RETRY;
 	}
-	verdict = type->run(&r->job);
+	disposition = type->run(&r->job);
 	attach_close(&r->blob);
-	return verdict;
+	return disposition;
 }
 
 static void
-job_run(struct run *r, const struct job_type *type, struct bytes packet)
+job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
-	enum job_verdict verdict;
+	enum job_verdict disposition;
 	int64_t cpu;
 	struct timespec t;
 
@@ -267,26 +267,26 @@ job_run(struct run *r, const struct job_type *type, struct bytes packet)
 	r->job.max_attempts = (int)sw_int(&r->item, SW_F_MAX_ATTEMPTS, 1);
 	r->job.deadline_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
 			     sw_int(&r->item, SW_F_TIMEOUT_MS, 0);
-	r->said.len = 0;
-	r->said.full = 0;
+	r->reported.len = 0;
+	r->reported.full = 0;
 	r->error[0] = '\0';
 	r->delay_ms = -1;
 	r->result_long = 0;
-	verdict = job_call(r, type);
+	disposition = job_call(r, type);
 	if (r->dir_used)
 		dir_empty(r->dir);
-	end_send(r, verdict, cpu);
+	end_send(r, disposition, cpu);
 }
 
 void
 pool_run(const struct job_type *type, int sock,
 	const struct child_limits *limits, const char *dir)
 {
-	static uint8_t packet[CHILD_PACKET], said[CHILD_PACKET - 1024];
-	static struct run r;
+	static uint8_t packet[CHILD_PACKET], reported[CHILD_PACKET - 1024];
+	static struct pool_job r;
 	ssize_t n;
 
-	r = (struct run){.sock = sock,
+	r = (struct pool_job){.sock = sock,
 		.dir = dir,
 		.peak = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC),
 		.job = {.conf = limits->conf,
@@ -301,7 +301,7 @@ pool_run(const struct job_type *type, int sock,
 			.folder = job_folder,
 			.follow = job_follow,
 			.ran = job_ran},
-		.said = {.p = said, .cap = sizeof(said)}};
+		.reported = {.p = reported, .cap = sizeof(reported)}};
 	while ((n = recv(sock, packet, sizeof(packet), 0)) > 0)
 		job_run(&r, type, bytes_of(packet, (size_t)n));
 	_exit(EXIT_SUCCESS);

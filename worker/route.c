@@ -47,7 +47,7 @@ words_cut(char *s, char **argv)
 }
 
 static int
-job_parse(struct route *r, const char *job, const struct job_type *types,
+job_parse(struct worker_route *r, const char *job, const struct job_type *types,
 	char *why, size_t cap)
 {
 	if (strncmp(job, "exec:", 5) == 0) {
@@ -70,8 +70,8 @@ job_parse(struct route *r, const char *job, const struct job_type *types,
 }
 
 int
-route_parse(struct route *r, const char *arg, const struct job_type *types,
-	char *why, size_t cap)
+route_parse(struct worker_route *r, const char *arg,
+	const struct job_type *types, char *why, size_t cap)
 {
 	const char *eq = strchr(arg, '=');
 	size_t len = eq != NULL ? (size_t)(eq - arg) : 0;
@@ -87,8 +87,8 @@ route_parse(struct route *r, const char *arg, const struct job_type *types,
 
 		r->weight = strtol(star + 1, &end, 10);
 		if (end != eq || r->weight < 1 || r->weight > 1000) {
-			(void)snprintf(why, cap,
-				"the weight must be 1 to 1000");
+			(void)snprintf(
+				why, cap, "the weight must be 1 to 1000");
 			return -EINVAL;
 		}
 		len = (size_t)(star - arg);

@@ -14,7 +14,7 @@
 
 enum { ROUTE_WORDS = 64, ROUTE_TEXT = 4096 };
 
-struct route {
+struct worker_route {
 	char queue[SW_QUEUE_MAX + 1];
 	int64_t weight;		     /* 0: the queue's own */
 	const struct job_type *type; /* NULL: exec */
@@ -23,7 +23,7 @@ struct route {
 };
 
 /* 0, or -EINVAL with one line in `why`. */
-int route_parse(struct route *, const char *arg, const struct job_type *types,
+int route_parse(struct worker_route *, const char *arg, const struct job_type *types,
 	char *why, size_t why_cap) __attribute__((warn_unused_result));
 
 #endif

@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "link/endpoint.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "link/endpoint.h"
 
 enum { BYE_MS = 2000, TICK_MS = 100 };
 
@@ -119,7 +119,7 @@ worker_close(struct worker *w)
 
 /* Heard on the way, told with the end: a job that is done ends an alarm. */
 static void
-alarm_tell(struct worker *w, struct child *c)
+alarm_report(struct worker *w, struct child *c)
 {
 	const struct job_type *type = c->route->type;
 	int well = c->job->report.outcome == SW_ACK;
@@ -141,9 +141,9 @@ job_ended(struct worker *w, struct child *c)
 	struct worker_lease *j = c->job;
 	char id[SW_ID_TEXT];
 
-	alarm_tell(w, c);
+	alarm_report(w, c);
 	c->job = NULL;
-	if (j->report.outcome != SW_ACK && j->disposition == LEASE_KEEP) {
+	if (j->report.outcome != SW_ACK && j->stop == LEASE_KEEP) {
 		sw_id_format(&j->id, id);
 		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
 			j->route->queue, "outcome",
@@ -180,7 +180,7 @@ children_reap(struct worker *w)
 /* An idle built-in of that queue's kind, else a free slot, else any idle one.
  */
 static struct child *
-child_find(struct worker *w, const struct route *route)
+child_find(struct worker *w, const struct worker_route *route)
 {
 	struct child *empty = NULL, *idle = NULL;
 
@@ -236,7 +236,7 @@ jobs_start(struct worker *w)
 		sw_log(SW_LOG_ERR, "start", "queue", j->route->queue, "text",
 			sw_strerror(err), NULL);
 		/* Not the job's fault: handed back, no attempt is burnt. */
-		j->report = (struct report){
+		j->report = (struct attempt_report){
 			.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
 		leases_end(&w->leases, j, w->now_ms);
 		/* Or it would come back at once, over and over. */
@@ -245,7 +245,7 @@ jobs_start(struct worker *w)
 }
 
 static void
-children_tend(struct worker *w)
+children_read(struct worker *w)
 {
 	for (int i = 0; i < w->o.slots; i++) {
 		struct child *c = &w->children[i];
@@ -265,12 +265,12 @@ running_hand_back(struct worker *w)
 {
 	for (int i = 0; i < w->o.slots; i++)
 		if (w->children[i].job != NULL &&
-			w->children[i].job->disposition == LEASE_KEEP)
-			w->children[i].job->disposition = LEASE_RELEASE;
+			w->children[i].job->stop == LEASE_KEEP)
+			w->children[i].job->stop = LEASE_RELEASE;
 }
 
 static void
-stop_asked(struct worker *w)
+stop_requested(struct worker *w)
 {
 	if (w->drain_ms != 0) {
 		sw_log(SW_LOG_INFO, "hand-back", NULL, NULL);
@@ -310,7 +310,7 @@ signals_take(struct worker *w)
 
 	while (read(w->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		if (si.ssi_signo != SIGCHLD)
-			stop_asked(w);
+			stop_requested(w);
 }
 
 static void
@@ -321,7 +321,7 @@ messages_take(struct worker *w)
 	zmq_msg_init(&m);
 	while (zmq_msg_recv(&m, w->socket, ZMQ_DONTWAIT) >= 0)
 		if (!zmq_msg_more(&m))
-			leases_take(&w->leases,
+			leases_receive(&w->leases,
 				bytes_of(zmq_msg_data(&m), zmq_msg_size(&m)),
 				w->now_ms);
 	zmq_msg_close(&m);
@@ -351,7 +351,7 @@ wait_for_work(struct worker *w)
 }
 
 static void
-systemd_tell(struct worker *w)
+systemd_notify(struct worker *w)
 {
 	if (!w->ready && w->leases.joined) {
 		w->ready = 1;
@@ -368,15 +368,15 @@ worker_run(struct worker *w)
 {
 	w->now_ms = clock_ms();
 	while (!drained(w)) {
-		leases_say(&w->leases, w->now_ms);
+		leases_send(&w->leases, w->now_ms);
 		wait_for_work(w);
 		w->now_ms = clock_ms();
 		signals_take(w);
 		messages_take(w);
-		children_tend(w);
+		children_read(w);
 		children_reap(w);
 		jobs_start(w);
-		systemd_tell(w);
+		systemd_notify(w);
 	}
 	return 0;
 }

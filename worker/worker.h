@@ -11,7 +11,7 @@
 #include "worker/child.h"
 
 struct worker_options {
-	const struct route *routes;
+	const struct worker_route *routes;
 	int routes_n, slots;
 	const char *endpoint, *name;
 	int64_t grace_ms;

@@ -15,7 +15,7 @@ struct sim_worker {
 	struct sim *w;
 	int end;
 	struct leases h;
-	struct route routes[SIM_QUEUES];
+	struct worker_route routes[SIM_QUEUES];
 	int alive, frozen;
 	int gone_once;
 	int64_t leave_at;	  /* when calm */
@@ -43,7 +43,7 @@ be_born(struct sim_worker *s)
 	for (int q = 0; q < SIM_QUEUES; q++) {
 		if (s->end != 0 && n > 0 && sim_one_in(w, 3))
 			continue; /* the first serves all of them */
-		s->routes[n] = (struct route){.weight = sim_pick(w, 3)};
+		s->routes[n] = (struct worker_route){.weight = sim_pick(w, 3)};
 		(void)snprintf(s->routes[n].queue, sizeof(s->routes[n].queue),
 			"%s", sim_queues[q]);
 		n++;
@@ -100,7 +100,7 @@ on_the_way(const struct sim_worker *s)
 {
 	const struct sim *w = s->w;
 
-	return w->links[w->ends[s->end].link].sent - s->h.received;
+	return w->links[w->ends[s->end].link].sent - s->h.jobs_received;
 }
 
 /* It has no jobs, and the broker counts those that it has had as it does. */
@@ -130,7 +130,7 @@ static void
 fields_put(struct sim *w, struct worker_lease *j)
 {
 	struct sw_buf b = {.cap = 1024};
-	struct report *r = &j->report;
+	struct attempt_report *r = &j->report;
 	int64_t attempt = sw_int(&j->item, SW_F_ATTEMPT, 0);
 	int is_follow = be_get(j->id.b + 8, 4) != 0;
 
@@ -158,10 +158,10 @@ run_end(struct sim_worker *s, int i)
 		{SW_RELEASE, SW_C_DRAIN}};
 	struct sim *w = s->w;
 	struct worker_lease *j = s->runs[i];
-	int killed = j->disposition != LEASE_KEEP && !sim_one_in(w, 4);
+	int killed = j->stop != LEASE_KEEP && !sim_one_in(w, 4);
 
 	s->runs[i] = NULL;
-	j->report = (struct report){.outcome = SW_ACK, .delay_ms = -1};
+	j->report = (struct attempt_report){.outcome = SW_ACK, .delay_ms = -1};
 	if (killed) {
 		j->report.outcome = SW_RETRY;
 		j->report.cause = SW_C_CRASH;
@@ -181,7 +181,7 @@ static void
 runs_end(struct sim_worker *s)
 {
 	for (int i = 0; i < RUNS; i++)
-		if (s->runs[i] != NULL && (s->runs[i]->disposition != LEASE_KEEP ||
+		if (s->runs[i] != NULL && (s->runs[i]->stop != LEASE_KEEP ||
 						  s->run_until[i] <= s->w->now))
 			run_end(s, i);
 }
@@ -214,7 +214,7 @@ inbox_take(struct sim_worker *s)
 	while ((f = sim_fifo_take(&s->w->ends[s->end].in)) != NULL) {
 		sim_trace_frame(
 			s->w, s->end, "* hears ", bytes_of(f->b, f->len));
-		leases_take(&s->h, bytes_of(f->b, f->len), s->w->now);
+		leases_receive(&s->h, bytes_of(f->b, f->len), s->w->now);
 		free(f);
 	}
 }
@@ -229,8 +229,8 @@ has_left(struct sim_worker *s)
 		return 0;
 	if (now - s->drain_at > 3000)
 		for (int i = 0; i < RUNS; i++)
-			if (s->runs[i] != NULL && s->runs[i]->disposition == LEASE_KEEP)
-				s->runs[i]->disposition = LEASE_RELEASE;
+			if (s->runs[i] != NULL && s->runs[i]->stop == LEASE_KEEP)
+				s->runs[i]->stop = LEASE_RELEASE;
 	if (s->h.running > 0)
 		return 0;
 	if (s->bye_at == 0)
@@ -308,7 +308,7 @@ sim_worker_wake(struct sim *w, int end)
 		die(s);
 		return;
 	}
-	leases_say(&s->h, w->now);
+	leases_send(&s->h, w->now);
 	sim_wake(w, end, next_at(s));
 }
 

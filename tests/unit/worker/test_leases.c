@@ -12,7 +12,7 @@
 
 enum { NOW_MS = 100000 };
 
-static const struct route route = {.queue = "mail"};
+static const struct worker_route route = {.queue = "mail"};
 
 struct talk {
 	struct leases h;
@@ -71,16 +71,16 @@ tell(struct talk *t, int op, uint64_t seq, uint64_t token)
 		sw_put_int(&b, SW_F_STATUS, 0);
 	}
 	sw_item_end(&b, mark);
-	leases_take(&t->h, sw_buf_bytes(&b), NOW_MS);
+	leases_receive(&t->h, sw_buf_bytes(&b), NOW_MS);
 }
 
 static void
 join(struct talk *t)
 {
-	leases_say(&t->h, NOW_MS);
+	leases_send(&t->h, NOW_MS);
 	tell(t, SW_OP_HELLO | SW_REPLY, t->h.hello_seq, 0);
 	assert_true(t->h.joined);
-	leases_say(&t->h, NOW_MS);
+	leases_send(&t->h, NOW_MS);
 }
 
 static void
@@ -92,11 +92,12 @@ a_job_that_comes_while_draining_is_handed_back(void **state)
 
 	join(t);
 	leases_drain(&t->h);
-	leases_say(&t->h, NOW_MS);
+	leases_send(&t->h, NOW_MS);
 	tell(t, SW_OP_JOBS, 0, 7); /* it was on its way */
 	assert_null(leases_begin(&t->h, NOW_MS));
-	t->h.credit_told = t->h.received; /* only the report is left to say */
-	leases_say(&t->h, NOW_MS);
+	t->h.credit_sent =
+		t->h.jobs_received; /* only the report is left to say */
+	leases_send(&t->h, NOW_MS);
 	assert_int_equal(sw_msg_open(bytes_of(t->last, t->len), &m), 0);
 	assert_int_equal(m.op, SW_OP_DONE);
 	assert_true(sw_msg_next(&m, &it));
@@ -112,7 +113,7 @@ report_said(struct talk *t, struct sw_item *it)
 {
 	struct sw_msg m;
 
-	leases_say(&t->h, NOW_MS);
+	leases_send(&t->h, NOW_MS);
 	assert_int_equal(sw_msg_open(bytes_of(t->last, t->len), &m), 0);
 	assert_int_equal(m.op, SW_OP_DONE);
 	assert_true(sw_msg_next(&m, it));
@@ -136,7 +137,8 @@ a_refused_follow_up_fails_the_attempt_with_the_reason(void **state)
 	j = leases_begin(&t->h, NOW_MS);
 	assert_non_null(j);
 	leases_drain(&t->h);
-	t->h.credit_told = t->h.received; /* only the report is left to say */
+	t->h.credit_sent =
+		t->h.jobs_received; /* only the report is left to say */
 	j->report.outcome = SW_ACK;
 	leases_end(&t->h, j, NOW_MS);
 	sw_msg_begin(&b, SW_OP_DONE | SW_REPLY, 0, report_said(t, &it));
@@ -144,7 +146,7 @@ a_refused_follow_up_fails_the_attempt_with_the_reason(void **state)
 	sw_put_int(&b, SW_F_STATUS, SW_EINVAL);
 	sw_put_text(&b, SW_F_DETAIL, why);
 	sw_item_end(&b, mark);
-	leases_take(&t->h, sw_buf_bytes(&b), NOW_MS);
+	leases_receive(&t->h, sw_buf_bytes(&b), NOW_MS);
 	(void)report_said(t, &it);
 	assert_int_equal(sw_int(&it, SW_F_OUTCOME, 0), SW_RETRY);
 	error = sw_bytes(&it, SW_F_ERROR);

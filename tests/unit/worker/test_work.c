@@ -13,22 +13,23 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "worker/child.h"
 #include "base/error.h"
+#include "worker/child.h"
+#include "worker/disposition.h"
 #include "worker/line.h"
 
 /* --- verdicts ------------------------------------------------------------ */
 
 enum { EXITED = 8 }; /* where wait puts the exit code */
 
-static struct verdict
+static struct disposition
 verdict(int status, int timed_out, int killed, int64_t rss_kb, int64_t memory)
 {
-	return child_verdict(status, timed_out, killed, rss_kb, memory);
+	return disposition_of_exit(status, timed_out, killed, rss_kb, memory);
 }
 
 static void
-expect(struct verdict v, int outcome, int cause)
+expect(struct disposition v, int outcome, int cause)
 {
 	assert_int_equal(v.outcome, outcome);
 	assert_int_equal(v.cause, cause);
@@ -39,7 +40,7 @@ every_exit_code_means_what_the_contract_says(void **state)
 {
 	(void)state;
 	for (int code = 0; code < 256; code++) {
-		struct verdict v = verdict(code << EXITED, 0, 0, 0, 0);
+		struct disposition v = verdict(code << EXITED, 0, 0, 0, 0);
 
 		if (code == 0)
 			expect(v, SW_ACK, SW_C_NONE);
@@ -77,7 +78,7 @@ static const struct job_type types[] = {
 	{.name = "logs", .text = "", .run = run_nothing}, {.name = NULL}};
 
 static int
-route(struct route *r, const char *arg)
+route(struct worker_route *r, const char *arg)
 {
 	char why[256] = "";
 	int err = route_parse(r, arg, types, why, sizeof(why));
@@ -89,7 +90,7 @@ route(struct route *r, const char *arg)
 static void
 a_route_names_queue_weight_and_job(void **state)
 {
-	struct route r;
+	struct worker_route r;
 
 	(void)state;
 	assert_int_equal(route(&r, "a=logs"), 0);
@@ -107,7 +108,7 @@ a_command_is_cut_into_words_as_a_shell_would(void **state)
 {
 	static const char *const want[] = {
 		"sh", "-c", "a  'b' $c", "d e", "f\"g", "", "h\\i", NULL};
-	struct route r;
+	struct worker_route r;
 	int i;
 
 	(void)state;
@@ -126,7 +127,7 @@ a_bad_route_is_refused(void **state)
 	static const char *const bad[] = {"", "a", "=logs", "A=logs",
 		"a=", "a=nothing", "a*0=logs", "a*x=logs", "a*1001=logs",
 		"a=exec:", "a=exec:  ", "a=exec:'open", "a=exec:\"open"};
-	struct route r;
+	struct worker_route r;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -138,7 +139,7 @@ a_bad_route_is_refused(void **state)
 static void
 the_lines_of_fd_3_are_understood(void **state)
 {
-	struct line l;
+	struct report_line l;
 
 	(void)state;
 	assert_int_equal(line_parse("progress 40 so far", &l), 0);
@@ -162,7 +163,7 @@ other_lines_are_passed_over(void **state)
 	static const char *const bad[] = {"", "progress", "progress x",
 		"progress 101", "progress -1", "progress 4x",
 		"retry-after soon", "put", "Result x", "hello"};
-	struct line l;
+	struct report_line l;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -230,7 +231,7 @@ a_result_is_whole_or_none(void **state)
 
 struct desk { /* the broker's side, by hand */
 	struct leases h;
-	struct route route;
+	struct worker_route route;
 	uint8_t out[SW_MSG_MAX]; /* what was said last of `op` */
 	struct sw_msg said[SW_REPLY];
 	int count[SW_REPLY];
@@ -266,7 +267,7 @@ answer(struct desk *d, int op, uint64_t seq, int items, int status)
 		sw_put_int(&b, SW_F_STATUS, status);
 		sw_item_end(&b, mark);
 	}
-	leases_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_receive(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 static void
@@ -284,15 +285,15 @@ give_job(struct desk *d, int n)
 	sw_put_text(&b, SW_F_BODY, "x");
 	sw_put_int(&b, SW_F_TOKEN, n);
 	sw_item_end(&b, mark);
-	leases_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_receive(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 static void
 pass(struct desk *d, int64_t ms)
 {
 	d->now += ms;
-	d->h.heard_ms = d->now;
-	leases_say(&d->h, d->now);
+	d->h.received_ms = d->now;
+	leases_send(&d->h, d->now);
 }
 
 static int
@@ -330,7 +331,7 @@ a_report_is_said_again_until_it_is_confirmed(void **state)
 	give_job(d, 1);
 	j = leases_begin(&d->h, d->now);
 	assert_non_null(j);
-	j->report = (struct report){.outcome = SW_ACK};
+	j->report = (struct attempt_report){.outcome = SW_ACK};
 	leases_end(&d->h, j, d->now);
 	pass(d, 0);
 	assert_int_equal(d->count[SW_OP_DONE], 1);
@@ -353,7 +354,7 @@ a_broker_that_forgot_us_hears_hello_and_the_reports_anew(void **state)
 
 	give_job(d, 1);
 	j = leases_begin(&d->h, d->now);
-	j->report = (struct report){.outcome = SW_ACK};
+	j->report = (struct attempt_report){.outcome = SW_ACK};
 	leases_end(&d->h, j, d->now);
 	pass(d, 0);
 	answer(d, SW_OP_ERROR | SW_REPLY, 0, 1, SW_ESESSION);
@@ -376,7 +377,7 @@ answer_lease(struct desk *d, int op, uint64_t seq, int64_t lease_ms)
 	sw_put_int(&b, SW_F_STATUS, 0);
 	sw_put_int(&b, SW_F_LEASE_MS, lease_ms);
 	sw_item_end(&b, mark);
-	leases_take(&d->h, sw_buf_bytes(&b), d->now);
+	leases_receive(&d->h, sw_buf_bytes(&b), d->now);
 }
 
 /* How often leases are extended within three seconds of a new session. */
@@ -404,7 +405,7 @@ a_short_lease_is_extended_in_time(void **state)
 	assert_int_equal(beats(d, 4000), 3);
 	assert_in_range(beats(d, 1000), 9, 10);
 	assert_int_equal(beats(d, 3600000), 3);
-	assert_int_equal(beats(d, 0), 3000 / LEASE_BEAT_MIN_MS);
+	assert_int_equal(beats(d, 0), 3000 / LEASE_HEARTBEAT_MIN_MS);
 }
 
 static void
@@ -418,8 +419,8 @@ a_stale_lease_is_ended_without_a_word(void **state)
 	pass(d, 1000);
 	answer(d, SW_OP_EXTEND | SW_REPLY, d->said[SW_OP_EXTEND].seq, 1,
 		SW_ESTALE);
-	assert_int_equal(j->disposition, LEASE_STALE);
-	j->report = (struct report){.outcome = SW_ACK};
+	assert_int_equal(j->stop, LEASE_STALE);
+	j->report = (struct attempt_report){.outcome = SW_ACK};
 	leases_end(&d->h, j, d->now);
 	pass(d, 1000);
 	assert_int_equal(d->count[SW_OP_DONE], 0);

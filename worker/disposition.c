@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What the end of a process says about its job. */
+#include "worker/disposition.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 
-#include "worker/child.h"
+#include "wire/proto.h"
 
 static int
 is_permanent(int code)
@@ -13,8 +14,8 @@ is_permanent(int code)
 }
 
 /*
- * Out of memory can be told in two ways only: the kernel's SIGKILL, when it
- * was not ours; and an abort or fault close under the limit we had set.
+ * Out of memory shows in two ways only: a SIGKILL that the worker did not
+ * send is the kernel's; and an abort or fault close to the job's limit.
  */
 static int
 is_oom(int sig, int killed, int64_t rss_kb, int64_t memory)
@@ -26,21 +27,21 @@ is_oom(int sig, int killed, int64_t rss_kb, int64_t memory)
 	       rss_kb * 1024 >= memory / 10 * 8;
 }
 
-struct verdict
-child_verdict(
+struct disposition
+disposition_of_exit(
 	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
 	if (code == 0)
-		return (struct verdict){SW_ACK, SW_C_NONE};
+		return (struct disposition){SW_ACK, SW_C_NONE};
 	if (timed_out)
-		return (struct verdict){SW_RETRY, SW_C_TIMEOUT};
+		return (struct disposition){SW_RETRY, SW_C_TIMEOUT};
 	if (is_permanent(code))
-		return (struct verdict){SW_FAIL, SW_C_PERMANENT};
+		return (struct disposition){SW_FAIL, SW_C_PERMANENT};
 	if (code >= 0)
-		return (struct verdict){SW_RETRY, SW_C_ERROR};
+		return (struct disposition){SW_RETRY, SW_C_ERROR};
 	if (is_oom(WTERMSIG(status), killed, rss_kb, memory))
-		return (struct verdict){SW_RETRY, SW_C_OOM};
-	return (struct verdict){SW_RETRY, SW_C_CRASH};
+		return (struct disposition){SW_RETRY, SW_C_OOM};
+	return (struct disposition){SW_RETRY, SW_C_CRASH};
 }
