@@ -14,7 +14,7 @@ alarms_note(struct alarms *a, const struct job_type *type, const char *text)
 		a->of[i].type != type)
 		i++;
 	if (i == ALARM_TYPES)
-		return text[0] != '\0'; /* no room to remember: better twice */
+		return text[0] != '\0'; /* table full: rather logs it twice */
 	(void)snprintf(cut, sizeof(cut), "%s", text);
 	if (strcmp(a->of[i].text, cut) == 0)
 		return 0;

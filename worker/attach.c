@@ -10,7 +10,7 @@ static const char header[] = BLOB_HEADER "=";
 
 enum { HEADER = sizeof(header) - 1 };
 
-/* The first header that means a blob; 0 when there is none. */
+/* The value of the first header that refers to a blob: 1; 0: there is none. */
 static int
 ref_find(const struct sw_item *job, struct bytes *value)
 {
@@ -29,7 +29,7 @@ ref_find(const struct sw_item *job, struct bytes *value)
 	return 0;
 }
 
-/* What the job refers to: 1 with the store open, 0, or an error. */
+/* Reads the job's reference: 1 with the store open; 0: none; or an error. */
 static int
 begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 	struct attached *a)
@@ -43,8 +43,7 @@ begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 		return 0;
 	if (blob_ref_parse(value, ref) < 0) {
 		(void)snprintf(a->why, sizeof(a->why),
-			"header blob=%.*s: malformed, sha256:HEX64;size=N is "
-			"wanted",
+			"header blob=%.*s: must be sha256:HEX64;size=N",
 			(int)(value.len < 120 ? value.len : 120),
 			(const char *)value.p);
 		return SW_EINVAL;
@@ -58,11 +57,11 @@ begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 	a->size = ref->size;
 	err = blobs_open(&a->store, uri, a->why);
 	if (err < 0)
-		return err == SW_EINVAL ? -EIO : err; /* not the job's fault */
+		return err == SW_EINVAL ? -EIO : err; /* the worker's URI */
 	return 1;
 }
 
-/* `err` of the open store, that may be its success. */
+/* 1, or an error of the open store with its line in `why`. */
 static int
 begun(struct attached *a, int err)
 {

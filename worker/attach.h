@@ -2,8 +2,8 @@
 /*
  * attach.h - the blob that a job refers to, as a file or as a stream
  *
- * Fetched in the job's own process: the worker's loop never waits for it,
- * and the job's time limit covers it.
+ * The job's own process fetches the blob: the worker's loop never waits for
+ * the store, and the job's timeout covers the fetch.
  */
 #ifndef WORKER_ATTACH_H
 #define WORKER_ATTACH_H
@@ -16,20 +16,20 @@ enum { ATTACH_PATH = 4096 };
 struct attached {
 	char path[ATTACH_PATH];
 	int64_t size;
-	char why[BLOB_WHY];  /* of an error */
-	struct blobs *store; /* of the stream */
+	char why[BLOB_WHY];  /* one line on an error */
+	struct blobs *store; /* that the stream reads from */
 	struct blob_get *stream;
 };
 
 /*
- * 1: `path` is the content, checked, to be read only, maybe within `dir`;
- * 0: the job refers to none; or an error of blob.h, that blob_is_final()
- * judges.  `uri` NULL: the worker was given no store.
+ * Fetches the blob as a file.  1: `path` has the checked content, read-only,
+ * perhaps within `dir`; 0: the job refers to no blob; or an error of blob.h,
+ * permanent if blob_is_final() says so.  `uri` NULL: the worker has no store.
  */
 int attach(const struct sw_item *job, const char *uri, const char *dir,
 	struct attached *) __attribute__((warn_unused_result));
 
-/* The same, but 1 is `stream` at its start, checked when read to its end. */
+/* Opens it as a stream.  1: `stream` is at its start, checked at its end. */
 int attach_open(const struct sw_item *job, const char *uri, struct attached *)
 	__attribute__((warn_unused_result));
 void attach_close(struct attached *);

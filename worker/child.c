@@ -31,7 +31,7 @@ limit_set(int which, rlim_t most)
 	(void)setrlimit(which, &r);
 }
 
-/* A group of its own, death with the parent, limits, no signals blocked. */
+/* Sets a process group, death with the parent, limits, and signals. */
 static void
 process_begin(pid_t parent, const struct child_limits *limits)
 {
@@ -40,7 +40,7 @@ process_begin(pid_t parent, const struct child_limits *limits)
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
-		_exit(EX_SOFTWARE); /* it died before the line above */
+		_exit(EX_SOFTWARE); /* the parent died before prctl() */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -51,13 +51,13 @@ process_begin(pid_t parent, const struct child_limits *limits)
 }
 
 /*
- * Puts the files in their places; all others go.  A job that read the
- * worker's own stdin, or reported to nobody, might well end with 0.
+ * Puts the files in their places and closes all others.  On an error the job
+ * must not run: with the worker's own stdin it could still exit with 0.
  */
 static void
 files_place(int in, int out, int report)
 {
-	/* First out of the way of 0 to 3, where one of them may be. */
+	/* Out of the way first: one of them may be among 0 to 3. */
 	int i = fcntl(in, F_DUPFD, 10), o = fcntl(out, F_DUPFD, 10);
 	int r = fcntl(report, F_DUPFD, 10);
 
@@ -135,7 +135,7 @@ pipe_open(int p[2])
 	return 0;
 }
 
-/* `files`: stdin, stdout, what it reports. */
+/* `files`: stdin, stdout and stderr, descriptor 3. */
 static void
 exec_run(const struct child *c, const struct worker_lease *job,
 	const char *blobs, const int files[3])
@@ -144,7 +144,7 @@ exec_run(const struct child *c, const struct worker_lease *job,
 	env_job_set(job);
 	env_blob(job, blobs, c->dir);
 	if (c->dir[0] == '\0' || chdir(c->dir) != 0) {
-		dprintf(2, "there is no folder for it in /tmp\n");
+		dprintf(2, "no folder for the job could be made in $TMPDIR\n");
 		_exit(EX_TEMPFAIL);
 	}
 	execvp(job->route->argv[0], job->route->argv);
@@ -176,7 +176,7 @@ child_exec(struct child *c, struct worker_lease *job,
 	}
 	err = c->pid < 0 ? -errno : 0;
 	if (err == 0) {
-		setpgid(c->pid, c->pid); /* whoever comes first */
+		setpgid(c->pid, c->pid); /* the child does so, too: a race */
 		c->out = out[0];
 		c->report = rep[0];
 		out[0] = rep[0] = -1;
@@ -271,7 +271,8 @@ out_read(struct child *c)
 	}
 }
 
-static const char no_room[] = "the worker had no room for what it reported";
+static const char no_room[] =
+	"the worker had no room for what the job reported";
 
 static struct sw_buf *
 reported_room(struct child *c)
@@ -361,7 +362,7 @@ lines_read(struct child *c)
 	}
 }
 
-/* What a built-in says: PROGRESS, or OUTCOME and all that goes with it. */
+/* A packet of a built-in job: PROGRESS, an alarm, or 1: OUTCOME, its end. */
 static int
 packet_take(struct child *c, struct bytes packet)
 {
@@ -387,7 +388,7 @@ packet_take(struct child *c, struct bytes packet)
 	r->delay_ms = sw_int(&it, SW_F_DELAY_MS, -1);
 	r->fields = malloc(packet.len);
 	if (r->fields == NULL && r->outcome == SW_ACK) {
-		r->outcome = SW_RETRY; /* its follow-ups would be lost */
+		r->outcome = SW_RETRY; /* an ack would lose its follow-ups */
 		r->cause = SW_C_ERROR;
 	}
 	if (r->fields != NULL) {
@@ -466,7 +467,7 @@ child_watch(struct child *c, int64_t now_ms)
 
 /* --- its end ------------------------------------------------------------- */
 
-/* The last of what it printed, oldest byte first. */
+/* Writes the end of the output as ERROR. */
 static void
 tail_put(struct child *c, struct sw_buf *b)
 {
@@ -488,11 +489,11 @@ tv_ms(const struct timeval *t)
 }
 
 /*
- * An ack that would lose what was reported is none.  A result that is too
- * large will be so again: what the job does is not to be done in vain again.
+ * An ack must not lose a result or follow-up: it becomes a retry.  A result
+ * that is too large would be so again: it becomes a permanent failure.
  */
 static struct disposition
-ack_look(struct child *c, struct disposition v)
+ack_check(struct child *c, struct disposition v)
 {
 	const char *why = c->lost;
 
@@ -516,8 +517,8 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 
 	(void)child_read(c);
 	if (WIFEXITED(status))
-		line_end(c); /* whole, though no newline ends it */
-	v = ack_look(c, v);
+		line_end(c); /* the last line may lack its newline */
+	v = ack_check(c, v);
 	*r = (struct attempt_report){.outcome = v.outcome,
 		.cause = v.cause,
 		.delay_ms = c->delay_ms,
@@ -526,7 +527,7 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
 	if (v.outcome != SW_ACK) {
-		b->len = 0; /* results and follow-ups go with an ack */
+		b->len = 0; /* only an ack has a result and follow-ups */
 		b->full = 0;
 		tail_put(c, b);
 	}
@@ -539,7 +540,7 @@ void
 child_fini(struct child *c)
 {
 	if (c->pid > 0)
-		(void)kill(-c->pid, SIGKILL); /* what it left behind */
+		(void)kill(-c->pid, SIGKILL); /* the rest of its group */
 	if (c->out >= 0)
 		close(c->out);
 	if (c->report >= 0)

@@ -2,10 +2,14 @@
 /*
  * child.h - the processes that run jobs
  *
- * An exec job has a process of its own: body on stdin (a memfd), stdout and
- * stderr into one pipe of which the tail is kept, fd 3 for what it reports.
- * A built-in job's process runs many jobs in a row and talks over a socket
- * of packets.  Each leads a process group and dies with the worker.
+ * An exec job has a process of its own: its body on stdin (a memfd), stdout
+ * and stderr in one pipe of which the tail is kept, reports on descriptor 3.
+ * A process for built-in jobs (pool.c) runs many jobs in a row and exchanges
+ * packets over a socket.  Each process leads a process group and is killed
+ * when the worker dies.
+ *
+ * A job's end becomes a report here: child_reaped() for exec jobs, by
+ * disposition.h; child_read() for built-in ones.  leases.h then sends it.
  */
 #ifndef WORKER_CHILD_H
 #define WORKER_CHILD_H
@@ -18,34 +22,34 @@
 
 enum {
 	CHILD_TERM_MS = 2000,	   /* between SIGTERM and SIGKILL */
-	CHILD_JOBS_MAX = 10000,	   /* then a built-in's process is renewed */
-	CHILD_PACKET = 320 * 1024, /* largest packet to or from a built-in */
+	CHILD_JOBS_MAX = 10000,	   /* built-in jobs of one process */
+	CHILD_PACKET = 320 * 1024, /* largest packet of a built-in job */
 };
 
 struct child {
-	pid_t pid; /* 0: none */
+	pid_t pid; /* 0: no process */
 	const struct worker_route *route;
-	struct worker_lease *job;     /* NULL: an idle built-in */
+	struct worker_lease *job;     /* NULL: idle, for built-in jobs */
 	int out;		      /* stdout and stderr, -1: closed */
-	int report;		      /* fd 3, or the packet socket */
-	char tail[SW_ERROR_MAX];      /* a ring of what it printed last */
-	size_t tail_len;	      /* ever printed since the job began */
-	char line[SW_BODY_MAX + 256]; /* of fd 3, not ended yet */
+	int report;		      /* descriptor 3, or the packet socket */
+	char tail[SW_ERROR_MAX];      /* a ring of the last output */
+	size_t tail_len;	      /* all output since the job began */
+	char line[SW_BODY_MAX + 256]; /* the unfinished line of fd 3 */
 	size_t line_len;
-	int line_long;		/* it is longer: cut */
-	struct sw_buf reported; /* RESULT and FOLLOW so far */
-	int64_t delay_ms;
+	int line_long;		      /* `line` was too long and is cut */
+	struct sw_buf reported;	      /* RESULT and FOLLOW so far */
+	int64_t delay_ms;	      /* of retry-after; -1: none reported */
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
-	char alarm[SW_TEXT_MAX + 1]; /* its job's, not told yet, or "" */
-	const char *lost;   /* why something it reported could not be kept */
-	int result_long;    /* its last result is too large */
-	char dir[DIR_PATH]; /* for its files, removed at its end; "" none */
+	char alarm[SW_TEXT_MAX + 1]; /* of its job, not logged yet, or "" */
+	const char *lost;	     /* why a report was lost, or NULL */
+	int result_long;	     /* the last result was too large */
+	char dir[DIR_PATH]; /* the job's folder, removed at its end; or "" */
 };
 
 struct child_limits {
 	int64_t memory;		   /* bytes of address space, 0: no limit */
-	const char *blobs;	   /* the URI of their store, or NULL */
+	const char *blobs;	   /* the blob store's URI, or NULL */
 	const struct config *conf; /* of built-in jobs */
 };
 
@@ -54,26 +58,34 @@ int child_exec(struct child *, struct worker_lease *job,
 	const struct child_limits *, int64_t now_ms)
 	__attribute__((warn_unused_result));
 
-/* Starts a process for built-in jobs; it waits for child_give. */
+/* Starts a process for built-in jobs: 0 or -errno.  It waits for a job. */
 int child_pool(struct child *, const struct worker_route *,
 	const struct child_limits *) __attribute__((warn_unused_result));
+
+/* Sends an idle process its next job: 0 or -errno. */
 int child_give(struct child *, struct worker_lease *job, int64_t now_ms)
 	__attribute__((warn_unused_result));
 
-/* Reads what it has printed and reported.  1: its job has ended (built-in). */
+/*
+ * Reads output and reports.  1: a built-in job has ended, and job->report is
+ * filled from its packet.
+ */
 int child_read(struct child *);
 
-/* Looks at time and disposition; sends the signals that are due. */
+/* Ends a job past its deadline or to be stopped: SIGTERM, later SIGKILL. */
 void child_watch(struct child *, int64_t now_ms);
 
-/* The process is gone: fills job->report from its status and usage. */
+/*
+ * The process has ended, with a status of wait4(2): fills job->report by
+ * disposition.h.  An ack whose result or follow-up was lost becomes a retry.
+ */
 void child_reaped(struct child *, int status, const struct rusage *,
 	const struct child_limits *);
 
-/* Gives up files, folder and what is left of the group; pid becomes 0. */
+/* Closes files, removes the folder, kills what is left of the group. */
 void child_fini(struct child *);
 
-/* The process of a built-in (pool.c); does not return. */
+/* pool.c: the main loop of a process for built-in jobs. */
 void pool_run(const struct job_type *, int sock, const struct child_limits *,
 	const char *dir) __attribute__((noreturn));
 

@@ -34,7 +34,7 @@ static const struct config_key worker_keys[] = {
 };
 /* clang-format on */
 
-/* A store is opened to see now, not with each job, what is wrong with it. */
+/* Opens the store once, so that a bad URI is an error of the start. */
 static int
 blobs_check(const char *uri, char why[INI_WHY])
 {
@@ -99,7 +99,7 @@ fail(struct worker_config *cfg, enum exit_status status, const char *why)
 	return 1;
 }
 
-/* What neither file nor command line says. */
+/* Takes keys from the environment that neither file nor arguments have. */
 static int
 environment_take(struct worker_config *cfg)
 {
@@ -195,7 +195,7 @@ rest_fill(struct worker_config *cfg)
 		sw_log_set(SW_LOG_DEBUG);
 }
 
-/* Of the jobs that this worker serves: others may lack their secrets here. */
+/* Checks the jobs that this worker serves; others may lack secrets here. */
 static int
 jobs_check(struct worker_config *cfg)
 {

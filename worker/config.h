@@ -25,7 +25,7 @@ struct worker_config {
 /*
  * Fills *cfg from defaults, environment, file and arguments, the latter
  * winning, and checks the configuration of the jobs that this worker serves.
- * 0; or 1: exit with cfg->status, for what there is to say has been printed.
+ * 0; or 1: exit with cfg->status; help or an error has been printed.
  * worker_config_fini() in both cases.
  */
 int worker_config_read(struct worker_config *, int argc, char **argv)

@@ -48,7 +48,7 @@ dir_remove(const char *path)
 	(void)nftw(path, path_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Ours, and its lock is free: whoever held it is dead. */
+/* Removes a folder of this user whose lock is free: its worker is dead. */
 static void
 stale_remove(const char *path)
 {
@@ -63,7 +63,8 @@ stale_remove(const char *path)
 	close(fd);
 }
 
-static int template(void)
+static int
+own_template(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	int n = snprintf(own.path, sizeof(own.path), "%s/" NAME "XXXXXX",
@@ -73,7 +74,7 @@ static int template(void)
 }
 
 static void
-sweep(void)
+stale_folders_remove(void)
 {
 	char pattern[DIR_PATH];
 	glob_t g;
@@ -88,20 +89,20 @@ sweep(void)
 }
 
 /*
- * Another worker's sweep may take the folder between its making and its lock:
- * then it is gone, and another is made.
+ * Another worker may remove the folder between mkdtemp() and flock(), as a
+ * stale one: then the path's inode differs, and another folder is made.
  */
 int
 dirs_open(void)
 {
-	int err = template();
+	int err = own_template();
 
 	if (err == 0)
-		sweep();
+		stale_folders_remove();
 	for (int i = 0; err == 0 && i < 16; i++) {
 		struct stat a, b;
 
-		(void)template();
+		(void)own_template();
 		if (mkdtemp(own.path) == NULL)
 			return -errno;
 		own.lock = open(own.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -2,9 +2,9 @@
 /*
  * dir.h - the folders in which jobs run
  *
- * They lie in one folder of the worker, $TMPDIR/spillway-worker.XXXXXX (else
- * in /tmp), that is locked as long as the worker lives.  What a worker left
- * behind that died without a word is removed by the next one that starts.
+ * Each worker has one folder, $TMPDIR/spillway-worker.XXXXXX (else in /tmp),
+ * locked as long as the worker lives, with a folder for each job in it.  A
+ * worker that starts removes the folders of workers that were killed.
  */
 #ifndef WORKER_DIR_H
 #define WORKER_DIR_H
@@ -12,16 +12,16 @@
 enum { DIR_PATH = 256 };
 
 /*
- * Once, at the start: sweeps, and makes the worker's folder.  0 or -errno,
- * with -ENAMETOOLONG for $TMPDIR.
+ * Called once: removes stale folders and makes the worker's own.  0 or
+ * -errno; -ENAMETOOLONG: $TMPDIR is too long.
  */
 int dirs_open(void) __attribute__((warn_unused_result));
 void dirs_close(void);
 
-/* A new folder within it; "" where it cannot be made. */
+/* Makes a job's folder; path "": it could not be made. */
 void dir_make(char path[DIR_PATH]);
 
-/* What is in it, and with _remove the folder itself. */
+/* Remove the content of a folder, or the folder with its content. */
 void dir_empty(const char *path);
 void dir_remove(const char *path);
 

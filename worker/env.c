@@ -27,7 +27,7 @@ env_set(const char *name, const char *fmt, ...)
 		_exit(EX_TEMPFAIL);
 }
 
-/* SPILLWAY_HEADER_<NAME>: upper case, what is no letter or digit is _. */
+/* SPILLWAY_HEADER_<NAME>, in upper case; other than letters, digits: '_'. */
 static void
 env_header(struct bytes h)
 {

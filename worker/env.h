@@ -7,12 +7,13 @@
 
 #include "worker/leases.h"
 
-/* SPILLWAY_JOB_ID and the like, and the headers. */
+/* Sets SPILLWAY_JOB_ID and the other variables of a job, and its headers. */
 void env_job_set(const struct worker_lease *);
 
 /*
- * SPILLWAY_BLOB and its size, where the job refers to a blob.  One that
- * cannot be had ends the process: for good, or to be tried again.
+ * Fetches the job's blob, if it refers to one, and sets SPILLWAY_BLOB and
+ * SPILLWAY_BLOB_SIZE.  A failed fetch exits: EX_NOINPUT, a permanent failure,
+ * or EX_TEMPFAIL, a retry.
  */
 void env_blob(const struct worker_lease *, const char *uri, const char *dir);
 

@@ -51,7 +51,7 @@ leases_fini(struct leases *l)
 	*l = (struct leases){0};
 }
 
-/* --- saying ------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------ */
 
 static uint64_t
 message_begin(struct leases *l, struct sw_buf *b, int op)
@@ -91,8 +91,8 @@ hello_send(struct leases *l, int64_t now_ms)
 }
 
 /*
- * Short jobs are fetched ahead, to have the next one here while the broker
- * commits; a job that takes long makes none wait behind it.
+ * How many jobs to prefetch: short ones, to have the next at hand while the
+ * broker commits, but none that would wait long behind others.
  */
 static int64_t
 prefetch(const struct leases *l)
@@ -137,7 +137,7 @@ extend_item(struct sw_buf *b, struct worker_lease *j)
 	sw_item_end(b, mark);
 }
 
-/* One message for each hundred leases, and one when there is none. */
+/* The heartbeat: a message for each hundred leases, or one without any. */
 static void
 extend_send(struct leases *l)
 {
@@ -216,7 +216,7 @@ reports_send(struct leases *l, int64_t now_ms)
 		message_send(l, &b);
 }
 
-/* Whether reports may wait for the next ones: many short jobs, few messages. */
+/* Whether reports may wait to share a message: jobs are short and waiting. */
 static int
 reports_may_wait(const struct leases *l, int64_t now_ms)
 {
@@ -262,7 +262,7 @@ leases_wait_ms(const struct leases *l, int64_t now_ms)
 	return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-/* --- hearing ------------------------------------------------------------ */
+/* --- receiving ---------------------------------------------------------- */
 
 static struct worker_lease *
 lease_free(struct leases *l)
@@ -299,7 +299,7 @@ stop_set(struct leases *l, struct worker_lease *j, enum lease_stop stop)
 		return;
 	j->stop = stop;
 	if (j->state != LEASE_WAITING)
-		return; /* whoever runs it looks at its stop */
+		return; /* child_watch() heeds `stop` of a running job */
 	if (stop == LEASE_STALE) {
 		lease_clear(l, j);
 		return;
@@ -309,7 +309,7 @@ stop_set(struct leases *l, struct worker_lease *j, enum lease_stop stop)
 	j->state = LEASE_ENDED;
 }
 
-/* Three times in the shortest lease: one extension may come late. */
+/* Three heartbeats in the shortest lease: one of them may come late. */
 static void
 heartbeat_follow(struct leases *l, const struct sw_item *it)
 {
@@ -321,7 +321,7 @@ heartbeat_follow(struct leases *l, const struct sw_item *it)
 		l->heartbeat_every_ms = every_ms;
 }
 
-/* What cannot be held is not told of: its lease ends by itself. */
+/* A job that there is no room for is dropped: its lease runs out. */
 static void
 job_take(struct leases *l, const struct sw_item *it)
 {
@@ -347,7 +347,7 @@ job_take(struct leases *l, const struct sw_item *it)
 	l->used++;
 	heartbeat_follow(l, it);
 	if (l->draining && !planted(DRAIN_HOARD))
-		stop_set(l, j, LEASE_RELEASE); /* it was on its way */
+		stop_set(l, j, LEASE_RELEASE); /* was sent before the drain */
 }
 
 static void
@@ -372,9 +372,9 @@ extend_received(struct leases *l, struct sw_msg *m)
 }
 
 /*
- * Whether the broker has no more to say to this report.  A refused follow-up
- * refused the ack with it: where there is room later it is said again, else
- * the job has failed.
+ * 1: the broker is done with this report.  A refused follow-up refuses the
+ * ack with it: for want of room the report is sent again, else the ack
+ * becomes a retry.
  */
 static int
 report_confirmed(struct worker_lease *j, const struct sw_item *it)
@@ -456,8 +456,8 @@ hello_received(struct leases *l, struct sw_msg *m)
 	if (sw_msg_next(m, &it))
 		heartbeat_follow(l, &it);
 	for (int i = 0; i < l->cap; i++)
-		l->all[i].reported_ms = 0; /* told to a broker that is gone */
-	sw_log(SW_LOG_INFO, "joined", "worker", l->name, "held",
+		l->all[i].reported_ms = 0; /* sent in another session */
+	sw_log(SW_LOG_INFO, "joined", "worker", l->name, "leases",
 		sw_num(l->used), NULL);
 }
 
@@ -471,7 +471,7 @@ error_received(struct leases *l, struct sw_msg *m)
 		return;
 	if (sw_int(&it, SW_F_STATUS, 0) == SW_ESESSION) {
 		if (l->joined)
-			l->hello_ms = INT64_MIN / 2; /* at once */
+			l->hello_ms = INT64_MIN / 2; /* hello at once */
 		l->joined = 0;
 		return;
 	}
@@ -530,7 +530,7 @@ leases_begin(struct leases *l, int64_t now_ms)
 	for (int i = 0; i < l->cap; i++)
 		if (l->all[i].state == LEASE_WAITING &&
 			(j == NULL || l->all[i].token < j->token))
-			j = &l->all[i]; /* tokens grow: first come first */
+			j = &l->all[i]; /* tokens grow: the oldest job */
 	if (j == NULL)
 		return NULL;
 	j->state = LEASE_RUNNING;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * leases.h - the jobs a worker holds, and its talk with the broker
+ * leases.h - the leases of a worker, and its session with the broker
  *
- * Pure: time comes in, messages go out through `send`.  A job is held from
- * its arrival until the broker has confirmed the report of its end; in
- * between its lease is extended every second, or three times in a lease that
- * is short.  A link that breaks changes nothing here: the broker keeps the
- * leases whole over a restart, so the worker says hello again and goes on with
- * the tokens it has.  It does not kill what runs while the broker is away, for
- * the broker, once back, would only hand the same jobs out again.
+ * Pure code: time is an argument, messages leave through `send`.  A worker
+ * has a lease from the job's arrival until the broker has confirmed the
+ * report of its end.  Heartbeats (EXTEND) extend all leases every second, or
+ * three times in the term of a shorter one: leases_send().
+ *
+ * A broken link ends no lease: the broker restores leases after a restart, so
+ * the worker sends HELLO again and goes on with its tokens.  Running jobs are
+ * not killed while the broker is away; it would only lease them again.
+ *
+ * A job's end comes in by leases_end(), with the outcome (ack, retry, fail)
+ * in its report: disposition.h has the rule for exec jobs.
  */
 #ifndef WORKER_LEASES_H
 #define WORKER_LEASES_H
@@ -18,32 +22,34 @@
 
 enum {
 	LEASE_SLOTS_MAX = 1024,
-	LEASE_PREFETCH = 32, /* jobs waiting here for each slot, at most */
-	LEASE_RESEND_MS = 1000,
-	LEASE_GATHER = 16,	/* reports that go in one message ... */
-	LEASE_GATHER_MS = 2,	/* ... while more work waits, but no longer */
-	LEASE_SILENT_MS = 3000, /* then hello is said again */
-	LEASE_HEARTBEAT_MIN_MS = 100, /* however short a lease is said to be */
+	LEASE_PREFETCH = 32,	/* most waiting jobs for each slot */
+	LEASE_RESEND_MS = 1000, /* after an unanswered hello or report */
+	LEASE_GATHER = 16,	/* reports that share a message, if they ... */
+	LEASE_GATHER_MS = 2,	/* ... come within this time, jobs waiting */
+	LEASE_SILENT_MS = 3000, /* of the broker: a new hello follows */
+	LEASE_HEARTBEAT_MIN_MS = 100,
 	LEASE_PAUSE_MS = 1000,
 };
 
 enum worker_lease_state {
 	LEASE_NONE,
-	LEASE_WAITING, /* not begun */
+	LEASE_WAITING, /* prefetched; the job has not begun */
 	LEASE_RUNNING,
-	LEASE_ENDED, /* its report is not confirmed yet */
+	LEASE_ENDED, /* the report is not confirmed yet */
 };
 
-enum lease_stop { /* what else than its own end awaits it */
-	LEASE_KEEP,
-	LEASE_CANCEL,  /* it is to be cancelled */
-	LEASE_STALE,   /* someone else has it: end it, say nothing */
-	LEASE_RELEASE, /* it is to be handed back */
+/* Whether a job is to be stopped, and what is reported then. */
+enum lease_stop {
+	LEASE_KEEP,    /* not to be stopped */
+	LEASE_CANCEL,  /* cancelled: SW_STOPPED */
+	LEASE_STALE,   /* the lease has passed to another worker: no report */
+	LEASE_RELEASE, /* handed back: SW_RELEASE */
 };
 
 struct attempt_report {
-	int outcome, cause, exit_code, signal;
-	int64_t delay_ms; /* -1: none told */
+	int outcome, cause; /* enum sw_outcome, enum sw_cause */
+	int exit_code, signal;
+	int64_t delay_ms; /* before a retry; -1: by the queue's back-off */
 	int64_t cpu_ms, rss_kb;
 	uint8_t *fields; /* ERROR, RESULT, FOLLOW encoded; on the heap */
 	size_t fields_len;
@@ -53,10 +59,10 @@ struct worker_lease {
 	enum worker_lease_state state;
 	enum lease_stop stop;
 	struct sw_id id;
-	uint64_t token;
+	uint64_t token; /* the fencing token */
 	const struct worker_route *route;
 	uint8_t *raw;	     /* the job's fields; on the heap */
-	struct sw_item item; /* over `raw` */
+	struct sw_item item; /* decoded from `raw` */
 	int64_t begun_ms;
 	int64_t progress; /* -1: none */
 	char text[96];
@@ -64,8 +70,8 @@ struct worker_lease {
 	struct attempt_report report;
 	int64_t reported_ms; /* when the report was sent last; 0: never */
 	uint64_t reported_seq, extend_seq;
-	int reported_index, extend_index; /* the item's place in that message */
-	void *child;			  /* whoever runs it */
+	int reported_index, extend_index; /* of the item in that message */
+	void *child;			  /* the struct child that runs it */
 };
 
 typedef void leases_send_fn(void *arg, struct bytes message);
@@ -79,17 +85,17 @@ struct leases {
 	struct worker_lease *all;
 	int cap, used, running;
 	uint64_t seq, hello_seq, bye_seq;
-	int joined; /* hello was answered */
+	int joined; /* the broker has answered hello */
 	int bye_done;
-	int64_t jobs_received; /* since hello */
+	int64_t jobs_received; /* since hello: the base of credit */
 	int64_t credit_sent;
 	int64_t received_ms, heartbeat_ms, hello_ms, reports_ms;
-	int64_t heartbeat_every_ms; /* set by hello's answer */
-	int gathering;		    /* reports are held back for a moment */
-	int64_t run_us;		    /* mean run time of late; 0: not known */
+	int64_t heartbeat_every_ms; /* from hello's reply and the jobs */
+	int gathering;		    /* reports wait up to LEASE_GATHER_MS */
+	int64_t run_us;		    /* moving mean of run times; 0: not known */
 	int draining;
-	int64_t pause_ms; /* until then nothing is begun */
-	uint8_t *buf;	  /* SW_BATCH_MAX + room, for one message */
+	int64_t pause_ms; /* no job begins before */
+	uint8_t *buf;	  /* for one message */
 	uint64_t done, failed;
 };
 
@@ -99,28 +105,32 @@ int leases_init(struct leases *, const struct worker_route *routes,
 	void *arg) __attribute__((warn_unused_result));
 void leases_fini(struct leases *);
 
-/* Takes a message of the broker in. */
+/* Handles a message from the broker; malformed ones are ignored. */
 void leases_receive(struct leases *, struct bytes message, int64_t now_ms);
 
-/* Says what is due: hello, extensions, reports, credit. */
+/* Sends what is due: hello, heartbeats, reports, credit. */
 void leases_send(struct leases *, int64_t now_ms);
 
-/* Until when nothing is to be said. */
+/* Milliseconds until leases_send() has something to send again. */
 int64_t leases_wait_ms(const struct leases *, int64_t now_ms);
 
-/* The next waiting job, marked running; NULL: none, or all slots are taken. */
+/* The oldest waiting job, now running; NULL: none may begin, or no free slot.
+ */
 struct worker_lease *leases_begin(struct leases *, int64_t now_ms);
 
-/* It has ended: what is in h->report is told until it is confirmed. */
+/*
+ * A running job has ended with the outcome in its `report`, which is sent
+ * until the broker confirms it.
+ */
 void leases_end(struct leases *, struct worker_lease *, int64_t now_ms);
 
-/* Begins nothing for a second: hands back what waits, asks for no more. */
+/* For a second: begins no job, hands waiting jobs back, gives no credit. */
 void leases_pause(struct leases *, int64_t now_ms);
 
-/* Asks for no more, hands back what has not begun; all: the running too. */
+/* From now on begins no job and gives no credit; hands waiting jobs back. */
 void leases_drain(struct leases *);
 
-/* After the last report: says bye.  Whether it was answered. */
+/* Sends bye, once, after the last report.  1: the broker has answered. */
 int leases_bye(struct leases *);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * pool.c - the process in which built-in jobs run, one after the other
  *
- * A packet in is a job's fields, a packet out its progress or its end.  A
- * job that crashes takes this process with it and nothing else.
+ * A packet in has a job's fields; a packet out has its progress, an alarm, or
+ * its end with an outcome.  A crash of a job ends this process alone.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -25,14 +25,14 @@ struct pool_job {
 	struct sw_item item;
 	struct sw_buf reported;
 	char error[SW_ERROR_MAX];
-	char header[SW_HEADERS_MAX + 1]; /* the value asked for last */
+	char header[SW_HEADERS_MAX + 1]; /* the last value of job_header() */
 	int sock;
 	const char *dir; /* "": it could not be made */
 	int dir_used;
-	int64_t delay_ms; /* -1: none told */
-	int result_long;  /* the last one was too large */
-	int64_t ran_kb;	  /* the most memory of a program that it ran */
-	int peak;	  /* takes the word that forgets our own; or -1 */
+	int64_t delay_ms; /* of retry_after(); -1: none */
+	int result_long;  /* the last result was too large */
+	int64_t ran_kb;	  /* the most memory of a program that the job ran */
+	int peak;	  /* /proc/self/clear_refs, or -1 */
 	struct attached blob;
 };
 
@@ -103,7 +103,7 @@ job_error(struct job *job, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A packet with an error and no outcome. */
+/* Sends an alarm: a packet with ERROR and without OUTCOME. */
 static void
 job_alarm(struct job *job, const char *text)
 {
@@ -143,7 +143,7 @@ cpu_ms(const struct rusage *ru)
 	       (ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1000;
 }
 
-/* CPU time of this process and of those that it ran. */
+/* CPU time of this process and of its children. */
 static int64_t
 cpu_used(void)
 {
@@ -164,11 +164,12 @@ job_ran(struct job *job, int64_t rss_kb)
 }
 
 /*
- * The most memory is to be this job's and not that of one before it (proc(5),
- * clear_refs).  Of children the kernel forgets nothing, so job_ran() is told.
+ * Resets the peak of memory, so that it is this job's and not that of one
+ * before (proc(5), clear_refs).  The kernel has no reset for children, so
+ * jobs report theirs by job_ran().
  */
 static void
-peak_forget(struct pool_job *r)
+peak_reset(struct pool_job *r)
 {
 	r->ran_kb = 0;
 	if (r->peak >= 0)
@@ -194,7 +195,7 @@ end_put(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 	};
 
 	if (disposition != JOB_ACK) {
-		r->reported.len = 0; /* results go with an ack */
+		r->reported.len = 0; /* only an ack has a result */
 		r->reported.full = 0;
 		sw_put_bytes(&r->reported, SW_F_ERROR, bytes_str(r->error));
 	}
@@ -206,7 +207,7 @@ end_put(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 	sw_put_int(&r->reported, SW_F_RSS_KB, peak_kb(r));
 }
 
-/* An ack that lost a result, or its own outcome, would be none. */
+/* An ack whose result is too large or does not fit becomes a fail or retry. */
 static void
 end_send(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 {
@@ -216,13 +217,14 @@ end_send(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 	}
 	end_put(r, disposition, cpu);
 	if (r->reported.full) {
-		job_error(&r->job, "there was no room for what it reported");
+		job_error(&r->job,
+			"the worker had no room for what the job reported");
 		end_put(r, JOB_RETRY, cpu);
 	}
 	packet_send(r, &r->reported);
 }
 
-/* With the job's blob, if it refers to one and that can be had. */
+/* Runs the job, after opening the blob that it refers to, if any. */
 static enum job_verdict
 job_call(struct pool_job *r, const struct job_type *type)
 {
@@ -256,7 +258,7 @@ job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 		_exit(EXIT_FAILURE);
 	clock_gettime(CLOCK_REALTIME, &t);
 	cpu = cpu_used();
-	peak_forget(r);
+	peak_reset(r);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
 	(void)sw_get_id(&r->item, &r->job.id);
 	sw_get_text(&r->item, SW_F_CONTENT_TYPE, type_text, sizeof(type_text));

@@ -8,7 +8,7 @@
 
 #include "wire/proto.h"
 
-/* Cuts in place; the number of words, or -1: too many, or a quote is open. */
+/* Splits in place: the number of words; -1: too many, or an open quote. */
 static int
 words_cut(char *s, char **argv)
 {

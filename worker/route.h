@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route.h - which job serves which queue: --queue NAME[*WEIGHT]=JOB
+ * route.h - the job that serves a queue: --queue NAME[*WEIGHT]=JOB
  *
- * JOB is a built-in's name, or exec:COMMAND.  COMMAND is cut at blanks into
- * words, as a shell would but without one: '...' and "..." keep blanks, \ the
- * next character; nothing is expanded.
+ * JOB is a built-in job's name, or exec:COMMAND.  COMMAND is split at blanks
+ * into words as by a shell, but no shell runs: '...' and "..." keep blanks, \
+ * keeps the next character, nothing is expanded.
  */
 #ifndef WORKER_ROUTE_H
 #define WORKER_ROUTE_H
@@ -18,12 +18,13 @@ struct worker_route {
 	char queue[SW_QUEUE_MAX + 1];
 	int64_t weight;		     /* 0: the queue's own */
 	const struct job_type *type; /* NULL: exec */
-	char text[ROUTE_TEXT];	     /* what argv points into */
+	char text[ROUTE_TEXT];	     /* the words of argv */
 	char *argv[ROUTE_WORDS + 1];
 };
 
-/* 0, or -EINVAL with one line in `why`. */
-int route_parse(struct worker_route *, const char *arg, const struct job_type *types,
-	char *why, size_t why_cap) __attribute__((warn_unused_result));
+/* Parses `arg`: 0, or -EINVAL with one line in `why`. */
+int route_parse(struct worker_route *, const char *arg,
+	const struct job_type *types, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -32,7 +32,7 @@ message_send(void *arg, struct bytes message)
 {
 	struct worker *w = arg;
 
-	/* What does not leave is said again. */
+	/* leases_send() sends an unanswered message again. */
 	(void)zmq_send(w->socket, message.p, message.len, ZMQ_DONTWAIT);
 }
 
@@ -117,7 +117,7 @@ worker_close(struct worker *w)
 
 /* --- jobs and children --------------------------------------------------- */
 
-/* Heard on the way, told with the end: a job that is done ends an alarm. */
+/* Logs the alarm of a failed job; a job that succeeds ends its type's alarm. */
 static void
 alarm_report(struct worker *w, struct child *c)
 {
@@ -166,7 +166,7 @@ children_reap(struct worker *w)
 
 			if (c->pid != pid)
 				continue;
-			/* Its last packet may say that all went well. */
+			/* The last packet may have the job's outcome. */
 			if (c->job != NULL && child_read(c))
 				job_ended(w, c);
 			if (c->job != NULL) {
@@ -177,8 +177,7 @@ children_reap(struct worker *w)
 		}
 }
 
-/* An idle built-in of that queue's kind, else a free slot, else any idle one.
- */
+/* An idle process of that job type, else a free slot, else any idle process. */
 static struct child *
 child_find(struct worker *w, const struct worker_route *route)
 {
@@ -235,11 +234,11 @@ jobs_start(struct worker *w)
 			continue;
 		sw_log(SW_LOG_ERR, "start", "queue", j->route->queue, "text",
 			sw_strerror(err), NULL);
-		/* Not the job's fault: handed back, no attempt is burnt. */
+		/* The worker's own fault: handed back, no attempt counted. */
 		j->report = (struct attempt_report){
 			.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
 		leases_end(&w->leases, j, w->now_ms);
-		/* Or it would come back at once, over and over. */
+		/* Or the broker would lease the same job again at once. */
 		leases_pause(&w->leases, w->now_ms);
 	}
 }
@@ -284,7 +283,7 @@ stop_requested(struct worker *w)
 	leases_drain(&w->leases);
 }
 
-/* Whether all is told and the broker knows that we go, or will not answer. */
+/* Whether all reports and bye are confirmed, or bye has timed out. */
 static int
 drained(struct worker *w)
 {
@@ -334,7 +333,7 @@ wait_for_work(struct worker *w)
 	int n = 0;
 
 	if ((w->leases.running > 0 || w->drain_ms != 0) && wait > TICK_MS)
-		wait = TICK_MS; /* deadlines and grace are coarse */
+		wait = TICK_MS; /* the precision of deadlines and grace */
 	w->polls[n++] = (zmq_pollitem_t){w->socket, 0, ZMQ_POLLIN, 0};
 	w->polls[n++] = (zmq_pollitem_t){NULL, w->signals, ZMQ_POLLIN, 0};
 	for (int i = 0; i < w->o.slots; i++) {

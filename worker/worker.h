@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.h - the supervisor: one loop over broker, children and signals
+ * worker.h - the worker's loop over the broker's messages, children, signals
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -21,23 +21,23 @@ struct worker_options {
 struct worker {
 	struct worker_options o;
 	struct leases leases;
-	struct child *children; /* a slot each */
+	struct child *children; /* one for each slot */
 	struct alarms alarms;
 	zmq_pollitem_t *polls;
 	void *ctx, *socket;
 	int signals;
 	int64_t now_ms;
-	int64_t drain_ms, bye_ms; /* since when; 0: not */
+	int64_t drain_ms, bye_ms; /* when drain and bye began; 0: not yet */
 	int ready;
-	int64_t watchdog_ms, fed_ms;
+	int64_t watchdog_ms, fed_ms; /* its period, 0: none; its last message */
 };
 
-/* On an error one line was logged; worker_close is wanted all the same. */
+/* 0, or an error that was logged.  worker_close() in both cases. */
 int worker_open(struct worker *, const struct worker_options *)
 	__attribute__((warn_unused_result));
 void worker_close(struct worker *);
 
-/* Until it is drained: 0. */
+/* Runs until SIGTERM or SIGINT has drained the worker: 0. */
 int worker_run(struct worker *);
 
 #endif

@@ -92,7 +92,7 @@ for q in q noop; do
 done
 id=$(spillway put q x --header blob=sha256:xyz)
 ! spillway wait "$id" 2>/dev/null || fail "a malformed reference"
-spillway dead show "$id" | grep -q malformed || fail "malformed"
+spillway dead show "$id" | grep -q "must be sha256:HEX64;size=N" || fail "a malformed reference"
 
 # The command of docs/blobs.md that checks every name by SHA-256.
 by_name() { (cd "$store" && find ?? -type f -exec sha256sum {} + | awk '$1 != substr($2, 4)'); }

@@ -118,7 +118,7 @@ spillway dead show "$id" | grep -q "attempts *1" || fail "tried once"
 spillway queue set flood max_attempts=1
 id=$(spillway put flood x)
 ! spillway wait "$id" || fail "done, but its follow-ups are lost"
-spillway dead show "$id" | grep -q "no room for what it reported" || fail "why they were"
+spillway dead show "$id" | grep -q "no room for what the job reported" || fail "why they were"
 count_is 1 next ready || fail "follow-ups of a job that was not done"
 
 # A last line that no newline ends counts if the process ended by itself; a

@@ -33,7 +33,7 @@ static const struct config_key profile[] = {
 	{"codec", CONFIG_TEXT, 0, 0, "h264", "which"},
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL}};
 
-/* For whoever runs a job of that type; to read is not to check. */
+/* The check of a job type, which runs only where a queue has the type. */
 static int
 never_right(const struct config *c, char *say, size_t cap)
 {
@@ -156,7 +156,7 @@ a_line_that_is_too_long_is_refused(void **state)
 
 /* --- folders ------------------------------------------------------------- */
 
-/* In a process of its own, since a worker has one folder. */
+/* Runs in a process of its own, since a process has one worker folder. */
 static pid_t
 worker_like(char path[DIR_PATH], int go)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a worker says of the jobs it holds, without a broker or a child. */
+/* The messages that a worker sends on its leases; no broker, no child. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const struct worker_route route = {.queue = "mail"};
 
 struct talk {
 	struct leases h;
-	uint8_t last[1024]; /* the last message said */
+	uint8_t last[1024]; /* the last message sent */
 	size_t len;
 };
 
@@ -93,7 +93,7 @@ a_job_that_comes_while_draining_is_handed_back(void **state)
 	join(t);
 	leases_drain(&t->h);
 	leases_send(&t->h, NOW_MS);
-	tell(t, SW_OP_JOBS, 0, 7); /* it was on its way */
+	tell(t, SW_OP_JOBS, 0, 7); /* was sent before the drain */
 	assert_null(leases_begin(&t->h, NOW_MS));
 	t->h.credit_sent =
 		t->h.jobs_received; /* only the report is left to say */
@@ -107,7 +107,7 @@ a_job_that_comes_while_draining_is_handed_back(void **state)
 	assert_int_equal(t->h.used, 0);
 }
 
-/* The report in the last message said; returns its sequence number. */
+/* The report in the last message sent; returns its sequence number. */
 static uint64_t
 report_said(struct talk *t, struct sw_item *it)
 {

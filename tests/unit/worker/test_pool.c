@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process of built-in jobs says at the end of a job. */
+/* The packet that a process of built-in jobs sends at the end of a job. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 
 static char much[SW_BODY_MAX];
 
-/* No result, one that is a byte too large, or a small one after that. */
+/* By the body: no result, one a byte too large, or a small one after it. */
 static enum job_verdict
 result_run(struct job *job)
 {
@@ -31,7 +31,7 @@ result_run(struct job *job)
 	return JOB_ACK;
 }
 
-/* Two follow-ups and, by the body, a result that has room beside them. */
+/* Two follow-ups and, by the body, a result that fits with them. */
 static enum job_verdict
 much_run(struct job *job)
 {
@@ -39,7 +39,8 @@ much_run(struct job *job)
 	enum job_verdict verdict = JOB_ACK;
 
 	for (int i = 0; i < 2; i++)
-		if (job->follow(job, "next", NULL, bytes_of(much, sizeof(much))) < 0)
+		if (job->follow(job, "next", NULL,
+			    bytes_of(much, sizeof(much))) < 0)
 			return JOB_FAIL;
 	if (job->follow(job, "next", NULL, bytes_of(much, sizeof(much))) !=
 		SW_ETOOBIG)
@@ -52,7 +53,7 @@ much_run(struct job *job)
 	return verdict;
 }
 
-/* By the body: memory of its own, or of a program that it ran. */
+/* By the body: uses memory itself, or reports that of a program. */
 static enum job_verdict
 memory_run(struct job *job)
 {
@@ -75,7 +76,7 @@ static const struct job_type much_type = {.name = "much", .run = much_run},
 			     result_type = {.name = "long", .run = result_run};
 static uint8_t packet[CHILD_PACKET];
 
-/* One job with that body; what the process says of it. */
+/* Runs one job with that body; its last packet. */
 static struct sw_item
 said_of(int sock, const char *body)
 {
@@ -93,7 +94,7 @@ said_of(int sock, const char *body)
 	return it;
 }
 
-/* Its process, and the end of the socket through which it is spoken to. */
+/* The process, and this end of its socket. */
 static pid_t
 pool_begin(const struct job_type *type, int *end)
 {
@@ -102,7 +103,7 @@ pool_begin(const struct job_type *type, int *end)
 	int sock[2];
 	pid_t pid;
 
-	alarm(deadline_s()); /* a packet without an outcome is waited for in vain */
+	alarm(deadline_s()); /* ends a wait for an outcome that never comes */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock), 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(setsockopt(sock[i], SOL_SOCKET, SO_SNDBUF,
@@ -110,7 +111,7 @@ pool_begin(const struct job_type *type, int *end)
 			0);
 	pid = fork();
 	if (pid == 0) {
-		close(sock[0]); /* or it would never see its end */
+		close(sock[0]); /* or the process never reads end of file */
 		pool_run(type, sock[1], &limits, "");
 	}
 	close(sock[1]);
@@ -140,7 +141,8 @@ what_has_no_room_is_not_acknowledged(void **state)
 	it = said_of(end, "large");
 	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_RETRY);
 	sw_get_text(&it, SW_F_ERROR, error, sizeof(error));
-	assert_string_equal(error, "there was no room for what it reported");
+	assert_string_equal(
+		error, "the worker had no room for what the job reported");
 	assert_false(sw_has(&it, SW_F_RESULT));
 	it = said_of(end, "retry");
 	assert_int_equal(sw_int(&it, SW_F_OUTCOME, -1), SW_RETRY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's decisions: routes, what a job says, what its end means. */
+/* The worker's decisions: routes, lines of a job, dispositions, leases. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "worker/disposition.h"
 #include "worker/line.h"
 
-/* --- verdicts ------------------------------------------------------------ */
+/* --- dispositions -------------------------------------------------------- */
 
 enum { EXITED = 8 }; /* where wait puts the exit code */
 
@@ -227,12 +227,12 @@ a_result_is_whole_or_none(void **state)
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("after")));
 }
 
-/* --- the talk with the broker -------------------------------------------- */
+/* --- the session with the broker ----------------------------------------- */
 
 struct desk { /* the broker's side, by hand */
 	struct leases h;
 	struct worker_route route;
-	uint8_t out[SW_MSG_MAX]; /* what was said last of `op` */
+	uint8_t out[SW_MSG_MAX]; /* the last message of `op` */
 	struct sw_msg said[SW_REPLY];
 	int count[SW_REPLY];
 	int64_t now;
@@ -380,7 +380,7 @@ answer_lease(struct desk *d, int op, uint64_t seq, int64_t lease_ms)
 	leases_receive(&d->h, sw_buf_bytes(&b), d->now);
 }
 
-/* How often leases are extended within three seconds of a new session. */
+/* The number of heartbeats in the first three seconds of a session. */
 static int
 beats(struct desk *d, int64_t lease_ms)
 {
