@@ -6,9 +6,9 @@
 #include <string.h>
 
 int
-access_open(struct access *a, const char *path)
+access_open(struct access_log *a, const char *path)
 {
-	*a = (struct access){0};
+	*a = (struct access_log){0};
 	if (path == NULL)
 		return 0;
 	a->path = strdup(path);
@@ -19,16 +19,16 @@ access_open(struct access *a, const char *path)
 }
 
 void
-access_close(struct access *a)
+access_close(struct access_log *a)
 {
 	if (a->f != NULL && a->f != stdout)
 		fclose(a->f);
 	free(a->path);
-	*a = (struct access){0};
+	*a = (struct access_log){0};
 }
 
 void
-access_reopen(struct access *a)
+access_reopen(struct access_log *a)
 {
 	FILE *f;
 
@@ -57,7 +57,7 @@ text_write(FILE *f, const char *s)
 }
 
 static const char *
-stamp(struct access *a)
+stamp(struct access_log *a)
 {
 	time_t now = time(NULL);
 	struct tm tm;
@@ -83,7 +83,7 @@ request_write(FILE *f, const struct access_line *l)
 }
 
 void
-access_write(struct access *a, const struct access_line *l)
+access_write(struct access_log *a, const struct access_line *l)
 {
 	if (a->f == NULL)
 		return;
@@ -97,7 +97,7 @@ access_write(struct access *a, const struct access_line *l)
 }
 
 void
-access_flush(struct access *a)
+access_flush(struct access_log *a)
 {
 	if (a->f != NULL)
 		fflush(a->f);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
-struct access {
+struct access_log {
 	FILE *f; /* NULL: no log */
 	char *path;
 	time_t at; /* of `stamp` */
@@ -20,12 +20,12 @@ struct access {
 };
 
 /* `path`, copied: NULL: no log; "-": the standard output.  0 or -errno. */
-int access_open(struct access *, const char *path)
+int access_open(struct access_log *, const char *path)
 	__attribute__((warn_unused_result));
-void access_close(struct access *);
+void access_close(struct access_log *);
 
 /* Anew under its path, for who has renamed the file. */
-void access_reopen(struct access *);
+void access_reopen(struct access_log *);
 
 struct access_line {
 	const char *client;
@@ -36,7 +36,7 @@ struct access_line {
 	const char *referer, *agent; /* may be NULL */
 };
 
-void access_write(struct access *, const struct access_line *);
-void access_flush(struct access *);
+void access_write(struct access_log *, const struct access_line *);
+void access_flush(struct access_log *);
 
 #endif

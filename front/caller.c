@@ -86,7 +86,7 @@ is_gone(struct caller *c)
 
 /* With each that comes we look whether two have gone. */
 static void
-look_around(struct callers *cs)
+gone_forget(struct callers *cs)
 {
 	for (int i = 0; i < LOOK; i++) {
 		struct caller *c = TAILQ_FIRST(&cs->list);
@@ -131,7 +131,7 @@ caller_new(struct event_base *base, void *arg)
 	bufferevent_incref(c->bev);
 	c->born_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 	c->blank = 1;
-	look_around(cs);
+	gone_forget(cs);
 	HASH_ADD_PTR(cs->table, bev, c);
 	TAILQ_INSERT_TAIL(&cs->list, c, link);
 	cs->n++;
@@ -184,7 +184,7 @@ hung_up(struct bufferevent *bev, short what, void *arg)
 }
 
 void
-caller_hush(struct caller *c, struct bufferevent *bev)
+caller_mute(struct caller *c, struct bufferevent *bev)
 {
 	bufferevent_data_cb written;
 	void *arg;
@@ -199,7 +199,7 @@ caller_hush(struct caller *c, struct bufferevent *bev)
 }
 
 void
-caller_heed(struct caller *c, struct bufferevent *bev)
+caller_unmute(struct caller *c, struct bufferevent *bev)
 {
 	bufferevent_data_cb written;
 	void *arg;

@@ -44,8 +44,8 @@ void caller_release(struct caller *);
  * socket out of the loop and put it back, which cost a tenth of the CPU of a
  * small request.
  */
-void caller_hush(struct caller *, struct bufferevent *);
-void caller_heed(struct caller *, struct bufferevent *);
+void caller_mute(struct caller *, struct bufferevent *);
+void caller_unmute(struct caller *, struct bufferevent *);
 
 /*
  * Whether there is one whose first request may still be on its way, as it

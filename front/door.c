@@ -8,11 +8,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "front/door.h"
 #include "front/door_in.h"
 #include "front/early.h"
 #include "front/listen.h"
-#include "base/log.h"
 
 enum {
 	CLOSING_US = 20000,
@@ -51,7 +51,7 @@ accept_failed(struct evconnlistener *l, void *http)
 static void
 fullness_check(struct door *d)
 {
-	int full = d->callers.n >= d->most;
+	int full = d->callers.n >= d->connections_max;
 
 	if (full == d->full || d->empty != NULL)
 		return;
@@ -70,7 +70,7 @@ connection_new(struct event_base *base, void *arg)
 }
 
 static void
-second(evutil_socket_t fd, short what, void *arg)
+second_passed(evutil_socket_t fd, short what, void *arg)
 {
 	struct door *d = arg;
 
@@ -85,7 +85,7 @@ second(evutil_socket_t fd, short what, void *arg)
 
 /* What has been accepted is answered; what has not waits for the next front. */
 static void
-closing(evutil_socket_t fd, short what, void *arg)
+closing_check(evutil_socket_t fd, short what, void *arg)
 {
 	struct door *d = arg;
 
@@ -101,7 +101,7 @@ closing(evutil_socket_t fd, short what, void *arg)
  * the next one's beside it, uploads, files.
  */
 static size_t
-connections_possible(const struct table *t)
+connections_possible(const struct route_table *t)
 {
 	size_t others = SPARE_FDS + 2 * (size_t)t->config.n[FRONT_uploads];
 	struct rlimit l;
@@ -121,9 +121,9 @@ limits_set(struct door *d)
 	const int64_t *n = d->table->config.n;
 	size_t possible = connections_possible(d->table);
 
-	d->most = (size_t)n[FRONT_max_connections];
-	if (d->most > possible) {
-		d->most = possible;
+	d->connections_max = (size_t)n[FRONT_max_connections];
+	if (d->connections_max > possible) {
+		d->connections_max = possible;
 		sw_log(SW_LOG_WARN, "connections", "most",
 			sw_num((long long)possible), "text",
 			"RLIMIT_NOFILE allows no more", NULL);
@@ -135,8 +135,8 @@ limits_set(struct door *d)
 }
 
 struct door *
-door_new(struct event_base *base, struct table *t, struct handoff *h,
-	struct access *a)
+door_new(struct event_base *base, struct route_table *t, struct handoff *h,
+	struct access_log *a)
 {
 	static const struct timeval each_second = {1, 0};
 	struct door *d = calloc(1, sizeof(*d));
@@ -147,8 +147,8 @@ door_new(struct event_base *base, struct table *t, struct handoff *h,
 	callers_init(&d->callers);
 	uploads_init(&d->uploads, base, &d->callers);
 	d->http = evhttp_new(base);
-	d->second = event_new(base, -1, EV_PERSIST, second, d);
-	d->closing = event_new(base, -1, EV_PERSIST, closing, d);
+	d->second = event_new(base, -1, EV_PERSIST, second_passed, d);
+	d->closing = event_new(base, -1, EV_PERSIST, closing_check, d);
 	if (d->http == NULL || d->second == NULL || d->closing == NULL ||
 		event_add(d->second, &each_second) != 0) {
 		door_free(d);
@@ -203,7 +203,7 @@ door_adopt(struct door *d, int fd)
 int
 door_listen(struct door *d, const char *at)
 {
-	int fd = listen_open(at), err;
+	int fd = listen_socket_open(at), err;
 
 	if (fd < 0)
 		return fd;
@@ -214,7 +214,7 @@ door_listen(struct door *d, const char *at)
 }
 
 void
-door_table_set(struct door *d, struct table *t)
+door_table_set(struct door *d, struct route_table *t)
 {
 	d->table = t;
 	limits_set(d);

@@ -17,8 +17,8 @@
 struct door;
 
 /* All are borrowed; `table` may be exchanged later.  NULL: no memory. */
-struct door *door_new(
-	struct event_base *, struct table *, struct handoff *, struct access *);
+struct door *door_new(struct event_base *, struct route_table *,
+	struct handoff *, struct access_log *);
 void door_free(struct door *);
 
 /* Listens at "ADDRESS:PORT" or "unix:PATH"; 0 or -errno. */
@@ -29,7 +29,7 @@ door_listen(struct door *, const char *at) __attribute__((warn_unused_result));
 int door_adopt(struct door *, int fd) __attribute__((warn_unused_result));
 
 /* What comes from now on goes by this table. */
-void door_table_set(struct door *, struct table *);
+void door_table_set(struct door *, struct route_table *);
 
 /*
  * No new connections; `empty` is called, perhaps more than once, when no

@@ -16,17 +16,17 @@
 struct door {
 	struct event_base *base;
 	struct evhttp *http;
-	struct table *table;
+	struct route_table *table;
 	struct handoff *handoff;
-	struct access *access;
+	struct access_log *access;
 	struct event *second, *closing;
 	struct callers callers;
 	struct uploads uploads;
 	struct evhttp_bound_socket *bound[LISTEN_MAX + 1];
 	size_t bound_n, under_way;
-	size_t most; /* connections */
-	int full;    /* listeners are off until there is room */
-	int asking;  /* we are called by evhttp, with a request */
+	size_t connections_max;
+	int full;      /* listeners are off until there is room */
+	int in_evhttp; /* we are called by evhttp, with a request */
 	struct reply_date date;
 	void (*empty)(void *);
 	void *arg;

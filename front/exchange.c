@@ -9,10 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "front/door_in.h"
 #include "base/error.h"
-#include "front/head.h"
 #include "base/log.h"
+#include "front/door_in.h"
+#include "front/head.h"
 
 enum { HEADERS_MAX = 256 };
 
@@ -28,19 +28,19 @@ enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 /* One request, from its arrival to its answer. */
 struct exchange {
-	struct task task; /* first: the one is the other */
+	struct pool_task task; /* first: the one is the other */
 	struct door *door;
 	struct caller *caller;
 	struct evhttp_request *req;
-	struct table *table; /* held while there is a route */
-	struct route *route; /* or NULL */
+	struct route_table *table; /* held while there is a route */
+	struct front_route *route; /* or NULL */
 	struct mail_request head;
 	const char *path, *query;
 	const char *client; /* evhttp's */
-	const char *wrong;  /* with the head, or NULL */
+	const char *fault;  /* with the head, or NULL */
 	struct mail_answer answer;
-	struct reply reply;
-	void *kept;	       /* what of it we hold ourselves, or NULL */
+	struct http_reply reply;
+	void *copy;	       /* what of it we hold ourselves, or NULL */
 	struct upload *upload; /* NULL: none */
 	const char *blob;      /* the upload's name, "" without */
 };
@@ -57,7 +57,7 @@ method_of(struct evhttp_request *req)
 /* --- answers ------------------------------------------------------------ */
 
 static void
-logged(const struct exchange *x)
+exchange_log(const struct exchange *x)
 {
 	struct evkeyvalq *in = evhttp_request_get_input_headers(x->req);
 	const char *target = evhttp_request_get_uri(x->req);
@@ -84,16 +84,16 @@ exchange_end(struct exchange *x)
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(
 		evhttp_request_get_connection(x->req));
 
-	x->reply.closes = d->empty != NULL || x->wrong != NULL ||
+	x->reply.closes = d->empty != NULL || x->fault != NULL ||
 			  head_hides_body(x->req);
 	if (d->access->f != NULL)
-		logged(x);
-	caller_heed(x->caller, bev);
-	reply_send(x->req, &x->reply, &d->date, d->asking);
+		exchange_log(x);
+	caller_unmute(x->caller, bev);
+	reply_send(x->req, &x->reply, &d->date, d->in_evhttp);
 	upload_free(x->upload);
 	if (x->route != NULL)
 		table_release(x->table);
-	free(x->kept);
+	free(x->copy);
 	free(x);
 	d->under_way--;
 }
@@ -106,7 +106,7 @@ exchange_fail(struct exchange *x, int status, const char *text)
 	static const char again[] = "Content-Type: text/plain\r\n"
 				    "Retry-After: 1\r\n";
 
-	x->reply = (struct reply){.status = status,
+	x->reply = (struct http_reply){.status = status,
 		.lines = status == 503 ? again : plain,
 		.lines_len = status == 503 ? sizeof(again) - 1
 					   : sizeof(plain) - 1,
@@ -127,7 +127,7 @@ refusal_status(int err)
 }
 
 static void
-handed_over(void *arg, int err, const char *why)
+jobs_confirmed(void *arg, int err, const char *why)
 {
 	struct exchange *x = arg;
 
@@ -147,7 +147,7 @@ handed_over(void *arg, int err, const char *why)
 
 /* The client has its answer; `arg` is a route's path. */
 static void
-handed_after(void *arg, int err, const char *why)
+jobs_confirmed_after(void *arg, int err, const char *why)
 {
 	if (err != 0)
 		sw_log(SW_LOG_ERR, "put-after", "route", arg, "error",
@@ -159,13 +159,13 @@ handed_after(void *arg, int err, const char *why)
 
 /* These are between the front and the client. */
 static int
-is_ours(const char *name)
+is_front_header(const char *name)
 {
-	static const char *const ours[] = {"connection", "content-length",
+	static const char *const names[] = {"connection", "content-length",
 		"transfer-encoding", "keep-alive", "upgrade", "trailer"};
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (strcasecmp(name, ours[i]) == 0)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(name, names[i]) == 0)
 			return 1;
 	return 0;
 }
@@ -175,7 +175,7 @@ static int
 is_header(const char *name, const char *value)
 {
 	return *name != '\0' && strpbrk(name, " :\t\r\n") == NULL &&
-	       strpbrk(value, "\r\n") == NULL && !is_ours(name);
+	       strpbrk(value, "\r\n") == NULL && !is_front_header(name);
 }
 
 static char *
@@ -189,7 +189,7 @@ line_put(char *to, const char *name, const char *value)
 
 /* What it has of lines is good until the next call. */
 static void
-headers_take(struct reply *r, const struct mailbox *mail, size_t len)
+headers_take(struct http_reply *r, const struct mailbox *mail, size_t len)
 {
 	static char text[MAIL_HEADERS_MAX + 2];
 	static char lines[2 * MAIL_HEADERS_MAX + 8]; /* 2 more for each */
@@ -226,18 +226,18 @@ log_take(const struct exchange *x, const struct mailbox *mail)
 
 /* The mailbox is the isolate's again before the broker has confirmed. */
 static int
-reply_keep(struct exchange *x)
+reply_copy(struct exchange *x)
 {
-	struct reply *r = &x->reply;
-	char *kept = malloc(r->lines_len + r->body_len + 1);
+	struct http_reply *r = &x->reply;
+	char *copy = malloc(r->lines_len + r->body_len + 1);
 
-	if (kept == NULL)
+	if (copy == NULL)
 		return -ENOMEM;
-	memcpy(kept, r->lines, r->lines_len);
-	memcpy(kept + r->lines_len, r->body, r->body_len);
-	r->lines = kept;
-	r->body = kept + r->lines_len;
-	x->kept = kept;
+	memcpy(copy, r->lines, r->lines_len);
+	memcpy(copy + r->lines_len, r->body, r->body_len);
+	r->lines = copy;
+	r->body = copy + r->lines_len;
+	x->copy = copy;
 	return 0;
 }
 
@@ -250,25 +250,25 @@ jobs_take(struct exchange *x, const struct mailbox *mail)
 	char *path = x->answer.after ? strdup(x->route->config->path) : NULL;
 
 	if (put == NULL ||
-		(x->answer.after ? path == NULL : reply_keep(x) < 0)) {
+		(x->answer.after ? path == NULL : reply_copy(x) < 0)) {
 		free(put);
 		free(path);
-		handed_over(x, -ENOMEM, "");
+		jobs_confirmed(x, -ENOMEM, "");
 		return;
 	}
 	memcpy(put, mail->jobs, len);
 	if (path != NULL) {
 		exchange_end(x);
-		handoff_put(h, bytes_of(put, len), handed_after, path);
+		handoff_put(h, bytes_of(put, len), jobs_confirmed_after, path);
 	} else {
-		handoff_put(h, bytes_of(put, len), handed_over, x);
+		handoff_put(h, bytes_of(put, len), jobs_confirmed, x);
 	}
 	free(put);
 }
 
 static void
-task_done(struct task *t, enum request_outcome outcome, const struct mail_answer *a,
-	const struct mailbox *mail, int64_t cpu_ns)
+task_done(struct pool_task *t, enum request_outcome outcome,
+	const struct mail_answer *a, const struct mailbox *mail, int64_t cpu_ns)
 {
 	struct exchange *x = (struct exchange *)t;
 
@@ -279,7 +279,8 @@ task_done(struct task *t, enum request_outcome outcome, const struct mail_answer
 				x->route->config->path, "cause",
 				outcome_names[outcome], "cpu_us",
 				sw_num(cpu_ns / 1000), NULL);
-		exchange_fail(x, outcome_status[outcome], outcome_texts[outcome]);
+		exchange_fail(
+			x, outcome_status[outcome], outcome_texts[outcome]);
 		return;
 	}
 	x->answer = *a;
@@ -307,7 +308,7 @@ text_put(uint8_t *to, const char *s)
 }
 
 static void
-task_write(struct task *t, struct mailbox *mail)
+task_write(struct pool_task *t, struct mailbox *mail)
 {
 	struct exchange *x = (struct exchange *)t;
 	struct evbuffer *body = evhttp_request_get_input_buffer(x->req);
@@ -361,7 +362,7 @@ or_empty(const char *s)
 static int
 request_check(struct exchange *x)
 {
-	const struct route *r = x->route;
+	const struct front_route *r = x->route;
 	int status;
 
 	if (r == NULL)
@@ -375,8 +376,8 @@ request_run(struct exchange *x)
 {
 	int status;
 
-	if (x->wrong != NULL) {
-		exchange_fail(x, 400, x->wrong);
+	if (x->fault != NULL) {
+		exchange_fail(x, 400, x->fault);
 		return;
 	}
 	/* Not before: the table that was there when it came may be gone. */
@@ -395,7 +396,7 @@ request_run(struct exchange *x)
 }
 
 static void
-stored(void *arg, const char *ref)
+body_stored(void *arg, const char *ref)
 {
 	struct exchange *x = arg;
 
@@ -440,19 +441,19 @@ exchange_begin(struct evhttp_request *req, void *arg)
 
 	if (x == NULL)
 		return;
-	caller_hush(x->caller, evhttp_connection_get_bufferevent(
+	caller_mute(x->caller, evhttp_connection_get_bufferevent(
 				       evhttp_request_get_connection(req)));
-	d->asking = 1;
-	x->wrong = head_wrong(req);
+	d->in_evhttp = 1;
+	x->fault = head_fault(req);
 	x->path = or_empty(evhttp_uri_get_path(uri));
 	x->query = or_empty(evhttp_uri_get_query(uri));
 	x->upload = upload_of(req);
 	if (x->upload != NULL)
 		upload_end(x->upload, d->table->config.n[FRONT_upload_s],
-			stored, x);
+			body_stored, x);
 	else
 		request_run(x);
-	d->asking = 0;
+	d->in_evhttp = 0;
 }
 
 void
@@ -465,13 +466,13 @@ exchange_refuse(struct evhttp_request *req, void *arg)
 
 	if (x == NULL)
 		return;
-	d->asking = 1;
-	x->wrong = status == 501   ? "no such method here\n"
+	d->in_evhttp = 1;
+	x->fault = status == 501   ? "no such method here\n"
 		   : status == 400 ? "not HTTP/1.1\n"
 		   : req->chunked  ? "too large, or not in chunks\n"
 				   : "too large\n";
-	exchange_fail(x, status, x->wrong);
-	d->asking = 0;
+	exchange_fail(x, status, x->fault);
+	d->in_evhttp = 0;
 }
 
 /* Chunks are not for this: evhttp keeps each in memory whole. */
@@ -494,7 +495,7 @@ exchange_expect(struct evhttp_request *req, void *arg)
 	const struct site *c = &d->table->config;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	int64_t most = c->n[FRONT_max_body];
-	const struct route *r = NULL;
+	const struct front_route *r = NULL;
 
 	if (c->blobs != NULL && uri != NULL)
 		r = table_find(d->table, or_empty(evhttp_uri_get_path(uri)));

@@ -15,13 +15,13 @@ enum { WINDOW = 20000 };
 
 struct handoff {
 	struct sw_client *client;
-	struct event *readable, *off;
+	struct event *readable, *submitted;
 	int64_t timeout_ms;
 	const char *headers[SW_JOB_HEADERS + 1]; /* of the job at hand */
 };
 
 /* The jobs of one request. */
-struct ticket {
+struct handoff_ticket {
 	struct handoff *h;
 	size_t left; /* and one while they are being submitted */
 	int err;
@@ -31,7 +31,7 @@ struct ticket {
 };
 
 static void
-ticket_tear(struct ticket *t)
+ticket_release(struct handoff_ticket *t)
 {
 	if (--t->left > 0)
 		return;
@@ -40,7 +40,7 @@ ticket_tear(struct ticket *t)
 }
 
 static void
-ticket_fail(struct ticket *t, int err, const char *why)
+ticket_fail(struct handoff_ticket *t, int err, const char *why)
 {
 	if (err == 0 || t->err != 0)
 		return;
@@ -49,16 +49,17 @@ ticket_fail(struct ticket *t, int err, const char *why)
 }
 
 static void
-answered(void *arg, const struct sw_put_result *r)
+job_answered(void *arg, const struct sw_put_result *r)
 {
-	struct ticket *t = arg;
+	struct handoff_ticket *t = arg;
 
 	ticket_fail(t, r->status, sw_why(t->h->client));
-	ticket_tear(t);
+	ticket_release(t);
 }
 
 static int
-job_submit(struct ticket *t, const struct sw_item *it, char *text, char *why)
+job_submit(struct handoff_ticket *t, const struct sw_item *it, char *text,
+	char *why)
 {
 	struct sw_job job;
 	int err = sw_put_check(it, why);
@@ -67,7 +68,7 @@ job_submit(struct ticket *t, const struct sw_item *it, char *text, char *why)
 		return err;
 	sw_job_read(it, text, t->h->headers, &job);
 	t->left++;
-	err = sw_submit(t->h->client, &job, answered, t);
+	err = sw_submit(t->h->client, &job, job_answered, t);
 	if (err < 0) {
 		t->left--;
 		(void)sw_refuse(why, err, "%s", sw_strerror(err));
@@ -77,7 +78,7 @@ job_submit(struct ticket *t, const struct sw_item *it, char *text, char *why)
 
 /* Submits all jobs of a message up to the first that is refused. */
 static int
-jobs_submit(struct ticket *t, struct bytes put, char *text, char *why)
+jobs_submit(struct handoff_ticket *t, struct bytes put, char *text, char *why)
 {
 	struct sw_msg m;
 	struct sw_item it;
@@ -98,7 +99,7 @@ void
 handoff_put(
 	struct handoff *h, struct bytes put, handoff_done_fn *done, void *arg)
 {
-	struct ticket *t = calloc(1, sizeof(*t));
+	struct handoff_ticket *t = calloc(1, sizeof(*t));
 	char *text = malloc(put.len + 1); /* of the job at hand */
 	char why[SW_WHY_ROOM] = "";
 
@@ -108,15 +109,16 @@ handoff_put(
 		done(arg, -ENOMEM, "");
 		return;
 	}
-	*t = (struct ticket){.h = h, .left = 1, .done = done, .arg = arg};
+	*t = (struct handoff_ticket){
+		.h = h, .left = 1, .done = done, .arg = arg};
 	ticket_fail(t, jobs_submit(t, put, text, why), why);
 	free(text);
-	event_active(h->off, 0, 0);
-	ticket_tear(t);
+	event_active(h->submitted, 0, 0);
+	ticket_release(t);
 }
 
 static void
-turn(evutil_socket_t fd, short what, void *arg)
+handoff_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct handoff *h = arg;
 
@@ -140,11 +142,11 @@ handoff_open(struct handoff **out, struct event_base *base,
 	sw_window_set(h->client, WINDOW);
 	sw_timeout_set(h->client, timeout_ms);
 	fd = sw_fd(h->client);
-	h->off = event_new(base, -1, 0, turn, h);
+	h->submitted = event_new(base, -1, 0, handoff_turn, h);
 	h->readable = fd < 0 ? NULL
-			     : event_new(
-				       base, fd, EV_READ | EV_PERSIST, turn, h);
-	if (h->off == NULL || h->readable == NULL ||
+			     : event_new(base, fd, EV_READ | EV_PERSIST,
+				       handoff_turn, h);
+	if (h->submitted == NULL || h->readable == NULL ||
 		event_add(h->readable, NULL) != 0) {
 		handoff_close(h);
 		return fd < 0 ? fd : -ENOMEM;
@@ -162,8 +164,8 @@ handoff_close(struct handoff *h)
 		(void)sw_process(h->client, 0);
 	if (h->readable != NULL)
 		event_free(h->readable);
-	if (h->off != NULL)
-		event_free(h->off);
+	if (h->submitted != NULL)
+		event_free(h->submitted);
 	sw_close(h->client);
 	free(h);
 }

@@ -39,7 +39,7 @@ framing_read(struct evhttp_request *req, struct framing *f)
 }
 
 const char *
-head_wrong(struct evhttp_request *req)
+head_fault(struct evhttp_request *req)
 {
 	struct framing f;
 

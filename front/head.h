@@ -13,7 +13,7 @@
  * takes for a body what we take for a request: RFC 9112, 3.2, 5.1, 6.1 and
  * 6.3.  A line for the client; NULL: nothing.
  */
-const char *head_wrong(struct evhttp_request *);
+const char *head_fault(struct evhttp_request *);
 
 /* There may be a body that evhttp has not read. */
 int head_hides_body(struct evhttp_request *);

@@ -18,7 +18,7 @@ enum {
 };
 
 static int
-bound(int fd, const void *addr, socklen_t len)
+socket_listen(int fd, const void *addr, socklen_t len)
 {
 	static const int yes = 1;
 	int err;
@@ -119,11 +119,11 @@ unix_open(const char *path)
 		return err;
 	if (is_stale(&a))
 		(void)unlink(path);
-	return bound(socket(AF_UNIX, FLAGS, 0), &a, sizeof(a));
+	return socket_listen(socket(AF_UNIX, FLAGS, 0), &a, sizeof(a));
 }
 
 int
-listen_open(const char *at)
+listen_socket_open(const char *at)
 {
 	struct addrinfo *ai;
 	int fd, err;
@@ -133,7 +133,7 @@ listen_open(const char *at)
 	err = inet_read(at, &ai);
 	if (err < 0)
 		return err;
-	fd = bound(
+	fd = socket_listen(
 		socket(ai->ai_family, FLAGS, 0), ai->ai_addr, ai->ai_addrlen);
 	freeaddrinfo(ai);
 	return fd;

@@ -11,6 +11,6 @@ int listen_is_address(const char *at);
 
 /* The descriptor, non-blocking and close-on-exec; -EINVAL: no such address;
  * or -errno.  A socket file that nobody listens at is replaced. */
-int listen_open(const char *at) __attribute__((warn_unused_result));
+int listen_socket_open(const char *at) __attribute__((warn_unused_result));
 
 #endif

@@ -24,9 +24,9 @@ struct front {
 	struct site_source *source;
 	struct event_base *base;
 	struct watch watch;
-	struct table *table, *coming; /* serving; being loaded, or NULL */
+	struct route_table *table, *coming; /* serving; being loaded, or NULL */
 	struct handoff *handoff;
-	struct access access;
+	struct access_log access;
 	struct door *door;
 	struct evhttp *stats;
 	struct event *signals[SIGNALS], *accounting;
@@ -68,7 +68,7 @@ stats_open(struct front *f, const char *at)
 
 	if (at == NULL)
 		return 0;
-	fd = listen_open(at);
+	fd = listen_socket_open(at);
 	if (fd < 0)
 		return fail(f, EXIT_UNAVAILABLE, at, strerror(-fd));
 	f->stats = evhttp_new(f->base);
@@ -178,7 +178,7 @@ first_ready(struct front *f, int err)
 static void
 reload_ready(struct front *f, int err)
 {
-	struct table *old = f->table;
+	struct route_table *old = f->table;
 
 	if (err < 0) {
 		sw_log(SW_LOG_ERR, "reload", "text",
@@ -198,7 +198,7 @@ reload_ready(struct front *f, int err)
 }
 
 static void
-table_ready(void *arg, struct table *t, int err)
+table_ready(void *arg, struct route_table *t, int err)
 {
 	struct front *f = arg;
 

@@ -67,7 +67,7 @@ static const char *const phrases[STATUSES] = {
 /* --- text --------------------------------------------------------------- */
 
 static char *
-add(char *to, const void *p, size_t len)
+bytes_add(char *to, const void *p, size_t len)
 {
 	if (len > 0)
 		memcpy(to, p, len);
@@ -77,23 +77,23 @@ add(char *to, const void *p, size_t len)
 static char *
 text_add(char *to, const char *s)
 {
-	return add(to, s, strlen(s));
+	return bytes_add(to, s, strlen(s));
 }
 
 /* With zeroes before it, as far as `width`. */
 static char *
 number_add(char *to, uint64_t n, int width)
 {
-	char digits[DIGITS];
+	char text[DIGITS];
 	int at = DIGITS;
 
 	for (; n > 0 || at > DIGITS - width; n /= 10)
-		digits[--at] = (char)('0' + n % 10);
-	return add(to, digits + at, (size_t)(DIGITS - at));
+		text[--at] = (char)('0' + n % 10);
+	return bytes_add(to, text + at, (size_t)(DIGITS - at));
 }
 
 static const char *
-date(struct reply_date *d)
+date_text(struct reply_date *d)
 {
 	time_t now = time(NULL);
 	struct tm tm;
@@ -108,13 +108,13 @@ date(struct reply_date *d)
 /* --- what HTTP says ----------------------------------------------------- */
 
 static int
-has_body(const struct reply *r)
+has_body(const struct http_reply *r)
 {
 	return r->status != 204 && r->status != 304;
 }
 
 size_t
-reply_body_len(struct evhttp_request *req, const struct reply *r)
+reply_body_len(struct evhttp_request *req, const struct http_reply *r)
 {
 	int head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
 
@@ -129,21 +129,22 @@ is_old(const struct evhttp_request *req)
 
 /* As evhttp sees it, who does the closing. */
 static int
-closes(struct evhttp_request *req, const struct reply *r)
+closes_after(struct evhttp_request *req, const struct http_reply *r)
 {
-	const char *said = evhttp_find_header(
+	const char *connection = evhttp_find_header(
 		evhttp_request_get_input_headers(req), "Connection");
 
 	if (r->closes || (req->flags & EVHTTP_PROXY_REQUEST) != 0)
 		return 1;
 	if (is_old(req))
-		return said == NULL || strncasecmp(said, "keep-alive", 10) != 0;
-	return said != NULL && strcasecmp(said, "close") == 0;
+		return connection == NULL ||
+		       strncasecmp(connection, "keep-alive", 10) != 0;
+	return connection != NULL && strcasecmp(connection, "close") == 0;
 }
 
 /* `last`: no more requests on this connection. */
 static char *
-head_add(char *to, struct evhttp_request *req, const struct reply *r,
+head_add(char *to, struct evhttp_request *req, const struct http_reply *r,
 	struct reply_date *d, int last)
 {
 	const char *phrase = phrases[r->status];
@@ -156,10 +157,10 @@ head_add(char *to, struct evhttp_request *req, const struct reply *r,
 	to = text_add(to, " ");
 	to = text_add(to, phrase != NULL ? phrase : "");
 	to = text_add(to, "\r\n");
-	to = add(to, r->lines, r->lines_len);
+	to = bytes_add(to, r->lines, r->lines_len);
 	if (!r->dated) {
 		to = text_add(to, "Date: ");
-		to = text_add(to, date(d));
+		to = text_add(to, date_text(d));
 		to = text_add(to, "\r\n");
 	}
 	if (r->cpu_ns >= 0) {
@@ -184,8 +185,8 @@ head_add(char *to, struct evhttp_request *req, const struct reply *r,
 /* --- sending ------------------------------------------------------------ */
 
 static int
-put(struct evbuffer *out, struct evhttp_request *req, const struct reply *r,
-	struct reply_date *d, int last)
+reply_put(struct evbuffer *out, struct evhttp_request *req,
+	const struct http_reply *r, struct reply_date *d, int last)
 {
 	size_t body_len = reply_body_len(req, r);
 	struct evbuffer_iovec room;
@@ -196,13 +197,13 @@ put(struct evbuffer *out, struct evhttp_request *req, const struct reply *r,
 		    1) != 1)
 		return -1;
 	end = head_add(room.iov_base, req, r, d, last);
-	end = add(end, r->body, body_len);
+	end = bytes_add(end, r->body, body_len);
 	room.iov_len = (size_t)(end - (char *)room.iov_base);
 	return evbuffer_commit_space(out, &room, 1);
 }
 
 static void
-push(struct bufferevent *bev)
+output_write(struct bufferevent *bev)
 {
 	struct evbuffer *out = bufferevent_get_output(bev);
 
@@ -216,21 +217,21 @@ push(struct bufferevent *bev)
  * request is done; else it is when the loop has written the rest.
  */
 void
-reply_send(struct evhttp_request *req, const struct reply *r,
+reply_send(struct evhttp_request *req, const struct http_reply *r,
 	struct reply_date *d, int later)
 {
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(
 		evhttp_request_get_connection(req));
 	struct evbuffer *out = bufferevent_get_output(bev);
-	int last = closes(req, r);
+	int last = closes_after(req, r);
 
 	req->chunked = 0; /* its body was, maybe */
 	/* Without memory for an answer, its absence is the answer. */
-	if (put(out, req, r, d, last) < 0 || last)
+	if (reply_put(out, req, r, d, last) < 0 || last)
 		(void)evhttp_add_header(evhttp_request_get_output_headers(req),
 			"Connection", "close");
 	if (!later)
-		push(bev);
+		output_write(bev);
 	if (evbuffer_get_length(out) > 0) {
 		bufferevent_disable(bev, EV_READ);
 		bufferevent_enable(bev, EV_WRITE);

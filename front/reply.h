@@ -15,7 +15,7 @@
 #include <time.h>
 
 /* What an answer is made of; all borrowed. */
-struct reply {
+struct http_reply {
 	int status;
 	int closes;	   /* no more requests on this connection */
 	int dated;	   /* `lines` have a Date */
@@ -33,14 +33,14 @@ struct reply_date {
 };
 
 /* Of the body, how much the client is sent: none of it in answer to HEAD. */
-size_t reply_body_len(struct evhttp_request *, const struct reply *);
+size_t reply_body_len(struct evhttp_request *, const struct http_reply *);
 
 /*
  * Answers the request, which is evhttp's from here on, as is its connection.
  * `later`: we are called by evhttp, who must not lose the request before we
  * return, so the loop shall write.
  */
-void reply_send(struct evhttp_request *, const struct reply *,
+void reply_send(struct evhttp_request *, const struct http_reply *,
 	struct reply_date *, int later);
 
 #endif

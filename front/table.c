@@ -12,7 +12,7 @@
 /* --- coming and going --------------------------------------------------- */
 
 static void
-table_free(struct table *t)
+table_free(struct route_table *t)
 {
 	site_fini(&t->config);
 	free(t->routes);
@@ -20,13 +20,13 @@ table_free(struct table *t)
 }
 
 void
-table_hold(struct table *t)
+table_hold(struct route_table *t)
 {
 	t->holders++;
 }
 
 void
-table_release(struct table *t)
+table_release(struct route_table *t)
 {
 	if (--t->holders == 0)
 		table_free(t);
@@ -39,7 +39,7 @@ pool_gone(void *arg)
 }
 
 void
-table_retire(struct table *t)
+table_retire(struct route_table *t)
 {
 	if (t == NULL)
 		return;
@@ -53,20 +53,20 @@ table_retire(struct table *t)
 static void
 pool_is_ready(void *arg, int err, const char *why)
 {
-	struct table *t = arg;
+	struct route_table *t = arg;
 
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "module", "text", why, NULL);
-	t->waited_for--;
-	if (t->told || (err == 0 && t->waited_for > 0))
+	t->loading_n--;
+	if (t->ready_called || (err == 0 && t->loading_n > 0))
 		return;
-	t->told = 1;
+	t->ready_called = 1;
 	t->ready(t->arg, t, err);
 }
 
 /* Whether the kernel's kill is to be had: 1, 0; -1: it must be and is not. */
 static int
-perf_wanted(const struct site *c)
+perf_choose(const struct site *c)
 {
 	int err;
 
@@ -108,14 +108,14 @@ plan_of(const struct site *c, const struct route_config *r, int perf)
 static int
 longer_first(const void *a, const void *b)
 {
-	size_t x = strlen(((const struct route *)a)->config->path);
-	size_t y = strlen(((const struct route *)b)->config->path);
+	size_t x = strlen(((const struct front_route *)a)->config->path);
+	size_t y = strlen(((const struct front_route *)b)->config->path);
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
 static int
-pools_start(struct table *t, int perf)
+pools_start(struct route_table *t, int perf)
 {
 	t->n = t->config.routes_n;
 	t->routes = calloc(t->n, sizeof(t->routes[0]));
@@ -124,9 +124,9 @@ pools_start(struct table *t, int perf)
 	for (size_t i = 0; i < t->n; i++)
 		t->routes[i].config = &t->config.routes[i];
 	qsort(t->routes, t->n, sizeof(t->routes[0]), longer_first);
-	t->waited_for = t->n;
+	t->loading_n = t->n;
 	for (size_t i = 0; i < t->n; i++) {
-		struct route *r = &t->routes[i];
+		struct front_route *r = &t->routes[i];
 
 		r->plan = plan_of(&t->config, r->config, perf);
 		r->pool = pool_new(t->base, &r->plan, &r->usage, t->watch,
@@ -139,11 +139,11 @@ pools_start(struct table *t, int perf)
 }
 
 int
-table_open(struct table **out, struct event_base *base, struct watch *watch,
-	struct site_source *from,
-	void (*ready)(void *arg, struct table *, int err), void *arg)
+table_open(struct route_table **out, struct event_base *base,
+	struct watch *watch, struct site_source *from,
+	void (*ready)(void *arg, struct route_table *, int err), void *arg)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct route_table *t = calloc(1, sizeof(*t));
 	int perf;
 
 	if (t == NULL)
@@ -152,13 +152,13 @@ table_open(struct table **out, struct event_base *base, struct watch *watch,
 	t->watch = watch;
 	t->ready = ready;
 	t->arg = arg;
-	perf = site_read(&t->config, from) < 0 ? -1 : perf_wanted(&t->config);
+	perf = site_read(&t->config, from) < 0 ? -1 : perf_choose(&t->config);
 	if (perf < 0) {
 		table_free(t);
 		return -1;
 	}
 	if (pools_start(t, perf) < 0) {
-		t->told = 1;
+		t->ready_called = 1;
 		table_retire(t);
 		return -1;
 	}
@@ -168,8 +168,8 @@ table_open(struct table **out, struct event_base *base, struct watch *watch,
 
 /* --- finding ------------------------------------------------------------ */
 
-struct route *
-table_find(struct table *t, const char *path)
+struct front_route *
+table_find(struct route_table *t, const char *path)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const char *p = t->routes[i].config->path;
@@ -186,7 +186,7 @@ table_find(struct table *t, const char *path)
 /* --- accounting --------------------------------------------------------- */
 
 void
-table_usage_take(struct table *t, const struct table *from)
+table_usage_take(struct route_table *t, const struct route_table *from)
 {
 	for (size_t i = 0; i < t->n; i++)
 		for (size_t k = 0; k < from->n; k++)
@@ -200,7 +200,7 @@ table_usage_take(struct table *t, const struct table *from)
 }
 
 static uint64_t
-requests_of(const struct usage *u)
+requests_of(const struct cpu_usage *u)
 {
 	uint64_t n = 0;
 
@@ -213,10 +213,10 @@ requests_of(const struct usage *u)
 	"ended_" name, sw_num((long long)u->outcomes[OUTCOME_##id]),
 
 void
-table_usage_log(const struct table *t)
+table_usage_log(const struct route_table *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct usage *u = &t->routes[i].usage;
+		const struct cpu_usage *u = &t->routes[i].usage;
 
 		if (requests_of(u) == 0)
 			continue;
@@ -247,7 +247,7 @@ count_json(uint64_t n)
 }
 
 static json_t *
-ends_json(const struct usage *u)
+ends_json(const struct cpu_usage *u)
 {
 	json_t *o = json_object();
 
@@ -262,9 +262,9 @@ ends_json(const struct usage *u)
 
 /* NULL: no memory. */
 static json_t *
-usage_json(const struct route *r)
+usage_json(const struct front_route *r)
 {
-	const struct usage *u = &r->usage;
+	const struct cpu_usage *u = &r->usage;
 	const struct {
 		const char *name;
 		json_t *value; /* taken */
@@ -293,7 +293,7 @@ usage_json(const struct route *r)
 }
 
 char *
-table_usage_json(const struct table *t)
+table_usage_json(const struct route_table *t)
 {
 	json_t *list = json_array();
 	char *text = NULL;

@@ -32,7 +32,7 @@ struct upload {
 	struct evhttp_connection *conn; /* the key; NULL: not by it any more */
 	struct bufferevent *client, *store;
 	struct caller *caller;
-	struct event *ended, *late;
+	struct event *ended, *timeout;
 	pid_t pid; /* 0: none */
 	int pidfd;
 	int full, whole, failed;
@@ -130,7 +130,7 @@ process_ended(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-late(evutil_socket_t fd, short what, void *arg)
+upload_expired(evutil_socket_t fd, short what, void *arg)
 {
 	struct upload *u = arg;
 
@@ -240,8 +240,8 @@ upload_destroy(struct upload *u)
 		bufferevent_free(u->store);
 	if (u->ended != NULL)
 		event_free(u->ended);
-	if (u->late != NULL)
-		event_free(u->late);
+	if (u->timeout != NULL)
+		event_free(u->timeout);
 	if (u->pidfd >= 0)
 		close(u->pidfd);
 	free(u);
@@ -263,7 +263,7 @@ upload_free(struct upload *u)
 		return;
 	}
 	(void)pidfd_send_signal(u->pidfd, SIGTERM, NULL, 0);
-	event_add(u->late, &grace);
+	event_add(u->timeout, &grace);
 	bufferevent_free(u->store);
 	u->store = NULL;
 }
@@ -283,9 +283,9 @@ process_watch(struct upload *u, int sock)
 	u->pidfd = pidfd_open(u->pid, 0);
 	u->store = bufferevent_socket_new(base, sock, BEV_OPT_CLOSE_ON_FREE);
 	u->ended = event_new(base, u->pidfd, EV_READ, process_ended, u);
-	u->late = event_new(base, -1, 0, late, u);
+	u->timeout = event_new(base, -1, 0, upload_expired, u);
 	if (u->pidfd < 0 || u->store == NULL || u->ended == NULL ||
-		u->late == NULL || event_add(u->ended, NULL) != 0)
+		u->timeout == NULL || event_add(u->ended, NULL) != 0)
 		return -ENOMEM;
 	bufferevent_setcb(u->store, NULL, store_wants, store_failed, u);
 	bufferevent_setwatermark(u->store, EV_WRITE, LOW, 0);
@@ -380,8 +380,8 @@ upload_end(struct upload *u, int64_t limit_s, upload_done_fn *done, void *arg)
 	u->arg = arg;
 	if (u->store != NULL)
 		store_wants(u->store, u);
-	if (u->late != NULL)
-		event_add(u->late, &limit);
+	if (u->timeout != NULL)
+		event_add(u->timeout, &limit);
 	upload_check(u);
 }
 

@@ -71,7 +71,7 @@ backstop_set(pid_t pid, int64_t ns)
 }
 
 int
-budget_worn(int64_t used_ns)
+budget_life_over(int64_t used_ns)
 {
 	return used_ns >= LIFE_S * NS_PER_S;
 }
@@ -134,7 +134,7 @@ budget_renew(struct budget *b, int64_t ns, int64_t used_ns)
 {
 	if (b->perf >= 0)
 		perf_renew(b, ns, used_ns);
-	else if (!b->timing)
+	else if (!b->timer_armed)
 		budget_timer_set(b, ns);
 }
 
@@ -143,23 +143,24 @@ budget_timer_set(struct budget *b, int64_t ns)
 {
 	struct itimerspec t = {.it_value = {ns / NS_PER_S, ns % NS_PER_S}};
 
-	b->timing = timerfd_settime(b->timer, 0, &t, NULL) == 0;
+	b->timer_armed = timerfd_settime(b->timer, 0, &t, NULL) == 0;
 }
 
 void
-budget_timer_rest(struct budget *b)
+budget_timer_idle(struct budget *b)
 {
 	budget_timer_set(b, REST_NS);
-	b->timing = 0; /* the next request's budget is not to wait for it */
+	b->timer_armed =
+		0; /* the next request's budget is not to wait for it */
 }
 
 void
-budget_timer_heed(struct budget *b)
+budget_timer_clear(struct budget *b)
 {
 	uint64_t n;
 
 	(void)!read(b->timer, &n, sizeof(n));
-	b->timing = 0;
+	b->timer_armed = 0;
 }
 
 int64_t

@@ -21,7 +21,7 @@ struct budget {
 	int perf;  /* layer 1's event, or -1 */
 	int timer; /* layer 2's timerfd, or -1 */
 	clockid_t clock;
-	int timing;	    /* the timer runs */
+	int timer_armed;    /* the timer runs */
 	int64_t renewed_ns; /* layer 1: what was used then; < 0: never */
 	int64_t slack_ns;   /* and what it was given beyond a budget */
 };
@@ -41,14 +41,14 @@ void budget_close(struct budget *);
 void budget_renew(struct budget *, int64_t ns, int64_t used_ns);
 
 /* So much was used that the isolate is to go, long before layer 3 comes. */
-int budget_worn(int64_t used_ns);
+int budget_life_over(int64_t used_ns);
 
 /* Layer 2's timer is readable, or will be, after `ns`. */
 void budget_timer_set(struct budget *, int64_t ns);
-void budget_timer_heed(struct budget *);
+void budget_timer_clear(struct budget *);
 
 /* It has answered, which says nothing of whether it has come to rest. */
-void budget_timer_rest(struct budget *);
+void budget_timer_idle(struct budget *);
 
 /* CPU time of the process since its birth; -1: it is gone. */
 int64_t budget_used(const struct budget *);

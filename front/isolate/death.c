@@ -48,8 +48,8 @@ own_outcome(
  * CPU time may still be dying when his time on the wall is over, too.
  */
 enum request_outcome
-death_outcome(const struct death *d, enum request_outcome killed, int64_t cpu_ns,
-	int64_t budget_ns, size_t memory)
+death_outcome(const struct death *d, enum request_outcome killed,
+	int64_t cpu_ns, int64_t budget_ns, size_t memory)
 {
 	if (killed != OUTCOME_ANSWER &&
 		(killed != OUTCOME_WALL || cpu_ns < budget_ns))

@@ -27,7 +27,8 @@ int64_t death_cpu_ns(const struct death *);
  * `killed`: what the front killed it for, OUTCOME_ANSWER: it did not.  Its last
  * request had `cpu_ns` of `budget_ns`.
  */
-enum request_outcome death_outcome(const struct death *, enum request_outcome killed, int64_t cpu_ns,
+enum request_outcome
+death_outcome(const struct death *, enum request_outcome killed, int64_t cpu_ns,
 	int64_t budget_ns, size_t memory);
 
 #endif

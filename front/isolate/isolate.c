@@ -15,18 +15,18 @@
 enum { HEADERS = 256, VALUE_NAME = 128 };
 
 /* All of one isolate; the handler sees the three public parts. */
-struct desk {
+struct isolate_self {
 	struct sw_request req;
 	struct sw_response res;
 	struct sw_env env;
 	struct sw_queue queue;
 	struct sw_pair headers[HEADERS];
 	const struct mailbox *mail;
-	struct mail_answer a; /* as far as it has got */
+	struct mail_answer answer; /* as far as it has got */
 	struct sw_batch jobs;
 };
 
-static struct desk desk;
+static struct isolate_self self;
 
 /* --- the response ------------------------------------------------------- */
 
@@ -49,16 +49,16 @@ static int
 response_header(struct sw_response *res, const char *name, const char *value)
 {
 	size_t name_len = strlen(name) + 1, value_len = strlen(value) + 1;
-	uint8_t *to = desk.mail->headers + desk.a.headers_len;
+	uint8_t *to = self.mail->headers + self.answer.headers_len;
 
 	(void)res;
 	if (!is_name(name) || strpbrk(value, "\r\n") != NULL)
 		return -EINVAL;
-	if (name_len + value_len > MAIL_HEADERS_MAX - desk.a.headers_len)
+	if (name_len + value_len > MAIL_HEADERS_MAX - self.answer.headers_len)
 		return -ENOSPC;
 	memcpy(to, name, name_len);
 	memcpy(to + name_len, value, value_len);
-	desk.a.headers_len += (uint32_t)(name_len + value_len);
+	self.answer.headers_len += (uint32_t)(name_len + value_len);
 	return 0;
 }
 
@@ -66,19 +66,19 @@ static int
 response_write(struct sw_response *res, const void *p, size_t len)
 {
 	(void)res;
-	if (len > desk.mail->sizes.answer - desk.a.body_len)
+	if (len > self.mail->sizes.answer - self.answer.body_len)
 		return -ENOSPC;
 	if (len > 0)
-		memcpy(desk.mail->body + desk.a.body_len, p, len);
-	desk.a.body_len += (uint32_t)len;
+		memcpy(self.mail->body + self.answer.body_len, p, len);
+	self.answer.body_len += (uint32_t)len;
 	return 0;
 }
 
 static int
 response_print(struct sw_response *res, const char *fmt, ...)
 {
-	size_t room = desk.mail->sizes.answer - desk.a.body_len;
-	char *to = (char *)desk.mail->body + desk.a.body_len;
+	size_t room = self.mail->sizes.answer - self.answer.body_len;
+	char *to = (char *)self.mail->body + self.answer.body_len;
 	va_list ap;
 	int n;
 
@@ -88,7 +88,7 @@ response_print(struct sw_response *res, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0 || (size_t)n >= room)
 		return -ENOSPC;
-	desk.a.body_len += (uint32_t)n;
+	self.answer.body_len += (uint32_t)n;
 	return 0;
 }
 
@@ -105,7 +105,7 @@ queue_put(struct sw_env *env, struct sw_job *jobs, size_t n)
 
 		if (memcmp(&jobs[i].id, &none, sizeof(none)) == 0)
 			jobs[i].id = sw_id_make(clock_now_ms(CLOCK_REALTIME));
-		err = sw_batch_add(&desk.jobs, &jobs[i], why);
+		err = sw_batch_add(&self.jobs, &jobs[i], why);
 		if (why[0] != '\0')
 			env->log(env, "put: %s", why);
 		if (err < 0)
@@ -129,8 +129,8 @@ env_value(struct sw_env *env, const char *name)
 static void
 env_log(struct sw_env *env, const char *fmt, ...)
 {
-	size_t room = MAIL_LOG_MAX - desk.a.log_len;
-	char *to = (char *)desk.mail->log + desk.a.log_len;
+	size_t room = MAIL_LOG_MAX - self.answer.log_len;
+	char *to = (char *)self.mail->log + self.answer.log_len;
 	va_list ap;
 	int n;
 
@@ -141,7 +141,7 @@ env_log(struct sw_env *env, const char *fmt, ...)
 	n = vsnprintf(to, room, fmt, ap);
 	va_end(ap);
 	if (n >= 0)
-		desk.a.log_len +=
+		self.answer.log_len +=
 			(uint32_t)((size_t)n < room ? (size_t)n + 1 : room);
 }
 
@@ -174,27 +174,27 @@ request_header(const struct sw_request *req, const char *name)
 static void
 request_open(void)
 {
-	const struct mail_request *r = desk.mail->request;
-	const char *p = (const char *)desk.mail->texts, *blob;
+	const struct mail_request *r = self.mail->request;
+	const char *p = (const char *)self.mail->texts, *blob;
 
-	desk.req = (struct sw_request){.headers = desk.headers,
+	self.req = (struct sw_request){.headers = self.headers,
 		.header = request_header,
-		.body = desk.mail->texts + r->texts_len,
+		.body = self.mail->texts + r->texts_len,
 		.body_len = r->body_len};
-	desk.req.method = text_next(&p);
-	desk.req.path = text_next(&p);
-	desk.req.query = text_next(&p);
-	desk.req.client = text_next(&p);
+	self.req.method = text_next(&p);
+	self.req.path = text_next(&p);
+	self.req.query = text_next(&p);
+	self.req.client = text_next(&p);
 	blob = text_next(&p);
 	if (*blob != '\0') {
-		desk.req.blob = blob;
-		desk.req.blob_size = strtoll(strchr(blob, '=') + 1, NULL, 10);
+		self.req.blob = blob;
+		self.req.blob_size = strtoll(strchr(blob, '=') + 1, NULL, 10);
 	}
-	for (; desk.req.headers_n < r->headers_n &&
-		desk.req.headers_n < HEADERS;
-		desk.req.headers_n++) {
-		desk.headers[desk.req.headers_n].name = text_next(&p);
-		desk.headers[desk.req.headers_n].value = text_next(&p);
+	for (; self.req.headers_n < r->headers_n &&
+		self.req.headers_n < HEADERS;
+		self.req.headers_n++) {
+		self.headers[self.req.headers_n].name = text_next(&p);
+		self.headers[self.req.headers_n].value = text_next(&p);
 	}
 }
 
@@ -202,31 +202,33 @@ request_open(void)
 static void
 answer_plain(int status)
 {
-	desk.a.headers_len = desk.a.body_len = 0;
-	desk.a.status = status >= 400 && status <= 599 ? (uint32_t)status : 500;
-	desk.jobs.n = 0;
+	self.answer.headers_len = self.answer.body_len = 0;
+	self.answer.status = status >= 400 && status <= 599 ? (uint32_t)status
+							    : 500;
+	self.jobs.n = 0;
 }
 
 static void
 request_run(const struct sw_handler *handler)
 {
-	int said;
+	int status;
 
 	request_open();
-	desk.a = (struct mail_answer){.number = desk.mail->request->number};
-	desk.res.status = 200;
-	desk.queue.after = 0;
-	sw_batch_reset(&desk.jobs);
-	said = handler->handle(&desk.req, &desk.res, &desk.env);
-	desk.a.status = (uint32_t)desk.res.status;
-	if (said != 0 || desk.res.status < 200 || desk.res.status > 599)
-		answer_plain(said);
-	if (desk.jobs.n > 0) {
-		desk.a.jobs_len = (uint32_t)desk.jobs.buf.len;
-		memcpy(desk.mail->jobs, desk.jobs.buf.p, desk.jobs.buf.len);
+	self.answer = (struct mail_answer){
+		.number = self.mail->request->number};
+	self.res.status = 200;
+	self.queue.after = 0;
+	sw_batch_reset(&self.jobs);
+	status = handler->handle(&self.req, &self.res, &self.env);
+	self.answer.status = (uint32_t)self.res.status;
+	if (status != 0 || self.res.status < 200 || self.res.status > 599)
+		answer_plain(status);
+	if (self.jobs.n > 0) {
+		self.answer.jobs_len = (uint32_t)self.jobs.buf.len;
+		memcpy(self.mail->jobs, self.jobs.buf.p, self.jobs.buf.len);
 	}
-	desk.a.after = desk.queue.after != 0;
-	*desk.mail->answer = desk.a;
+	self.answer.after = self.queue.after != 0;
+	*self.mail->answer = self.answer;
 }
 
 static int
@@ -234,7 +236,7 @@ answer_tell(int out, uint32_t number)
 {
 	const uint64_t one = 1;
 
-	return !mailbox_post(desk.mail, number) ||
+	return !mailbox_post(self.mail, number) ||
 	       write(out, &one, sizeof(one)) == sizeof(one);
 }
 
@@ -248,14 +250,14 @@ request_wait(int in, uint32_t number)
 	uint64_t n;
 	int ok = 1;
 
-	if (!mailbox_has(desk.mail, number))
+	if (!mailbox_has(self.mail, number))
 		sched_yield();
-	if (mailbox_has(desk.mail, number))
+	if (mailbox_has(self.mail, number))
 		return 1;
-	mailbox_doze(desk.mail, 1);
-	while (ok && !mailbox_has(desk.mail, number))
+	mailbox_sleeping_set(self.mail, 1);
+	while (ok && !mailbox_has(self.mail, number))
 		ok = read(in, &n, sizeof(n)) == sizeof(n);
-	mailbox_doze(desk.mail, 0);
+	mailbox_sleeping_set(self.mail, 0);
 	return ok;
 }
 
@@ -263,20 +265,20 @@ void
 isolate_run(const struct mailbox *mail, int in, int out,
 	const struct sw_handler *handler)
 {
-	int ready = sw_batch_init(&desk.jobs) == 0;
+	int ready = sw_batch_init(&self.jobs) == 0;
 
-	desk.mail = mail;
-	desk.a.number = MAIL_READY;
-	desk.res.header = response_header;
-	desk.res.write = response_write;
-	desk.res.print = response_print;
-	desk.queue.put = queue_put;
-	desk.env.queue = &desk.queue;
-	desk.env.value = env_value;
-	desk.env.log = env_log;
-	desk.env.id_text = id_text;
-	while (ready && answer_tell(out, desk.a.number) &&
-		request_wait(in, desk.a.number + 1))
+	self.mail = mail;
+	self.answer.number = MAIL_READY;
+	self.res.header = response_header;
+	self.res.write = response_write;
+	self.res.print = response_print;
+	self.queue.put = queue_put;
+	self.env.queue = &self.queue;
+	self.env.value = env_value;
+	self.env.log = env_log;
+	self.env.id_text = id_text;
+	while (ready && answer_tell(out, self.answer.number) &&
+		request_wait(in, self.answer.number + 1))
 		request_run(handler);
 	_exit(0);
 }

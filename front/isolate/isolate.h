@@ -6,8 +6,8 @@
 #define FRONT_ISOLATE_H
 
 #include "base/error.h"
-#include "wire/id.h"
 #include "front/isolate/mailbox.h"
+#include "wire/id.h"
 #include "wire/job.h"
 #include "wire/proto.h"
 

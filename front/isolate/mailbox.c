@@ -54,9 +54,9 @@ mailbox_map(struct mailbox *m, int fd, const struct mail_sizes *s)
 	m->request = (struct mail_request *)(void *)p;
 	m->answer = (struct mail_answer *)(void *)(p + 64);
 	m->answered = (_Atomic uint32_t *)(void *)(p + 128);
-	m->quiet = (_Atomic uint32_t *)(void *)(p + 192);
+	m->polling = (_Atomic uint32_t *)(void *)(p + 192);
 	m->asked = (_Atomic uint32_t *)(void *)(p + 256);
-	m->dozing = (_Atomic uint32_t *)(void *)(p + 320);
+	m->sleeping = (_Atomic uint32_t *)(void *)(p + 320);
 	m->texts = p + PAGE;
 	m->headers = m->texts + rounded(s->request);
 	m->log = m->headers + rounded(MAIL_HEADERS_MAX);
@@ -82,7 +82,7 @@ int
 mailbox_post(const struct mailbox *m, uint32_t number)
 {
 	atomic_store(m->answered, number);
-	return atomic_load(m->quiet) == 0;
+	return atomic_load(m->polling) == 0;
 }
 
 int
@@ -92,16 +92,16 @@ mailbox_has(const struct mailbox *m, uint32_t number)
 }
 
 void
-mailbox_doze(const struct mailbox *m, int doze)
+mailbox_sleeping_set(const struct mailbox *m, int sleeping)
 {
-	atomic_store(m->dozing, (uint32_t)doze);
+	atomic_store(m->sleeping, (uint32_t)sleeping);
 }
 
 int
 mailbox_ask(const struct mailbox *m, uint32_t number)
 {
 	atomic_store(m->asked, number);
-	return atomic_load(m->dozing) != 0;
+	return atomic_load(m->sleeping) != 0;
 }
 
 uint32_t
@@ -111,9 +111,9 @@ mailbox_posted(const struct mailbox *m)
 }
 
 void
-mailbox_quiet(const struct mailbox *m, int quiet)
+mailbox_polling_set(const struct mailbox *m, int polling)
 {
-	atomic_store(m->quiet, (uint32_t)quiet);
+	atomic_store(m->polling, (uint32_t)polling);
 }
 
 int

@@ -56,9 +56,9 @@ struct mailbox {
 	struct mail_request *request;
 	struct mail_answer *answer;
 	_Atomic uint32_t *answered; /* the isolate's: the number of it */
-	_Atomic uint32_t *quiet;    /* the front's: 1: it looks by itself */
+	_Atomic uint32_t *polling;  /* the front's: 1: it looks by itself */
 	_Atomic uint32_t *asked;    /* the front's: the last request */
-	_Atomic uint32_t *dozing;   /* the isolate's: 1: it must be woken */
+	_Atomic uint32_t *sleeping; /* the isolate's: 1: it must be woken */
 	uint8_t *texts;		    /* and the body behind them */
 	uint8_t *headers, *log, *jobs, *body;
 };
@@ -83,7 +83,7 @@ int mailbox_post(const struct mailbox *, uint32_t number);
  * woken when it is.  Who asks to be woken must look once more afterwards.
  */
 int mailbox_has(const struct mailbox *, uint32_t number);
-void mailbox_doze(const struct mailbox *, int doze);
+void mailbox_sleeping_set(const struct mailbox *, int sleeping);
 
 /*
  * The front's side: request `number` is there.  1: the isolate must be woken.
@@ -96,7 +96,7 @@ int mailbox_ask(const struct mailbox *, uint32_t number);
  * Who asks to be told must look once more afterwards.
  */
 uint32_t mailbox_posted(const struct mailbox *);
-void mailbox_quiet(const struct mailbox *, int quiet);
+void mailbox_polling_set(const struct mailbox *, int polling);
 
 /*
  * A copy of the head of the answer to request `number`, every length of it

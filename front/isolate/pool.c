@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "front/isolate/death.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "front/isolate/death.h"
 
 enum {
 	START_MS = 5000, /* for a module to load */
@@ -22,32 +22,32 @@ enum {
 	SLACK_NS = 50000,
 };
 
-enum state { EMPTY, ASKED, STARTING, IDLE, BUSY, DYING };
+enum isolate_state { EMPTY, ASKED, STARTING, IDLE, BUSY, DYING };
 
 struct isolate {
 	struct watched watched;	   /* first: the one is the other */
 	TAILQ_ENTRY(isolate) link; /* in `asked` or `idle` */
 	struct pool *pool;
-	enum state state;
+	enum isolate_state state;
 	pid_t pid;
 	int pidfd, in, out;
 	struct mailbox mail;
 	struct budget budget;
-	struct event *answered, *died, *spent;
-	struct task *task;
+	struct event *answered, *died, *timer;
+	struct pool_task *task;
 	enum request_outcome killed; /* ANSWER: not by us */
-	int64_t born_ms;
+	int64_t started_ms;
 	int64_t used_ns;	 /* when its request began */
 	uint32_t served, number; /* of what it is to answer */
 };
 
 TAILQ_HEAD(isolate_list, isolate);
-TAILQ_HEAD(task_list, task);
+TAILQ_HEAD(task_list, pool_task);
 
 struct pool {
 	const struct pool_plan *plan;
 	struct event_base *base;
-	struct usage *usage;
+	struct cpu_usage *usage;
 	struct watch *watch;
 	pool_ready_fn *ready;
 	void *arg;
@@ -55,7 +55,7 @@ struct pool {
 	void *gone_arg;
 	pid_t zygote;
 	int sock; /* -1: no zygote */
-	struct event *said, *sweep, *again;
+	struct event *zygote_event, *sweep, *again;
 	struct isolate_list asked, idle;
 	struct task_list waiting;
 	size_t waiting_n, busy;
@@ -78,7 +78,7 @@ static void zygote_open(struct pool *);
 /* --- isolates come ------------------------------------------------------ */
 
 static void
-shut(int *fd)
+fd_close(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -104,19 +104,19 @@ isolate_clear(struct isolate *i)
 		TAILQ_REMOVE(&i->pool->idle, i, link);
 	event_end(&i->answered);
 	event_end(&i->died);
-	event_end(&i->spent);
+	event_end(&i->timer);
 	budget_close(&i->budget);
 	mailbox_unmap(&i->mail);
-	shut(&i->pidfd);
-	shut(&i->in);
-	shut(&i->out);
+	fd_close(&i->pidfd);
+	fd_close(&i->in);
+	fd_close(&i->out);
 	i->state = EMPTY;
 }
 
 static int isolate_look(struct watched *);
-static void isolate_told(evutil_socket_t, short, void *);
+static void isolate_woke(evutil_socket_t, short, void *);
 static void isolate_died(evutil_socket_t, short, void *);
-static void isolate_spent(evutil_socket_t, short, void *);
+static void isolate_timer_fired(evutil_socket_t, short, void *);
 
 static void
 isolate_ask(struct isolate *i)
@@ -131,7 +131,7 @@ isolate_ask(struct isolate *i)
 		err = mailbox_map(&i->mail, memory, sizes);
 	if (err == 0)
 		err = zygote_ask(p->sock, memory, i->in, i->out);
-	shut(&memory);
+	fd_close(&memory);
 	if (err < 0) {
 		isolate_clear(i);
 		return;
@@ -162,7 +162,7 @@ isolates_start(struct pool *p)
 }
 
 static void
-isolate_born(struct pool *p, pid_t pid, int pidfd)
+isolate_started(struct pool *p, pid_t pid, int pidfd)
 {
 	struct isolate *i = TAILQ_FIRST(&p->asked);
 
@@ -174,11 +174,11 @@ isolate_born(struct pool *p, pid_t pid, int pidfd)
 	i->state = STARTING;
 	i->pid = pid;
 	i->pidfd = pidfd;
-	i->born_ms = clock_now_ms(CLOCK_MONOTONIC);
+	i->started_ms = clock_now_ms(CLOCK_MONOTONIC);
 	timer_set(p->sweep, SWEEP_MS * 1000);
 	p->usage->starts++;
 	i->answered = event_new(
-		p->base, i->out, EV_READ | EV_PERSIST, isolate_told, i);
+		p->base, i->out, EV_READ | EV_PERSIST, isolate_woke, i);
 	i->died = event_new(p->base, pidfd, EV_READ, isolate_died, i);
 	if (i->answered == NULL || i->died == NULL ||
 		event_add(i->answered, NULL) != 0 ||
@@ -201,7 +201,7 @@ isolate_kill(struct isolate *i, enum request_outcome why)
 }
 
 static void
-isolate_begin(struct isolate *i, struct task *t)
+isolate_begin(struct isolate *i, struct pool_task *t)
 {
 	struct pool *p = i->pool;
 	const uint64_t one = 1;
@@ -224,10 +224,10 @@ isolate_begin(struct isolate *i, struct task *t)
 
 /* Whoever waits longest goes to whoever rested shortest: it is warm. */
 static void
-hand_out(struct pool *p)
+tasks_hand_out(struct pool *p)
 {
 	while (!TAILQ_EMPTY(&p->waiting) && !TAILQ_EMPTY(&p->idle)) {
-		struct task *t = TAILQ_FIRST(&p->waiting);
+		struct pool_task *t = TAILQ_FIRST(&p->waiting);
 
 		TAILQ_REMOVE(&p->waiting, t, link);
 		p->waiting_n--;
@@ -236,10 +236,10 @@ hand_out(struct pool *p)
 }
 
 static void
-task_end(struct isolate *i, enum request_outcome outcome, const struct mail_answer *a,
-	int64_t cpu_ns)
+task_end(struct isolate *i, enum request_outcome outcome,
+	const struct mail_answer *a, int64_t cpu_ns)
 {
-	struct task *t = i->task;
+	struct pool_task *t = i->task;
 
 	i->task = NULL;
 	i->pool->busy--;
@@ -248,7 +248,7 @@ task_end(struct isolate *i, enum request_outcome outcome, const struct mail_answ
 }
 
 static void
-isolate_rest(struct isolate *i)
+isolate_idle(struct isolate *i)
 {
 	const struct pool_plan *plan = i->pool->plan;
 
@@ -256,7 +256,7 @@ isolate_rest(struct isolate *i)
 	TAILQ_INSERT_HEAD(&i->pool->idle, i, link);
 	if ((plan->requests_max > 0 &&
 		    i->served >= (uint32_t)plan->requests_max) ||
-		budget_worn(i->used_ns))
+		budget_life_over(i->used_ns))
 		isolate_kill(i, OUTCOME_ANSWER);
 }
 
@@ -268,16 +268,16 @@ isolate_ready(struct isolate *i)
 		&i->budget, i->pid, p->plan->budget_ns, p->plan->perf);
 
 	if (err == 0 && i->budget.timer >= 0) {
-		i->spent = event_new(p->base, i->budget.timer,
-			EV_READ | EV_PERSIST, isolate_spent, i);
-		err = i->spent == NULL ? -ENOMEM : event_add(i->spent, NULL);
+		i->timer = event_new(p->base, i->budget.timer,
+			EV_READ | EV_PERSIST, isolate_timer_fired, i);
+		err = i->timer == NULL ? -ENOMEM : event_add(i->timer, NULL);
 	}
 	i->used_ns = budget_used(&i->budget);
 	if (err < 0 || i->used_ns < 0) {
 		isolate_kill(i, OUTCOME_BROKEN);
 		return;
 	}
-	isolate_rest(i);
+	isolate_idle(i);
 	if (!p->loaded) {
 		p->loaded = 1;
 		p->ready(p->arg, 0, "");
@@ -296,7 +296,7 @@ isolate_finish(struct isolate *i)
 	}
 	i->used_ns = used_ns > 0 ? used_ns : before_ns;
 	task_end(i, OUTCOME_ANSWER, &a, i->used_ns - before_ns);
-	isolate_rest(i);
+	isolate_idle(i);
 }
 
 /* Takes what it has posted, if that is new; 1: it was. */
@@ -317,7 +317,7 @@ isolate_look(struct watched *w)
 		isolate_ready(i);
 	else if (i->state == BUSY)
 		isolate_finish(i);
-	hand_out(p);
+	tasks_hand_out(p);
 	if (p->retired && pool_tasks(p) == 0)
 		pool_free(p);
 	return 1;
@@ -325,7 +325,7 @@ isolate_look(struct watched *w)
 
 /* What was looked at before the bell came is no news: it may come late. */
 static void
-isolate_told(evutil_socket_t fd, short what, void *arg)
+isolate_woke(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t n;
 
@@ -337,7 +337,7 @@ isolate_told(evutil_socket_t fd, short what, void *arg)
 /* --- isolates go -------------------------------------------------------- */
 
 static void
-isolate_spent(evutil_socket_t fd, short what, void *arg)
+isolate_timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	struct isolate *i = arg;
 	int64_t left_ns = i->pool->plan->budget_ns -
@@ -345,13 +345,13 @@ isolate_spent(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	budget_timer_heed(&i->budget);
+	budget_timer_clear(&i->budget);
 	if (left_ns <= 0)
 		isolate_kill(i, OUTCOME_CPU);
 	else if (i->state == BUSY)
 		budget_timer_set(&i->budget, left_ns + SLACK_NS);
 	else
-		budget_timer_rest(&i->budget);
+		budget_timer_idle(&i->budget);
 }
 
 /* It cannot be loaded, now or any more; `why` "": it did not say. */
@@ -405,13 +405,13 @@ isolate_died(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-sweep(evutil_socket_t fd, short what, void *arg)
+timeouts_check(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
 	int64_t now_ms = clock_now_ms(CLOCK_MONOTONIC);
 	int64_t limit = now_ms - p->plan->wall_ms, start = now_ms - START_MS;
 	int starting = 0;
-	struct task *t;
+	struct pool_task *t;
 
 	(void)fd;
 	(void)what;
@@ -421,7 +421,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 		if (i->state == BUSY && i->killed == OUTCOME_ANSWER &&
 			i->task->since_ms < limit)
 			isolate_kill(i, OUTCOME_WALL);
-		else if (i->state == STARTING && i->born_ms < start)
+		else if (i->state == STARTING && i->started_ms < start)
 			(void)syscall(SYS_pidfd_send_signal, i->pidfd, SIGKILL,
 				NULL, 0);
 		starting += i->state == STARTING;
@@ -443,8 +443,8 @@ sweep(evutil_socket_t fd, short what, void *arg)
 static void
 zygote_close(struct pool *p)
 {
-	event_end(&p->said);
-	shut(&p->sock);
+	event_end(&p->zygote_event);
+	fd_close(&p->sock);
 	if (p->zygote > 0) {
 		kill(p->zygote, SIGKILL);
 		waitpid(p->zygote, NULL, 0);
@@ -455,7 +455,7 @@ zygote_close(struct pool *p)
 }
 
 static void
-zygote_said(evutil_socket_t fd, short what, void *arg)
+zygote_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
 	char why[512];
@@ -466,7 +466,7 @@ zygote_said(evutil_socket_t fd, short what, void *arg)
 	while ((got = zygote_answer((int)fd, &pid, &pidfd, why, sizeof(why))) >
 		0) {
 		if (got == 1)
-			isolate_born(p, pid, pidfd);
+			isolate_started(p, pid, pidfd);
 		else
 			isolates_start(p);
 	}
@@ -482,9 +482,10 @@ zygote_open(struct pool *p)
 	int err = zygote_start(&p->plan->zygote, &p->zygote, &p->sock);
 
 	if (err == 0) {
-		p->said = event_new(
-			p->base, p->sock, EV_READ | EV_PERSIST, zygote_said, p);
-		if (p->said != NULL && event_add(p->said, NULL) == 0)
+		p->zygote_event = event_new(p->base, p->sock,
+			EV_READ | EV_PERSIST, zygote_readable, p);
+		if (p->zygote_event != NULL &&
+			event_add(p->zygote_event, NULL) == 0)
 			return;
 		zygote_close(p);
 	}
@@ -495,7 +496,7 @@ zygote_open(struct pool *p)
 }
 
 static void
-again(evutil_socket_t fd, short what, void *arg)
+start_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
 
@@ -511,7 +512,7 @@ again(evutil_socket_t fd, short what, void *arg)
 
 struct pool *
 pool_new(struct event_base *base, const struct pool_plan *plan,
-	struct usage *usage, struct watch *watch, pool_ready_fn *ready,
+	struct cpu_usage *usage, struct watch *watch, pool_ready_fn *ready,
 	void *arg)
 {
 	struct pool *p = calloc(1,
@@ -532,8 +533,8 @@ pool_new(struct event_base *base, const struct pool_plan *plan,
 	for (int n = 0; n < plan->isolates; n++)
 		p->isolates[n] = (struct isolate){
 			.pool = p, .pidfd = -1, .in = -1, .out = -1};
-	p->sweep = event_new(base, -1, 0, sweep, p);
-	p->again = event_new(base, -1, 0, again, p);
+	p->sweep = event_new(base, -1, 0, timeouts_check, p);
+	p->again = event_new(base, -1, 0, start_again, p);
 	if (p->sweep == NULL || p->again == NULL) {
 		pool_free(p);
 		return NULL;
@@ -564,7 +565,7 @@ pool_free(struct pool *p)
 }
 
 void
-pool_run(struct pool *p, struct task *t)
+pool_run(struct pool *p, struct pool_task *t)
 {
 	t->since_ms = clock_now_ms(CLOCK_MONOTONIC);
 	if (!TAILQ_EMPTY(&p->idle)) {

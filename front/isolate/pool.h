@@ -20,19 +20,20 @@
 struct pool;
 
 /* A request; its owner embeds it. */
-struct task {
-	TAILQ_ENTRY(task) link;
+struct pool_task {
+	TAILQ_ENTRY(pool_task) link;
 	int64_t since_ms; /* when it came, then when it began */
 
 	/* Writes it into the mailbox, which has room for it. */
-	void (*write)(struct task *, struct mailbox *);
+	void (*write)(struct pool_task *, struct mailbox *);
 
 	/*
 	 * Called once.  With OUTCOME_ANSWER there is an answer, in the mailbox
 	 * until this returns; `cpu_ns` -1: it never ran.
 	 */
-	void (*done)(struct task *, enum request_outcome, const struct mail_answer *,
-		const struct mailbox *, int64_t cpu_ns);
+	void (*done)(struct pool_task *, enum request_outcome,
+		const struct mail_answer *, const struct mailbox *,
+		int64_t cpu_ns);
 };
 
 struct pool_plan {
@@ -55,10 +56,10 @@ typedef void pool_ready_fn(void *arg, int err, const char *why);
 /* The plan is borrowed for the pool's life, as is the rest.  NULL: no memory.
  */
 struct pool *pool_new(struct event_base *, const struct pool_plan *,
-	struct usage *, struct watch *, pool_ready_fn *, void *arg);
+	struct cpu_usage *, struct watch *, pool_ready_fn *, void *arg);
 
 /* Runs a task, or keeps it until an isolate is free, or refuses it. */
-void pool_run(struct pool *, struct task *);
+void pool_run(struct pool *, struct pool_task *);
 
 /* Takes no more tasks; frees itself when all it has are done, and says so. */
 void pool_retire(struct pool *, void (*gone)(void *arg), void *arg);

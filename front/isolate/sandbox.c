@@ -201,7 +201,8 @@ ruleset_enter(int ruleset)
 }
 
 int
-handler_sandbox_init(struct handler_sandbox *s, const char *module, size_t memory)
+handler_sandbox_init(
+	struct handler_sandbox *s, const char *module, size_t memory)
 {
 	static const char *const paths[] = {"/lib", "/lib64", "/usr/lib",
 		"/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"};

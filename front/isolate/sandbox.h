@@ -28,11 +28,13 @@ struct handler_sandbox {
  * In the zygote, before it forks, with what little it has: `memory` is what
  * a module and its handler may take.  0 or -errno.
  */
-int handler_sandbox_init(struct handler_sandbox *, const char *module, size_t memory)
-	__attribute__((warn_unused_result));
+int handler_sandbox_init(struct handler_sandbox *, const char *module,
+	size_t memory) __attribute__((warn_unused_result));
 
 /* In the isolate, one after the other: no way back.  0 or -errno. */
-int handler_sandbox_enter(const struct handler_sandbox *) __attribute__((warn_unused_result));
-int handler_sandbox_close(const struct handler_sandbox *) __attribute__((warn_unused_result));
+int handler_sandbox_enter(const struct handler_sandbox *)
+	__attribute__((warn_unused_result));
+int handler_sandbox_close(const struct handler_sandbox *)
+	__attribute__((warn_unused_result));
 
 #endif

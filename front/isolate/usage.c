@@ -31,7 +31,7 @@ bucket_of(int64_t ns)
 }
 
 void
-usage_add(struct usage *u, enum request_outcome outcome, int64_t cpu_ns)
+usage_add(struct cpu_usage *u, enum request_outcome outcome, int64_t cpu_ns)
 {
 	u->outcomes[outcome]++;
 	if (cpu_ns < 0)
@@ -43,7 +43,7 @@ usage_add(struct usage *u, enum request_outcome outcome, int64_t cpu_ns)
 }
 
 int64_t
-usage_percentile(const struct usage *u, double q)
+usage_percentile(const struct cpu_usage *u, double q)
 {
 	uint64_t n = 0, seen = 0, rank;
 

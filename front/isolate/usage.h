@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* How a request ended. X(id, name, status, text of the answer) */
-#define OUTCOMES(X)                                                               \
+#define OUTCOMES(X)                                                            \
 	X(ANSWER, "answer", 0, "")                                             \
 	X(CPU, "cpu", 503, "error code: 1102\n")                               \
 	X(MEMORY, "memory", 503, "error code: 1102\n")                         \
@@ -34,16 +34,16 @@ extern const char *const outcome_texts[OUTCOMES_N];
 
 enum { USAGE_BUCKETS = 8 * 40 };
 
-struct usage {
+struct cpu_usage {
 	uint64_t outcomes[OUTCOMES_N];
 	uint64_t starts; /* of isolates */
 	uint64_t cpu_ns, cpu_max_ns;
 	uint32_t bucket[USAGE_BUCKETS];
 };
 
-void usage_add(struct usage *, enum request_outcome, int64_t cpu_ns);
+void usage_add(struct cpu_usage *, enum request_outcome, int64_t cpu_ns);
 
 /* In ns, of 0 to 1; 0 when there is nothing. */
-int64_t usage_percentile(const struct usage *, double);
+int64_t usage_percentile(const struct cpu_usage *, double);
 
 #endif

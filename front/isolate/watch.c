@@ -10,7 +10,7 @@ watch_begin(struct watch *w, struct watched *d)
 {
 	LIST_INSERT_HEAD(w, d, link);
 	d->on = 1;
-	mailbox_quiet(d->mail, 1);
+	mailbox_polling_set(d->mail, 1);
 }
 
 void
@@ -22,7 +22,7 @@ watch_end(struct watched *d)
 }
 
 static int
-look_once(struct watch *w)
+watched_look(struct watch *w)
 {
 	struct watched *d, *next;
 	int found = 0;
@@ -36,11 +36,11 @@ look_once(struct watch *w)
 
 /* An answer makes room for a request, whose answer may be there at once. */
 static int
-look_around(struct watch *w)
+answers_take(struct watch *w)
 {
 	int n = 0;
 
-	while (n < ROUNDS_MAX && look_once(w))
+	while (n < ROUNDS_MAX && watched_look(w))
 		n++;
 	return n > 0;
 }
@@ -52,14 +52,14 @@ watch_turn(struct watch *w)
 
 	if (LIST_EMPTY(w))
 		return 0;
-	if (look_around(w))
+	if (answers_take(w))
 		return 1;
 	sched_yield(); /* to those who wait for this processor */
-	if (look_around(w))
+	if (answers_take(w))
 		return 1;
 	for (d = LIST_FIRST(w); d != NULL; d = LIST_NEXT(d, link))
-		mailbox_quiet(d->mail, 0);
-	if (look_around(w))
+		mailbox_polling_set(d->mail, 0);
+	if (answers_take(w))
 		return 1;
 	while ((d = LIST_FIRST(w)) != NULL)
 		watch_end(d);

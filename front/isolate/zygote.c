@@ -253,14 +253,14 @@ struct zygote {
 };
 
 static int
-say(const char *text)
+text_send(const char *text)
 {
 	return packet_send(SOCK, text, strlen(text), NULL, 0);
 }
 
 /* Never outlives the front. */
 static int
-tie(pid_t front)
+front_follow(pid_t front)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
 	       getppid() == front;
@@ -316,7 +316,8 @@ isolate_start(const struct zygote *z, const int *fds)
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
 	(void)setrlimit(RLIMIT_CPU, &start); /* until the front sets its own */
-	if (!tie(z->front) || mailbox_map(&mail, fds[0], &z->sizes) < 0 ||
+	if (!front_follow(z->front) ||
+		mailbox_map(&mail, fds[0], &z->sizes) < 0 ||
 		dup2(fds[1], 0) != 0 || dup2(fds[2], 1) != 1 ||
 		dup2(z->file, FILE_FD) != FILE_FD)
 		_exit(1);
@@ -327,7 +328,8 @@ isolate_start(const struct zygote *z, const int *fds)
 		_exit(1);
 	handler = module_load(z->module, (char *)mail.log, MAIL_LOG_MAX);
 	close(FILE_FD);
-	if (handler == NULL || (z->sandboxed && handler_sandbox_close(&box) < 0))
+	if (handler == NULL ||
+		(z->sandboxed && handler_sandbox_close(&box) < 0))
 		_exit(1);
 	isolate_run(&mail, 0, 1, handler);
 }
@@ -343,7 +345,7 @@ isolate_fork(const struct zygote *z, const int *fds)
 	if (pid == 0)
 		isolate_start(z, fds);
 	if (pid < 0)
-		return say(strerror(errno));
+		return text_send(strerror(errno));
 	err = packet_send(SOCK, &pid, sizeof(pid), &pidfd, 1);
 	close(pidfd);
 	return err;
@@ -379,12 +381,12 @@ prepare(struct zygote *z, size_t memory)
 		(void)snprintf(why, sizeof(why),
 			"%s: cannot open shared object file: %s", z->module,
 			strerror(errno));
-		(void)say(why);
+		(void)text_send(why);
 		return -1;
 	}
 	err = handler_sandbox_init(&z->box, z->module, memory);
 	if (err < 0)
-		(void)say("the sandbox cannot be built");
+		(void)text_send("the sandbox cannot be built");
 	return err;
 }
 
@@ -393,7 +395,7 @@ zygote_main(int argc, char **argv)
 {
 	struct zygote z = {.front = getppid()};
 
-	if (argc != 6 || !tie(z.front))
+	if (argc != 6 || !front_follow(z.front))
 		return 1;
 	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	closefrom(SOCK + 1);
@@ -404,7 +406,7 @@ zygote_main(int argc, char **argv)
 	if (prepare(&z, strtoull(argv[4], NULL, 10) + mailbox_len(&z.sizes)) <
 		0)
 		return 1;
-	if (say(ZYGOTE_READY) == 0)
+	if (text_send(ZYGOTE_READY) == 0)
 		serve(&z);
 	return 0;
 }

@@ -44,7 +44,7 @@ last_begin(void)
 {
 	int64_t ns = 0;
 
-	while (!budget_worn(ns))
+	while (!budget_life_over(ns))
 		ns += MS;
 	return ns;
 }
@@ -67,7 +67,7 @@ static void
 an_isolate_is_kept_for_hundreds_of_requests(void **state)
 {
 	(void)state;
-	assert_false(budget_worn(400 * 10 * MS));
+	assert_false(budget_life_over(400 * 10 * MS));
 }
 
 int

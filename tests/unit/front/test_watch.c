@@ -27,7 +27,7 @@ fake_look(struct watched *w)
 {
 	struct fake *f = (struct fake *)w;
 
-	if (f->answers_when_told && atomic_load(f->mail.quiet) == 0) {
+	if (f->answers_when_told && atomic_load(f->mail.polling) == 0) {
 		f->answers_when_told = 0;
 		f->answers++;
 	}
@@ -98,11 +98,11 @@ who_dozes_is_woken_and_who_looks_is_not(void **state)
 	fake_open(&f, &w);
 	assert_int_equal(mailbox_ask(&f.mail, 2), 0);
 	assert_true(mailbox_has(&f.mail, 2));
-	mailbox_doze(&f.mail, 1);
+	mailbox_sleeping_set(&f.mail, 1);
 	assert_false(mailbox_has(&f.mail, 3));
 	assert_int_equal(mailbox_ask(&f.mail, 3), 1);
 	assert_true(mailbox_has(&f.mail, 3));
-	mailbox_doze(&f.mail, 0);
+	mailbox_sleeping_set(&f.mail, 0);
 	assert_int_equal(mailbox_ask(&f.mail, 4), 0);
 	mailbox_unmap(&f.mail);
 }
