@@ -15,13 +15,12 @@
 #define NS_PER_S 1000000000LL
 
 enum {
-	LIFE_S = 5,  /* of CPU time, after which there is no further request */
-	SLACK = 100, /* the part of a budget that layer 1 may be late */
-	REST_NS = 100 * 1000000, /* layer 2, where there is no request */
+	LIFE_S = 5,  /* an isolate's CPU time before it is replaced */
+	SLACK = 100, /* layer 1 may be late by this part of a budget */
+	REST_NS = 100 * 1000000, /* layer 2's timer without a request */
 };
 
-/* The kernel's time counts as well: without it a handler that lets the
- * kernel work was never stopped. */
+/* Counts the kernel's time, too: a handler could spend it without limit. */
 static int
 perf_open(pid_t pid, int64_t ns)
 {
@@ -57,9 +56,9 @@ perf_kills(int fd, pid_t pid)
 }
 
 /*
- * Once: without privileges a hard limit cannot be raised again.  Twice what a
- * life and a budget come to, for the kernel counts this one by ticks: of 11 s
- * a process that spun on a busy virtual machine had 8.4.
+ * Set once, for a hard limit cannot be raised without privileges.  Twice the
+ * sum of a life and a budget: the kernel counts this limit by ticks, and a
+ * process that spun on a busy virtual machine was charged 11 s for 8.4.
  */
 static int
 backstop_set(pid_t pid, int64_t ns)
@@ -110,11 +109,11 @@ budget_close(struct budget *b)
 }
 
 /*
- * The kernel renews it on the processor that the isolate ran on last: an
- * interrupt there, and waiting for it, cost more than a small request.  So
- * it is left alone while hardly anything is gone, for which it is armed with
- * a slack; but not for an isolate's first request, after which, if that is
- * an offender, there is no second.
+ * The kernel renews an event on the processor where the isolate ran last: an
+ * interrupt there, and the wait for it, cost more than a small request.  So
+ * the event gets a slack, and is renewed only when that much is used.  An
+ * isolate's first request has no slack: a handler that always exceeds its
+ * budget never gets beyond it.
  */
 static void
 perf_renew(struct budget *b, int64_t ns, int64_t used_ns)
@@ -150,8 +149,7 @@ void
 budget_timer_idle(struct budget *b)
 {
 	budget_timer_set(b, REST_NS);
-	b->timer_armed =
-		0; /* the next request's budget is not to wait for it */
+	b->timer_armed = 0; /* so that budget_renew() sets it anew */
 }
 
 void

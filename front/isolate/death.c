@@ -23,17 +23,17 @@ death_cpu_ns(const struct death *d)
 	       ((int64_t)u->tv_usec + s->tv_usec) * 1000;
 }
 
-/* What the kernel did. */
+/* The cause of a death that was not a kill by the front. */
 static enum request_outcome
-own_outcome(
+kernel_outcome(
 	const struct death *d, int64_t cpu_ns, int64_t budget_ns, size_t memory)
 {
 	int status = d->how.si_status;
 	int killed = d->how.si_code == CLD_KILLED;
 
 	/*
-	 * Nobody else can send it a SIGKILL but the kernel: at the end of its
-	 * budget, or short of memory.
+	 * The front sent no SIGKILL, so the kernel did: at the end of the
+	 * budget, or for want of memory.
 	 */
 	if (killed && (status == SIGKILL || status == SIGXCPU))
 		return cpu_ns >= budget_ns / 2 ? OUTCOME_CPU : OUTCOME_MEMORY;
@@ -44,8 +44,9 @@ own_outcome(
 }
 
 /*
- * To give back much memory takes long on a busy machine: who has used up his
- * CPU time may still be dying when his time on the wall is over, too.
+ * On a busy machine the end of a large process takes long: one killed for its
+ * CPU time may still be dying when its time on the wall clock is up.  That
+ * front's kill is not the cause then.
  */
 enum request_outcome
 death_outcome(const struct death *d, enum request_outcome killed,
@@ -54,5 +55,5 @@ death_outcome(const struct death *d, enum request_outcome killed,
 	if (killed != OUTCOME_ANSWER &&
 		(killed != OUTCOME_WALL || cpu_ns < budget_ns))
 		return killed;
-	return own_outcome(d, cpu_ns, budget_ns, memory);
+	return kernel_outcome(d, cpu_ns, budget_ns, memory);
 }

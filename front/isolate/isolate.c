@@ -14,7 +14,7 @@
 
 enum { HEADERS = 256, VALUE_NAME = 128 };
 
-/* All of one isolate; the handler sees the three public parts. */
+/* The state of this isolate; the handler sees req, res and env. */
 struct isolate_self {
 	struct sw_request req;
 	struct sw_response res;
@@ -22,7 +22,7 @@ struct isolate_self {
 	struct sw_queue queue;
 	struct sw_pair headers[HEADERS];
 	const struct mailbox *mail;
-	struct mail_answer answer; /* as far as it has got */
+	struct mail_answer answer; /* as written so far */
 	struct sw_batch jobs;
 };
 
@@ -198,7 +198,7 @@ request_open(void)
 	}
 }
 
-/* What the handler returned instead of an answer. */
+/* The answer for a handler that returned a status instead of 0. */
 static void
 answer_plain(int status)
 {
@@ -241,8 +241,9 @@ answer_tell(int out, uint32_t number)
 }
 
 /*
- * The front mostly has the next request as soon as it is let run, and then
- * nobody needs to be woken.  What is left of an earlier bell is no request.
+ * Yields once before sleeping: the front mostly posts the next request when it
+ * gets to run, and saves the wake-up.  A count left in `in` by an earlier
+ * wake-up is not a request, hence the loop.
  */
 static int
 request_wait(int in, uint32_t number)

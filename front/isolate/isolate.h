@@ -11,17 +11,17 @@
 #include "wire/job.h"
 #include "wire/proto.h"
 
-#include "producer/spillway-handler.h" /* leaves out what those have said */
+#include "producer/spillway-handler.h" /* last: leaves out what those declare */
 
 /*
- * Serves requests for ever: each is announced by a number on `in`, and its
- * answer, where the front wants that, on `out` (eventfd(2)); a first one on
- * `out` says that the isolate is ready.  Ends when `in` does.
+ * Serves requests until the read from `in` fails.  `in` and `out` are
+ * eventfds: `in` wakes the isolate for a request, `out` the front for an
+ * answer; the first answer, MAIL_READY, means that the isolate is ready.
  */
 void isolate_run(const struct mailbox *, int in, int out,
 	const struct sw_handler *) __attribute__((noreturn));
 
-/* The prefix of configured values in the isolate's environment. */
+/* The prefix of the route's values in the isolate's environment. */
 #define ISOLATE_VALUE "set."
 
 #endif

@@ -23,7 +23,7 @@ mailbox_len(const struct mail_sizes *s)
 	       rounded(s->answer);
 }
 
-/* Sealed, so that nobody can take the memory from under our feet. */
+/* Sealed: an isolate that could shrink the file would crash the front. */
 int
 mailbox_file(const struct mail_sizes *s)
 {
@@ -74,9 +74,9 @@ mailbox_unmap(struct mailbox *m)
 }
 
 /*
- * Either the isolate sees that the front is about to sleep, or the front sees
- * the answer: each writes its word before it reads the other's, in one order
- * for both (seq_cst).
+ * No wake-up is lost: each side writes its own word before it reads that of
+ * the other, both sequentially consistent, so at least one side sees the
+ * other's write.
  */
 int
 mailbox_post(const struct mailbox *m, uint32_t number)

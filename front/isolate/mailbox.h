@@ -2,13 +2,16 @@
 /*
  * mailbox.h - the memory that the front shares with one isolate
  *
- * A ring of one: a request goes in, its answer comes out, and only then the
- * next.  The budget is the front's to renew between two requests, so there
- * is never a second one inside that could be charged for the first.
+ * It has one request at a time; its answer comes before the next request.  So
+ * the front renews the budget between two requests, and no request is charged
+ * for another.
  *
- * The isolate's side is hostile ground.  The front writes requests, and of
- * answers it takes one copy of the head, checks every number in it, and
- * believes nothing that it has not copied.
+ * The isolate may write anything into this memory at any time.  The front
+ * copies the head of an answer once, checks every number of the copy, and
+ * uses the copy alone.
+ *
+ * Sleeping: each side sets a word that the other reads after it has posted,
+ * and sends an eventfd's wake-up only if the word says so.
  */
 #ifndef FRONT_MAILBOX_H
 #define FRONT_MAILBOX_H
@@ -21,10 +24,10 @@ enum {
 	MAIL_HEADERS_MAX = 16 * 1024, /* of an answer, as text */
 	MAIL_LOG_MAX = 8 * 1024,
 	MAIL_JOBS_MAX = 1024 * 1024 + 64, /* a PUT message */
-	MAIL_READY = 1, /* answered first, before there is a request */
+	MAIL_READY = 1, /* the number of the first answer, without a request */
 };
 
-/* Bytes; the same for front and isolate. */
+/* The most bytes of requests and bodies; the same for front and isolate. */
 struct mail_sizes {
 	size_t request, answer;
 };
@@ -32,75 +35,77 @@ struct mail_sizes {
 struct mail_request {
 	uint32_t number;
 	uint32_t headers_n;
-	uint32_t texts_len; /* method, path, query, client, blob, names and
-			     * values, each with its NUL */
+	uint32_t texts_len; /* of method, path, query, client, blob, header
+			     * names and values, each with its NUL */
 	uint32_t body_len;
 };
 
 struct mail_answer {
-	uint32_t number; /* of the request that it answers */
+	uint32_t number; /* of the answered request */
 	uint32_t status;
 	uint32_t headers_len; /* name NUL value NUL … */
 	uint32_t body_len;
 	uint32_t jobs_len; /* one PUT message, or 0 */
 	uint32_t log_len;  /* lines, each with its NUL */
-	uint32_t after;
+	uint32_t after;	   /* 1: answer before the jobs are confirmed */
 	uint32_t reserved;
 };
 
-/* Both sides' view: pointers into the one mapping. */
+/* One side's view: pointers into the mapping. */
 struct mailbox {
 	struct mail_sizes sizes;
 	size_t len;
 	uint8_t *base; /* NULL: none */
 	struct mail_request *request;
 	struct mail_answer *answer;
-	_Atomic uint32_t *answered; /* the isolate's: the number of it */
-	_Atomic uint32_t *polling;  /* the front's: 1: it looks by itself */
-	_Atomic uint32_t *asked;    /* the front's: the last request */
-	_Atomic uint32_t *sleeping; /* the isolate's: 1: it must be woken */
-	uint8_t *texts;		    /* and the body behind them */
+	_Atomic uint32_t *answered; /* isolate's: number of the last answer */
+	_Atomic uint32_t *polling;  /* front's: 1: needs no wake-up */
+	_Atomic uint32_t *asked;    /* front's: number of the last request */
+	_Atomic uint32_t *sleeping; /* isolate's: 1: needs a wake-up */
+	uint8_t *texts;		    /* of the request, then its body */
 	uint8_t *headers, *log, *jobs, *body;
 };
 
-/* The length of the mapping, and a sealed file of it; -errno. */
+/* The length of the mapping; a new sealed file of that length, or -errno. */
 size_t mailbox_len(const struct mail_sizes *);
 int mailbox_file(const struct mail_sizes *) __attribute__((warn_unused_result));
 
-/* Maps `fd`, which is of that length; 0 or -errno. */
+/* Maps `fd`, a file of mailbox_file(): 0 or -errno. */
 int mailbox_map(struct mailbox *, int fd, const struct mail_sizes *)
 	__attribute__((warn_unused_result));
 void mailbox_unmap(struct mailbox *);
 
 /*
- * The isolate's side: answer `number` is there.  1: the front must be told,
- * for it sleeps or is about to.
+ * The isolate's side: posts answer `number`.  1: the front sleeps, or is about
+ * to, and must be woken.
  */
 int mailbox_post(const struct mailbox *, uint32_t number);
 
 /*
- * The isolate's side: whether request `number` is there, and whether to be
- * woken when it is.  Who asks to be woken must look once more afterwards.
+ * The isolate's side: whether request `number` is posted; and whether the
+ * isolate must be woken for one.  After setting the latter to 1 it must call
+ * mailbox_has() once more before it sleeps.
  */
 int mailbox_has(const struct mailbox *, uint32_t number);
 void mailbox_sleeping_set(const struct mailbox *, int sleeping);
 
 /*
- * The front's side: request `number` is there.  1: the isolate must be woken.
- * If it lies, then to its own harm: it is not asked, and its time runs out.
+ * The front's side: posts request `number`.  1: the isolate must be woken.  A
+ * false value delays only the isolate's own wake-up, at its own time.
  */
 int mailbox_ask(const struct mailbox *, uint32_t number);
 
 /*
- * The front's side: what was posted last, and whether to be told of the next.
- * Who asks to be told must look once more afterwards.
+ * The front's side: the number of the last answer; and whether the front polls
+ * and needs no wake-up.  After setting the latter to 0 it must call
+ * mailbox_posted() once more before it sleeps.
  */
 uint32_t mailbox_posted(const struct mailbox *);
 void mailbox_polling_set(const struct mailbox *, int polling);
 
 /*
- * A copy of the head of the answer to request `number`, every length of it
- * within its room; 0, or -EPROTO: it is not that.
+ * Copies and checks the head of the answer to request `number`: 0; -EPROTO:
+ * another number, a bad status, or a length beyond its room.
  */
 int mailbox_answer(const struct mailbox *, uint32_t number,
 	struct mail_answer *) __attribute__((warn_unused_result));

@@ -25,7 +25,7 @@ enum {
 enum isolate_state { EMPTY, ASKED, STARTING, IDLE, BUSY, DYING };
 
 struct isolate {
-	struct watched watched;	   /* first: the one is the other */
+	struct watched watched;	   /* first: isolate_look() casts */
 	TAILQ_ENTRY(isolate) link; /* in `asked` or `idle` */
 	struct pool *pool;
 	enum isolate_state state;
@@ -35,7 +35,7 @@ struct isolate {
 	struct budget budget;
 	struct event *answered, *died, *timer;
 	struct pool_task *task;
-	enum request_outcome killed; /* ANSWER: not by us */
+	enum request_outcome killed; /* why we killed it; ANSWER: not so */
 	int64_t started_ms;
 	int64_t used_ns;	 /* when its request began */
 	uint32_t served, number; /* of what it is to answer */
@@ -59,7 +59,7 @@ struct pool {
 	struct isolate_list asked, idle;
 	struct task_list waiting;
 	size_t waiting_n, busy;
-	int loaded; /* -1: it cannot be */
+	int loaded; /* the module: 1; 0: not yet; -1: it cannot be */
 	int retired;
 	struct isolate isolates[];
 };
@@ -93,7 +93,7 @@ event_end(struct event **e)
 	*e = NULL;
 }
 
-/* Everything it has; its task was told before. */
+/* Frees all of a dead isolate's resources; its task has ended before. */
 static void
 isolate_clear(struct isolate *i)
 {
@@ -144,7 +144,7 @@ isolate_ask(struct isolate *i)
 	TAILQ_INSERT_TAIL(&p->asked, i, link);
 }
 
-/* As many as there should be, as far as that is possible now. */
+/* Starts the missing isolates; tries again later where that fails. */
 static void
 isolates_start(struct pool *p)
 {
@@ -222,7 +222,7 @@ isolate_begin(struct isolate *i, struct pool_task *t)
 		isolate_kill(i, OUTCOME_BROKEN);
 }
 
-/* Whoever waits longest goes to whoever rested shortest: it is warm. */
+/* Gives the oldest request to the most recently idle isolate: it is warm. */
 static void
 tasks_hand_out(struct pool *p)
 {
@@ -299,7 +299,7 @@ isolate_finish(struct isolate *i)
 	isolate_idle(i);
 }
 
-/* Takes what it has posted, if that is new; 1: it was. */
+/* Handles the isolate's answer, if a new one is posted: 1; else 0. */
 static int
 isolate_look(struct watched *w)
 {
@@ -323,7 +323,7 @@ isolate_look(struct watched *w)
 	return 1;
 }
 
-/* What was looked at before the bell came is no news: it may come late. */
+/* The wake-up may come after isolate_look() has already seen the answer. */
 static void
 isolate_woke(evutil_socket_t fd, short what, void *arg)
 {
@@ -354,7 +354,7 @@ isolate_timer_fired(evutil_socket_t fd, short what, void *arg)
 		budget_timer_idle(&i->budget);
 }
 
-/* It cannot be loaded, now or any more; `why` "": it did not say. */
+/* The module cannot be loaded, at first or any more; `why` "": unknown. */
 static void
 pool_fail(struct pool *p, const char *why)
 {

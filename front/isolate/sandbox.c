@@ -20,7 +20,7 @@ enum { STACK = 1 << 20, FILES = 16 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* What memory, time, chance and the mailbox take. */
+/* System calls for memory, time, random bytes and the mailbox. */
 static const int allowed[] = {SCMP_SYS(read), SCMP_SYS(brk), SCMP_SYS(munmap),
 	SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
@@ -30,16 +30,16 @@ static const int allowed[] = {SCMP_SYS(read), SCMP_SYS(brk), SCMP_SYS(munmap),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
 	SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
-/* These as long as nothing new becomes code. */
+/* Allowed without PROT_EXEC: no new memory becomes code. */
 static const int without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 
-/* While the module is being loaded. */
+/* Allowed while the module is loaded. */
 static const int loading[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect),
 	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
 	SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(landlock_create_ruleset),
 	SCMP_SYS(landlock_restrict_self)};
 
-/* The filter as a program, through a file that never has a name. */
+/* Exports the filter as a BPF program, through a memfd. */
 static int
 filter_export(scmp_filter_ctx ctx, struct sock_fprog *f)
 {
@@ -74,8 +74,8 @@ rules_add(scmp_filter_ctx ctx, const int *calls, size_t n)
 }
 
 /*
- * To the front alone: the counter by which it wakes us must not be full, for
- * then the front would wait until we have read it.
+ * Allows write() to `out` alone.  A handler that wrote to `in` could fill that
+ * eventfd's counter, and the front's next wake-up would block.
  */
 static int
 rule_add_write(scmp_filter_ctx ctx)
@@ -85,8 +85,8 @@ rule_add_write(scmp_filter_ctx ctx)
 }
 
 /*
- * What a loader needs beyond, which ends with the second filter.  Files are
- * there to be read: landlock's first version lets O_TRUNC pass.
+ * The further calls of the loader, until the second filter.  Files may only be
+ * opened for reading: landlock's first version does not restrict O_TRUNC.
  */
 static int
 rules_add_loading(scmp_filter_ctx ctx)
@@ -132,7 +132,7 @@ filter_make(struct sock_fprog *f, int (*more)(scmp_filter_ctx))
 	return err;
 }
 
-/* Bytes of address space that this process has before a handler's first. */
+/* Bytes of address space that this process uses now. */
 static size_t
 memory_used(void)
 {
@@ -175,7 +175,7 @@ ruleset_make(void)
 	return (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
 }
 
-/* A path that is not there is none that a library could be at. */
+/* Allows reading below `path`; a path that does not exist is skipped. */
 static int
 ruleset_allow(int ruleset, const char *path)
 {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usage.h - what a route's requests have cost
+ * usage.h - the CPU time and outcomes of a route's requests
  *
- * CPU time goes into a histogram of eighths of powers of two: a percentile
- * read from it is at most an eighth too large.
+ * A histogram whose buckets are eighths of powers of two: a percentile read
+ * from it is at most an eighth too large.
  */
 #ifndef FRONT_USAGE_H
 #define FRONT_USAGE_H
 
 #include <stdint.h>
 
-/* How a request ended. X(id, name, status, text of the answer) */
+/*
+ * The outcomes of a request; death.h decides those of a dead isolate.
+ * X(id, name, status, text of the answer)
+ */
 #define OUTCOMES(X)                                                            \
 	X(ANSWER, "answer", 0, "")                                             \
 	X(CPU, "cpu", 503, "error code: 1102\n")                               \
@@ -43,7 +46,7 @@ struct cpu_usage {
 
 void usage_add(struct cpu_usage *, enum request_outcome, int64_t cpu_ns);
 
-/* In ns, of 0 to 1; 0 when there is nothing. */
-int64_t usage_percentile(const struct cpu_usage *, double);
+/* The quantile `q` (0 to 1) of CPU times, in ns; 0 without requests. */
+int64_t usage_percentile(const struct cpu_usage *, double q);
 
 #endif

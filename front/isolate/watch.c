@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-enum { ROUNDS_MAX = 64 }; /* before the loop sees its sockets again */
+enum { PASSES_MAX = 64 }; /* before the loop looks at its sockets again */
 
 void
 watch_begin(struct watch *w, struct watched *d)
@@ -34,13 +34,13 @@ watched_look(struct watch *w)
 	return found;
 }
 
-/* An answer makes room for a request, whose answer may be there at once. */
+/* Repeats: an answer makes room for a request that may be answered at once. */
 static int
 answers_take(struct watch *w)
 {
 	int n = 0;
 
-	while (n < ROUNDS_MAX && watched_look(w))
+	while (n < PASSES_MAX && watched_look(w))
 		n++;
 	return n > 0;
 }
@@ -54,7 +54,7 @@ watch_turn(struct watch *w)
 		return 0;
 	if (answers_take(w))
 		return 1;
-	sched_yield(); /* to those who wait for this processor */
+	sched_yield(); /* to isolates that wait for this processor */
 	if (answers_take(w))
 		return 1;
 	for (d = LIST_FIRST(w); d != NULL; d = LIST_NEXT(d, link))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.h - mailboxes whose answers are looked for
+ * watch.h - polls the mailboxes of running isolates
  *
- * An isolate that has begun is watched: as long as the loop has other work
- * it looks for the answer, which costs nothing.  Only those whose answers
- * are not there when it goes to sleep are asked to wake it.
+ * A running isolate is watched: as long as the loop has other work, it polls
+ * the mailbox for the answer, without a system call.  Only the isolates that
+ * have not answered when the loop goes to sleep are asked for a wake-up.
  */
 #ifndef FRONT_WATCH_H
 #define FRONT_WATCH_H
@@ -13,30 +13,30 @@
 
 #include "front/isolate/mailbox.h"
 
-/* Its owner embeds it. */
+/* A watched mailbox, embedded by its owner. */
 struct watched {
 	LIST_ENTRY(watched) link;
 	int on;
 	const struct mailbox *mail;
 
 	/*
-	 * Takes the answer: 1; 0: it is not there.  May begin and end whatever
-	 * it likes, but nobody else who is watched may cease to exist.
+	 * Takes the answer: 1; 0: there is none.  May begin and end watches,
+	 * but must not free another watched mailbox.
 	 */
 	int (*look)(struct watched *);
 };
 
 LIST_HEAD(watch, watched);
 
-/* Before it can answer. */
+/* Called before the request is posted. */
 void watch_begin(struct watch *, struct watched *);
 
-/* Accepts who is not watched. */
+/* Ends a watch, if there is one. */
 void watch_end(struct watched *);
 
 /*
- * Before each turn of the loop.  1: answers were taken, it must not sleep;
- * 0: it may, and nobody is watched any more.
+ * Called before each turn of the loop.  1: answers were taken, the loop must
+ * not sleep; 0: it may, all watches have ended and wake-ups are on.
  */
 int watch_turn(struct watch *);
 

@@ -29,7 +29,7 @@ enum {
 	PATH_LEN = 4096
 };
 
-/* The module, whatever stands under its name by now. */
+/* The module's open file: its path may name another file by now. */
 #define FILE_PATH "/proc/self/fd/2"
 
 /* --- the front's side --------------------------------------------------- */
@@ -84,8 +84,8 @@ values_free(char **env)
 }
 
 /*
- * What is meant for the front and comes to all of its group, or of its
- * service, must not end what it has begun: it waits for that.
+ * A SIGTERM, SIGINT or SIGHUP for the front may go to its whole process group
+ * or service.  It must not end the isolates: the front drains them.
  */
 static void
 signals_keep(posix_spawnattr_t *attr)
@@ -100,7 +100,7 @@ signals_keep(posix_spawnattr_t *attr)
 	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK);
 }
 
-/* Its end becomes descriptor SOCK there, which alone is not close-on-exec. */
+/* `sock` becomes descriptor SOCK of the zygote, its only inherited one. */
 static int
 spawn(pid_t *pid, char **argv, char **env, int sock)
 {
@@ -155,7 +155,7 @@ zygote_start(const struct zygote_plan *plan, pid_t *pid, int *sock)
 	return err;
 }
 
-/* Room for the descriptors that go with a packet. */
+/* Ancillary data for the descriptors of a packet. */
 union control {
 	struct cmsghdr head;
 	char room[CMSG_SPACE(FDS * sizeof(int))];
@@ -185,7 +185,7 @@ packet_send(int sock, const void *p, size_t len, const int *fds, size_t n)
 	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Bytes, and how many descriptors in `fds`, which has room for FDS. */
+/* The packet's length; *n descriptors in `fds`, which has room for FDS. */
 static ssize_t
 packet_recv(int sock, void *p, size_t cap, int *fds, size_t *n)
 {
@@ -241,7 +241,7 @@ zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
 	return -ENOEXEC;
 }
 
-/* --- its own side ------------------------------------------------------- */
+/* --- the zygote's side -------------------------------------------------- */
 
 struct zygote {
 	const char *module;
@@ -258,15 +258,15 @@ text_send(const char *text)
 	return packet_send(SOCK, text, strlen(text), NULL, 0);
 }
 
-/* Never outlives the front. */
+/* Makes the process die with the front; 0: the front is dead already. */
 static int
-front_follow(pid_t front)
+die_with_front(pid_t front)
 {
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
 	       getppid() == front;
 }
 
-/* Of the loader's words the module's name is ours. */
+/* The loader's error without its FILE_PATH, which the caller names better. */
 static const char *
 module_text(void)
 {
@@ -279,7 +279,7 @@ module_text(void)
 	return text;
 }
 
-/* Runs the module's own start.  NULL when it cannot be used, and `why`. */
+/* Loads the module and runs its constructors; NULL: unusable, see `why`. */
 static const struct sw_handler *
 module_load(const char *name, char *why, size_t why_cap)
 {
@@ -300,10 +300,10 @@ module_load(const char *name, char *why, size_t why_cap)
 }
 
 /*
- * In the new process: with the two eventfds, the module's file, which it
- * loads in the sandbox, and nothing else.  Why that fails stands in the
- * mailbox.  SCHED_BATCH: being woken it does not push aside the front, which
- * has more to hand out.
+ * The start of an isolate: closes all but the two eventfds and the module's
+ * file, enters the sandbox, loads the module.  On an error the mailbox's log
+ * has the cause.  SCHED_BATCH: an isolate that wakes up does not preempt the
+ * front, which may have more requests to post.
  */
 static void
 isolate_start(const struct zygote *z, const int *fds)
@@ -316,7 +316,7 @@ isolate_start(const struct zygote *z, const int *fds)
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
 	(void)setrlimit(RLIMIT_CPU, &start); /* until the front sets its own */
-	if (!front_follow(z->front) ||
+	if (!die_with_front(z->front) ||
 		mailbox_map(&mail, fds[0], &z->sizes) < 0 ||
 		dup2(fds[1], 0) != 0 || dup2(fds[2], 1) != 1 ||
 		dup2(z->file, FILE_FD) != FILE_FD)
@@ -369,7 +369,7 @@ serve(const struct zygote *z)
 	}
 }
 
-/* What it cannot do the front is told. */
+/* Opens the module and builds the sandbox; sends the front the error. */
 static int
 prepare(struct zygote *z, size_t memory)
 {
@@ -395,7 +395,7 @@ zygote_main(int argc, char **argv)
 {
 	struct zygote z = {.front = getppid()};
 
-	if (argc != 6 || !front_follow(z.front))
+	if (argc != 6 || !die_with_front(z.front))
 		return 1;
 	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	closefrom(SOCK + 1);

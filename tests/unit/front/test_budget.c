@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The backstop is for isolates that were lost sight of, and for no others. */
+/* RLIMIT_CPU ends an isolate that nothing else ended, and no earlier one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define MS 1000000LL
 #define S  (1000 * MS)
 
-/* What the kernel grants to an isolate with such a budget, in ns. */
+/* The CPU time, in ns, that the kernel's limit grants with such a budget. */
 static int64_t
 backstop_of(int64_t budget_ns)
 {
@@ -38,7 +38,7 @@ backstop_of(int64_t budget_ns)
 	return (int64_t)l.rlim_max * S;
 }
 
-/* The most that an isolate has used when it gets its last request. */
+/* The most CPU time of an isolate when it gets its last request. */
 static int64_t
 last_begin(void)
 {
@@ -49,7 +49,7 @@ last_begin(void)
 	return ns;
 }
 
-/* Twice what it can use, or nearly: in quarters, 7 to 9. */
+/* About twice the CPU time that an isolate can use: 7 to 9 quarters. */
 static void
 the_backstop_leaves_an_honest_isolate_alone(void **state)
 {

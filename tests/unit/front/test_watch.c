@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers are looked for before the loop sleeps, and none is missed. */
+/* Mailboxes are polled before the loop sleeps, and no answer is missed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +14,12 @@ static const struct mail_sizes sizes = {.request = 4096, .answer = 4096};
 
 /* An isolate that answers by a rule of the test's. */
 struct fake {
-	struct watched watched; /* first: the one is the other */
+	struct watched watched; /* first: its callback casts */
 	struct mailbox mail;
 	struct watch *watch;
-	int answers_when_told; /* in the instant after it is asked to ring */
-	int answers;	       /* that are there */
-	int again;	       /* requests that begin with an answer taken */
+	int answers_when_asked; /* just after a wake-up is asked for */
+	int answers;		/* not taken yet */
+	int again;		/* requests that begin when one is taken */
 };
 
 static int
@@ -27,8 +27,8 @@ fake_look(struct watched *w)
 {
 	struct fake *f = (struct fake *)w;
 
-	if (f->answers_when_told && atomic_load(f->mail.polling) == 0) {
-		f->answers_when_told = 0;
+	if (f->answers_when_asked && atomic_load(f->mail.polling) == 0) {
+		f->answers_when_asked = 0;
 		f->answers++;
 	}
 	if (f->answers == 0)
@@ -115,7 +115,7 @@ an_answer_between_the_last_look_and_sleep_is_not_missed(void **state)
 
 	(void)state;
 	fake_open(&f, &w);
-	f.answers_when_told = 1;
+	f.answers_when_asked = 1;
 	assert_int_equal(watch_turn(&w), 1);
 	mailbox_unmap(&f.mail);
 }
