@@ -2,8 +2,8 @@
 /*
  * access.h - the access log, in the combined format of Apache and nginx
  *
- * What a client sent is written with \xHH for quotes, backslashes and bytes
- * that are not printable ASCII, as nginx does.
+ * In the client's texts quotes, backslashes and bytes that are not printable
+ * ASCII are written as \xHH, as nginx does.
  */
 #ifndef FRONT_ACCESS_H
 #define FRONT_ACCESS_H
@@ -15,7 +15,7 @@
 struct access_log {
 	FILE *f; /* NULL: no log */
 	char *path;
-	time_t at; /* of `stamp` */
+	time_t at; /* the second of `stamp` */
 	char stamp[32];
 };
 
@@ -24,12 +24,12 @@ int access_open(struct access_log *, const char *path)
 	__attribute__((warn_unused_result));
 void access_close(struct access_log *);
 
-/* Anew under its path, for who has renamed the file. */
+/* Opens the path again, after a rotation; on an error keeps the old file. */
 void access_reopen(struct access_log *);
 
 struct access_line {
 	const char *client;
-	const char *method; /* NULL: it was no request */
+	const char *method; /* NULL: the bytes were no request */
 	const char *target, *version;
 	int status;
 	size_t bytes;

@@ -14,20 +14,21 @@ enum { LOOK = 2, FRESH_MS = 500 };
 struct caller {
 	TAILQ_ENTRY(caller) link;
 	/*
-	 * The key.  We hold a reference, and the descriptor is closed with it
-	 * (evhttp has shut it down by then): were it closed before, the next
-	 * connection could get its number and this one read its bytes.
+	 * The key.  This struct has a reference, and the last one closes the
+	 * descriptor (which evhttp has shut down by then): closed any earlier,
+	 * its number could go to the next connection, whose bytes this one
+	 * would read.
 	 */
 	struct bufferevent *bev;
-	int64_t born_ms;  /* 0: it has had an answer */
+	int64_t born_ms;  /* of the connection; 0: it has had an answer */
 	int64_t began_ms; /* when its request's first byte came, or 0 */
-	int busy;
-	int blank; /* since the last answer nothing but empty lines came */
-	bufferevent_event_cb theirs; /* evhttp's, while it is hushed */
+	int busy;	  /* held */
+	int blank;	  /* since the last answer only empty lines have come */
+	bufferevent_event_cb theirs; /* evhttp's own, while it is muted */
 	UT_hash_handle hh;
 };
 
-/* RFC 9112, 2.2: empty lines before a request are none of it. */
+/* Drops empty lines before a request (RFC 9112, 2.2). */
 static void
 blank_drop(struct caller *c, struct evbuffer *in)
 {
@@ -74,7 +75,7 @@ caller_forget(struct callers *cs, struct caller *c)
 	caller_free(c);
 }
 
-/* evhttp has freed it: that takes the callbacks away. */
+/* Whether evhttp has freed the connection, which removes its callbacks. */
 static int
 is_gone(struct caller *c)
 {
@@ -84,7 +85,7 @@ is_gone(struct caller *c)
 	return cb == NULL;
 }
 
-/* With each that comes we look whether two have gone. */
+/* Each new connection checks LOOK others: closed ones cannot pile up. */
 static void
 gone_forget(struct callers *cs)
 {
@@ -161,12 +162,12 @@ caller_release(struct caller *c)
 		return;
 	c->busy = 0;
 	c->born_ms = c->began_ms = 0;
-	/* The next one's beginning has come with it, or meanwhile. */
+	/* The next request has begun to arrive already. */
 	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
 		c->began_ms = clock_now_ms(CLOCK_MONOTONIC_COARSE);
 }
 
-/* One read is kept in the buffer, the rest in the kernel. */
+/* Reading stops after one buffer; further bytes wait in the kernel. */
 static void
 came_early(struct bufferevent *bev, void *arg)
 {
@@ -174,7 +175,10 @@ came_early(struct bufferevent *bev, void *arg)
 	bufferevent_disable(bev, EV_READ);
 }
 
-/* Who has said all that he wants to is told as well.  Reading is off now. */
+/*
+ * A client may shut down its sending side and still wait for its answer.
+ * libevent has switched reading off by then.
+ */
 static void
 hung_up(struct bufferevent *bev, short what, void *arg)
 {
@@ -246,7 +250,7 @@ callers_check(struct callers *cs, int64_t request_s)
 		if (is_gone(c))
 			caller_forget(cs, c);
 		else if (has_unsent(c) && c->began_ms != 0)
-			c->began_ms = now; /* it is he who waits */
+			c->began_ms = now; /* the client waits for the front */
 		else if (!c->busy && c->began_ms != 0 && c->began_ms < limit)
 			bufferevent_trigger_event(c->bev,
 				BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * caller.h - connections that have no request with us, and their time limits
+ * caller.h - client connections, and the time limit of an arriving request
  *
- * evhttp knows a limit for silence alone, and nothing of its connections
- * before their first request: a client that sends a byte a second would
- * never end.  So each connection's bufferevent is made here and watched.
+ * evhttp limits only a connection's silence, and does not show connections
+ * before their first request: a client that sends a byte a second could stay
+ * for ever.  So every connection's bufferevent is made and watched here.
  */
 #ifndef FRONT_CALLER_H
 #define FRONT_CALLER_H
@@ -28,33 +28,31 @@ void callers_init(struct callers *);
 struct bufferevent *caller_new(struct event_base *, void *arg);
 
 /*
- * The one of a connection, for as long as evhttp has that; or NULL, which the
- * others accept: there was no memory for it.
+ * The caller of a connection, valid as long as evhttp has the connection;
+ * NULL, which the functions below accept: there was no memory for it.
  */
 struct caller *caller_of(struct callers *, struct bufferevent *);
 
-/* It has to wait for us, and then no more. */
+/* Stop the time limit while the client waits for the front; start it anew. */
 void caller_hold(struct caller *);
 void caller_release(struct caller *);
 
 /*
- * Its request is with us, and then about to be answered.  Between the two it
- * is held, and what it sends and that it goes is of no interest: instead of
- * evhttp's, callbacks are set that leave it for later.  evhttp would take the
- * socket out of the loop and put it back, which cost a tenth of the CPU of a
- * small request.
+ * Called when a request has arrived, and just before its answer.  Between the
+ * two the caller is held, and bytes and a hang-up are left for later by
+ * callbacks set in place of evhttp's.  evhttp itself would take the socket out
+ * of the loop and put it back: a tenth of the CPU time of a small request.
  */
 void caller_mute(struct caller *, struct bufferevent *);
 void caller_unmute(struct caller *, struct bufferevent *);
 
 /*
- * Whether there is one whose first request may still be on its way, as it
- * has come just now, or whose request has begun to arrive, or who has not
- * been sent all of its answer.
+ * Whether a connection is new enough for its first request to be on its way,
+ * or its request has begun to arrive, or its answer is not sent entirely.
  */
 int callers_expected(const struct callers *);
 
-/* Once a second: ends those whose request has been coming for too long. */
+/* Called once a second: ends connections whose request takes too long. */
 void callers_check(struct callers *, int64_t request_s);
 void callers_fini(struct callers *);
 

@@ -37,7 +37,7 @@ listeners_set(struct door *d, int on)
 	}
 }
 
-/* Out of descriptors or memory: again in a second, not as fast as it can. */
+/* Out of descriptors or memory: second_passed() enables the listener again. */
 static void
 accept_failed(struct evconnlistener *l, void *http)
 {
@@ -47,7 +47,7 @@ accept_failed(struct evconnlistener *l, void *http)
 	evconnlistener_disable(l);
 }
 
-/* Who comes when it is full waits in the kernel's queue. */
+/* Beyond connections_max, new connections wait in the kernel's queue. */
 static void
 fullness_check(struct door *d)
 {
@@ -83,7 +83,10 @@ second_passed(evutil_socket_t fd, short what, void *arg)
 	access_flush(d->access);
 }
 
-/* What has been accepted is answered; what has not waits for the next front. */
+/*
+ * Accepted requests are answered; connections in the kernel's queue wait for
+ * the next front.
+ */
 static void
 closing_check(evutil_socket_t fd, short what, void *arg)
 {
@@ -97,8 +100,8 @@ closing_check(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Each connection is a descriptor, and so much has to be left: this table's,
- * the next one's beside it, uploads, files.
+ * RLIMIT_NOFILE less the descriptors of this table, of the next one during a
+ * reload, of uploads and of files: a connection takes one.
  */
 static size_t
 connections_possible(const struct route_table *t)

@@ -2,10 +2,9 @@
 /*
  * door.h - the client sockets: HTTP/1.1 by libevent's evhttp
  *
- * One loop owns them all, and no handler can reach them, so that there is
- * always somebody to answer.  A connection has idle_s between two requests
- * and request_s for each to arrive whole.  TLS and HTTP/2 are for the proxy
- * in front.
+ * One loop owns all of them, and no handler can block it, so that it can
+ * always answer.  A connection has idle_s between two requests and request_s
+ * for a request to arrive entirely.  TLS and HTTP/2 are for a proxy.
  */
 #ifndef FRONT_DOOR_H
 #define FRONT_DOOR_H
@@ -16,7 +15,8 @@
 
 struct door;
 
-/* All are borrowed; `table` may be exchanged later.  NULL: no memory. */
+/* Arguments are borrowed; door_table_set() replaces `table`.  NULL: no memory.
+ */
 struct door *door_new(struct event_base *, struct route_table *,
 	struct handoff *, struct access_log *);
 void door_free(struct door *);
@@ -25,15 +25,15 @@ void door_free(struct door *);
 int
 door_listen(struct door *, const char *at) __attribute__((warn_unused_result));
 
-/* Takes a listening socket from the service manager. */
+/* Takes over a listening socket: 0; -ENOSPC: too many; or -errno. */
 int door_adopt(struct door *, int fd) __attribute__((warn_unused_result));
 
-/* What comes from now on goes by this table. */
+/* Routes requests by this table from now on. */
 void door_table_set(struct door *, struct route_table *);
 
 /*
- * No new connections; `empty` is called, perhaps more than once, when no
- * request is under way or about to come.
+ * Accepts no more connections.  `empty` is called, perhaps more than once,
+ * when no request is in flight or arriving.
  */
 void door_close(struct door *, void (*empty)(void *arg), void *arg);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * door_in.h - the door's inside: connections in door.c, and exchanges, each
- * a request from its head to its answer, in exchange.c
+ * door_in.h - shared by door.c (connections) and exchange.c (exchanges: each a
+ * request from its head to its answer)
  */
 #ifndef FRONT_DOOR_IN_H
 #define FRONT_DOOR_IN_H
@@ -33,8 +33,8 @@ struct door {
 };
 
 /*
- * For early.h, with the door: a request's head has come; all of it has; or it
- * is none that can be served.
+ * Callbacks of early.h, with the door as `arg`: a request's head has come; the
+ * whole request has; the request is malformed.
  */
 int exchange_expect(struct evhttp_request *, void *door);
 void exchange_begin(struct evhttp_request *, void *door);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libevent 2.2 has evhttp_set_newreqcb() for this.  2.1 has not, but it makes
- * every request by its own evhttp_request_new(), a public function, so ours
- * of that name is called instead and calls the other.
+ * libevent 2.2 has evhttp_set_newreqcb() for this; 2.1 has not.  But it makes
+ * every request by its public evhttp_request_new(): the function of that name
+ * below interposes it and calls the original.
  */
 #include "front/early.h"
 
@@ -34,7 +34,7 @@ head_came(struct evhttp_request *req, void *http)
 				    : 0;
 }
 
-/* Of what is not HTTP evhttp has taken the URI away. */
+/* evhttp removes the URI of bytes that are not HTTP. */
 static void
 whole_came(struct evhttp_request *req, void *http)
 {
@@ -42,7 +42,7 @@ whole_came(struct evhttp_request *req, void *http)
 		watched.theirs(req, http);
 		return;
 	}
-	req->userdone = 0; /* it is ours to answer */
+	req->userdone = 0; /* evhttp does not answer it */
 	if (req->uri == NULL || ((unsigned)req->type & watched.by.methods) == 0)
 		watched.by.bad_came(req, watched.by.arg);
 	else
@@ -57,7 +57,7 @@ theirs(void)
 
 	if (fn == NULL) {
 		p = dlsym(RTLD_NEXT, "evhttp_request_new");
-		memcpy(&fn, &p, sizeof(fn)); /* no cast says this in C11 */
+		memcpy(&fn, &p, sizeof(fn)); /* C11 has no cast for this */
 	}
 	return fn;
 }

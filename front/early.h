@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * early.h - requests, before evhttp has made much of them
+ * early.h - callbacks before evhttp handles a request
  *
- * It is told when the head is there, before the body; and when all is, before
- * evhttp takes its interest off the connection.
+ * They are called when the head has come, before the body; and when the
+ * request has, before evhttp takes its socket out of the loop.
  */
 #ifndef FRONT_EARLY_H
 #define FRONT_EARLY_H
@@ -11,17 +11,17 @@
 #include <event2/http.h>
 
 struct early {
-	/* 0, or -1: the connection is closed. */
+	/* 0; or -1: evhttp closes the connection. */
 	int (*head_came)(struct evhttp_request *, void *arg);
 
-	/* One of both answers it: it is good, or evhttp would refuse it. */
+	/* One of these answers the request: a good, or a malformed one. */
 	void (*whole_came)(struct evhttp_request *, void *arg);
 	void (*bad_came)(struct evhttp_request *, void *arg);
-	unsigned methods; /* that are good, EVHTTP_REQ_… */
+	unsigned methods; /* allowed, EVHTTP_REQ_…; others are malformed */
 	void *arg;
 };
 
-/* For all requests to `http`, one in the program; `http` NULL: no more. */
+/* Copies the callbacks for requests to `http`, one per program; NULL: ends. */
 void early_set(struct evhttp *http, const struct early *);
 
 #endif

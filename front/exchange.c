@@ -28,7 +28,7 @@ enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 /* One request, from its arrival to its answer. */
 struct exchange {
-	struct pool_task task; /* first: the one is the other */
+	struct pool_task task; /* first: its callbacks cast */
 	struct door *door;
 	struct caller *caller;
 	struct evhttp_request *req;
@@ -37,12 +37,12 @@ struct exchange {
 	struct mail_request head;
 	const char *path, *query;
 	const char *client; /* evhttp's */
-	const char *fault;  /* with the head, or NULL */
+	const char *fault;  /* why the head is refused, or NULL */
 	struct mail_answer answer;
 	struct http_reply reply;
-	void *copy;	       /* what of it we hold ourselves, or NULL */
+	void *copy;	       /* of the reply's lines and body, or NULL */
 	struct upload *upload; /* NULL: none */
-	const char *blob;      /* the upload's name, "" without */
+	const char *blob;      /* the upload's reference, "" without */
 };
 
 static const char *
@@ -76,7 +76,7 @@ exchange_log(const struct exchange *x)
 	access_write(x->door->access, &l);
 }
 
-/* The end of every exchange, whose reply is ready. */
+/* Sends the reply, which is ready, and ends the exchange. */
 static void
 exchange_end(struct exchange *x)
 {
@@ -98,7 +98,7 @@ exchange_end(struct exchange *x)
 	d->under_way--;
 }
 
-/* An answer of our own, instead of what the handler has said. */
+/* Ends the exchange with the front's own answer. */
 static void
 exchange_fail(struct exchange *x, int status, const char *text)
 {
@@ -116,7 +116,7 @@ exchange_fail(struct exchange *x, int status, const char *text)
 	exchange_end(x);
 }
 
-/* What the client can do about it: change something, or come again. */
+/* 409 and 500: the same job is refused again; 503: the client may retry. */
 static int
 refusal_status(int err)
 {
@@ -135,7 +135,7 @@ jobs_confirmed(void *arg, int err, const char *why)
 		exchange_end(x);
 		return;
 	}
-	/* It was counted when its handler had answered. */
+	/* The pool has counted the handler's answer. */
 	x->route->usage.outcomes[OUTCOME_ANSWER]--;
 	x->route->usage.outcomes[OUTCOME_REFUSED]++;
 	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
@@ -145,7 +145,7 @@ jobs_confirmed(void *arg, int err, const char *why)
 				  : outcome_texts[OUTCOME_REFUSED]);
 }
 
-/* The client has its answer; `arg` is a route's path. */
+/* Of an answer that did not wait for its jobs; `arg` is the route's path. */
 static void
 jobs_confirmed_after(void *arg, int err, const char *why)
 {
@@ -155,9 +155,9 @@ jobs_confirmed_after(void *arg, int err, const char *why)
 	free(arg);
 }
 
-/* --- what the isolate said ---------------------------------------------- */
+/* --- the isolate's answer ----------------------------------------------- */
 
-/* These are between the front and the client. */
+/* Headers that the front writes itself. */
 static int
 is_front_header(const char *name)
 {
@@ -170,7 +170,7 @@ is_front_header(const char *name)
 	return 0;
 }
 
-/* Nothing may break out of its line. */
+/* A name or value with a line break would become a header of its own. */
 static int
 is_header(const char *name, const char *value)
 {
@@ -187,7 +187,7 @@ line_put(char *to, const char *name, const char *value)
 	return stpcpy(to, "\r\n");
 }
 
-/* What it has of lines is good until the next call. */
+/* Sets the reply's lines from the mailbox; valid until the next call. */
 static void
 headers_take(struct http_reply *r, const struct mailbox *mail, size_t len)
 {
@@ -224,7 +224,7 @@ log_take(const struct exchange *x, const struct mailbox *mail)
 			"text", p, NULL);
 }
 
-/* The mailbox is the isolate's again before the broker has confirmed. */
+/* The mailbox gets its next request before the broker has confirmed. */
 static int
 reply_copy(struct exchange *x)
 {
@@ -296,7 +296,7 @@ task_done(struct pool_task *t, enum request_outcome outcome,
 		exchange_end(x);
 }
 
-/* --- what the client said ----------------------------------------------- */
+/* --- the client's request ----------------------------------------------- */
 
 static uint8_t *
 text_put(uint8_t *to, const char *s)
@@ -329,7 +329,7 @@ task_write(struct pool_task *t, struct mailbox *mail)
 	*mail->request = x->head;
 }
 
-/* How large it will be in the mailbox; 0 or the status that refuses it. */
+/* Computes the request's size in the mailbox: 0 or the refusing status. */
 static int
 request_measure(struct exchange *x)
 {
@@ -358,7 +358,7 @@ or_empty(const char *s)
 	return s != NULL ? s : "";
 }
 
-/* 0, or the status that refuses it. */
+/* 0, or the status that refuses the request. */
 static int
 request_check(struct exchange *x)
 {
@@ -380,7 +380,7 @@ request_run(struct exchange *x)
 		exchange_fail(x, 400, x->fault);
 		return;
 	}
-	/* Not before: the table that was there when it came may be gone. */
+	/* Only now: during an upload a reload may have replaced the table. */
 	x->table = x->door->table;
 	x->route = table_find(x->table, x->path);
 	if (x->route != NULL)
@@ -391,7 +391,7 @@ request_run(struct exchange *x)
 	else
 		exchange_fail(x, status,
 			status == 404	? "no route\n"
-			: status == 411 ? "Content-Length is wanted\n"
+			: status == 411 ? "missing Content-Length\n"
 					: "too large\n");
 }
 
@@ -467,7 +467,7 @@ exchange_refuse(struct evhttp_request *req, void *arg)
 	if (x == NULL)
 		return;
 	d->in_evhttp = 1;
-	x->fault = status == 501   ? "no such method here\n"
+	x->fault = status == 501   ? "unknown method\n"
 		   : status == 400 ? "not HTTP/1.1\n"
 		   : req->chunked  ? "too large, or not in chunks\n"
 				   : "too large\n";
@@ -475,7 +475,7 @@ exchange_refuse(struct evhttp_request *req, void *arg)
 	d->in_evhttp = 0;
 }
 
-/* Chunks are not for this: evhttp keeps each in memory whole. */
+/* Whether the body may be an upload: evhttp keeps whole chunks in memory. */
 static int
 has_length(struct evhttp_request *req)
 {
@@ -487,7 +487,7 @@ has_length(struct evhttp_request *req)
 	       evhttp_find_header(in, "Transfer-Encoding") == NULL;
 }
 
-/* Before the body: where it shall go, and how much of it. */
+/* The head has come: starts an upload for the body, and limits its size. */
 int
 exchange_expect(struct evhttp_request *req, void *arg)
 {

@@ -9,7 +9,7 @@
 #include "wire/job.h"
 #include "wire/put.h"
 
-#include "producer/spillway.h" /* leaves out what those have said */
+#include "producer/spillway.h" /* last: leaves out what those declare */
 
 enum { WINDOW = 20000 };
 
@@ -23,7 +23,7 @@ struct handoff {
 /* The jobs of one request. */
 struct handoff_ticket {
 	struct handoff *h;
-	size_t left; /* and one while they are being submitted */
+	size_t left; /* jobs without an answer, and 1 while submitting */
 	int err;
 	char why[SW_TEXT_MAX + 1];
 	handoff_done_fn *done;
@@ -76,7 +76,7 @@ job_submit(struct handoff_ticket *t, const struct sw_item *it, char *text,
 	return err;
 }
 
-/* Submits all jobs of a message up to the first that is refused. */
+/* Submits the jobs of a message, up to the first that is refused. */
 static int
 jobs_submit(struct handoff_ticket *t, struct bytes put, char *text, char *why)
 {

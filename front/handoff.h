@@ -2,10 +2,9 @@
 /*
  * handoff.h - jobs from isolates to the broker
  *
- * What an isolate has put lies in its mailbox as a PUT message, foreign
- * bytes: it is decoded with all the wire's checks and handed to libspillway
- * job by job.  What is handed over within one turn of the loop leaves as one
- * message.
+ * An isolate's jobs are in its mailbox as a PUT message of foreign bytes.  They
+ * are decoded with all the wire's checks and submitted to libspillway one by
+ * one.  Jobs of one turn of the loop leave as one message.
  */
 #ifndef FRONT_HANDOFF_H
 #define FRONT_HANDOFF_H
@@ -16,17 +15,17 @@
 
 struct handoff;
 
-/* `err` 0: all are on disk; else how the first one failed, and why. */
+/* `err` 0: all jobs are on disk; else the first job's error, with a line. */
 typedef void handoff_done_fn(void *arg, int err, const char *why);
 
-/* `endpoint` NULL: the usual place.  0 or as sw_open(). */
+/* `endpoint` NULL: the default.  0, or the errors of sw_open() and sw_fd(). */
 int handoff_open(struct handoff **, struct event_base *, const char *endpoint,
 	int64_t timeout_ms) __attribute__((warn_unused_result));
 
-/* Waits for what is under way, as long as each job may take.  Accepts NULL. */
+/* Waits for the jobs in flight, at most `timeout_ms`.  Accepts NULL. */
 void handoff_close(struct handoff *);
 
-/* Copies.  `done` is called once, perhaps at once. */
+/* Copies the jobs.  `done` is called once, perhaps before this returns. */
 void handoff_put(
 	struct handoff *, struct bytes put, handoff_done_fn *done, void *arg);
 

@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/queue.h>
 
-/* What of a head has to do with where the request ends. */
+/* The parts of a head that decide where the request ends. */
 struct framing {
 	int hosts, lengths, codings;
 	const char *length, *coding;
@@ -45,25 +45,24 @@ head_fault(struct evhttp_request *req)
 
 	framing_read(req, &f);
 	if (f.misnamed)
-		return "a header's name is none\n";
+		return "malformed header name\n";
 	if (f.lengths > 1)
 		return "a second Content-Length\n";
 	if (f.lengths > 0 && strspn(f.length, "0123456789") != strlen(f.length))
-		return "Content-Length is no number\n";
+		return "Content-Length must be a number\n";
 	if (f.codings > 1 || (f.codings > 0 && f.lengths > 0))
-		return "a second length\n";
+		return "a second length: Transfer-Encoding\n";
 	if (f.codings > 0 &&
 		(strcasecmp(f.coding, "chunked") != 0 || req->minor == 0))
-		return "Transfer-Encoding can be chunked, in HTTP/1.1\n";
+		return "Transfer-Encoding must be chunked, in HTTP/1.1\n";
 	if (f.hosts > 1)
 		return "a second Host\n";
-	return f.hosts == 0 && req->minor > 0 ? "Host is wanted\n" : NULL;
+	return f.hosts == 0 && req->minor > 0 ? "missing Host\n" : NULL;
 }
 
 /*
- * evhttp reads no body after HEAD.  If there is one, what comes next on this
- * connection is not the next request: a proxy's next client would have the
- * answer to what this one has hidden there.
+ * evhttp reads no body after HEAD.  If there is one, evhttp takes it for the
+ * connection's next request: a proxy would give its answer to another client.
  */
 int
 head_hides_body(struct evhttp_request *req)
@@ -75,7 +74,7 @@ head_hides_body(struct evhttp_request *req)
 		       evhttp_find_header(in, "Transfer-Encoding") != NULL);
 }
 
-/* A line of it has no end yet, or all of them are too long together. */
+/* Whether an unfinished line, or all lines together, exceed `most` bytes. */
 static int
 is_too_long(struct evhttp_request *req, size_t most)
 {
@@ -89,7 +88,7 @@ is_too_long(struct evhttp_request *req, size_t most)
 				       .pos < 0);
 }
 
-/* evhttp calls it 400 whatever is wrong with a head. */
+/* evhttp has one status, 400, for every malformed head. */
 int
 head_bad_status(struct evhttp_request *req, size_t headers_most)
 {
@@ -99,7 +98,7 @@ head_bad_status(struct evhttp_request *req, size_t headers_most)
 		return 501;
 	if (req->response_code != 400)
 		return req->response_code;
-	/* A line is counted when it has been found not to be too long. */
+	/* evhttp counts a line only when it is not too long. */
 	if (!has_line && req->headers_size == 0)
 		return 414;
 	return has_line && is_too_long(req, headers_most) ? 431 : 400;

@@ -33,7 +33,7 @@ socket_listen(int fd, const void *addr, socklen_t len)
 	return err;
 }
 
-/* Left behind by one that was killed; anything else there is not ours. */
+/* Whether the path is a socket that no process listens at any more. */
 static int
 is_stale(const struct sockaddr_un *a)
 {

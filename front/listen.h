@@ -6,11 +6,13 @@
 #ifndef FRONT_LISTEN_H
 #define FRONT_LISTEN_H
 
-/* Whether it is one of these. */
+/* Whether `at` has one of these forms. */
 int listen_is_address(const char *at);
 
-/* The descriptor, non-blocking and close-on-exec; -EINVAL: no such address;
- * or -errno.  A socket file that nobody listens at is replaced. */
+/*
+ * A listening descriptor, non-blocking and close-on-exec, the caller's.
+ * -EINVAL: `at` is not an address; or -errno.  A stale socket file is replaced.
+ */
 int listen_socket_open(const char *at) __attribute__((warn_unused_result));
 
 #endif

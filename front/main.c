@@ -88,12 +88,12 @@ socket_adopt(struct front *f, int fd)
 
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		return fail(f, EXIT_CONFIG, "LISTEN_FDS",
-			"one is no listening stream socket");
+			"must be listening stream sockets");
 	err = door_adopt(f->door, fd);
 	return err < 0 ? fail(f, EXIT_OS, "LISTEN_FDS", strerror(-err)) : 0;
 }
 
-/* Sockets of the service manager, or else those of the configuration. */
+/* Listens at the service manager's sockets, else at the configured ones. */
 static int
 listen_all(struct front *f)
 {
@@ -174,7 +174,7 @@ first_ready(struct front *f, int err)
 		"backstop", "rlimit", NULL);
 }
 
-/* The new takes over in this instant; the old ends what it has begun. */
+/* The new table takes over; the old one finishes its requests. */
 static void
 reload_ready(struct front *f, int err)
 {
@@ -265,8 +265,9 @@ front_close(struct front *f)
 /* --- running ------------------------------------------------------------ */
 
 /*
- * Interest in a socket is told to the kernel once a turn.  What we watch and
- * others hold as well is closed when these are dead, as the flag asks.
+ * With a change list, libevent calls epoll_ctl() once a turn for a socket.  The
+ * flag forbids closing a descriptor of which a duplicate stays open: those of
+ * the front that isolates share are closed when the isolates are dead.
  */
 static struct event_base *
 base_new(void)
@@ -291,7 +292,7 @@ libevent_says(int severity, const char *text)
 		"libevent", "text", text, NULL);
 }
 
-/* As many descriptors as we may have: a connection is one. */
+/* Raises RLIMIT_NOFILE to its hard limit: a connection takes a descriptor. */
 static void
 descriptors_raise(void)
 {
@@ -346,7 +347,7 @@ front_run(struct site_source *source)
 	return f.status;
 }
 
-/* The files that routes name are there; their modules are not loaded. */
+/* --check-config: also checks that modules exist, but loads none. */
 static int
 check(struct site_source *source)
 {

@@ -80,7 +80,7 @@ text_add(char *to, const char *s)
 	return bytes_add(to, s, strlen(s));
 }
 
-/* With zeroes before it, as far as `width`. */
+/* Adds a number with leading zeroes, of at least `width` digits. */
 static char *
 number_add(char *to, uint64_t n, int width)
 {
@@ -127,7 +127,7 @@ is_old(const struct evhttp_request *req)
 	return req->major < 1 || (req->major == 1 && req->minor < 1);
 }
 
-/* As evhttp sees it, who does the closing. */
+/* evhttp's rule, for evhttp closes the connection. */
 static int
 closes_after(struct evhttp_request *req, const struct http_reply *r)
 {
@@ -150,7 +150,7 @@ head_add(char *to, struct evhttp_request *req, const struct http_reply *r,
 	const char *phrase = phrases[r->status];
 	uint64_t us = (uint64_t)(r->cpu_ns / 1000);
 
-	/* Of what is no request there is no version. */
+	/* Bytes that are no request have version 0.0. */
 	to = text_add(
 		to, is_old(req) && req->major > 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
 	to = number_add(to, (uint64_t)r->status, 3);
@@ -213,8 +213,8 @@ output_write(struct bufferevent *bev)
 }
 
 /*
- * evhttp's end of an answer in pieces: with nothing left to write, the
- * request is done; else it is when the loop has written the rest.
+ * evhttp_send_reply_end() ends a request when its output is written: at once,
+ * or when the loop has written the rest.
  */
 void
 reply_send(struct evhttp_request *req, const struct http_reply *r,
@@ -225,8 +225,8 @@ reply_send(struct evhttp_request *req, const struct http_reply *r,
 	struct evbuffer *out = bufferevent_get_output(bev);
 	int last = closes_after(req, r);
 
-	req->chunked = 0; /* its body was, maybe */
-	/* Without memory for an answer, its absence is the answer. */
+	req->chunked = 0; /* would make evhttp end the answer as a chunk */
+	/* Without memory for an answer the connection is closed. */
 	if (reply_put(out, req, r, d, last) < 0 || last)
 		(void)evhttp_add_header(evhttp_request_get_output_headers(req),
 			"Connection", "close");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply.h - an answer as the client reads it
+ * reply.h - the HTTP answer to a client
  *
- * evhttp takes an answer's headers one by one, prints each, and waits for the
- * socket to have room.  Here the answer is put together at once and written
- * at once; evhttp only hears that it is done.
+ * evhttp would format headers one by one and wait until the socket is
+ * writable.  Here an answer is formatted as a whole and written at once;
+ * evhttp is only told that the request is done.
  */
 #ifndef FRONT_REPLY_H
 #define FRONT_REPLY_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* What an answer is made of; all borrowed. */
+/* The parts of an answer; all borrowed. */
 struct http_reply {
 	int status;
 	int closes;	   /* no more requests on this connection */
@@ -23,22 +23,22 @@ struct http_reply {
 	size_t lines_len;
 	const void *body;
 	size_t body_len;
-	int64_t cpu_ns; /* that the handler took; -1: none */
+	int64_t cpu_ns; /* the handler's CPU time; -1: none ran */
 };
 
-/* Of this second; zeroed before its first use. */
+/* The Date of the current second; zeroed before its first use. */
 struct reply_date {
 	time_t at;
 	char text[40];
 };
 
-/* Of the body, how much the client is sent: none of it in answer to HEAD. */
+/* The bytes of the body that are sent: none in answer to HEAD. */
 size_t reply_body_len(struct evhttp_request *, const struct http_reply *);
 
 /*
- * Answers the request, which is evhttp's from here on, as is its connection.
- * `later`: we are called by evhttp, who must not lose the request before we
- * return, so the loop shall write.
+ * Answers the request; it and its connection belong to evhttp afterwards.
+ * `later`: the caller is a callback of evhttp, which needs the request until
+ * that returns; so the loop writes the answer.
  */
 void reply_send(struct evhttp_request *, const struct http_reply *,
 	struct reply_date *, int later);

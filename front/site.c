@@ -35,7 +35,7 @@ static const struct config_key front_keys[] = {
 };
 #undef X
 
-/* What a route does not say, [front] does. */
+/* Keys of a route have no defaults: [front] has them. */
 #define X(name, type, min, max, def, text) {#name, type, min, max, NULL, text},
 static const struct config_key route_keys[] = {
 	{"module", CONFIG_FILE, 0, 0, NULL, "the handler, a shared object"},
@@ -131,7 +131,7 @@ wrong(const struct site *cfg, const char *section, const char *what)
 	return -1;
 }
 
-/* NULL also where it is empty. */
+/* A key's text; NULL: not given, or empty. */
 static const char *
 text_given(const struct site *cfg, const char *section, const char *key)
 {

@@ -61,7 +61,7 @@ enum route_number {
 
 enum { LISTEN_MAX = 16, ROUTES_MAX = 256, VALUES_MAX = 64 };
 
-/* Texts are borrowed from the site's options, but the values. */
+/* The texts are borrowed from the site's options; the values are its own. */
 struct route_config {
 	const char *path, *module;
 	char *values[VALUES_MAX + 1]; /* "NAME=text" …, then NULL */
@@ -72,7 +72,7 @@ struct site {
 	const char *file;
 	const char *listen[LISTEN_MAX]; /* ADDRESS:PORT or unix:PATH */
 	size_t listen_n;
-	const char *broker;	/* NULL: the usual place */
+	const char *broker;	/* NULL: the default */
 	const char *access_log; /* a path; "-": stdout; NULL: none */
 	const char *stats;	/* ADDRESS:PORT or unix:PATH; NULL: none */
 	const char *perf;	/* auto, no, must */
@@ -83,19 +83,18 @@ struct site {
 	struct options options;
 };
 
-/* What a site is read from, each time anew but the first. */
+/* The command line, read anew for each site but the first. */
 struct site_source {
 	int argc;
 	char **argv;
-	struct options
-		first; /* what main() has read; the first site takes it */
+	struct options first; /* read by main(); the first site takes it */
 };
 
 extern const struct program front_program;
 
 /*
- * Reads the command line and its file; 0, or -1 and a line on stderr says what
- * is wrong and where.  site_fini() in both cases.
+ * Reads the command line and its file: 0; or -1, with file, line and cause on
+ * stderr.  site_fini() in both cases.
  */
 int site_read(struct site *, struct site_source *)
 	__attribute__((warn_unused_result));

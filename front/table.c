@@ -43,7 +43,7 @@ table_retire(struct route_table *t)
 {
 	if (t == NULL)
 		return;
-	table_hold(t); /* until this loop has ended */
+	table_hold(t); /* until the loop below has ended */
 	for (size_t i = 0; i < t->n; i++)
 		if (t->routes[i].pool != NULL)
 			pool_retire(t->routes[i].pool, pool_gone, t);
@@ -64,7 +64,7 @@ pool_is_ready(void *arg, int err, const char *why)
 	t->ready(t->arg, t, err);
 }
 
-/* Whether the kernel's kill is to be had: 1, 0; -1: it must be and is not. */
+/* Whether isolates use layer 1 of budget.h; -1: perf = must, and it fails. */
 static int
 perf_choose(const struct site *c)
 {
@@ -77,7 +77,7 @@ perf_choose(const struct site *c)
 		return 1;
 	if (c->perf == NULL || strcmp(c->perf, "auto") == 0)
 		return 0;
-	fprintf(stderr, "spillway-front: perf = must, but: %s\n",
+	fprintf(stderr, "spillway-front: perf = must: perf_event_open: %s\n",
 		strerror(-err));
 	return -1;
 }
@@ -232,7 +232,7 @@ table_usage_log(const struct route_table *t)
 }
 #undef X
 
-/* Whole where it is: jansson writes a real 5 as 5.0. */
+/* Microseconds; whole ones as integers, for jansson writes a real 5 as 5.0. */
 static json_t *
 us_json(int64_t ns)
 {

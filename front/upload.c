@@ -19,38 +19,38 @@
 #include "base/log.h"
 
 enum {
-	HIGH = 512 * 1024, /* bytes on their way: the client has to wait */
-	LOW = 128 * 1024,  /* and now no more */
+	HIGH = 512 * 1024, /* buffered bytes at which reading stops */
+	LOW = 128 * 1024,  /* and at which it goes on */
 	GRACE_S = 30,	   /* from SIGTERM to SIGKILL */
-	STEP = 256 * 1024, /* so much in request_s is fast enough */
+	STEP = 256 * 1024, /* bytes that a client must send in request_s */
 };
 
 struct upload {
 	TAILQ_ENTRY(upload) link;
 	UT_hash_handle hh;
 	struct uploads *all;
-	struct evhttp_connection *conn; /* the key; NULL: not by it any more */
+	struct evhttp_connection *conn; /* the key; NULL: not in by_conn */
 	struct bufferevent *client, *store;
 	struct caller *caller;
 	struct event *ended, *timeout;
 	pid_t pid; /* 0: none */
 	int pidfd;
 	int full, whole, failed;
-	int orphan;  /* it lives only until its process has ended */
-	size_t step; /* bytes since the last one */
+	int orphan;  /* freed by its owner: waits for its process to end */
+	size_t step; /* bytes since the last full STEP */
 	char ref[UPLOAD_REF];
 	upload_done_fn *done;
 	void *arg;
 };
 
-/* evhttp hands its callbacks for bodies nothing of ours. */
+/* evhttp's callbacks for bodies have no argument to find the upload by. */
 static struct upload *by_conn;
 
 static void upload_check(struct upload *);
 
 /* --- the process -------------------------------------------------------- */
 
-/* Our own neighbour, else whatever PATH has. */
+/* The program in the folder of this one, else the one in PATH. */
 static void
 program_find(char *path, size_t cap)
 {
@@ -64,7 +64,7 @@ program_find(char *path, size_t cap)
 		(void)snprintf(path, cap, "spillway");
 }
 
-/* In a group of its own: what ends ours at the terminal ends no upload. */
+/* In a process group of its own: ^C at the terminal ends no upload. */
 static int
 process_spawn(pid_t *pid, const char *uri, int sock)
 {
@@ -97,7 +97,7 @@ process_spawn(pid_t *pid, const char *uri, int sock)
 	return -err;
 }
 
-/* It says what it has to say on its standard output before it ends. */
+/* The process has ended: reads the blob's reference from its output. */
 static void
 ref_take(struct upload *u)
 {
@@ -120,7 +120,7 @@ process_ended(evutil_socket_t fd, short what, void *arg)
 	(void)waitid(P_PIDFD, (id_t)fd, &si, WEXITED);
 	u->pid = 0;
 	u->all->n--;
-	/* An orphan may have stored it nevertheless: nobody asks any more. */
+	/* An orphan may have stored its blob: no request refers to it. */
 	if (u->whole && !u->orphan && si.si_code == CLD_EXITED &&
 		si.si_status == 0)
 		ref_take(u);
@@ -140,7 +140,7 @@ upload_expired(evutil_socket_t fd, short what, void *arg)
 		(void)pidfd_send_signal(u->pidfd, SIGKILL, NULL, 0);
 		return;
 	}
-	sw_log(SW_LOG_WARN, "upload", "text", "it took too long to store",
+	sw_log(SW_LOG_WARN, "upload", "text", "the body took too long to store",
 		NULL);
 	u->failed = 1;
 	upload_check(u);
@@ -148,7 +148,7 @@ upload_expired(evutil_socket_t fd, short what, void *arg)
 
 /* --- bytes -------------------------------------------------------------- */
 
-/* While it waits for us its time to send does not run. */
+/* Stops or resumes reading, and with it the client's time limit. */
 static void
 client_hold(struct upload *u, int hold)
 {
@@ -162,7 +162,7 @@ client_hold(struct upload *u, int hold)
 	}
 }
 
-/* Below LOW; and again when the last byte has gone. */
+/* The output buffer is below LOW, or empty. */
 static void
 store_wants(struct bufferevent *store, void *arg)
 {
@@ -174,7 +174,7 @@ store_wants(struct bufferevent *store, void *arg)
 		(void)shutdown(bufferevent_getfd(store), SHUT_WR);
 }
 
-/* Its process has ended early, which tells us more by its end. */
+/* The process has closed its socket early; process_ended() follows. */
 static void
 store_failed(struct bufferevent *store, short what, void *arg)
 {
@@ -212,7 +212,7 @@ body_came(struct evhttp_request *req, void *http)
 		client_hold(u, 1);
 }
 
-/* --- coming and going --------------------------------------------------- */
+/* --- beginning and end -------------------------------------------------- */
 
 void
 uploads_init(
@@ -228,7 +228,7 @@ conn_forget(struct upload *u)
 	if (u->conn == NULL)
 		return;
 	evhttp_connection_set_closecb(u->conn, NULL, NULL);
-	HASH_DEL(by_conn, u); /* NOLINT: u is in it, so it is not empty */
+	HASH_DEL(by_conn, u); /* NOLINT: not empty, for u is in it */
 	u->conn = NULL;
 }
 
@@ -247,7 +247,7 @@ upload_destroy(struct upload *u)
 	free(u);
 }
 
-/* The signal first: an end of its input alone would be the blob's end. */
+/* SIGTERM before the socket closes: end of file would complete the blob. */
 void
 upload_free(struct upload *u)
 {

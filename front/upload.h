@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upload.h - bodies that go into the blobs while they come
+ * upload.h - streams request bodies into the blob store
  *
- * What is large must not lie in the front's memory, and what waits for a disk
- * or a bucket must not hold its loop: each upload has a process of its own,
- * `spillway blob put`, and the body goes through a socket to it.  A client
- * that is faster than the disk is read from as fast as the disk writes.
+ * A large body must not fill the front's memory, and a slow disk or bucket
+ * must not block its loop: each upload has a process of its own, `spillway
+ * blob put`, which gets the body through a socket.  The front reads from the
+ * client only as fast as that process reads.
  *
- * The blob is durable before anybody is told its name, and when a client
- * breaks off there is none.  One whose request has no job in the end is for
- * `spillway blob gc`.
+ * The blob is durable before its reference is used.  A client that breaks off
+ * leaves no blob; `spillway blob gc` deletes one that no job refers to.
  */
 #ifndef FRONT_UPLOAD_H
 #define FRONT_UPLOAD_H
@@ -33,28 +32,31 @@ struct uploads {
 
 void uploads_init(struct uploads *, struct event_base *, struct callers *);
 
-/* Ends them all; waits for their processes. */
+/* Kills and frees all uploads; waits for their processes. */
 void uploads_fini(struct uploads *);
 
 /*
- * The body of `req`, whose head has come, goes into the blobs at `uri`.  When
- * there are `most` uploads already, or it fails, the body is read and
- * dropped, and upload_end() says so.  0 or -ENOMEM.
+ * Starts an upload for the body of `req`, whose head has come, to the store at
+ * `uri`.  If there are `most` uploads already, or the start fails, the body is
+ * read and dropped, and upload_end() reports a failure.  0 or -ENOMEM.
  */
 int upload_begin(struct uploads *, struct evhttp_request *req, const char *uri,
 	size_t most) __attribute__((warn_unused_result));
 
-/* The upload of a request whose body is there; or NULL. */
+/* The upload of a request, or NULL. */
 struct upload *upload_of(const struct evhttp_request *);
 
-/* `ref`: "sha256:HEX64;size=N", the upload's; NULL: it is not stored. */
+/* `ref`: the upload's "sha256:HEX64;size=N", borrowed; NULL: not stored. */
 typedef void upload_done_fn(void *arg, const char *ref);
 
-/* Told once, perhaps at once; after `limit_s` it has failed. */
+/*
+ * The body has come entirely: calls `done` once, perhaps before this returns,
+ * when the blob is durable, has failed, or took longer than `limit_s`.
+ */
 void
 upload_end(struct upload *, int64_t limit_s, upload_done_fn *done, void *arg);
 
-/* Accepts NULL. */
+/* Ends an upload, stored or not.  Accepts NULL. */
 void upload_free(struct upload *);
 
 #endif

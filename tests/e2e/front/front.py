@@ -137,7 +137,7 @@ def two_readings():
     follows = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
     for head, why in ((b"Host: x\r\nContent-Length: 3\r\ncontent-length: 4\r\n", "a second Content-Length"),
                       (b"Host: x\r\nhost: y\r\nContent-Length: 4\r\n", "a second Host"),
-                      (b"Content-Length: 4\r\n", "Host is wanted")):
+                      (b"Content-Length: 4\r\n", "missing Host")):
         got = raw(b"POST /hello HTTP/1.1\r\n%s\r\nabcd" % head, follows)
         assert got.startswith("HTTP/1.1 400") and got.count("HTTP/1.1") == 1 and got.endswith(why + "\n"), got
     assert raw(b"GET /hello HTTP/1.0\r\n\r\n").startswith("HTTP/1.0 200"), "HTTP/1.0 knows no Host"

@@ -15,7 +15,7 @@ def given():
             os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
         p = subprocess.run(["spillway-front", "--config", f"{folder}/given.conf"], preexec_fn=become, close_fds=False,
                            capture_output=True, text=True, timeout=DEADLINE_S)
-        assert (p.returncode, p.stderr) == (78, "spillway-front: LISTEN_FDS: one is no listening stream socket\n"), p
+        assert (p.returncode, p.stderr) == (78, "spillway-front: LISTEN_FDS: must be listening stream sockets\n"), p
 
     bound, here = socket.socket(), socket.create_server(("127.0.0.1", 0))
     bound.bind(("127.0.0.1", 0))
