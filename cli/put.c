@@ -3,31 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
-#include "base/units.h"
 #include "wire/proto.h"
+#include "wire/put.h"
 
 enum { FIELDS_MAX = 8 * 1024 };
 
 /* What a put is made of, but for id and body. */
-struct put {
+struct put_args {
 	struct cmd *c;
 	struct sw_buf fields;
 	uint8_t room[FIELDS_MAX];
 };
 
 static int
-add_time(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
+add_time(struct put_args *p, enum cmd_opt_id o, enum sw_tag tag)
 {
+	const struct sw_field_rule *r = &sw_field_rules[tag];
 	const char *text = p->c->value[o];
 	int64_t at;
 
 	if (text == NULL)
 		return CMD_OK;
-	if (time_point(text, p->c->now_ms, 1, &at) < 0)
+	if (time_point(text, p->c->now_ms, 1, &at) < 0 || at < r->least ||
+		at > r->most)
 		return cmd_usage(p->c,
 			"--%s must be a time (2026-01-31T08:00:00Z) or a "
 			"duration from now (2h), not '%.60s'",
@@ -37,26 +41,34 @@ add_time(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
 }
 
 static int
-add_duration(struct put *p, enum cmd_opt_id o, enum sw_tag tag, int64_t max)
+add_duration(struct put_args *p, enum cmd_opt_id o, enum sw_tag tag)
 {
-	int64_t ms = -1;
-	int rc = cmd_opt_duration(p->c, o, &ms);
+	const struct sw_field_rule *r = &sw_field_rules[tag];
+	const char *text = p->c->value[o];
+	char range[UNIT_WHY];
+	int64_t ms;
+	int rc;
 
-	if (rc != CMD_OK || ms < 0)
+	if (text == NULL)
+		return CMD_OK;
+	rc = cmd_opt_duration(p->c, o, &ms);
+	if (rc != CMD_OK)
 		return rc;
-	if (ms > max)
-		return cmd_usage(p->c, "--%s must be at most 366d, not '%.60s'",
-			cmd_opts[o].name, p->c->value[o]);
+	if (ms < r->least || ms > r->most)
+		return cmd_usage(p->c, "--%s must be %s, not '%.60s'",
+			cmd_opts[o].name,
+			unit_range_format(UNIT_MS, r->least, r->most, range),
+			text);
 	sw_put_int(&p->fields, tag, ms);
 	return CMD_OK;
 }
 
 static int
-add_number(struct put *p, enum cmd_opt_id o, enum sw_tag tag, int64_t min,
-	int64_t max)
+add_number(struct put_args *p, enum cmd_opt_id o, enum sw_tag tag)
 {
-	int64_t n = min;
-	int rc = cmd_opt_number(p->c, o, min, max, &n);
+	const struct sw_field_rule *r = &sw_field_rules[tag];
+	int64_t n = r->least;
+	int rc = cmd_opt_number(p->c, o, r->least, r->most, &n);
 
 	if (rc == CMD_OK && p->c->value[o] != NULL)
 		sw_put_int(&p->fields, tag, n);
@@ -64,7 +76,7 @@ add_number(struct put *p, enum cmd_opt_id o, enum sw_tag tag, int64_t min,
 }
 
 static int
-add_text(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
+add_text(struct put_args *p, enum cmd_opt_id o, enum sw_tag tag)
 {
 	const char *text = p->c->value[o];
 	size_t max = sw_field_rules[tag].longest;
@@ -74,14 +86,15 @@ add_text(struct put *p, enum cmd_opt_id o, enum sw_tag tag)
 	if (text[0] == '\0' || strlen(text) > max)
 		return cmd_usage(p->c, "--%s must be 1 to %zu bytes",
 			cmd_opts[o].name, max);
-	if (sw_field_rules[tag].type == SW_T_TEXT && !out_utf8(bytes_str(text)))
+	if (sw_field_rules[tag].type == SW_T_TEXT &&
+		!text_is_utf8(bytes_str(text)))
 		return cmd_usage(p->c, "--%s must be UTF-8", cmd_opts[o].name);
 	sw_put_text(&p->fields, tag, text);
 	return CMD_OK;
 }
 
 static int
-add_unique_also(struct put *p)
+add_unique_also(struct put_args *p)
 {
 	static const struct {
 		const char *text;
@@ -109,15 +122,15 @@ add_unique_also(struct put *p)
 }
 
 static int
-add_headers(struct put *p)
+add_headers(struct put_args *p)
 {
 	struct cmd *c = p->c;
 	size_t sum = 0;
 
 	for (int i = 0; i < c->n_headers; i++) {
-		const char *h = c->headers[i], *eq = strchr(h, '=');
+		const char *h = c->headers[i];
 
-		if (eq == NULL || eq == h || !out_utf8(bytes_str(h)))
+		if (sw_put_header_check(bytes_str(h), NULL) < 0)
 			return cmd_usage(c,
 				"--header must be NAME=VALUE, not '%.60s'", h);
 		sum += strlen(h);
@@ -133,7 +146,7 @@ add_headers(struct put *p)
 
 /* Queue and options into p->fields. */
 static int
-fields_make(struct put *p)
+fields_make(struct put_args *p)
 {
 	struct cmd *c = p->c;
 	const char *queue = c->words[0];
@@ -147,20 +160,17 @@ fields_make(struct put *p)
 	if (c->value[CMD_O_DELAY] != NULL && c->value[CMD_O_AT] != NULL)
 		return cmd_usage(c, "--delay and --at cannot be used together");
 	sw_put_text(&p->fields, SW_F_QUEUE, queue);
-	rc = add_duration(p, CMD_O_DELAY, SW_F_DELAY_MS, SW_DELAY_MAX_MS);
+	rc = add_duration(p, CMD_O_DELAY, SW_F_DELAY_MS);
 	if (rc == CMD_OK)
 		rc = add_time(p, CMD_O_AT, SW_F_RUN_AT_MS);
 	if (rc == CMD_OK)
 		rc = add_time(p, CMD_O_EXPIRES, SW_F_EXPIRES_AT_MS);
 	if (rc == CMD_OK)
-		rc = add_number(p, CMD_O_PRIORITY, SW_F_PRIORITY,
-			SW_PRIORITY_MIN, SW_PRIORITY_MAX);
+		rc = add_number(p, CMD_O_PRIORITY, SW_F_PRIORITY);
 	if (rc == CMD_OK)
-		rc = add_number(
-			p, CMD_O_MAX_ATTEMPTS, SW_F_MAX_ATTEMPTS, 1, 1000);
+		rc = add_number(p, CMD_O_MAX_ATTEMPTS, SW_F_MAX_ATTEMPTS);
 	if (rc == CMD_OK)
-		rc = add_duration(
-			p, CMD_O_TIMEOUT, SW_F_TIMEOUT_MS, SW_DELAY_MAX_MS);
+		rc = add_duration(p, CMD_O_TIMEOUT, SW_F_TIMEOUT_MS);
 	if (rc == CMD_OK)
 		rc = add_text(p, CMD_O_UNIQUE, SW_F_UNIQUE);
 	if (rc == CMD_OK)
@@ -173,7 +183,7 @@ fields_make(struct put *p)
 }
 
 static void
-ref_add(struct put *p, const struct blob_ref *ref)
+ref_add(struct put_args *p, const struct blob_ref *ref)
 {
 	char text[BLOB_REF];
 
@@ -183,7 +193,7 @@ ref_add(struct put *p, const struct blob_ref *ref)
 
 /* A body that is too large: `head` of it is read, `f` (or NULL) has more. */
 static int
-body_claim(struct put *p, struct bytes head, FILE *f, const char *name)
+body_claim(struct put_args *p, struct bytes head, FILE *f, const char *name)
 {
 	struct blob_ref ref;
 	int rc;
@@ -201,7 +211,8 @@ body_claim(struct put *p, struct bytes head, FILE *f, const char *name)
 
 /* Reads the stream whole into `buf`, which has room for SW_BODY_MAX + 1. */
 static int
-stream_read(struct put *p, FILE *f, const char *name, char *buf, size_t *len)
+stream_read(
+	struct put_args *p, FILE *f, const char *name, char *buf, size_t *len)
 {
 	size_t n = fread(buf, 1, SW_BODY_MAX + 1, f);
 
@@ -215,7 +226,7 @@ stream_read(struct put *p, FILE *f, const char *name, char *buf, size_t *len)
 
 /* *len stays 0 when the body went to the blobs. */
 static int
-body_read(struct put *p, char *buf, size_t *len)
+body_read(struct put_args *p, char *buf, size_t *len)
 {
 	struct cmd *c = p->c;
 	const char *path = c->value[CMD_O_FILE];
@@ -265,7 +276,7 @@ put_print(struct cmd *c, const struct sw_item *it, const struct sw_id *id)
 }
 
 static int
-put_send(struct put *p, const struct sw_id *id, struct bytes body)
+put_send(struct put_args *p, const struct sw_id *id, struct bytes body)
 {
 	struct cmd *c = p->c;
 	size_t cap = SW_BODY_MAX + FIELDS_MAX + 1024, mark;
@@ -304,7 +315,7 @@ put_send(struct put *p, const struct sw_id *id, struct bytes body)
 
 /* The file of --blob, if there is one: it is durable before the job is. */
 static int
-blob_read(struct put *p)
+blob_read(struct put_args *p)
 {
 	const char *path = p->c->value[CMD_O_BLOB];
 	struct blob_ref ref;
@@ -319,7 +330,7 @@ blob_read(struct put *p)
 }
 
 static int
-put_one(struct put *p)
+put_one(struct put_args *p)
 {
 	struct cmd *c = p->c;
 	struct sw_id id = sw_id_make(c->now_ms);
@@ -373,7 +384,7 @@ lines_check(struct cmd *c, int64_t *chunk)
 int
 cmd_put(struct cmd *c)
 {
-	struct put p = {.c = c};
+	struct put_args p = {.c = c};
 	int lines = c->value[CMD_O_LINES] != NULL, rc;
 	int bodies = (c->n_words > 1) + (c->value[CMD_O_FILE] != NULL) + lines;
 	int64_t chunk = 0;

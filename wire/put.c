@@ -91,8 +91,8 @@ texts_check(const struct sw_item *it, char *why)
 	return err;
 }
 
-static int
-header_check(struct bytes h, char *why)
+int
+sw_put_header_check(struct bytes h, char *why)
 {
 	const char *eq = memchr(h.p, '=', h.len);
 	char quoted[SW_QUOTE_ROOM];
@@ -114,7 +114,7 @@ headers_check(const struct sw_item *it, char *why)
 	if (!sw_has(it, SW_F_HEADER))
 		return 0;
 	while (err == 0 && sw_item_each(it, SW_F_HEADER, &at, &h)) {
-		err = header_check(h, why);
+		err = sw_put_header_check(h, why);
 		sum += h.len;
 	}
 	if (err == 0 && sum > SW_HEADERS_MAX)

@@ -23,6 +23,10 @@
 int sw_put_check(const struct sw_item *, char *why)
 	__attribute__((warn_unused_result));
 
+/* Checks one header: 0; SW_EINVAL: not name=value, or not UTF-8. */
+int sw_put_header_check(struct bytes header, char *why)
+	__attribute__((warn_unused_result));
+
 /* sw_item_open() and sw_put_check() on the fields in `raw`; errors of both. */
 int sw_put_open(struct bytes raw, struct sw_item *, char *why)
 	__attribute__((warn_unused_result));
