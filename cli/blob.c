@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
 
 int
 cmd_blobs(struct cmd *c)
@@ -47,7 +47,7 @@ static volatile sig_atomic_t stopped;
 
 /* One that comes just before a read does not end it: so it comes again. */
 static void
-stop(int sig)
+on_stop(int sig)
 {
 	stopped = sig;
 	(void)alarm(1);
@@ -72,7 +72,7 @@ stream_put(struct cmd *c, FILE *f, const char *name, struct blob_put *p)
 	int rc = buf == NULL ? cmd_refuse(c, "out of memory") : CMD_OK;
 	size_t n;
 
-	stop_set(stop, stop);
+	stop_set(on_stop, on_stop);
 	while (rc == CMD_OK && !stopped &&
 		(n = fread(buf, 1, BLOB_CHUNK, f)) > 0)
 		if (blob_put_write(p, buf, n) < 0)
@@ -161,7 +161,7 @@ cmd_blob_put(struct cmd *c)
 /* --- get ----------------------------------------------------------------- */
 
 /* What --range asks for, both ends included; the whole blob without it. */
-struct range {
+struct blob_range {
 	int64_t from, to; /* from -1: the last `to` bytes */
 };
 
@@ -181,9 +181,9 @@ offset_take(const char **s, int64_t *at)
 
 /* The forms of HTTP and of curl -r: FROM-TO, FROM-, -LAST. */
 static int
-range_parse(const char *text, struct range *r)
+range_parse(const char *text, struct blob_range *r)
 {
-	struct range got = {-1, INT64_MAX};
+	struct blob_range got = {-1, INT64_MAX};
 	const char *s = text;
 
 	if (*s != '-' && offset_take(&s, &got.from) < 0)
@@ -200,12 +200,13 @@ range_parse(const char *text, struct range *r)
 
 /* Where it begins in this blob; *n: the bytes of it that there are. */
 static int
-range_begin(struct cmd *c, struct range r, struct blob_get *g, int64_t *n)
+range_begin(struct cmd *c, struct blob_range r, struct blob_get *g, int64_t *n)
 {
 	int64_t size = blob_get_size(g);
 
 	if (r.from < 0)
-		r = (struct range){size > r.to ? size - r.to : 0, size - 1};
+		r = (struct blob_range){
+			size > r.to ? size - r.to : 0, size - 1};
 	if (r.to > size - 1)
 		r.to = size - 1;
 	if (r.from > r.to && c->value[CMD_O_RANGE] != NULL)
@@ -289,7 +290,7 @@ cmd_blob_get(struct cmd *c)
 	const char *word = c->words[0], *path = c->value[CMD_O_OUTPUT];
 	const char *range = c->value[CMD_O_RANGE];
 	struct bytes name = bytes_of(word, strcspn(word, ";"));
-	struct range r = {0, INT64_MAX};
+	struct blob_range r = {0, INT64_MAX};
 	struct blob_hash hash;
 	struct blob_get *g;
 	int64_t n = 0;
@@ -322,15 +323,15 @@ cmd_blob_get(struct cmd *c)
 
 /* --- ls ------------------------------------------------------------------ */
 
-struct ls {
+struct blob_list {
 	struct cmd *c;
-	struct table table;
+	struct out_table table;
 };
 
 static int
 ls_row(void *arg, const struct blob_info *b)
 {
-	struct ls *l = arg;
+	struct blob_list *l = arg;
 	char name[BLOB_NAME], text[HUMAN_TEXT];
 
 	if (l->c->value[CMD_O_JSON] != NULL) {
@@ -351,7 +352,7 @@ int
 cmd_blob_ls(struct cmd *c)
 {
 	static const char *const heads[] = {"NAME", "-SIZE", "-AGE"};
-	struct ls l = {.c = c};
+	struct blob_list l = {.c = c};
 	int rc = cmd_blobs(c);
 
 	if (rc != CMD_OK)

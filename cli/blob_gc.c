@@ -4,10 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 enum {
@@ -17,7 +18,7 @@ enum {
 };
 
 /* What jobs name, sorted; then the blobs that may go. */
-struct gc {
+struct blob_gc {
 	struct cmd *c;
 	struct blob_hash *marks;
 	size_t marks_n, marks_cap;
@@ -30,7 +31,7 @@ struct gc {
 
 /* Room for one more at *p; 0 when there is none. */
 static int
-grow(void **p, size_t *cap, size_t n, size_t each)
+array_grow(void **p, size_t *cap, size_t n, size_t each)
 {
 	size_t more = *cap == 0 ? 256 : *cap * 2;
 	void *q;
@@ -45,21 +46,12 @@ grow(void **p, size_t *cap, size_t n, size_t each)
 	return 1;
 }
 
-static int64_t
-mono_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int
-mark_add(struct gc *g, const struct blob_hash *h)
+mark_add(struct blob_gc *g, const struct blob_hash *h)
 {
 	void *p = g->marks;
 
-	if (!grow(&p, &g->marks_cap, g->marks_n, sizeof(*h)))
+	if (!array_grow(&p, &g->marks_cap, g->marks_n, sizeof(*h)))
 		return cmd_refuse(g->c, "out of memory");
 	g->marks = p;
 	g->marks[g->marks_n++] = *h;
@@ -68,7 +60,7 @@ mark_add(struct gc *g, const struct blob_hash *h)
 
 /* All names in a text. */
 static int
-marks_in(struct gc *g, struct bytes raw)
+marks_in(struct blob_gc *g, struct bytes raw)
 {
 	static const char word[] = "sha256:";
 	const size_t n = sizeof(word) - 1;
@@ -89,7 +81,7 @@ marks_in(struct gc *g, struct bytes raw)
 
 /* A name may be cut by the end of a piece: its last bytes are read again. */
 static int
-manifest_read(struct gc *g, struct blob_get *get, char *buf, size_t cap)
+manifest_read(struct blob_gc *g, struct blob_get *get, char *buf, size_t cap)
 {
 	size_t kept = 0;
 	int rc = CMD_OK;
@@ -110,7 +102,7 @@ manifest_read(struct gc *g, struct blob_get *get, char *buf, size_t cap)
 
 /* One that is gone keeps nothing. */
 static int
-manifest_marks(struct gc *g, struct bytes name)
+manifest_marks(struct blob_gc *g, struct bytes name)
 {
 	struct blob_hash h;
 	struct blob_get *get;
@@ -134,7 +126,7 @@ manifest_marks(struct gc *g, struct bytes name)
 
 /* All names in a header, whatever that is called, and in a manifest. */
 static int
-marks_of(struct gc *g, const struct sw_item *job)
+marks_of(struct blob_gc *g, const struct sw_item *job)
 {
 	static const char manifest[] = MANIFEST_HEADER "=sha256:";
 	const size_t key = strlen(MANIFEST_HEADER "=");
@@ -155,7 +147,7 @@ marks_of(struct gc *g, const struct sw_item *job)
 }
 
 static int
-mark_page(struct gc *g, uint8_t *cursor, size_t *len)
+mark_page(struct blob_gc *g, uint8_t *cursor, size_t *len)
 {
 	struct sw_buf b = cmd_begin(g->c, SW_OP_LIST, 0);
 	size_t mark = sw_item_begin(&b);
@@ -192,7 +184,7 @@ hash_order(const void *a, const void *b)
  * state to state meanwhile is seen all the same.
  */
 static int
-mark(struct gc *g)
+marks_collect(struct blob_gc *g)
 {
 	uint8_t cursor[SW_CURSOR_MAX];
 	size_t len = 0;
@@ -208,24 +200,24 @@ mark(struct gc *g)
 
 /* As old as that when the marking began: later jobs have younger blobs. */
 static int64_t
-age_wanted(const struct gc *g)
+age_least(const struct blob_gc *g)
 {
-	return g->older_ms + (mono_ms() - g->begun_ms);
+	return g->older_ms + (clock_now_ms(CLOCK_BOOTTIME) - g->begun_ms);
 }
 
 static int
 old_add(void *arg, const struct blob_info *b)
 {
-	struct gc *g = arg;
+	struct blob_gc *g = arg;
 	void *p = g->olds;
 
-	if (b->age_ms < age_wanted(g) ||
+	if (b->age_ms < age_least(g) ||
 		(g->marks_n > 0 && bsearch(&b->hash, g->marks, g->marks_n,
 					   sizeof(*g->marks), hash_order))) {
 		g->kept++;
 		return 0;
 	}
-	if (!grow(&p, &g->olds_cap, g->olds_n, sizeof(*b)))
+	if (!array_grow(&p, &g->olds_cap, g->olds_n, sizeof(*b)))
 		return -ENOMEM;
 	g->olds = p;
 	g->olds[g->olds_n++] = *b;
@@ -233,7 +225,7 @@ old_add(void *arg, const struct blob_info *b)
 }
 
 static int
-sweep(struct gc *g, int dry)
+blobs_sweep(struct blob_gc *g, int dry)
 {
 	struct blobs *s = g->c->blobs;
 	int err = blobs_each(s, old_add, g);
@@ -242,7 +234,7 @@ sweep(struct gc *g, int dry)
 		return cmd_refuse(g->c, "out of memory");
 	for (size_t i = 0; err == 0 && i < g->olds_n; i++) {
 		if (!dry)
-			err = blobs_delete(s, &g->olds[i].hash, age_wanted(g));
+			err = blobs_delete(s, &g->olds[i].hash, age_least(g));
 		if (err == -EBUSY || err == -ENOENT) {
 			g->kept += err == -EBUSY;
 			err = 0;
@@ -257,7 +249,7 @@ sweep(struct gc *g, int dry)
 }
 
 static void
-gc_print(const struct gc *g, int dry)
+gc_print(const struct blob_gc *g, int dry)
 {
 	char n[HUMAN_TEXT], size[HUMAN_TEXT], kept[HUMAN_TEXT];
 
@@ -279,7 +271,9 @@ gc_print(const struct gc *g, int dry)
 int
 cmd_blob_gc(struct cmd *c)
 {
-	struct gc g = {.c = c, .older_ms = GC_OLDER_MS, .begun_ms = mono_ms()};
+	struct blob_gc g = {.c = c,
+		.older_ms = GC_OLDER_MS,
+		.begun_ms = clock_now_ms(CLOCK_BOOTTIME)};
 	int dry = c->value[CMD_O_DRY_RUN] != NULL;
 	int rc = cmd_opt_duration(c, CMD_O_OLDER, &g.older_ms);
 
@@ -291,9 +285,9 @@ cmd_blob_gc(struct cmd *c)
 	if (rc == CMD_OK)
 		rc = cmd_blobs(c);
 	if (rc == CMD_OK)
-		rc = mark(&g);
+		rc = marks_collect(&g);
 	if (rc == CMD_OK)
-		rc = sweep(&g, dry);
+		rc = blobs_sweep(&g, dry);
 	if (rc == CMD_OK)
 		gc_print(&g, dry);
 	free(g.marks);

@@ -54,7 +54,7 @@ cmd_knows(const struct cmd_verb *v, enum cmd_opt_id o)
 
 /* "spillway put: what, see spillway help put"; foreign text is escaped. */
 static void
-say(struct cmd *c, int see, const char *fmt, va_list ap)
+message_print(struct cmd *c, int see, const char *fmt, va_list ap)
 {
 	const char *verb = c->verb == NULL ? "" : c->verb->name;
 	char text[1024];
@@ -76,7 +76,7 @@ cmd_usage(struct cmd *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(c, 1, fmt, ap);
+	message_print(c, 1, fmt, ap);
 	va_end(ap);
 	return CMD_USAGE;
 }
@@ -87,7 +87,7 @@ cmd_refuse(struct cmd *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(c, 0, fmt, ap);
+	message_print(c, 0, fmt, ap);
 	va_end(ap);
 	return CMD_REFUSED;
 }

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/select.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 enum { SAMPLE = 10 }; /* jobs named to people */
 
-struct sweep {
+struct dead_sweep {
 	struct cmd *c;
 	int op;
 	int dry;
@@ -29,7 +29,7 @@ struct sweep {
 };
 
 static void
-job_name(struct sweep *s, const struct sw_item *it)
+job_name(struct dead_sweep *s, const struct sw_item *it)
 {
 	FILE *f = s->c->out.f;
 	char text[SW_ID_TEXT] = "?";
@@ -47,7 +47,7 @@ job_name(struct sweep *s, const struct sw_item *it)
 }
 
 static void
-job_refused(struct sweep *s, const struct sw_item *it)
+job_refused(struct dead_sweep *s, const struct sw_item *it)
 {
 	char text[SW_ID_TEXT] = "?";
 	struct sw_id id;
@@ -63,7 +63,7 @@ job_refused(struct sweep *s, const struct sw_item *it)
 }
 
 static void
-sweep_build(struct sweep *s, struct sw_buf *b, int id, struct bytes cursor)
+sweep_build(struct dead_sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 {
 	size_t mark = sw_item_begin(b);
 	int64_t most = id < 0 ? SW_ITEMS_MAX - 1 : 1;
@@ -81,7 +81,7 @@ sweep_build(struct sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 
 /* One page; the cursor is replaced, empty at the end. */
 static int
-sweep_page(struct sweep *s, int id, uint8_t *cursor, size_t *len)
+sweep_page(struct dead_sweep *s, int id, uint8_t *cursor, size_t *len)
 {
 	struct cmd *c = s->c;
 	struct sw_buf b = cmd_begin(c, s->op, s->dry ? SW_FLAG_DRY_RUN : 0);
@@ -113,7 +113,7 @@ sweep_page(struct sweep *s, int id, uint8_t *cursor, size_t *len)
 
 /* An id is one job: once it is found there is nothing more to look for. */
 static int
-sweep_pages(struct sweep *s, int id)
+sweep_pages(struct dead_sweep *s, int id)
 {
 	int64_t before = s->changed + s->refused;
 	uint8_t cursor[SW_CURSOR_MAX];
@@ -128,7 +128,7 @@ sweep_pages(struct sweep *s, int id)
 }
 
 static void
-sweep_say(struct sweep *s)
+sweep_print(struct dead_sweep *s)
 {
 	char n[HUMAN_TEXT], span[HUMAN_TEXT];
 	FILE *f = s->c->out.f;
@@ -152,7 +152,7 @@ sweep_say(struct sweep *s)
 }
 
 static int
-sweep_run(struct sweep *s)
+sweep_run(struct dead_sweep *s)
 {
 	int rc = CMD_OK, n = s->sel.n_ids;
 
@@ -161,7 +161,7 @@ sweep_run(struct sweep *s)
 	for (int i = 0; i < n && rc == CMD_OK && s->left > 0; i++)
 		rc = sweep_pages(s, i);
 	if (rc == CMD_OK || s->changed > 0)
-		sweep_say(s);
+		sweep_print(s);
 	if (rc == CMD_OK && s->refused > 0)
 		rc = CMD_REFUSED;
 	/* Who names jobs and hits none has named the wrong ones. */
@@ -174,7 +174,7 @@ sweep_run(struct sweep *s)
 
 /* What must be right before anything is asked of the broker. */
 static int
-sweep_check(struct sweep *s, int state)
+sweep_check(struct dead_sweep *s, int state)
 {
 	struct cmd *c = s->c;
 	struct selector *sel = &s->sel;
@@ -207,9 +207,10 @@ sweep_check(struct sweep *s, int state)
 
 /* `state` SW_NONE: the selector must name one. */
 static int
-sweep(struct cmd *c, int op, int state, const char *word)
+jobs_sweep(struct cmd *c, int op, int state, const char *word)
 {
-	struct sweep s = {.c = c, .op = op, .left = INT64_MAX, .word = word};
+	struct dead_sweep s = {
+		.c = c, .op = op, .left = INT64_MAX, .word = word};
 	int rc = cmd_selector(c, &s.sel), unsure;
 
 	if (rc != CMD_OK)
@@ -229,17 +230,17 @@ sweep(struct cmd *c, int op, int state, const char *word)
 int
 cmd_dead_redrive(struct cmd *c)
 {
-	return sweep(c, SW_OP_REDRIVE, SW_DEAD, "redriven");
+	return jobs_sweep(c, SW_OP_REDRIVE, SW_DEAD, "redriven");
 }
 
 int
 cmd_dead_purge(struct cmd *c)
 {
-	return sweep(c, SW_OP_PURGE, SW_DEAD, "deleted");
+	return jobs_sweep(c, SW_OP_PURGE, SW_DEAD, "deleted");
 }
 
 int
 cmd_purge(struct cmd *c)
 {
-	return sweep(c, SW_OP_PURGE, SW_NONE, "deleted");
+	return jobs_sweep(c, SW_OP_PURGE, SW_NONE, "deleted");
 }

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 enum { ERROR_LINES = 10 };
@@ -244,7 +244,7 @@ cmd_job_wait(struct cmd *c, const struct sw_id *id, int64_t timeout_ms)
 }
 
 static int
-say_nothing(struct cmd *c, const char *id, const struct sw_item *it)
+answer_ignore(struct cmd *c, const char *id, const struct sw_item *it)
 {
 	(void)c, (void)id, (void)it;
 	return CMD_OK;
@@ -264,6 +264,6 @@ cmd_wait(struct cmd *c)
 	if (rc == CMD_OK)
 		rc = ids_parse(c, &id);
 	if (rc == CMD_OK)
-		rc = ids_ask(c, SW_OP_WHY, say_nothing);
+		rc = ids_ask(c, SW_OP_WHY, answer_ignore);
 	return rc != CMD_OK ? rc : cmd_job_wait(c, &id, timeout_ms);
 }

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 __attribute__((noreturn)) static void
@@ -79,12 +80,19 @@ json_base64(struct bytes b)
 	return j;
 }
 
+/* A NUL would need an escape that many readers of JSON refuse. */
+static int
+is_text(struct bytes b)
+{
+	return memchr(b.p, 0, b.len) == NULL && text_is_utf8(b);
+}
+
 static void
 add_bytes(json_t *o, const char *name, struct bytes b)
 {
 	char other[64];
 
-	if (out_utf8(b)) {
+	if (is_text(b)) {
 		json_add(o, name, json_stringn(b.p, b.len));
 		return;
 	}
@@ -174,7 +182,7 @@ name_copy(struct bytes b)
 	const uint8_t *p = b.p;
 	char *copy, *t;
 
-	if (out_utf8(b))
+	if (is_text(b))
 		return text_copy(b);
 	copy = t = json_alloc(2 * b.len + 1);
 	for (size_t i = 0; i < b.len; i++) {
@@ -192,7 +200,7 @@ json_value(struct bytes b, int numbers)
 	json_t *v;
 	char *text;
 
-	if (!out_utf8(b))
+	if (!is_text(b))
 		return json_base64(b);
 	text = text_copy(b);
 	v = numbers && is_number(text) ? json_number(text) : json_string(text);

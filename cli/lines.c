@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/lines.h"
 #include "cli/time.h"
-#include "base/error.h"
 
 static int64_t
 newlines(const char *p, size_t len)
@@ -126,9 +126,9 @@ lines_pack(
 /* Batches in flight, and complaints shown before they are just counted. */
 enum { SLOTS = 8, SHOWN = 10, BROKER_TIMEOUT_MS = 60 * 1000 };
 
-struct slot {
+struct lines_slot {
 	struct client_req req; /* first: `done` gets a pointer to it */
-	struct run *run;
+	struct lines_run *run;
 	struct sw_buf buf;
 	int busy;
 	unsigned n;
@@ -137,11 +137,11 @@ struct slot {
 	struct sw_id ids[SW_ITEMS_MAX];
 };
 
-struct run {
+struct lines_run {
 	struct cmd *c;
 	const char *name;
 	struct bytes fields;
-	struct slot *slots, *pending;
+	struct lines_slot *slots, *pending;
 	int64_t timeout_ms;
 	int64_t size; /* of the file; 0: not known */
 	int64_t jobs, bytes, refused, unknown;
@@ -152,7 +152,7 @@ struct run {
 };
 
 static void
-progress(struct run *r)
+progress_print(struct lines_run *r)
 {
 	char jobs[HUMAN_TEXT], size[HUMAN_TEXT];
 	int64_t now = client_now_ms();
@@ -170,8 +170,8 @@ progress(struct run *r)
 }
 
 static void
-complain(
-	struct run *r, int64_t first, int64_t last, int err, const char *detail)
+refusal_print(struct lines_run *r, int64_t first, int64_t last, int err,
+	const char *detail)
 {
 	if (r->progress)
 		(void)fputs("\r\033[K", r->c->err);
@@ -183,7 +183,7 @@ complain(
 }
 
 static void
-stored(struct run *r, const struct slot *s, unsigned i)
+job_stored(struct lines_run *r, const struct lines_slot *s, unsigned i)
 {
 	char id[SW_ID_TEXT];
 
@@ -198,7 +198,7 @@ stored(struct run *r, const struct slot *s, unsigned i)
 }
 
 static void
-worse(struct run *r, int rc)
+rc_raise(struct lines_run *r, int rc)
 {
 	if (rc > r->rc)
 		r->rc = rc;
@@ -207,8 +207,8 @@ worse(struct run *r, int rc)
 static void
 batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 {
-	struct slot *s = (struct slot *)req;
-	struct run *r = s->run;
+	struct lines_slot *s = (struct lines_slot *)req;
+	struct lines_run *r = s->run;
 	char detail[SW_TEXT_MAX + 1];
 	struct sw_item it;
 	struct sw_msg m;
@@ -219,7 +219,7 @@ batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 			(void)fputs("\r\033[K", r->c->err);
 		(void)cmd_refuse(r->c, "%s:%" PRId64 "-%" PRId64 ":", r->name,
 			s->first[0], s->last[s->n - 1]);
-		worse(r, cmd_fail(r->c, err));
+		rc_raise(r, cmd_fail(r->c, err));
 		r->unknown += s->n;
 		return;
 	}
@@ -231,20 +231,20 @@ batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 				     : SW_EUNKNOWN;
 
 		if (status == 0) {
-			stored(r, s, i);
+			job_stored(r, s, i);
 			continue;
 		}
 		r->refused++;
 		sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
-		complain(r, s->first[i], s->last[i], status, detail);
-		worse(r, CMD_REFUSED);
+		refusal_print(r, s->first[i], s->last[i], status, detail);
+		rc_raise(r, CMD_REFUSED);
 	}
-	progress(r);
+	progress_print(r);
 }
 
 /* Waits until one more request is done. */
 static int
-turn(struct run *r)
+batch_wait(struct lines_run *r)
 {
 	int n;
 
@@ -255,9 +255,9 @@ turn(struct run *r)
 }
 
 static void
-slot_send(struct run *r)
+slot_send(struct lines_run *r)
 {
-	struct slot *s = r->pending;
+	struct lines_slot *s = r->pending;
 
 	r->pending = NULL;
 	if (s == NULL || s->n == 0)
@@ -273,7 +273,7 @@ slot_send(struct run *r)
 
 /* An empty slot to fill, waiting for one if all are in flight. */
 static int
-slot_take(struct run *r)
+slot_take(struct lines_run *r)
 {
 	int rc = CMD_OK;
 
@@ -285,7 +285,7 @@ slot_take(struct run *r)
 				sw_msg_begin(&r->pending->buf, SW_OP_PUT, 0, 0);
 				return CMD_OK;
 			}
-		rc = turn(r);
+		rc = batch_wait(r);
 	}
 	return rc;
 }
@@ -294,9 +294,9 @@ slot_take(struct run *r)
 static int
 job_add(void *arg, struct bytes body, int64_t first, int64_t last)
 {
-	struct run *r = arg;
+	struct lines_run *r = arg;
 	size_t need = body.len + r->fields.len + SW_ID_LEN + 16, mark;
-	struct slot *s = r->pending;
+	struct lines_slot *s = r->pending;
 	int rc;
 
 	if (r->rc != CMD_OK)
@@ -322,14 +322,14 @@ job_add(void *arg, struct bytes body, int64_t first, int64_t last)
 }
 
 static int
-job_skip(void *arg, struct bytes body, int64_t first, int64_t last)
+job_ignore(void *arg, struct bytes body, int64_t first, int64_t last)
 {
 	(void)arg, (void)body, (void)first, (void)last;
 	return 0;
 }
 
 static int
-pack_fail(struct run *r, int rc, int64_t line, int64_t chunk)
+pack_fail(struct lines_run *r, int rc, int64_t line, int64_t chunk)
 {
 	char size[HUMAN_TEXT];
 
@@ -343,7 +343,7 @@ pack_fail(struct run *r, int rc, int64_t line, int64_t chunk)
 
 /* A file that can be read twice is checked before anything is sent. */
 static int
-check_first(struct run *r, int fd, int64_t chunk)
+file_check(struct lines_run *r, int fd, int64_t chunk)
 {
 	int64_t line = 0;
 	struct stat st;
@@ -356,7 +356,7 @@ check_first(struct run *r, int fd, int64_t chunk)
 	if (at < 0)
 		return CMD_OK;
 	r->size = st.st_size;
-	rc = lines_pack(fd, (size_t)chunk, r->each, job_skip, r, &line);
+	rc = lines_pack(fd, (size_t)chunk, r->each, job_ignore, r, &line);
 	if (rc != 0)
 		return pack_fail(r, rc, line, chunk);
 	if (lseek(fd, at, SEEK_SET) < 0)
@@ -365,7 +365,7 @@ check_first(struct run *r, int fd, int64_t chunk)
 }
 
 static int
-slots_busy(const struct run *r)
+slots_busy(const struct lines_run *r)
 {
 	for (int i = 0; i < SLOTS; i++)
 		if (r->slots[i].busy)
@@ -374,7 +374,7 @@ slots_busy(const struct run *r)
 }
 
 static void
-summary(struct run *r)
+summary_print(struct lines_run *r)
 {
 	struct cmd *c = r->c;
 	char jobs[HUMAN_TEXT], size[HUMAN_TEXT], refused[HUMAN_TEXT];
@@ -401,7 +401,7 @@ summary(struct run *r)
 }
 
 static int
-slots_init(struct run *r)
+slots_init(struct lines_run *r)
 {
 	r->slots = calloc(SLOTS, sizeof(*r->slots));
 	if (r->slots == NULL)
@@ -417,7 +417,7 @@ slots_init(struct run *r)
 }
 
 static void
-slots_fini(struct run *r)
+slots_fini(struct lines_run *r)
 {
 	if (r->slots == NULL)
 		return;
@@ -431,25 +431,25 @@ slots_fini(struct run *r)
 
 /* The file is open and sound, as far as can be known. */
 static void
-send_all(struct run *r, int fd, int64_t chunk)
+send_all(struct lines_run *r, int fd, int64_t chunk)
 {
 	int64_t line = 0;
 	int rc = lines_pack(fd, (size_t)chunk, r->each, job_add, r, &line);
 
 	if (rc < 0)
-		worse(r, pack_fail(r, rc, line, chunk));
+		rc_raise(r, pack_fail(r, rc, line, chunk));
 	else
-		worse(r, rc);
+		rc_raise(r, rc);
 	slot_send(r);
 	for (rc = CMD_OK; rc == CMD_OK && slots_busy(r);)
-		rc = turn(r);
-	worse(r, rc);
-	summary(r);
+		rc = batch_wait(r);
+	rc_raise(r, rc);
+	summary_print(r);
 }
 
 /* Asks for something small, so that a missing broker is told of soon. */
 static int
-probe(struct cmd *c)
+broker_probe(struct cmd *c)
 {
 	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
 	struct sw_msg reply;
@@ -463,7 +463,7 @@ put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 	const char *path = c->value[CMD_O_LINES];
 	int is_stdin = strcmp(path, "-") == 0;
 	int fd = is_stdin ? fileno(c->in) : open(path, O_RDONLY | O_CLOEXEC);
-	struct run r = {.c = c, .name = is_stdin ? "stdin" : path};
+	struct lines_run r = {.c = c, .name = is_stdin ? "stdin" : path};
 
 	if (fd < 0)
 		return cmd_refuse(c, "%s: %s", path, strerror(errno));
@@ -473,9 +473,9 @@ put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 			       ? BROKER_TIMEOUT_MS
 			       : c->broker_timeout_ms;
 	r.progress = isatty(fileno(c->err)) && c->value[CMD_O_JSON] == NULL;
-	r.rc = check_first(&r, fd, chunk);
+	r.rc = file_check(&r, fd, chunk);
 	if (r.rc == CMD_OK)
-		r.rc = probe(c);
+		r.rc = broker_probe(c);
 	if (r.rc == CMD_OK && slots_init(&r) < 0)
 		r.rc = cmd_refuse(c, "out of memory");
 	if (r.rc == CMD_OK)

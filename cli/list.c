@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/select.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 enum { LIST_SHOWN = 100 }; /* rows for people who named no --limit */
@@ -16,7 +16,7 @@ enum { LIST_SHOWN = 100 }; /* rows for people who named no --limit */
 struct listing {
 	struct cmd *c;
 	struct selector sel;
-	struct table table;
+	struct out_table table;
 	int64_t left; /* jobs that may still be shown */
 	int more;     /* there were more */
 };
@@ -196,7 +196,7 @@ list_run(struct listing *l)
 
 /* `state` SW_NONE: as the selector says. */
 static int
-list(struct cmd *c, int state)
+list_jobs(struct cmd *c, int state)
 {
 	struct listing l = {.c = c};
 	int rc = cmd_selector(c, &l.sel);
@@ -222,13 +222,13 @@ list(struct cmd *c, int state)
 int
 cmd_list(struct cmd *c)
 {
-	return list(c, SW_NONE);
+	return list_jobs(c, SW_NONE);
 }
 
 int
 cmd_dead_list(struct cmd *c)
 {
-	return list(c, SW_DEAD);
+	return list_jobs(c, SW_DEAD);
 }
 
 int
@@ -270,11 +270,11 @@ cmd_pages(struct cmd *c, int op, const char *queue, page_fn *fn, void *arg)
 
 struct worker_list {
 	struct cmd *c;
-	struct table table;
+	struct out_table table;
 };
 
 static void
-cell_stat(struct table *t, const struct sw_item *it, const char *name)
+cell_stat(struct out_table *t, const struct sw_item *it, const char *name)
 {
 	struct bytes b = {"", 0};
 
@@ -323,7 +323,7 @@ cmd_workers(struct cmd *c)
 
 /* A figure for people: by the ending of its name. */
 static void
-stat_cell(struct table *t, const char *name, struct bytes value)
+stat_cell(struct out_table *t, const char *name, struct bytes value)
 {
 	char text[HUMAN_TEXT], plain[32];
 	size_t len = strlen(name);
@@ -351,7 +351,7 @@ static void
 stats_table(struct cmd *c, const struct sw_item *it)
 {
 	static const char *const heads[] = {"FIGURE", "-VALUE"};
-	struct table t;
+	struct out_table t;
 	struct bytes b;
 	size_t at = 0;
 

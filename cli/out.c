@@ -5,50 +5,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/exit.h"
 #include "cli/out.h"
 #include "wire/proto.h"
-
-/*
- * One character of UTF-8 (RFC 3629: no overlong forms, no surrogates) off
- * the front; its length, or 0.
- */
-static size_t
-utf8_take(const uint8_t *p, size_t len, uint32_t *c)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80	     ? 1
-		   : p[0] >> 5 == 6  ? 2
-		   : p[0] >> 4 == 14 ? 3
-		   : p[0] >> 3 == 30 ? 4
-				     : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	*c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if (p[i] >> 6 != 2)
-			return 0;
-		*c = *c << 6 | (p[i] & 0x3fu);
-	}
-	if (*c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000))
-		return 0;
-	return n == 1 || *c >= least[n] ? n : 0;
-}
-
-int
-out_utf8(struct bytes b)
-{
-	const uint8_t *p = b.p;
-	uint32_t c;
-
-	for (size_t i = 0, n; i < b.len; i += n) {
-		n = utf8_take(p + i, b.len - i, &c);
-		if (n == 0 || c == 0)
-			return 0;
-	}
-	return 1;
-}
 
 /* Controls, and the marks that turn the direction of what follows. */
 static int
@@ -81,7 +41,7 @@ out_text(FILE *f, struct bytes b, enum out_style style)
 	uint32_t c;
 
 	for (size_t i = 0; i < b.len;) {
-		size_t n = utf8_take(p + i, b.len - i, &c);
+		size_t n = text_utf8(p + i, b.len - i, &c);
 
 		if (n == 0)
 			escape(f, p[i], style);
@@ -162,7 +122,7 @@ out_init(struct cmd_out *o, FILE *f)
 }
 
 void
-table_init(struct table *t, const char *const *heads, int n_cols)
+table_init(struct out_table *t, const char *const *heads, int n_cols)
 {
 	memset(t, 0, sizeof(*t));
 	t->heads = heads;
@@ -171,7 +131,7 @@ table_init(struct table *t, const char *const *heads, int n_cols)
 }
 
 void
-table_fini(struct table *t)
+table_fini(struct out_table *t)
 {
 	for (size_t i = 0; i < t->n_rows; i++)
 		free(t->cells[i]);
@@ -191,7 +151,7 @@ or_die(void *p)
 }
 
 void
-table_bytes(struct table *t, struct bytes b)
+table_bytes(struct out_table *t, struct bytes b)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -209,7 +169,7 @@ table_bytes(struct table *t, struct bytes b)
 }
 
 void
-table_text(struct table *t, const char *s)
+table_text(struct out_table *t, const char *s)
 {
 	table_bytes(t, bytes_str(s));
 }
@@ -252,7 +212,7 @@ cell_print(const struct cmd_out *o, const char *s, int width, int right)
 }
 
 static void
-row_print(const struct table *t, const struct cmd_out *o,
+row_print(const struct out_table *t, const struct cmd_out *o,
 	const char *const *cells, const int *widths, int is_head)
 {
 	int used = 0;
@@ -285,7 +245,7 @@ row_print(const struct table *t, const struct cmd_out *o,
 }
 
 void
-table_print(const struct table *t, const struct cmd_out *o)
+table_print(const struct out_table *t, const struct cmd_out *o)
 {
 	size_t n_cols = (size_t)t->n_cols, rows = t->n_rows / n_cols;
 	int widths[TABLE_COLS] = {0};

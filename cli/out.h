@@ -33,9 +33,6 @@ void out_text(FILE *, struct bytes, enum out_style);
 /* The same line by line, each after `indent`; at most `max` lines, 0 all. */
 void out_lines(FILE *, struct bytes, const char *indent, int max);
 
-/* Valid UTF-8 without NUL? */
-int out_utf8(struct bytes);
-
 enum out_colour {
 	OUT_PLAIN,
 	OUT_BOLD,
@@ -53,7 +50,7 @@ void out_init(struct cmd_out *, FILE *);
 
 enum { TABLE_COLS = 12 };
 
-struct table {
+struct out_table {
 	const char *const *heads; /* borrowed; "-NAME" sets to the right */
 	int n_cols;
 	int state_col; /* coloured as a state's name; -1 none */
@@ -61,12 +58,12 @@ struct table {
 	size_t n_rows, cap;
 };
 
-void table_init(struct table *, const char *const *heads, int n_cols);
-void table_fini(struct table *);
+void table_init(struct out_table *, const char *const *heads, int n_cols);
+void table_fini(struct out_table *);
 
 /* The next cell of the row; foreign bytes are escaped. */
-void table_bytes(struct table *, struct bytes);
-void table_text(struct table *, const char *);
-void table_print(const struct table *, const struct cmd_out *);
+void table_bytes(struct out_table *, struct bytes);
+void table_text(struct out_table *, const char *);
+void table_print(const struct out_table *, const struct cmd_out *);
 
 #endif

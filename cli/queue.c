@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 #include "wire/setting.h"
 
 struct queue_list {
 	struct cmd *c;
-	struct table table;
+	struct out_table table;
 };
 
 static void
-cell_count(struct table *t, const struct sw_item *it, const char *name)
+cell_count(struct out_table *t, const struct sw_item *it, const char *name)
 {
 	char text[HUMAN_TEXT];
 
@@ -24,7 +24,7 @@ cell_count(struct table *t, const struct sw_item *it, const char *name)
 }
 
 static void
-cell_raw(struct table *t, const struct sw_item *it, const char *name)
+cell_raw(struct out_table *t, const struct sw_item *it, const char *name)
 {
 	struct bytes b = {"0", 1};
 
@@ -36,7 +36,7 @@ static void
 queue_row(void *arg, const struct sw_item *it)
 {
 	struct queue_list *q = arg;
-	struct table *t = &q->table;
+	struct out_table *t = &q->table;
 	int64_t oldest = pair_int(it, SW_F_STAT, "oldest_ready_ms", 0);
 	char text[HUMAN_TEXT];
 	struct bytes paused = {"", 0};
@@ -90,7 +90,8 @@ setting_find(struct bytes name)
 
 /* A setting's value in the words that `queue set` takes. */
 static void
-setting_value(struct table *t, const struct sw_setting_rule *r, struct bytes b)
+setting_value(
+	struct out_table *t, const struct sw_setting_rule *r, struct bytes b)
 {
 	char plain[32], text[UNIT_TEXT], *end;
 	long long n;
@@ -115,7 +116,7 @@ pairs_table(struct cmd *c, const struct sw_item *it, enum sw_tag tag)
 	static const char *const settings[] = {"SETTING", "-VALUE", "MEANING"};
 	static const char *const figures[] = {"FIGURE", "-VALUE"};
 	int is_setting = tag == SW_F_SETTING;
-	struct table t;
+	struct out_table t;
 	struct bytes b;
 	size_t at = 0;
 
@@ -140,7 +141,7 @@ pairs_table(struct cmd *c, const struct sw_item *it, enum sw_tag tag)
 	table_fini(&t);
 }
 
-struct shown {
+struct queue_count {
 	struct cmd *c;
 	int n;
 };
@@ -148,7 +149,7 @@ struct shown {
 static void
 queue_print(void *arg, const struct sw_item *it)
 {
-	struct shown *s = arg;
+	struct queue_count *s = arg;
 
 	s->n++;
 	if (s->c->value[CMD_O_JSON] != NULL) {
@@ -163,7 +164,7 @@ queue_print(void *arg, const struct sw_item *it)
 static void
 queue_seen(void *arg, const struct sw_item *it)
 {
-	struct shown *s = arg;
+	struct queue_count *s = arg;
 
 	(void)it;
 	s->n++;
@@ -173,7 +174,7 @@ queue_seen(void *arg, const struct sw_item *it)
 static int
 queue_ask(struct cmd *c, page_fn *fn)
 {
-	struct shown s = {c, 0};
+	struct queue_count s = {c, 0};
 	const char *name = c->words[0];
 	int rc;
 
@@ -195,7 +196,7 @@ cmd_queue_show(struct cmd *c)
 }
 
 static int
-set(struct cmd *c, char **settings, int n)
+settings_send(struct cmd *c, char **settings, int n)
 {
 	struct sw_buf b = cmd_begin(c, SW_OP_QUEUE_SET, 0);
 	size_t mark = sw_item_begin(&b);
@@ -232,7 +233,7 @@ cmd_queue_set(struct cmd *c)
 		if (sw_setting_parse(c->words[i], strlen(c->words[i]), values,
 			    why, sizeof(why)) < 0)
 			return cmd_usage(c, "%s", why);
-	return set(c, c->words + 1, c->n_words - 1);
+	return settings_send(c, c->words + 1, c->n_words - 1);
 }
 
 /* A mistyped name must not make a queue, so it has to be there. */
@@ -243,7 +244,7 @@ pause_set(struct cmd *c, const char *setting)
 	int rc = queue_ask(c, queue_seen);
 
 	(void)snprintf(text, sizeof(text), "%s", setting);
-	return rc != CMD_OK ? rc : set(c, settings, 1);
+	return rc != CMD_OK ? rc : settings_send(c, settings, 1);
 }
 
 int

@@ -188,7 +188,7 @@ no_verb(struct cmd *c, int argc, char **argv)
 }
 
 static int
-run(struct cmd *c, int argc, char **argv)
+command_run(struct cmd *c, int argc, char **argv)
 {
 	int used = 0, done, rc = lead_take(c, &argc, &argv, &done);
 
@@ -229,7 +229,8 @@ cmd_main(const struct cmd_verb *verbs, int argc, char **argv, FILE *in,
 	c->broker_timeout_ms = 5000;
 	out_init(&c->out, out);
 	json_init();
-	rc = run(c, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv);
+	rc = command_run(
+		c, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv);
 	if ((fflush(out) != 0 || ferror(out)) && rc == CMD_OK)
 		rc = cmd_refuse(c, "cannot write: %s", strerror(errno));
 	client_close(c->client);

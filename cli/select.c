@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/select.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 /* What one word is judged with. */
-struct word {
+struct selector_word {
 	struct selector *s;
 	const char *key; /* "queue=", or "" of a plain id */
 	const char *value;
@@ -19,7 +19,7 @@ struct word {
 };
 
 static int
-bad(struct word *w, const char *what)
+word_refuse(struct selector_word *w, const char *what)
 {
 	(void)snprintf(
 		w->why, SELECT_WHY, "'%s%.60s': %s", w->key, w->value, what);
@@ -27,85 +27,87 @@ bad(struct word *w, const char *what)
 }
 
 static int
-word_queue(struct word *w)
+word_queue(struct selector_word *w)
 {
 	if (w->s->queue != NULL)
-		return bad(w, "queue= is given twice");
+		return word_refuse(w, "queue= is given twice");
 	if (sw_queue_check(w->value, strlen(w->value)) < 0)
-		return bad(w, "must be 1 to 63 of a-z, 0-9, _ and -");
+		return word_refuse(w, "must be 1 to 63 of a-z, 0-9, _ and -");
 	w->s->queue = w->value;
 	return 0;
 }
 
 static int
-word_state(struct word *w)
+word_state(struct selector_word *w)
 {
 	if (w->s->state != SW_NONE)
-		return bad(w, "state= is given twice");
+		return word_refuse(w, "state= is given twice");
 	w->s->state = (int)sw_state_parse(w->value);
 	if (w->s->state == SW_NONE)
-		return bad(w, "must be delayed, ready, leased, done, dead "
-			      "or cancelled");
+		return word_refuse(w,
+			"must be delayed, ready, leased, done, dead "
+			"or cancelled");
 	return 0;
 }
 
 static int
-word_time(struct word *w, int64_t *at_ms, const char *twice)
+word_time(struct selector_word *w, int64_t *at_ms, const char *twice)
 {
 	if (*at_ms >= 0)
-		return bad(w, twice);
+		return word_refuse(w, twice);
 	if (time_point(w->value, w->now_ms, -1, at_ms) < 0)
-		return bad(w, "must be a time (2026-01-31T08:00:00Z) or a "
-			      "duration (2h: that long ago)");
+		return word_refuse(w,
+			"must be a time (2026-01-31T08:00:00Z) or a "
+			"duration (2h: that long ago)");
 	return 0;
 }
 
 static int
-word_since(struct word *w)
+word_since(struct selector_word *w)
 {
 	return word_time(w, &w->s->since_ms, "since= is given twice");
 }
 
 static int
-word_until(struct word *w)
+word_until(struct selector_word *w)
 {
 	return word_time(w, &w->s->until_ms, "until= is given twice");
 }
 
 static int
-word_error(struct word *w)
+word_error(struct selector_word *w)
 {
 	size_t len = strlen(w->value);
 
 	if (w->s->match != NULL)
-		return bad(w, "error~ is given twice");
+		return word_refuse(w, "error~ is given twice");
 	if (len < 1 || len > SW_TEXT_MAX)
-		return bad(w, "must be 1 to 512 bytes");
+		return word_refuse(w, "must be 1 to 512 bytes");
 	w->s->match = w->value;
 	return 0;
 }
 
 static int
-word_header(struct word *w)
+word_header(struct selector_word *w)
 {
 	const char *eq = strchr(w->value, '=');
 
 	if (eq == NULL || eq == w->value)
-		return bad(w, "must be header=NAME=VALUE");
+		return word_refuse(w, "must be header=NAME=VALUE");
 	if (w->s->n_headers == SELECT_HEADERS)
-		return bad(w, "header= is given more than 64 times");
+		return word_refuse(w, "header= is given more than 64 times");
 	w->s->headers[w->s->n_headers++] = w->value;
 	return 0;
 }
 
 static int
-word_id(struct word *w)
+word_id(struct selector_word *w)
 {
 	struct selector *s = w->s;
 	struct sw_id id, *more;
 
 	if (sw_id_parse(w->value, &id) < 0)
-		return bad(w, "must be a UUID");
+		return word_refuse(w, "must be a UUID");
 	more = reallocarray(s->ids, (size_t)s->n_ids + 1, sizeof(*more));
 	if (more == NULL)
 		return -ENOMEM;
@@ -116,7 +118,7 @@ word_id(struct word *w)
 
 static const struct {
 	const char *prefix;
-	int (*take)(struct word *);
+	int (*take)(struct selector_word *);
 } words_known[] = {
 	{"queue=", word_queue},
 	{"state=", word_state},
@@ -128,7 +130,7 @@ static const struct {
 };
 
 static int
-word_take(struct word *w, const char *text)
+word_take(struct selector_word *w, const char *text)
 {
 	struct sw_id id;
 
@@ -145,8 +147,9 @@ word_take(struct word *w, const char *text)
 	w->key = "";
 	w->value = text;
 	if (sw_id_parse(text, &id) < 0)
-		return bad(w, "unknown selector: must be a job's id, queue=, "
-			      "state=, since=, until=, error~, header= or id=");
+		return word_refuse(w,
+			"unknown selector: must be a job's id, queue=, "
+			"state=, since=, until=, error~, header= or id=");
 	return word_id(w);
 }
 
@@ -154,7 +157,7 @@ int
 selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
 	char why[SELECT_WHY])
 {
-	struct word w = {s, "", "", now_ms, why};
+	struct selector_word w = {s, "", "", now_ms, why};
 	int err = 0;
 
 	memset(s, 0, sizeof(*s));

@@ -12,7 +12,7 @@
 enum { STDERR_LINES = 40, BODY_LINES = 12, BODY_BYTES = 2048 };
 
 static void
-label(struct cmd *c, const char *name)
+label_print(struct cmd *c, const char *name)
 {
 	out_colour(&c->out, OUT_DIM);
 	(void)fprintf(c->out.f, "%-10s", name);
@@ -20,9 +20,9 @@ label(struct cmd *c, const char *name)
 }
 
 static void
-line(struct cmd *c, const char *name, struct bytes b)
+line_print(struct cmd *c, const char *name, struct bytes b)
 {
-	label(c, name);
+	label_print(c, name);
 	out_text(c->out.f, b, OUT_LINE);
 	(void)fputc('\n', c->out.f);
 }
@@ -32,7 +32,7 @@ line_if(struct cmd *c, const char *name, const struct sw_item *it,
 	enum sw_tag tag)
 {
 	if (sw_has(it, tag))
-		line(c, name, it->f[tag]);
+		line_print(c, name, it->f[tag]);
 }
 
 /* "2026-11-23T13:58:01Z  3m12s ago" */
@@ -45,7 +45,7 @@ line_time(struct cmd *c, const char *name, const struct sw_item *it,
 
 	if (!sw_has(it, tag) || at == 0)
 		return;
-	label(c, name);
+	label_print(c, name);
 	(void)fprintf(c->out.f, "%s  %s%s%s\n", human_time(when, at),
 		past < 0 ? "in " : "", human_ms(span, past < 0 ? -past : past),
 		past < 0 ? "" : " ago");
@@ -57,7 +57,7 @@ line_state(struct cmd *c, const struct sw_item *it)
 	int state = (int)sw_int(it, SW_F_STATE, SW_NONE);
 	int cause = (int)sw_int(it, SW_F_CAUSE, SW_C_NONE);
 
-	label(c, "state");
+	label_print(c, "state");
 	out_colour(&c->out, OUT_BOLD);
 	out_colour(&c->out, out_state_colour(state));
 	(void)fputs(sw_state_name(state), c->out.f);
@@ -81,7 +81,7 @@ line_attempts(struct cmd *c, const struct sw_item *it)
 
 	if (!sw_has(it, SW_F_ATTEMPT))
 		return;
-	label(c, "attempts");
+	label_print(c, "attempts");
 	(void)fprintf(c->out.f, "%" PRId64, sw_int(it, SW_F_ATTEMPT, 0));
 	if (sw_has(it, SW_F_MAX_ATTEMPTS))
 		(void)fprintf(c->out.f, " of %" PRId64,
@@ -101,19 +101,19 @@ lines_put(struct cmd *c, const struct sw_item *it)
 	size_t at = 0;
 
 	if (sw_has(it, SW_F_PRIORITY)) {
-		label(c, "priority");
+		label_print(c, "priority");
 		(void)fprintf(c->out.f, "%" PRId64 "\n",
 			sw_int(it, SW_F_PRIORITY, 0));
 	}
 	if (sw_has(it, SW_F_TIMEOUT_MS)) {
-		label(c, "timeout");
+		label_print(c, "timeout");
 		(void)fprintf(c->out.f, "%s\n",
 			human_ms(text, sw_int(it, SW_F_TIMEOUT_MS, 0)));
 	}
 	line_if(c, "unique", it, SW_F_UNIQUE);
 	line_if(c, "fair", it, SW_F_FAIR);
 	while (sw_item_each(it, SW_F_HEADER, &at, &h))
-		line(c, "header", h);
+		line_print(c, "header", h);
 }
 
 /* "exit 1  ran 1.2s  cpu 40ms  rss 12.3 MB", what of it is known. */
@@ -228,7 +228,7 @@ cmd_job_show(struct cmd *c, const struct sw_item *it)
 
 	if (sw_get_id(it, &id))
 		sw_id_format(&id, text);
-	line(c, "job", bytes_str(text));
+	line_print(c, "job", bytes_str(text));
 	line_if(c, "queue", it, SW_F_QUEUE);
 	line_state(c, it);
 	line_attempts(c, it);

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/time.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "cli/time.h"
 
 /* Exactly `n` digits and then, unless it is 0, the character `after`. */
 static int
-field(const char **s, int n, int min, int max, char after, int *v)
+field_take(const char **s, int n, int min, int max, char after, int *v)
 {
 	int sum = 0;
 
@@ -31,7 +31,7 @@ field(const char **s, int n, int min, int max, char after, int *v)
 
 /* Milliseconds of ".123456", if it is there. */
 static int
-fraction(const char **s, int64_t *ms)
+fraction_take(const char **s, int64_t *ms)
 {
 	int64_t scale = 100;
 
@@ -48,7 +48,7 @@ fraction(const char **s, int64_t *ms)
 
 /* "Z" or "+01:00", which has to be all that is left. */
 static int
-zone(const char *s, int64_t *offset_s)
+zone_take(const char *s, int64_t *offset_s)
 {
 	int sign = *s == '-' ? -1 : 1, hour, minute;
 
@@ -58,8 +58,8 @@ zone(const char *s, int64_t *offset_s)
 	if (*s != '+' && *s != '-')
 		return SW_EINVAL;
 	s++;
-	if (field(&s, 2, 0, 23, ':', &hour) < 0 ||
-		field(&s, 2, 0, 59, '\0', &minute) < 0 || *s != '\0')
+	if (field_take(&s, 2, 0, 23, ':', &hour) < 0 ||
+		field_take(&s, 2, 0, 59, '\0', &minute) < 0 || *s != '\0')
 		return SW_EINVAL;
 	*offset_s = sign * (hour * 3600LL + minute * 60LL);
 	return 0;
@@ -67,14 +67,14 @@ zone(const char *s, int64_t *offset_s)
 
 /* "2026-01-31", and that day exists. */
 static int
-date(const char **s, struct tm *tm)
+date_take(const char **s, struct tm *tm)
 {
 	struct tm check;
 
 	memset(tm, 0, sizeof(*tm));
-	if (field(s, 4, 1970, 9999, '-', &tm->tm_year) < 0 ||
-		field(s, 2, 1, 12, '-', &tm->tm_mon) < 0 ||
-		field(s, 2, 1, 31, '\0', &tm->tm_mday) < 0)
+	if (field_take(s, 4, 1970, 9999, '-', &tm->tm_year) < 0 ||
+		field_take(s, 2, 1, 12, '-', &tm->tm_mon) < 0 ||
+		field_take(s, 2, 1, 31, '\0', &tm->tm_mday) < 0)
 		return SW_EINVAL;
 	tm->tm_year -= 1900;
 	tm->tm_mon -= 1;
@@ -89,16 +89,17 @@ rfc3339(const char *s, int64_t *at_ms)
 	struct tm tm;
 	int64_t ms = 0, offset_s = 0;
 
-	if (date(&s, &tm) < 0)
+	if (date_take(&s, &tm) < 0)
 		return SW_EINVAL;
 	if (*s != '\0') {
 		if (strchr("Tt ", *s) == NULL)
 			return SW_EINVAL;
 		s++;
-		if (field(&s, 2, 0, 23, ':', &tm.tm_hour) < 0 ||
-			field(&s, 2, 0, 59, ':', &tm.tm_min) < 0 ||
-			field(&s, 2, 0, 60, '\0', &tm.tm_sec) < 0 ||
-			fraction(&s, &ms) < 0 || zone(s, &offset_s) < 0)
+		if (field_take(&s, 2, 0, 23, ':', &tm.tm_hour) < 0 ||
+			field_take(&s, 2, 0, 59, ':', &tm.tm_min) < 0 ||
+			field_take(&s, 2, 0, 60, '\0', &tm.tm_sec) < 0 ||
+			fraction_take(&s, &ms) < 0 ||
+			zone_take(s, &offset_s) < 0)
 			return SW_EINVAL;
 	}
 	ms += ((int64_t)timegm(&tm) - offset_s) * 1000;

@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/time.h"
-#include "base/error.h"
 #include "wire/proto.h"
 
 enum { QUEUES_MAX = 1000, WORKERS_MAX = 1000, NAME_WIDTH = 18 };
@@ -49,8 +49,8 @@ struct top {
 };
 
 /* Signal handlers have no other way to know. */
-static volatile sig_atomic_t screen_on, wants_end, wants_stop;
-static struct termios screen_was;
+static volatile sig_atomic_t screen_on, end_asked, suspend_asked;
+static struct termios screen_before;
 
 static void
 screen_off(void)
@@ -61,16 +61,16 @@ screen_off(void)
 		return;
 	screen_on = 0;
 	(void)!write(STDOUT_FILENO, back, sizeof(back) - 1);
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, &screen_was);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &screen_before);
 }
 
 static void
 on_signal(int sig)
 {
 	if (sig == SIGTSTP)
-		wants_stop = 1;
+		suspend_asked = 1;
 	else
-		wants_end = 1;
+		end_asked = 1;
 }
 
 /* A new size needs nothing but poll() to return. */
@@ -110,9 +110,9 @@ screen_set(void)
 	static const char begin[] = "\033[?1049h\033[?25l";
 	struct termios raw;
 
-	if (tcgetattr(STDIN_FILENO, &screen_was) != 0)
+	if (tcgetattr(STDIN_FILENO, &screen_before) != 0)
 		return -errno;
-	raw = screen_was;
+	raw = screen_before;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
@@ -125,7 +125,7 @@ screen_set(void)
 
 /* Foreign bytes escaped into `to`, cut to fit. */
 static void
-text_of(struct bytes b, char *to, size_t cap)
+text_escape(struct bytes b, char *to, size_t cap)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -146,7 +146,7 @@ stat_text(const struct sw_item *it, const char *name, char *to, size_t cap)
 	struct bytes b = {"", 0};
 
 	(void)pair_find(it, SW_F_STAT, name, &b);
-	text_of(b, to, cap);
+	text_escape(b, to, cap);
 }
 
 static void
@@ -158,7 +158,7 @@ take_queue(void *arg, const struct sw_item *it)
 	if (t->n_queues == QUEUES_MAX)
 		return;
 	q = &t->queues[t->n_queues++];
-	text_of(sw_bytes(it, SW_F_QUEUE), q->name, sizeof(q->name));
+	text_escape(sw_bytes(it, SW_F_QUEUE), q->name, sizeof(q->name));
 	q->ready = pair_int(it, SW_F_STAT, "ready", 0);
 	q->leased = pair_int(it, SW_F_STAT, "leased", 0);
 	q->delayed = pair_int(it, SW_F_STAT, "delayed", 0);
@@ -179,7 +179,7 @@ take_worker(void *arg, const struct sw_item *it)
 	if (t->n_workers == WORKERS_MAX)
 		return;
 	w = &t->workers[t->n_workers++];
-	text_of(sw_bytes(it, SW_F_WORKER), w->name, sizeof(w->name));
+	text_escape(sw_bytes(it, SW_F_WORKER), w->name, sizeof(w->name));
 	stat_text(it, "queues", w->queues, sizeof(w->queues));
 	w->slots = sw_int(it, SW_F_SLOTS, 0);
 	w->leased = pair_int(it, SW_F_STAT, "leased", 0);
@@ -214,7 +214,7 @@ take_stats(struct top *t)
 
 /* Everything that a screen shows; the exit code. */
 static int
-look(struct top *t)
+top_look(struct top *t)
 {
 	int rc = take_stats(t);
 
@@ -338,7 +338,7 @@ draw_rest(const struct top *t, const struct cmd_out *o, size_t n, const char *s)
 
 /* Head 2 lines, two titles, a line between, two for what is left, one free. */
 static void
-draw(struct top *t, const struct cmd_out *o)
+top_draw(struct top *t, const struct cmd_out *o)
 {
 	size_t room = t->rows > 10 ? (size_t)t->rows - 8 : 2;
 	size_t nq = t->n_queues, nw = t->n_workers;
@@ -383,7 +383,7 @@ screen_draw(struct top *t, const char *note)
 	if (o.f == NULL)
 		return;
 	(void)fputs("\033[H", o.f);
-	draw(t, &o);
+	top_draw(t, &o);
 	out_colour(&o, OUT_DIM);
 	(void)fprintf(o.f, "%s\033[K", note);
 	out_colour(&o, OUT_PLAIN);
@@ -401,26 +401,26 @@ screen_draw(struct top *t, const char *note)
 
 /* Waits for a key or the next look; 0 when it is time to go. */
 static int
-keys(struct top *t, int64_t wait_ms)
+keys_wait(struct top *t, int64_t wait_ms)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
 	char k;
 
 	if (poll(&p, 1, (int)wait_ms) <= 0)
-		return !wants_end;
+		return !end_asked;
 	if (read(STDIN_FILENO, &k, 1) != 1)
 		return 0; /* the terminal has gone */
 	if (k == 'p' || k == ' ')
 		t->paused = !t->paused;
-	return k != 'q' && k != 'Q' && !wants_end;
+	return k != 'q' && k != 'Q' && !end_asked;
 }
 
 /* ^Z: the shell gets its screen, and we ours when it lets us go on. */
 static int
-stop(void)
+top_suspend(void)
 {
 	screen_off();
-	wants_stop = 0;
+	suspend_asked = 0;
 	(void)raise(SIGSTOP);
 	return screen_set() < 0 ? CMD_REFUSED : CMD_OK;
 }
@@ -430,7 +430,7 @@ stop(void)
  * again.  What the calls say on stderr would spoil the picture.
  */
 static int
-live(struct top *t, int64_t interval_ms)
+top_live(struct top *t, int64_t interval_ms)
 {
 	static const char help[] = "q quit  p pause";
 	FILE *err = t->c->err, *null = fopen("/dev/null", "we");
@@ -440,15 +440,15 @@ live(struct top *t, int64_t interval_ms)
 		rc = CMD_REFUSED;
 	t->c->err = null;
 	t->c->broker_timeout_ms = 2000;
-	while (rc == CMD_OK && !wants_end) {
-		int lost = !t->paused && look(t) != CMD_OK;
+	while (rc == CMD_OK && !end_asked) {
+		int lost = !t->paused && top_look(t) != CMD_OK;
 
 		screen_draw(t,
 			lost ? "the broker does not answer, trying on" : help);
-		if (!keys(t, interval_ms))
+		if (!keys_wait(t, interval_ms))
 			break;
-		if (wants_stop)
-			rc = stop();
+		if (suspend_asked)
+			rc = top_suspend();
 	}
 	screen_off();
 	if (null != NULL)
@@ -462,15 +462,15 @@ top_run(struct top *t, int64_t interval_ms)
 {
 	struct cmd *c = t->c;
 	const char *term = getenv("TERM");
-	int rc = look(t);
+	int rc = top_look(t);
 
 	if (rc != CMD_OK)
 		return rc;
 	if (c->value[CMD_O_ONCE] == NULL && c->out.tty &&
 		isatty(STDIN_FILENO) && term != NULL &&
 		strcmp(term, "dumb") != 0)
-		return live(t, interval_ms);
-	draw(t, &c->out);
+		return top_live(t, interval_ms);
+	top_draw(t, &c->out);
 	return CMD_OK;
 }
 

@@ -390,7 +390,7 @@ a_table_is_aligned(void **state)
 	char *text = NULL;
 	size_t len = 0;
 	struct cmd_out o = {.f = open_memstream(&text, &len)};
-	struct table t;
+	struct out_table t;
 
 	(void)state;
 	table_init(&t, heads, 3);
