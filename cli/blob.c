@@ -45,7 +45,7 @@ cmd_blob_fail(struct cmd *c, const char *what)
 
 static volatile sig_atomic_t stopped;
 
-/* One that comes just before a read does not end it: so it comes again. */
+/* A signal just before a read does not end the read: SIGALRM repeats it. */
 static void
 on_stop(int sig)
 {
@@ -53,7 +53,7 @@ on_stop(int sig)
 	(void)alarm(1);
 }
 
-/* Who is stopped in the middle has put nothing, and leaves nothing behind. */
+/* Signals end a put cleanly: no blob and no partial file stay. */
 static void
 stop_set(void (*handler)(int), void (*again)(int))
 {
@@ -160,12 +160,12 @@ cmd_blob_put(struct cmd *c)
 
 /* --- get ----------------------------------------------------------------- */
 
-/* What --range asks for, both ends included; the whole blob without it. */
+/* The bytes of --range, both ends included; the whole blob without it. */
 struct blob_range {
 	int64_t from, to; /* from -1: the last `to` bytes */
 };
 
-/* An offset off the front of *s. */
+/* Takes an offset off the front of *s. */
 static int
 offset_take(const char **s, int64_t *at)
 {
@@ -179,7 +179,7 @@ offset_take(const char **s, int64_t *at)
 	return errno == 0 ? 0 : SW_EINVAL;
 }
 
-/* The forms of HTTP and of curl -r: FROM-TO, FROM-, -LAST. */
+/* Parses the forms of HTTP and curl -r: FROM-TO, FROM-, -LAST. */
 static int
 range_parse(const char *text, struct blob_range *r)
 {
@@ -198,7 +198,7 @@ range_parse(const char *text, struct blob_range *r)
 	return 0;
 }
 
-/* Where it begins in this blob; *n: the bytes of it that there are. */
+/* Moves to the begin of the range; *n: its bytes within this blob. */
 static int
 range_begin(struct cmd *c, struct blob_range r, struct blob_get *g, int64_t *n)
 {
@@ -220,7 +220,7 @@ range_begin(struct cmd *c, struct blob_range r, struct blob_get *g, int64_t *n)
 	return CMD_OK;
 }
 
-/* After the last byte of a whole blob one read more makes the check. */
+/* Reads to the end of file: the last read of a whole blob checks its hash. */
 static int
 stream_get(struct cmd *c, struct blob_get *g, int64_t left, FILE *f)
 {
@@ -241,7 +241,7 @@ stream_get(struct cmd *c, struct blob_get *g, int64_t left, FILE *f)
 	return rc;
 }
 
-/* A part goes through a stream; a whole blob is written out early. */
+/* A part is copied by a stream; blob_get_copy() syncs a whole blob early. */
 static int
 fd_get(struct cmd *c, struct blob_get *g, int64_t n, int fd, const char *path)
 {
@@ -260,7 +260,7 @@ fd_get(struct cmd *c, struct blob_get *g, int64_t n, int fd, const char *path)
 	return rc;
 }
 
-/* The file is there whole and checked, or as it was. */
+/* Writes a temporary file and renames it: `path` is complete, or as before. */
 static int
 file_get(struct cmd *c, struct blob_get *g, int64_t n, const char *path)
 {

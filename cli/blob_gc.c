@@ -14,10 +14,10 @@
 enum {
 	HEX = 64,
 	GC_OLDER_MS = 24 * 3600 * 1000,
-	GC_LEAST_MS = 3600 * 1000, /* a job has so long to follow its blob */
+	GC_LEAST_MS = 3600 * 1000, /* time to put the job of a new blob */
 };
 
-/* What jobs name, sorted; then the blobs that may go. */
+/* The blobs that jobs name, sorted; then the blobs to delete. */
 struct blob_gc {
 	struct cmd *c;
 	struct blob_hash *marks;
@@ -29,7 +29,7 @@ struct blob_gc {
 	int partial;
 };
 
-/* Room for one more at *p; 0 when there is none. */
+/* Makes room for one more element at *p: 1; 0: no memory. */
 static int
 array_grow(void **p, size_t *cap, size_t n, size_t each)
 {
@@ -58,7 +58,7 @@ mark_add(struct blob_gc *g, const struct blob_hash *h)
 	return CMD_OK;
 }
 
-/* All names in a text. */
+/* Marks every blob name in a text. */
 static int
 marks_in(struct blob_gc *g, struct bytes raw)
 {
@@ -79,7 +79,7 @@ marks_in(struct blob_gc *g, struct bytes raw)
 	return rc;
 }
 
-/* A name may be cut by the end of a piece: its last bytes are read again. */
+/* A name may cross the end of a chunk: the last bytes are searched again. */
 static int
 manifest_read(struct blob_gc *g, struct blob_get *get, char *buf, size_t cap)
 {
@@ -100,7 +100,7 @@ manifest_read(struct blob_gc *g, struct blob_get *get, char *buf, size_t cap)
 	return rc;
 }
 
-/* One that is gone keeps nothing. */
+/* Marks the names in a manifest; a manifest that is gone has none. */
 static int
 manifest_marks(struct blob_gc *g, struct bytes name)
 {
@@ -124,7 +124,7 @@ manifest_marks(struct blob_gc *g, struct bytes name)
 	return rc;
 }
 
-/* All names in a header, whatever that is called, and in a manifest. */
+/* Marks the names in all headers of a job, and in its manifest. */
 static int
 marks_of(struct blob_gc *g, const struct sw_item *job)
 {
@@ -180,8 +180,8 @@ hash_order(const void *a, const void *b)
 }
 
 /*
- * One walk over the jobs of any state, by their ids: a job that moves from
- * state to state meanwhile is seen all the same.
+ * Walks over the jobs of all states, in the order of their ids: a job that
+ * changes its state meanwhile is not missed.
  */
 static int
 marks_collect(struct blob_gc *g)
@@ -198,7 +198,8 @@ marks_collect(struct blob_gc *g)
 	return rc;
 }
 
-/* As old as that when the marking began: later jobs have younger blobs. */
+/* --older, counted back from the begin of the marking: jobs put later have
+ * younger blobs. */
 static int64_t
 age_least(const struct blob_gc *g)
 {

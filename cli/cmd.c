@@ -15,7 +15,7 @@ const struct cmd_opt cmd_opts[CMD_OPTS] = {
 #undef X
 };
 
-/* How many words of the name these begin with; 0: another verb. */
+/* The number of words that match the name; 0: another verb. */
 static int
 name_matches(const char *name, char **words, int n)
 {
@@ -52,7 +52,7 @@ cmd_knows(const struct cmd_verb *v, enum cmd_opt_id o)
 	return ((v->opts | CMD_ALWAYS) >> o & 1) != 0;
 }
 
-/* "spillway put: what, see spillway help put"; foreign text is escaped. */
+/* Prints "spillway put: what (see spillway help put)"; escapes foreign text. */
 static void
 message_print(struct cmd *c, int see, const char *fmt, va_list ap)
 {

@@ -2,9 +2,12 @@
 /*
  * cmd.h - the command `spillway`: its table of verbs, their options
  *
- * One table of verbs and one of options make the parser, the help, the
- * completion and the check of the manual.  A verb's function gets parsed
- * options and words, talks through a client and returns an exit code.
+ * The parser, the help, the completion scripts and the check of the manual
+ * come from one table of verbs (verbs.c) and one of options.  A verb's function
+ * gets parsed options and words, and returns an exit code.
+ *
+ * Functions that fail print one line on stderr and return the exit code, which
+ * is not CMD_OK then.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -25,7 +28,7 @@ enum {
 };
 
 /* clang-format off */
-/* X(symbol, name, value or NULL, text); help and broker go with every verb */
+/* X(symbol, name, value or NULL, text); CMD_ALWAYS are options of every verb */
 #define CMD_OPT_MAP(X)                                                                              \
 	X(CMD_O_BROKER, "broker", "ENDPOINT", "where the broker is (else $SPILLWAY_BROKER)")        \
 	X(CMD_O_BROKER_TIMEOUT, "broker-timeout", "DURATION", "longest wait for an answer (5s)")    \
@@ -37,8 +40,8 @@ enum {
 	X(CMD_O_CHUNK, "chunk", "BYTES", "with --lines: longest body (128k)")                       \
 	X(CMD_O_ID, "id", "UUID", "the job's id: a repeated put makes no second job")               \
 	X(CMD_O_IDS, "ids", NULL, "with --lines: print the id of each job")                         \
-	X(CMD_O_DELAY, "delay", "DURATION", "run it so much later")                                 \
-	X(CMD_O_AT, "at", "TIME", "run it at this time, not before")                                \
+	X(CMD_O_DELAY, "delay", "DURATION", "run the job after this time")                          \
+	X(CMD_O_AT, "at", "TIME", "run the job at this time, not before")                           \
 	X(CMD_O_PRIORITY, "priority", "0-9", "9 is the most urgent (4)")                            \
 	X(CMD_O_UNIQUE, "unique", "KEY", "refused while a live job holds KEY")                      \
 	X(CMD_O_UNIQUE_ALSO, "unique-also", "STATES", "dead, done or dead,done jobs hold KEY too")  \
@@ -56,14 +59,14 @@ enum {
 	X(CMD_O_ALL, "all", NULL, "really all of them: needed without a selector")                  \
 	X(CMD_O_LIMIT, "limit", "N", "stop after N jobs")                                           \
 	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \
-	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two looks (1s)")                    \
-	X(CMD_O_ONCE, "once", NULL, "one look, plain text")                                         \
+	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two refreshes (1s)")                \
+	X(CMD_O_ONCE, "once", NULL, "print once, as plain text")                                    \
 	X(CMD_O_BLOBS, "blobs", "URI", "the store of blobs (else $SPILLWAY_BLOBS)")                 \
 	X(CMD_O_BLOB, "blob", "FILE", "put FILE into the blobs, the job refers to it")              \
 	X(CMD_O_CLAIM, "claim-check", NULL, "a body over 128 KB goes to the blobs by itself")       \
-	X(CMD_O_OUTPUT, "output", "FILE", "write it there, or -o FILE")                             \
+	X(CMD_O_OUTPUT, "output", "FILE", "write the blob to FILE; or -o FILE")                     \
 	X(CMD_O_RANGE, "range", "FROM-TO", "only these bytes, from 0 on, as curl -r takes them")    \
-	X(CMD_O_OLDER, "older", "DURATION", "only what was put so long ago (24h)")                  \
+	X(CMD_O_OLDER, "older", "DURATION", "only blobs put at least so long ago (24h)")            \
 	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
 	X(CMD_O_BASH, "bash", NULL, "the same as spillway completion bash")
 /* clang-format on */
@@ -75,7 +78,7 @@ enum cmd_opt_id {
 		CMD_OPTS,
 };
 
-/* X(symbol, name): names of 0.1.0; they go after the next version */
+/* X(symbol, name): names of 0.1.0, dropped after the next version */
 #define CMD_OPT_OLD_MAP(X) X(CMD_O_BROKER_TIMEOUT, "patience")
 
 struct cmd_opt {
@@ -99,18 +102,18 @@ struct cmd_verb {
 	const char *name; /* one word or two; NULL ends the table */
 	const char *args; /* as in the synopsis */
 	int min, max;	  /* words after the verb; max -1: any number */
-	uint64_t opts;	  /* bits; those for every verb are implied */
+	uint64_t opts;	  /* bits, without CMD_ALWAYS */
 	const char *text; /* one line */
-	const char *more; /* further lines for its help, or NULL */
+	const char *more; /* further lines of its help, or NULL */
 	int (*run)(struct cmd *);
-	const char *also; /* another name that works as well, or NULL */
+	const char *also; /* an alias, or NULL */
 };
 
 /* The verbs of the command; a row whose name is NULL ends the table. */
 extern const struct cmd_verb cmd_verbs[];
 
 struct cmd {
-	const struct cmd_verb *verbs; /* the table that `verb` is a row of */
+	const struct cmd_verb *verbs; /* the table that has `verb` */
 	const struct cmd_verb *verb;
 	struct cmd_out out;
 	FILE *in, *err;
@@ -133,76 +136,76 @@ struct cmd {
 int cmd_main(const struct cmd_verb *verbs, int argc, char **argv, FILE *in,
 	FILE *out, FILE *err);
 
-/* Finds a verb of one or two words; NULL.  *used: how many words it took. */
+/* Finds a verb of one or two words, *used, or NULL. */
 const struct cmd_verb *
 cmd_verb_find(const struct cmd_verb *verbs, char **words, int n, int *used);
 
-/* Whether the verb knows the option. */
+/* Whether the verb takes the option. */
 int cmd_knows(const struct cmd_verb *, enum cmd_opt_id);
 
-/* help.c: every verb in a line, then the exit codes. */
+/* help.c: prints a line for each verb, and the exit codes. */
 void help_all(FILE *, const struct cmd_verb *verbs);
 
-/* What one verb takes. */
+/* Prints a verb's synopsis, options and exit codes. */
 void help_verb(FILE *, const struct cmd_verb *);
 
 /*
- * The verbs whose first word of two is `word`, on `f` unless it is NULL.
- * How many there are.
+ * Prints the verbs of two words whose first is `word`, unless `f` is NULL;
+ * their number.
  */
 int help_group(FILE *f, const struct cmd_verb *verbs, const char *word);
 
-/* complete.c: prints a shell's script; CMD_OK or CMD_USAGE, said. */
+/* complete.c: prints a shell's script; CMD_USAGE: an unknown shell. */
 int complete_print(struct cmd *, const char *shell);
 
-/* One line on stderr, "spillway put: …, see spillway help put"; CMD_USAGE. */
+/* Prints "spillway put: … (see spillway help put)" on stderr; CMD_USAGE. */
 int cmd_usage(struct cmd *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* One line on stderr, "spillway put: …"; CMD_REFUSED. */
+/* Prints "spillway put: …" on stderr; CMD_REFUSED. */
 int cmd_refuse(struct cmd *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Says what an error of the client means; the exit code for it. */
+/* Prints an error of client.h; the exit code for it. */
 int cmd_fail(struct cmd *, int err);
 
-/* Says what the status of an item is about; CMD_REFUSED.  `what` "" or text. */
+/* Prints `what`, and the STATUS and DETAIL of an item; CMD_REFUSED. */
 int cmd_refused(struct cmd *, const char *what, const struct sw_item *);
 
-/* Opens the client, once.  CMD_OK or the exit code, said. */
+/* Opens the client, if it is not open. */
 int cmd_link(struct cmd *) __attribute__((warn_unused_result));
 
-/* Asks the broker.  CMD_OK or the exit code, said. */
+/* Sends a request to the broker and waits for the reply. */
 int cmd_call(struct cmd *, struct sw_buf *request, struct sw_msg *reply)
 	__attribute__((warn_unused_result));
 
-/* A request over the command's own buffer, begun. */
+/* Begins a request in the command's own buffer. */
 struct sw_buf cmd_begin(struct cmd *, int op, unsigned flags);
 
-/* A number option within bounds; CMD_OK, or CMD_USAGE, said. Default kept. */
+/* Read an option's value, if it is given; else leave *value as it is. */
 int cmd_opt_number(struct cmd *, enum cmd_opt_id, int64_t min, int64_t max,
 	int64_t *) __attribute__((warn_unused_result));
 int cmd_opt_duration(struct cmd *, enum cmd_opt_id, int64_t *)
 	__attribute__((warn_unused_result));
 
-/* lines.c: hands over the lines of --lines; the exit code. */
+/* lines.c: puts the lines of --lines; `fields` are the same for all jobs. */
 int put_lines(struct cmd *, int64_t chunk, struct bytes fields);
 
 /*
- * blob.c: what is too large for a body
+ * blob.c: blobs, for bodies that are too large for a job
  */
 
-/* Opens the store of blobs, once.  CMD_OK or the exit code, said. */
+/* Opens the blob store, if it is not open. */
 int cmd_blobs(struct cmd *) __attribute__((warn_unused_result));
 
-/* Says what an error of the store means; CMD_REFUSED. */
+/* Prints `what` and the store's last error; CMD_REFUSED. */
 int cmd_blob_fail(struct cmd *, const char *what);
 
-/* Puts `head` and all that `f` (or NULL) has; `name` is for errors. */
+/* Puts a blob of `head` and the rest of `f` (or NULL); `name` is for errors. */
 int cmd_blob_put_all(struct cmd *, struct bytes head, FILE *f, const char *name,
 	struct blob_ref *) __attribute__((warn_unused_result));
 
-/* The same for a file, "-" being stdin. */
+/* Puts a file as a blob; "-" is stdin. */
 int cmd_blob_put_file(struct cmd *, const char *path, struct blob_ref *)
 	__attribute__((warn_unused_result));
 
@@ -233,21 +236,21 @@ int cmd_top(struct cmd *);
 int cmd_help(struct cmd *);
 int cmd_completion(struct cmd *);
 
-/* Prints a job with its ledger for people. */
+/* Prints a job with its history for people. */
 void cmd_job_show(struct cmd *, const struct sw_item *);
 
-/* Waits for the end of a job, prints its result; the exit code. */
+/* Waits for the end of a job and prints its result. */
 int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
 
 struct selector;
 
-/* Parses the selector in the command's words; CMD_OK or CMD_USAGE, said. */
+/* Parses the command's words as a selector. */
 int cmd_selector(struct cmd *, struct selector *)
 	__attribute__((warn_unused_result));
 
 /*
- * Walks the pages of QUEUES or WORKERS; `queue` NULL: all.  Items are
- * borrowed.  The exit code.
+ * Calls `fn` for each item of QUEUES or WORKERS; `queue` NULL: all of them.
+ * Items are borrowed until `fn` returns.
  */
 typedef void page_fn(void *arg, const struct sw_item *);
 int cmd_pages(struct cmd *, int op, const char *queue, page_fn *, void *arg);

@@ -2,9 +2,9 @@
 /*
  * complete.c - completion scripts for bash, zsh and fish
  *
- * A script is a frame in its shell's language around lists that the tables
- * make.  All three know the same: the verbs, the options of each, the kinds
- * of words and of options' values; the names of queues they ask the broker.
+ * A script is fixed text in its shell's language around lists made from the
+ * tables of verbs and options.  All three complete the verbs, the options of
+ * each, words and options' values by kind; queues by asking the broker.
  */
 #include "cli/cmd.h"
 #include "cli/words.h"
@@ -15,7 +15,7 @@
 	"spillway queues --json --broker-timeout 500ms 2>/dev/null |\n"        \
 	"\t\tsed -n 's/^{\"queue\": *\"\\([^\"]*\\)\".*/\\1/p'"
 
-/* The kinds whose words are a list and no more. */
+/* The kinds whose words are a fixed list. */
 static const char *const plain[] = {"setting", "verb", "shell", "states"};
 
 /* --- bash ----------------------------------------------------------------- */
@@ -319,7 +319,7 @@ zsh_group(FILE *f, const struct cmd_verb *verbs, const char *word, size_t len)
 		(int)len, word);
 }
 
-/* The first words with what they do; of a group, which verbs it has. */
+/* The first words of verbs with their texts; a group's text lists its verbs. */
 static void
 zsh_verbs(FILE *f, const struct cmd_verb *verbs)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dead.c - changes to many jobs at once: redrive and purge
+ * dead.c - redrive and purge: changes to all jobs that a selector matches
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,9 +20,9 @@ struct dead_sweep {
 	int op;
 	int dry;
 	struct selector sel;
-	int64_t rate;	 /* per second; 0: as fast as it goes */
+	int64_t rate;	 /* jobs per second; 0: no limit */
 	int64_t left;	 /* jobs that may still be changed */
-	int64_t changed; /* so far, or that would be */
+	int64_t changed; /* jobs so far; with --dry-run, that would be */
 	int64_t refused; /* jobs left as they were */
 	int64_t named;
 	const char *word; /* "redriven" */
@@ -79,7 +79,7 @@ sweep_build(struct dead_sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 	sw_item_end(b, mark);
 }
 
-/* One page; the cursor is replaced, empty at the end. */
+/* Changes one page of jobs; the cursor is replaced, empty at the end. */
 static int
 sweep_page(struct dead_sweep *s, int id, uint8_t *cursor, size_t *len)
 {
@@ -111,7 +111,7 @@ sweep_page(struct dead_sweep *s, int id, uint8_t *cursor, size_t *len)
 	return CMD_OK;
 }
 
-/* An id is one job: once it is found there is nothing more to look for. */
+/* All pages; those of an id end once its one job is found. */
 static int
 sweep_pages(struct dead_sweep *s, int id)
 {
@@ -164,7 +164,7 @@ sweep_run(struct dead_sweep *s)
 		sweep_print(s);
 	if (rc == CMD_OK && s->refused > 0)
 		rc = CMD_REFUSED;
-	/* Who names jobs and hits none has named the wrong ones. */
+	/* An id that matches no job is probably mistyped. */
 	if (rc == CMD_OK && n > 0 && s->changed < n &&
 		s->c->value[CMD_O_LIMIT] == NULL)
 		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids match no such job",
@@ -172,7 +172,7 @@ sweep_run(struct dead_sweep *s)
 	return rc;
 }
 
-/* What must be right before anything is asked of the broker. */
+/* The checks before the first request. */
 static int
 sweep_check(struct dead_sweep *s, int state)
 {

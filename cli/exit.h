@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.h - the exit codes of the command, one table for code, help and
- * manual
+ * exit.h - the command's exit codes: one table for code, help and manual
  */
 #ifndef CMD_EXIT_H
 #define CMD_EXIT_H

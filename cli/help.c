@@ -26,7 +26,7 @@ help_all(FILE *f, const struct cmd_verb *verbs)
 	(void)fputs(exit_codes, f);
 }
 
-/* Settings are what `queue set` takes; their table is the protocol's. */
+/* The keys of `queue set`, from the table of wire/setting.h. */
 static void
 settings_help(FILE *f)
 {
@@ -52,8 +52,7 @@ help_verb(FILE *f, const struct cmd_verb *v)
 	(void)fprintf(f, "usage: spillway %s%s%s [options]\n%s\n", v->name,
 		v->args[0] == '\0' ? "" : " ", v->args, v->text);
 	if (v->also != NULL)
-		(void)fprintf(
-			f, "`spillway %s` is another name of it.\n", v->also);
+		(void)fprintf(f, "`spillway %s` is an alias.\n", v->also);
 	(void)fputc('\n', f);
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < CMD_OPTS; i++)

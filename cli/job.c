@@ -10,7 +10,7 @@
 
 enum { ERROR_LINES = 10 };
 
-/* What is done with the answer for one id; the exit code. */
+/* Handles the answer for one id; the exit code. */
 typedef int answer_fn(struct cmd *, const char *id, const struct sw_item *);
 
 static int
@@ -24,7 +24,7 @@ ids_parse(struct cmd *c, struct sw_id *ids)
 	return CMD_OK;
 }
 
-/* A refusal need not say which id it is about. */
+/* Prints an item with its id, which a refusal may lack. */
 static void
 json_with_id(struct cmd *c, const char *id, const struct sw_item *it)
 {
@@ -50,7 +50,7 @@ answer_take(struct cmd *c, const struct sw_id *id, const struct sw_item *it,
 	return fn(c, text, it);
 }
 
-/* Asks about ids[0..n); *took: how many were answered. */
+/* Sends `op` for ids[0..n); *took: the number of answers. */
 static int
 ids_page(struct cmd *c, int op, const struct sw_id *ids, int n, answer_fn *fn,
 	int *took)
@@ -78,7 +78,7 @@ ids_page(struct cmd *c, int op, const struct sw_id *ids, int n, answer_fn *fn,
 	return *took == 0 ? cmd_fail(c, SW_EUNKNOWN) : rc;
 }
 
-/* Asks about all words as ids.  A reply may hold fewer items than asked. */
+/* Sends `op` for all words as ids; a reply may have fewer items than asked. */
 static int
 ids_ask(struct cmd *c, int op, answer_fn *fn)
 {
@@ -101,7 +101,7 @@ ids_ask(struct cmd *c, int op, answer_fn *fn)
 	return rc;
 }
 
-/* Foreign bytes: as they are into a file or pipe, harmless on a terminal. */
+/* Prints foreign bytes: escaped on a terminal, else as they are. */
 static void
 bytes_print(struct cmd *c, struct bytes b)
 {
@@ -251,8 +251,8 @@ answer_ignore(struct cmd *c, const char *id, const struct sw_item *it)
 }
 
 /*
- * A wait has no end of its own, so a broker that is not there and a job
- * that does not exist are found with a quick look before.
+ * A wait may last for ever, so a WHY before it finds a missing broker and an
+ * unknown job at once.
  */
 int
 cmd_wait(struct cmd *c)

@@ -17,7 +17,7 @@ json_give_up(void)
 	exit(CMD_REFUSED);
 }
 
-/* An object without one of its members would be a wrong answer. */
+/* jansson's allocator: an object that lacked a member would be wrong. */
 static void *
 json_alloc(size_t n)
 {
@@ -41,7 +41,7 @@ json_add(json_t *o, const char *name, json_t *v)
 		json_give_up();
 }
 
-/* The same with a NUL behind it. */
+/* Copies bytes and adds a NUL. */
 static char *
 text_copy(struct bytes b)
 {
@@ -100,7 +100,7 @@ add_bytes(json_t *o, const char *name, struct bytes b)
 	json_add(o, other, json_base64(b));
 }
 
-/* The name of a number that has one, or NULL. */
+/* The name of a field's number; NULL: the field has no names. */
 static const char *
 number_name(enum sw_tag tag, int v)
 {
@@ -125,7 +125,7 @@ add_int(json_t *o, enum sw_tag tag, const char *name, int64_t v)
 		json_add(o, "status_text", json_string(sw_strerror((int)v)));
 }
 
-/* The grammar of JSON's numbers (RFC 8259), without exponents. */
+/* Whether `s` is a JSON number (RFC 8259) without an exponent. */
 static int
 is_number(const char *s)
 {
@@ -145,7 +145,7 @@ is_number(const char *s)
 	return *s == '\0';
 }
 
-/* A number of is_number(); as text where an int64_t cannot hold it. */
+/* A number of is_number(); a string if an int64_t cannot represent it. */
 static json_t *
 json_number(const char *s)
 {
@@ -159,7 +159,7 @@ json_number(const char *s)
 	return *end == '\0' ? json_integer(v) : json_real(strtod(s, NULL));
 }
 
-/* A name that comes twice gets an array of its values. */
+/* Adds a member; a repeated name gets an array of its values. */
 static void
 add_again(json_t *o, const char *name, json_t *v)
 {
@@ -175,7 +175,7 @@ add_again(json_t *o, const char *name, json_t *v)
 		json_give_up();
 }
 
-/* Other producers' names need not be UTF-8: those are read as Latin-1. */
+/* A name; one that is not UTF-8 is read as Latin-1. */
 static char *
 name_copy(struct bytes b)
 {
@@ -208,7 +208,7 @@ json_value(struct bytes b, int numbers)
 	return v;
 }
 
-/* "name=value"; numbers become numbers where `numbers` says so. */
+/* Adds "name=value"; with `numbers` a numeric value becomes a number. */
 static void
 add_pair(json_t *o, struct bytes b, int numbers)
 {
@@ -222,7 +222,7 @@ add_pair(json_t *o, struct bytes b, int numbers)
 	free(name);
 }
 
-/* All values of a field that may be repeated. */
+/* Adds all values of a repeated field. */
 static void
 add_many(json_t *o, enum sw_tag tag, const struct sw_item *it)
 {
@@ -273,7 +273,7 @@ json_item(const struct sw_item *it)
 	return o;
 }
 
-/* \u001B to \u001b, as out_text() writes its own. */
+/* Turns \u001B into \u001b, the form that out_text() writes. */
 static void
 escapes_lower(char *text)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_json.h - items as JSON
+ * json.h - items as JSON
  *
- * Field names as on the wire; states, causes, outcomes and kinds by name;
- * bytes as a string, or as "NAME_base64" where they are not UTF-8; headers,
- * settings and stats as objects.  Without memory they say so on stderr and
- * end the program: json_init() first.
+ * Fields have the names of wire/field.h; states, causes, outcomes and kinds
+ * are names; bytes are a string, or "NAME_base64" if not UTF-8; headers,
+ * settings and stats are objects.  json_init() comes first: afterwards want of
+ * memory ends the program with a line on stderr.
  */
 #ifndef CMD_JSON_H
 #define CMD_JSON_H

@@ -25,8 +25,7 @@ newlines(const char *p, size_t len)
 	return n;
 }
 
-/* Reads until the buffer has `cap` bytes; 1 at the end of the file, 0,
- * LINES_READ. */
+/* Reads until the buffer has `cap` bytes: 0; 1: end of file; LINES_READ. */
 static int
 buf_read(int fd, char *buf, size_t *len, size_t cap)
 {
@@ -44,7 +43,7 @@ buf_read(int fd, char *buf, size_t *len, size_t cap)
 	return 0;
 }
 
-/* The bytes of the next body: whole lines of what is there; 0: none fit. */
+/* The length of the next body, of whole lines; 0: the first line is longer. */
 static size_t
 body_len(const char *buf, size_t len, size_t chunk)
 {
@@ -56,7 +55,7 @@ body_len(const char *buf, size_t len, size_t chunk)
 	return nl == NULL ? 0 : (size_t)(nl - buf) + 1;
 }
 
-/* The same of a single line, whose newline may be one byte beyond `chunk`. */
+/* The length of the next line; its newline may be one byte beyond `chunk`. */
 static size_t
 line_len(const char *buf, size_t len, size_t chunk)
 {
@@ -67,7 +66,7 @@ line_len(const char *buf, size_t len, size_t chunk)
 	return len <= chunk ? len : 0;
 }
 
-/* A body without its newline, if it is one line; an empty line is none. */
+/* Passes on one line without its newline; skips an empty one. */
 static int
 line_give(lines_fn *fn, void *arg, struct bytes line, int64_t number)
 {
@@ -81,7 +80,8 @@ int
 lines_pack(
 	int fd, size_t chunk, int each, lines_fn *fn, void *arg, int64_t *line)
 {
-	/* More than one body: moved to the front once for many lines. */
+	/* Room for two bodies: the rest moves to the front once for many lines.
+	 */
 	size_t cap = 2 * chunk + 1, at = 0, len = 0, n;
 	char *buf = malloc(cap);
 	int64_t done = 0, lines;
@@ -90,8 +90,7 @@ lines_pack(
 	if (buf == NULL)
 		return LINES_READ;
 	while (rc == 0) {
-		/* One byte more than a body tells a full one from a long line.
-		 */
+		/* A body and one byte: a full body, or a line too long? */
 		if (!eof && len - at <= chunk) {
 			len -= at;
 			memmove(buf, buf + at, len);
@@ -117,13 +116,13 @@ lines_pack(
 		done += lines;
 		at += n;
 	}
-	n = (size_t)errno; /* free() may change it */
+	n = (size_t)errno; /* free() may change errno */
 	free(buf);
 	errno = (int)n;
 	return rc;
 }
 
-/* Batches in flight, and complaints shown before they are just counted. */
+/* Batches in flight; refusals that are printed, further ones only counted. */
 enum { SLOTS = 8, SHOWN = 10, BROKER_TIMEOUT_MS = 60 * 1000 };
 
 struct lines_slot {
@@ -148,7 +147,7 @@ struct lines_run {
 	int64_t drawn_at_ms;
 	int each;     /* a line is a job */
 	int progress; /* stderr is a terminal */
-	int rc;	      /* the worst so far */
+	int rc;	      /* the highest exit code so far */
 };
 
 static void
@@ -242,7 +241,7 @@ batch_done(struct client_req *req, int err, const struct sw_msg *reply)
 	progress_print(r);
 }
 
-/* Waits until one more request is done. */
+/* Waits until a request is done. */
 static int
 batch_wait(struct lines_run *r)
 {
@@ -271,7 +270,7 @@ slot_send(struct lines_run *r)
 	client_start(r->c->client, &s->req);
 }
 
-/* An empty slot to fill, waiting for one if all are in flight. */
+/* Makes an idle slot the pending one, waiting for one if all are in flight. */
 static int
 slot_take(struct lines_run *r)
 {
@@ -290,7 +289,7 @@ slot_take(struct lines_run *r)
 	return rc;
 }
 
-/* One job into the batch; a full batch is sent.  A lines_fn. */
+/* A lines_fn: adds one job to the pending batch; sends a full batch first. */
 static int
 job_add(void *arg, struct bytes body, int64_t first, int64_t last)
 {
@@ -341,7 +340,7 @@ pack_fail(struct lines_run *r, int rc, int64_t line, int64_t chunk)
 	return cmd_refuse(r->c, "%s: %s", r->name, strerror(errno));
 }
 
-/* A file that can be read twice is checked before anything is sent. */
+/* Checks a regular file, which can be read twice, before anything is sent. */
 static int
 file_check(struct lines_run *r, int fd, int64_t chunk)
 {
@@ -429,7 +428,7 @@ slots_fini(struct lines_run *r)
 	free(r->slots);
 }
 
-/* The file is open and sound, as far as can be known. */
+/* Puts all lines of the open file, and prints the summary. */
 static void
 send_all(struct lines_run *r, int fd, int64_t chunk)
 {
@@ -447,7 +446,7 @@ send_all(struct lines_run *r, int fd, int64_t chunk)
 	summary_print(r);
 }
 
-/* Asks for something small, so that a missing broker is told of soon. */
+/* A small request, so that a missing broker is found before the put. */
 static int
 broker_probe(struct cmd *c)
 {

@@ -10,9 +10,9 @@
 #include "cli/time.h"
 #include "wire/proto.h"
 
-enum { LIST_SHOWN = 100 }; /* rows for people who named no --limit */
+enum { LIST_SHOWN = 100 }; /* rows without --limit and --json */
 
-/* A listing on its way: pages of one state and one id after the other. */
+/* A listing: pages of one state after the other, of one id after the other. */
 struct listing {
 	struct cmd *c;
 	struct selector sel;
@@ -35,7 +35,7 @@ cell_time(struct listing *l, const struct sw_item *it)
 	table_text(&l->table, cell);
 }
 
-/* The last column: why, or when, or how far. */
+/* The last column: when it is due, the worker, or the error's last line. */
 static void
 cell_note(struct listing *l, const struct sw_item *it)
 {
@@ -55,7 +55,7 @@ cell_note(struct listing *l, const struct sw_item *it)
 		table_bytes(&l->table, sw_bytes(it, SW_F_WORKER));
 		return;
 	}
-	/* Of a stderr tail the last line says most. */
+	/* The last line of stderr mostly names the cause. */
 	while (error.len > 0 && p[error.len - 1] == '\n')
 		error.len--;
 	nl = memrchr(p, '\n', error.len);
@@ -85,8 +85,8 @@ row_add(struct listing *l, const struct sw_item *it)
 }
 
 /*
- * One page; the cursor is updated, empty at the end.  CURSOR is copied: the
- * reply is gone with the next call.
+ * Lists one page; the cursor is replaced, empty at the end.  CURSOR is copied,
+ * for the next call overwrites the reply.
  */
 static int
 list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
@@ -122,7 +122,7 @@ list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
 	return CMD_OK;
 }
 
-/* An id is one job: once it is found there is nothing more to look for. */
+/* All pages; those of an id end once its one job is found. */
 static int
 list_pages(struct listing *l, int id)
 {
@@ -141,7 +141,7 @@ list_pages(struct listing *l, int id)
 	return rc;
 }
 
-/* All ids of the selector, or one walk without any. */
+/* Lists the ids of the selector one by one; without ids, all matches. */
 static int
 list_ids(struct listing *l)
 {
@@ -157,7 +157,7 @@ list_ids(struct listing *l)
 static int
 list_states(struct listing *l)
 {
-	/* In the order in which a person asks. */
+	/* The states that people look for come first. */
 	static const int states[] = {SW_LEASED, SW_READY, SW_DELAYED, SW_DEAD,
 		SW_DONE, SW_CANCELLED};
 	int rc = CMD_OK;
@@ -194,7 +194,7 @@ list_run(struct listing *l)
 	return rc;
 }
 
-/* `state` SW_NONE: as the selector says. */
+/* `state` SW_NONE: the selector's. */
 static int
 list_jobs(struct cmd *c, int state)
 {
@@ -321,7 +321,7 @@ cmd_workers(struct cmd *c)
 	return rc;
 }
 
-/* A figure for people: by the ending of its name. */
+/* A figure for people, in the unit that its name ends in. */
 static void
 stat_cell(struct out_table *t, const char *name, struct bytes value)
 {

@@ -10,7 +10,7 @@
 #include "cli/out.h"
 #include "wire/proto.h"
 
-/* Controls, and the marks that turn the direction of what follows. */
+/* Control characters, and marks that turn the direction of text. */
 static int
 is_hostile(uint32_t c)
 {
@@ -139,7 +139,7 @@ table_fini(struct out_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
-/* A table that memory does not hold is the end of the command. */
+/* Want of memory for a table ends the program. */
 static void *
 or_die(void *p)
 {
@@ -174,7 +174,7 @@ table_text(struct out_table *t, const char *s)
 	table_bytes(t, bytes_str(s));
 }
 
-/* Columns on the screen: characters that do not continue one. */
+/* Columns on the screen: bytes that begin a character of UTF-8. */
 static int
 columns(const char *s)
 {
@@ -185,7 +185,7 @@ columns(const char *s)
 	return n;
 }
 
-/* As many characters of `s` as fit `width`, without padding. */
+/* Prints the characters of `s` that fit `width`, without padding. */
 static void
 cut_print(FILE *f, const char *s, int width)
 {
@@ -217,7 +217,7 @@ row_print(const struct out_table *t, const struct cmd_out *o,
 {
 	int used = 0;
 
-	/* An empty last cell leaves no blanks behind. */
+	/* An empty last cell prints no trailing blanks. */
 	for (int c = 0; c < t->n_cols; c++) {
 		int right = t->heads[c][0] == '-', last = c + 1 == t->n_cols;
 		const char *s = cells[c] + (is_head && right);

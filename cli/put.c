@@ -14,7 +14,7 @@
 
 enum { FIELDS_MAX = 8 * 1024 };
 
-/* What a put is made of, but for id and body. */
+/* The fields of a put, but for id and body. */
 struct put_args {
 	struct cmd *c;
 	struct sw_buf fields;
@@ -144,7 +144,7 @@ add_headers(struct put_args *p)
 	return CMD_OK;
 }
 
-/* Queue and options into p->fields. */
+/* Writes queue and options to p->fields. */
 static int
 fields_make(struct put_args *p)
 {
@@ -191,7 +191,7 @@ ref_add(struct put_args *p, const struct blob_ref *ref)
 	sw_put_fmt(&p->fields, SW_F_HEADER, "%s=%s", BLOB_HEADER, text);
 }
 
-/* A body that is too large: `head` of it is read, `f` (or NULL) has more. */
+/* Puts a body that is too large as a blob: `head`, and the rest of `f`. */
 static int
 body_claim(struct put_args *p, struct bytes head, FILE *f, const char *name)
 {
@@ -209,7 +209,7 @@ body_claim(struct put_args *p, struct bytes head, FILE *f, const char *name)
 	return rc;
 }
 
-/* Reads the stream whole into `buf`, which has room for SW_BODY_MAX + 1. */
+/* Reads the whole stream into `buf`, which has room for SW_BODY_MAX + 1. */
 static int
 stream_read(
 	struct put_args *p, FILE *f, const char *name, char *buf, size_t *len)
@@ -224,7 +224,7 @@ stream_read(
 	return CMD_OK;
 }
 
-/* *len stays 0 when the body went to the blobs. */
+/* Reads the body; *len stays 0 if it was put as a blob. */
 static int
 body_read(struct put_args *p, char *buf, size_t *len)
 {
@@ -252,7 +252,7 @@ body_read(struct put_args *p, char *buf, size_t *len)
 	return rc;
 }
 
-/* Says that the job is stored: its id, or the reply as JSON. */
+/* Prints the id of a stored job, or the reply as JSON. */
 static void
 put_print(struct cmd *c, const struct sw_item *it, const struct sw_id *id)
 {
@@ -313,7 +313,7 @@ put_send(struct put_args *p, const struct sw_id *id, struct bytes body)
 	return rc;
 }
 
-/* The file of --blob, if there is one: it is durable before the job is. */
+/* Puts the file of --blob, if given: it is durable before the job is put. */
 static int
 blob_read(struct put_args *p)
 {
@@ -361,7 +361,7 @@ put_one(struct put_args *p)
 	return rc;
 }
 
-/* Options that make no sense for many jobs at once. */
+/* Refuses options that make no sense for many jobs; reads --chunk. */
 static int
 lines_check(struct cmd *c, int64_t *chunk)
 {

@@ -170,7 +170,7 @@ queue_seen(void *arg, const struct sw_item *it)
 	s->n++;
 }
 
-/* The one queue that the first word names: refused where there is none. */
+/* Calls `fn` for the queue that the first word names, refused if unknown. */
 static int
 queue_ask(struct cmd *c, page_fn *fn)
 {
@@ -236,7 +236,7 @@ cmd_queue_set(struct cmd *c)
 	return settings_send(c, c->words + 1, c->n_words - 1);
 }
 
-/* A mistyped name must not make a queue, so it has to be there. */
+/* Setting makes a missing queue: a mistyped name must not. */
 static int
 pause_set(struct cmd *c, const char *setting)
 {

@@ -16,7 +16,7 @@ name_is(const char *name, const char *text, size_t len)
 	return strncmp(name, text, len) == 0 && name[len] == '\0';
 }
 
-/* The option of that name (up to a '='), or CMD_OPTS. */
+/* The option of that name (up to a '='); CMD_OPTS: there is none. */
 static enum cmd_opt_id
 opt_find(const char *text)
 {
@@ -55,7 +55,7 @@ opt_store(struct cmd *c, enum cmd_opt_id o, const char *value)
 	return CMD_OK;
 }
 
-/* One "--name", "--name=value" or "--name value"; *i moves past it. */
+/* Takes "--name", "--name=value" or "--name value"; *i moves past it. */
 static int
 opt_take(struct cmd *c, int argc, char **argv, int *i)
 {
@@ -77,7 +77,7 @@ opt_take(struct cmd *c, int argc, char **argv, int *i)
 	return opt_store(c, o, value);
 }
 
-/* Options out of argv, words to its front; options and words may mix. */
+/* Takes options out of argv and moves words to its front; they may mix. */
 static int
 args_parse(struct cmd *c, int argc, char **argv)
 {
@@ -140,7 +140,7 @@ verb_run(struct cmd *c)
 	return rc != CMD_OK ? rc : v->run(c);
 }
 
-/* What stands before the verb: --version, --help, --broker. */
+/* Options before the verb: --version, --help, --broker. */
 static int
 lead_take(struct cmd *c, int *argc, char ***argv, int *done)
 {

@@ -9,7 +9,7 @@
 #include "cli/time.h"
 #include "wire/proto.h"
 
-/* What one word is judged with. */
+/* One word while it is parsed. */
 struct selector_word {
 	struct selector *s;
 	const char *key; /* "queue=", or "" of a plain id */

@@ -5,8 +5,8 @@
  *	queue=NAME state=STATE since=TIME until=TIME error~TEXT
  *	header=NAME=VALUE id=UUID, or a plain UUID
  *
- * Words are joined by and; ids by or.  A word other than header and id may
- * stand once.
+ * A job must match every word, but only one of the ids.  A word other than
+ * header= and id= is given once.
  */
 #ifndef CMD_SELECT_H
 #define CMD_SELECT_H
@@ -22,24 +22,24 @@ enum {
 };
 
 struct selector {
-	int state;		    /* SW_NONE: not said */
-	const char *queue, *match;  /* borrowed; NULL: not said */
-	int64_t since_ms, until_ms; /* -1: not said */
+	int state;		    /* SW_NONE: not given */
+	const char *queue, *match;  /* borrowed; NULL: not given */
+	int64_t since_ms, until_ms; /* -1: not given */
 	const char *headers[SELECT_HEADERS];
 	int n_headers;
 	struct sw_id *ids; /* owned */
 	int n_ids;
 };
 
-/* 0; SW_EINVAL with a line in `why`; -ENOMEM. */
+/* Parses words: 0; SW_EINVAL with a line in `why`; -ENOMEM. */
 int selector_parse(struct selector *, char **words, int n, int64_t now_ms,
 	char why[SELECT_WHY]) __attribute__((warn_unused_result));
 void selector_fini(struct selector *);
 
-/* Nothing was said: it means every job. */
+/* Whether nothing is given: every job matches. */
 int selector_empty(const struct selector *);
 
-/* Its fields into an item that has been begun; `id` -1: none. */
+/* Writes the selector's fields into a begun item; `id`: an index, -1: none. */
 void selector_put(struct sw_buf *, const struct selector *, int id);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.c - one job and its ledger, for people
+ * show.c - one job and its history, for people
  */
 #include <inttypes.h>
 #include <string.h>
@@ -92,7 +92,7 @@ line_attempts(struct cmd *c, const struct sw_item *it)
 	(void)fputc('\n', c->out.f);
 }
 
-/* The settings that were given with the put. */
+/* The options that were given with the put. */
 static void
 lines_put(struct cmd *c, const struct sw_item *it)
 {
@@ -116,7 +116,7 @@ lines_put(struct cmd *c, const struct sw_item *it)
 		line_print(c, "header", h);
 }
 
-/* "exit 1  ran 1.2s  cpu 40ms  rss 12.3 MB", what of it is known. */
+/* "exit 1  ran 1.2s  cpu 40ms  rss 12.3 MB": those that are known. */
 static void
 event_figures(struct cmd *c, const struct sw_item *ev)
 {
@@ -188,7 +188,7 @@ ledger_show(struct cmd *c, const struct sw_item *it)
 			(void)fputs("history\n", c->out.f);
 		event_show(c, &ev);
 	}
-	/* Without a ledger (a list's item) the last error still tells. */
+	/* An item without a history may have the last error. */
 	if (n == 0 && sw_has(it, SW_F_ERROR)) {
 		(void)fputs("last error\n", c->out.f);
 		out_lines(

@@ -10,7 +10,7 @@
 #include "base/units.h"
 #include "cli/time.h"
 
-/* Exactly `n` digits and then, unless it is 0, the character `after`. */
+/* Takes `n` digits and the character `after`, unless that is NUL. */
 static int
 field_take(const char **s, int n, int min, int max, char after, int *v)
 {
@@ -29,7 +29,7 @@ field_take(const char **s, int n, int min, int max, char after, int *v)
 	return 0;
 }
 
-/* Milliseconds of ".123456", if it is there. */
+/* Takes ".123456", if it follows, as milliseconds. */
 static int
 fraction_take(const char **s, int64_t *ms)
 {
@@ -46,7 +46,7 @@ fraction_take(const char **s, int64_t *ms)
 	return 0;
 }
 
-/* "Z" or "+01:00", which has to be all that is left. */
+/* Takes "Z" or "+01:00", which must be the end of the text. */
 static int
 zone_take(const char *s, int64_t *offset_s)
 {
@@ -65,7 +65,7 @@ zone_take(const char *s, int64_t *offset_s)
 	return 0;
 }
 
-/* "2026-01-31", and that day exists. */
+/* Takes "2026-01-31", a day that exists. */
 static int
 date_take(const char **s, struct tm *tm)
 {
@@ -149,7 +149,7 @@ human_ms(char t[HUMAN_TEXT], int64_t ms)
 	return t;
 }
 
-/* Tenths, rounded, of n in units of 1 << shift. */
+/* `n` in tenths of `unit`, rounded. */
 static uint64_t
 tenths(uint64_t n, unsigned unit)
 {

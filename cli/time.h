@@ -2,8 +2,8 @@
 /*
  * time.h - points in time, and figures as people read them
  *
- * Durations and sizes are read by base/units.h, which reads what human_ms()
- * and human_bytes() write, but for a duration below 0.
+ * Durations and sizes are read by base/units.h, which also reads the texts of
+ * human_ms() and human_bytes(), except a duration below 0.
  */
 #ifndef CMD_TIME_H
 #define CMD_TIME_H

@@ -2,9 +2,9 @@
 /*
  * top.c - the live screen
  *
- * A screen is drawn whole into memory and written at once, so it does not
- * flicker.  The terminal is put back by one function that runs on return,
- * at exit() and when a signal ends the program.
+ * A screen is drawn into memory and written at once, so it does not flicker.
+ * screen_off() restores the terminal: on return, at exit(), and when a signal
+ * ends the program.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ enum { QUEUES_MAX = 1000, WORKERS_MAX = 1000, NAME_WIDTH = 18 };
 struct top_queue {
 	char name[SW_QUEUE_MAX + 1];
 	int64_t ready, leased, delayed, dead, oldest_ms, wanted;
-	char in[8], out[8]; /* per second, as the broker says it */
+	char in[8], out[8]; /* per second, the broker's text */
 	int paused;
 };
 
@@ -44,11 +44,11 @@ struct top {
 	size_t n_queues, n_workers;
 	int64_t uptime_ms, commits, ops, used, most;
 	int64_t ops_before, commits_before, at_ms, before_ms;
-	int paused; /* the screen stands still */
+	int paused; /* no refresh */
 	int rows, cols;
 };
 
-/* Signal handlers have no other way to know. */
+/* Shared with signal handlers. */
 static volatile sig_atomic_t screen_on, end_asked, suspend_asked;
 static struct termios screen_before;
 
@@ -73,7 +73,7 @@ on_signal(int sig)
 		end_asked = 1;
 }
 
-/* A new size needs nothing but poll() to return. */
+/* Only ends poll(): the next screen is drawn in the new size. */
 static void
 on_resize(int sig)
 {
@@ -123,7 +123,7 @@ screen_set(void)
 	return 0;
 }
 
-/* Foreign bytes escaped into `to`, cut to fit. */
+/* Escapes foreign bytes into `to`, cut to fit. */
 static void
 text_escape(struct bytes b, char *to, size_t cap)
 {
@@ -212,7 +212,7 @@ take_stats(struct top *t)
 	return CMD_OK;
 }
 
-/* Everything that a screen shows; the exit code. */
+/* Asks for all that a screen shows; the exit code. */
 static int
 top_look(struct top *t)
 {
@@ -226,7 +226,7 @@ top_look(struct top *t)
 	return rc;
 }
 
-/* The busiest first; by name among equals, so that lines stay in place. */
+/* Queues with jobs first; by name among equals, so that lines stay in place. */
 static int
 queue_order(const void *a, const void *b)
 {
@@ -247,7 +247,7 @@ per_s(const struct top *t, int64_t now, int64_t before)
 		       : (now - before) * 1000 / ms;
 }
 
-/* Ends a line: what the terminal still shows right of it goes. */
+/* Ends a line and clears the rest of it on the screen. */
 static void
 line_end(const struct top *t, FILE *f)
 {
@@ -336,7 +336,8 @@ draw_rest(const struct top *t, const struct cmd_out *o, size_t n, const char *s)
 	line_end(t, o->f);
 }
 
-/* Head 2 lines, two titles, a line between, two for what is left, one free. */
+/* 8 lines beside the rows: 2 of the head, 2 titles, 1 empty, 2 rests, 1 note.
+ */
 static void
 top_draw(struct top *t, const struct cmd_out *o)
 {
@@ -399,7 +400,7 @@ screen_draw(struct top *t, const char *note)
 	free(text);
 }
 
-/* Waits for a key or the next look; 0 when it is time to go. */
+/* Waits for a key or the next refresh; 0: the end. */
 static int
 keys_wait(struct top *t, int64_t wait_ms)
 {
@@ -415,7 +416,7 @@ keys_wait(struct top *t, int64_t wait_ms)
 	return k != 'q' && k != 'Q' && !end_asked;
 }
 
-/* ^Z: the shell gets its screen, and we ours when it lets us go on. */
+/* ^Z: restores the shell's screen, stops, and sets this one again. */
 static int
 top_suspend(void)
 {
@@ -426,8 +427,8 @@ top_suspend(void)
 }
 
 /*
- * A broker that goes away does not end the screen: it says so and asks
- * again.  What the calls say on stderr would spoil the picture.
+ * A lost broker does not end the screen, which shows the loss and asks again.
+ * Error lines on stderr would spoil the screen: they go to /dev/null.
  */
 static int
 top_live(struct top *t, int64_t interval_ms)
@@ -444,7 +445,7 @@ top_live(struct top *t, int64_t interval_ms)
 		int lost = !t->paused && top_look(t) != CMD_OK;
 
 		screen_draw(t,
-			lost ? "the broker does not answer, trying on" : help);
+			lost ? "the broker does not answer, retrying" : help);
 		if (!keys_wait(t, interval_ms))
 			break;
 		if (suspend_asked)

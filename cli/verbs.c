@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verbs.c - the table of verbs, which makes parser, help and completion
+ * verbs.c - the table of verbs, for parser, help and completion
  */
 #include "cli/cmd.h"
 
@@ -35,7 +35,7 @@ static const char put_help[] =
 	"than --chunk, nothing of the file is handed over.\n";
 
 static const char blob_help[] =
-	"FILE may be - for stdin.  What it prints goes into a job's header:\n"
+	"FILE may be - for stdin.  The printed reference goes into a header:\n"
 	"  spillway put thumbs '' --header blob=$(spillway blob put cat.png)\n"
 	"URI is dir:/path[?quota=20g], a path, or s3://bucket/prefix.\n";
 
@@ -46,12 +46,12 @@ static const char get_help[] =
 
 static const char gc_help[] =
 	"A blob stays while a job that is not done names it in a header, and\n"
-	"for --older after it was put last.\n"
+	"for the time of --older after its last put.\n"
 	"All jobs that use the store must be of this one broker.\n";
 
 static const char completion_help[] =
-	"A shell reads it at its start, from the places where `make install`\n"
-	"puts it, or so:\n"
+	"Shells read the script at their start from the place where\n"
+	"`make install` puts it; or load it by:\n"
 	"  source <(spillway completion bash)\n"
 	"  source <(spillway completion zsh)\n"
 	"  spillway completion fish | source\n";

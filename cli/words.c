@@ -147,8 +147,6 @@ words_seconds(FILE *f, const struct cmd_verb *verbs,
 	}
 }
 
-/* Options whose value is of this kind, "" none of them; with -o for --output.
- */
 void
 words_valued(FILE *f, const char *kind, const char *between)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.h - what a completion script knows of a verb's words
+ * words.h - the kinds of words that completion scripts complete
  *
- * The synopsis of a verb ("QUEUE KEY=VALUE…") and of an option ("FILE") names
- * the kinds of words that can be completed.
+ * A word's kind comes from the synopsis of its verb ("QUEUE KEY=VALUE…") or
+ * option ("FILE").
  */
 #ifndef CMD_WORDS_H
 #define CMD_WORDS_H
@@ -13,8 +13,8 @@
 #include "cli/cmd.h"
 
 /*
- * The name of the kind that this word of a synopsis has: "file", "queue",
- * "selector", "setting", "verb", "shell", "states"; "": none of them.
+ * The kind of a word of a synopsis: "file", "queue", "selector", "setting",
+ * "verb", "shell", "states"; "": none of them.
  */
 const char *words_kind(const char *synopsis);
 
@@ -26,8 +26,8 @@ const char *words_rest(const struct cmd_verb *);
 int words_leads(const struct cmd_verb *verbs, const struct cmd_verb *);
 
 /*
- * The length of the first of a verb's two words, if the verb is the first of
- * the table with it; 0: another one, or a verb of one word.
+ * The length of a verb's first word, if the verb has two words and is the
+ * first of the table with this one; else 0.
  */
 size_t words_group(const struct cmd_verb *verbs, const struct cmd_verb *);
 
@@ -35,24 +35,24 @@ size_t words_group(const struct cmd_verb *verbs, const struct cmd_verb *);
 int words_in_group(const struct cmd_verb *, const char *word, size_t len);
 
 /*
- * The words of a kind that do not come from the broker, each after `before`
- * and followed by `after`: the keys of selectors ("queue=") and settings,
- * shells, the first words of verbs, the states that --unique-also takes.
+ * Prints the words of a kind, each between `before` and `after`: the keys of
+ * selectors ("queue=") and settings, shells, the first words of verbs, the
+ * states of --unique-also.  Queues come from the broker: none are printed.
  */
 void words_print(FILE *, const char *kind, const struct cmd_verb *verbs,
 	const char *before, const char *after);
 
-/* The options of a verb, each after `before`. */
+/* Prints the options of a verb, each after `before`. */
 void words_options(FILE *, const struct cmd_verb *, const char *before);
 
-/* The options whose value is of this kind, -o among them. */
+/* Prints the options with a value of this kind ("": of none), also -o. */
 void words_valued(FILE *, const char *kind, const char *between);
 
-/* The second words of the verbs with the first word of `first`, a group's. */
+/* Prints the second words of all verbs that share the first word of `first`. */
 void words_seconds(FILE *, const struct cmd_verb *verbs,
 	const struct cmd_verb *first, const char *between);
 
-/* The names of all states, in the same way. */
+/* Prints the names of all states, each between `before` and `after`. */
 void words_states(FILE *, const char *before, const char *after);
 
 #endif

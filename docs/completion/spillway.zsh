@@ -94,8 +94,8 @@ _spillway_word()
 		'--chunk=[with --lines\: longest body (128k)]:BYTES: ' \
 		'--id=[the job'\''s id\: a repeated put makes no second job]:UUID: ' \
 		'--ids[with --lines\: print the id of each job]' \
-		'--delay=[run it so much later]:DURATION: ' \
-		'--at=[run it at this time, not before]:TIME: ' \
+		'--delay=[run the job after this time]:DURATION: ' \
+		'--at=[run the job at this time, not before]:TIME: ' \
 		'--priority=[9 is the most urgent (4)]:0-9: ' \
 		'--unique=[refused while a live job holds KEY]:KEY: ' \
 		'--unique-also=[dead, done or dead,done jobs hold KEY too]:STATES:_spillway_states' \
@@ -210,8 +210,8 @@ _spillway_word()
 	'blob get')
 		_arguments $always \
 		'--blobs=[the store of blobs (else $SPILLWAY_BLOBS)]:URI: ' \
-		'--output=[write it there, or -o FILE]:FILE:_files' \
-		'-o[write it there, or -o FILE]:FILE:_files' \
+		'--output=[write the blob to FILE; or -o FILE]:FILE:_files' \
+		'-o[write the blob to FILE; or -o FILE]:FILE:_files' \
 		'--range=[only these bytes, from 0 on, as curl -r takes them]:FROM-TO: '
 		;;
 	'blob ls')
@@ -224,7 +224,7 @@ _spillway_word()
 		'--json[one JSON object per line]' \
 		'--dry-run[count and show, change nothing]' \
 		'--blobs=[the store of blobs (else $SPILLWAY_BLOBS)]:URI: ' \
-		'--older=[only what was put so long ago (24h)]:DURATION: ' \
+		'--older=[only blobs put at least so long ago (24h)]:DURATION: ' \
 		'--force[allow --older below 1h]'
 		;;
 	'workers')
@@ -237,8 +237,8 @@ _spillway_word()
 		;;
 	'top')
 		_arguments $always \
-		'--interval=[time between two looks (1s)]:DURATION: ' \
-		'--once[one look, plain text]'
+		'--interval=[time between two refreshes (1s)]:DURATION: ' \
+		'--once[print once, as plain text]'
 		;;
 	'help')
 		_arguments $always \

@@ -232,7 +232,7 @@ the_manual_lists_the_settings_that_there_are(void **state)
 	assert_int_equal(found, SW_SETTINGS);
 }
 
-/* Lines of the source may be broken anywhere. */
+/* The manual's lines may be broken anywhere. */
 static void
 the_manual_has_the_table_of_exit_codes(void **state)
 {

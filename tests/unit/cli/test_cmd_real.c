@@ -56,7 +56,7 @@ tear_down(void **state)
 	return broker.status;
 }
 
-/* A dead job's id in `id`. */
+/* Makes a dead job; its id. */
 static void
 bury(const char *queue, char id[SW_ID_TEXT])
 {

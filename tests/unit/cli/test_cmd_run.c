@@ -208,7 +208,7 @@ the_end_of_a_wait_is_the_exit_code(void **state)
 	HAS(seen.err, "no such job");
 }
 
-/* However long it takes to reach the broker: the wait is longer each time. */
+/* Reaching the broker may take any time: each attempt waits longer. */
 static void
 a_wait_without_an_end_is_unknown(void **state)
 {
@@ -308,7 +308,7 @@ dead_retry_is_dead_redrive_by_another_name(void **state)
 	free(err);
 	assert_int_equal(seen_run("help|dead|retry"), CMD_OK);
 	HAS(seen.out, "usage: spillway dead redrive");
-	HAS(seen.out, "`spillway dead retry` is another name");
+	HAS(seen.out, "`spillway dead retry` is an alias");
 	assert_int_equal(seen_run("help"), CMD_OK);
 	HAS(seen.out, "  dead redrive make dead jobs ready again "
 		      "(alias: dead retry)\n");

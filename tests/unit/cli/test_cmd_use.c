@@ -16,7 +16,7 @@
 #include "cli/cmd.h"
 #include "tests/lib/command.h"
 
-/* What is typed, and what the one line must say. */
+/* The command's words, and text that the error line must have. */
 /* clang-format off */
 static const char *const misuses[][2] = {
 	{"", "missing argument: VERB"},
@@ -91,7 +91,7 @@ wrong_use_is_one_line_that_says_what_and_where(void **state)
 			fail_msg("%s: %d %s", misuses[i][0], rc, seen.err);
 		assert_string_equal(seen.out, "");
 		assert_non_null(strstr(seen.err, "see spillway help"));
-		/* the table of settings has its own words */
+		/* the table of settings has its own texts */
 		assert_true(strstr(seen.err, "wanted") == NULL ||
 			    strncmp(misuses[i][0], "queue|set", 9) == 0);
 		assert_ptr_equal(strchr(seen.err, '\n'),
@@ -174,7 +174,7 @@ each_verb_has_help_with_all_its_options(void **state)
 	}
 }
 
-/* A file of the repository; to be freed. */
+/* The content of a file of the repository; the caller frees it. */
 static char *
 file_read(const char *path)
 {
