@@ -32,7 +32,7 @@ static const char put_help[] =
 	"It prints the job's id, once the job is safely on disk.\n"
 	"A TIME is a duration from now (2h) or 2026-01-31T08:00:00Z.\n"
 	"--lines checks a regular file first: with a line that is longer\n"
-	"than --chunk, nothing of the file is handed over.\n";
+	"than --chunk, no job of the file is put.\n";
 
 static const char blob_help[] =
 	"FILE may be - for stdin.  The printed reference goes into a header:\n"
@@ -58,7 +58,7 @@ static const char completion_help[] =
 
 /* clang-format off */
 const struct cmd_verb cmd_verbs[] = {
-	{"put", "QUEUE [BODY | -]", 1, 2, PUT_OPTS, "hand over a job, or a file of them", put_help, cmd_put, NULL},
+	{"put", "QUEUE [BODY | -]", 1, 2, PUT_OPTS, "put a job, or a file of them", put_help, cmd_put, NULL},
 	{"get", "ID…", 1, -1, J | CMD_BIT(CMD_O_BODY), "show jobs with their history", NULL, cmd_get, NULL},
 	{"wait", "ID", 1, 1, J | CMD_BIT(CMD_O_TIMEOUT), "wait for a job's end, print its result", NULL, cmd_wait, NULL},
 	{"cancel", "ID…", 1, -1, J, "cancel jobs, waiting or running", NULL, cmd_cancel, NULL},

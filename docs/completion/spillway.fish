@@ -56,7 +56,7 @@ complete -c spillway -l broker -x -d 'where the broker is (else $SPILLWAY_BROKER
 complete -c spillway -l broker-timeout -x -d 'longest wait for an answer (5s)'
 complete -c spillway -l help -d 'show this'
 complete -c spillway -n '__spillway_at 0' -l version -d 'print the version'
-complete -c spillway -n '__spillway_at 0' -a put -d 'hand over a job, or a file of them'
+complete -c spillway -n '__spillway_at 0' -a put -d 'put a job, or a file of them'
 complete -c spillway -n '__spillway_at 0' -a get -d 'show jobs with their history'
 complete -c spillway -n '__spillway_at 0' -a wait -d 'wait for a job\'s end, print its result'
 complete -c spillway -n '__spillway_at 0' -a cancel -d 'cancel jobs, waiting or running'

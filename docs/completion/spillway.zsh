@@ -258,7 +258,7 @@ _spillway()
 	local -a all_verbs always
 	typeset -A opt_args
 	all_verbs=(
-		'put:hand over a job, or a file of them'
+		'put:put a job, or a file of them'
 		'get:show jobs with their history'
 		'wait:wait for a job'\''s end, print its result'
 		'cancel:cancel jobs, waiting or running'

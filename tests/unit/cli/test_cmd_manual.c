@@ -135,7 +135,7 @@ the_manual_lists_each_verb_with_its_words(void **state)
 static void
 the_manual_lists_no_verb_that_is_not(void **state)
 {
-	const char *p = strstr(man, ".Ss Putting work in");
+	const char *p = strstr(man, ".Ss Putting jobs");
 	const char *end = strstr(man, ".Sh SELECTORS");
 	char line[LINE];
 	int found = 0;
