@@ -57,7 +57,7 @@ text_write(FILE *f, const char *s)
 }
 
 static const char *
-stamp(struct access_log *a)
+stamp_now(struct access_log *a)
 {
 	time_t now = time(NULL);
 	struct tm tm;
@@ -87,7 +87,7 @@ access_write(struct access_log *a, const struct access_line *l)
 {
 	if (a->f == NULL)
 		return;
-	fprintf(a->f, "%s - - [%s] \"", l->client, stamp(a));
+	fprintf(a->f, "%s - - [%s] \"", l->client, stamp_now(a));
 	request_write(a->f, l);
 	fprintf(a->f, "\" %d %zu \"", l->status, l->bytes);
 	text_write(a->f, l->referer);

@@ -34,7 +34,7 @@ struct front {
 };
 
 static int
-fail(struct front *f, int status, const char *what, const char *text)
+front_fail(struct front *f, int status, const char *what, const char *text)
 {
 	fprintf(stderr, "spillway-front: %s: %s\n", what, text);
 	f->status = status;
@@ -70,10 +70,10 @@ stats_open(struct front *f, const char *at)
 		return 0;
 	fd = listen_socket_open(at);
 	if (fd < 0)
-		return fail(f, EXIT_UNAVAILABLE, at, strerror(-fd));
+		return front_fail(f, EXIT_UNAVAILABLE, at, strerror(-fd));
 	f->stats = evhttp_new(f->base);
 	if (f->stats == NULL || evhttp_accept_socket(f->stats, fd) != 0)
-		return fail(f, EXIT_OS, at, "no memory");
+		return front_fail(f, EXIT_OS, at, "no memory");
 	evhttp_set_max_headers_size(f->stats, STATS_HEADERS_MAX);
 	evhttp_set_max_body_size(f->stats, 0);
 	evhttp_set_timeout(f->stats, STATS_IDLE_S);
@@ -87,10 +87,11 @@ socket_adopt(struct front *f, int fd)
 	int err;
 
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-		return fail(f, EXIT_CONFIG, "LISTEN_FDS",
+		return front_fail(f, EXIT_CONFIG, "LISTEN_FDS",
 			"must be listening stream sockets");
 	err = door_adopt(f->door, fd);
-	return err < 0 ? fail(f, EXIT_OS, "LISTEN_FDS", strerror(-err)) : 0;
+	return err < 0 ? front_fail(f, EXIT_OS, "LISTEN_FDS", strerror(-err))
+		       : 0;
 }
 
 /* Listens at the service manager's sockets, else at the configured ones. */
@@ -105,11 +106,12 @@ listen_all(struct front *f)
 	if (err < 0)
 		return err;
 	if (given <= 0 && c->listen_n == 0)
-		return fail(f, EXIT_CONFIG, c->file, "[front] has no listen");
+		return front_fail(
+			f, EXIT_CONFIG, c->file, "[front] has no listen");
 	for (size_t i = 0; given <= 0 && i < c->listen_n; i++) {
 		err = door_listen(f->door, c->listen[i]);
 		if (err < 0)
-			return fail(f, EXIT_UNAVAILABLE, c->listen[i],
+			return front_fail(f, EXIT_UNAVAILABLE, c->listen[i],
 				strerror(-err));
 		sw_log(SW_LOG_INFO, "listen", "at", c->listen[i], NULL);
 	}
@@ -124,20 +126,21 @@ parts_open(struct front *f)
 		&f->handoff, f->base, c->broker, c->n[FRONT_put_ms]);
 
 	if (err < 0)
-		return fail(f, EXIT_CONFIG,
+		return front_fail(f, EXIT_CONFIG,
 			c->broker != NULL ? c->broker : "broker",
 			sw_strerror(err));
 	err = access_open(&f->access, c->access_log);
 	if (err < 0)
-		return fail(f, EXIT_CREATE, c->access_log, strerror(-err));
+		return front_fail(
+			f, EXIT_CREATE, c->access_log, strerror(-err));
 	f->door = door_new(f->base, f->table, f->handoff, &f->access);
 	if (f->door == NULL)
-		return fail(f, EXIT_OS, "start", "no memory");
+		return front_fail(f, EXIT_OS, "start", "no memory");
 	return stats_open(f, c->stats);
 }
 
 static void
-accounting(evutil_socket_t fd, short what, void *arg)
+accounting_log(evutil_socket_t fd, short what, void *arg)
 {
 	struct front *f = arg;
 
@@ -212,7 +215,7 @@ table_ready(void *arg, struct route_table *t, int err)
 /* --- ending ------------------------------------------------------------- */
 
 static void
-drained(void *arg)
+front_drained(void *arg)
 {
 	struct front *f = arg;
 
@@ -220,7 +223,7 @@ drained(void *arg)
 }
 
 static void
-signalled(evutil_socket_t sig, short what, void *arg)
+signal_received(evutil_socket_t sig, short what, void *arg)
 {
 	struct front *f = arg;
 
@@ -230,7 +233,7 @@ signalled(evutil_socket_t sig, short what, void *arg)
 			sig == SIGINT ? "SIGINT" : "SIGTERM", NULL);
 		sd_notify(0, "STOPPING=1");
 		if (f->door != NULL)
-			door_close(f->door, drained, f);
+			door_close(f->door, front_drained, f);
 		else
 			f->ended = 1;
 	} else if (f->coming == NULL && f->door != NULL &&
@@ -305,7 +308,7 @@ descriptors_raise(void)
 }
 
 static void
-loop(struct front *f)
+front_loop(struct front *f)
 {
 	while (!f->ended) {
 		int more = watch_turn(&f->watch) ? EVLOOP_NONBLOCK : 0;
@@ -328,13 +331,15 @@ front_run(struct site_source *source)
 	if (f.base == NULL)
 		return EXIT_OS;
 	if (err < 0) {
-		(void)fail(&f, EXIT_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
+		(void)front_fail(
+			&f, EXIT_OSFILE, ZYGOTE_PROGRAM, strerror(-err));
 		event_base_free(f.base);
 		return f.status;
 	}
-	f.accounting = event_new(f.base, -1, EV_PERSIST, accounting, &f);
+	f.accounting = event_new(f.base, -1, EV_PERSIST, accounting_log, &f);
 	for (int i = 0; i < SIGNALS; i++) {
-		f.signals[i] = evsignal_new(f.base, signals[i], signalled, &f);
+		f.signals[i] = evsignal_new(
+			f.base, signals[i], signal_received, &f);
 		if (f.signals[i] != NULL)
 			event_add(f.signals[i], NULL);
 	}
@@ -342,14 +347,14 @@ front_run(struct site_source *source)
 					    source, table_ready, &f) < 0)
 		f.status = EXIT_CONFIG;
 	else
-		loop(&f);
+		front_loop(&f);
 	front_close(&f);
 	return f.status;
 }
 
 /* --check-config: also checks that modules exist, but loads none. */
 static int
-check(struct site_source *source)
+config_check(struct site_source *source)
 {
 	struct site c;
 	int err = site_read(&c, source);
@@ -379,7 +384,7 @@ main(int argc, char **argv)
 	else {
 		if (config_number(o->config, "front", "verbose"))
 			sw_log_set(SW_LOG_DEBUG);
-		status = o->action != NULL ? check(&source)
+		status = o->action != NULL ? config_check(&source)
 					   : front_run(&source);
 	}
 	options_fini(o);

@@ -116,10 +116,10 @@ const struct program front_program = {
 	.groups = groups,
 };
 
-/* --- filling -------------------------------------------------------------- */
+/* --- setting -------------------------------------------------------------- */
 
 static int
-wrong(const struct site *cfg, const char *section, const char *what)
+site_refuse(const struct site *cfg, const char *section, const char *what)
 {
 	int line = config_line(cfg->options.config, section);
 	char at[32] = "";
@@ -141,7 +141,7 @@ text_given(const struct site *cfg, const char *section, const char *key)
 }
 
 static int
-front_fill(struct site *cfg)
+front_set(struct site *cfg)
 {
 	const struct config *c = cfg->options.config;
 	const struct config_value *v;
@@ -159,14 +159,14 @@ front_fill(struct site *cfg)
 		if (strcmp(v->key->name, "listen") != 0)
 			continue;
 		if (cfg->listen_n == LISTEN_MAX)
-			return wrong(cfg, SECTION, "has too many listen");
+			return site_refuse(cfg, SECTION, "has too many listen");
 		cfg->listen[cfg->listen_n++] = v->text;
 	}
 	return 0;
 }
 
 static int
-values_fill(const struct site *cfg, const char *section, struct route_config *r)
+values_set(const struct site *cfg, const char *section, struct route_config *r)
 {
 	const struct config_value *v;
 	size_t n = 0;
@@ -177,11 +177,11 @@ values_fill(const struct site *cfg, const char *section, struct route_config *r)
 		if (strcmp(v->key->name, SET) != 0)
 			continue;
 		if (n == VALUES_MAX)
-			return wrong(cfg, section, "has too many values");
+			return site_refuse(cfg, section, "has too many values");
 		if (asprintf(&r->values[n], "%s=%s", v->name + strlen(SET),
 			    v->text) < 0) {
 			r->values[n] = NULL;
-			return wrong(cfg, section, strerror(ENOMEM));
+			return site_refuse(cfg, section, strerror(ENOMEM));
 		}
 		n++;
 	}
@@ -189,7 +189,7 @@ values_fill(const struct site *cfg, const char *section, struct route_config *r)
 }
 
 static int
-route_fill(struct site *cfg, const char *section, struct route_config *r)
+route_set(struct site *cfg, const char *section, struct route_config *r)
 {
 	const struct config *c = cfg->options.config;
 
@@ -201,29 +201,30 @@ route_fill(struct site *cfg, const char *section, struct route_config *r)
 	ROUTE_NUMBERS(X)
 #undef X
 	if (r->module == NULL)
-		return wrong(cfg, section, "has no module");
+		return site_refuse(cfg, section, "has no module");
 	if (r->n[ROUTE_blob] && cfg->blobs == NULL)
-		return wrong(cfg, section,
+		return site_refuse(cfg, section,
 			"has no blobs in [front] for its blob = yes");
-	return values_fill(cfg, section, r);
+	return values_set(cfg, section, r);
 }
 
 static int
-routes_fill(struct site *cfg)
+routes_set(struct site *cfg)
 {
 	const char *section;
 
 	cfg->routes = calloc(ROUTES_MAX, sizeof(cfg->routes[0]));
 	if (cfg->routes == NULL)
-		return wrong(cfg, SECTION, strerror(ENOMEM));
+		return site_refuse(cfg, SECTION, strerror(ENOMEM));
 	for (size_t i = 0;
 		(section = config_section(cfg->options.config, i)) != NULL;
 		i++) {
 		if (strncmp(section, ROUTE, strlen(ROUTE)) != 0)
 			continue;
 		if (cfg->routes_n == ROUTES_MAX)
-			return wrong(cfg, section, "is one route too many");
-		if (route_fill(cfg, section, &cfg->routes[cfg->routes_n++]) < 0)
+			return site_refuse(
+				cfg, section, "is one route too many");
+		if (route_set(cfg, section, &cfg->routes[cfg->routes_n++]) < 0)
 			return -1;
 	}
 	if (cfg->routes_n > 0)
@@ -247,7 +248,7 @@ site_read(struct site *cfg, struct site_source *from)
 		return -1;
 	}
 	cfg->file = cfg->options.file;
-	return front_fill(cfg) < 0 ? -1 : routes_fill(cfg);
+	return front_set(cfg) < 0 ? -1 : routes_set(cfg);
 }
 
 void

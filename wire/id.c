@@ -10,7 +10,7 @@
 
 /* Milliseconds in the high bits, the counter in the low 12; always grows. */
 static uint64_t
-tick(int64_t now_ms)
+id_tick(int64_t now_ms)
 {
 	static _Atomic uint64_t last;
 	uint64_t was = atomic_load(&last), now = (uint64_t)now_ms << 12, next;
@@ -24,7 +24,7 @@ tick(int64_t now_ms)
 struct sw_id
 sw_id_make(int64_t now_ms)
 {
-	uint64_t t = tick(now_ms);
+	uint64_t t = id_tick(now_ms);
 	struct sw_id id;
 
 	uuid_generate_random(id.b); /* sets the variant in byte 8 */

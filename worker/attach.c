@@ -31,7 +31,7 @@ ref_find(const struct sw_item *job, struct bytes *value)
 
 /* Reads the job's reference: 1 with the store open; 0: none; or an error. */
 static int
-begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
+blob_begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 	struct attached *a)
 {
 	struct bytes value;
@@ -63,7 +63,7 @@ begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
 
 /* 1, or an error of the open store with its line in `why`. */
 static int
-begun(struct attached *a, int err)
+blob_begun(struct attached *a, int err)
 {
 	(void)snprintf(a->why, sizeof(a->why), "%s", blobs_why(a->store));
 	return err < 0 ? err : 1;
@@ -74,11 +74,11 @@ attach(const struct sw_item *job, const char *uri, const char *dir,
 	struct attached *a)
 {
 	struct blob_ref ref;
-	int err = begin(job, uri, &ref, a);
+	int err = blob_begin(job, uri, &ref, a);
 
 	if (err == 1)
-		err = begun(a, blobs_fetch(a->store, &ref, dir, a->path,
-				       sizeof(a->path)));
+		err = blob_begun(a, blobs_fetch(a->store, &ref, dir, a->path,
+					    sizeof(a->path)));
 	attach_close(a);
 	return err;
 }
@@ -87,10 +87,11 @@ int
 attach_open(const struct sw_item *job, const char *uri, struct attached *a)
 {
 	struct blob_ref ref;
-	int err = begin(job, uri, &ref, a);
+	int err = blob_begin(job, uri, &ref, a);
 
 	if (err == 1)
-		err = begun(a, blob_get_open_ref(a->store, &ref, &a->stream));
+		err = blob_begun(
+			a, blob_get_open_ref(a->store, &ref, &a->stream));
 	if (err < 0)
 		attach_close(a);
 	return err;

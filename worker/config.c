@@ -93,7 +93,7 @@ static const struct program program = {
 };
 
 static int
-fail(struct worker_config *cfg, enum exit_status status, const char *why)
+config_fail(struct worker_config *cfg, enum exit_status status, const char *why)
 {
 	cfg->status = program_fail(&program, status, why);
 	return 1;
@@ -117,13 +117,13 @@ environment_take(struct worker_config *cfg)
 		if (config_set(cfg->options.config, groups,
 			    config_key_find(worker_keys, names[i][0]), shown,
 			    value, why) < 0)
-			return fail(cfg, EXIT_USE, why);
+			return config_fail(cfg, EXIT_USE, why);
 	}
 	return 0;
 }
 
 static int
-routes_fill(struct worker_config *cfg)
+routes_set(struct worker_config *cfg)
 {
 	const struct config *c = cfg->options.config;
 	const struct config_value *v;
@@ -134,21 +134,22 @@ routes_fill(struct worker_config *cfg)
 		if (strcmp(v->key->name, "queue") != 0)
 			continue;
 		if (n == SW_QUEUES_PER_WORKER)
-			return fail(cfg, EXIT_USE, "--queue: too many queues");
+			return config_fail(
+				cfg, EXIT_USE, "--queue: too many queues");
 		if (route_parse(&cfg->routes[n++], v->text, job_types, why,
 			    sizeof(why)) < 0)
-			return fail(cfg, EXIT_USE, why);
+			return config_fail(cfg, EXIT_USE, why);
 	}
 	cfg->worker.routes = cfg->routes;
 	cfg->worker.routes_n = n;
 	if (n == 0 && !cfg->check_only)
-		return fail(cfg, EXIT_USE,
+		return config_fail(cfg, EXIT_USE,
 			"--queue: missing, there must be at least one");
 	return 0;
 }
 
 static int
-endpoint_fill(struct worker_config *cfg)
+endpoint_set(struct worker_config *cfg)
 {
 	const char *given = config_text(cfg->options.config, SECTION, "broker");
 
@@ -159,13 +160,13 @@ endpoint_fill(struct worker_config *cfg)
 	else if (sw_endpoint_default(cfg->endpoint, sizeof(cfg->endpoint)) <
 			 0 &&
 		 !cfg->check_only)
-		return fail(cfg, EXIT_USE,
+		return config_fail(cfg, EXIT_USE,
 			"--broker: no default without XDG_RUNTIME_DIR");
 	return 0;
 }
 
 static void
-rest_fill(struct worker_config *cfg)
+rest_set(struct worker_config *cfg)
 {
 	const struct config *c = cfg->options.config;
 	const char *name = config_text(c, SECTION, "name");
@@ -206,7 +207,7 @@ jobs_check(struct worker_config *cfg)
 
 		if (t != NULL && t->check != NULL &&
 			t->check(cfg->options.config, why, sizeof(why)) < 0)
-			return fail(cfg, EXIT_CONFIG, why);
+			return config_fail(cfg, EXIT_CONFIG, why);
 	}
 	return 0;
 }
@@ -221,10 +222,10 @@ worker_config_read(struct worker_config *cfg, int argc, char **argv)
 		return 1;
 	}
 	cfg->check_only = cfg->options.action != NULL;
-	if (environment_take(cfg) != 0 || routes_fill(cfg) != 0 ||
-		endpoint_fill(cfg) != 0)
+	if (environment_take(cfg) != 0 || routes_set(cfg) != 0 ||
+		endpoint_set(cfg) != 0)
 		return 1;
-	rest_fill(cfg);
+	rest_set(cfg);
 	return jobs_check(cfg);
 }
 

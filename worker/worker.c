@@ -285,7 +285,7 @@ stop_requested(struct worker *w)
 
 /* Whether all reports and bye are confirmed, or bye has timed out. */
 static int
-drained(struct worker *w)
+worker_drained(struct worker *w)
 {
 	if (w->drain_ms == 0)
 		return 0;
@@ -366,7 +366,7 @@ int
 worker_run(struct worker *w)
 {
 	w->now_ms = clock_ms();
-	while (!drained(w)) {
+	while (!worker_drained(w)) {
 		leases_send(&w->leases, w->now_ms);
 		wait_for_work(w);
 		w->now_ms = clock_ms();

@@ -11,9 +11,10 @@ const char *const outcome_texts[OUTCOMES_N] = {OUTCOMES(X)};
 const char *const outcome_names[OUTCOMES_N] = {OUTCOMES(X)};
 #undef X
 
-/* Bucket b holds values below bound(b), and not below bound(b - 1). */
+/* Bucket b holds values below bucket_bound(b), and not below bucket_bound(b -
+ * 1). */
 static int64_t
-bound(unsigned b)
+bucket_bound(unsigned b)
 {
 	return b < 8 ? b + 1 : (int64_t)(8 + b % 8 + 1) << (b / 8 - 1);
 }
@@ -53,8 +54,8 @@ usage_percentile(const struct cpu_usage *u, double q)
 	for (unsigned b = 0; b < USAGE_BUCKETS; b++) {
 		seen += u->bucket[b];
 		if (seen > rank || (seen == n && n > 0))
-			return bound(b) < (int64_t)u->cpu_max_ns
-				       ? bound(b)
+			return bucket_bound(b) < (int64_t)u->cpu_max_ns
+				       ? bucket_bound(b)
 				       : (int64_t)u->cpu_max_ns;
 	}
 	return 0;

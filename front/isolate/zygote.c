@@ -102,7 +102,7 @@ signals_keep(posix_spawnattr_t *attr)
 
 /* `sock` becomes descriptor SOCK of the zygote, its only inherited one. */
 static int
-spawn(pid_t *pid, char **argv, char **env, int sock)
+zygote_spawn(pid_t *pid, char **argv, char **env, int sock)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
@@ -141,7 +141,7 @@ zygote_start(const struct zygote_plan *plan, pid_t *pid, int *sock)
 			      ? -errno
 			      : 0;
 	if (err == 0) {
-		err = spawn(pid, argv, env, pair[1]);
+		err = zygote_spawn(pid, argv, env, pair[1]);
 		close(pair[1]);
 		if (err == 0) {
 			(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
@@ -352,7 +352,7 @@ isolate_fork(const struct zygote *z, const int *fds)
 }
 
 static void
-serve(const struct zygote *z)
+zygote_serve(const struct zygote *z)
 {
 	for (;;) {
 		char byte = 0;
@@ -371,7 +371,7 @@ serve(const struct zygote *z)
 
 /* Opens the module and builds the sandbox; sends the front the error. */
 static int
-prepare(struct zygote *z, size_t memory)
+zygote_prepare(struct zygote *z, size_t memory)
 {
 	char why[WHY];
 	int err;
@@ -403,10 +403,10 @@ zygote_main(int argc, char **argv)
 	z.sizes.request = strtoull(argv[2], NULL, 10);
 	z.sizes.answer = strtoull(argv[3], NULL, 10);
 	z.sandboxed = (int)strtol(argv[5], NULL, 10);
-	if (prepare(&z, strtoull(argv[4], NULL, 10) + mailbox_len(&z.sizes)) <
-		0)
+	if (zygote_prepare(&z,
+		    strtoull(argv[4], NULL, 10) + mailbox_len(&z.sizes)) < 0)
 		return 1;
 	if (text_send(ZYGOTE_READY) == 0)
-		serve(&z);
+		zygote_serve(&z);
 	return 0;
 }
