@@ -236,7 +236,7 @@ zsh_text(FILE *f, const char *text, const char *special)
 	}
 }
 
-/* What completes a word of this kind: the third part of a specification. */
+/* The action, or third part, of a specification: completes a word's kind. */
 static void
 zsh_action(FILE *f, const char *kind)
 {
@@ -506,7 +506,7 @@ fish_verb(FILE *f, const struct cmd_verb *v, const struct cmd_verb *verbs)
 		}
 }
 
-/* The verb itself, offered where its last word stands. */
+/* Offers the verb, or the second word of a verb of two words. */
 static void
 fish_name(FILE *f, const struct cmd_verb *v, const struct cmd_verb *verbs)
 {

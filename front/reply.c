@@ -105,7 +105,7 @@ date_text(struct reply_date *d)
 	return d->text;
 }
 
-/* --- what HTTP says ----------------------------------------------------- */
+/* --- the rules of HTTP -------------------------------------------------- */
 
 static int
 has_body(const struct http_reply *r)

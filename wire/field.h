@@ -2,10 +2,10 @@
 /*
  * field.h - the fields of an item: one table
  *
- * The table makes the enum, what the decoder checks in every item (msg.h),
- * what may be put (put.h), and the table in docs/protocol.md.  So the
- * library, the front, the broker and the worker cannot disagree.  Tags are
- * part of the protocol and of the stored records: append, never renumber.
+ * The enum, the decoder's checks of every item (msg.h), the check of a put
+ * (put.h) and the table in docs/protocol.md all come from this table, so that
+ * library, front, broker and worker agree.  Tags are part of the protocol and
+ * of stored records: append, never renumber.
  */
 #ifndef SW_FIELD_H
 #define SW_FIELD_H

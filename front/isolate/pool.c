@@ -38,7 +38,7 @@ struct isolate {
 	enum request_outcome killed; /* why we killed it; ANSWER: not so */
 	int64_t started_ms;
 	int64_t used_ns;	 /* when its request began */
-	uint32_t served, number; /* of what it is to answer */
+	uint32_t served, number; /* requests; the number of the last one */
 };
 
 TAILQ_HEAD(isolate_list, isolate);

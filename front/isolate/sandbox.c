@@ -165,7 +165,7 @@ limits_set(const struct handler_sandbox *s)
 	return 0;
 }
 
-/* A ruleset without a rule: all that version 1 knows of is forbidden. */
+/* A ruleset without rules: forbids every access of landlock's version 1. */
 static int
 ruleset_make(void)
 {

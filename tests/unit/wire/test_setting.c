@@ -33,7 +33,7 @@ expect(const char *text, enum sw_setting s, int64_t want)
 		assert_int_equal(values[i], i == (int)s ? want : -7);
 }
 
-/* One refusal; `word` stands in its explanation. */
+/* One refusal, whose error line has `word`. */
 static void
 refuse(const char *text, size_t len, const char *word)
 {
