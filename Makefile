@@ -105,7 +105,7 @@ $(PROOFS): deps-proof
 	@$(MAKE) --no-print-directory KIND=$(KIND) all $(TESTS) $(PRELOADS)
 	@SPILLWAY_BIN=$(abspath $B) tests/proof/$@.sh
 ## house: the rules of CONTRIBUTING.md that can be counted
-house: ; @tests/house.sh
+house: ; @tests/house.py
 ## demo: real work through a front, a broker and workers, with kill -9; DEMO=transcode: a part of it
 demo: deps-demo $(addprefix deps-,$(filter transcode,$(DEMO)))
 	@$(MAKE) --no-print-directory all

@@ -15,7 +15,10 @@
 set -u
 
 # name_of PATH: of a test.
-name_of() { basename "$1" .sh; }
+name_of() {
+	name=${1##*/}
+	echo "${name%.*}"
+}
 
 # is_allowed NAME PART: whether tests/skips.allowed lists it, for this kind of build.
 is_allowed() {
@@ -119,7 +122,7 @@ paths() {
 	check)
 		some end-to-end-tests $(scripts e2e)
 		some unit-tests $(units)
-		some house tests/house.sh
+		some house tests/house.py
 		some protocol-tables "$SPILLWAY_BIN/protocol-tables"
 		;;
 	proof) some proofs $(scripts proof) ;;

@@ -23,7 +23,7 @@ tree() {
 	script tests/e2e/good.sh 'echo well'
 	script tests/proof/brief.sh 'echo "PROOF_S is ${PROOF_S:-unset}"'
 	script tests/proof/other.sh 'echo other'
-	script tests/house.sh
+	script tests/house.py
 	script build/release/protocol-tables
 	script build/release/tests/test_unit "echo '[       OK ] a_test'"
 	touch "$tree/tests/test_unit.c"
@@ -100,7 +100,7 @@ rm "$tree/build/release/tests/test_unit"
 is 1 "3 passed, 1 failed, 0 skipped" "FAIL  test_unit: there is no program $tree/build/release/tests/test_unit"
 rm "$tree/tests/test_unit.c"
 is 1 "3 passed, 1 failed, 0 skipped" "FAIL  unit-tests: there are none to run"
-rm -r "$tree/tests/e2e" "$tree/build/release/protocol-tables" "$tree/tests/house.sh"
+rm -r "$tree/tests/e2e" "$tree/build/release/protocol-tables" "$tree/tests/house.py"
 is 1 "0 passed, 4 failed, 0 skipped" "FAIL  end-to-end-tests: there are none to run"
 what=(soak)
 rm "$tree/tests/proof/brief.sh"

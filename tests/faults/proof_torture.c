@@ -35,7 +35,7 @@ enum {
 	BATCHES_AHEAD = 5, /* that may be unfinished: the backlog is bounded */
 	KEYS = 16,	   /* unique keys that the producers compete for */
 	BIG = 120 * 1024,
-	PATIENCE_MS = 1500,
+	TIMEOUT_MS = 1500,
 	AGAIN = 8, /* one batch in so many is put a second time */
 };
 
@@ -371,7 +371,7 @@ batch_send(struct producer *p, struct item *items, size_t n, int submit)
 		results[i] = items[i].result;
 	}
 	if (!submit) {
-		(void)sw_put_many(p->client, jobs, n, PATIENCE_MS, results);
+		(void)sw_put_many(p->client, jobs, n, TIMEOUT_MS, results);
 		for (size_t i = 0; i < n; i++)
 			items[i].result = results[i];
 		return;
@@ -379,8 +379,8 @@ batch_send(struct producer *p, struct item *items, size_t n, int submit)
 	for (size_t i = 0; i < n; i++)
 		if (sw_submit(p->client, &jobs[i], on_done, &items[i]) < 0)
 			items[i].result.status = SW_ELINK;
-	/* Patience ends each of them; none may outlive its item. */
-	while (sw_flush(p->client, PATIENCE_MS) < 0)
+	/* The timeout ends each of them; none may outlive its item. */
+	while (sw_flush(p->client, TIMEOUT_MS) < 0)
 		;
 }
 
@@ -464,7 +464,7 @@ mark_wait(struct producer *p)
 	if (mark->number == 0)
 		return;
 	while (outcome_is_open(err) && !stopped)
-		err = sw_wait(p->client, &mark->id, PATIENCE_MS, &info);
+		err = sw_wait(p->client, &mark->id, TIMEOUT_MS, &info);
 	sw_id_write(&mark->id, text);
 	if (err == SW_ENOJOB)
 		line_add(p->journal, "gone %s\n", text);
@@ -528,7 +528,7 @@ produce(const char *path, const char *seed, const char *who)
 	line_add(p.journal, "start %d\n", getpid());
 	if (sw_open(&p.client, NULL) < 0)
 		return EX_UNAVAILABLE;
-	sw_timeout_set(p.client, PATIENCE_MS);
+	sw_timeout_set(p.client, TIMEOUT_MS);
 	while (!stopped || p.todo_n > 0) {
 		p.chance = chance_of(&p, p.next + p.marks, 2);
 		if (p.todo_n == 0)
