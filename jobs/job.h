@@ -70,9 +70,9 @@ struct job {
  * A job's disposition: done, retry by the queue's policy, or dead because a
  * retry would fail too.
  */
-enum job_verdict { JOB_ACK, JOB_RETRY, JOB_FAIL };
+enum job_disposition { JOB_ACK, JOB_RETRY, JOB_FAIL };
 
-typedef enum job_verdict job_fn(struct job *);
+typedef enum job_disposition job_fn(struct job *);
 
 struct job_type {
 	const char *name; /* as in --queue NAME=JOB */

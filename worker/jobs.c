@@ -7,7 +7,7 @@
 #include "jobs/webhook/endpoint.h"
 #include "jobs/webhook/webhook.h"
 
-static enum job_verdict
+static enum job_disposition
 noop_run(struct job *job)
 {
 	(void)job;

@@ -186,7 +186,7 @@ peak_kb(const struct pool_job *r)
 }
 
 static void
-end_put(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
+end_put(struct pool_job *r, enum job_disposition disposition, int64_t cpu)
 {
 	static const int dispositions[][2] = {
 		[JOB_ACK] = {SW_ACK, SW_C_NONE},
@@ -209,7 +209,7 @@ end_put(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 
 /* An ack whose result is too large or does not fit becomes a fail or retry. */
 static void
-end_send(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
+end_send(struct pool_job *r, enum job_disposition disposition, int64_t cpu)
 {
 	if (disposition == JOB_ACK && r->result_long) {
 		job_error(&r->job, RESULT_TOOBIG);
@@ -225,10 +225,10 @@ end_send(struct pool_job *r, enum job_verdict disposition, int64_t cpu)
 }
 
 /* Runs the job, after opening the blob that it refers to, if any. */
-static enum job_verdict
+static enum job_disposition
 job_call(struct pool_job *r, const struct job_type *type)
 {
-	enum job_verdict disposition;
+	enum job_disposition disposition;
 	int err = type->streams
 			  ? attach_open(&r->item, r->job.blobs, &r->blob)
 			  : attach(&r->item, r->job.blobs, r->dir, &r->blob);
@@ -250,7 +250,7 @@ static void
 job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
-	enum job_verdict disposition;
+	enum job_disposition disposition;
 	int64_t cpu;
 	struct timespec t;
 

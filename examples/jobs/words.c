@@ -27,7 +27,7 @@ words_count(struct job *job)
 	return n;
 }
 
-enum job_verdict
+enum job_disposition
 words_run(struct job *job)
 {
 	struct bytes body = job->body;

@@ -14,7 +14,7 @@
 enum { HINT_MAX_MS = 24 * 3600 * 1000 };
 
 static void
-why_set(struct email_why *why, enum job_verdict disposition, int alarm,
+why_set(struct email_why *why, enum job_disposition disposition, int alarm,
 	const char *fmt, va_list ap)
 {
 	*why = (struct email_why){.disposition = disposition, .alarm = alarm};

@@ -20,7 +20,7 @@
 #include "jobs/job.h"
 
 struct email_why {
-	enum job_verdict disposition;
+	enum job_disposition disposition;
 	int alarm;	  /* the configuration is at fault, not this mail */
 	int64_t after_ms; /* the retry delay that the server named; 0: none */
 	char text[512];

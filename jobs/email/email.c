@@ -411,7 +411,7 @@ result_write(struct job *job)
 	free(text);
 }
 
-enum job_verdict
+enum job_disposition
 email_run(struct job *job)
 {
 	struct email_why why = {.disposition = JOB_RETRY};

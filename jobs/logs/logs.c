@@ -166,7 +166,7 @@ output_fail(struct job *job, const char *what, const char *path, int err)
 	job->alarm(job, text);
 }
 
-static enum job_verdict
+static enum job_disposition
 cannot_store(struct log_job *r, int err)
 {
 	output_fail(r->job, "report", report_path(), err);
@@ -176,7 +176,7 @@ cannot_store(struct log_job *r, int err)
 }
 
 /* Fails a log without a single good line; the error quotes the first line. */
-static enum job_verdict
+static enum job_disposition
 log_refuse(struct job *job, const struct log_tally *t)
 {
 	const struct tally_sample *s = &t->samples[0];
@@ -206,7 +206,7 @@ result_write(const struct log_job *r)
 	r->job->result(r->job, bytes_of(text, (size_t)n));
 }
 
-static enum job_verdict
+static enum job_disposition
 cannot_archive(struct log_job *r, int err)
 {
 	output_fail(r->job, "archive",
@@ -234,7 +234,7 @@ source_check(struct log_source *s)
 	return s->err;
 }
 
-static enum job_verdict
+static enum job_disposition
 source_blame(const struct log_source *s, struct job *job)
 {
 	job->error(job, "blob: %s", blob_get_why(s->stream));
@@ -245,7 +245,7 @@ source_blame(const struct log_source *s, struct job *job)
  * The order matters: the blob's check comes first, and the archive is durable
  * before the report records that the job was counted.
  */
-static enum job_verdict
+static enum job_disposition
 log_finish(struct log_job *r)
 {
 	int err;
@@ -267,7 +267,7 @@ log_finish(struct log_job *r)
 	return JOB_ACK;
 }
 
-static enum job_verdict
+static enum job_disposition
 cannot_read(struct log_job *r, int err)
 {
 	int final = err == SW_ETOOBIG || err == SW_ECORRUPT;
@@ -292,7 +292,7 @@ bytes_archive(void *arg, struct bytes b)
 }
 
 /* Reads the input to its end, then stores what was counted. */
-static enum job_verdict
+static enum job_disposition
 pieces_add(struct log_job *r)
 {
 	struct bytes piece;
@@ -315,7 +315,7 @@ pieces_add(struct log_job *r)
 	return kind < 0 ? cannot_read(r, kind) : log_finish(r);
 }
 
-static enum job_verdict
+static enum job_disposition
 log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 {
 	static struct log_tally t; /* too large for the stack, as is the feed */
@@ -327,7 +327,7 @@ log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 		.first_s = SCAN_NO_TIME};
 	const char *folder = config_text(job->conf, "logs", "archive");
 	int archived = folder != NULL && folder[0] != '\0', err = 0;
-	enum job_verdict disposition;
+	enum job_disposition disposition;
 
 	if (archived)
 		err = archive_open(&r.archive, folder, &job->id);
@@ -341,7 +341,7 @@ log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 	return disposition;
 }
 
-enum job_verdict
+enum job_disposition
 logs_run(struct job *job)
 {
 	const struct unpack_limits limits = {
@@ -350,7 +350,7 @@ logs_run(struct job *job)
 	struct log_source source = {
 		.stream = job->body.len == 0 ? job->blob.stream : NULL};
 	struct log_unpack *from = NULL;
-	enum job_verdict disposition = JOB_RETRY;
+	enum job_disposition disposition = JOB_RETRY;
 	int err = unpack_open(&from, job->body,
 		source.stream == NULL ? NULL : source_more, &source, &limits);
 

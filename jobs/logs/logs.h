@@ -29,6 +29,6 @@ extern const struct config_key logs_keys[];
 int logs_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
-enum job_verdict logs_run(struct job *);
+enum job_disposition logs_run(struct job *);
 
 #endif

@@ -48,14 +48,14 @@ limit_of(const struct transcode_job *w, const char *key)
 	return config_number(w->job->conf, CONF, key);
 }
 
-static enum job_verdict
+static enum job_disposition
 job_fail(struct transcode_job *w, const char *why)
 {
 	w->job->error(w->job, "%s", why);
 	return JOB_FAIL;
 }
 
-static enum job_verdict
+static enum job_disposition
 job_retry(struct transcode_job *w, const char *what, int err)
 {
 	w->job->error(w->job, "%s: %s", what, sw_strerror(err));
@@ -135,7 +135,7 @@ body_read(struct transcode_job *w)
 	return err;
 }
 
-static enum job_verdict
+static enum job_disposition
 request_read(struct transcode_job *w)
 {
 	struct job *job = w->job;
@@ -158,7 +158,7 @@ request_read(struct transcode_job *w)
 /* --- running ------------------------------------------------------------- */
 
 /* Sets the job's error from the end of a program; returns the disposition. */
-static enum job_verdict
+static enum job_disposition
 program_ended(struct transcode_job *w, const struct subprocess *t,
 	const char *program)
 {
@@ -169,7 +169,7 @@ program_ended(struct transcode_job *w, const struct subprocess *t,
 	return final ? JOB_FAIL : JOB_RETRY;
 }
 
-static enum job_verdict
+static enum job_disposition
 program_run(struct transcode_job *w, struct subprocess *t)
 {
 	const struct sandbox sandbox = {.program = w->command.argv[0],
@@ -241,12 +241,12 @@ probe_refuse(const struct transcode_job *w)
 	return NULL;
 }
 
-static enum job_verdict
+static enum job_disposition
 film_probe(struct transcode_job *w)
 {
 	struct probe_answer a = {.p = malloc(PROBE_MAX)};
 	struct subprocess t = {.take = answer_take, .arg = &a};
-	enum job_verdict v;
+	enum job_disposition v;
 	const char *why = NULL;
 
 	if (a.p == NULL)
@@ -313,11 +313,11 @@ is_short(const struct transcode_job *w)
 	       whole;
 }
 
-static enum job_verdict
+static enum job_disposition
 film_make(struct transcode_job *w)
 {
 	struct subprocess t = {.take = output_take, .arg = w};
-	enum job_verdict v;
+	enum job_disposition v;
 
 	command_make(&w->command, &w->task);
 	v = program_run(w, &t);
@@ -338,7 +338,7 @@ film_make(struct transcode_job *w)
 	return JOB_FAIL;
 }
 
-static enum job_verdict
+static enum job_disposition
 film_store(struct transcode_job *w)
 {
 	struct film_outputs o = {
@@ -362,7 +362,7 @@ film_store(struct transcode_job *w)
 	return err < 0 ? job_retry(w, "then", err) : JOB_ACK;
 }
 
-static enum job_verdict
+static enum job_disposition
 folder_make(struct transcode_job *w)
 {
 	const char *folder = w->job->folder(w->job);
@@ -375,13 +375,13 @@ folder_make(struct transcode_job *w)
 	return JOB_ACK;
 }
 
-enum job_verdict
+enum job_disposition
 transcode_run(struct job *job)
 {
-	static enum job_verdict (*const steps[])(struct transcode_job *) = {
+	static enum job_disposition (*const steps[])(struct transcode_job *) = {
 		request_read, folder_make, film_probe, film_make, film_store};
 	static struct transcode_job w; /* 30 KB, too much for a stack frame */
-	enum job_verdict v = JOB_ACK;
+	enum job_disposition v = JOB_ACK;
 
 	w = (struct transcode_job){.job = job,
 		.task = {.conf = job->conf,

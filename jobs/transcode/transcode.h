@@ -21,6 +21,6 @@
 
 #include "jobs/job.h"
 
-enum job_verdict transcode_run(struct job *);
+enum job_disposition transcode_run(struct job *);
 
 #endif

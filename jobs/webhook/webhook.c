@@ -21,7 +21,7 @@ enum {
 /* The first rule that matches decides. */
 static const struct {
 	int from, to;
-	enum job_verdict disposition;
+	enum job_disposition disposition;
 	const char *why;
 } rules[] = {
 	{200, 299, JOB_ACK, NULL},
@@ -34,7 +34,7 @@ static const struct {
 
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 
-enum job_verdict
+enum job_disposition
 webhook_disposition(int status, const char **why)
 {
 	size_t i = 0;
@@ -92,12 +92,12 @@ error_write(struct job *job, const struct webhook_post *p, const char *why)
 		why != NULL ? ")" : "", text[0] != '\0' ? ": " : "", text);
 }
 
-static enum job_verdict
+static enum job_disposition
 answer_judge(struct job *job, const struct webhook_post *p, int64_t ms)
 {
 	int64_t most = endpoint_number(p->to, "retry_after_max");
 	const char *why;
-	enum job_verdict disposition = webhook_disposition(p->status, &why);
+	enum job_disposition disposition = webhook_disposition(p->status, &why);
 
 	if (disposition == JOB_ACK)
 		result_write(job, p, ms);
@@ -112,7 +112,7 @@ answer_judge(struct job *job, const struct webhook_post *p, int64_t ms)
 
 /* --- the post ------------------------------------------------------------ */
 
-static enum job_verdict
+static enum job_disposition
 body_deliver(struct job *job, const struct webhook_endpoint *e,
 	struct bytes body, const char *type)
 {
@@ -142,11 +142,11 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 }
 
 /* A job without a body posts its blob. */
-static enum job_verdict
+static enum job_disposition
 blob_deliver(
 	struct job *job, const struct webhook_endpoint *e, const char *type)
 {
-	enum job_verdict disposition = JOB_RETRY;
+	enum job_disposition disposition = JOB_RETRY;
 	size_t size = (size_t)job->blob.size;
 	void *map = MAP_FAILED;
 	int fd;
@@ -179,7 +179,7 @@ type_check(const char *type)
 	return 0;
 }
 
-static enum job_verdict
+static enum job_disposition
 endpoint_deliver(struct job *job, const struct webhook_endpoint *e)
 {
 	const char *type = job->content_type;
@@ -195,10 +195,10 @@ endpoint_deliver(struct job *job, const struct webhook_endpoint *e)
 	return body_deliver(job, e, job->body, type);
 }
 
-enum job_verdict
+enum job_disposition
 webhook_run(struct job *job)
 {
-	enum job_verdict disposition = JOB_RETRY;
+	enum job_disposition disposition = JOB_RETRY;
 	char why[ENDPOINT_WHY];
 	struct webhook_endpoint e;
 	int err = endpoint_open(&e, job, why);

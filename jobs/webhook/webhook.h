@@ -11,12 +11,12 @@
 
 #include "jobs/job.h"
 
-enum job_verdict webhook_run(struct job *);
+enum job_disposition webhook_run(struct job *);
 
 /*
  * The disposition that an HTTP status means; `*why` is a static text for the
  * error, or NULL.
  */
-enum job_verdict webhook_disposition(int status, const char **why);
+enum job_disposition webhook_disposition(int status, const char **why);
 
 #endif

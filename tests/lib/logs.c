@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/lib/config.h"
 #include "tests/lib/logs.h"
-#include "tests/lib/folder.h"
 #include "report/show.h"
+#include "tests/lib/config.h"
+#include "tests/lib/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,13 +71,14 @@ lt_conf(const char *file)
 
 	if (conf == NULL || file != NULL) {
 		config_free(conf);
-		if (job_config_read(&conf, file, job_types, why, sizeof(why)) < 0)
+		if (job_config_read(&conf, file, job_types, why, sizeof(why)) <
+			0)
 			fail_msg("%s", why);
 	}
 	return conf;
 }
 
-static enum job_verdict
+static enum job_disposition
 run(struct job *job, unsigned id)
 {
 	job->id = id_of(id);
@@ -92,7 +93,7 @@ run(struct job *job, unsigned id)
 	return lt_job("logs")(job);
 }
 
-enum job_verdict
+enum job_disposition
 lt_run(unsigned id, const void *text, size_t len)
 {
 	struct job job = {.body = {text, len}};
@@ -131,11 +132,11 @@ flip(struct blobs *s, const struct blob_ref *ref, off_t at)
 	close(fd);
 }
 
-enum job_verdict
+enum job_disposition
 lt_run_flipped(unsigned id, const char *path, off_t at)
 {
 	char dir[FOLDER_PATH], why[BLOB_WHY];
-	enum job_verdict verdict;
+	enum job_disposition verdict;
 	struct job job = {0};
 	struct blob_ref ref;
 	struct blobs *s;
@@ -153,13 +154,13 @@ lt_run_flipped(unsigned id, const char *path, off_t at)
 	return verdict;
 }
 
-enum job_verdict
+enum job_disposition
 lt_run_blob(unsigned id, const char *path)
 {
 	return lt_run_flipped(id, path, -1);
 }
 
-enum job_verdict
+enum job_disposition
 lt_run_text(unsigned id, const char *text)
 {
 	return lt_run(id, text, strlen(text));

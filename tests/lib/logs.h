@@ -47,11 +47,11 @@ job_fn *lt_job(const char *name);
 const struct config *lt_conf(const char *file);
 
 /* Runs the job `logs` under an id made of a number. */
-enum job_verdict lt_run(unsigned id, const void *text, size_t len);
-enum job_verdict lt_run_blob(unsigned id, const char *path);
+enum job_disposition lt_run(unsigned id, const void *text, size_t len);
+enum job_disposition lt_run_blob(unsigned id, const char *path);
 /* The same, of a blob whose bit 0 of byte `at` is another than it was. */
-enum job_verdict lt_run_flipped(unsigned id, const char *path, off_t at);
-enum job_verdict lt_run_text(unsigned id, const char *text);
+enum job_disposition lt_run_flipped(unsigned id, const char *path, off_t at);
+enum job_disposition lt_run_text(unsigned id, const char *text);
 
 /* Set-up and teardown of a struct lt_place; the environment names its db. */
 int lt_make(void **state);

@@ -439,7 +439,7 @@ the_verdict_follows_from_stage_reply_and_error(void **state)
 		int rc;
 		enum email_stage stage;
 		int code, own;
-		enum job_verdict disposition;
+		enum job_disposition disposition;
 		int alarm;
 	} cases[] = {
 		{CURLE_SEND_ERROR, EMAIL_RCPT, 550, 0, JOB_FAIL, 0},

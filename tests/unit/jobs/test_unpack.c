@@ -114,7 +114,7 @@ no_flipped_bit_is_more_than_a_failure(void **state)
 		char *b = packed(p, ends[i], &len);
 
 		for (size_t bit = 0; bit < 8 * len; bit++) {
-			enum job_verdict got;
+			enum job_disposition got;
 
 			b[bit / 8] = (char)(b[bit / 8] ^ 1 << bit % 8);
 			got = lt_run(1, b, len);

@@ -20,7 +20,7 @@
 static char much[SW_BODY_MAX];
 
 /* By the body: no result, one a byte too large, or a small one after it. */
-static enum job_verdict
+static enum job_disposition
 result_run(struct job *job)
 {
 	if (bytes_eq(job->body, bytes_str("none")))
@@ -32,11 +32,11 @@ result_run(struct job *job)
 }
 
 /* Two follow-ups and, by the body, a result that fits with them. */
-static enum job_verdict
+static enum job_disposition
 much_run(struct job *job)
 {
 	int small = bytes_eq(job->body, bytes_str("small"));
-	enum job_verdict verdict = JOB_ACK;
+	enum job_disposition verdict = JOB_ACK;
 
 	for (int i = 0; i < 2; i++)
 		if (job->follow(job, "next", NULL,
@@ -54,7 +54,7 @@ much_run(struct job *job)
 }
 
 /* By the body: uses memory itself, or reports that of a program. */
-static enum job_verdict
+static enum job_disposition
 memory_run(struct job *job)
 {
 	static const size_t len = 64 << 20;

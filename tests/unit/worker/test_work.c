@@ -67,7 +67,7 @@ a_signal_is_a_crash_unless_memory_or_time_explains_it(void **state)
 
 /* --- routes -------------------------------------------------------------- */
 
-static enum job_verdict
+static enum job_disposition
 run_nothing(struct job *job)
 {
 	(void)job;
