@@ -26,7 +26,7 @@ expect(int truth)
 static void
 line_use(const char *text, size_t len, struct sw_buf *b)
 {
-	struct line l;
+	struct report_line l;
 	struct sw_item it;
 
 	if (line_parse(text, &l) < 0)
