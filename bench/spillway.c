@@ -9,9 +9,9 @@
 #include <time.h>
 #include <zmq.h>
 
+#include "base/error.h"
 #include "bench/bench.h"
 #include "link/endpoint.h"
-#include "base/error.h"
 #include "wire/msg.h"
 
 enum {

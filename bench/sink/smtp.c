@@ -57,8 +57,8 @@ serve(void *arg)
 	while ((n = read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
 		have += (size_t)n;
 		buf[have] = '\0';
-		if (in_data && (have < 5 || memcmp(buf + have - 5,
-						    "\r\n.\r\n", 5) != 0)) {
+		if (in_data && (have < 5 || memcmp(buf + have - 5, "\r\n.\r\n",
+						    5) != 0)) {
 			if (have > 5) { /* only its end matters */
 				memmove(buf, buf + have - 5, 5);
 				have = 5;

@@ -24,8 +24,8 @@
 
 #include "base/error.h"
 #include "base/must.h"
-#include "tests/lib/chance.h"
 #include "tests/faults/reader.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/rig.h"
 
 static const char *const end_names[ENDS] = {"found nothing amiss or said so",

@@ -26,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "producer/spillway.h"
+#include "tests/lib/chance.h"
 
 enum {
 	BATCH = 24,

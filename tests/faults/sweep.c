@@ -17,12 +17,7 @@
 #include "tests/lib/chance.h"
 #include "tests/lib/deadline.h"
 
-enum {
-	WRONG_MAX = 500,
-	PROCESSES = 3,
-	MORE = 50,
-	CONTROL_TRIES = 20
-};
+enum { WRONG_MAX = 500, PROCESSES = 3, MORE = 50, CONTROL_TRIES = 20 };
 
 static const char *const group_names[FAULT_GROUPS] = {
 #define X(name, text) [FAULT_##name] = text,
@@ -282,7 +277,8 @@ points_shuffle(struct run *r)
 	for (size_t i = r->n; i > 1; i--)
 		points_swap(r, i - 1, chance_draw(&r->random) % i);
 	for (size_t i = 0; i < r->n; i++)
-		if (r->points[i].c->from == FAULT_OWN || chance_draw(&r->random) % 16 == 0)
+		if (r->points[i].c->from == FAULT_OWN ||
+			chance_draw(&r->random) % 16 == 0)
 			points_swap(r, first++, i);
 }
 

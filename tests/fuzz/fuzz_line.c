@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "link/endpoint.h"
 #include "base/error.h"
+#include "link/endpoint.h"
 #include "wire/id.h"
-#include "worker/line.h"
 #include "wire/setting.h"
+#include "worker/line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

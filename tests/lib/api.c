@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "tests/lib/rig.h"
+
+/* spillway.h repeats what wire/ has, unless that came first. */
 #include "tests/lib/api.h"
 
 enum { HOUR_MS = 3600 * 1000 };

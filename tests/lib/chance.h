@@ -16,7 +16,7 @@ number_of_env(const char *name, uint64_t otherwise)
 	const char *env = getenv(name);
 
 	return env != NULL && *env != '\0' ? strtoull(env, NULL, 10)
-					  : otherwise;
+					   : otherwise;
 }
 
 /* $SEED, or another each second; said, so that what failed can be repeated. */

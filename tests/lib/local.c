@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "link/endpoint.h"
 #include "base/error.h"
+#include "link/endpoint.h"
 #include "tests/lib/deadline.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/rig.h"

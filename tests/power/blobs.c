@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/must.h"
-#include "tests/lib/blob.h"
-#include "tests/power/power.h"
 #include "tests/faults/sweep.h"
+#include "tests/lib/blob.h"
 #include "tests/lib/folder.h"
+#include "tests/power/power.h"
 
 enum { BLOBS = 7 };
 

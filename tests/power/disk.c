@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "base/must.h"
+#include "tests/lib/chance.h"
 #include "tests/power/image.h"
 
 enum {
@@ -363,10 +363,10 @@ outcomes_draw(struct disk *d, const struct disk_luck *luck, uint64_t *seed)
 		struct change *c = &d->changes[i];
 
 		c->outcome = chance_draw(seed) % 100 >= luck->keep ? LOST
-			  : c->kind == BYTES &&
-					  chance_draw(seed) % 100 < luck->tear
-				  ? TORN
-				  : KEPT;
+			     : c->kind == BYTES && chance_draw(seed) % 100 <
+							   luck->tear
+				     ? TORN
+				     : KEPT;
 		if (c->sure)
 			c->outcome = KEPT;
 	}

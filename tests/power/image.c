@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/lib/chance.h"
 #include "base/must.h"
 #include "tests/faults/sweep.h"
+#include "tests/lib/chance.h"
 
 enum { SECTOR = 512, BLOCK = 1 << 16 /* zeros of this size are left out */ };
 

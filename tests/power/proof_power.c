@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/lib/chance.h"
 #include "base/must.h"
+#include "tests/lib/chance.h"
 #include "tests/power/power.h"
 
 enum { SECONDS = 20, TWICE = 5 };

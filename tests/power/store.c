@@ -13,10 +13,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/store/store.h"
+#include "tests/lib/chance.h"
 #include "tests/power/image.h"
 #include "tests/power/power.h"
 

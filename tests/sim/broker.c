@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "broker/config.h"
-#include "tests/sim/sim.h"
 #include "tests/sim/model.h"
+#include "tests/sim/sim.h"
 
 static int
 sim_recv(void *world, void *to, size_t cap, int flags)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "link/dial.h"
 #include "base/must.h"
+#include "link/dial.h"
 
 /* --- the link, as dial.h has it ----------------------------------------- */
 
@@ -121,6 +121,6 @@ dial_settle(struct dial *d, int64_t at_ms, int out)
 #define clock_gettime sim_clock
 #include "producer/client.c"
 #include "producer/inside.c"
-#include "producer/put.c"
 #include "producer/open.c"
+#include "producer/put.c"
 #include "producer/submit.c"

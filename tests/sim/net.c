@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/must.h"
-#include "tests/sim/sim.h"
 #include "tests/sim/model.h"
+#include "tests/sim/sim.h"
 
 enum { UNSENT_MAX = 256, HOP_MS = 2 };
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/lib/chance.h"
 #include "base/must.h"
+#include "tests/lib/chance.h"
 #include "tests/sim/model.h"
 
 enum {

@@ -2,8 +2,8 @@
 /* The store in memory, behind a disk that is slow, full, or gone. */
 #include "base/error.h"
 #include "base/must.h"
-#include "tests/sim/sim.h"
 #include "tests/sim/model.h"
+#include "tests/sim/sim.h"
 
 static struct { /* a commit that takes its time */
 	const struct claim *c;

@@ -113,7 +113,8 @@ sim_worker_idle(const struct sim_worker *s)
 /* --- jobs --------------------------------------------------------------- */
 
 static void
-follow_put(struct sim *w, struct sw_buf *b, const struct worker_lease *j, int nth)
+follow_put(
+	struct sim *w, struct sw_buf *b, const struct worker_lease *j, int nth)
 {
 	size_t mark = sw_nest_begin(b, SW_F_FOLLOW);
 	struct sw_id id = j->id;
@@ -229,7 +230,8 @@ has_left(struct sim_worker *s)
 		return 0;
 	if (now - s->drain_at > 3000)
 		for (int i = 0; i < RUNS; i++)
-			if (s->runs[i] != NULL && s->runs[i]->stop == LEASE_KEEP)
+			if (s->runs[i] != NULL &&
+				s->runs[i]->stop == LEASE_KEEP)
 				s->runs[i]->stop = LEASE_RELEASE;
 	if (s->h.running > 0)
 		return 0;

@@ -17,9 +17,9 @@
 #include <signal.h>
 
 #include "cli/cmd.h"
-#include "tests/lib/proc.h"
 #include "tests/lib/command.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/proc.h"
 
 static struct proc broker;
 static char dir[FOLDER_PATH];
@@ -28,8 +28,8 @@ static int
 set_up(void **state)
 {
 	char data[FOLDER_FILE], endpoint[FOLDER_FILE];
-	const char *const argv[] = {"spillway-broker", "--data", data,
-		"--listen", endpoint, NULL};
+	const char *const argv[] = {
+		"spillway-broker", "--data", data, "--listen", endpoint, NULL};
 
 	(void)state;
 	folder_make(dir);

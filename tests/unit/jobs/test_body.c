@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "jobs/body.h"
 #include "base/error.h"
+#include "jobs/body.h"
 
 static char why[BODY_WHY];
 static char word[32]; /* by the last body_take() */

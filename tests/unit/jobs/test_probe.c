@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "jobs/transcode/diagnosis.h"
 #include "base/error.h"
+#include "jobs/transcode/diagnosis.h"
 #include "jobs/transcode/probe.h"
 
 static void
@@ -45,7 +45,8 @@ static void
 a_probe_that_cannot_be_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "[]", "{", "1",
-		"{\"streams\":[{\"index\":-1}]}", "{\"streams\":[{\"index\":"
+		"{\"streams\":[{\"index\":-1}]}",
+		"{\"streams\":[{\"index\":"
 		"0,\"codec_type\":\"video\",\"width\":-5}]}",
 		"{\"streams\":[{\"index\":0,\"codec_type\":\"video\","
 		"\"width\":1e30}]}"};
@@ -53,8 +54,7 @@ a_probe_that_cannot_be_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(
-			probe_read(bytes_str(bad[i]), &p), SW_EFORMAT);
+		assert_int_equal(probe_read(bytes_str(bad[i]), &p), SW_EFORMAT);
 	assert_int_equal(probe_read(bytes_str("{\"format\":{\"duration\":"
 					      "\"nan\"}}"),
 				 &p),
@@ -95,8 +95,8 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 			"Invalid data found (av_write: No space left on "
 			"device)",
 			0, 1},
-		{"x: Cannot allocate memory\n", "x: Cannot allocate memory",
-			0, 1},
+		{"x: Cannot allocate memory\n", "x: Cannot allocate memory", 0,
+			1},
 		{"[ffv1 @ 0x5] [IMGUTILS @ 0x7] Picture size 0x0\n",
 			"Picture size 0x0", 1, 1},
 		{"\033[31mred\n", "\\x1b[31mred", 0, 1},
@@ -116,13 +116,13 @@ a_complaint_tells_the_films_faults_from_the_machines(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		struct subprocess t = {.end = SUBPROCESS_EXITED,
-			.code = all[i].code};
+		struct subprocess t = {
+			.end = SUBPROCESS_EXITED, .code = all[i].code};
 
 		strcpy(t.stderr_text, all[i].said);
 		t.stderr_len = strlen(t.stderr_text);
-		assert_int_equal(diagnosis_write(&t, "/b/ab", line),
-			all[i].final);
+		assert_int_equal(
+			diagnosis_write(&t, "/b/ab", line), all[i].final);
 		assert_string_equal(line, all[i].line);
 	}
 }
@@ -133,8 +133,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_probe_finds_streams_and_turns_the_picture),
 		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
-		cmocka_unit_test(
-			progress_comes_in_pieces_and_never_steps_back),
+		cmocka_unit_test(progress_comes_in_pieces_and_never_steps_back),
 		cmocka_unit_test(
 			a_complaint_tells_the_films_faults_from_the_machines),
 	};

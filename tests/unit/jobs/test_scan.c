@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "tests/fuzz/scan.h"
+#include "tests/lib/chance.h"
 
 #define AT_S INT64_C(1240383171) /* 2009-04-22 06:52:51 UTC */
 #define WHEN "[22/Apr/2009:18:52:51 +1200]"

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "jobs/transcode/command.h"
 #include "base/error.h"
+#include "jobs/transcode/command.h"
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/subprocess.h"
 #include "tests/lib/config.h"
@@ -55,8 +55,7 @@ the_profiles_need_no_configuration(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_int_equal(
 			profile_read(&p, c, names[i], why, sizeof(why)), 0);
-	assert_int_equal(
-		profile_read(&p, c, "x", why, sizeof(why)), SW_EINVAL);
+	assert_int_equal(profile_read(&p, c, "x", why, sizeof(why)), SW_EINVAL);
 	config_free(c);
 }
 
@@ -103,7 +102,8 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 		{"[transcode webm]\naudio = aac\n", "must be opus none"},
 		{"[transcode hls]\naudio = mp3\n", "must be aac none"},
 		{"[transcode mp4]\npreset = -f\n", "ultrafast to veryslow"},
-		{"[transcode mp4]\nladder = 720:1 480:1\n", "at most 1 HEIGHT:KBIT"},
+		{"[transcode mp4]\nladder = 720:1 480:1\n",
+			"at most 1 HEIGHT:KBIT"},
 		{"[transcode hls]\nladder = 480:900 720:900\n", "falling"},
 		{"[transcode hls]\nladder = 721:900\n", "even"},
 		{"[transcode hls]\nladder = 720\n", "HEIGHT:KBIT"},
@@ -152,7 +152,8 @@ line_of(const char *profile, int width, int height, int64_t at_ms)
 		.audio = 2,
 		.width = width,
 		.height = height};
-	struct ffmpeg_task t = {.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
+	struct ffmpeg_task t = {
+		.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
 	struct film_profile p;
 	struct config *c;
 
@@ -366,19 +367,21 @@ the_sandbox_holds_back_network_files_processes_and_signals(void **state)
 		t = python(tries[i], 0, (struct sandbox){0});
 		if (t.end != SUBPROCESS_EXITED || t.code == 0 ||
 			(strstr(t.stderr_text, "PermissionError") == NULL))
-			fail_msg("not held back: %s: %s", tries[i], t.stderr_text);
+			fail_msg("not held back: %s: %s", tries[i],
+				t.stderr_text);
 	}
 }
 
 static void
 in_the_sandbox_the_work_itself_can_be_done(void **state)
 {
-	struct subprocess t = python("import threading as t, os, sys\n"
-			       "f = open('file', 'w'); f.write('x' * 5)\n"
-			       "f.close(); os.rename('file', 'other')\n"
-			       "w = t.Thread(target=lambda: print("
-			       "open('other').read())); w.start(); w.join()\n"
-			       "os.unlink('other'); sys.exit(7)",
+	struct subprocess t = python(
+		"import threading as t, os, sys\n"
+		"f = open('file', 'w'); f.write('x' * 5)\n"
+		"f.close(); os.rename('file', 'other')\n"
+		"w = t.Thread(target=lambda: print("
+		"open('other').read())); w.start(); w.join()\n"
+		"os.unlink('other'); sys.exit(7)",
 		0, (struct sandbox){0});
 
 	(void)state;
@@ -427,7 +430,8 @@ each_limit_has_an_end_of_its_own(void **state)
 	print_message("skipped: memory: a sanitizer's own address space is "
 		      "beyond any limit\n");
 #else
-	t = python("bytearray(1 << 30)", 0, (struct sandbox){.memory = 1 << 29});
+	t = python(
+		"bytearray(1 << 30)", 0, (struct sandbox){.memory = 1 << 29});
 	assert_int_equal(t.end, SUBPROCESS_EXITED);
 	assert_in(t.stderr_text, "MemoryError");
 #endif
@@ -442,7 +446,8 @@ a_program_that_is_not_there_is_an_error_not_an_end(void **state)
 	static char program[] = "/nonexistent/ffmpeg";
 	char *argv[] = {program, NULL};
 	struct sandbox sandbox = {.program = program, .folder = folder};
-	struct subprocess t = {.argv = argv, .sandbox = &sandbox, .take = got_take};
+	struct subprocess t = {
+		.argv = argv, .sandbox = &sandbox, .take = got_take};
 
 	(void)state;
 	assert_int_equal(subprocess_run(&t), -ENOENT);
@@ -451,8 +456,9 @@ a_program_that_is_not_there_is_an_error_not_an_end(void **state)
 static void
 of_much_that_is_said_the_end_is_kept(void **state)
 {
-	struct subprocess t = python("import sys; sys.stderr.write('a' * 100000 + "
-			       "'the end')",
+	struct subprocess t = python(
+		"import sys; sys.stderr.write('a' * 100000 + "
+		"'the end')",
 		0, (struct sandbox){0});
 
 	(void)state;

@@ -16,10 +16,10 @@
 #include <netinet/in.h>
 
 #include "base/error.h"
-#include "jobs/webhook/webhook.h"
 #include "jobs/webhook/address.h"
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
+#include "jobs/webhook/webhook.h"
 #include "tests/lib/config.h"
 #include "tests/lib/folder.h"
 
@@ -266,9 +266,11 @@ each_status_has_its_verdict(void **state)
 	for (int s = 200; s < 300; s++)
 		assert_int_equal(webhook_disposition(s, &why), JOB_ACK);
 	for (size_t i = 0; i < sizeof(retried) / sizeof(retried[0]); i++)
-		assert_int_equal(webhook_disposition(retried[i], &why), JOB_RETRY);
+		assert_int_equal(
+			webhook_disposition(retried[i], &why), JOB_RETRY);
 	for (size_t i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)
-		assert_int_equal(webhook_disposition(failed[i], &why), JOB_FAIL);
+		assert_int_equal(
+			webhook_disposition(failed[i], &why), JOB_FAIL);
 }
 
 static void
@@ -336,7 +338,8 @@ what_is_wrong_with_an_endpoint_is_said_at_the_start(void **state)
 	} rows[] = {
 		{"", "there is no receiver"},
 		{URL, "[webhook a] has no secret and no unsigned"},
-		{URL "secret = hunter2\n", "[webhook a] secret: must be 1 to 4"},
+		{URL "secret = hunter2\n",
+			"[webhook a] secret: must be 1 to 4"},
 		{URL "secret_file = /nonexistent\n",
 			"secret_file /nonexistent: No such file"},
 		{URL SECRET "secret_file = /x\n", "has secret and secret_file"},
@@ -384,8 +387,8 @@ the_example_is_a_configuration(void **state)
 	struct config *c;
 
 	(void)state;
-	if (job_config_read(&c, "examples/jobs.conf", job_types, why, sizeof(why)) <
-		0)
+	if (job_config_read(
+		    &c, "examples/jobs.conf", job_types, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
 	assert_string_equal(config_text(c, "webhook ann", "secret_file"),
 		"/etc/spillway/ann.secret");

@@ -117,8 +117,7 @@ a_refused_put_tells_its_reason(void **state)
 	api_full_set(r, 0);
 	api_queue_set(r, "email", "max_bytes=1");
 	assert_int_equal(api_put_email(r, PLENTY_MS), SW_EMAXBYTES);
-	assert_string_equal(
-		sw_why(r->c), "queue email has its max_bytes of 1");
+	assert_string_equal(sw_why(r->c), "queue email has its max_bytes of 1");
 	local_script(r->broker, acts, 1);
 	assert_int_equal(api_put_email(r, PLENTY_MS), SW_EBUSY);
 	assert_string_equal(sw_why(r->c), "not today");

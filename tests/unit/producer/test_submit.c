@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "tests/lib/api.h"
+#include "tests/lib/chance.h"
 
 static void
 what_is_submitted_together_leaves_together(void **state)
@@ -63,8 +63,8 @@ mark(void *arg, const struct sw_put_result *res)
 static void
 each_callback_runs_once_whatever_the_broker_does(void **state)
 {
-	static const enum local_act misdeeds[] = {LOCAL_OK, LOCAL_OK, LOCAL_BREAK,
-		LOCAL_TWICE, LOCAL_GARBAGE, LOCAL_HOLD, LOCAL_OK};
+	static const enum local_act misdeeds[] = {LOCAL_OK, LOCAL_OK,
+		LOCAL_BREAK, LOCAL_TWICE, LOCAL_GARBAGE, LOCAL_HOLD, LOCAL_OK};
 	enum { JOBS = 600, ACTS = 24 };
 	struct api_room *r = *state;
 	uint64_t chance = chance_seed();

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/chance.h"
 #include "base/error.h"
+#include "tests/lib/chance.h"
 #include "wire/msg.h"
 
 static uint8_t space[SW_BATCH_MAX];
@@ -329,12 +329,13 @@ a_value_must_have_its_size(void **state)
 
 		if (r->name == NULL || r->longest >= SW_BATCH_MAX)
 			continue;
-		for (unsigned len = sized ? 0 : r->longest - 1; len <= r->longest + 1;
-			len++) {
-			int bad = sized		       ? SW_EINVAL
+		for (unsigned len = sized ? 0 : r->longest - 1;
+			len <= r->longest + 1; len++) {
+			int bad = sized		      ? SW_EINVAL
 				  : tag == SW_F_QUEUE ? SW_EQUEUE
 						      : SW_ETOOBIG;
-			int want = len == r->longest || (len < r->longest && !sized)
+			int want = len == r->longest ||
+						   (len < r->longest && !sized)
 					   ? 0
 					   : bad;
 
@@ -534,7 +535,8 @@ random_item_put(struct sw_buf *b)
 		value[i] = (uint8_t)('a' + i % 26);
 	for (uint64_t tag = any(8); tag < SW_TAGS; tag += 1 + any(16)) {
 		const struct sw_field_rule *r = &sw_field_rules[tag];
-		size_t len = r->longest < sizeof(value) ? r->longest : sizeof(value);
+		size_t len = r->longest < sizeof(value) ? r->longest
+							: sizeof(value);
 
 		if (r->name == NULL)
 			continue;

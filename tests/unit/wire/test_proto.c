@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "link/endpoint.h"
 #include "base/error.h"
+#include "link/endpoint.h"
 #include "wire/field.h"
 #include "wire/proto.h"
 
@@ -71,8 +71,7 @@ every_operation_leaves_room_for_the_reply_bit(void **state)
 #undef X
 }
 
-#define FIELD_WORD(                                                            \
-	sym, tag, name, type, many, longest, least, most, where)               \
+#define FIELD_WORD(sym, tag, name, type, many, longest, least, most, where)    \
 	{tag, name},
 
 static void

@@ -18,8 +18,8 @@
 #include "base/error.h"
 #include "jobs/job.h"
 #include "tests/lib/config.h"
-#include "worker/dir.h"
 #include "tests/lib/folder.h"
+#include "worker/dir.h"
 
 static const struct config_key keys[] = {
 	{"url", CONFIG_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
