@@ -29,7 +29,8 @@ is_allowed() {
 
 # skips LOG: what a test left out, "PART: reason" a line.
 skips() {
-	LC_ALL=C sed -n -e 's/^skipped: *//p' -e 's/^\[  SKIPPED \] \([A-Za-z0-9_]*\)$/\1: skip()/p' "$1" | sort -u
+	LC_ALL=C sed -n -e 's/^[[:space:]]*[Ss]kipped *: *//p' \
+		-e '/listed below/d' -e 's/^\[  SKIPPED \] *\([A-Za-z0-9_]*\).*/\1: skip()/p' "$1" | sort -u
 }
 
 # skips_judge NAME: prints each of $log; a part that is not listed is a failure.
@@ -57,11 +58,11 @@ failure() {
 
 # end_judge NAME STATUS SECONDS: what became of a test whose log is $log.
 end_judge() {
-	if [ "$2" = 124 ] || { [ "$2" = 137 ] && [ "$3" -ge "$TEST_S" ]; }; then
+	if { [ "$2" = 124 ] || [ "$2" = 137 ]; } && [ "$3" -ge "$TEST_S" ]; then
 		failure "$1" "timed out after $TEST_S s"
 	elif [ "$2" != 0 ]; then
 		failure "$1" "exit status $2"
-	elif grep -a -q '^\[==========\] Running 0 test' "$log"; then
+	elif grep -a -q '^\[==========\].* Running 0 test' "$log"; then
 		failure "$1" "it has no test"
 	elif grep -q unlisted "$log.end"; then
 		echo failed >>"$log.end"
@@ -131,13 +132,6 @@ paths() {
 	esac
 }
 
-# sum WORD FILE...: how often it stands in them.
-sum() {
-	word=$1
-	shift
-	cat "$@" | grep -c "^$word\$"
-}
-
 if [ "${1:-}" = --one ]; then
 	one "$2"
 	exit
@@ -153,7 +147,7 @@ case " $* " in
 	;;
 esac
 export SPILLWAY_BIN NO_COLOR=1 logs="$SPILLWAY_BIN/tests/logs" TEST_S="${TEST_S:-1200}"
-mkdir -p "$logs"
+mkdir -p "$logs" || exit 1
 tests=$(for what; do paths "$what"; done)
 # shellcheck disable=SC2086 # lists of paths without blanks, here and below
 names=$(for t in $tests; do name_of "$t"; done)
@@ -163,14 +157,23 @@ if [ -n "$twice" ]; then
 	echo "0 passed, 1 failed, 0 skipped"
 	exit 1
 fi
-ends=$(printf "$logs/%s.end " $names)
-rm -f $ends
+for n in $names; do rm -rf "$logs/$n.end" || exit 1; done
 printf '%s\n' $tests | xargs -n 1 -P "${TEST_JOBS:-$(($(nproc) + 1))}" "$0" --one
-for e in $ends; do
-	grep -qsE 'passed|failed|whole' "$e" && continue
-	echo "FAIL  $(basename "$e" .end): it has no result"
-	echo failed >>"$e"
+
+# Counted here, so that a result that could not be written is a failure too.
+passed=0 failed=0 skipped=0
+for n in $names; do
+	e=$logs/$n.end
+	if grep -qsx failed "$e"; then
+		failed=$((failed + 1))
+	elif grep -qsx passed "$e"; then
+		passed=$((passed + 1))
+	elif ! grep -qsx whole "$e"; then
+		echo "FAIL  $n: it has no result"
+		failed=$((failed + 1))
+	fi
+	left_out=$(grep -csx skipped "$e")
+	skipped=$((skipped + ${left_out:-0}))
 done
-failed=$(sum failed $ends)
-echo "$(sum passed $ends) passed, $failed failed, $(sum skipped $ends) skipped"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

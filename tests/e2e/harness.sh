@@ -83,6 +83,21 @@ script build/release/tests/test_unit "printf '[  SKIPPED ] %s\n' other_case"
 is 1 "2 passed, 2 failed, 2 skipped" \
 	"FAIL  test_unit: skipped other_case: skip(); tests/skips.allowed does not list it"
 
+# However a test spells it, what it leaves out is seen.
+tree spelled
+for line in '  skipped: part: of it' 'Skipped: part: of it' 'skipped : part: of it' '[  SKIPPED ] b_case (12 ms)'; do
+	script build/release/tests/test_unit "echo '$line'"
+	is 1 "3 passed, 1 failed, 1 skipped"
+done
+
+# A result that cannot be written is no success.
+tree unwritten
+script build/release/tests/test_unit "rm '$tree/build/release/tests/logs/test_unit.end'" \
+	"mkdir '$tree/build/release/tests/logs/test_unit.end'"
+is 1 "3 passed, 1 failed, 0 skipped" "FAIL  test_unit: it has no result"
+script build/release/tests/test_unit 'echo well'
+is 0 "4 passed, 0 failed, 0 skipped"
+
 # A test that hangs, one that fails after a skip, one that is killed.
 tree hangs
 script tests/e2e/good.sh 'exec sleep infinity'
@@ -91,6 +106,8 @@ TEST_S=1 is 1 "0 passed, 1 failed, 0 skipped" "FAIL  good: timed out after 1 s"
 what=(check)
 script tests/e2e/good.sh 'echo "skipped: part: of it"' 'echo "error: here it is"' 'exit 3'
 is 1 "3 passed, 1 failed, 1 skipped" "FAIL  good: exit status 3" "error: here it is"
+script tests/e2e/good.sh 'exit 124'
+is 1 "3 passed, 1 failed, 0 skipped" "FAIL  good: exit status 124"
 script tests/e2e/good.sh 'kill -9 $$'
 is 1 "3 passed, 1 failed, 0 skipped" "FAIL  good: exit status 137"
 
