@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum sw_log_level level = SW_LOG_INFO;
+
+static struct {
+	int own;  /* stderr opened anew, not blocking; 0: it is not */
+	int torn; /* the last line was cut: a newline comes first */
+	unsigned long lines; /* dropped, and not reported yet */
+} sink;
 
 struct log_line {
 	char text[2048];
@@ -68,6 +78,83 @@ line_add_value(struct log_line *l, const char *v)
 		line_add(l, "\"", 1);
 }
 
+/* --- writing, without waiting for a reader -------------------------------- */
+
+static int
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * O_NONBLOCK on stderr itself would hold for every process that shares it, so
+ * a pipe or a terminal is opened anew.  The number may have been closed and
+ * used again since, and stderr may be another file: both are looked at.
+ */
+static int
+sink_own(const struct stat *err)
+{
+	struct stat own;
+	int fd;
+
+	if (sink.own > 0 && fstat(sink.own, &own) == 0 &&
+		is_same_file(err, &own))
+		return sink.own;
+	fd = open("/proc/self/fd/2",
+		O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	sink.own = fd > STDERR_FILENO ? fd : 0;
+	return sink.own;
+}
+
+static ssize_t
+sink_write(const char *text, size_t len)
+{
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct stat err;
+
+	if (fstat(STDERR_FILENO, &err) != 0)
+		return -1;
+	if (S_ISSOCK(err.st_mode))
+		return send(
+			STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!S_ISFIFO(err.st_mode) && !S_ISCHR(err.st_mode))
+		return write(STDERR_FILENO, text, len);
+	if (sink_own(&err) > 0)
+		return write(sink.own, text, len);
+	return poll(&room, 1, 0) > 0 ? write(STDERR_FILENO, text, len) : -1;
+}
+
+/* Whether the line was taken, perhaps in part. */
+static int
+line_write(const char *text, size_t len)
+{
+	ssize_t n;
+
+	if (sink.torn && sink_write("\n", 1) != 1)
+		return 0;
+	sink.torn = 0;
+	n = sink_write(text, len);
+	sink.torn = n > 0 && (size_t)n < len;
+	return n > 0;
+}
+
+static void
+line_write_or_count(const char *text, size_t len)
+{
+	char report[64];
+	int n;
+
+	if (sink.lines > 0) {
+		n = snprintf(report, sizeof(report),
+			"<%d>ev=log-dropped lines=%lu\n", SW_LOG_WARN,
+			sink.lines);
+		if (line_write(report, (size_t)n))
+			sink.lines = 0;
+	}
+	if (sink.lines > 0 || !line_write(text, len))
+		sink.lines++;
+}
+
 void
 sw_log(enum sw_log_level lv, const char *event, ...)
 {
@@ -91,8 +178,7 @@ sw_log(enum sw_log_level lv, const char *event, ...)
 	}
 	va_end(ap);
 	l.text[l.len++] = '\n';
-	if (write(STDERR_FILENO, l.text, l.len) < 0)
-		return; /* there is no other place to report it */
+	line_write_or_count(l.text, l.len);
 }
 
 const char *

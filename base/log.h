@@ -6,6 +6,10 @@
  * "<6>", and the pair ev=NAME.  Values with blanks, quotes or '=' are quoted,
  * control characters escaped as \xNN; lines are cut at 2 KB.  Bodies of jobs
  * must not be logged.
+ *
+ * Logging never waits for the reader of stderr: a line for which a pipe, a
+ * socket or a terminal has no room is dropped and counted.  The next line that
+ * finds room comes behind "<4>ev=log-dropped lines=N".
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

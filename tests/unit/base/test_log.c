@@ -5,14 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
+#include "tests/lib/deadline.h"
 
 static int saved_stderr, out[2];
 
@@ -186,6 +190,94 @@ a_line_that_cannot_be_written_is_lost_and_the_next_is_not(void **state)
 	expect_logged("here", "here");
 }
 
+enum { BURST = 5000, FULL = 4 << 20 };
+
+/* Reads all that `fd` has; returns how many lines, and the last two. */
+static int
+lines_read(int fd, char **text, const char **last, const char **before)
+{
+	int n = 0;
+	size_t len = 0;
+	ssize_t got;
+
+	*text = calloc(1, FULL);
+	assert_non_null(*text);
+	while ((got = read(fd, *text + len, FULL - 1 - len)) > 0)
+		len += (size_t)got;
+	*last = *before = *text;
+	for (char *p = *text; *p != '\0'; p = strchr(p, '\n') + 1) {
+		*before = *last;
+		*last = p;
+		n++;
+	}
+	return n;
+}
+
+/* `end` is stderr's other end, which nobody reads until all is logged. */
+static void
+expect_dropped(int end)
+{
+	const char *last, *before;
+	char *text, report[64];
+	int kept;
+
+	(void)alarm(deadline_s()); /* a log that waits would wait for ever */
+	for (int i = 0; i < BURST; i++)
+		sw_log(SW_LOG_INFO, "burst", "n", sw_num(i), NULL);
+	assert_int_equal(fcntl(end, F_SETFL, O_NONBLOCK), 0);
+	kept = lines_read(end, &text, &last, &before);
+	assert_in_range(kept, 1, BURST - 1);
+	free(text);
+	sw_log(SW_LOG_INFO, "after", NULL);
+	assert_int_equal(lines_read(end, &text, &last, &before), 2);
+	(void)snprintf(report, sizeof(report),
+		"<4>ev=log-dropped lines=%d\n<6>ev=after\n", BURST - kept);
+	assert_string_equal(before, report);
+	free(text);
+	(void)alarm(0);
+}
+
+static void
+a_pipe_that_nobody_reads_drops_lines_and_counts_them(void **state)
+{
+	(void)state;
+	expect_dropped(out[0]);
+}
+
+static void
+a_socket_that_nobody_reads_drops_lines_and_counts_them(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	expect_dropped(ends[0]);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+/* A child closes all descriptors and opens others under their numbers. */
+static void
+a_number_that_was_used_again_gets_no_line(void **state)
+{
+	struct stat mine, theirs;
+	FILE *f = tmpfile();
+	int fd;
+
+	(void)state;
+	expect_logged("a", "a");
+	assert_int_equal(fstat(STDERR_FILENO, &mine), 0);
+	for (fd = 3; fd < 256; fd++)
+		if (fd != out[0] && fd != out[1] && fstat(fd, &theirs) == 0 &&
+			theirs.st_ino == mine.st_ino)
+			assert_true(dup2(fileno(f), fd) == fd);
+	expect_logged("b", "b");
+	assert_int_equal(lseek(fileno(f), 0, SEEK_END), 0);
+	(void)fclose(f);
+}
+
 int
 main(void)
 {
@@ -200,6 +292,10 @@ main(void)
 		LOG_TEST(numbers_live_for_sixteen_calls),
 		LOG_TEST(
 			a_line_that_cannot_be_written_is_lost_and_the_next_is_not),
+		LOG_TEST(a_pipe_that_nobody_reads_drops_lines_and_counts_them),
+		LOG_TEST(
+			a_socket_that_nobody_reads_drops_lines_and_counts_them),
+		LOG_TEST(a_number_that_was_used_again_gets_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
