@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "blob/driver.h"
 
@@ -35,10 +36,7 @@ blob_errno(void)
 int64_t
 blob_now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_now_ms(CLOCK_REALTIME);
 }
 
 void

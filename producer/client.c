@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/plant.h"
 #include "link/dial.h"
@@ -33,10 +34,7 @@ struct client {
 int64_t
 client_now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_now_ms(CLOCK_MONOTONIC);
 }
 
 /* The time `ms` after `now_ms`; never, when `ms` is negative. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "producer/inside.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -187,10 +188,7 @@ inside_send(struct sw_client *c, struct put_batch *p, int64_t timeout_ms)
 void
 inside_id_new(struct sw_id *id)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	*id = sw_id_make((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	*id = sw_id_make(clock_now_ms(CLOCK_REALTIME));
 }
 
 void

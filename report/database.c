@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "report/path_times.h"
 
@@ -185,15 +186,6 @@ set_up(sqlite3 *db)
 	return err == 0 ? sql_run(db, "PRAGMA synchronous=FULL") : err;
 }
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /*
  * When several processes open a new file, SQLite refuses the change to WAL
  * mode with SQLITE_BUSY at once, whatever the busy timeout: hence the loop.
@@ -202,10 +194,11 @@ static int
 set_up_retry(sqlite3 *db)
 {
 	const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
-	int64_t until_ms = clock_ms() + DATABASE_BUSY_MS;
+	int64_t until_ms = clock_now_ms(CLOCK_MONOTONIC) + DATABASE_BUSY_MS;
 	int err;
 
-	while ((err = set_up(db)) == -EBUSY && clock_ms() < until_ms)
+	while ((err = set_up(db)) == -EBUSY &&
+		clock_now_ms(CLOCK_MONOTONIC) < until_ms)
 		nanosleep(&pause, NULL);
 	return err;
 }

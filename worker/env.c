@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "worker/attach.h"
 
 static void env_set(const char *name, const char *fmt, ...)
@@ -52,18 +53,16 @@ void
 env_job_set(const struct worker_lease *job)
 {
 	char id[SW_ID_TEXT];
-	struct timespec t;
 	struct bytes h;
 	size_t at = 0;
 
 	sw_id_format(&job->id, id);
-	clock_gettime(CLOCK_REALTIME, &t);
 	env_set("SPILLWAY_JOB_ID", "%s", id);
 	env_set("SPILLWAY_QUEUE", "%s", job->route->queue);
 	env_set("SPILLWAY_ATTEMPT", "%" PRId64,
 		sw_int(&job->item, SW_F_ATTEMPT, 1));
 	env_set("SPILLWAY_DEADLINE_MS", "%" PRId64,
-		(int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
+		clock_now_ms(CLOCK_REALTIME) +
 			sw_int(&job->item, SW_F_TIMEOUT_MS, 0));
 	while (sw_item_each(&job->item, SW_F_HEADER, &at, &h))
 		env_header(h);

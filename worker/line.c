@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "wire/put.h"
@@ -101,15 +102,13 @@ follow_put(struct sw_buf *b, const char *queue, const char *header,
 {
 	size_t was = b->len, mark;
 	size_t texts = strlen(queue) + (header != NULL ? strlen(header) : 0);
-	struct timespec t;
 	struct sw_item it;
 	struct sw_id id;
 	int err;
 
 	if (b->cap - b->len < texts + body.len + 256)
 		return SW_ETOOBIG;
-	clock_gettime(CLOCK_REALTIME, &t);
-	id = sw_id_make((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	id = sw_id_make(clock_now_ms(CLOCK_REALTIME));
 	mark = sw_nest_begin(b, SW_F_FOLLOW);
 	sw_put_id(b, &id);
 	sw_put_text(b, SW_F_QUEUE, queue);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "worker/attach.h"
 #include "worker/child.h"
@@ -251,12 +252,11 @@ job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
 	enum job_disposition disposition;
-	int64_t cpu;
-	struct timespec t;
+	int64_t cpu, now_ms;
 
 	if (sw_item_open(packet, &r->item) < 0)
 		_exit(EXIT_FAILURE);
-	clock_gettime(CLOCK_REALTIME, &t);
+	now_ms = clock_now_ms(CLOCK_REALTIME);
 	cpu = cpu_used();
 	peak_reset(r);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
@@ -267,8 +267,7 @@ job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 	r->job.body = sw_bytes(&r->item, SW_F_BODY);
 	r->job.attempt = (int)sw_int(&r->item, SW_F_ATTEMPT, 1);
 	r->job.max_attempts = (int)sw_int(&r->item, SW_F_MAX_ATTEMPTS, 1);
-	r->job.deadline_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 +
-			     sw_int(&r->item, SW_F_TIMEOUT_MS, 0);
+	r->job.deadline_ms = now_ms + sw_int(&r->item, SW_F_TIMEOUT_MS, 0);
 	r->reported.len = 0;
 	r->reported.full = 0;
 	r->error[0] = '\0';

@@ -10,20 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "link/endpoint.h"
 
 enum { BYE_MS = 2000, TICK_MS = 100 };
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- opening ------------------------------------------------------------ */
 
@@ -365,11 +357,11 @@ systemd_notify(struct worker *w)
 int
 worker_run(struct worker *w)
 {
-	w->now_ms = clock_ms();
+	w->now_ms = clock_now_ms(CLOCK_BOOTTIME);
 	while (!worker_drained(w)) {
 		leases_send(&w->leases, w->now_ms);
 		wait_for_work(w);
-		w->now_ms = clock_ms();
+		w->now_ms = clock_now_ms(CLOCK_BOOTTIME);
 		signals_take(w);
 		messages_take(w);
 		children_read(w);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "jobs/email/dkim.h"
@@ -255,15 +256,6 @@ email_conf_check(const struct config *c, char *text, size_t cap)
 
 /* --- the mail ------------------------------------------------------------- */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Reads the job's blob, which stands for a large body, into `*to` (malloc). */
 static int
 json_fetch(const char *path, int64_t size, char **to, struct email_why *why)
@@ -339,7 +331,8 @@ static int
 mail_send(const struct job *job, const struct email_server *server,
 	struct email_why *why)
 {
-	int64_t left = job->deadline_ms - now_ms() - SPARE_MS;
+	int64_t left = job->deadline_ms - clock_now_ms(CLOCK_REALTIME) -
+		       SPARE_MS;
 	struct email_address sender = mail.from; /* gets the bounces */
 	struct email_envelope env = {
 		.from = &sender,
@@ -369,7 +362,7 @@ mail_run(const struct job *job, struct email_why *why)
 	char secret[SECRET_MAX];
 	struct email_server server;
 	struct email_options options = {.id = job->id,
-		.at_s = now_ms() / 1000,
+		.at_s = clock_now_ms(CLOCK_REALTIME) / 1000,
 		.max = config_number(job->conf, "email", "max_size")};
 	int err = mail_read(job, why);
 

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "jobs/logs/archive.h"
@@ -113,14 +114,12 @@ report_path(void)
 static int
 report_ready(struct log_job *r)
 {
-	struct timespec now;
 	int err = kept_open(report_path(), &r->report);
 
 	if (err < 0)
 		return err;
-	clock_gettime(CLOCK_REALTIME, &now);
-	err = report_begin(r->report, &r->job->id,
-		(int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	err = report_begin(
+		r->report, &r->job->id, clock_now_ms(CLOCK_REALTIME));
 	r->known = err == 1;
 	return err < 0 ? err : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/transcode/subprocess.h"
+#include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -137,19 +138,10 @@ pipe_read(struct subprocess_watch *w, struct pollfd *p)
 	}
 }
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void
 disk_look(struct subprocess_watch *w)
 {
-	int64_t now = clock_ms();
+	int64_t now = clock_now_ms(CLOCK_MONOTONIC);
 
 	if (w->t->disk == 0 || now < w->look_ms)
 		return;

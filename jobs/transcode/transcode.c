@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "jobs/body.h"
 #include "jobs/transcode/command.h"
@@ -283,12 +284,10 @@ static int
 output_take(void *arg, const char *b, size_t n)
 {
 	struct transcode_job *w = arg;
-	struct timespec t;
 	int64_t now_ms;
 
 	progress_take(&w->progress, b, n);
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	now_ms = clock_now_ms(CLOCK_MONOTONIC);
 	if (now_ms - w->reported_ms >= REPORT_MS)
 		progress_report(w, now_ms);
 	return 0;

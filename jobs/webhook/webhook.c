@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "jobs/webhook/post.h"
@@ -44,15 +45,6 @@ webhook_disposition(int status, const char **why)
 		i++;
 	*why = rules[i].why;
 	return rules[i].disposition;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* --- result and error ---------------------------------------------------- */
@@ -117,7 +109,7 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 	struct bytes body, const char *type)
 {
 	char id[SW_ID_TEXT], why[ENDPOINT_WHY];
-	int64_t began_ms = now_ms();
+	int64_t began_ms = clock_now_ms(CLOCK_REALTIME);
 	int64_t timeout_ms = endpoint_number(e, "timeout");
 	int64_t left_ms = job->deadline_ms - began_ms - MARGIN_MS;
 	struct webhook_post p = {.to = e,
@@ -136,7 +128,8 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 	sw_id_format(&job->id, id);
 	err = post_send(&p, why);
 	if (err == 0)
-		return answer_judge(job, &p, now_ms() - began_ms);
+		return answer_judge(
+			job, &p, clock_now_ms(CLOCK_REALTIME) - began_ms);
 	job->error(job, "%s: %s", e->place, why);
 	return err == SW_EINVAL ? JOB_FAIL : JOB_RETRY;
 }

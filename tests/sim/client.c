@@ -118,6 +118,7 @@ dial_settle(struct dial *d, int64_t at_ms, int out)
 
 /* --- what ships --------------------------------------------------------- */
 
+/* base/clock.h too is first included below this line. */
 #define clock_gettime sim_clock
 #include "producer/client.c"
 #include "producer/inside.c"
