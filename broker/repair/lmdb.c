@@ -41,7 +41,8 @@ value_or_lost(const struct file_walk *w, const MDB_val *v)
 
 /*
  * Keeps a second row of one key beside the first, under a longer key: only
- * verify.c, which knows what rows mean, can decide which one is right.
+ * verify.c, which knows what rows mean, can decide which one is right.  Behind
+ * the longest key there is none; no row of a job has that.
  */
 static int
 row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
@@ -57,7 +58,7 @@ row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 			w->to.txn, w->to.rows[0], &to, &val, MDB_NOOVERWRITE);
 		to.mv_size++;
 	} while (rc == MDB_KEYEXIST && to.mv_size <= STORE_KEY_MAX);
-	return rc;
+	return rc == MDB_KEYEXIST ? 0 : rc;
 }
 
 static int

@@ -23,8 +23,9 @@ int lmdb_check(struct store *, uint64_t *corrupt)
 /*
  * Counts as lmdb_check() and, if there are any, replaces data.mdb.  In the new
  * file a value of corrupt length is one zero byte, and a second row of one key
- * has zeros appended to its key, so that verify.c finds both.  The new file has
- * the owner of the old one.  On an error the old file stays.  The caller must
+ * has zeros appended to its key, so that verify.c finds both; beyond
+ * STORE_KEY_MAX bytes the row is left out.  The new file has the owner of the
+ * old one.  On an error the old file stays.  The caller must
  * close the store afterwards.
  */
 int lmdb_rebuild(struct store *, uint64_t *corrupt)

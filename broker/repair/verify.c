@@ -17,8 +17,15 @@ struct queue_tally { /* of one queue */
 	int64_t count[SW_STATES], bytes;
 };
 
+/* Of a row of any length that the store allows: a corrupt row, or the second
+ * row of one key (repair/lmdb.h), may have a longer key than any job's row. */
+struct row_key {
+	uint8_t b[STORE_KEY_MAX + 1]; /* + 1: the zero that page_next() adds */
+	size_t len;
+};
+
 struct verify_page {
-	struct key keys[PAGE];
+	struct row_key keys[PAGE];
 	struct sw_id owners[PAGE]; /* of u rows */
 	size_t n;
 };
@@ -33,7 +40,7 @@ struct verify_pass {
 };
 
 typedef void
-row_fn(struct verify_pass *, const struct key *, const struct sw_id *);
+row_fn(struct verify_pass *, const struct row_key *, const struct sw_id *);
 static row_fn record_check, row_check;
 
 const char *
@@ -67,14 +74,28 @@ finding_report(
 
 /* --- pages of rows ------------------------------------------------------- */
 
+static struct bytes
+row_key_bytes(const struct row_key *k)
+{
+	return bytes_of(k->b, k->len);
+}
+
+/* Only a key whose length is corrupt is cut, and it stays longer than that of
+ * any job's row. */
+static void
+row_key_set(struct row_key *k, struct bytes key)
+{
+	k->len = key.len <= STORE_KEY_MAX ? key.len : STORE_KEY_MAX;
+	if (k->len > 0)
+		memcpy(k->b, key.p, k->len);
+}
+
 static int
 page_take(void *arg, struct bytes key, struct bytes val)
 {
 	struct verify_page *g = arg;
-	struct key *k = &g->keys[g->n];
 
-	k->len = key.len < sizeof(k->b) ? key.len : sizeof(k->b) - 1;
-	memcpy(k->b, key.p, k->len);
+	row_key_set(&g->keys[g->n], key);
 	memset(g->owners[g->n].b, 0, SW_ID_LEN);
 	if (val.len == SW_ID_LEN)
 		memcpy(g->owners[g->n].b, val.p, SW_ID_LEN);
@@ -103,7 +124,7 @@ page_commit(struct core *c)
 }
 
 static int
-key_cmp(const struct key *a, const struct key *b)
+key_cmp(const struct row_key *a, const struct row_key *b)
 {
 	size_t n = a->len < b->len ? a->len : b->len;
 	int c = memcmp(a->b, b->b, n);
@@ -115,11 +136,11 @@ key_cmp(const struct key *a, const struct key *b)
  * The first key of the next page.  A corrupt key may be out of order, so the
  * page's highest key counts, and the walk never goes back.
  */
-static struct key
-page_next(struct verify_pass *p, const struct key *from, row_fn *each)
+static struct row_key
+page_next(struct verify_pass *p, const struct row_key *from, row_fn *each)
 {
 	const struct verify_page *g = p->page;
-	struct key last = *from;
+	struct row_key last = *from;
 	size_t misplaced = 0;
 
 	for (size_t i = 0; i < g->n; i++)
@@ -135,15 +156,18 @@ page_next(struct verify_pass *p, const struct key *from, row_fn *each)
 }
 
 static void
-rows_walk(struct verify_pass *p, struct key from, struct bytes to, row_fn *each)
+rows_walk(struct verify_pass *p, struct bytes start, struct bytes to,
+	row_fn *each)
 {
 	struct core *c = p->v->core;
 	struct verify_page *g = p->page;
+	struct row_key from;
 
+	row_key_set(&from, start);
 	do {
 		g->n = 0;
 		p->err = c->store->driver->scan(c->store, c->claim.shard,
-			key_bytes(&from), to, PAGE, page_take, g);
+			row_key_bytes(&from), to, PAGE, page_take, g);
 		for (size_t i = 0; p->err == 0 && i < g->n; i++) {
 			each(p, &g->keys[i], &g->owners[i]);
 			if (p->err == 0)
@@ -257,7 +281,7 @@ row_require(struct verify_pass *p, struct record *r, const struct index *x,
  * key; a second walk then finds the rows that are missing.
  */
 static void
-record_misplaced(struct verify_pass *p, const struct key *k)
+record_misplaced(struct verify_pass *p, const struct row_key *k)
 {
 	struct core *c = p->v->core;
 	char text[SW_ID_TEXT];
@@ -265,7 +289,8 @@ record_misplaced(struct verify_pass *p, const struct key *k)
 	struct sw_id own;
 	struct key home;
 
-	if (row_get(c, key_bytes(k), &val) < 0 || record_owner(val, &own) < 0) {
+	if (row_get(c, row_key_bytes(k), &val) < 0 ||
+		record_owner(val, &own) < 0) {
 		(void)memcpy(own.b, k->b + 1, SW_ID_LEN);
 		sw_id_format(&own, text);
 		finding_report(
@@ -279,7 +304,7 @@ record_misplaced(struct verify_pass *p, const struct key *k)
 		return;
 	home = key_id('j', &own);
 	batch_put(&c->batch, key_bytes(&home), val);
-	batch_delete(&c->batch, key_bytes(k));
+	batch_delete(&c->batch, row_key_bytes(k));
 	p->rewalk = 1;
 }
 
@@ -333,8 +358,8 @@ queue_restore(struct verify_pass *p, const struct sw_id *id)
 }
 
 static void
-record_check(
-	struct verify_pass *p, const struct key *k, const struct sw_id *owner)
+record_check(struct verify_pass *p, const struct row_key *k,
+	const struct sw_id *owner)
 {
 	struct sw_id id;
 	struct record r;
@@ -365,7 +390,7 @@ record_check(
 /* --- from rows to records ------------------------------------------------ */
 
 static int
-row_is_of(const struct key *k, const struct record *r)
+row_is_of(const struct row_key *k, const struct record *r)
 {
 	struct index x;
 
@@ -375,13 +400,13 @@ row_is_of(const struct key *k, const struct record *r)
 				       : r->cause == SW_C_CORRUPT);
 	index_of(r, r->state, &x);
 	for (int i = 0; i < INDEX_ROWS; i++)
-		if (bytes_eq(key_bytes(k), key_bytes(&x.row[i])))
+		if (bytes_eq(row_key_bytes(k), key_bytes(&x.row[i])))
 			return 1;
 	return 0;
 }
 
 static void
-key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
+key_text(const struct row_key *k, char text[2 * KEY_TEXT + 4])
 {
 	size_t n = k->len < KEY_TEXT ? k->len : KEY_TEXT;
 
@@ -395,7 +420,7 @@ key_text(const struct key *k, char text[2 * KEY_TEXT + 4])
 /* Finds a queue row that core_init_any() has skipped: a corrupt one or the
  * second of one queue. */
 static void
-queue_row_check(struct verify_pass *p, const struct key *k)
+queue_row_check(struct verify_pass *p, const struct row_key *k)
 {
 	struct core *c = p->v->core;
 	struct queue *q = queue_new("", 0), *known;
@@ -404,7 +429,7 @@ queue_row_check(struct verify_pass *p, const struct key *k)
 	int sound;
 
 	must_have(q);
-	sound = k->len == 5 && row_get(c, key_bytes(k), &val) == 0 &&
+	sound = k->len == 5 && row_get(c, row_key_bytes(k), &val) == 0 &&
 		queue_decode(q, val) == 0;
 	known = sound ? queue_find(c->queues_by_name, bytes_str(q->name))
 		      : NULL;
@@ -421,13 +446,13 @@ queue_row_check(struct verify_pass *p, const struct key *k)
 	}
 	queue_free(q);
 	if (!sound && p->v->repair)
-		batch_delete(&c->batch, key_bytes(k));
+		batch_delete(&c->batch, row_key_bytes(k));
 }
 
 /* The core has restored the lease with a new token; a repair writes that. */
 static void
 lease_row_check(
-	struct verify_pass *p, const struct key *k, const struct sw_id *id)
+	struct verify_pass *p, const struct row_key *k, const struct sw_id *id)
 {
 	struct core *c = p->v->core;
 	const struct lease *l = lease_find(&c->leases, id);
@@ -435,7 +460,7 @@ lease_row_check(
 	char text[SW_ID_TEXT];
 	struct bytes val;
 
-	if (row_get(c, key_bytes(k), &val) < 0 ||
+	if (row_get(c, row_key_bytes(k), &val) < 0 ||
 		lease_row_read(c, val, &row) == 0)
 		return;
 	sw_id_format(id, text);
@@ -444,11 +469,12 @@ lease_row_check(
 	if (p->v->repair && l != NULL)
 		lease_row_write(c, l);
 	else if (p->v->repair)
-		batch_delete(&c->batch, key_bytes(k));
+		batch_delete(&c->batch, row_key_bytes(k));
 }
 
 static void
-row_check(struct verify_pass *p, const struct key *k, const struct sw_id *owner)
+row_check(struct verify_pass *p, const struct row_key *k,
+	const struct sw_id *owner)
 {
 	char text[2 * KEY_TEXT + 4];
 	struct sw_id id = *owner;
@@ -476,7 +502,7 @@ row_check(struct verify_pass *p, const struct key *k, const struct sw_id *owner)
 		err == 0 ? "its job does not have this row"
 			 : "there is no such job");
 	if (p->v->repair)
-		batch_delete(&p->v->core->batch, key_bytes(k));
+		batch_delete(&p->v->core->batch, row_key_bytes(k));
 }
 
 /* --- counters ------------------------------------------------------------ */
@@ -539,7 +565,6 @@ verify_run(struct verify *v)
 		.page = malloc(sizeof(*p.page)),
 		.tally = calloc(QUEUES_MAX, sizeof(*p.tally))};
 	struct key jobs = key_start('j'), after = key_after(jobs);
-	struct key first = {.len = 0};
 
 	v->jobs = v->rows = 0;
 	memset(v->found, 0, sizeof(v->found));
@@ -548,14 +573,16 @@ verify_run(struct verify *v)
 	else
 		p.err = file_check(&p);
 	if (p.err == 0)
-		rows_walk(&p, jobs, key_bytes(&after), record_check);
+		rows_walk(
+			&p, key_bytes(&jobs), key_bytes(&after), record_check);
 	if (p.err == 0 && p.rewalk) {
 		v->jobs = 0;
 		memset(p.tally, 0, QUEUES_MAX * sizeof(*p.tally));
-		rows_walk(&p, jobs, key_bytes(&after), record_check);
+		rows_walk(
+			&p, key_bytes(&jobs), key_bytes(&after), record_check);
 	}
 	if (p.err == 0)
-		rows_walk(&p, first, bytes_of("", 0), row_check);
+		rows_walk(&p, bytes_of("", 0), bytes_of("", 0), row_check);
 	if (p.err == 0 && v->found[VERIFY_CORRUPT] == 0)
 		counters_check(&p);
 	free(p.page);

@@ -62,4 +62,23 @@ worker_start w --queue q=noop
 spillway wait "$id" --timeout "${DEADLINE_S}s" >/dev/null || fail "the job does not run"
 stop
 repair >/dev/null || fail "$(repair)"
-echo "a job that a flipped bit hid is found, repaired, and runs; a check changes nothing"
+
+# The longest unique key, and one that it begins with.
+long=$(printf '%0255d' 1)
+broker_start
+first=$(spillway put long "body" --unique "$long")
+second=$(spillway put long "body" --unique "${long%1}")
+stop
+[[ $(repair) = *": all in order" ]] || fail "$(repair)"
+[[ $(repair --rebuild) = *": all in order" ]] || fail "$(repair --rebuild)"
+broker_start
+for key in "$long" "${long%1}"; do
+	! spillway put long "body" --unique "$key" >"$dir/taken" 2>&1 || fail "the key is free: $key"
+	grep -q "unique" "$dir/taken" || fail "$(cat "$dir/taken")"
+done
+worker_start w2 --queue long=noop
+for job in "$first" "$second"; do
+	spillway wait "$job" --timeout "${DEADLINE_S}s" >/dev/null || fail "job $job does not run"
+done
+stop
+echo "a job that a flipped bit hid is found, repaired, and runs; a check changes nothing, a repair nothing sound"

@@ -204,6 +204,32 @@ of_two_rows_with_one_key_the_second_is_kept_beside_it(void **state)
 	assert_int_equal(n, 0);
 }
 
+/* There is no longer key for the second row, and no job has one that long. */
+static void
+of_two_rows_with_one_key_of_the_longest_length_the_first_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	char first[STORE_KEY_MAX + 1] = {0}, second[STORE_KEY_MAX + 1] = {0};
+	uint64_t n = 0;
+
+	memset(first, 'a', STORE_KEY_MAX);
+	memset(second, 'a', STORE_KEY_MAX);
+	second[0] = '!';
+	assert_int_equal(fx_put(f, second, "2"), 0);
+	assert_int_equal(fx_put(f, first, "1"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	fx_closed(f);
+	file_damage(f, second, 0);
+	fx_opened(f);
+	assert_int_equal(lmdb_rebuild(f->s, &n), 0);
+	assert_int_equal(n, 1);
+	fx_reopened(f);
+	fx_assert_val(f, first, "2");
+	fx_assert_val(f, "c", "3");
+	assert_int_equal(lmdb_check(f->s, &n), 0);
+	assert_int_equal(n, 0);
+}
+
 /* A bit in the high byte of a key's length. */
 static void
 a_row_whose_key_has_lost_its_length_is_left_out(void **state)
@@ -382,6 +408,7 @@ main(void)
 		T(a_file_with_a_damaged_length_is_made_anew),
 		T(a_file_made_anew_has_every_row),
 		T(of_two_rows_with_one_key_the_second_is_kept_beside_it),
+		T(of_two_rows_with_one_key_of_the_longest_length_the_first_is_kept),
 		T(a_row_whose_key_has_lost_its_length_is_left_out),
 		T(a_new_file_that_cannot_be_made_leaves_the_old_one),
 		T(a_file_whose_own_table_is_damaged_is_not_made_anew),

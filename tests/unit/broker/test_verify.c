@@ -373,6 +373,140 @@ many_jobs_are_walked_in_pages(void **state)
 	rig_close(r);
 }
 
+/* --- keys of the longest length ------------------------------------------ */
+
+/* A unique key of `len` bytes, the last of which is `end`. */
+static const char *
+unique_of(size_t len, char end)
+{
+	static char text[SW_UNIQUE_MAX + 1];
+
+	memset(text, '\xff', len);
+	text[len - 1] = end;
+	text[len] = '\0';
+	return text;
+}
+
+static struct key
+unique_row(size_t len, char end)
+{
+	return key_unique(0, bytes_of(unique_of(len, end), len));
+}
+
+/* Every kind of row, a queue with the longest name, and unique keys that differ
+ * in their last byte or begin with one another. */
+static struct rig *
+filled_with_longest(void)
+{
+	static char queue[SW_QUEUE_MAX + 1];
+	struct rig *r = filled();
+	struct key corrupt = rig_key('c', 11);
+	uint64_t token;
+
+	assert_int_equal(rig_put(r, 11, "c", "body"), 0);
+	rig_record_damage(r, 11, 10);
+	assert_int_equal(rig_hello(r, 3, "c", 0), 0);
+	assert_int_equal(rig_take(r, 3, &token), 0);
+	assert_true(rig_row_is_there(r, &corrupt));
+	verify_finds(r, 1, VERIFY_COUNTER, 1); /* the bytes of job 11 */
+	rig_put_with(r, 7, 0, 0, unique_of(SW_UNIQUE_MAX - 1, '\xff'));
+	rig_put_with(r, 8, 0, 0, unique_of(SW_UNIQUE_MAX, 'a'));
+	rig_put_with(r, 9, 0, 0, unique_of(SW_UNIQUE_MAX, '\xff'));
+	memset(queue, 'q', SW_QUEUE_MAX);
+	assert_int_equal(rig_put(r, 10, queue, "body"), 0);
+	assert_int_equal(rig_hello(r, 2, queue, 0), 0);
+	assert_int_equal(rig_take(r, 2, &token), 10);
+	return r;
+}
+
+static void
+rows_keep(struct rig *r, struct keys *k)
+{
+	k->n = 0;
+	assert_int_equal(r->store->driver->scan(r->store, 0, nothing, nothing,
+				 64, key_keep, k),
+		0);
+}
+
+static void
+a_repair_keeps_rows_of_the_longest_key(void **state)
+{
+	static struct keys before, after;
+	struct rig *r = filled_with_longest();
+	char line[VERIFY_LINE], kinds[64 + 1] = "";
+	size_t longest = 0;
+	struct verify v;
+
+	(void)state;
+	verify_sound(r);
+	rows_keep(r, &before);
+	v = verified(r, 1, line);
+	assert_string_equal(line, "");
+	assert_int_equal(verified_found(&v), 0);
+	rows_keep(r, &after);
+	assert_int_equal(after.n, before.n);
+	for (size_t i = 0; i < after.n; i++) {
+		assert_true(bytes_eq(
+			key_bytes(&after.all[i]), key_bytes(&before.all[i])));
+		kinds[i] = (char)after.all[i].b[0];
+		if (after.all[i].len > longest)
+			longest = after.all[i].len;
+	}
+	for (const char *kind = "jrtlxuqc"; *kind != '\0'; kind++)
+		assert_non_null(strchr(kinds, *kind));
+	assert_int_equal(longest, sizeof(before.all[0].b));
+	rig_close(r);
+}
+
+/* As a repair of the file leaves the second row of one key (repair/lmdb.h), and
+ * the longest row of all. */
+static void
+of_a_longer_key_only_the_orphan_row_is_removed(void **state)
+{
+	struct rig *r = filled_with_longest();
+	struct key sound = unique_row(SW_UNIQUE_MAX, '\xff');
+	uint8_t orphan[STORE_KEY_MAX] = {0};
+	struct sw_id id = rig_id(9);
+	struct store_op ops[] = {
+		{STORE_PUT, bytes_of(orphan, sound.len + 1),
+			bytes_of(id.b, SW_ID_LEN)},
+		{STORE_PUT, bytes_of(orphan, STORE_KEY_MAX),
+			bytes_of(id.b, SW_ID_LEN)},
+	};
+
+	(void)state;
+	memcpy(orphan, sound.b, sound.len);
+	assert_int_equal(rig_rows_commit(r, ops, 2), 0);
+	verify_finds(r, 1, VERIFY_ORPHAN, 2);
+	assert_true(rig_row_is_there(r, &sound));
+	verify_sound(r);
+	rig_close(r);
+}
+
+/* So the last row of a page is one of them. */
+static void
+pages_may_end_with_a_row_of_the_longest_key(void **state)
+{
+	enum { JOBS = 2200 };
+	struct rig *r = rig_open("mem:");
+	char line[VERIFY_LINE], unique[SW_UNIQUE_MAX + 1];
+	struct verify v;
+
+	(void)state;
+	for (int n = 1; n <= JOBS; n++) {
+		(void)snprintf(
+			unique, sizeof(unique), "%0*d", (int)SW_UNIQUE_MAX, n);
+		rig_put_with(r, n, 0, 0, unique);
+	}
+	for (int repair = 0; repair < 2; repair++) {
+		v = verified(r, repair, line);
+		assert_string_equal(line, "");
+		assert_int_equal(verified_found(&v), 0);
+		assert_int_equal(v.rows, 3 * JOBS + 1); /* j, r, u and q */
+	}
+	rig_close(r);
+}
+
 int
 main(void)
 {
@@ -395,6 +529,10 @@ main(void)
 		cmocka_unit_test(
 			a_corrupt_lease_row_of_a_corrupt_job_is_removed),
 		cmocka_unit_test(many_jobs_are_walked_in_pages),
+		cmocka_unit_test(a_repair_keeps_rows_of_the_longest_key),
+		cmocka_unit_test(
+			of_a_longer_key_only_the_orphan_row_is_removed),
+		cmocka_unit_test(pages_may_end_with_a_row_of_the_longest_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
