@@ -194,6 +194,32 @@ rows_count(struct file_walk *w)
 }
 
 int
+lmdb_file_check(const char *path, const char **why)
+{
+	const unsigned flags = MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK;
+	struct lmdb l = {.env = NULL};
+	struct lmdb_extent x;
+	struct stat st;
+	int rc = mdb_env_create(&l.env), err;
+
+	if (rc == 0)
+		rc = mdb_env_open(l.env, path, flags, 0);
+	err = lmdb_convert(&l, rc, path);
+	if (err < 0)
+		*why = err == SW_EFORMAT ? "is not an LMDB file of this version"
+					 : mdb_strerror(rc);
+	if (err == 0)
+		lmdb_extent(&l, &x);
+	if (err == 0 && fstat(x.fd, &st) == 0 && st.st_size < x.end) {
+		err = SW_ECORRUPT;
+		*why = "is cut short";
+	}
+	if (l.env != NULL)
+		mdb_env_close(l.env);
+	return err;
+}
+
+int
 lmdb_check(struct store *s, uint64_t *corrupt)
 {
 	struct file_walk w = {.l = (struct lmdb *)s};

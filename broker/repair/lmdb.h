@@ -7,14 +7,23 @@
  * repair writes all rows to a new file under another name, which replaces the
  * old one when it is complete and synced.
  *
- * Both functions take a store that the LMDB driver has opened.  SW_ECORRUPT:
- * the table of the store's own numbers cannot be read; or another error of the
- * store, or -errno.  The store's `why` has a description.
+ * lmdb_check() and lmdb_rebuild() take a store that the LMDB driver has opened.
+ * SW_ECORRUPT: the table of the store's own numbers cannot be read; or another
+ * error of the store, or -errno.  The store's `why` has a description.
  */
 #ifndef BROKER_REPAIR_LMDB_H
 #define BROKER_REPAIR_LMDB_H
 
 #include "broker/store/store.h"
+
+/*
+ * Whether LMDB opens the file; nothing is made or changed, and no lock taken.
+ * SW_EFORMAT: not an LMDB file, or of another version; SW_ECORRUPT: the file
+ * does not reach its last page; or -errno.  Then *why is static text such as
+ * "is cut short".
+ */
+int lmdb_file_check(const char *path, const char **why)
+	__attribute__((warn_unused_result));
 
 /* Counts the rows with a corrupt length or a key out of order. */
 int lmdb_check(struct store *, uint64_t *corrupt)

@@ -47,8 +47,11 @@ more_help(void)
 {
 	puts("\nChecks the consistency of a store that no broker has open.  "
 	     "Nothing\nis changed without --rebuild.\n\n"
-	     "Exit status: 0 in order, 65 not in order, 66 no store in FOLDER, "
-	     "75\nanother process has the store open.");
+	     "Exit status: 0 in order; 64 wrong command line; 65 not in "
+	     "order, or not a\nstore; 66 no store in FOLDER, or a file cannot "
+	     "be opened; 70 refused, or the\noutcome of a write is unknown; "
+	     "71 out of memory or of open files; 74 an error\nwhile reading "
+	     "or writing; 75 another process has the store open.");
 }
 
 static const struct program program = {
@@ -87,8 +90,22 @@ status_of(int err)
 	case SW_ECORRUPT:
 	case SW_EFORMAT:
 		return EXIT_DATA;
+	case -ENOENT:
+	case -ENOTDIR:
+	case -EISDIR:
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return EXIT_INPUT;
 	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
 		return EXIT_OS;
+	case -EIO:
+	case -ENOSPC:
+	case -EDQUOT:
+	case SW_EFULL:
+		return EXIT_IO;
 	default:
 		return EXIT_SOFTWARE;
 	}
@@ -108,23 +125,29 @@ store_end(const struct repair_task *t, struct store *s, int err)
 	return err;
 }
 
-/* Opening a missing store would make one, so this looks first. */
+/* Opening a store makes its lock files, and a missing store, so this looks at
+ * data.mdb first.  0, or the exit status. */
 static int
-store_missing(const struct repair_task *t)
+file_look(const struct repair_task *t)
 {
 	char path[PATH_MAX + 16];
 	struct stat st;
-	const char *why;
+	const char *why = NULL;
+	int status = EXIT_INPUT, err;
 
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", t->data);
 	if (stat(path, &st) != 0)
 		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		why = "is not a file";
 	else if (st.st_size == 0)
 		why = "the file is empty";
+	else if ((err = lmdb_file_check(path, &why)) < 0)
+		status = status_of(err);
 	else
 		return 0;
 	fprintf(stderr, "spillway-repair: %s: %s\n", path, why);
-	return 1;
+	return status;
 }
 
 /* Makes the file safe to write to, before single rows are repaired. */
@@ -244,7 +267,9 @@ main(int argc, char **argv)
 		status = o.status;
 	} else {
 		umask(077);
-		status = store_missing(&t) ? EXIT_INPUT : store_verify(&t);
+		status = file_look(&t);
+		if (status == EXIT_OK)
+			status = store_verify(&t);
 	}
 	options_fini(&o);
 	return status;

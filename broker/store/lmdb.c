@@ -17,7 +17,7 @@
  * them), no MDB_WRITEMAP (SIGBUS on a full disk), no MDB_DUPSORT, one sparse
  * map of constant size.  LMDB 0.9.24 does not notice a second process that
  * opens the file, so broker.lock keeps a second broker out; lock.mdb is never
- * opened.
+ * opened beside LMDB, whose locks a close would drop.
  */
 #include <errno.h>
 #include <fcntl.h>

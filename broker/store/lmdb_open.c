@@ -43,15 +43,63 @@ folder_check(struct lmdb *l, const char *dir, int force)
 	return 0;
 }
 
+/*
+ * Gives a file, which this process has made, the owner and the group of
+ * data.mdb.  Root may check the store of a broker that runs as another user,
+ * and that broker must be able to open the file.  Without data.mdb, in a new
+ * store, the file stays as it is, and also where this process may not give it
+ * away.  If nothing differs there is no fchown(2), which
+ * spillway-broker.service does not allow.
+ */
+static int
+owner_set(int fd, const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat index, st;
+
+	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	if (stat(path, &index) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (st.st_uid == index.st_uid && st.st_gid == index.st_gid)
+		return 0;
+	return fchown(fd, index.st_uid, index.st_gid) == 0 || errno == EPERM
+		       ? 0
+		       : -errno;
+}
+
+/* O_EXCL: the owner of a file that another process has made, maybe as a link to
+ * a file elsewhere, does not change. */
+static int
+lock_file_ensure(struct lmdb *l, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int fd, err;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EEXIST
+			       ? 0
+			       : lmdb_fail(l, -errno, dir, strerror(errno));
+	err = owner_set(fd, dir);
+	close(fd);
+	return err < 0 ? lmdb_fail(l, err, dir, strerror(-err)) : 0;
+}
+
 static int
 lock_take(struct lmdb *l, const char *dir)
 {
 	char path[PATH_MAX];
+	int err = lock_file_ensure(l, dir, "broker.lock");
 
+	if (err < 0)
+		return err;
 	(void)snprintf(path, sizeof(path), "%s/broker.lock", dir);
-	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	l->lock = open(path, O_RDWR | O_CLOEXEC);
 	if (l->lock < 0)
-		return lmdb_fail(l, -errno, dir, strerror(errno));
+		return lmdb_fail(l, -errno, path, strerror(errno));
 	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
 		return lmdb_fail(
 			l, SW_EBUSY, dir, "another process has the store open");
@@ -264,6 +312,10 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 			err == SW_ECORRUPT ? "the journal is missing"
 					   : strerror(-err));
 	l->journal.salt = salt;
+	if (generation == 0 && !l->read_only) /* maybe just made */
+		err = owner_set(l->journal.fd, dir);
+	if (err < 0)
+		return lmdb_fail(l, err, dir, strerror(-err));
 	err = names_sync(l, dir);
 	if (err < 0)
 		return err;
@@ -318,6 +370,8 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 		err = lock_take(l, dir);
 	if (err == 0 && !l->read_only)
 		err = index_ensure(l, dir);
+	if (err == 0) /* else mdb_env_open() makes the file */
+		err = lock_file_ensure(l, dir, "lock.mdb");
 	if (err == 0)
 		err = env_open(l, dir, o);
 	if (err == 0)

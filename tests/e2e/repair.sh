@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A flipped bit hides a job; spillway-repair finds that and brings the job back.
+# A flipped bit hides a job; spillway-repair finds that and brings the job back,
+# changes nothing that is sound, and leaves another user's broker able to start.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 
 stop() { kill "$broker" && wait "$broker"; }
@@ -81,4 +82,73 @@ for job in "$first" "$second"; do
 	spillway wait "$job" --timeout "${DEADLINE_S}s" >/dev/null || fail "job $job does not run"
 done
 stop
+
+# beside STATUS PATTERN: where no store can be opened a check and a repair say so
+# in one line, and make no file.
+beside() {
+	local before
+	before=$(ls -A "$dir/x")
+	refused "$1" "$2" "${as[@]}" spillway-repair --data "$dir/x"
+	refused "$1" "$2" "${as[@]}" spillway-repair --data "$dir/x" --rebuild
+	[ "$(ls -A "$dir/x")" = "$before" ] || fail "files beside data.mdb: $(ls -A "$dir/x")"
+}
+
+as=()
+mkdir -p "$dir/x/data.mdb"
+beside 66 "x/data.mdb: is not a file"
+rmdir "$dir/x/data.mdb"
+head -c 100 /dev/zero >"$dir/x/data.mdb"
+beside 65 "x/data.mdb: .*not an LMDB"
+seq 1 9999 >"$dir/x/data.mdb"
+beside 65 "x/data.mdb: .*not an LMDB"
+
+# A sound store without its last pages.
+head -c 12288 "$dir/data/data.mdb" >"$dir/x/data.mdb"
+beside 65 "x/data.mdb: is cut short"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "skipped: owner: only root can run programs as another user"
+	exit 0
+fi
+
+# Another user may not be able to enter the folder of the build.
+user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+chmod 755 "$dir"
+mkdir "$dir/bin" "$dir/run"
+cp "$b/spillway-broker" "$b/spillway-repair" "$dir/bin"
+PATH="$dir/bin:$PATH"
+chown 65534:65534 "$dir/run"
+
+# A folder that a user may read, not write to, and one that is closed.
+cp -r "$dir/data/." "$dir/x"
+rm "$dir/x/lock.mdb" "$dir/x/broker.lock"
+chmod 755 "$dir/x"
+chmod 644 "$dir"/x/*
+as=("${user[@]}")
+beside 66 "Permission denied"
+chmod 700 "$dir/x"
+beside 66 "x/data.mdb: Permission denied"
+
+# restored OPTION...: root checks or repairs a store without lock files, as after
+# a backup was restored; the other user's broker then starts.
+restored() {
+	local f
+	rm -rf "$dir/run/data"
+	cp -r "$dir/data" "$dir/run/data"
+	rm "$dir/run/data/lock.mdb" "$dir/run/data/broker.lock"
+	chown -R 65534:65533 "$dir/run/data"
+	spillway-repair --data "$dir/run/data" "$@" >/dev/null || fail "root: status $?"
+	for f in "$dir"/run/data/*; do
+		[ "$(stat -c %u:%g "$f")" = 65534:65533 ] || fail "$f belongs to $(stat -c %u:%g "$f")"
+	done
+	: >"$dir/user.log"
+	"${user[@]}" spillway-broker --data "$dir/run/data" --listen "ipc://$dir/run/b.sock" 2>>"$dir/user.log" &
+	broker=$!
+	pids+=("$broker")
+	until_true grep -qE "ev=ready|denied" "$dir/user.log"
+	kill "$broker" && wait "$broker" || fail "the broker does not start: $(cat "$dir/user.log")"
+}
+
+restored
+restored --rebuild
 echo "a job that a flipped bit hid is found, repaired, and runs; a check changes nothing, a repair nothing sound"

@@ -325,6 +325,36 @@ a_new_file_has_the_owner_of_the_old_one(void **state)
 	assert_int_equal(st.st_uid, owner);
 }
 
+/* A store whose first start was cut short has no journal yet. */
+static void
+files_that_an_open_makes_have_the_owner_of_the_index(void **state)
+{
+	static const char *const names[] = {
+		"journal", "broker.lock", "lock.mdb", "data.mdb"};
+	struct fixture *f = *state;
+	uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+	char path[128];
+	struct stat st;
+	MDB_env *env;
+
+	fx_closed(f);
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(
+		mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+	mdb_env_close(env);
+	assert_int_equal(chown(path, owner, (gid_t)-1), 0);
+	fx_opened(f);
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, owner);
+	}
+}
+
 /* A checksum of the files with rows, and of their sizes. */
 static uint64_t
 files_sum(const struct fixture *f)
@@ -415,6 +445,7 @@ main(void)
 		T(a_new_file_that_cannot_take_its_place_is_an_error),
 		T(a_store_of_unknown_outcome_is_not_repaired),
 		T(a_new_file_has_the_owner_of_the_old_one),
+		T(files_that_an_open_makes_have_the_owner_of_the_index),
 		T(a_store_opened_read_only_shows_its_journal_and_stays_as_it_is),
 		T(an_lmdb_file_of_another_program_gets_no_tables_by_a_check),
 	};
