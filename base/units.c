@@ -89,13 +89,14 @@ static int
 decimal_scale(
 	const struct decimal *d, int64_t factor, int64_t *value, int *exact)
 {
-	int64_t whole, part;
+	/* factor * fraction / scale, in two steps that both fit 64 bits */
+	int64_t whole, rest = factor % d->scale * d->fraction;
+	int64_t part = factor / d->scale * d->fraction + rest / d->scale;
 
 	if (__builtin_mul_overflow(d->whole, factor, &whole) ||
-		__builtin_mul_overflow(d->fraction, factor, &part) ||
-		__builtin_add_overflow(whole, part / d->scale, value))
+		__builtin_add_overflow(whole, part, value))
 		return -ERANGE;
-	*exact = part % d->scale == 0;
+	*exact = rest % d->scale == 0;
 	return 0;
 }
 
