@@ -13,45 +13,63 @@ const struct sw_setting_rule sw_setting_rules[SW_SETTINGS] = {
 #undef X
 };
 
+enum { VALUE_MAX = 127 }; /* more than any value needs */
+
 static const struct sw_setting_rule *
-rule_find(const char *name)
+rule_find(const char *name, size_t len)
 {
 	for (int i = 0; i < SW_SETTINGS; i++)
-		if (strcmp(sw_setting_rules[i].name, name) == 0)
+		if (strlen(sw_setting_rules[i].name) == len &&
+			memcmp(sw_setting_rules[i].name, name, len) == 0)
 			return &sw_setting_rules[i];
 	return NULL;
+}
+
+/* At most 64 bytes of a text that error lines quote. */
+static int
+shown_len(size_t len)
+{
+	return (int)(len < 64 ? len : 64);
+}
+
+static int
+value_parse(const struct sw_setting_rule *r, const char *text, size_t len,
+	int64_t *value, char *why, size_t why_cap)
+{
+	char copy[VALUE_MAX + 1], range[UNIT_WHY], must[UNIT_WHY];
+	size_t n = len < VALUE_MAX ? len : VALUE_MAX;
+
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	if (n == len && unit_parse_within(r->unit, r->min, r->max, copy, value,
+				must) == 0)
+		return 0;
+	(void)snprintf(why, why_cap, "%s is '%s%s': must be %s", r->name, copy,
+		n < len ? "..." : "",
+		unit_range_format(r->unit, r->min, r->max, range));
+	return SW_ESETTING;
 }
 
 int
 sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 	char *why, size_t why_cap)
 {
-	char copy[128], must[UNIT_WHY], *eq = NULL;
+	const char *eq = memchr(text, '=', len);
 	const struct sw_setting_rule *r;
-	int64_t v;
+	size_t name_len;
 
-	if (len < sizeof(copy) && memchr(text, 0, len) == NULL) {
-		memcpy(copy, text, len);
-		copy[len] = '\0';
-		eq = strchr(copy, '=');
-	}
-	if (eq == NULL) {
+	if (eq == NULL || memchr(text, 0, len) != NULL) {
 		(void)snprintf(why, why_cap, "'%.*s': must be key=value",
-			(int)(len < 64 ? len : 64), text);
+			shown_len(len), text);
 		return SW_ESETTING;
 	}
-	*eq++ = '\0';
-	r = rule_find(copy);
+	name_len = (size_t)(eq - text);
+	r = rule_find(text, name_len);
 	if (r == NULL) {
-		(void)snprintf(
-			why, why_cap, "'%s': no such queue setting", copy);
+		(void)snprintf(why, why_cap, "'%.*s': no such queue setting",
+			shown_len(name_len), text);
 		return SW_ESETTING;
 	}
-	if (unit_parse_within(r->unit, r->min, r->max, eq, &v, must) < 0) {
-		(void)snprintf(
-			why, why_cap, "%s is '%s': %s", r->name, eq, must);
-		return SW_ESETTING;
-	}
-	values[r - sw_setting_rules] = v;
-	return 0;
+	return value_parse(r, eq + 1, len - name_len - 1,
+		&values[r - sw_setting_rules], why, why_cap);
 }

@@ -148,6 +148,8 @@ values_that_are_no_values_are_refused(void **state)
 static void
 the_refusal_names_the_setting_and_what_it_must_be(void **state)
 {
+	char digits[606] = "rate=";
+
 	(void)state;
 	refuse("timeout_ms=soon", 15,
 		"timeout_ms is 'soon': must be a duration, 1ms to 366d");
@@ -158,6 +160,9 @@ the_refusal_names_the_setting_and_what_it_must_be(void **state)
 	refuse("paused=maybe", 12, "paused is 'maybe': must be yes or no");
 	refuse("colour=red", 10, "'colour': no such queue setting");
 	refuse("paused", 6, "'paused': must be key=value");
+	memset(digits + sizeof("rate=") - 1, '9', 600);
+	refuse(digits, 605, "...': must be a rate, 0 to 1000000/s");
+	refuse(digits + 1, 604, "'ate': no such queue setting");
 }
 
 static void
