@@ -125,19 +125,19 @@ static int
 add_headers(struct put_args *p)
 {
 	struct cmd *c = p->c;
+	char why[SW_WHY_ROOM];
 	size_t sum = 0;
 
 	for (int i = 0; i < c->n_headers; i++) {
 		const char *h = c->headers[i];
 
-		if (sw_put_header_check(bytes_str(h), NULL) < 0)
-			return cmd_usage(c,
-				"--header must be NAME=VALUE, not '%.60s'", h);
+		if (sw_put_header_check(bytes_str(h), why) < 0)
+			return cmd_usage(c, "--header: %s", why);
 		sum += strlen(h);
 		if (sum > SW_HEADERS_MAX)
-			return cmd_refuse(c,
-				"--header: all headers together must be at "
-				"most %d bytes",
+			return cmd_usage(c,
+				"--header: headers must be at most %d bytes "
+				"in all",
 				SW_HEADERS_MAX);
 		sw_put_text(&p->fields, SW_F_HEADER, h);
 	}

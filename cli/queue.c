@@ -218,22 +218,50 @@ settings_send(struct cmd *c, char **settings, int n)
 	return CMD_OK;
 }
 
+/* Whether one of the first n settings has the name of this one. */
+static int
+setting_is_twice(char **settings, int n, const char *setting)
+{
+	size_t len = strcspn(setting, "=") + 1;
+
+	for (int i = 0; i < n; i++)
+		if (strncmp(settings[i], setting, len) == 0)
+			return 1;
+	return 0;
+}
+
+static int
+settings_check(struct cmd *c, char **settings, int n)
+{
+	int64_t values[SW_SETTINGS];
+	char why[SW_WHY_ROOM];
+
+	for (int i = 0; i < n; i++) {
+		const char *s = settings[i];
+
+		if (sw_setting_parse(s, strlen(s), values, why, sizeof(why)) <
+			0)
+			return cmd_usage(c, "%s", why);
+		if (setting_is_twice(settings, i, s))
+			return cmd_usage(c, "%.*s is given twice",
+				(int)strcspn(s, "="), s);
+	}
+	return CMD_OK;
+}
+
 int
 cmd_queue_set(struct cmd *c)
 {
-	int64_t values[SW_SETTINGS];
-	char why[256];
+	int rc;
 
 	if (sw_queue_check(c->words[0], strlen(c->words[0])) < 0)
 		return cmd_usage(c,
 			"queue name '%.70s' must be 1 to 63 of a-z, 0-9, _ and "
 			"-",
 			c->words[0]);
-	for (int i = 1; i < c->n_words; i++)
-		if (sw_setting_parse(c->words[i], strlen(c->words[i]), values,
-			    why, sizeof(why)) < 0)
-			return cmd_usage(c, "%s", why);
-	return settings_send(c, c->words + 1, c->n_words - 1);
+	rc = settings_check(c, c->words + 1, c->n_words - 1);
+	return rc != CMD_OK ? rc
+			    : settings_send(c, c->words + 1, c->n_words - 1);
 }
 
 /* Setting makes a missing queue: a mistyped name must not. */

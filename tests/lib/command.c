@@ -407,7 +407,7 @@ script_down(void **state)
 int
 seen_run_in(const char *words, const char *text, size_t len)
 {
-	char copy[512], timeout[32], *argv[24];
+	char copy[SW_HEADERS_MAX + 512], timeout[32], *argv[24];
 	FILE *in = tmpfile(), *o, *e;
 	int n = 1, rc;
 

@@ -43,8 +43,9 @@ static const char *const misuses[][2] = {
 	{"put|q|a|--max-attempts=0", "--max-attempts must be 1 to 1000, not '0'"},
 	{"put|q|a|--unique-also=dead", "--unique-also needs --unique"},
 	{"put|q|a|--unique=k|--unique-also=x", "--unique-also must be dead, done or dead,done, not 'x'"},
-	{"put|q|a|--header=x", "--header must be NAME=VALUE, not 'x'"},
-	{"put|q|a|--header==x", "--header must be NAME=VALUE, not '=x'"},
+	{"put|q|a|--header=x", "--header: headers must be name=value, not \"x\""},
+	{"put|q|a|--header==x", "--header: headers must be name=value, not \"=x\""},
+	{"put|q|a|--header=a=\xff", "--header: headers must be UTF-8, not \"a=?\""},
 	{"put|q|a|--id=7", "--id must be a UUID, not '7'"},
 	{"put|q|a|--ids", "need --lines"},
 	{"put|q|a|--each", "need --lines"},
@@ -60,6 +61,8 @@ static const char *const misuses[][2] = {
 	{"queue|set|q|retries=3", "'retries': no such queue setting"},
 	{"queue|set|q|rate=-1", "rate is '-1'"},
 	{"queue|set|q|rate", "'rate'"},
+	{"queue|set|q|rate=1|rate=2", "rate is given twice"},
+	{"queue|set|q|rate=1|burst=3|rate=1", "rate is given twice"},
 	{"queue|show|Q", "'Q'"}, {"pause|Q", "'Q'"},
 	{"list|quue=a", "'quue=a'"}, {"list|--limit=0", "--limit must be 1 or more, not '0'"},
 	{"dead|list|state=done", "spillway list"},
@@ -96,6 +99,34 @@ wrong_use_is_one_line_that_says_what_and_where(void **state)
 			    strncmp(misuses[i][0], "queue|set", 9) == 0);
 		assert_ptr_equal(strchr(seen.err, '\n'),
 			seen.err + strlen(seen.err) - 1);
+	}
+}
+
+static void
+what_is_too_long_is_wrong_use_too(void **state)
+{
+	static const struct {
+		const char *words, *said;
+		int len; /* of what is added to the words */
+	} rows[] = {
+		{"put|q|a|--header=a=", "headers must be at most 4096 bytes",
+			SW_HEADERS_MAX - 1},
+		{"put|q|a|--unique=", "--unique must be 1 to 255 bytes", 256},
+		{"put|q|a|--header=a=x|--header=", "must be name=value", 600},
+		{"queue|set|q|rate=", "must be a rate, 0 to 1000000/s", 600},
+	};
+	char words[SW_HEADERS_MAX + 64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = strlen(rows[i].words), len = (size_t)rows[i].len;
+
+		memcpy(words, rows[i].words, n);
+		memset(words + n, '7', len);
+		words[n + len] = '\0';
+		assert_int_equal(seen_run(words), CMD_USAGE);
+		if (strstr(seen.err, rows[i].said) == NULL)
+			fail_msg("%s: %s", rows[i].words, seen.err);
 	}
 }
 
@@ -227,6 +258,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			wrong_use_is_one_line_that_says_what_and_where),
+		cmocka_unit_test(what_is_too_long_is_wrong_use_too),
 		cmocka_unit_test(
 			what_cannot_be_read_is_refused_before_a_broker_is_asked),
 		cmocka_unit_test(
