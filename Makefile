@@ -53,7 +53,7 @@ all: $(PROGRAMS) $(LIBRARY) $B/loggen
 # Missing packages end the build before its first object.
 no_header = $(strip $(shell CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" tests/deps.sh --missing $*))
 $B/.headers-build $B/.headers-test: $B/.headers-%: tests/deps.list
-	$(if $(no_header),$(error missing: $(no_header); run make deps-$*))@mkdir -p $(@D) && touch $@
+	$(if $(no_header),$(error missing: $(no_header); run make deps-$*))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(CC) is no compiler))@mkdir -p $(@D) && touch $@
 $(addsuffix .o,$(TESTS)) $(UTIL): | $B/.headers-test
 $B/%.o: %.c Makefile | $B/.headers-build
 	@mkdir -p $(@D)

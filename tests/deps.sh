@@ -35,9 +35,18 @@ missing_headers() {
 		[ "$CC" = cc ] && echo gcc || echo "${CC%% *}"
 		return
 	fi
+	# The mark is there if this is a preprocessor.
 	# shellcheck disable=SC2086 # options
-	echo "$wanted" | awk '$2 ~ /\.h$/ { printf "#if !__has_include(<%s>)\n\"%s\"\n#endif\n", $2, $1 }' |
-		$CC ${CPPFLAGS:-} -E -P -x c - | tr -d '"'
+	said=$(echo "$wanted" | awk '
+		$2 ~ /\.h$/ { printf "#if !__has_include(<%s>)\n\"%s\"\n#endif\n", $2, $1 }
+		END { print "\"mark\"" }' |
+		$CC ${CPPFLAGS:-} -E -P -x c -) || said=
+	case $said in *\"mark\") ;; *)
+		echo "deps: $CC cannot preprocess" >&2
+		return 1
+		;;
+	esac
+	printf %s "${said%\"mark\"}" | tr -d '"'
 }
 
 # installed: "PACKAGES KILOBYTES" of the whole system.
@@ -62,7 +71,7 @@ what=install
 case $1 in --*) what=${1#--} && shift ;; esac
 wanted=$(entries "$@")
 case $what in
-missing) missing_headers && exit ;;
+missing) missing_headers && exit 0 || exit 1 ;;
 list) echo "$wanted" && exit ;;
 esac
 targets=$(printf ' make deps-%s' "$@")

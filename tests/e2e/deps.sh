@@ -82,6 +82,15 @@ grep -qxE 'Makefile:[0-9]+: \*\*\* missing: libnowhere-dev; run make deps-build\
 [ "$(wc -l <"$dir/said")" = 1 ] || fail "make said more than a line"
 ! build CC=nowhere-cc || fail "make passed without a compiler"
 grep -q 'missing: nowhere-cc; run make deps-build' "$dir/said" || fail "make named no compiler"
+for cc in false true cat; do
+	status=0
+	CC=$cc tests/deps.sh --missing build >"$dir/said" 2>"$dir/why" || status=$?
+	[ "$status" = 1 ] || fail "deps.sh --missing with CC=$cc: status $status, not 1"
+	[ ! -s "$dir/said" ] || fail "deps.sh --missing with CC=$cc named packages"
+	grep -qx "deps: $cc cannot preprocess" "$dir/why" || fail "CC=$cc: $(cat "$dir/why")"
+done
+! build CC=false || fail "make passed with a compiler that fails"
+grep -q 'deps: false cannot preprocess' "$dir/said" || fail "make said nothing of CC=false"
 [ -z "$(find "$dir" -name '*.o')" ] || fail "make compiled"
 build || fail "make"
 [ -e "$dir/build/base/text.o" ] || fail "make compiled nothing"
