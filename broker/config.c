@@ -35,6 +35,14 @@ static const struct config_key queue_keys[] = {
 };
 
 static int
+text_check(const struct config_key *k, const char *value, char why[INI_WHY])
+{
+	return strcmp(k->name, "listen") == 0
+		       ? sw_listen_check(value, why, INI_WHY)
+		       : 0;
+}
+
+static int
 queue_check(const char *name, char why[INI_WHY])
 {
 	(void)snprintf(
@@ -44,7 +52,7 @@ queue_check(const char *name, char why[INI_WHY])
 
 static const struct config_group groups[] = {
 	{"broker", NULL, "the broker itself; every key is an option too",
-		broker_keys, NULL, NULL},
+		broker_keys, NULL, text_check},
 	{"queue", "NAME", "settings of one queue, from this start on",
 		queue_keys, queue_check, NULL},
 	{NULL, NULL, NULL, NULL, NULL, NULL},

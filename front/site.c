@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "front/listen.h"
+#include "producer/client.h"
 
 #define SECTION "front"
 #define ROUTE	"route "
@@ -52,12 +53,6 @@ is_perf(const char *s)
 }
 
 static int
-is_broker(const char *s)
-{
-	return strncmp(s, "ipc://", 6) == 0 || strncmp(s, "tcp://", 6) == 0;
-}
-
-static int
 is_blobs(const char *s)
 {
 	return strncmp(s, "dir:", 4) == 0 || strchr(s, '/') != NULL;
@@ -70,7 +65,6 @@ static const struct {
 } checks[] = {
 	{"listen", listen_is_address, address},
 	{"stats", listen_is_address, address},
-	{"broker", is_broker, "must be ipc://... or tcp://..."},
 	{"perf", is_perf, "must be auto, no or must"},
 	{"blobs", is_blobs, "must be dir:/... or s3://..."},
 };
@@ -78,6 +72,8 @@ static const struct {
 static int
 text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 {
+	if (strcmp(k->name, "broker") == 0)
+		return client_endpoint_check(value, why, INI_WHY);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (strcmp(checks[i].name, k->name) == 0 &&
 			!checks[i].is(value)) {

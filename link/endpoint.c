@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -26,6 +28,95 @@ sw_endpoint_default(char *buf, size_t cap)
 	n = snprintf(buf, cap, "ipc://%s%s/%s", dir, sub, SW_SOCKET_NAME);
 	return (size_t)n < cap ? 0 : -ENAMETOOLONG;
 }
+
+/* --- checking ------------------------------------------------------------- */
+
+#define IPC "ipc://"
+#define TCP "tcp://"
+
+enum {
+	IPC_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+	PORT_MAX = 65535,
+};
+
+static const char digits[] = "0123456789";
+
+/* What libzmq takes in front of a port. */
+static const char host_bytes[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789.:%;[]_*-";
+
+static int
+is_ipc(const char *endpoint)
+{
+	size_t scheme = sizeof(IPC) - 1, len = strlen(endpoint);
+
+	return strncmp(endpoint, IPC, scheme) == 0 && len > scheme &&
+	       len - scheme <= IPC_MAX;
+}
+
+static int
+is_port(const char *text, int listens)
+{
+	size_t len = strlen(text);
+	long port = strtol(text, NULL, 10);
+
+	if (listens && strcmp(text, "*") == 0)
+		return 1;
+	return len > 0 && strspn(text, digits) == len && port <= PORT_MAX &&
+	       (port > 0 || listens);
+}
+
+static int
+is_tcp(const char *endpoint, int listens)
+{
+	const char *host = endpoint + sizeof(TCP) - 1, *colon;
+
+	if (strncmp(endpoint, TCP, sizeof(TCP) - 1) != 0)
+		return 0;
+	colon = strrchr(host, ':');
+	return colon != NULL && colon != host && *host != '-' &&
+	       strspn(host, host_bytes) >= (size_t)(colon - host) &&
+	       is_port(colon + 1, listens);
+}
+
+static int
+is_loopback(const char *endpoint)
+{
+	static const char *const good[] = {
+		TCP "127.", TCP "[::1]:", TCP "localhost:"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (strncmp(endpoint, good[i], strlen(good[i])) == 0)
+			return 1;
+	return 0;
+}
+
+int
+sw_endpoint_check(const char *endpoint, char *why, size_t why_cap)
+{
+	if (is_ipc(endpoint) || is_tcp(endpoint, 0))
+		return 0;
+	(void)snprintf(why, why_cap,
+		"must be ipc://PATH, PATH of at most %d bytes, or "
+		"tcp://HOST:PORT",
+		IPC_MAX);
+	return -EINVAL;
+}
+
+int
+sw_listen_check(const char *endpoint, char *why, size_t why_cap)
+{
+	if (is_ipc(endpoint) || (is_loopback(endpoint) && is_tcp(endpoint, 1)))
+		return 0;
+	(void)snprintf(why, why_cap,
+		"must be ipc://PATH, PATH of at most %d bytes, or loopback: "
+		"tcp://127.0.0.1:PORT",
+		IPC_MAX);
+	return -EINVAL;
+}
+
+/* --- sockets -------------------------------------------------------------- */
 
 int
 sw_socket_set(void *socket)

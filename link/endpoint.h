@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint.h - the broker's default endpoint, and the options of its sockets
+ * endpoint.h - endpoints of a broker, and the options of its sockets
  */
 #ifndef LINK_ENDPOINT_H
 #define LINK_ENDPOINT_H
@@ -15,6 +15,16 @@
  */
 int
 sw_endpoint_default(char *buf, size_t cap) __attribute__((warn_unused_result));
+
+/*
+ * Check an endpoint without using it: one to connect to, and one to listen at,
+ * which is ipc:// or loopback and whose port may be 0 or *, any that is free.
+ * 0; or -EINVAL and what the endpoint must be, "must be ...", in `why`.
+ */
+int sw_endpoint_check(const char *endpoint, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
+int sw_listen_check(const char *endpoint, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
 
 /*
  * Sets the options of a zmq socket that both ends of a link share: linger,

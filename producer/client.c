@@ -58,6 +58,12 @@ endpoint_find(struct client *c, const char *endpoint)
 }
 
 int
+client_endpoint_check(const char *endpoint, char *why, size_t why_cap)
+{
+	return sw_endpoint_check(endpoint, why, why_cap);
+}
+
+int
 client_open(struct client **out, const char *endpoint)
 {
 	struct client *c = calloc(1, sizeof(*c));

@@ -20,6 +20,10 @@
 
 struct client;
 
+/* Checks an endpoint as client_open() will: as sw_endpoint_check(). */
+int client_endpoint_check(const char *endpoint, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
+
 /*
  * Opens a client.  It connects in the background: no broker need run yet.
  * `endpoint` NULL: the environment's SPILLWAY_BROKER, else

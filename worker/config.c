@@ -56,6 +56,8 @@ text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 
 	if (strcmp(k->name, "queue") == 0)
 		return route_parse(&scratch, value, job_types, why, INI_WHY);
+	if (strcmp(k->name, "broker") == 0)
+		return sw_endpoint_check(value, why, INI_WHY);
 	if (strcmp(k->name, "blobs") == 0)
 		return blobs_check(value, why);
 	if (strcmp(k->name, "name") != 0 ||

@@ -27,7 +27,27 @@ refused 78 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
 refused 64 "^spillway-broker: --map-size is 'much': must be a size, at least 1$" spillway-broker --map-size much
 mkdir "$dir/conf.d"
 refused 78 "conf.d: Is a directory" spillway-broker --config "$dir/conf.d"
-refused 70 "loopback" spillway-broker --data "$dir/other" --listen tcp://0.0.0.0:5555
+
+# An endpoint that cannot be one: before anything starts, and where it was read.
+for check in '' --check-config; do
+	for at in nonsense '' ipc:// tcp://127.0.0.1 tcp://127.0.0.1:x tcp://127.0.0.1:65536 tcp://0.0.0.0:5555 inproc://x; do
+		refused 64 "^spillway-broker: --listen is '$at': must be ipc://.*loopback" \
+			spillway-broker --data "$dir/other" --listen "$at" $check
+	done
+	for at in nonsense '' ipc:// tcp://host tcp://host:0 udp://host:1 "tcp://a b:1" inproc://x; do
+		refused 64 "^spillway-worker: --broker is '$at': must be ipc://PATH" \
+			spillway-worker --queue q=exec:true --broker "$at" $check
+	done
+	refused 64 '^spillway-worker: \$SPILLWAY_BROKER is .nonsense.: must be ipc://' \
+		env SPILLWAY_BROKER=nonsense spillway-worker --queue q=exec:true $check
+	printf '[worker]\nbroker = nonsense\n' >"$dir/bad4.conf"
+	refused 78 "bad4.conf:2: broker is 'nonsense': must be ipc://" \
+		spillway-worker --queue q=exec:true --jobs "$dir/bad4.conf" $check
+	printf '[broker]\nlisten = tcp://0.0.0.0:1\n' >"$dir/bad5.conf"
+	refused 78 "bad5.conf:2: listen is 'tcp://0.0.0.0:1': must be ipc://" \
+		spillway-broker --config "$dir/bad5.conf" $check
+done
+[ ! -e "$dir/other" ] || fail "a store was made for a bad endpoint"
 
 spillway get "$id" | grep -q ready || fail "the job is gone"
 kill -9 "$broker"

@@ -50,6 +50,7 @@ for at in 8080 localhost:80 127.0.0.1 127.0.0.1:99999 127.0.0.1:-1 127.0.0.1: un
 done
 bad 'c.conf:2: stats is .9090.: must be ADDRESS' '[front]' 'stats = 9090' "$hello"
 bad 'c.conf:2: broker is .here.: must be ipc:' '[front]' 'broker = here' "$hello"
+bad 'c.conf:2: broker is .tcp://.: must be ipc:' '[front]' 'broker = tcp://' "$hello"
 bad 'c.conf:2: blobs is .here.: must be dir:' '[front]' 'blobs = here' "$hello"
 bad 'c.conf:2: perf is .maybe.: must be auto, no or must' '[front]' 'perf = maybe' "$hello"
 refused 78 "$dir: Is a directory" spillway-front --config "$dir" --check-config
