@@ -355,11 +355,12 @@ key_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 	char rest[INI_SHOWN + 8], shown[INI_SHOWN];
 	int err;
 
-	if (k == NULL) {
-		(void)snprintf(rest, sizeof(rest), "' in [%s]",
-			ini_show(s->name, shown));
+	(void)snprintf(
+		rest, sizeof(rest), "' in [%s]", ini_show(s->name, shown));
+	if (k == NULL)
 		return refuse(why, "unknown key '", item->key, rest);
-	}
+	if (s->values_n == CONFIG_VALUES_MAX)
+		return refuse(why, "too many values: '", item->key, rest);
 	for (size_t i = 0; i < s->values_n && !(k->type & CONFIG_MANY); i++)
 		if (s->values[i].key == k &&
 			(!key_is_prefix(k) ||
@@ -395,10 +396,12 @@ config_set(struct config *c, const struct config_group *g,
 	int err = value_check(g, k, name, value, why);
 
 	assert(s != NULL);
-	if (err == 0) {
+	if (err == 0)
 		values_drop(s, k);
+	if (err == 0 && s->values_n == CONFIG_VALUES_MAX)
+		return refuse(why, "too many values: ", name, "");
+	if (err == 0)
 		err = value_add(s, k, k->name, value, 0);
-	}
 	if (err == -ENOMEM)
 		(void)snprintf(why, INI_WHY, "%s", strerror(ENOMEM));
 	return err;

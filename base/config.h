@@ -20,7 +20,10 @@
 #include "base/ini.h"
 #include "base/units.h"
 
-enum { CONFIG_SECTIONS_MAX = 4200 };
+enum {
+	CONFIG_SECTIONS_MAX = 4200,
+	CONFIG_VALUES_MAX = 256, /* in a section */
+};
 
 /* Values of the first types are numbers, of the others texts. */
 enum config_type {

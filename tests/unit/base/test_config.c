@@ -356,6 +356,37 @@ more_sections_than_there_may_be_are_refused(void **state)
 	free(text);
 }
 
+/* The file may have any number of lines: the limit is met before the rest. */
+static void
+more_values_than_there_may_be_are_refused(void **state)
+{
+	char *text = malloc(100000), last[64];
+	struct config *c;
+	size_t at = 0;
+
+	(void)state;
+	assert_non_null(text);
+	at += (size_t)sprintf(text, "[shelf a]\n");
+	for (int i = 0; i < CONFIG_VALUES_MAX; i++)
+		at += (size_t)sprintf(text + at, "set.k%d = 1\n", i);
+	assert_int_equal(bytes_read(text, at, &c), 0);
+	config_free(c);
+	at += (size_t)sprintf(text + at, "set.k0 = 1\nnonsense\n");
+	assert_int_equal(bytes_read(text, at, &c), -EINVAL);
+	(void)snprintf(last, sizeof(last),
+		":%d: too many values: 'set.k0' in [shelf a]",
+		CONFIG_VALUES_MAX + 2);
+	assert_non_null(strstr(why, last));
+	free(text);
+
+	assert_int_equal(config_new(&c, groups), 0);
+	for (int i = 0; i < CONFIG_VALUES_MAX; i++)
+		assert_int_equal(set(c, "listen", "a"), 0);
+	assert_int_equal(set(c, "listen", "a"), -EINVAL);
+	assert_string_equal(why, "too many values: --listen");
+	config_free(c);
+}
+
 static int
 begin(void **state)
 {
@@ -385,6 +416,7 @@ main(void)
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
 		cmocka_unit_test(what_is_set_replaces_what_the_file_says),
 		cmocka_unit_test(more_sections_than_there_may_be_are_refused),
+		cmocka_unit_test(more_values_than_there_may_be_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, begin, finish);
