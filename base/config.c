@@ -46,6 +46,14 @@ type_is_number(int type)
 	return type_plain(type) < CONFIG_TEXT;
 }
 
+/* Of a file or a folder: "" would be another one than any that is meant. */
+static int
+type_is_path(int type)
+{
+	return type_plain(type) == CONFIG_FILE ||
+	       type_plain(type) == CONFIG_FOLDER;
+}
+
 const char *
 config_type_name(int type)
 {
@@ -225,6 +233,10 @@ value_check(const struct config_group *g, const struct config_key *k,
 	if (strlen(value) > INI_LINE_MAX) {
 		(void)snprintf(must, sizeof(must),
 			"must be shorter than %d bytes", INI_LINE_MAX + 1);
+		err = -EINVAL;
+	} else if (type_is_path(k->type) && *value == '\0') {
+		(void)snprintf(must, sizeof(must), "must name a %s",
+			config_type_name(k->type));
 		err = -EINVAL;
 	} else if (type_is_number(k->type))
 		err = unit_parse_within((enum unit)type_plain(k->type), k->min,

@@ -7,7 +7,8 @@
  * command line (options.h), --help, --example and the manual (manual.h).
  *
  * A section stands once in a file and a key once in a section, unless its type
- * has CONFIG_MANY.  A text may be empty.  In a name '-' is the same as '_'.
+ * has CONFIG_MANY.  A text may be empty, a file's or folder's name may not.  In
+ * a key's name '-' is the same as '_'.
  * Errors are one line: "FILE:7: rate is 'x': must be ...", "--rate is 'x':
  * ...".
  */

@@ -100,6 +100,19 @@ option_take(const struct program *p, char **argv, int *at, struct found *f,
 	return f->value != NULL ? 0 : wrong(f->shown, "missing argument", why);
 }
 
+static int
+action_set(struct options *o, const struct found *f, char why[INI_WHY])
+{
+	char what[96];
+
+	(void)snprintf(what, sizeof(what), "cannot be used together with --%s",
+		o->action != NULL ? o->action : "");
+	if (o->action != NULL && strcmp(o->action, f->name) != 0)
+		return wrong(f->shown, what, why);
+	o->action = f->name;
+	return 0;
+}
+
 /* First what the options are, later what those of keys say. */
 static int
 option_apply(struct options *o, const struct program *p, const struct found *f,
@@ -109,11 +122,11 @@ option_apply(struct options *o, const struct program *p, const struct found *f,
 		return f->kind != KEY ? 0
 				      : config_set(o->config, p->groups, f->key,
 						f->shown, f->value, why);
+	if (f->kind == FILE_NAME && *f->value == '\0')
+		return wrong(f->shown, "must name a file", why);
 	if (f->kind == FILE_NAME)
 		o->file = f->value;
-	if (f->kind == ACTION)
-		o->action = f->name;
-	return 0;
+	return f->kind == ACTION ? action_set(o, f, why) : 0;
 }
 
 static int

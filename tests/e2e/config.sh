@@ -78,6 +78,7 @@ for p in spillway-broker spillway-worker spillway-front; do
 	refused 64 "^$p: --verbose is 'maybe': must be yes or no$" $p --verbose=maybe
 	refused 64 "^$p: --colour: unknown option$" $p --colour
 	refused 64 "^$p: --colour=red: unknown option$" $p --colour=red
+	refused 64 "^$p: --check-config: cannot be used together with --example$" $p --example --check-config
 	refused 64 "^$p: word: unexpected argument$" $p word
 	refused 64 "^$p: --help=x: |^$p: --help: unexpected argument$" $p --help=x
 	"$p" --help >"$dir/said"
@@ -86,6 +87,10 @@ for p in spillway-broker spillway-worker spillway-front; do
 	grep -q "^$p [0-9]" "$dir/said" || fail "$p --version"
 	! "$p" --help >/dev/full 2>/dev/null || fail "$p --help to a full disk"
 done
+refused 64 "^spillway-broker: --check-config: cannot be used together with --mend$" \
+	spillway-broker --mend --data /x --check-config
+refused 64 "^spillway-broker: --data is '': must name a folder$" spillway-broker --data '' --check-config
+refused 64 "^spillway-repair: --data is '': must name a folder$" spillway-repair --data ''
 refused 64 "^spillway-broker: --map-size: missing argument$" spillway-broker --map-size
 refused 64 "^spillway-worker: --slots is '1025': must be 1 to 1024$" spillway-worker --slots 1025
 refused 64 "^spillway-front: --put-ms is 'soon': must be a duration, 1ms to 10m$" spillway-front --put-ms soon

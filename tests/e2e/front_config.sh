@@ -44,7 +44,7 @@ bad 'c.conf:4: key .isolates. is there twice, first in line 3' "$hello" 'isolate
 bad 'c.conf:3: key .perf. is there twice, first in line 2' '[front]' 'perf = no' 'perf = auto' "$hello"
 bad 'c.conf:3: key .module. is there twice, first in line 2' "$hello" 'module = other.so'
 bad 'c.conf:4: key .set.A. is there twice, first in line 3' "$hello" 'set.A = 1' 'set.A = 2'
-bad 'c.conf:1: \[route /hello\] has no module' '[route /hello]' 'module ='
+bad "c.conf:2: module is '': must name a file" '[route /hello]' 'module ='
 for at in 8080 localhost:80 127.0.0.1 127.0.0.1:99999 127.0.0.1:-1 127.0.0.1: unix: "unix:/$(printf %0120d 0)"; do
 	bad "c.conf:2: listen is '${at:0:100}.*': must be ADDRESS:PORT or unix:PATH" '[front]' "listen = $at" "$hello"
 done

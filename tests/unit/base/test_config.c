@@ -25,6 +25,8 @@ static const struct config_key shop_keys[] = {
 	{"room", CONFIG_BYTES, 1, 1 << 30, "4k", "of a file"},
 	{"rate", CONFIG_RATE, 0, 1000, NULL, "starts"},
 	{"tls", CONFIG_FLAG, 0, 1, "yes", "whether"},
+	{"book", CONFIG_FILE, 0, 0, NULL, "what was sold"},
+	{"cellar", CONFIG_FOLDER | CONFIG_MANY, 0, 0, NULL, "more room"},
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
@@ -200,6 +202,9 @@ static const struct {
 	{"[shop]\nrate = 10/m\n",
 		":2: rate is '10/m': must be a rate, 0 to 1000/s"},
 	{"[shop]\nmode = fast\n", ":2: mode is 'fast': must be slow or fast"},
+	{"[shop]\nbook =\n", ":2: book is '': must name a file"},
+	{"[shop]\ncellar = ; none\n",
+		":2: cellar is '': must name a folder"},
 	{"[shop]\nowner = a\nowner = b\n",
 		":3: key 'owner' is there twice, first in line 2"},
 	{"[shop]\npause_ms = 1\npause-ms = 1\n",

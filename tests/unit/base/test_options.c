@@ -128,6 +128,12 @@ what_is_wrong_names_the_option(void **state)
 		{{"--verify=yes"}, "--verify: unexpected argument"},
 		{{"--help=me"}, "--help: unexpected argument"},
 		{{"--config"}, "--config: missing argument"},
+		{{"--config="}, "--config: must name a file"},
+		{{"--verify", "--check-config"},
+			"--check-config: cannot be used together with "
+			"--verify"},
+		{{"--help", "--force", "--version"},
+			"--version: cannot be used together with --help"},
 		{{"word"}, "word: unexpected argument"},
 		{{"--", "--force"}, "--force: unexpected argument"},
 		{{"-"}, "-: unexpected argument"},
@@ -170,6 +176,9 @@ the_command_line_wins_over_the_file_wherever_that_stands(void **state)
 	assert_int_equal(setenv("SHOP_CONFIG", path, 1), 0);
 	assert_int_equal(READ(&o, &shop, "--verify"), 0);
 	assert_int_equal(config_number(o.config, "shop", "force"), 1);
+	assert_string_equal(o.action, "verify");
+	options_fini(&o);
+	assert_int_equal(READ(&o, &shop, "--verify", "--verify"), 0);
 	assert_string_equal(o.action, "verify");
 	options_fini(&o);
 	assert_int_equal(unsetenv("SHOP_CONFIG"), 0);
