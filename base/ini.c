@@ -2,8 +2,13 @@
 #include "base/ini.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 enum { SHOWN_MAX = 100 };
 
@@ -158,14 +163,54 @@ line_read(struct reading *rd, char *line, char why[INI_WHY])
 	return rd->fn(rd->arg, &item, why);
 }
 
+/* --- the file ------------------------------------------------------------- */
+
+/* Whether reading ends: a FIFO with a name may never have a writer.  A pipe of
+ * the shell's, <(...) or /dev/stdin, has a file system of its own. */
+static int
+is_readable(int fd)
+{
+	struct stat st;
+	struct statfs fs;
+
+	if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
+		return 0;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ||
+	       S_ISCHR(st.st_mode) || fs.f_type == PIPEFS_MAGIC;
+}
+
+static int
+file_open(const char *file, FILE **to, char why[INI_WHY])
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (!is_readable(fd)) {
+		(void)snprintf(why, INI_WHY, "is not a regular file");
+		err = -EINVAL;
+	} else if (fcntl(fd, F_SETFL, O_RDONLY) != 0) {
+		err = -errno;
+	}
+	if (err == 0) {
+		*to = fdopen(fd, "r");
+		err = *to != NULL ? 0 : -errno;
+	}
+	if (err < 0)
+		(void)close(fd);
+	return err;
+}
+
 int
 ini_read(const char *file, ini_fn *fn, void *arg, char why[INI_WHY])
 {
 	char line[INI_LINE_MAX + 1], what[INI_WHY] = "";
 	struct reading rd = {.fn = fn, .arg = arg};
-	FILE *f = fopen(file, "re");
-	int bad, err = f != NULL ? 1 : -errno;
+	FILE *f = NULL;
+	int bad, err = file_open(file, &f, what);
 
+	if (err == 0)
+		err = 1;
 	while (err > 0) {
 		err = line_take(f, line, what);
 		rd.line += err != 0;
@@ -174,9 +219,9 @@ ini_read(const char *file, ini_fn *fn, void *arg, char why[INI_WHY])
 	}
 	if (f != NULL)
 		(void)fclose(f);
-	if (err < 0 && what[0] == '\0')
-		(void)snprintf(
-			why, INI_WHY, "%.300s: %s", file, strerror(-err));
+	if (err < 0 && (what[0] == '\0' || rd.line == 0))
+		(void)snprintf(why, INI_WHY, "%.300s: %.200s", file,
+			what[0] != '\0' ? what : strerror(-err));
 	else if (err < 0)
 		(void)snprintf(
 			why, INI_WHY, "%.300s:%d: %.200s", file, rd.line, what);

@@ -33,7 +33,8 @@ typedef int ini_fn(void *arg, const struct ini_item *, char why[INI_WHY]);
  * Calls `fn` for each header and each key of `file`, in their order.  Returns
  * 0, or the first error, and `why` is then "FILE:LINE: what", or "FILE: what"
  * where the file cannot be read: -EINVAL for a line that is refused, what `fn`
- * returned, or the -errno of the file.
+ * returned or what is not a regular file, or the -errno of the file.  A pipe
+ * without a name, such as the shell's, may stand for a file.
  */
 int ini_read(const char *file, ini_fn *fn, void *arg, char why[INI_WHY])
 	__attribute__((warn_unused_result));

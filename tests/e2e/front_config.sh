@@ -55,11 +55,15 @@ bad 'c.conf:2: blobs is .here.: must be dir:' '[front]' 'blobs = here' "$hello"
 bad 'c.conf:2: perf is .maybe.: must be auto, no or must' '[front]' 'perf = maybe' "$hello"
 refused 78 "$dir: Is a directory" spillway-front --config "$dir" --check-config
 refused 78 'none.conf: No such file' spillway-front --config "$dir/none.conf"
+mkfifo "$dir/fifo"
+refused 78 'fifo: is not a regular file' bounded spillway-front --config "$dir/fifo" --check-config
 printf '%s\n' "$hello" >"$dir/c.conf"
 refused 64 "^spillway-front: --perf is 'maybe': must be auto, no or must$" spillway-front --config "$dir/c.conf" --perf maybe
 
 # What looks odd and is not.
 printf '%s\n' "$hello" | spillway-front --config /dev/stdin --check-config || fail "a pipe, which can be read but once"
+{ seq -f '# %g' 300000 && printf '%s\n' "$hello"; } | spillway-front --config /dev/stdin --check-config ||
+	fail "a pipe whose writer is slower"
 good '[front]  ; of all' 'listen = :8080' 'listen = [::1]:8080' '' '  # a remark' '[route /hello] # one' \
 	"module = $dir/hello.so ; the first" 'set.EMPTY ='
 good "[route /$(printf 'long%.0s' $(seq 30))1]" "module = $dir/hello.so" \

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/config.h"
 
@@ -203,8 +204,7 @@ static const struct {
 		":2: rate is '10/m': must be a rate, 0 to 1000/s"},
 	{"[shop]\nmode = fast\n", ":2: mode is 'fast': must be slow or fast"},
 	{"[shop]\nbook =\n", ":2: book is '': must name a file"},
-	{"[shop]\ncellar = ; none\n",
-		":2: cellar is '': must name a folder"},
+	{"[shop]\ncellar = ; none\n", ":2: cellar is '': must name a folder"},
 	{"[shop]\nowner = a\nowner = b\n",
 		":3: key 'owner' is there twice, first in line 2"},
 	{"[shop]\npause_ms = 1\npause-ms = 1\n",
@@ -308,6 +308,37 @@ a_file_that_cannot_be_read_is_named(void **state)
 	assert_string_equal(why, "/nonexistent: No such file or directory");
 	assert_int_equal(config_file_read(c, "/tmp", why), -EISDIR);
 	assert_string_equal(why, "/tmp: Is a directory");
+	config_free(c);
+}
+
+/* Opening a FIFO waits for a writer, who may never come. */
+static void
+a_fifo_is_no_file_and_a_pipe_is_one(void **state)
+{
+	char fifo[sizeof(path) + 8], pipe_path[32], said[64];
+	struct config *c;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(config_new(&c, groups), 0);
+	(void)snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	(void)snprintf(said, sizeof(said), "%s: is not a regular file", fifo);
+	assert_int_equal(config_file_read(c, fifo, why), -EINVAL);
+	assert_string_equal(why, said);
+	assert_int_equal(unlink(fifo), 0);
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "[shop]\ntries = 7\n", 17), 17);
+	assert_int_equal(close(fds[1]), 0);
+	(void)snprintf(pipe_path, sizeof(pipe_path), "/dev/fd/%d", fds[0]);
+	assert_int_equal(config_file_read(c, pipe_path, why), 0);
+	assert_int_equal(config_number(c, "shop", "tries"), 7);
+	assert_int_equal(close(fds[0]), 0);
+	config_free(c);
+
+	assert_int_equal(config_new(&c, groups), 0);
+	assert_int_equal(config_file_read(c, "/dev/null", why), 0);
 	config_free(c);
 }
 
@@ -419,6 +450,7 @@ main(void)
 		cmocka_unit_test(a_nul_byte_is_refused_wherever_it_is),
 		cmocka_unit_test(a_line_may_have_4095_bytes_and_no_more),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+		cmocka_unit_test(a_fifo_is_no_file_and_a_pipe_is_one),
 		cmocka_unit_test(what_is_set_replaces_what_the_file_says),
 		cmocka_unit_test(more_sections_than_there_may_be_are_refused),
 		cmocka_unit_test(more_values_than_there_may_be_are_refused),
