@@ -124,27 +124,55 @@ environment_take(struct worker_config *cfg)
 	return 0;
 }
 
+/* Says what is wrong with a queue, and where it stands. */
+static int
+queue_fail(struct worker_config *cfg, const struct config_value *v,
+	const char *what)
+{
+	char why[INI_WHY];
+
+	if (v->line == 0) {
+		(void)snprintf(why, sizeof(why), "--queue: %.150s", what);
+		return config_fail(cfg, EXIT_USE, why);
+	}
+	(void)snprintf(why, sizeof(why), "%.300s:%d: queue: %.150s",
+		cfg->options.file, v->line, what);
+	return config_fail(cfg, EXIT_CONFIG, why);
+}
+
+static int
+route_add(struct worker_config *cfg, const struct config_value *v)
+{
+	struct worker_route *r = &cfg->routes[cfg->worker.routes_n];
+	char why[INI_WHY];
+
+	if (cfg->worker.routes_n == SW_QUEUES_PER_WORKER)
+		return queue_fail(cfg, v, "too many queues");
+	if (route_parse(r, v->text, job_types, why, sizeof(why)) < 0)
+		return queue_fail(cfg, v, why);
+	for (const struct worker_route *o = cfg->routes; o < r; o++)
+		if (strcmp(o->queue, r->queue) == 0) {
+			(void)snprintf(why, sizeof(why),
+				"the queue '%s' is there twice", r->queue);
+			return queue_fail(cfg, v, why);
+		}
+	cfg->worker.routes_n++;
+	return 0;
+}
+
 static int
 routes_set(struct worker_config *cfg)
 {
-	const struct config *c = cfg->options.config;
 	const struct config_value *v;
-	char why[INI_WHY];
-	int n = 0;
 
-	for (size_t i = 0; (v = config_value(c, SECTION, i)) != NULL; i++) {
-		if (strcmp(v->key->name, "queue") != 0)
-			continue;
-		if (n == SW_QUEUES_PER_WORKER)
-			return config_fail(
-				cfg, EXIT_USE, "--queue: too many queues");
-		if (route_parse(&cfg->routes[n++], v->text, job_types, why,
-			    sizeof(why)) < 0)
-			return config_fail(cfg, EXIT_USE, why);
-	}
 	cfg->worker.routes = cfg->routes;
-	cfg->worker.routes_n = n;
-	if (n == 0 && !cfg->check_only)
+	for (size_t i = 0;
+		(v = config_value(cfg->options.config, SECTION, i)) != NULL;
+		i++)
+		if (strcmp(v->key->name, "queue") == 0 &&
+			route_add(cfg, v) != 0)
+			return 1;
+	if (cfg->worker.routes_n == 0 && !cfg->check_only)
 		return config_fail(cfg, EXIT_USE,
 			"--queue: missing, there must be at least one");
 	return 0;

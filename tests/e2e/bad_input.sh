@@ -28,6 +28,14 @@ refused 64 "^spillway-broker: --map-size is 'much': must be a size, at least 1$"
 mkdir "$dir/conf.d"
 refused 78 "conf.d: Is a directory" spillway-broker --config "$dir/conf.d"
 
+refused 64 "^spillway-worker: --queue: the queue 'd' is there twice$" \
+	spillway-worker --queue d=exec:true --queue e=exec:true --queue 'd*3=exec:false' --check-config
+printf '[worker]\nqueue = d=exec:true\nqueue = d=exec:false\n' >"$dir/twice.conf"
+refused 78 "twice.conf:3: queue: the queue 'd' is there twice$" spillway-worker --jobs "$dir/twice.conf" --check-config
+mapfile -t many < <(seq -f '--queue=q%g=exec:true' 33)
+refused 64 "^spillway-worker: --queue: too many queues$" spillway-worker "${many[@]}" --check-config
+spillway-worker "${many[@]:1}" --check-config || fail "32 queues"
+
 # An endpoint that cannot be one: before anything starts, and where it was read.
 for check in '' --check-config; do
 	for at in nonsense '' ipc:// tcp://127.0.0.1 tcp://127.0.0.1:x tcp://127.0.0.1:65536 tcp://0.0.0.0:5555 inproc://x; do
