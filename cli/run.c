@@ -122,6 +122,18 @@ arg_missing(struct cmd *c, const char *args)
 }
 
 static int
+broker_timeout_read(struct cmd *c)
+{
+	enum cmd_opt_id o = CMD_O_BROKER_TIMEOUT;
+	int rc = cmd_opt_duration(c, o, &c->broker_timeout_ms);
+
+	if (rc == CMD_OK && c->broker_timeout_ms < 1)
+		return cmd_usage(c, "--%s must be at least 1ms, not '%.60s'",
+			cmd_opts[o].name, c->value[o]);
+	return rc;
+}
+
+static int
 verb_run(struct cmd *c)
 {
 	const struct cmd_verb *v = c->verb;
@@ -136,7 +148,7 @@ verb_run(struct cmd *c)
 	if (v->max >= 0 && c->n_words > v->max)
 		return cmd_usage(
 			c, "unexpected argument '%.60s'", c->words[v->max]);
-	rc = cmd_opt_duration(c, CMD_O_BROKER_TIMEOUT, &c->broker_timeout_ms);
+	rc = broker_timeout_read(c);
 	return rc != CMD_OK ? rc : v->run(c);
 }
 

@@ -53,6 +53,8 @@ static const char *const misuses[][2] = {
 	{"put|q|--lines=f|--chunk=129k", "--chunk must be 1 to 128k, not '129k'"},
 	{"put|q|a|--json=yes", "--json takes no value"},
 	{"put|q|a|--broker-timeout=x", "--broker-timeout must be a duration"},
+	{"stats|--broker-timeout=0", "--broker-timeout must be at least 1ms, not '0'"},
+	{"--patience=0s|stats", "--broker-timeout must be at least 1ms, not '0s'"},
 	{"get|7", "'7' is not a job's id"}, {"wait|7", "'7'"}, {"cancel|7", "'7'"},
 	{"get", "missing argument: ID "},
 	{"get|" DEAD "|--body|--json", "cannot be used together"},
