@@ -36,7 +36,7 @@ enum {
 	X(CMD_O_JSON, "json", NULL, "one JSON object per line")                                     \
 	X(CMD_O_FILE, "file", "FILE", "the body is this file's content")                            \
 	X(CMD_O_LINES, "lines", "FILE", "many jobs: whole lines of FILE (- is stdin), packed")      \
-	X(CMD_O_EACH, "each", NULL, "with --lines: each line is a job, without its newline")        \
+	X(CMD_O_EACH, "each", NULL, "with --lines: each line is a job, less its newline")           \
 	X(CMD_O_CHUNK, "chunk", "BYTES", "with --lines: longest body (128k)")                       \
 	X(CMD_O_ID, "id", "UUID", "the job's id: a repeated put makes no second job")               \
 	X(CMD_O_IDS, "ids", NULL, "with --lines: print the id of each job")                         \
@@ -78,7 +78,7 @@ enum cmd_opt_id {
 		CMD_OPTS,
 };
 
-/* X(symbol, name): names of 0.1.0, dropped after the next version */
+/* X(symbol, name): names of 0.1.0, which 0.2.0 drops */
 #define CMD_OPT_OLD_MAP(X) X(CMD_O_BROKER_TIMEOUT, "patience")
 
 struct cmd_opt {

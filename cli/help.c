@@ -15,7 +15,7 @@ help_all(FILE *f, const struct cmd_verb *verbs)
 {
 	(void)fputs("usage: spillway [--broker ENDPOINT] VERB …\n\n", f);
 	for (const struct cmd_verb *v = verbs; v->name != NULL; v++)
-		(void)fprintf(f, "  %-12s %s%s%s%s\n", v->name, v->text,
+		(void)fprintf(f, "  %-13s %s%s%s%s\n", v->name, v->text,
 			v->also == NULL ? "" : " (alias: ",
 			v->also == NULL ? "" : v->also,
 			v->also == NULL ? "" : ")");
@@ -43,7 +43,7 @@ opt_help(FILE *f, const struct cmd_opt *o)
 
 	(void)snprintf(left, sizeof(left), "--%s%s%s", o->name,
 		o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
-	(void)fprintf(f, "  %-22s %s\n", left, o->text);
+	(void)fprintf(f, "  %-26s %s\n", left, o->text);
 }
 
 void
@@ -102,5 +102,11 @@ cmd_help(struct cmd *c)
 	}
 	if (c->n_words == 1 && help_group(c->out.f, c->verbs, c->words[0]) > 0)
 		return CMD_OK;
+	if (v != NULL)
+		return cmd_usage(
+			c, "unexpected argument '%.60s'", c->words[used]);
+	if (c->n_words > 1 && help_group(NULL, c->verbs, c->words[0]) > 0)
+		return cmd_usage(
+			c, "unknown verb '%s %.60s'", c->words[0], c->words[1]);
 	return cmd_usage(c, "unknown verb '%.60s'", c->words[0]);
 }

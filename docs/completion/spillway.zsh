@@ -90,7 +90,7 @@ _spillway_word()
 		'--json[one JSON object per line]' \
 		'--file=[the body is this file'\''s content]:FILE:_files' \
 		'--lines=[many jobs\: whole lines of FILE (- is stdin), packed]:FILE:_files' \
-		'--each[with --lines\: each line is a job, without its newline]' \
+		'--each[with --lines\: each line is a job, less its newline]' \
 		'--chunk=[with --lines\: longest body (128k)]:BYTES: ' \
 		'--id=[the job'\''s id\: a repeated put makes no second job]:UUID: ' \
 		'--ids[with --lines\: print the id of each job]' \

@@ -310,7 +310,7 @@ dead_retry_is_dead_redrive_by_another_name(void **state)
 	HAS(seen.out, "usage: spillway dead redrive");
 	HAS(seen.out, "`spillway dead retry` is an alias");
 	assert_int_equal(seen_run("help"), CMD_OK);
-	HAS(seen.out, "  dead redrive make dead jobs ready again "
+	HAS(seen.out, "  dead redrive  make dead jobs ready again "
 		      "(alias: dead retry)\n");
 }
 

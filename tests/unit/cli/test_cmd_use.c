@@ -82,6 +82,9 @@ static const char *const misuses[][2] = {
 	{"completion", "missing argument: SHELL"},
 	{"completion|csh", "shell must be bash, zsh or fish, not 'csh'"},
 	{"help|frob", "unknown verb 'frob'"},
+	{"help|put|get", "unexpected argument 'get'"},
+	{"help|frob|put", "unknown verb 'frob'"},
+	{"help|dead|frob", "unknown verb 'dead frob'"},
 };
 /* clang-format on */
 
@@ -185,17 +188,25 @@ the_old_name_of_an_option_works_and_is_not_shown(void **state)
 }
 
 static void
+help_as_seen(const struct cmd_verb *v)
+{
+	char words[64], *space;
+
+	(void)snprintf(words, sizeof(words), "%s|--help", v->name);
+	space = strchr(words, ' ');
+	if (space != NULL)
+		*space = '|';
+	assert_int_equal(seen_run(words), CMD_OK);
+}
+
+static void
 each_verb_has_help_with_all_its_options(void **state)
 {
 	(void)state;
 	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
-		char words[64], option[64], *space;
+		char option[64];
 
-		(void)snprintf(words, sizeof(words), "%s|--help", v->name);
-		space = strchr(words, ' ');
-		if (space != NULL)
-			*space = '|';
-		assert_int_equal(seen_run(words), CMD_OK);
+		help_as_seen(v);
 		assert_non_null(strstr(seen.out, v->text));
 		assert_true(v->also == NULL || strstr(seen.out, v->also));
 		for (int o = 0; o < CMD_OPTS; o++) {
@@ -203,6 +214,47 @@ each_verb_has_help_with_all_its_options(void **state)
 				cmd_opts[o].name);
 			assert_int_equal(strstr(seen.out, option) != NULL,
 				cmd_knows(v, (enum cmd_opt_id)o));
+		}
+	}
+}
+
+/* Fails unless `text` has a line "  LEFT  RIGHT", with the blanks. */
+static void
+has_row(const char *text, const char *left, const char *right)
+{
+	const char *row = text, *cell;
+	size_t len = strlen(left);
+
+	while ((row = strstr(row, left)) != NULL) {
+		cell = row + len + strspn(row + len, " ");
+		if (row >= text + 2 && memcmp(row - 2, "  ", 2) == 0 &&
+			cell >= row + len + 2 &&
+			strncmp(cell, right, strlen(right)) == 0)
+			return;
+		row += len;
+	}
+	fail_msg("no row '%s  %s' in: %s", left, right, text);
+}
+
+static void
+columns_of_the_help_are_two_blanks_apart(void **state)
+{
+	char left[64];
+
+	(void)state;
+	assert_int_equal(seen_run("help"), CMD_OK);
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++)
+		has_row(seen.out, v->name, v->text);
+	for (const struct cmd_verb *v = cmd_verbs; v->name != NULL; v++) {
+		help_as_seen(v);
+		for (int o = 0; o < CMD_OPTS; o++) {
+			const struct cmd_opt *opt = &cmd_opts[o];
+
+			(void)snprintf(left, sizeof(left), "--%s%s%s",
+				opt->name, opt->arg == NULL ? "" : " ",
+				opt->arg == NULL ? "" : opt->arg);
+			if (cmd_knows(v, (enum cmd_opt_id)o))
+				has_row(seen.out, left, opt->text);
 		}
 	}
 }
@@ -268,6 +320,7 @@ main(void)
 		cmocka_unit_test(
 			the_old_name_of_an_option_works_and_is_not_shown),
 		cmocka_unit_test(each_verb_has_help_with_all_its_options),
+		cmocka_unit_test(columns_of_the_help_are_two_blanks_apart),
 		cmocka_unit_test(the_completion_is_what_the_table_makes),
 		cmocka_unit_test(help_bash_is_completion_bash),
 	};
