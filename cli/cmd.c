@@ -96,17 +96,18 @@ int
 cmd_fail(struct cmd *c, int err)
 {
 	const char *why = c->client == NULL ? "" : client_why(c->client);
+	const char *text = sw_strerror(err);
 
-	if (err == SW_ELINK) {
-		(void)cmd_refuse(
-			c, "%s", why[0] == '\0' ? sw_strerror(err) : why);
-		return CMD_NO_BROKER;
+	/* A broker's DETAIL may begin with the text of the error. */
+	if (why[0] != '\0' &&
+		(err == SW_ELINK || strncmp(why, text, strlen(text)) == 0)) {
+		text = why;
+		why = "";
 	}
-	(void)cmd_refuse(
-		c, "%s%s%s", sw_strerror(err), why[0] == '\0' ? "" : ": ", why);
+	(void)cmd_refuse(c, "%s%s%s", text, why[0] == '\0' ? "" : ": ", why);
 	if (err == SW_ETIMEOUT || err == SW_EUNKNOWN)
 		return CMD_UNKNOWN;
-	return CMD_REFUSED;
+	return err == SW_ELINK ? CMD_NO_BROKER : CMD_REFUSED;
 }
 
 int

@@ -177,8 +177,7 @@ op_queues(struct request *rq)
 			c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
 
 		if (q == NULL) {
-			reply_refuse(c, rq->peer, rq->msg.seq, SW_ENOQUEUE,
-				sw_strerror(SW_ENOQUEUE));
+			reply_no_queue(rq, sw_bytes(&it, SW_F_QUEUE));
 			return;
 		}
 		queue_show(c, &w.items, q);

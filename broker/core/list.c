@@ -283,6 +283,10 @@ page_walk(struct request *rq, list_each_fn *each)
 		err = SW_EINVAL; /* a change must name the state */
 	if (err == 0 && each != NULL)
 		err = sel.state == SW_LEASED ? SW_ESTATE : 0;
+	if (err == SW_ENOQUEUE) {
+		reply_no_queue(rq, sw_bytes(&it, SW_F_QUEUE));
+		return;
+	}
 	if (err < 0) {
 		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/core/reply.h"
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "base/must.h"
 
@@ -71,6 +73,19 @@ reply_refuse(struct core *c, const struct peer *peer, uint64_t seq, int status,
 	sw_put_text(&b, SW_F_DETAIL, detail);
 	sw_item_end(&b, mark);
 	out_send(c, &b, peer);
+}
+
+void
+reply_no_queue(struct request *rq, struct bytes name)
+{
+	char why[SW_QUEUE_MAX + 64];
+	int valid = sw_queue_check(name.p, name.len) == 0;
+
+	/* An invalid name may have bytes that are no text: not sent back. */
+	(void)snprintf(why, sizeof(why), "%s: %.*s", sw_strerror(SW_ENOQUEUE),
+		valid ? (int)name.len : SW_TEXT_MAX,
+		valid ? (const char *)name.p : sw_strerror(SW_EQUEUE));
+	reply_refuse(rq->core, rq->peer, rq->msg.seq, SW_ENOQUEUE, why);
 }
 
 /* Fields of a record that no answer shows. */

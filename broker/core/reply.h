@@ -45,6 +45,9 @@ void reply_append(struct request *, const struct sw_buf *message);
 void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,
 	const char *detail);
 
+/* As reply_refuse(), with SW_ENOQUEUE and the name, which the request had. */
+void reply_no_queue(struct request *, struct bytes name);
+
 /* Adds the fields of a job: all that GET shows if `whole`, else without body,
  * result and history, as in a list. */
 void job_show(struct core *, struct sw_buf *, const struct record *, int whole);

@@ -318,6 +318,19 @@ a_queue_that_is_not_there_is_told_by_name_and_not_made(void **state)
 
 	sw_put_text(&r->b, SW_F_QUEUE, "nowhere");
 	assert_int_equal(rig_ask(r, 9, SW_OP_QUEUES, mark, &it), SW_ENOQUEUE);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_DETAIL),
+		bytes_str("no such queue: nowhere")));
+	mark = rig_say(r, SW_OP_LIST, 0);
+	sw_put_text(&r->b, SW_F_QUEUE, "nowhere");
+	assert_int_equal(rig_ask(r, 9, SW_OP_LIST, mark, &it), SW_ENOQUEUE);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_DETAIL),
+		bytes_str("no such queue: nowhere")));
+	mark = rig_say(r, SW_OP_LIST, 0);
+	sw_put_text(&r->b, SW_F_QUEUE, "no\xff");
+	assert_int_equal(rig_ask(r, 9, SW_OP_LIST, mark, &it), SW_ENOQUEUE);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_DETAIL),
+		bytes_str("no such queue: a queue name must be 1 to 63 of "
+			  "[a-z0-9_-]")));
 	assert_int_equal(r->core->queues_n, 0);
 }
 
