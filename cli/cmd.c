@@ -96,16 +96,20 @@ int
 cmd_fail(struct cmd *c, int err)
 {
 	const char *why = c->client == NULL ? "" : client_why(c->client);
-	const char *text = sw_strerror(err);
+	const char *text = sw_strerror(err), *more = "";
+	int unknown = err == SW_ETIMEOUT || err == SW_EUNKNOWN;
 
+	if (unknown && c->if_unknown != NULL)
+		more = c->if_unknown;
 	/* A broker's DETAIL may begin with the text of the error. */
 	if (why[0] != '\0' &&
 		(err == SW_ELINK || strncmp(why, text, strlen(text)) == 0)) {
 		text = why;
 		why = "";
 	}
-	(void)cmd_refuse(c, "%s%s%s", text, why[0] == '\0' ? "" : ": ", why);
-	if (err == SW_ETIMEOUT || err == SW_EUNKNOWN)
+	(void)cmd_refuse(c, "%s%s%s%s%s", text, why[0] == '\0' ? "" : ": ", why,
+		more[0] == '\0' ? "" : "; ", more);
+	if (unknown)
 		return CMD_UNKNOWN;
 	return err == SW_ELINK ? CMD_NO_BROKER : CMD_REFUSED;
 }

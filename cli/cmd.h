@@ -123,6 +123,8 @@ struct cmd {
 	const char *headers[CMD_HEADERS];
 	int n_headers;
 	int64_t broker_timeout_ms;
+	/* What cmd_fail() adds if an outcome is unknown, or NULL; borrowed. */
+	const char *if_unknown;
 	int64_t now_ms;	       /* Unix time, read once */
 	struct client *client; /* NULL until cmd_link() */
 	struct blobs *blobs;   /* NULL until cmd_blobs() */

@@ -281,12 +281,19 @@ put_send(struct put_args *p, const struct sw_id *id, struct bytes body)
 	struct cmd *c = p->c;
 	size_t cap = SW_BODY_MAX + FIELDS_MAX + 1024, mark;
 	struct sw_buf b = {malloc(cap), 0, cap, 0};
+	char text[SW_ID_TEXT], if_unknown[SW_ID_TEXT + 80];
 	struct sw_msg reply;
 	struct sw_item it;
 	int rc;
 
 	if (b.p == NULL)
 		return cmd_refuse(c, "out of memory");
+	sw_id_format(id, text);
+	(void)snprintf(if_unknown, sizeof(if_unknown),
+		"the job may be stored: the same put with --id %s makes no "
+		"second job",
+		text);
+	c->if_unknown = if_unknown;
 	sw_msg_begin(&b, SW_OP_PUT, 0, 0);
 	mark = sw_item_begin(&b);
 	sw_put_id(&b, id);
@@ -300,15 +307,7 @@ put_send(struct put_args *p, const struct sw_id *id, struct bytes body)
 		rc = cmd_refused(c, c->words[0], &it);
 	else if (rc == CMD_OK)
 		put_print(c, &it, id);
-	if (rc == CMD_UNKNOWN) {
-		char text[SW_ID_TEXT];
-
-		sw_id_format(id, text);
-		(void)cmd_refuse(c,
-			"it may be stored; the same put with "
-			"--id %s makes no second job",
-			text);
-	}
+	c->if_unknown = NULL;
 	free(b.p);
 	return rc;
 }

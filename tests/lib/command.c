@@ -282,10 +282,13 @@ static answer_fn *const answers[128] = {
 };
 
 static int
-full_answer(struct sw_buf *b, struct sw_msg *m, const struct sw_item *first)
+put_answer(struct sw_buf *b, struct sw_msg *m, const struct sw_item *first)
 {
 	struct sw_item it = *first;
 
+	/* An answer without items: the outcome of the put is unknown. */
+	if (bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("unknown")))
+		return 1;
 	if (!bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("full")))
 		return 0;
 	do {
@@ -319,7 +322,7 @@ answer(struct rig *r, struct sw_msg m, struct bytes frame, struct sw_buf *b)
 
 	(void)sw_msg_next(&m, &it);
 	if (m.op == SW_OP_PUT)
-		return full_answer(b, &m, &it);
+		return put_answer(b, &m, &it);
 	ask_keep(frame);
 	if (m.op == SW_OP_WAIT && q->count[SW_READY] > 0)
 		work(r, q->name);

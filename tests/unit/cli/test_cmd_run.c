@@ -53,6 +53,17 @@ a_refused_put_says_why(void **state)
 }
 
 static void
+a_put_of_unknown_outcome_is_one_line_with_the_id(void **state)
+{
+	(void)state;
+	assert_int_equal(seen_run("put|unknown|x|--id|" FRESH), CMD_UNKNOWN);
+	assert_string_equal(seen.out, "");
+	assert_string_equal(seen.err,
+		"spillway put: the outcome is unknown; the job may be stored: "
+		"the same put with --id " FRESH " makes no second job\n");
+}
+
+static void
 a_put_that_waits_prints_the_result_alone(void **state)
 {
 	(void)state;
@@ -415,6 +426,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_put_prints_the_id_it_was_stored_under),
 		cmocka_unit_test(a_refused_put_says_why),
+		cmocka_unit_test(
+			a_put_of_unknown_outcome_is_one_line_with_the_id),
 		cmocka_unit_test(a_put_that_waits_prints_the_result_alone),
 		cmocka_unit_test(a_file_of_lines_arrives_whole_and_in_order),
 		cmocka_unit_test(each_line_becomes_a_job_of_its_own),
