@@ -298,7 +298,7 @@ ready_row_add(struct core *c, const struct record *r)
 }
 
 void
-job_started(struct core *c, const struct record *r)
+expiry_row_remove(struct core *c, const struct record *r)
 {
 	struct index x;
 

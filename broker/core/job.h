@@ -50,8 +50,11 @@ int unique_taken(struct core *, const struct record *);
 /* Writes the ready row of a job again, also where the row exists. */
 void ready_row_add(struct core *, const struct record *);
 
-/* Removes the expiry timer of a ready job that is leased now. */
-void job_started(struct core *, const struct record *);
+/*
+ * Removes the row of a ready job's expiry, if there is one: the job is being
+ * leased, and expiry bounds only its first start.
+ */
+void expiry_row_remove(struct core *, const struct record *);
 
 /* Writes a dead job in the place of a record that is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);

@@ -416,7 +416,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	lease_row_write(c, l);
 	batch_delete(&c->batch, key_bytes(&k));
 	if (r->expires_at_ms != 0)
-		job_started(c, r);
+		expiry_row_remove(c, r);
 	r->q->count[SW_READY]--;
 	r->q->count[SW_LEASED]++;
 	queue_rate_spend(r->q);
