@@ -5,6 +5,10 @@
  * A function returns 0, one of these or -errno.  The numbers are part of the
  * protocol: append, never renumber; errno never goes on the wire.  Each text
  * is a clause that stands alone behind "spillway: ".
+ *
+ * SW_EBUSY has two causes.  In a reply, and so in the library, the broker is at
+ * a limit: too many queues, workers or waits.  From store_open(), and never on
+ * the wire, another process has the store open; the store's `why` says so.
  */
 #ifndef SW_ERROR_H
 #define SW_ERROR_H

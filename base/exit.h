@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.h - the exit statuses of all programs, one table
+ * exit.h - the exit statuses of all programs but the command, one table
+ *
+ * The command `spillway` has 0 to 4 instead: cli/exit.h.
  *
  * Numbers are those of sysexits.h.  A fault of the configuration has the same
  * status in every program: EXIT_CONFIG where the fault is in a file, EXIT_USE
@@ -15,7 +17,7 @@
 	X(EXIT_USE, 64, "the command line is wrong")                           \
 	X(EXIT_DATA, 65, "the data is corrupt, or of another format")          \
 	X(EXIT_INPUT, 66, "a file is missing or cannot be opened")             \
-	X(EXIT_UNAVAILABLE, 69, "an address or a service cannot be had")       \
+	X(EXIT_UNAVAILABLE, 69, "the program cannot listen at an address")     \
 	X(EXIT_SOFTWARE, 70, "the program failed; its last line says why")     \
 	X(EXIT_OS, 71, "the system refused memory or a process")               \
 	X(EXIT_OSFILE, 72, "a part of the installation is missing")            \

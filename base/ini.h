@@ -8,7 +8,8 @@
  *
  * A value is the text between '=' and the end of the line or its comment,
  * without blanks around it.  There are no quotes and no escapes, and no line
- * continues another.  Refused: an indented line, a line over INI_LINE_MAX, a
+ * continues another.  A line may end with CR LF, and a byte order mark may
+ * precede the first.  Refused: an indented line, a line over INI_LINE_MAX, a
  * NUL byte, a line without '=', "key: value", a key before the first section,
  * text behind ']', a key that is not of [A-Za-z0-9_.-].
  */

@@ -19,7 +19,8 @@ enum { OPTIONS_ARGUMENTS = 2 };
 struct options {
 	struct config *config;
 	const char *file;   /* NULL: none; borrowed */
-	const char *action; /* "check-config", "verify"; NULL: none; borrowed */
+	const char *action; /* "check-config", or one of the program's actions;
+			       NULL: none; borrowed */
 	const char *arguments[OPTIONS_ARGUMENTS]; /* borrowed */
 	int arguments_n;
 	enum exit_status status; /* of what failed */

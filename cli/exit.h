@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exit.h - the command's exit codes: one table for code, help and manual
+ *
+ * Of the command `spillway` alone: all other programs have the exit statuses
+ * of base/exit.h.
  */
 #ifndef CMD_EXIT_H
 #define CMD_EXIT_H

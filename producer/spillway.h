@@ -29,7 +29,9 @@
  *	-EDEADLK	called from a sw_done_fn, which may only sw_submit()
  *	-ENOMEM
  * sw_why() has a line on the cause.  Timeouts are in milliseconds; a negative
- * one never ends.  Signals end no wait but that of sw_process().
+ * one never ends; 0 does not wait: sw_process() and sw_flush() take what has
+ * come, a call that needs an answer fails with SW_ELINK or SW_ETIMEOUT (and may
+ * have been sent).  Signals end no wait but that of sw_process().
  */
 #ifndef SPILLWAY_H
 #define SPILLWAY_H
@@ -43,10 +45,7 @@ extern "C" {
 
 #define SW_API __attribute__((visibility("default")))
 
-/*
- * The project's own headers declare these, too: the copies here are left out
- * behind them.  tests/unit/producer/test_api.c compares the two.
- */
+/* Copies of our own headers, left out behind them; test_api.c compares. */
 #ifndef SW_LIMITS_H
 enum {
 	SW_ID_LEN = 16,	 /* bytes of a job's id */
@@ -77,7 +76,7 @@ enum sw_error {
 	SW_ESETTING = -5011,  /* unknown setting or bad value */
 	SW_EVERSION = -5012,  /* the broker speaks another version */
 	SW_EOP = -5013,	      /* unknown operation */
-	SW_EBUSY = -5014,     /* a table of the broker is full */
+	SW_EBUSY = -5014,     /* the broker is at a limit */
 	SW_ESESSION = -5015,  /* no session (workers only) */
 	SW_ECORRUPT = -5016,  /* a stored record fails its checksum */
 	SW_EFENCED = -5017,   /* another broker has taken the store */
@@ -246,8 +245,9 @@ SW_API void sw_window_set(struct sw_client *, unsigned jobs);
 
 /*
  * The time from sending a submitted job to its callback with SW_ETIMEOUT or
- * SW_ELINK; at first negative: never.  Applies to messages sent from now on.
- * The second name is that of 0.1.0; the version after the next drops it.
+ * SW_ELINK.  Negative, as at first: never; 0: unless answered, in the next call
+ * that sends or waits.  Applies to messages sent from now on.
+ * The second name is that of 0.1.0; 0.2.0 drops it.
  */
 SW_API void sw_timeout_set(struct sw_client *, int64_t ms);
 SW_API void sw_patience_set(struct sw_client *, int64_t ms)

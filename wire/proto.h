@@ -63,7 +63,7 @@ enum sw_state {
 	SW_STATES,
 };
 
-/* The disposition of a job that its worker reports (SW_F_OUTCOME in DONE). */
+/* The outcome of an attempt, from its worker (SW_F_OUTCOME in DONE). */
 #define SW_OUTCOME_MAP(X)                                                  \
 	X(SW_ACK, 1, "ack")		/* the job is done */              \
 	X(SW_RETRY, 2, "retry")		/* again, after DELAY_MS or back-off */ \

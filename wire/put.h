@@ -7,6 +7,9 @@
  * rules are the field table (field.h) and three that span fields: DELAY_MS
  * and RUN_AT_MS exclude each other, headers are name=value, and all headers
  * together have a limit.  Stored records are never checked by these rules.
+ *
+ * `why` is SW_WHY_ROOM bytes, or NULL.  An error leaves a line there that names
+ * the field and its limit; success leaves it as it is.
  */
 #ifndef SW_PUT_H
 #define SW_PUT_H
@@ -17,8 +20,7 @@
  * 0; SW_EINVAL: a field that a put must not have or that is missing, a number
  * out of its range, a text that is not UTF-8, a header that is not name=value,
  * or both DELAY_MS and RUN_AT_MS; SW_EQUEUE: a bad queue name; SW_ETOOBIG:
- * too many bytes of headers.  An error leaves a line in `why` (SW_WHY_ROOM
- * bytes, or NULL) that names the field and its limit.
+ * too many bytes of headers.
  */
 int sw_put_check(const struct sw_item *, char *why)
 	__attribute__((warn_unused_result));

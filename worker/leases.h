@@ -2,10 +2,12 @@
 /*
  * leases.h - the leases of a worker, and its session with the broker
  *
- * Pure code: time is an argument, messages leave through `send`.  A worker
- * has a lease from the job's arrival until the broker has confirmed the
- * report of its end.  Heartbeats (EXTEND) extend all leases every second, or
- * three times in the term of a shorter one: leases_send().
+ * Pure code: time is an argument, messages leave through `send`.  `now_ms` is
+ * the boot clock (CLOCK_BOOTTIME), as are all moments in these structs.
+ *
+ * A worker has a lease from the job's arrival until the broker has confirmed
+ * the report of its end.  Heartbeats (EXTEND) extend all leases every second,
+ * or three times in the term of a shorter one: leases_send().
  *
  * A broken link ends no lease: the broker restores leases after a restart, so
  * the worker sends HELLO again and goes on with its tokens.  Running jobs are
@@ -74,6 +76,7 @@ struct worker_lease {
 	void *child;			  /* the struct child that runs it */
 };
 
+/* `message` is borrowed until the call returns. */
 typedef void leases_send_fn(void *arg, struct bytes message);
 
 struct leases {
@@ -95,7 +98,7 @@ struct leases {
 	int64_t run_us;		    /* moving mean of run times; 0: not known */
 	int draining;
 	int64_t pause_ms; /* no job begins before */
-	uint8_t *buf;	  /* for one message */
+	uint8_t *buf;	  /* SW_BATCH_MAX + 64 KiB, for one message */
 	uint64_t done, failed;
 };
 
@@ -105,7 +108,10 @@ int leases_init(struct leases *, const struct worker_route *routes,
 	void *arg) __attribute__((warn_unused_result));
 void leases_fini(struct leases *);
 
-/* Handles a message from the broker; malformed ones are ignored. */
+/*
+ * Handles a message from the broker; malformed ones are ignored.  `message` is
+ * borrowed until the call returns: the fields of its jobs are copied.
+ */
 void leases_receive(struct leases *, struct bytes message, int64_t now_ms);
 
 /* Sends what is due: hello, heartbeats, reports, credit. */

@@ -35,10 +35,12 @@ extern const struct attempt attempt_release;
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);
 
 /*
- * Moves a job in state `was`, whose record is corrupt or missing, to dead with
- * the time of death `at_ms` and cause SW_C_CORRUPT.  What can be read of the
- * record is kept in a row `c`.  A sound record, whose queue's row is lost,
- * stays as it is.
+ * Moves a job whose record is corrupt or missing to dead, with the cause
+ * SW_C_CORRUPT, and ends its lease.  `was` is the state in which the queue
+ * counts the job; `at_ms` becomes the time of its death.  The bytes of a
+ * corrupt record are kept in a row `c`.  A record whose length is corrupt
+ * cannot be read or written: the job only gets its dead row.  If the record is
+ * sound, as only the row of its queue is lost, the job stays in its state.
  */
 void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *,
 	enum sw_state was, int64_t at_ms);

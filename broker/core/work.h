@@ -3,7 +3,8 @@
  * work.h - workers: sessions, leases, heartbeats, reports, hand-out
  *
  *	op_hello	opens the session of a worker: name, slots, queues
- *	op_want		sets the credit: how many jobs the worker still takes
+ *	op_want		sets the credit: how many jobs the worker may have been
+ *			sent in all since its hello
  *	op_extend	the heartbeat: each lease named with its fencing token
  *			runs for another lease_ms of its queue; SW_ESTALE: the
  *			token is not the lease's; SW_ECANCEL: stop the job
@@ -23,9 +24,9 @@
 void session_close(struct core *, struct session *);
 
 /*
- * Leases ready jobs to workers with credit: at most TURN_LEASES in a turn,
- * a few for each worker in turn.  Skips queues that are paused or at their
- * concurrency or rate limit.
+ * Leases ready jobs to workers that were sent fewer jobs than their credit: at
+ * most TURN_LEASES in a turn, a few for each worker in turn.  Skips queues
+ * that are paused or at their concurrency or rate limit.
  */
 void work_hand_out(struct core *);
 
