@@ -34,6 +34,9 @@ main(void)
 	return 0;
 }
 C
-${CC:-cc} -Wno-deprecated-declarations -I"$root/producer" -o "$dir/both" "$dir/both.c" "$b/libspillway.so.0"
+# A library with a sanitizer in it wants the program to bring that along.
+case $b in *asan) sanitize=-fsanitize=address,undefined ;; *) sanitize= ;; esac
+# shellcheck disable=SC2086 # an option, or none
+${CC:-cc} $sanitize -Wno-deprecated-declarations -I"$root/producer" -o "$dir/both" "$dir/both.c" "$b/libspillway.so.0"
 LD_LIBRARY_PATH="$b" "$dir/both"
 echo "$(wc -l <"$dir/library") functions: header, map and library agree"

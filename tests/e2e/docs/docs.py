@@ -239,6 +239,8 @@ def check(names, root, build):
                 faults += ini_check(name, line, body, build)
             elif kind == "sh" and "changes" in said and os.path.basename(build) != "release":
                 print("skipped: changes: objects of another build")
+            elif kind == "sh" and name == "docs/transcode.md" and os.path.basename(build) == "asan":
+                print("skipped: transcode: a sanitizer does not live within a limit of memory")
             elif kind == "sh" and "not run" in said:
                 passed += 1
                 print(f"not run: {name}:{line}: {said['not run'][0]}")
