@@ -78,7 +78,7 @@ enum cmd_opt_id {
 		CMD_OPTS,
 };
 
-/* X(symbol, name): names of 0.1.0, which 0.2.0 drops */
+/* X(symbol, name): names of 0.1.0, which 0.3.0 drops */
 #define CMD_OPT_OLD_MAP(X) X(CMD_O_BROKER_TIMEOUT, "patience")
 
 struct cmd_opt {

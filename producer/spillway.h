@@ -247,7 +247,7 @@ SW_API void sw_window_set(struct sw_client *, unsigned jobs);
  * The time from sending a submitted job to its callback with SW_ETIMEOUT or
  * SW_ELINK.  Negative, as at first: never; 0: unless answered, in the next call
  * that sends or waits.  Applies to messages sent from now on.
- * The second name is that of 0.1.0; 0.2.0 drops it.
+ * The second name is that of 0.1.0; 0.3.0 drops it.
  */
 SW_API void sw_timeout_set(struct sw_client *, int64_t ms);
 SW_API void sw_patience_set(struct sw_client *, int64_t ms)
