@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit.h - the exit statuses of all programs but the command, one table
+ * exit.h - the exit statuses of all programs, for code, help and manuals
  *
- * The command `spillway` has 0 to 4 instead: cli/exit.h.
- *
- * Numbers are those of sysexits.h.  A fault of the configuration has the same
- * status in every program: EXIT_CONFIG where the fault is in a file, EXIT_USE
- * where it is on the command line.  The service manager restarts neither.
+ * The command `spillway` has 0 to 4, on which scripts rely: append, never
+ * renumber.  All other programs have the numbers of sysexits.h.  A fault of
+ * the configuration has the same status in each of them: EXIT_CONFIG where the
+ * fault is in a file, EXIT_USE where it is on the command line.  The service
+ * manager restarts neither.
  */
 #ifndef BASE_EXIT_H
 #define BASE_EXIT_H
@@ -29,6 +29,22 @@
 enum exit_status {
 #define X(symbol, number, text) symbol = number,
 	EXIT_MAP(X)
+#undef X
+};
+
+/* clang-format off */
+/* X(symbol, code, text): of the command */
+#define CMD_EXIT_MAP(X)                                                                            \
+	X(CMD_OK, 0, "done")                                                                       \
+	X(CMD_REFUSED, 1, "refused or not found; or the job that was waited for ended dead or cancelled") \
+	X(CMD_USAGE, 2, "wrong usage; nothing was done")                                           \
+	X(CMD_NO_BROKER, 3, "no broker was reached; nothing was changed")                          \
+	X(CMD_UNKNOWN, 4, "no answer in time: the outcome is unknown, or the job has not ended yet")
+/* clang-format on */
+
+enum cmd_exit {
+#define X(sym, code, text) sym = (code),
+	CMD_EXIT_MAP(X)
 #undef X
 };
 

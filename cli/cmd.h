@@ -15,9 +15,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/exit.h"
 #include "blob/blob.h"
 #include "producer/client.h"
-#include "cli/exit.h"
 #include "cli/out.h"
 #include "wire/id.h"
 #include "wire/msg.h"

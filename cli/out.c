@@ -5,8 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/exit.h"
 #include "base/text.h"
-#include "cli/exit.h"
 #include "cli/out.h"
 #include "wire/proto.h"
 
