@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +73,29 @@ own_template(void)
 	return (size_t)n < sizeof(own.path) ? 0 : -ENAMETOOLONG;
 }
 
+/* Not by glob(3): glibc 2.36 frees twice when its memory runs out. */
 static void
 stale_folders_remove(void)
 {
-	char pattern[DIR_PATH];
-	glob_t g;
+	char folder[DIR_PATH], path[DIR_PATH];
+	size_t len = strlen(own.path), name_len = strlen(NAME) + UNIQUE;
+	const struct dirent *e;
+	DIR *d;
 
-	strcpy(pattern, own.path);
-	memset(pattern + strlen(pattern) - UNIQUE, '?', UNIQUE);
-	if (glob(pattern, GLOB_NOSORT, NULL, &g) != 0)
+	memcpy(path, own.path, len + 1);
+	memcpy(folder, own.path, len - name_len);
+	folder[len - name_len] = '\0';
+	d = opendir(folder);
+	if (d == NULL)
 		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		stale_remove(g.gl_pathv[i]);
-	globfree(&g);
+	while ((e = readdir(d)) != NULL) {
+		if (strlen(e->d_name) != name_len ||
+			strncmp(e->d_name, NAME, strlen(NAME)) != 0)
+			continue;
+		memcpy(path + len - name_len, e->d_name, name_len);
+		stale_remove(path);
+	}
+	closedir(d);
 }
 
 /*
