@@ -54,6 +54,11 @@ int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
  */
 int lmdb_checkpoint(struct lmdb *);
 
+/* A journal_apply_fn over a struct lmdb. */
+int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
+
+/* In lmdb_room.c: */
+
 /* The file data.mdb: where its last page ends and how long it may get. */
 struct lmdb_extent {
 	int fd;
@@ -65,8 +70,8 @@ void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 /* Extends data.mdb, in length and disk blocks, beyond its last page. */
 void lmdb_room_reserve(struct lmdb *);
 
-/* A journal_apply_fn over a struct lmdb. */
-int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
+/* The driver's usage(), see store.h. */
+int lmdb_usage(struct store *, struct store_usage *);
 
 /* In lmdb_open.c: */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lmdb_room.c - how much of its file the LMDB store uses, and room ahead of it
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/must.h"
+#include "broker/store/lmdb.h"
+
+#define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
+
+/*
+ * LMDB's free list is table 0, whose values are lists of page numbers that
+ * begin with their length.  Counted once for each checkpoint.
+ */
+static uint64_t
+free_count(struct lmdb *l)
+{
+	MDB_txn *read;
+	MDB_cursor *cur;
+	MDB_val k, v;
+	uint64_t n = 0;
+
+	if (l->counted_generation == l->journal.generation)
+		return l->free_pages;
+	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
+		return l->free_pages;
+	if (mdb_cursor_open(read, 0, &cur) == 0) {
+		while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0)
+			n += *(const size_t *)v.mv_data;
+		mdb_cursor_close(cur);
+	}
+	mdb_txn_abort(read);
+	l->free_pages = n;
+	l->counted_generation = l->journal.generation;
+	return n;
+}
+
+/* Whether free pages within the file, with disk blocks, make up for the room
+ * that is missing behind its end. */
+static int
+free_pages_suffice(struct lmdb *l, const struct lmdb_extent *x)
+{
+	return fallocate(x->fd, 0, 0, x->end) == 0 &&
+	       (off_t)(free_count(l) * x->page_size) >= RESERVE_BYTES / 2;
+}
+
+void
+lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+
+	/* On an open environment these cannot fail. */
+	must(mdb_env_info(l->env, &info) == 0 &&
+		mdb_env_stat(l->env, &st) == 0 &&
+		mdb_env_get_fd(l->env, &x->fd) == 0);
+	x->page_size = st.ms_psize;
+	x->end = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
+	x->max = (off_t)info.me_mapsize;
+}
+
+/*
+ * Reserves disk blocks for the next checkpoint, so that confirmed batches
+ * always fit; without them `disk_full` refuses puts in time.
+ *
+ * Extends the length of the file also if there are no blocks: LMDB counts pages
+ * at the end that one transaction has allocated and freed, but never writes
+ * them, so that a sound file could be shorter than its last page and look as if
+ * it were cut short.
+ */
+void
+lmdb_room_reserve(struct lmdb *l)
+{
+	struct lmdb_extent x;
+	struct stat file;
+	int no_room;
+	off_t size;
+
+	lmdb_extent(l, &x);
+	if (fstat(x.fd, &file) != 0)
+		return;
+	size = x.end + RESERVE_BYTES / 2;
+	if (size <= l->reserved && !l->disk_full)
+		return;
+	size += RESERVE_BYTES / 2;
+	if (size > x.max)
+		size = x.max;
+	if (fallocate(x.fd, 0, 0, size) == 0) {
+		l->reserved = size;
+		l->disk_full = 0;
+		return;
+	}
+	no_room = errno == ENOSPC || errno == EDQUOT;
+	l->disk_full = no_room && !free_pages_suffice(l, &x);
+	if ((file.st_size >= size || ftruncate(x.fd, size) == 0) && !no_room)
+		l->reserved = size;
+}
+
+static void
+usage_read(struct lmdb *l, struct store_usage *u)
+{
+	struct lmdb_extent x;
+
+	lmdb_extent(l, &x);
+	u->page_size = x.page_size;
+	u->used_pages = (uint64_t)x.end / x.page_size;
+	u->max_pages = (uint64_t)x.max / x.page_size;
+	if (u->used_pages * 2 > u->max_pages)
+		(void)free_count(l); /* not worth its time before */
+	u->free_pages = l->free_pages;
+}
+
+/*
+ * LMDB's page counts are those of the last checkpoint.  A broker that refuses
+ * puts because the store is nearly full may write nothing more, so the journal
+ * would never fill up and the broker would never see the room that deletes have
+ * made.  So a nearly full store makes a checkpoint after a sixteenth of the
+ * journal, or if nothing was written between two calls of usage.
+ */
+static int
+checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
+{
+	int still = l->usage_number == l->journal.next;
+
+	l->usage_number = l->journal.next;
+	return l->dirty && l->journal.at > l->checkpoint_at &&
+	       (l->disk_full || (u->used_pages - u->free_pages) * 8 >=
+					u->max_pages * 7) &&
+	       (still || l->journal.at - l->checkpoint_at >=
+				 l->journal.size / 16);
+}
+
+int
+lmdb_usage(struct store *s, struct store_usage *u)
+{
+	struct lmdb *l = (struct lmdb *)s;
+
+	usage_read(l, u);
+	if (checkpoint_is_due(l, u)) {
+		int err = lmdb_checkpoint(l);
+
+		if (err < 0 && err != SW_EFULL)
+			return err;
+		usage_read(l, u);
+	}
+	if (l->disk_full) {
+		lmdb_room_reserve(l); /* the disk may have room again */
+		u->free_pages = l->disk_full ? 0 : u->free_pages;
+		u->used_pages = l->disk_full ? u->max_pages : u->used_pages;
+	}
+	return 0;
+}
