@@ -15,9 +15,10 @@
  *
  * No flag that weakens the sync (power-loss replays lost confirmed jobs with
  * them), no MDB_WRITEMAP (SIGBUS on a full disk), no MDB_DUPSORT, one sparse
- * map of constant size.  LMDB 0.9.24 does not notice a second process that
- * opens the file, so broker.lock keeps a second broker out; lock.mdb is never
- * opened beside LMDB, whose locks a close would drop.
+ * map, which grows only for a checkpoint that finds it full.  LMDB 0.9.24 does
+ * not notice a second process that opens the file, so broker.lock keeps a
+ * second broker out; lock.mdb is never opened beside LMDB, whose locks a close
+ * would drop.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -96,8 +97,8 @@ lmdb_meta_get(struct lmdb *l, const char *name, uint64_t otherwise)
 						     : otherwise;
 }
 
-int
-lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
+static int
+meta_put(struct lmdb *l, const char *name, uint64_t number)
 {
 	union {
 		const void *c;
@@ -110,17 +111,58 @@ lmdb_meta_put(struct lmdb *l, const char *name, uint64_t number)
 	return mdb_put(l->txn, l->meta, &k, &v, 0);
 }
 
-/* Begins a new transaction and applies the journal's batches, after the old
- * one was lost or aborted. */
+/*
+ * Doubles the map, once.  The journal may hold batches which fit into the map,
+ * while their checkpoint does not: it also writes the list of free pages, and
+ * copies pages that the last checkpoint still has.  Without more room the
+ * broker could not confirm an ack again, nor the next start open the store.
+ * `map_size` stays the limit that lmdb_usage() reports.
+ */
+static int
+map_extend(struct lmdb *l)
+{
+	struct lmdb_extent x;
+	int err;
+
+	lmdb_extent(l, &x);
+	if (l->map_extended)
+		return SW_EFULL;
+	l->map_extended = 1;
+	if (l->txn != NULL)
+		mdb_txn_abort(l->txn);
+	l->txn = NULL;
+	err = lmdb_convert(
+		l, mdb_env_set_mapsize(l->env, (size_t)x.max * 2), "map");
+	l->broken = err < 0; /* then there is no map at all */
+	return err;
+}
+
+static int
+replay(struct lmdb *l, uint64_t generation)
+{
+	int err = lmdb_txn_ensure(l);
+
+	return err < 0 ? err
+		       : journal_replay(
+				 &l->journal, generation, lmdb_batch_apply, l);
+}
+
+int
+lmdb_replay(struct lmdb *l, uint64_t generation)
+{
+	int err = replay(l, generation);
+
+	if (err == SW_EFULL && map_extend(l) == 0)
+		err = replay(l, generation);
+	return err;
+}
+
+/* After the transaction was lost or aborted. */
 static int
 txn_rebuild(struct lmdb *l)
 {
-	uint64_t generation = l->journal.generation;
-	int err = lmdb_txn_ensure(l);
+	int err = lmdb_replay(l, l->journal.generation);
 
-	if (err == 0)
-		err = journal_replay(
-			&l->journal, generation, lmdb_batch_apply, l);
 	l->dirty = l->journal.next > 0;
 	if (err == 0)
 		return 0;
@@ -131,21 +173,30 @@ txn_rebuild(struct lmdb *l)
 	return SW_EUNKNOWN;
 }
 
-int
-lmdb_checkpoint(struct lmdb *l)
+static int
+numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
-	uint64_t next = l->journal.generation + 1;
-	int err, rc;
+	int rc = meta_put(l, "journal", l->journal.generation + 1);
 
-	must(l->txn != NULL);
-	l->checkpoint_at = l->journal.at;
-	rc = lmdb_meta_put(l, "journal", next);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = meta_put(l, numbers[i].name, numbers[i].value);
 	if (rc == 0) {
 		rc = mdb_txn_commit(l->txn);
 		l->txn = NULL;
 	}
+	return rc;
+}
+
+static int
+checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
+{
+	int err, rc;
+
+	must(l->txn != NULL);
+	l->checkpoint_at = l->journal.at;
+	rc = numbers_commit(l, numbers, n);
 	if (rc == 0) {
-		journal_restart(&l->journal, next);
+		journal_restart(&l->journal, l->journal.generation + 1);
 		l->dirty = 0;
 		l->checkpoint_at = 0;
 		lmdb_room_reserve(l);
@@ -159,8 +210,24 @@ lmdb_checkpoint(struct lmdb *l)
 		l->broken = 1;
 		return SW_EUNKNOWN;
 	}
+	(void)map_extend(l); /* for the next one */
 	rc = txn_rebuild(l);
 	return rc < 0 ? rc : err;
+}
+
+int
+lmdb_checkpoint(struct lmdb *l)
+{
+	return checkpoint(l, NULL, 0);
+}
+
+int
+lmdb_checkpoint_with(
+	struct lmdb *l, const struct lmdb_number *numbers, size_t n)
+{
+	int err = checkpoint(l, numbers, n);
+
+	return err == SW_EFULL ? checkpoint(l, numbers, n) : err;
 }
 
 /* --- claims ------------------------------------------------------------- */
@@ -175,8 +242,8 @@ static int
 lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 {
 	struct lmdb *l = (struct lmdb *)s;
+	struct lmdb_number epoch;
 	char name[16];
-	uint64_t epoch;
 	int err = lmdb_txn_ensure(l);
 
 	(void)ttl_ms; /* the lock on the folder lasts until the close */
@@ -187,12 +254,11 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 	if (err < 0)
 		return err;
 	epoch_name(name, shard);
-	epoch = lmdb_meta_get(l, name, 0) + 1;
-	err = lmdb_convert(l, lmdb_meta_put(l, name, epoch), "claim");
+	epoch.name = name;
+	epoch.value = lmdb_meta_get(l, name, 0) + 1;
+	err = lmdb_checkpoint_with(l, &epoch, 1);
 	if (err == 0)
-		err = lmdb_checkpoint(l);
-	if (err == 0)
-		*c = (struct claim){.shard = shard, .epoch = epoch};
+		*c = (struct claim){.shard = shard, .epoch = epoch.value};
 	return err;
 }
 

@@ -28,6 +28,8 @@ struct lmdb {
 	int disk_full;	       /* no room on the disk to reserve */
 	uint64_t usage_number; /* the journal's next number at the last usage */
 	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
+	size_t map_size;       /* bytes, as asked for */
+	int map_extended;      /* once, see map_extend() */
 	off_t reserved;	       /* bytes on disk, of data.mdb */
 	uint64_t free_pages;   /* in generation `counted_generation` */
 	uint64_t counted_generation;
@@ -42,17 +44,35 @@ int lmdb_convert(struct lmdb *, int rc, const char *what);
 /* Begins the write transaction if there is none. */
 int lmdb_txn_ensure(struct lmdb *);
 
-/* Reads or writes a number of the meta table; get returns `otherwise` if there
- * is none, put LMDB's return code. */
+/* A number of the meta table, or `otherwise` if there is none. */
 uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
-int lmdb_meta_put(struct lmdb *, const char *name, uint64_t number);
+
+/*
+ * Begins a transaction, if there is none, and applies the batches that the
+ * journal has of `generation`.  If the map is too small for them it grows.
+ * Returns 0 or the store's error.
+ */
+int lmdb_replay(struct lmdb *, uint64_t generation);
 
 /*
  * Commits the transaction with all batches to data.mdb; the journal starts
- * with a new generation.  SW_EFULL: nothing has changed, later batches may
- * make room; or another error.
+ * with a new generation.  SW_EFULL: on disk nothing has changed, the
+ * transaction has the journal's batches and no more, and the map has grown if
+ * it was too small, so that the next checkpoint has room; or another error.
  */
 int lmdb_checkpoint(struct lmdb *);
+
+struct lmdb_number { /* of the meta table */
+	const char *name;
+	uint64_t value;
+};
+
+/*
+ * The same, and with the same commit writes the numbers.  Allowed only if the
+ * transaction has nothing beside the journal's batches, so that a checkpoint
+ * that found the map too small is tried once more.
+ */
+int lmdb_checkpoint_with(struct lmdb *, const struct lmdb_number *, size_t n);
 
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);

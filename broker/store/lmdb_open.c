@@ -269,18 +269,27 @@ handles_keep(struct lmdb *l, const char *dir)
 }
 
 /*
- * Sets the salt of a store that has none yet, in the transaction whose
- * checkpoint makes the unsalted records void.
+ * A store without a salt gets one in the commit which makes its unsalted
+ * records void; until then these are read without it.
  */
 static int
-salt_make(struct lmdb *l, const char *dir)
+first_checkpoint(struct lmdb *l)
 {
-	uint64_t salt;
+	struct lmdb_number numbers[] = {
+		{"format", STORE_FORMAT}, {"salt", l->journal.salt}};
+	uint64_t *salt = &numbers[1].value;
+	int err;
 
-	/* getrandom(2): up to 256 bytes are never cut short. */
-	must(getrandom(&salt, sizeof(salt), 0) == (ssize_t)sizeof(salt));
-	l->journal.salt = salt | 1; /* 0: none yet */
-	return lmdb_convert(l, lmdb_meta_put(l, "salt", l->journal.salt), dir);
+	if (*salt == 0) {
+		/* getrandom(2): up to 256 bytes are never cut short. */
+		must(getrandom(salt, sizeof(*salt), 0) ==
+			(ssize_t)sizeof(*salt));
+		*salt |= 1; /* 0: none yet */
+	}
+	err = lmdb_checkpoint_with(l, numbers, 2);
+	if (err == 0)
+		l->journal.salt = *salt;
+	return err;
 }
 
 /* Opens the tables, checks the format, applies the journal. */
@@ -319,7 +328,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	err = names_sync(l, dir);
 	if (err < 0)
 		return err;
-	err = journal_replay(&l->journal, generation, lmdb_batch_apply, l);
+	err = lmdb_replay(l, generation);
 	if (err < 0)
 		return lmdb_fail(l, err, dir,
 			err == SW_ECORRUPT ? "the journal is corrupt, or "
@@ -327,10 +336,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 					   : sw_strerror(err));
 	if (l->read_only)
 		return 0;
-	err = lmdb_convert(l, lmdb_meta_put(l, "format", STORE_FORMAT), dir);
-	if (err == 0 && salt == 0)
-		err = salt_make(l, dir);
-	return err < 0 ? err : lmdb_checkpoint(l);
+	return first_checkpoint(l);
 }
 
 static int
@@ -349,6 +355,7 @@ env_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		rc = mdb_env_open(l->env, dir, flags, 0600);
 	if (rc == 0)
 		rc = mdb_reader_check(l->env, &dead);
+	l->map_size = size;
 	return lmdb_convert(l, rc, dir);
 }
 

@@ -108,7 +108,7 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	lmdb_extent(l, &x);
 	u->page_size = x.page_size;
 	u->used_pages = (uint64_t)x.end / x.page_size;
-	u->max_pages = (uint64_t)x.max / x.page_size;
+	u->max_pages = l->map_size / x.page_size;
 	if (u->used_pages * 2 > u->max_pages)
 		(void)free_count(l); /* not worth its time before */
 	u->free_pages = l->free_pages;

@@ -409,6 +409,32 @@ a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 	fx_assert_scan(f, "", "", 99, "kept=1 more=2 ");
 }
 
+/* After a crash the map may be too small for the journal's batches together
+ * with their checkpoint; a map that was made smaller always is.  The copy of
+ * the files is what kill -9 would leave. */
+static void
+a_full_store_opens_after_a_crash(void **state)
+{
+	struct fixture *f = *state, copy;
+	char command[256];
+
+	assert_int_equal(run(f, STORE_PUT, 0, 100, 10000), 0);
+	fx_reopened(f);
+	assert_int_equal(run(f, STORE_PUT, 100, 110, 10000), 0);
+	copy = *f;
+	copy.map_size = 4096;
+	(void)snprintf(copy.dir, sizeof(copy.dir), "%.50s/crash", f->dir);
+	(void)snprintf(copy.uri, sizeof(copy.uri), "lmdb:%s", copy.dir);
+	(void)snprintf(command, sizeof(command),
+		"cd %s && mkdir crash && cp data.mdb journal crash", f->dir);
+	assert_int_equal(system(command), 0);
+	fx_opened(&copy);
+	assert_int_equal(fx_put(&copy, "taken", "1"), 0);
+	fx_assert_val(&copy, "taken", "1");
+	assert_false(below_90_percent(&copy));
+	fx_closed(&copy);
+}
+
 /* As after a start that died between the journal and the first checkpoint. */
 static void
 a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not(void **state)
@@ -513,6 +539,7 @@ main(void)
 		T(what_was_put_and_deleted_at_once_does_not_look_cut_short),
 		T(a_store_filled_to_90_percent_can_be_drained_and_filled_again),
 		T(a_batch_too_large_for_the_map_leaves_no_trace),
+		T(a_full_store_opens_after_a_crash),
 		T(a_journal_of_zeros_alone_is_a_beginning_and_a_stub_is_not),
 		T(a_key_that_lmdb_does_not_take_is_of_unknown_outcome_and_not_written),
 		T(a_free_list_that_cannot_be_read_counts_as_it_did),
