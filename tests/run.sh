@@ -142,7 +142,7 @@ shift
 case " $* " in
 *' soak '*)
 	soak=${SOAK_S:-600}
-	export PROOF_S="$soak" FUZZ_S="$soak"
+	export PROOF_S="$soak"
 	: "${TEST_S:=$((1200 + 10 * soak))}"
 	;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every decoder under libFuzzer, two at a time, for FUZZ_S seconds each (a
-# third of PROOF_S, 60).
+# Every decoder under libFuzzer, two at a time, for FUZZ_S seconds each (so
+# that all of them together take PROOF_S, 60).
 # What it finds lies in build/fuzz/NAME-crash-*: build/fuzz/NAME FILE repeats it.
 set -u
 command -v clang >/dev/null || { echo "FAILED: there is no clang"; exit 1; }
@@ -16,8 +16,8 @@ MAKEFLAGS='' make -s -j2 KIND=fuzz CC=clang $(printf 'build/fuzz/%s ' $names) >"
 }
 
 # The exit status of xargs tells whether one of them failed.
-third=$((${PROOF_S:-60} / 3))
-seconds=${FUZZ_S:-$((third > 0 ? third : 1))} # to libFuzzer 0 is for ever
+share=$((${PROOF_S:-60} * 2 / $(wc -w <<<"$names")))
+seconds=${FUZZ_S:-$((share > 0 ? share : 1))} # to libFuzzer 0 is for ever
 export logs seconds
 # shellcheck disable=SC2016
 if ! printf '%s\n' $names | xargs -P 2 -I{} sh -c \
