@@ -186,11 +186,11 @@ def ends(w):
 
 
 def forgotten(job):
-    """The last attempt that a long ledger may lack entries of: it keeps the
-    first entry and the newest ones."""
+    """The last attempt that a long ledger may lack entries of: it keeps that
+    of the first attempt and the newest ones."""
     if len(job["events"]) < COMPLETE:
         return 0
-    return min(e["attempt"] for e in job["events"][1:] if "attempt" in e)
+    return [e["attempt"] for e in job["events"] if "attempt" in e][1]
 
 
 def effects(w):
