@@ -341,3 +341,13 @@ pair_int(const struct sw_item *it, enum sw_tag tag, const char *name,
 	t[b.len] = '\0';
 	return strtoll(t, NULL, 10);
 }
+
+void
+pair_cell(struct out_table *t, const struct sw_item *it, enum sw_tag tag,
+	const char *name)
+{
+	struct bytes b = {"-", 1};
+
+	(void)pair_find(it, tag, name, &b);
+	table_bytes(t, b);
+}

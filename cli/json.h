@@ -29,4 +29,8 @@ int pair_find(const struct sw_item *, enum sw_tag, const char *name,
 int64_t pair_int(const struct sw_item *, enum sw_tag, const char *name,
 	int64_t otherwise);
 
+/* Adds the value as the next cell of a row; "-" when absent. */
+void pair_cell(struct out_table *, const struct sw_item *, enum sw_tag,
+	const char *name);
+
 #endif

@@ -274,15 +274,6 @@ struct worker_list {
 };
 
 static void
-cell_stat(struct out_table *t, const struct sw_item *it, const char *name)
-{
-	struct bytes b = {"", 0};
-
-	(void)pair_find(it, SW_F_STAT, name, &b);
-	table_bytes(t, b);
-}
-
-static void
 worker_row(void *arg, const struct sw_item *it)
 {
 	struct worker_list *w = arg;
@@ -296,13 +287,13 @@ worker_row(void *arg, const struct sw_item *it)
 	(void)snprintf(
 		cell, sizeof(cell), "%" PRId64, sw_int(it, SW_F_SLOTS, 0));
 	table_text(&w->table, cell);
-	cell_stat(&w->table, it, "leased");
-	cell_stat(&w->table, it, "done_total");
-	cell_stat(&w->table, it, "failed_total");
+	pair_cell(&w->table, it, SW_F_STAT, "leased");
+	pair_cell(&w->table, it, SW_F_STAT, "done_total");
+	pair_cell(&w->table, it, SW_F_STAT, "failed_total");
 	(void)snprintf(cell, sizeof(cell), "%s ago",
 		human_ms(text, pair_int(it, SW_F_STAT, "seen_ms_ago", 0)));
 	table_text(&w->table, cell);
-	cell_stat(&w->table, it, "queues");
+	pair_cell(&w->table, it, SW_F_STAT, "queues");
 }
 
 int

@@ -24,15 +24,6 @@ cell_count(struct out_table *t, const struct sw_item *it, const char *name)
 }
 
 static void
-cell_raw(struct out_table *t, const struct sw_item *it, const char *name)
-{
-	struct bytes b = {"0", 1};
-
-	(void)pair_find(it, SW_F_STAT, name, &b);
-	table_bytes(t, b);
-}
-
-static void
 queue_row(void *arg, const struct sw_item *it)
 {
 	struct queue_list *q = arg;
@@ -50,11 +41,11 @@ queue_row(void *arg, const struct sw_item *it)
 	cell_count(t, it, "leased");
 	cell_count(t, it, "delayed");
 	cell_count(t, it, "dead");
-	cell_raw(t, it, "arrival_per_s");
-	cell_raw(t, it, "service_per_s");
+	pair_cell(t, it, SW_F_STAT, "arrival_per_s");
+	pair_cell(t, it, SW_F_STAT, "service_per_s");
 	table_text(t, oldest > 0 ? human_ms(text, oldest) : "-");
-	cell_raw(t, it, "workers");
-	cell_raw(t, it, "workers_wanted");
+	pair_cell(t, it, SW_F_STAT, "workers");
+	pair_cell(t, it, SW_F_STAT, "workers_wanted");
 	(void)pair_find(it, SW_F_SETTING, "paused", &paused);
 	table_text(t, bytes_eq(paused, bytes_str("1")) ||
 				      bytes_eq(paused, bytes_str("yes"))
