@@ -130,7 +130,7 @@ waits_for_room(const struct client *c)
 	return c->stalled && c->dial.up;
 }
 
-/* Arms the descriptor: for now if there is work, else for when it is due. */
+/* Arms the descriptor: at once if there is work, else at the next due time. */
 static void
 wakeup_set(struct client *c)
 {
