@@ -17,8 +17,8 @@
 
 #include "base/exit.h"
 #include "blob/blob.h"
-#include "producer/client.h"
 #include "cli/out.h"
+#include "producer/client.h"
 #include "wire/id.h"
 #include "wire/msg.h"
 

@@ -18,14 +18,14 @@
 
 enum sw_type {
 	SW_T_NONE,
-	SW_T_INT,	/* 8 bytes, little-endian, two's complement */
-	SW_T_ID,	/* 16 bytes */
-	SW_T_TEXT,	/* UTF-8 without NUL, not terminated */
+	SW_T_INT,  /* 8 bytes, little-endian, two's complement */
+	SW_T_ID,   /* 16 bytes */
+	SW_T_TEXT, /* UTF-8 without NUL, not terminated */
 	SW_T_BYTES,
-	SW_T_ITEM,	/* fields, as in an item but without its length */
+	SW_T_ITEM, /* fields, as in an item but without its length */
 };
 
-enum { SW_ONE, SW_MANY };	/* how often a field may stand in one item */
+enum { SW_ONE, SW_MANY }; /* how often a field may stand in one item */
 
 /* Whether a job that is put must not, may or must have the field. */
 enum sw_where { SW_PUT_NOT, SW_PUT_MAY, SW_PUT_MUST };
@@ -38,6 +38,7 @@ enum sw_where { SW_PUT_NOT, SW_PUT_MAY, SW_PUT_MUST };
  * and stored records are not checked against these bounds: an older broker
  * may have stored a value that a put is refused for today.
  */
+/* clang-format off */
 #define SW_FIELD_MAP(X)                                                                                                 \
 	X(SW_F_ID, 1, "id", SW_T_ID, SW_ONE, SW_ID_LEN, 0, 0, SW_PUT_MUST)                                              \
 	X(SW_F_QUEUE, 2, "queue", SW_T_TEXT, SW_ONE, SW_QUEUE_MAX, 0, 0, SW_PUT_MUST)                                   \
@@ -93,12 +94,13 @@ enum sw_where { SW_PUT_NOT, SW_PUT_MAY, SW_PUT_MUST };
 	X(SW_F_RANK, 52, "rank", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)                                 \
 	X(SW_F_KEEP_UNTIL_MS, 53, "keep_until_ms", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)               \
 	X(SW_F_DURATION_MS, 54, "duration_ms", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)
+/* clang-format on */
 
 enum sw_tag {
 #define X(sym, tag, name, type, many, longest, least, most, where) sym = tag,
 	SW_FIELD_MAP(X)
 #undef X
-	SW_TAGS = 64,
+		SW_TAGS = 64,
 };
 
 struct sw_field_rule {

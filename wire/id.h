@@ -24,7 +24,8 @@ struct sw_id {
 struct sw_id sw_id_make(int64_t now_ms);
 
 /* Reads a UUID of any version: 0, or SW_EID: `text` is not a UUID. */
-int sw_id_parse(const char *text, struct sw_id *) __attribute__((warn_unused_result));
+int sw_id_parse(const char *text, struct sw_id *)
+	__attribute__((warn_unused_result));
 
 /* Writes 36 lower-case characters and a NUL. */
 void sw_id_format(const struct sw_id *, char text[SW_ID_TEXT]);

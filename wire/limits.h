@@ -8,31 +8,31 @@
 #define SW_LIMITS_H
 
 enum {
-	SW_ID_LEN = 16,			/* bytes of a job id (UUID) */
-	SW_ID_TEXT = 37,		/* its text with the final NUL */
+	SW_ID_LEN = 16,	 /* bytes of a job id (UUID) */
+	SW_ID_TEXT = 37, /* its text with the final NUL */
 
-	SW_BODY_MAX = 128 * 1024,	/* SW_ETOOBIG */
-	SW_RESULT_MAX = 64 * 1024,	/* SW_ETOOBIG */
-	SW_HEADERS_MAX = 4096,		/* all of one job, SW_ETOOBIG */
-	SW_ERROR_MAX = 4096,		/* longer text is cut, keeping its tail */
-	SW_QUEUE_MAX = 63,		/* of [a-z0-9_-], SW_EQUEUE */
+	SW_BODY_MAX = 128 * 1024,  /* SW_ETOOBIG */
+	SW_RESULT_MAX = 64 * 1024, /* SW_ETOOBIG */
+	SW_HEADERS_MAX = 4096,	   /* all of one job, SW_ETOOBIG */
+	SW_ERROR_MAX = 4096,	   /* longer text is cut, keeping its tail */
+	SW_QUEUE_MAX = 63,	   /* of [a-z0-9_-], SW_EQUEUE */
 	SW_UNIQUE_MAX = 255,
 	SW_FAIR_MAX = 63,
-	SW_NAME_MAX = 127,		/* a worker's name */
+	SW_NAME_MAX = 127, /* a worker's name */
 	SW_TEXT_MAX = 512,
 	SW_CURSOR_MAX = 128,
 
-	SW_ITEMS_MAX = 100,		/* items in one message, SW_ETOOBIG */
-	SW_BATCH_MAX = 1024 * 1024,	/* bytes of a message that is sent */
-	SW_MSG_MAX = 2 * 1024 * 1024,	/* bytes of a message that is received */
+	SW_ITEMS_MAX = 100,	      /* items in one message, SW_ETOOBIG */
+	SW_BATCH_MAX = 1024 * 1024,   /* bytes of a message that is sent */
+	SW_MSG_MAX = 2 * 1024 * 1024, /* bytes of a message that is received */
 
 	SW_PRIORITY_MIN = 0,
-	SW_PRIORITY_MAX = 9,		/* 9 is the most urgent (as in AMQP, JMS) */
+	SW_PRIORITY_MAX = 9, /* 9 is the most urgent (as in AMQP, JMS) */
 	SW_PRIORITY_DEFAULT = 4,
-	SW_ATTEMPTS_MAX = 1000,		/* deliveries of one job, SW_EINVAL */
+	SW_ATTEMPTS_MAX = 1000, /* deliveries of one job, SW_EINVAL */
 
-	SW_QUEUES_PER_WORKER = 32,	/* SW_EBUSY */
-	SW_HEARTBEAT_MS = 1000,		/* longest time between a worker's heartbeats */
+	SW_QUEUES_PER_WORKER = 32, /* SW_EBUSY */
+	SW_HEARTBEAT_MS = 1000, /* longest time between a worker's heartbeats */
 };
 
 /* Delays and durations: one year at most, SW_EINVAL. */

@@ -22,8 +22,8 @@
 #define SW_MSG_H
 
 #include "base/bytes.h"
-#include "wire/id.h"
 #include "wire/field.h"
+#include "wire/id.h"
 #include "wire/proto.h"
 
 enum { SW_HEADER_LEN = 16 };
@@ -33,7 +33,7 @@ enum { SW_HEADER_LEN = 16 };
  * `full`, and nothing more is written.
  */
 struct sw_buf {
-	uint8_t *p;	/* the caller's */
+	uint8_t *p; /* the caller's */
 	size_t len, cap;
 	int full;
 };
@@ -43,14 +43,14 @@ struct sw_msg {
 	uint16_t flags;
 	uint16_t count;
 	uint64_t seq;
-	struct bytes items;	/* borrowed: the frame after its header */
+	struct bytes items; /* borrowed: the frame after its header */
 };
 
 /* The fields of one item, by tag; of a repeated one the first. */
 struct sw_item {
-	uint64_t have;			/* bit per tag */
-	struct bytes raw;		/* all its fields */
-	struct bytes f[SW_TAGS];	/* valid where `have` says so */
+	uint64_t have;		 /* bit per tag */
+	struct bytes raw;	 /* all its fields */
+	struct bytes f[SW_TAGS]; /* valid where `have` says so */
 };
 
 /*
@@ -60,7 +60,8 @@ struct sw_item {
  * SW_ETOOBIG: more than SW_ITEMS_MAX items, or a field is too long;
  * SW_EQUEUE: a queue's name is too long.
  */
-int sw_msg_open(struct bytes frame, struct sw_msg *) __attribute__((warn_unused_result));
+int sw_msg_open(struct bytes frame, struct sw_msg *)
+	__attribute__((warn_unused_result));
 
 /*
  * Checks a field's value by the rules that hold in every item.  0; SW_EINVAL:
@@ -82,10 +83,12 @@ void sw_item_why(struct bytes raw, char *why);
 int sw_msg_next(struct sw_msg *m, struct sw_item *);
 
 /* Checks and decodes the fields in `raw`; errors as of sw_msg_open(). */
-int sw_item_open(struct bytes raw, struct sw_item *) __attribute__((warn_unused_result));
+int sw_item_open(struct bytes raw, struct sw_item *)
+	__attribute__((warn_unused_result));
 
 /* The next of a repeated field: 1, or 0: no more.  Start with *at = 0. */
-int sw_item_each(const struct sw_item *, enum sw_tag, size_t *at, struct bytes *value);
+int sw_item_each(
+	const struct sw_item *, enum sw_tag, size_t *at, struct bytes *value);
 
 static inline int
 sw_has(const struct sw_item *it, enum sw_tag tag)
@@ -119,15 +122,19 @@ sw_get_id(const struct sw_item *it, struct sw_id *id)
 /* Copies a text field into `to` with a NUL, cut to fit; "" when absent. */
 void sw_get_text(const struct sw_item *, enum sw_tag, char *to, size_t cap);
 
-/* To write a message: begin it, then for each item begin, fields, end. */
+/*
+ * To write a message: begin it, then for each item begin, fields, end.
+ * sw_item_begin() returns the mark for sw_item_end(), which counts the item in
+ * the header.
+ */
 void sw_msg_begin(struct sw_buf *, int op, unsigned flags, uint64_t seq);
-size_t sw_item_begin(struct sw_buf *);	/* returns the mark for sw_item_end() */
-void sw_item_end(struct sw_buf *, size_t mark);	/* counts the item in the header */
+size_t sw_item_begin(struct sw_buf *);
+void sw_item_end(struct sw_buf *, size_t mark);
 void sw_put_int(struct sw_buf *, enum sw_tag, int64_t);
 void sw_put_bytes(struct sw_buf *, enum sw_tag, struct bytes);
 void sw_put_text(struct sw_buf *, enum sw_tag, const char *);
 void sw_put_id(struct sw_buf *, const struct sw_id *);
-void sw_put_raw(struct sw_buf *, struct bytes fields);	/* already encoded */
+void sw_put_raw(struct sw_buf *, struct bytes fields); /* already encoded */
 
 /* Prints into a text field, cut at SW_TEXT_MAX bytes. */
 void sw_put_fmt(struct sw_buf *, enum sw_tag, const char *fmt, ...)
@@ -137,8 +144,8 @@ void sw_put_fmt(struct sw_buf *, enum sw_tag, const char *fmt, ...)
 size_t sw_nest_begin(struct sw_buf *, enum sw_tag);
 void sw_nest_end(struct sw_buf *, size_t mark);
 
-/* Copies the fields of `it` whose tags are not in `without` (bits). */
-void sw_copy_without(struct sw_buf *, const struct sw_item *it, uint64_t without);
+/* Copies the fields of an item whose tags are not in `without` (bits). */
+void sw_copy_without(struct sw_buf *, const struct sw_item *, uint64_t without);
 
 #define SW_BIT(tag) (1ULL << (tag))
 

@@ -42,7 +42,7 @@ enum sw_setting {
 #define X(name, unit, min, max, def, text) SW_S_##name,
 	SW_SETTING_MAP(X)
 #undef X
-	SW_SETTINGS,
+		SW_SETTINGS,
 };
 
 struct sw_setting_rule {
@@ -58,7 +58,7 @@ extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
  * Reads "name=value" (len bytes, no NUL needed) into values[].  0, or
  * SW_ESETTING with one line in `why`: "rate is 'x': must be ...".
  */
-int sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS], char *why, size_t why_cap)
-	__attribute__((warn_unused_result));
+int sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
+	char *why, size_t why_cap) __attribute__((warn_unused_result));
 
 #endif
