@@ -89,11 +89,11 @@ $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
 	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
 		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
-## deps-run, deps-build, deps-transcode, deps: packages for the programs, plain make, that job, make check
+## deps-run, deps-build, deps-transcode, deps: packages to run, for make, that job, make check
 $(DEPS): deps-%: ; @tests/deps.sh $*
 deps: deps-test
 ## check: install what is missing, build, run the unit and end-to-end tests
-## proof, soak: tests/proof, for PROOF_S seconds (60) each; for SOAK_S (600) those that run for a time
+## proof, soak: tests/proof, PROOF_S seconds (60) each; for SOAK_S (600) those that run for a time
 check: deps-test
 proof soak ci: deps-proof
 check proof soak ci:

@@ -9,8 +9,9 @@ Rules: the rooms' include lists (tests/house.rooms), no circle between rooms or
 between the files of a room, at most 30 files in a folder, 60 lines in a
 function, 600 in a .c, 300 in a .h, 150 in the Makefile, 3 levels of nesting, no word of
 tests/house.words in an identifier, an SPDX line in each source, nothing
-unfinished, prose in Markdown within 100 columns, no entry of
-tests/skips.allowed for a test that there is not.
+unfinished, prose in Markdown and comments of scripts within 100 columns,
+comments in C within 80, no entry of tests/skips.allowed for a test that there
+is not.
 """
 import collections
 import os
@@ -19,13 +20,17 @@ import subprocess
 import sys
 import tempfile
 
-FILES_MAX, FUNCTION_MAX, FLOORS_MAX, PROSE_MAX = 30, 60, 6, 100
+FILES_MAX, FUNCTION_MAX, FLOORS_MAX, PROSE_MAX, COMMENT_MAX = 30, 60, 6, 100, 80
 LINES_MAX = {".c": 600, ".h": 300, "Makefile": 150}
 # Folders that include what they need; their breaches of other rules count.
 GUESTS = ("tests", "bench", "docs", "examples")
 SOURCE = (".c", ".h", ".sh", ".py", ".mjs")
 UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX)\b")
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
+# A link too long to wrap, as an item of a list or a reference too.
+ONE_WORD = re.compile(r"\s*([-*] |\d+\. |\[[^]]*\]: )?\S+")
+# What is no code in C: a comment, a string, a character constant.
+NO_CODE = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
 def read(path):
@@ -146,7 +151,21 @@ def code_only(text):
     """Without comments, strings and character constants; lines stay."""
     def blank(m):
         return re.sub(r"[^\n]", " ", m.group(0))
-    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+    return NO_CODE.sub(blank, text)
+
+
+def comments_check(path, text):
+    lines, most = text.split("\n"), PROSE_MAX
+    if path.endswith((".c", ".h")):
+        most = COMMENT_MAX
+        spans = [m.span() for m in NO_CODE.finditer(text) if m.group(0).startswith("/*")]
+        rows = {n for start, end in spans for n in range(text.count("\n", 0, start), text.count("\n", 0, end) + 1)}
+    else:
+        rows = {n for n, line in enumerate(lines) if line.lstrip().startswith(("#", "//"))}
+    for n in sorted(rows):
+        columns = len(lines[n].expandtabs(8))
+        if columns > most:
+            yield f"{path}:{n + 1}: a comment of {columns} columns, not {most}"
 
 
 def words_check(path, text, words):
@@ -164,8 +183,7 @@ def prose_check(path, text):
     for at, line in enumerate(text.split("\n"), 1):
         if line.lstrip().startswith("```"):
             fence = not fence
-        elif len(line) > PROSE_MAX and not fence and not line.lstrip().startswith(("|", "[")) \
-                and not line.startswith("    ") and " " in line[line.find("](") if "](" in line else 0:].strip():
+        elif len(line) > PROSE_MAX and not fence and not line.lstrip().startswith("|") and not ONE_WORD.fullmatch(line):
             yield f"{path}:{at}: {len(line)} columns of prose, not {PROSE_MAX}"
 
 
@@ -190,6 +208,7 @@ def breaches(paths):
             yield from prose_check(path, text)
             continue
         yield from lines_check(path, text)
+        yield from comments_check(path, text)
         if path in code:
             yield from words_check(path, text, words)
 
@@ -229,7 +248,13 @@ PLANTS = {
     "wire/word.c": ("int sw_par" "cel_add;\n", "no identifier says"),
     "wire/do.c": ("/* TO" "DO */\n", "unfinished"),
     "wire/bare.c": (None, "no SPDX line"),
-    "docs/wide.md": ("word " * 21 + "\n", "columns of prose"),
+    "docs/wide.md": ("word " * 21 + "\n", "docs/wide.md:2: 105 columns of prose"),
+    "docs/link.md": ("[a](b) " + "word " * 21 + "\n", "docs/link.md:2: 112 columns of prose"),
+    "docs/tail.md": ("word " * 21 + "[a](b)\n", "docs/tail.md:2: 111 columns of prose"),
+    "docs/item.md": ("- a list\n\n    " + "word " * 21 + "\n", "docs/item.md:4: 109 columns of prose"),
+    "wire/wide.h": ("int a; /* " + "word " * 14 + "*/\n", "wire/wide.h:2: a comment of 82 columns"),
+    "wire/tab.h": ("/* a\n\t\t\t" + "word " * 12 + "\n*/\n", "wire/tab.h:3: a comment of 84 columns"),
+    "tests/wide.sh": ("# " + "word " * 20 + "\n", "a comment of 102 columns"),
     "Makefile": ("\n" * 150, "151 lines"),
     **{f"link/{n}.c": ("\n", "31 files") for n in range(31)},
     **{f"floor{n}/x.c": (f'#include "floor{n + 1}/x.h"\n', "floors, not 6") for n in range(7)},

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # P8: a flipped bit anywhere in the store is never delivered.  CORRUPT_N flips
-# (25 for each of PROOF_S seconds, 60), SEED= and ONE= repeat one of them; CONTROL=1 builds a broker that
-# takes records without their checksum, to see it found.
+# (25 for each of PROOF_S seconds, 60), SEED= and ONE= repeat one of them; CONTROL=1
+# builds a broker that takes records without their checksum, to see it found.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 flips=${CORRUPT_N:-$((25 * ${PROOF_S:-60}))}
 # What a sanitizer finds is to reach the reader's handler, which knows whose it is.

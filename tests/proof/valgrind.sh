@@ -5,10 +5,10 @@
 # child has not freed at its end is no leak.  VALGRIND_ALL=1 runs the slow ones too, and
 # VALGRIND='test_msg test_core' these alone.
 # Always left out: test_accept takes all descriptors and test_guard measures memory, of
-# which valgrind has its own; test_transcode puts programs into a sandbox, and memcheck does not live in one;
-# test_corpus_core does for two minutes what test_core does; test_store_lmdb and
-# test_repair_lmdb map 64 GiB, for which memcheck has no room; test_cmd_real waits for
-# a broker by pidfd_open(2), which memcheck does not know.
+# which valgrind has its own; test_transcode puts programs into a sandbox, and memcheck
+# does not live in one; test_corpus_core does for two minutes what test_core does;
+# test_store_lmdb and test_repair_lmdb map 64 GiB, for which memcheck has no room;
+# test_cmd_real waits for a broker by pidfd_open(2), which memcheck does not know.
 set -u
 b=${SPILLWAY_BIN:?"must be the build folder"}
 case $b in *asan | *tsan) echo "skipped: all: a sanitizer is in it already"; exit ;; esac

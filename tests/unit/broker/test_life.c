@@ -9,8 +9,11 @@
 
 #include "broker/model/life.h"
 
+/*
+ * The diagram of the life cycle, written once more by hand; every other cell
+ * is SW_NONE.
+ */
 /* clang-format off */
-/* The diagram of the life cycle, written once more by hand; every other cell is SW_NONE. */
 static const struct {
 	enum sw_state from;
 	enum life_event event;
