@@ -391,11 +391,11 @@ zygote_prepare(struct zygote *z, size_t memory)
 }
 
 int
-zygote_main(int argc, char **argv)
+zygote_main(char **argv)
 {
 	struct zygote z = {.front = getppid()};
 
-	if (argc != 6 || !die_with_front(z.front))
+	if (!die_with_front(z.front))
 		return 1;
 	(void)prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	closefrom(SOCK + 1);

@@ -24,6 +24,8 @@
 #define ZYGOTE_READY   "ready " SPILLWAY_VERSION
 #define ZYGOTE_PROGRAM "spillway-isolate"
 
+enum { ZYGOTE_ARGC = 6 }; /* of the program, when the front starts it */
+
 struct zygote_plan {
 	const char *module;	   /* path of the shared object */
 	const char *const *values; /* "NAME=text" …, NULL at the end */
@@ -54,7 +56,7 @@ int zygote_ask(int sock, int mail, int in, int out)
 int zygote_answer(int sock, pid_t *pid, int *pidfd, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
 
-/* The main() of the zygote's program. */
-int zygote_main(int argc, char **argv);
+/* The main() of the zygote's program, with the arguments of zygote_start(). */
+int zygote_main(char **argv);
 
 #endif

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # One list of texts (tests/corpus/ini) is a configuration file of each daemon: the
 # same line and the same status for whatever is wrong.  Each daemon's example is a
-# file that it accepts, also with all its keys set.
+# file that it accepts, also with all its keys set.  Every program has --help and
+# --version.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 modules "$root/examples/handlers/hello.c"
 long=$(printf '%05000d' 0)
@@ -83,10 +84,23 @@ for p in spillway-broker spillway-worker spillway-front; do
 	refused 64 "^$p: --help=x: |^$p: --help: unexpected argument$" $p --help=x
 	"$p" --help >"$dir/said"
 	grep -q -- --check-config "$dir/said" || fail "$p --help"
-	"$p" --version >"$dir/said"
-	grep -q "^$p [0-9]" "$dir/said" || fail "$p --version"
-	! "$p" --help >/dev/full 2>/dev/null || fail "$p --help to a full disk"
 done
+
+# Every program that is installed says its usage and its version.
+programs=$(sed -n 's/^PROGRAMS := $(addprefix $B\/,\(spillway.*\))$/\1/p' "$root/Makefile")
+[ -n "$programs" ] || fail "the Makefile names no programs"
+for p in $programs; do
+	"$p" --help >"$dir/said" 2>"$dir/err" || fail "$p --help"
+	grep -q "^usage: $p" "$dir/said" || fail "$p --help: $(cat "$dir/said")"
+	"$p" --version >"$dir/said" 2>>"$dir/err" || fail "$p --version"
+	grep -q "^$p [0-9]" "$dir/said" || fail "$p --version: $(cat "$dir/said")"
+	[ ! -s "$dir/err" ] || fail "$p: $(cat "$dir/err")"
+	for o in --help --version; do
+		! "$p" $o >/dev/full 2>/dev/null || fail "$p $o to a full disk"
+	done
+done
+refused 64 "^spillway-isolate: only spillway-front starts this program$" spillway-isolate
+refused 64 "^spillway-isolate: word: unexpected argument$" spillway-isolate word
 refused 64 "^spillway-broker: --check-config: cannot be used together with --mend$" \
 	spillway-broker --mend --data /x --check-config
 refused 64 "^spillway-broker: --data is '': must name a folder$" spillway-broker --data '' --check-config
