@@ -16,6 +16,6 @@ echo "The files of the demo are in build/demo; its processes end with it."
 for part; do "$here/demo_$part.sh" "$b"; done
 case " $* " in *' transcode '*) exit ;; esac
 echo "
-A phone's film is a part of its own, for which ffmpeg (430 MB) is installed
-and a film (30 MB) downloaded:
+A phone's video is a part of its own, for which ffmpeg (430 MB) is installed
+and a video (30 MB) downloaded:
   make demo DEMO=transcode"

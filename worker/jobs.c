@@ -31,7 +31,7 @@ const struct job_type job_types[] = {
 	{.name = "transcode", .run = transcode_run,
 	 .keys = transcode_keys, .profile_keys = profile_keys,
 	 .check = profile_check,
-	 .text = "a blob's film or sound as hls, mp4, webm, audio or an image"},
+	 .text = "a blob's video or sound as hls, mp4, webm, audio or an image"},
 	{.name = NULL},
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upload.c - takes a film and hands its transcoding over
+ * upload.c - takes a video and hands its transcoding over
  *
  * The route says "blob = yes": the body, whatever its size, has gone into the
  * blobs before the handler runs, and the handler gets the name of the blob.

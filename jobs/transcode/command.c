@@ -116,9 +116,9 @@ input_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 
 int
 command_rungs(
-	const struct ffmpeg_task *t, struct film_rung rungs[PROFILE_RUNGS])
+	const struct ffmpeg_task *t, struct transcode_rung rungs[PROFILE_RUNGS])
 {
-	const struct film_profile *p = t->profile;
+	const struct transcode_profile *p = t->profile;
 	int w = t->probe->width, h = t->probe->height;
 	int source = w < h ? w : h, n = 0;
 
@@ -144,7 +144,7 @@ scale_text(const struct ffmpeg_task *t, int height, char text[32])
 }
 
 static void
-preset_add(struct ffmpeg_command *c, const struct film_profile *p)
+preset_add(struct ffmpeg_command *c, const struct transcode_profile *p)
 {
 	const char *encoder = p->codec->encoder;
 
@@ -164,8 +164,8 @@ preset_add(struct ffmpeg_command *c, const struct film_profile *p)
 
 /* Constant quality up to a bit rate; `v` is "v", or "v:0" of several. */
 static void
-rate_add(struct ffmpeg_command *c, const struct film_profile *p, const char *v,
-	int kbit)
+rate_add(struct ffmpeg_command *c, const struct transcode_profile *p,
+	const char *v, int kbit)
 {
 	word_add(c, "-crf");
 	word_add(c, "%d", p->crf);
@@ -190,7 +190,7 @@ has_audio(const struct ffmpeg_task *t)
 
 static void
 audio_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
-	const struct film_codec *codec)
+	const struct transcode_codec *codec)
 {
 	word_add(c, "-map");
 	word_add(c, "0:%d", t->probe->audio);
@@ -214,7 +214,7 @@ common_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 
 static void
 split_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
-	const struct film_rung *r, int n)
+	const struct transcode_rung *r, int n)
 {
 	char text[1024], one[32];
 	size_t at;
@@ -234,7 +234,7 @@ split_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
 /* The sound is encoded once, in a group that all rungs refer to. */
 static void
 variants_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
-	const struct film_rung *r, int n)
+	const struct transcode_rung *r, int n)
 {
 	const char *sound = has_audio(t) ? ",agroup:a" : "";
 	char text[1024];
@@ -254,8 +254,8 @@ variants_add(struct ffmpeg_command *c, const struct ffmpeg_task *t,
 static void
 hls_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	const struct film_profile *p = t->profile;
-	struct film_rung rungs[PROFILE_RUNGS];
+	const struct transcode_profile *p = t->profile;
+	struct transcode_rung rungs[PROFILE_RUNGS];
 	int n = command_rungs(t, rungs);
 	char v[16];
 
@@ -287,8 +287,8 @@ hls_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 static void
 video_add(struct ffmpeg_command *c, const struct ffmpeg_task *t)
 {
-	const struct film_profile *p = t->profile;
-	struct film_rung rungs[PROFILE_RUNGS];
+	const struct transcode_profile *p = t->profile;
+	struct transcode_rung rungs[PROFILE_RUNGS];
 	char text[32];
 
 	(void)command_rungs(t, rungs);

@@ -30,8 +30,8 @@ struct ffmpeg_command {
 /* One run of ffmpeg: the profile, the input and its probe. */
 struct ffmpeg_task {
 	const struct config *conf;
-	const struct film_profile *profile;
-	const struct film_probe *probe;
+	const struct transcode_profile *profile;
+	const struct transcode_probe *probe;
 	const char *input; /* a path */
 	int64_t at_ms;	   /* where an image is taken; -1: by the profile */
 };
@@ -50,6 +50,6 @@ int64_t command_at_ms(const struct ffmpeg_task *);
  * of the source's height.  Returns their number.
  */
 int command_rungs(
-	const struct ffmpeg_task *, struct film_rung rungs[PROFILE_RUNGS]);
+	const struct ffmpeg_task *, struct transcode_rung rungs[PROFILE_RUNGS]);
 
 #endif

@@ -13,7 +13,7 @@ enum {
 };
 
 /*
- * ffmpeg's exit status does not tell a full disk from a broken film, but its
+ * ffmpeg's exit status does not tell a full disk from a broken video, but its
  * stderr does.  The first row that is found decides; the machine's faults come
  * first, for they often end in "Invalid data" too.
  */

@@ -39,7 +39,7 @@ type_of(const char *name)
 
 struct output_list {
 	struct blobs *blobs;
-	struct film_outputs *o;
+	struct transcode_outputs *o;
 	json_t *list; /* borrowed from the manifest */
 	int64_t bytes;
 };
@@ -193,7 +193,7 @@ result_make(struct output_list *p, json_t *o)
 }
 
 int
-outputs_put(struct film_outputs *o, const char *blobs, const char *folder)
+outputs_put(struct transcode_outputs *o, const char *blobs, const char *folder)
 {
 	struct output_list p = {.o = o, .list = json_array()};
 	json_t *all = json_pack("{s:s,s:I,s:o}", "profile", o->profile,

@@ -19,7 +19,7 @@ enum {
 	OUTPUTS_INLINE = 32 * 1024, /* largest result with its list, bytes */
 };
 
-struct film_outputs {
+struct transcode_outputs {
 	const char *profile;
 	int64_t duration_ms;
 	char *json; /* the result, which the caller frees */
@@ -33,7 +33,7 @@ struct film_outputs {
  * file) and SW_ETOOBIG (over OUTPUTS_MAX files, or a file too large for the
  * store).
  */
-int outputs_put(struct film_outputs *, const char *blobs, const char *folder)
-	__attribute__((warn_unused_result));
+int outputs_put(struct transcode_outputs *, const char *blobs,
+	const char *folder) __attribute__((warn_unused_result));
 
 #endif

@@ -69,7 +69,7 @@ is_cover(const json_t *stream)
 }
 
 static int
-stream_take(struct film_probe *p, const json_t *s)
+stream_take(struct transcode_probe *p, const json_t *s)
 {
 	const char *type = text_of(s, "codec_type");
 	double index = number_of(s, "index");
@@ -95,12 +95,12 @@ stream_take(struct film_probe *p, const json_t *s)
 }
 
 int
-probe_read(struct bytes json, struct film_probe *to)
+probe_read(struct bytes json, struct transcode_probe *to)
 {
 	json_t *o = parse_json(json, 0, NULL);
 	const json_t *s, *all = json_object_get(o, "streams"),
 			 *format = json_object_get(o, "format");
-	struct film_probe p = {.video = -1, .audio = -1};
+	struct transcode_probe p = {.video = -1, .audio = -1};
 	int err = json_is_object(o) ? 0 : SW_EFORMAT;
 	size_t i;
 
@@ -122,7 +122,7 @@ probe_read(struct bytes json, struct film_probe *to)
 /* --- progress ------------------------------------------------------------ */
 
 static void
-line_take(struct film_progress *p)
+line_take(struct transcode_progress *p)
 {
 	char *eq = strchr(p->line, '=');
 
@@ -143,7 +143,7 @@ line_take(struct film_progress *p)
 }
 
 void
-progress_take(struct film_progress *p, const char *b, size_t n)
+progress_take(struct transcode_progress *p, const char *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (b[i] != '\n') {

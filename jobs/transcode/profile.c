@@ -8,7 +8,7 @@
 
 #define SECTION "transcode "
 
-/* Limits of a ladder; 8K films are 4320 high. */
+/* Limits of a ladder; 8K videos are 4320 high. */
 enum { HEIGHT_MIN = 16, HEIGHT_MAX = 4320, KBIT_MIN = 10, KBIT_MAX = 1000000 };
 
 /* clang-format off */
@@ -48,7 +48,7 @@ const struct config_key profile_keys[] = {
 
 /* --- words --------------------------------------------------------------- */
 
-static const struct film_codec codecs[] = {
+static const struct transcode_codec codecs[] = {
 	{"h264", "libx264", NULL, 51},
 	{"h265", "libx265", NULL, 51},
 	{"vp9", "libvpx-vp9", NULL, 63},
@@ -61,7 +61,7 @@ static const struct film_codec codecs[] = {
 	{"webp", "libwebp", "webp", 0},
 };
 
-static const struct film_preset presets[] = {
+static const struct transcode_preset presets[] = {
 	{"ultrafast", 8, 12},
 	{"superfast", 7, 11},
 	{"veryfast", 6, 10},
@@ -77,7 +77,7 @@ enum { H264 = 0, VP9 = 2, AAC = 4, OPUS = 5, JPG = 7, VERYFAST = 2 };
 
 static const struct {
 	const char *name;
-	struct film_profile p;
+	struct transcode_profile p;
 } bases[] = {
 	{"hls", {.kind = PROFILE_HLS,
 			.ext = "ts",
@@ -148,7 +148,7 @@ word_in(const char *word, const char *list)
 	return 0;
 }
 
-static const struct film_codec *
+static const struct transcode_codec *
 codec_find(const char *word)
 {
 	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
@@ -160,7 +160,7 @@ codec_find(const char *word)
 /* --- a section ----------------------------------------------------------- */
 
 struct profile_reader {
-	struct film_profile *p;
+	struct transcode_profile *p;
 	const struct config *conf;
 	char section[PROFILE_NAME + sizeof(SECTION)];
 	char *why;
@@ -215,7 +215,8 @@ static int
 codec_set(const struct profile_reader *r)
 {
 	const char *word = value_of(r, "codec");
-	const struct film_codec *codec = word != NULL ? codec_find(word) : NULL;
+	const struct transcode_codec *codec = word != NULL ? codec_find(word)
+							   : NULL;
 
 	if (word == NULL)
 		return 0;
@@ -262,7 +263,7 @@ preset_set(const struct profile_reader *r)
 
 /* "720:2800 480:1400"; 0 or SW_EINVAL. */
 static int
-ladder_parse(const char *text, struct film_profile *p)
+ladder_parse(const char *text, struct transcode_profile *p)
 {
 	const char *at = text;
 	long last = HEIGHT_MAX + 1;
@@ -279,7 +280,7 @@ ladder_parse(const char *text, struct film_profile *p)
 			height < HEIGHT_MIN || height >= last ||
 			height % 2 != 0 || kbit < KBIT_MIN || kbit > KBIT_MAX)
 			return SW_EINVAL;
-		p->rungs[n++] = (struct film_rung){(int)height, (int)kbit};
+		p->rungs[n++] = (struct transcode_rung){(int)height, (int)kbit};
 		last = height;
 		at = end;
 	}
@@ -324,7 +325,7 @@ numbers_set(const struct profile_reader *r)
 /* Beyond the limit x265 fails, and other encoders silently use less. */
 static int
 most_check(const struct profile_reader *r, const char *key, int value,
-	const struct film_codec *codec)
+	const struct transcode_codec *codec)
 {
 	if (codec == NULL || value <= codec->most)
 		return 0;
@@ -336,7 +337,7 @@ most_check(const struct profile_reader *r, const char *key, int value,
 static int
 numbers_check(const struct profile_reader *r)
 {
-	const struct film_profile *p = r->p;
+	const struct transcode_profile *p = r->p;
 	int err = 0;
 
 	if (p->kind == PROFILE_AUDIO)
@@ -368,7 +369,7 @@ section_read(const struct profile_reader *r)
 }
 
 static int
-base_find(struct film_profile *p, const char *name)
+base_find(struct transcode_profile *p, const char *name)
 {
 	for (size_t i = 0; i < BASES; i++)
 		if (strcmp(bases[i].name, name) == 0) {
@@ -379,7 +380,7 @@ base_find(struct film_profile *p, const char *name)
 }
 
 int
-profile_read(struct film_profile *p, const struct config *conf,
+profile_read(struct transcode_profile *p, const struct config *conf,
 	const char *name, char *why, size_t cap)
 {
 	struct profile_reader r = {
@@ -423,7 +424,7 @@ profile_check(const struct config *conf, char *why, size_t cap)
 {
 	const size_t len = strlen(SECTION);
 	const char *name;
-	struct film_profile p;
+	struct transcode_profile p;
 	int err = program_check(conf, "ffmpeg", why, cap);
 
 	if (err == 0)

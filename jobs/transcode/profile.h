@@ -21,29 +21,29 @@ enum profile_kind {
 };
 
 /* The shorter side of the picture in pixels, and its largest bit rate. */
-struct film_rung {
+struct transcode_rung {
 	int height, kbit;
 };
 
 /* A codec's name in the configuration and in ffmpeg. */
-struct film_codec {
+struct transcode_codec {
 	const char *name, *encoder;
 	const char *ext; /* of the file if the codec decides it, or NULL */
 	int most;	 /* largest crf, or largest kbit/s of sound; 0: none */
 };
 
-struct film_preset {
+struct transcode_preset {
 	const char *name; /* libx264's and libx265's */
 	int vp9, av1;	  /* the nearest of libvpx-vp9 and libsvtav1 */
 };
 
-struct film_profile {
+struct transcode_profile {
 	enum profile_kind kind;
 	const char *ext;
 	const char *codecs; /* allowed names of `codec`, between blanks */
-	const struct film_codec *codec, *audio; /* audio NULL: none */
-	const struct film_preset *preset;
-	struct film_rung rungs[PROFILE_RUNGS]; /* of falling height */
+	const struct transcode_codec *codec, *audio; /* audio NULL: none */
+	const struct transcode_preset *preset;
+	struct transcode_rung rungs[PROFILE_RUNGS]; /* of falling height */
 	int rungs_n, crf, audio_kbit, segment_ms;
 	int width, at_percent; /* of an image */
 };
@@ -54,8 +54,9 @@ extern const struct config_key profile_keys[], transcode_keys[];
  * Reads the profile `name`.  0, or SW_EINVAL with one line in `why`.  The
  * profile borrows from static tables alone.
  */
-int profile_read(struct film_profile *, const struct config *, const char *name,
-	char *why, size_t cap) __attribute__((warn_unused_result));
+int profile_read(struct transcode_profile *, const struct config *,
+	const char *name, char *why, size_t cap)
+	__attribute__((warn_unused_result));
 
 /* Reads all profiles of a configuration to check them; as above. */
 int profile_check(const struct config *, char *why, size_t cap)

@@ -32,14 +32,14 @@ enum {
 struct transcode_job {
 	struct job *job;
 	struct ffmpeg_task task;
-	struct film_profile profile;
-	struct film_probe probe;
+	struct transcode_profile profile;
+	struct transcode_probe probe;
 	struct ffmpeg_command command;
 	char name[PROFILE_NAME];
 	char then[SW_QUEUE_MAX + 1];
 	char folder[PATH]; /* the programs' own */
 	char why[BODY_WHY];
-	struct film_progress progress;
+	struct transcode_progress progress;
 	int64_t reported_ms;
 };
 
@@ -222,7 +222,7 @@ answer_take(void *arg, const char *b, size_t n)
 static const char *
 probe_refuse(const struct transcode_job *w)
 {
-	const struct film_probe *p = &w->probe;
+	const struct transcode_probe *p = &w->probe;
 	int64_t pixels = (int64_t)p->width * p->height;
 
 	if (p->streams > limit_of(w, "max_streams"))
@@ -243,7 +243,7 @@ probe_refuse(const struct transcode_job *w)
 }
 
 static enum job_disposition
-film_probe(struct transcode_job *w)
+input_probe(struct transcode_job *w)
 {
 	struct probe_answer a = {.p = malloc(PROBE_MAX)};
 	struct subprocess t = {.take = answer_take, .arg = &a};
@@ -313,7 +313,7 @@ is_short(const struct transcode_job *w)
 }
 
 static enum job_disposition
-film_make(struct transcode_job *w)
+outputs_make(struct transcode_job *w)
 {
 	struct subprocess t = {.take = output_take, .arg = w};
 	enum job_disposition v;
@@ -338,9 +338,9 @@ film_make(struct transcode_job *w)
 }
 
 static enum job_disposition
-film_store(struct transcode_job *w)
+outputs_store(struct transcode_job *w)
 {
-	struct film_outputs o = {
+	struct transcode_outputs o = {
 		.profile = w->name, .duration_ms = w->probe.duration_ms};
 	struct job *job = w->job;
 	struct bytes result;
@@ -378,7 +378,8 @@ enum job_disposition
 transcode_run(struct job *job)
 {
 	static enum job_disposition (*const steps[])(struct transcode_job *) = {
-		request_read, folder_make, film_probe, film_make, film_store};
+		request_read, folder_make, input_probe, outputs_make,
+		outputs_store};
 	static struct transcode_job w; /* 30 KB, too much for a stack frame */
 	enum job_disposition v = JOB_ACK;
 

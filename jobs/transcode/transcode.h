@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transcode.h - the job `transcode`: makes films, sound or images of a blob
+ * transcode.h - the job `transcode`: makes videos, sound or images of a blob
  *
  * The input is the job's blob.  The body is an object of JSON:
  *
  *	"profile"	hls, mp4, webm, audio, thumbnail, poster, or one of
  *			the worker's configuration
- *	"at_ms"		where in the film an image is taken
+ *	"at_ms"		where in the video an image is taken
  *	"then"		a queue that gets a job with the result as its body
  *
  *	ack	all files are blobs; outputs.h describes the result

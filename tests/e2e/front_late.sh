@@ -59,7 +59,7 @@ front_stop() {
 }
 
 front_start "$DEADLINE_S"
-ask -d film http://front/upload >"$dir/said" &
+ask -d video http://front/upload >"$dir/said" &
 asking=$!
 until_true test -e "$dir/bin/spillway.has"
 until_true reloaded
@@ -70,7 +70,7 @@ front_stop
 rm "$dir/bin/spillway.go"
 
 front_start 1
-[ "$(ask -d film http://front/upload)" = "the body could not be stored" ] || fail "it was too late"
+[ "$(ask -d video http://front/upload)" = "the body could not be stored" ] || fail "it was too late"
 until_true test -e "$dir/bin/spillway.told"
 [ "$(ask http://front/hello)" = "hello, world" ] || fail "the front serves on"
 front_stop

@@ -108,7 +108,7 @@ make_it thumbnail '{"profile":"thumbnail","at_ms":2000}' "$dir/gen.mp4"
 make_it picture '{"profile":"picture","at_ms":2000}' "$dir/gen.mp4"
 [ "$(entry "$dir/picture/image.png" stream=width)" = 160 ] || fail "picture: width"
 make_it poster '{"profile":"poster"}' "$dir/gen.mp4"
-[ "$(entry "$dir/poster/image.jpg" stream=width)" = 320 ] || fail "a poster was made larger than its film"
+[ "$(entry "$dir/poster/image.jpg" stream=width)" = 320 ] || fail "a poster was made larger than its video"
 for f in thumbnail/image.jpg picture/image.png; do
 	ssim=$(similar "$dir/$f" "$dir/source.png")
 	near "$ssim" 1 0.08 || fail "$f is not the frame at 2 s: SSIM $ssim"
@@ -142,14 +142,14 @@ spillway wait "$id" >/dev/null
 rss=$(spillway get "$id" | sed -n 's/.* rss \([0-9]*\)[.0-9]* MB.*/\1/p')
 [ "${rss:-0}" -ge 30 ] || fail "ffmpeg in ${rss:-no} MB: $(spillway get "$id")"
 
-# A film that is higher than wide: the shorter side counts.
+# A video that is higher than wide: the shorter side counts.
 ffmpeg "${quiet[@]}" -f lavfi -i testsrc2=s=180x320:r=10:d=1 -c:v libx264 -preset ultrafast "$dir/tall.mp4"
 make_it tall '{"profile":"webm"}' "$dir/tall.mp4"
 [ "$(entry "$dir/tall/video.webm" stream=width)" = 90 ] && [ "$(entry "$dir/tall/video.webm" stream=height)" = 160 ] || fail "tall"
 make_it silent '{"profile":"hls"}' "$dir/tall.mp4"
 grep -q AUDIO "$dir/silent/master.m3u8" && fail "sound out of nothing"
 
-# shaped NAME SIZE SAR WIDTH HEIGHT: the size of the thumbnail of such a film.
+# shaped NAME SIZE SAR WIDTH HEIGHT: the size of the thumbnail of such a video.
 shaped() {
 	ffmpeg "${quiet[@]}" -f lavfi -i "color=s=$2:d=0.1,setsar=$3" -c:v ffv1 "$dir/$1.mkv"
 	make_it "$1" '{"profile":"thumbnail"}' "$dir/$1.mkv"
@@ -214,7 +214,7 @@ P
 make_it small '{"profile":"mp4"}' "$dir/small.avi"
 refused_job "ffprobe: Picture size 60000x60000 is invalid|larger than max_pixels" '{"profile":"thumbnail"}' "$dir/huge.avi"
 
-# A film without a frame.
+# A video without a frame.
 ffmpeg "${quiet[@]}" -f lavfi -i color=s=16x16:d=0.1 -vf select=0 "$dir/none.avi" 2>/dev/null
 refused_job "not one frame" '{"profile":"thumbnail"}' "$dir/none.avi"
 
@@ -275,23 +275,23 @@ spillway cancel "$id" >/dev/null
 
 # --- real media --------------------------------------------------------------
 done="all generated profiles; a cancelled ffmpeg and its job were gone after $took ms"
-if ! films=$(tests/lib/samples.sh); then
-	echo "skipped: films: Debian's forensics-samples-files cannot be had here"
+if ! videos=$(tests/lib/samples.sh); then
+	echo "skipped: videos: Debian's forensics-samples-files cannot be had here"
 	echo "$done"
 	exit 0
 fi
 worker_start real --slots 2 --queue transcode=transcode --jobs "$dir/jobs.conf"
-make_it phone '{"profile":"hls"}' "$films"/movie1/VID_20191220_170832.mp4
-near "$(entry "$dir/phone/180p.m3u8" format=duration)" 1.6 0.3 || fail "the phone's film: length"
-[ "$(entry "$dir/phone/180p_00000.ts" stream=codec_name)" = h264 ] || fail "the phone's film: codec"
+make_it phone '{"profile":"hls"}' "$videos"/movie1/VID_20191220_170832.mp4
+near "$(entry "$dir/phone/180p.m3u8" format=duration)" 1.6 0.3 || fail "the phone's video: length"
+[ "$(entry "$dir/phone/180p_00000.ts" stream=codec_name)" = h264 ] || fail "the phone's video: codec"
 for f in avi mpeg; do
-	make_it "real-$f" '{"profile":"mp4"}' "$films/movie2/movie-hello.$f"
+	make_it "real-$f" '{"profile":"mp4"}' "$videos/movie2/movie-hello.$f"
 	near "$(entry "$dir/real-$f/video.mp4" format=duration)" 8.3 0.3 || fail "$f: length"
 	[ "$(codecs "$dir/real-$f/video.mp4")" = "h264 aac " ] || fail "$f: $(codecs "$dir/real-$f/video.mp4")"
 done
 # Of its sound a tenth can be decoded, by ffmpeg as by libvorbis.
-refused_job "most of it cannot be decoded: Error while decoding stream #0:1" '{"profile":"mp4"}' "$films/movie2/movie-hello.ogg"
-ffmpeg "${quiet[@]}" -ss 4 -i "$films/movie2/movie-hello.avi" -frames:v 1 "$dir/avi.png"
-make_it shot '{"profile":"thumbnail","at_ms":4000}' "$films/movie2/movie-hello.avi"
+refused_job "most of it cannot be decoded: Error while decoding stream #0:1" '{"profile":"mp4"}' "$videos/movie2/movie-hello.ogg"
+ffmpeg "${quiet[@]}" -ss 4 -i "$videos/movie2/movie-hello.avi" -frames:v 1 "$dir/avi.png"
+make_it shot '{"profile":"thumbnail","at_ms":4000}' "$videos/movie2/movie-hello.avi"
 near "$(similar "$dir/shot/image.jpg" "$dir/avi.png")" 1 0.1 || fail "the avi's frame: SSIM $(similar "$dir/shot/image.jpg" "$dir/avi.png")"
 echo "$done; real media"

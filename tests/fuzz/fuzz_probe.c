@@ -18,7 +18,7 @@ expect(int truth)
 static void
 answer_check(struct bytes json)
 {
-	struct film_probe p;
+	struct transcode_probe p;
 
 	if (probe_read(json, &p) < 0)
 		return;
@@ -32,7 +32,7 @@ answer_check(struct bytes json)
 static void
 progress_check(const char *data, size_t size)
 {
-	struct film_progress whole = {0}, pieces = {0};
+	struct transcode_progress whole = {0}, pieces = {0};
 
 	progress_take(&whole, data, size);
 	for (size_t i = 0; i < size; i++)

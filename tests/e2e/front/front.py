@@ -306,11 +306,11 @@ def rss():
 
 
 def upload():
-    """A film goes into the blobs as it comes, and its name into a job."""
+    """A video goes into the blobs as it comes, and its name into a job."""
     mb = bytes(range(256)) * 4096
     before, most = rss(), 0
     d = Door()
-    d.putrequest("PUT", "/upload/film.mkv")
+    d.putrequest("PUT", "/upload/video.mkv")
     d.putheader("Content-Length", 100 << 20)
     d.endheaders()
     hash = hashlib.sha256()
@@ -328,7 +328,7 @@ def upload():
     expect(said["blob"], f"sha256:{hash.hexdigest()};size={100 << 20}", "the blob's name")
     assert most - before < 16 << 20, f"{(most - before) >> 20} MB of it were in memory"
     job = json.loads(spillway("get", said["job"], "--json"))
-    expect((job["queue"], job["headers"]), ("transcode", {"blob": said["blob"]}), "the film's job")
+    expect((job["queue"], job["headers"]), ("transcode", {"blob": said["blob"]}), "the video's job")
     got = subprocess.run(["spillway", "blob", "get", said["blob"].split(";")[0], "--blobs", f"{folder}/blobs"],
                          check=True, capture_output=True).stdout
     expect(hashlib.sha256(got).hexdigest(), hash.hexdigest(), "the blob")

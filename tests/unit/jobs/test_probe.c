@@ -15,7 +15,7 @@
 static void
 a_probe_finds_streams_and_turns_the_picture(void **state)
 {
-	struct film_probe p;
+	struct transcode_probe p;
 
 	(void)state;
 	assert_int_equal(
@@ -50,7 +50,7 @@ a_probe_that_cannot_be_is_refused(void **state)
 		"0,\"codec_type\":\"video\",\"width\":-5}]}",
 		"{\"streams\":[{\"index\":0,\"codec_type\":\"video\","
 		"\"width\":1e30}]}"};
-	struct film_probe p;
+	struct transcode_probe p;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -69,7 +69,7 @@ progress_comes_in_pieces_and_never_steps_back(void **state)
 	static const char text[] = "frame=1\nout_time_us=N/A\nspeed=N/A\n"
 				   "out_time_us=2500000\nspeed=1.53x\n"
 				   "out_time_us=2400000\nprogress=end\n";
-	struct film_progress p = {0};
+	struct transcode_progress p = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
@@ -79,7 +79,7 @@ progress_comes_in_pieces_and_never_steps_back(void **state)
 }
 
 static void
-a_complaint_tells_the_films_faults_from_the_machines(void **state)
+a_complaint_tells_the_videos_faults_from_the_machines(void **state)
 {
 	static const struct {
 		const char *said, *line;
@@ -135,7 +135,7 @@ main(void)
 		cmocka_unit_test(a_probe_that_cannot_be_is_refused),
 		cmocka_unit_test(progress_comes_in_pieces_and_never_steps_back),
 		cmocka_unit_test(
-			a_complaint_tells_the_films_faults_from_the_machines),
+			a_complaint_tells_the_videos_faults_from_the_machines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ the_profiles_need_no_configuration(void **state)
 {
 	static const char *const names[] = {
 		"hls", "mp4", "webm", "audio", "thumbnail", "poster"};
-	struct film_profile p;
+	struct transcode_profile p;
 	struct config *c;
 
 	(void)state;
@@ -62,7 +62,7 @@ the_profiles_need_no_configuration(void **state)
 static void
 a_section_changes_a_profile_or_makes_another(void **state)
 {
-	struct film_profile p;
+	struct transcode_profile p;
 	struct config *c;
 
 	(void)state;
@@ -142,19 +142,19 @@ a_profile_that_cannot_be_is_refused_at_the_start(void **state)
 
 static struct ffmpeg_command command;
 
-/* The command line for a film of that size, as one string. */
+/* The command line for a video of that size, as one string. */
 static const char *
 line_of(const char *profile, int width, int height, int64_t at_ms)
 {
 	static char text[COMMAND_ROOM + COMMAND_WORDS];
-	struct film_probe probe = {.duration_ms = 20000,
+	struct transcode_probe probe = {.duration_ms = 20000,
 		.video = 1,
 		.audio = 2,
 		.width = width,
 		.height = height};
 	struct ffmpeg_task t = {
 		.probe = &probe, .input = "/b/ab", .at_ms = at_ms};
-	struct film_profile p;
+	struct transcode_profile p;
 	struct config *c;
 
 	assert_int_equal(conf_text_read("", &c), 0);
@@ -218,7 +218,7 @@ no_rung_is_higher_than_the_source(void **state)
 }
 
 static void
-of_a_film_higher_than_wide_the_width_counts(void **state)
+of_a_video_higher_than_wide_the_width_counts(void **state)
 {
 	(void)state;
 	assert_in(line_of("mp4", 1080, 1920, -1), "scale=1080:-2");
@@ -237,7 +237,7 @@ an_image_is_taken_where_the_job_or_the_profile_says(void **state)
 static void
 the_most_that_a_codec_takes_is_taken(void **state)
 {
-	struct film_profile p;
+	struct transcode_profile p;
 	struct config *c;
 
 	(void)state;
@@ -258,7 +258,7 @@ the_most_that_a_codec_takes_is_taken(void **state)
 }
 
 static void
-an_image_has_an_end_whatever_the_film_is_like(void **state)
+an_image_has_an_end_whatever_the_video_is_like(void **state)
 {
 	(void)state;
 	assert_in(line_of("thumbnail", 640, 360, -1),
@@ -287,7 +287,7 @@ a_command_that_does_not_fit_is_not_run(void **state)
 static void
 a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 {
-	struct film_outputs o = {.profile = "mp4"};
+	struct transcode_outputs o = {.profile = "mp4"};
 	char store[128], out[FOLDER_FILE];
 
 	(void)state;
@@ -492,11 +492,12 @@ main(void)
 			a_profile_that_cannot_be_is_refused_at_the_start),
 		cmocka_unit_test(every_command_guards_its_input),
 		cmocka_unit_test(no_rung_is_higher_than_the_source),
-		cmocka_unit_test(of_a_film_higher_than_wide_the_width_counts),
+		cmocka_unit_test(of_a_video_higher_than_wide_the_width_counts),
 		cmocka_unit_test(
 			an_image_is_taken_where_the_job_or_the_profile_says),
 		cmocka_unit_test(the_most_that_a_codec_takes_is_taken),
-		cmocka_unit_test(an_image_has_an_end_whatever_the_film_is_like),
+		cmocka_unit_test(
+			an_image_has_an_end_whatever_the_video_is_like),
 		cmocka_unit_test(a_command_that_does_not_fit_is_not_run),
 		cmocka_unit_test(
 			a_job_that_made_nothing_is_told_from_a_store_that_fails),

@@ -43,7 +43,7 @@ never_right(const struct config *c, char *say, size_t cap)
 }
 
 static const struct job_type types[] = {{.name = "email", .keys = keys},
-	{.name = "film", .profile_keys = profile},
+	{.name = "video", .profile_keys = profile},
 	{.name = "bare", .check = never_right}, {NULL}};
 
 static char folder[FOLDER_PATH];
@@ -73,7 +73,7 @@ without_a_file_the_defaults_count(void **state)
 	assert_int_equal(config_number(c, "email", "room"), 4096);
 	assert_int_equal(config_number(c, "email", "tls"), 1);
 	assert_true(config_has(c, "email"));
-	assert_false(config_has(c, "film small"));
+	assert_false(config_has(c, "video small"));
 	config_free(c);
 }
 
@@ -85,17 +85,17 @@ a_file_sets_values_and_adds_profiles(void **state)
 	(void)state;
 	assert_int_equal(read_text("[email]\nfrom = ann@example.org\n"
 				   "pause = 1m\ntls = no\n"
-				   "[film large]\ncodec = av1\n"
-				   "[film small]\ncodec = vp9\n",
+				   "[video large]\ncodec = av1\n"
+				   "[video small]\ncodec = vp9\n",
 				 &c),
 		0);
 	assert_string_equal(config_text(c, "email", "from"), "ann@example.org");
 	assert_int_equal(config_number(c, "email", "pause"), 60000);
 	assert_int_equal(config_number(c, "email", "tls"), 0);
-	assert_string_equal(config_text(c, "film large", "codec"), "av1");
-	assert_string_equal(config_text(c, "film small", "codec"), "vp9");
+	assert_string_equal(config_text(c, "video large", "codec"), "av1");
+	assert_string_equal(config_text(c, "video small", "codec"), "vp9");
 	assert_string_equal(config_section(c, 0), "email");
-	assert_string_equal(config_section(c, 1), "film large");
+	assert_string_equal(config_section(c, 1), "video large");
 	assert_null(config_section(c, 3));
 	config_free(c);
 }
@@ -115,11 +115,11 @@ what_is_wrong_is_said_with_its_place(void **state)
 			":2: tls is 'maybe': must be yes or no"},
 		{"[email]\nroom = 2g\n", ":2: room is '2g': must be a size"},
 		{"[email]\nurl = a\nurl = b\n", ":3: key 'url' is there twice"},
-		{"[film a]\n[film a]\n", ":2: section [film a] is there twice"},
+		{"[video a]\n[video a]\n", ":2: section [video a] is there twice"},
 		{"[post]\nurl = a\n", ":1: unknown section [post]"},
-		{"[film]\ncodec = a\n",
-			":1: section [film] must be [film NAME]"},
-		{"[film ]\ncodec = a\n", ":1: section [film] must be"},
+		{"[video]\ncodec = a\n",
+			":1: section [video] must be [video NAME]"},
+		{"[video ]\ncodec = a\n", ":1: section [video] must be"},
 		{"[email out]\n", ":1: section [email out] must be [email]"},
 		{"[bare]\nurl = a\n", ":1: unknown section [bare]"},
 		{"[email]\nwhat\n", ":2: missing '=' in 'what'"},
