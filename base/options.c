@@ -188,6 +188,29 @@ file_read(struct options *o, const struct program *p, char why[INI_WHY])
 	return o->file != NULL ? config_file_read(o->config, o->file, why) : 0;
 }
 
+/* Takes the keys that neither the file nor the command line has. */
+static int
+environment_read(struct options *o, const struct program *p, char why[INI_WHY])
+{
+	const struct option_variable *v = p->groups != NULL ? p->variables
+							    : NULL;
+	int err = 0;
+
+	for (; err == 0 && v != NULL && v->key != NULL; v++) {
+		const char *value = getenv(v->name);
+		char shown[64];
+
+		if (value == NULL || *value == '\0' ||
+			config_given(o->config, p->groups->name, v->key))
+			continue;
+		(void)snprintf(shown, sizeof(shown), "$%s", v->name);
+		err = config_set(o->config, p->groups,
+			config_key_find(p->groups->keys, v->key), shown, value,
+			why);
+	}
+	return err;
+}
+
 int
 options_read(struct options *o, const struct program *p, int argc, char **argv,
 	char why[INI_WHY])
@@ -209,6 +232,8 @@ options_read(struct options *o, const struct program *p, int argc, char **argv,
 		o->status = EXIT_CONFIG;
 	else
 		err = line_read(o, p, argv, 1, why);
+	if (err == 0)
+		err = environment_read(o, p, why);
 	if (err == -ENOMEM)
 		o->status = EXIT_OS;
 	return err;

@@ -3,7 +3,8 @@
  * options.h - a program's command line, from the same table as its file
  *
  * Each key of the program's first group is an option, `map_size` is
- * --map-size; the command line wins over the file.  An argument follows as
+ * --map-size; the command line wins over the file, and both over a variable of
+ * the environment, which counts if it is not empty.  An argument follows as
  * --name=value or --name value; of a flag it may be left out: --force,
  * --force=no.  Every program has --help and --version; one with a file also
  * --check-config and --example, and --man for its page of section 5.

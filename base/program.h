@@ -14,6 +14,11 @@ struct option_action {
 	const char *name, *text;
 };
 
+/* A variable of the environment that sets a key of the first group. */
+struct option_variable {
+	const char *key, *name;
+};
+
 struct program {
 	const char *name;  /* "spillway-broker" */
 	const char *usage; /* "[options]" */
@@ -22,7 +27,8 @@ struct program {
 	const char *file_text;	 /* what the file is, for --help */
 	const char *file_env;	 /* the variable that names it; or NULL */
 	const struct config_group *groups;
-	const struct option_action *actions; /* up to one without a name */
+	const struct option_variable *variables; /* to one without a key */
+	const struct option_action *actions;	 /* up to one without a name */
 	int arguments_max; /* beside the options; at most OPTIONS_ARGUMENTS */
 	void (*help_more)(void); /* prints what else --help says */
 };

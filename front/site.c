@@ -103,6 +103,11 @@ static const struct config_group groups[] = {
 	{NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
+static const struct option_variable variables[] = {
+	{"broker", "SPILLWAY_BROKER"},
+	{NULL, NULL},
+};
+
 const struct program front_program = {
 	.name = "spillway-front",
 	.usage = "--config FILE [options]",
@@ -110,6 +115,7 @@ const struct program front_program = {
 	.file_option = "config",
 	.file_text = "read routes and options from FILE",
 	.groups = groups,
+	.variables = variables,
 };
 
 /* --- setting -------------------------------------------------------------- */

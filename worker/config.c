@@ -82,6 +82,12 @@ jobs_help(void)
 		printf("  %-13s %s\n", t->name, t->text);
 }
 
+static const struct option_variable variables[] = {
+	{"broker", "SPILLWAY_BROKER"},
+	{"blobs", BLOBS_ENV},
+	{NULL, NULL},
+};
+
 static const struct program program = {
 	.name = "spillway-worker",
 	.usage = "--queue NAME=JOB ... [options]",
@@ -91,6 +97,7 @@ static const struct program program = {
 		     "$SPILLWAY_JOBS)",
 	.file_env = "SPILLWAY_JOBS",
 	.groups = groups,
+	.variables = variables,
 	.help_more = jobs_help,
 };
 
@@ -99,29 +106,6 @@ config_fail(struct worker_config *cfg, enum exit_status status, const char *why)
 {
 	cfg->status = program_fail(&program, status, why);
 	return 1;
-}
-
-/* Takes keys from the environment that neither file nor arguments have. */
-static int
-environment_take(struct worker_config *cfg)
-{
-	static const char *const names[][2] = {
-		{"broker", "SPILLWAY_BROKER"}, {"blobs", BLOBS_ENV}};
-	char why[INI_WHY], shown[64];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i][1]);
-
-		if (value == NULL || *value == '\0' ||
-			config_given(cfg->options.config, SECTION, names[i][0]))
-			continue;
-		(void)snprintf(shown, sizeof(shown), "$%s", names[i][1]);
-		if (config_set(cfg->options.config, groups,
-			    config_key_find(worker_keys, names[i][0]), shown,
-			    value, why) < 0)
-			return config_fail(cfg, EXIT_USE, why);
-	}
-	return 0;
 }
 
 /* Says what is wrong with a queue, and where it stands. */
@@ -252,8 +236,7 @@ worker_config_read(struct worker_config *cfg, int argc, char **argv)
 		return 1;
 	}
 	cfg->check_only = cfg->options.action != NULL;
-	if (environment_take(cfg) != 0 || routes_set(cfg) != 0 ||
-		endpoint_set(cfg) != 0)
+	if (routes_set(cfg) != 0 || endpoint_set(cfg) != 0)
 		return 1;
 	rest_set(cfg);
 	return jobs_check(cfg);

@@ -60,6 +60,16 @@ refused 78 'fifo: is not a regular file' bounded spillway-front --config "$dir/f
 printf '%s\n' "$hello" >"$dir/c.conf"
 refused 64 "^spillway-front: --perf is 'maybe': must be auto, no or must$" spillway-front --config "$dir/c.conf" --perf maybe
 
+# Where the broker is, also from the environment: before anything starts.
+for check in '' --check-config; do
+	refused 64 '^spillway-front: \$SPILLWAY_BROKER is .here.: must be ipc:' \
+		bounded env SPILLWAY_BROKER=here spillway-front --config "$dir/c.conf" $check
+done
+printf '[front]\nbroker = ipc:///nowhere\n%s\n' "$hello" >"$dir/d.conf"
+SPILLWAY_BROKER=here spillway-front --config "$dir/d.conf" --check-config || fail "the file does not win"
+SPILLWAY_BROKER=here spillway-front --config "$dir/c.conf" --broker ipc:///nowhere --check-config ||
+	fail "the command line does not win"
+
 # What looks odd and is not.
 printf '%s\n' "$hello" | spillway-front --config /dev/stdin --check-config || fail "a pipe, which can be read but once"
 { seq -f '# %g' 300000 && printf '%s\n' "$hello"; } | spillway-front --config /dev/stdin --check-config ||

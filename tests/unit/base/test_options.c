@@ -39,6 +39,9 @@ static const struct config_group groups[] = {
 static const struct option_action actions[] = {
 	{"verify", "check the shop and exit"}, {NULL, NULL}};
 
+static const struct option_variable variables[] = {
+	{"map_size", "SHOP_MAP_SIZE"}, {NULL, NULL}};
+
 static const struct program shop = {.name = "shop",
 	.usage = "[options]",
 	.page = "shop.conf",
@@ -46,6 +49,7 @@ static const struct program shop = {.name = "shop",
 	.file_text = "read options from FILE",
 	.file_env = "SHOP_CONFIG",
 	.groups = groups,
+	.variables = variables,
 	.actions = actions};
 
 static const struct program report = {
@@ -182,6 +186,37 @@ the_command_line_wins_over_the_file_wherever_that_stands(void **state)
 	assert_string_equal(o.action, "verify");
 	options_fini(&o);
 	assert_int_equal(unsetenv("SHOP_CONFIG"), 0);
+}
+
+static void
+a_variable_sets_what_neither_file_nor_command_line_does(void **state)
+{
+	struct options o;
+
+	(void)state;
+	assert_int_equal(setenv("SHOP_MAP_SIZE", "3k", 1), 0);
+	assert_int_equal(READ(&o, &shop, "--force"), 0);
+	assert_int_equal(config_number(o.config, "shop", "map_size"), 3072);
+	options_fini(&o);
+	assert_int_equal(READ(&o, &shop, "--map-size", "2k"), 0);
+	assert_int_equal(config_number(o.config, "shop", "map_size"), 2048);
+	options_fini(&o);
+	file_write("[shop]\nmap_size = 1k\n");
+	assert_int_equal(setenv("SHOP_MAP_SIZE", "much", 1), 0);
+	assert_int_equal(READ(&o, &shop, "--config", path), 0);
+	assert_int_equal(config_number(o.config, "shop", "map_size"), 1024);
+	options_fini(&o);
+	assert_int_equal(READ(&o, &shop, "--check-config"), -22);
+	assert_string_equal(why, "$SHOP_MAP_SIZE is 'much': must be a size, at "
+				 "least 1");
+	assert_int_equal(o.status, EXIT_USE);
+	options_fini(&o);
+	assert_int_equal(setenv("SHOP_MAP_SIZE", "", 1), 0);
+	assert_int_equal(READ(&o, &shop, "--check-config"), 0);
+	assert_int_equal(
+		config_number(o.config, "shop", "map_size"), 1LL << 36);
+	options_fini(&o);
+	assert_int_equal(unsetenv("SHOP_MAP_SIZE"), 0);
 }
 
 static void
@@ -353,6 +388,8 @@ main(void)
 		cmocka_unit_test(what_is_wrong_names_the_option),
 		cmocka_unit_test(
 			the_command_line_wins_over_the_file_wherever_that_stands),
+		cmocka_unit_test(
+			a_variable_sets_what_neither_file_nor_command_line_does),
 		cmocka_unit_test(a_fault_of_the_file_has_its_own_status),
 		cmocka_unit_test(
 			a_program_without_a_file_has_no_options_of_one),
