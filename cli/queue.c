@@ -209,34 +209,17 @@ settings_send(struct cmd *c, char **settings, int n)
 	return CMD_OK;
 }
 
-/* Whether one of the first n settings has the name of this one. */
-static int
-setting_is_twice(char **settings, int n, const char *setting)
-{
-	size_t len = strcspn(setting, "=") + 1;
-
-	for (int i = 0; i < n; i++)
-		if (strncmp(settings[i], setting, len) == 0)
-			return 1;
-	return 0;
-}
-
 static int
 settings_check(struct cmd *c, char **settings, int n)
 {
 	int64_t values[SW_SETTINGS];
+	uint32_t given = 0;
 	char why[SW_WHY_ROOM];
 
-	for (int i = 0; i < n; i++) {
-		const char *s = settings[i];
-
-		if (sw_setting_parse(s, strlen(s), values, why, sizeof(why)) <
-			0)
+	for (int i = 0; i < n; i++)
+		if (sw_setting_parse(settings[i], strlen(settings[i]), values,
+			    &given, why, sizeof(why)) < 0)
 			return cmd_usage(c, "%s", why);
-		if (setting_is_twice(settings, i, s))
-			return cmd_usage(c, "%.*s is given twice",
-				(int)strcspn(s, "="), s);
-	}
 	return CMD_OK;
 }
 

@@ -13,6 +13,8 @@ const struct sw_setting_rule sw_setting_rules[SW_SETTINGS] = {
 #undef X
 };
 
+_Static_assert(SW_SETTINGS <= 32, "a bit for each");
+
 enum { VALUE_MAX = 127 }; /* more than any value needs */
 
 static const struct sw_setting_rule *
@@ -52,11 +54,13 @@ value_parse(const struct sw_setting_rule *r, const char *text, size_t len,
 
 int
 sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
-	char *why, size_t why_cap)
+	uint32_t *given, char *why, size_t why_cap)
 {
 	const char *eq = memchr(text, '=', len);
 	const struct sw_setting_rule *r;
 	size_t name_len;
+	uint32_t bit;
+	int err;
 
 	if (eq == NULL || memchr(text, 0, len) != NULL) {
 		(void)snprintf(why, why_cap, "'%.*s': must be key=value",
@@ -70,6 +74,14 @@ sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 			shown_len(name_len), text);
 		return SW_ESETTING;
 	}
-	return value_parse(r, eq + 1, len - name_len - 1,
+	bit = 1U << (r - sw_setting_rules);
+	if ((*given & bit) != 0) {
+		(void)snprintf(why, why_cap, "%s is given twice", r->name);
+		return SW_ESETTING;
+	}
+	err = value_parse(r, eq + 1, len - name_len - 1,
 		&values[r - sw_setting_rules], why, why_cap);
+	if (err == 0)
+		*given |= bit;
+	return err;
 }

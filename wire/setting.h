@@ -55,10 +55,13 @@ struct sw_setting_rule {
 extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 
 /*
- * Reads "name=value" (len bytes, no NUL needed) into values[].  0, or
- * SW_ESETTING with one line in `why`: "rate is 'x': must be ...".
+ * Reads "name=value" (len bytes, no NUL needed) into values[].  *given has a
+ * bit for each setting that was read before, begins at 0, and gets this one's.
+ * 0, or SW_ESETTING with one line in `why`: "rate is 'x': must be ...", "rate
+ * is given twice".
  */
 int sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
-	char *why, size_t why_cap) __attribute__((warn_unused_result));
+	uint32_t *given, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -66,13 +66,15 @@ core_queue_set(struct core *c, struct bytes name, struct bytes setting,
 	char *why, size_t why_cap)
 {
 	struct queue *q;
+	uint32_t given = 0;
 	int err = core_queue_get(c, name, &q);
 
 	if (err < 0) {
 		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
 		return err;
 	}
-	err = sw_setting_parse(setting.p, setting.len, q->set, why, why_cap);
+	err = sw_setting_parse(
+		setting.p, setting.len, q->set, &given, why, why_cap);
 	if (err == 0)
 		queue_touch(q);
 	return err;

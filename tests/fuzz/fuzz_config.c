@@ -36,11 +36,12 @@ static int
 setting_expect(void *arg, const char *queue, const char *setting)
 {
 	int64_t values[SW_SETTINGS];
+	uint32_t given = 0;
 	char why[256];
 
 	(void)arg;
 	expect(sw_queue_check(queue, strlen(queue)) == 0);
-	expect(sw_setting_parse(setting, strlen(setting), values, why,
+	expect(sw_setting_parse(setting, strlen(setting), values, &given, why,
 		       sizeof(why)) == 0);
 	return 0;
 }

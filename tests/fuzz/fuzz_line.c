@@ -59,11 +59,12 @@ words_use(const char *text, size_t len)
 {
 	int64_t values[SW_SETTINGS], value = -1;
 	char written[UNIT_TEXT], why[64], again[SW_ID_TEXT], path[64];
+	uint32_t given = 0;
 	struct sw_id id;
 
 	for (int i = 0; i < SW_SETTINGS; i++)
 		values[i] = sw_setting_rules[i].min;
-	if (sw_setting_parse(text, len, values, why, sizeof(why)) < 0)
+	if (sw_setting_parse(text, len, values, &given, why, sizeof(why)) < 0)
 		expect(strlen(why) < sizeof(why));
 	for (int i = 0; i < SW_SETTINGS; i++)
 		expect(values[i] >= sw_setting_rules[i].min &&

@@ -456,6 +456,32 @@ a_setting_from_the_configuration_is_taken_or_refused_with_its_reason(
 	assert_int_equal(c->queues[0]->set[SW_S_max_attempts], 7);
 }
 
+static void
+a_setting_that_a_message_names_twice_changes_nothing(void **state)
+{
+	static const char *const settings[] = {"rate=1", "burst=3", "rate=2"};
+	struct rig *r = *state;
+	size_t mark = rig_say(r, SW_OP_QUEUE_SET, 0);
+	unsigned n = r->core->queues_n;
+	struct sw_item it;
+
+	sw_put_text(&r->b, SW_F_QUEUE, "new");
+	for (size_t i = 0; i < 3; i++)
+		sw_put_text(&r->b, SW_F_SETTING, settings[i]);
+	assert_int_equal(
+		rig_ask(r, 2, SW_OP_QUEUE_SET, mark, &it), SW_ESETTING);
+	assert_true(
+		bytes_eq(it.f[SW_F_DETAIL], bytes_str("rate is given twice")));
+	assert_int_equal(r->core->queues_n, n);
+	mark = rig_say(r, SW_OP_QUEUE_SET, 0);
+	sw_put_text(&r->b, SW_F_QUEUE, "new");
+	for (size_t i = 1; i < 3; i++)
+		sw_put_text(&r->b, SW_F_SETTING, settings[i]);
+	assert_int_equal(rig_ask(r, 2, SW_OP_QUEUE_SET, mark, &it), 0);
+	assert_int_equal(r->core->queues[n]->set[SW_S_burst], 3);
+	assert_int_equal(r->core->queues[n]->set[SW_S_rate], 2);
+}
+
 /* The broker calls this for a message that it could not send. */
 static void
 jobs_came_back(struct rig *r, struct bytes frame)
@@ -524,6 +550,7 @@ main(void)
 		TEST(two_who_wait_under_the_same_number_are_both_answered),
 		TEST(a_job_whose_key_another_holds_stays_dead_when_it_is_redriven),
 		TEST(a_setting_from_the_configuration_is_taken_or_refused_with_its_reason),
+		TEST(a_setting_that_a_message_names_twice_changes_nothing),
 		TEST(of_what_could_not_be_sent_only_jobs_come_back_and_only_once),
 	};
 

@@ -15,8 +15,10 @@
 static int
 parse(const char *text, int64_t values[SW_SETTINGS], char why[256])
 {
+	uint32_t given = 0;
+
 	why[0] = '\0';
-	return sw_setting_parse(text, strlen(text), values, why, 256);
+	return sw_setting_parse(text, strlen(text), values, &given, why, 256);
 }
 
 /* One accepted value, written into its place and nowhere else. */
@@ -38,12 +40,15 @@ static void
 refuse(const char *text, size_t len, const char *word)
 {
 	int64_t values[SW_SETTINGS], was[SW_SETTINGS];
+	uint32_t given = 0;
 	char why[256] = "";
 
 	memset(values, 0x5a, sizeof(values));
 	memcpy(was, values, sizeof(was));
-	assert_int_equal(sw_setting_parse(text, len, values, why, sizeof(why)),
+	assert_int_equal(
+		sw_setting_parse(text, len, values, &given, why, sizeof(why)),
 		SW_ESETTING);
+	assert_int_equal(given, 0);
 	assert_memory_equal(values, was, sizeof(was));
 	if (strstr(why, word) == NULL)
 		fail_msg("'%s' does not say '%s'", why, word);
@@ -199,11 +204,32 @@ static void
 the_length_ends_the_text(void **state)
 {
 	int64_t values[SW_SETTINGS];
+	uint32_t given = 0;
+	char why[64];
+
+	(void)state;
+	assert_int_equal(sw_setting_parse("rate=125", 6, values, &given, why,
+				 sizeof(why)),
+		0);
+	assert_int_equal(values[SW_S_rate], 1);
+	assert_int_equal(given, 1U << SW_S_rate);
+}
+
+static void
+a_setting_that_is_given_twice_is_refused_by_name(void **state)
+{
+	int64_t values[SW_SETTINGS];
+	uint32_t given = 0;
 	char why[64];
 
 	(void)state;
 	assert_int_equal(
-		sw_setting_parse("rate=125", 6, values, why, sizeof(why)), 0);
+		sw_setting_parse("rate=1", 6, values, &given, why, 64), 0);
+	assert_int_equal(
+		sw_setting_parse("burst=2", 7, values, &given, why, 64), 0);
+	assert_int_equal(sw_setting_parse("rate=3", 6, values, &given, why, 64),
+		SW_ESETTING);
+	assert_string_equal(why, "rate is given twice");
 	assert_int_equal(values[SW_S_rate], 1);
 }
 
@@ -211,11 +237,13 @@ static void
 a_short_explanation_is_cut_not_overrun(void **state)
 {
 	int64_t values[SW_SETTINGS];
+	uint32_t given = 0;
 	char why[16];
 
 	(void)state;
 	memset(why, '#', sizeof(why));
-	assert_int_equal(sw_setting_parse("nonsense=5", 10, values, why, 8),
+	assert_int_equal(
+		sw_setting_parse("nonsense=5", 10, values, &given, why, 8),
 		SW_ESETTING);
 	assert_int_equal(strlen(why), 7);
 	assert_int_equal(why[8], '#');
@@ -236,6 +264,8 @@ main(void)
 		cmocka_unit_test(names_that_are_no_settings_are_refused),
 		cmocka_unit_test(foreign_bytes_are_refused_without_harm),
 		cmocka_unit_test(the_length_ends_the_text),
+		cmocka_unit_test(
+			a_setting_that_is_given_twice_is_refused_by_name),
 		cmocka_unit_test(a_short_explanation_is_cut_not_overrun),
 	};
 
