@@ -5,10 +5,6 @@
  * A function returns 0, one of these or -errno.  The numbers are part of the
  * protocol: append, never renumber; errno never goes on the wire.  Each text
  * is a clause that stands alone behind "spillway: ".
- *
- * SW_EBUSY has two causes.  In a reply, and so in the library, the broker is at
- * a limit: too many queues, workers or waits.  From store_open(), and never on
- * the wire, another process has the store open; the store's `why` says so.
  */
 #ifndef SW_ERROR_H
 #define SW_ERROR_H
@@ -29,7 +25,7 @@
 	X(SW_ESETTING, -5011, "unknown setting or invalid value")              \
 	X(SW_EVERSION, -5012, "unknown protocol version")                      \
 	X(SW_EOP, -5013, "unknown operation")                                  \
-	X(SW_EBUSY, -5014, "the broker is at a limit, or the store is in use") \
+	X(SW_EBUSY, -5014, "the broker is at a limit")                         \
 	X(SW_ESESSION, -5015, "the worker must say hello first")               \
 	X(SW_ECORRUPT, -5016, "data in the store is corrupt")                  \
 	X(SW_EFENCED, -5017, "another broker has claimed the store")           \

@@ -31,8 +31,8 @@ struct broker {
 /*
  * Opens store, socket and signals; the configuration is borrowed until
  * broker_close(), which must follow also after an error.  An error is logged.
- * SW_EBUSY: another process has the store open; SW_ECORRUPT: the row of a
- * queue is corrupt; or another error of the store or a system call.
+ * -EBUSY: another process has the store open; or an error of core_init(), of
+ * the store or of a system call.
  */
 int broker_open(struct broker *, const struct broker_config *)
 	__attribute__((warn_unused_result));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/error.h"
+#include <errno.h>
+
 #include "base/log.h"
 #include "broker/broker.h"
 
@@ -12,9 +13,7 @@ store_serve(const struct broker_config *cfg)
 	if (err == 0)
 		err = broker_run(&br);
 	broker_close(&br);
-	return err == 0		 ? EXIT_OK
-	       : err == SW_EBUSY ? EXIT_AGAIN
-				 : EXIT_SOFTWARE;
+	return err == 0 ? EXIT_OK : err == -EBUSY ? EXIT_AGAIN : EXIT_SOFTWARE;
 }
 
 int

@@ -85,7 +85,7 @@ static int
 status_of(int err)
 {
 	switch (err) {
-	case SW_EBUSY:
+	case -EBUSY:
 		return EXIT_AGAIN;
 	case SW_ECORRUPT:
 	case SW_EFORMAT:

@@ -102,7 +102,7 @@ lock_take(struct lmdb *l, const char *dir)
 		return lmdb_fail(l, -errno, path, strerror(errno));
 	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
 		return lmdb_fail(
-			l, SW_EBUSY, dir, "another process has the store open");
+			l, -EBUSY, dir, "another process has the store open");
 	return 0;
 }
 

@@ -19,7 +19,7 @@
  *			exit without an answer, and a restart finds out
  *	SW_EFORMAT	the files are no store, or of a newer format
  *	SW_ECORRUPT	the files are corrupt
- *	SW_EBUSY	another process has the store open
+ *	-EBUSY		another process has the store open
  *	-errno		a system call failed
  */
 #ifndef BROKER_STORE_STORE_H

@@ -256,7 +256,7 @@ a_refused_second_opening_leaves_the_first_its_lock(void **state)
 	struct fixture *f = *state, second = *f;
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fx_open_at(&second), SW_EBUSY);
+		assert_int_equal(fx_open_at(&second), -EBUSY);
 		assert_non_null(strstr(second.s->why, f->dir));
 		fx_closed(&second);
 		assert_int_equal(fx_put(f, "a", "1"), 0);
