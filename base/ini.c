@@ -204,7 +204,7 @@ file_open(const char *file, FILE **to, char why[INI_WHY])
 int
 ini_read(const char *file, ini_fn *fn, void *arg, char why[INI_WHY])
 {
-	char line[INI_LINE_MAX + 1], what[INI_WHY] = "";
+	char line[INI_LINE_MAX + 1] = "", what[INI_WHY] = "";
 	struct reading rd = {.fn = fn, .arg = arg};
 	FILE *f = NULL;
 	int bad, err = file_open(file, &f, what);

@@ -141,8 +141,8 @@ manual_help(FILE *f, const struct program *p)
 	actions_help(f, p);
 	if (p->help_more != NULL)
 		p->help_more();
-	for (; p->page != NULL && g->name != NULL; g++)
-		if (g != p->groups)
+	for (; g != NULL && g->name != NULL; g++)
+		if (p->page != NULL && g != p->groups)
 			group_help(f, p, g);
 }
 
@@ -266,7 +266,7 @@ manual_page(FILE *f, const struct program *p)
 	char upper[NAME_MAX_LEN];
 	size_t n = 0;
 
-	for (; p->page[n] != '\0' && n < sizeof(upper) - 1; n++)
+	for (; n < sizeof(upper) - 1 && p->page[n] != '\0'; n++)
 		upper[n] = (char)toupper((unsigned char)p->page[n]);
 	upper[n] = '\0';
 	(void)fprintf(f,

@@ -157,11 +157,11 @@ int
 selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
 	char why[SELECT_WHY])
 {
-	struct selector_word w = {s, "", "", now_ms, why};
+	struct selector_word w;
 	int err = 0;
 
-	memset(s, 0, sizeof(*s));
-	s->since_ms = s->until_ms = -1;
+	*s = (struct selector){.since_ms = -1, .until_ms = -1};
+	w = (struct selector_word){s, "", "", now_ms, why};
 	for (int i = 0; i < n && err == 0; i++)
 		err = word_take(&w, words[i]);
 	if (err == 0 && s->since_ms >= 0 && s->until_ms >= 0 &&

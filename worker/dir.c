@@ -92,7 +92,7 @@ stale_folders_remove(void)
 		if (strlen(e->d_name) != name_len ||
 			strncmp(e->d_name, NAME, strlen(NAME)) != 0)
 			continue;
-		memcpy(path + len - name_len, e->d_name, name_len);
+		memcpy(path + len - name_len, e->d_name, name_len + 1);
 		stale_remove(path);
 	}
 	closedir(d);
