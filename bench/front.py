@@ -289,7 +289,7 @@ class Bench:
         self.backstop()
 
     def backstop(self):
-        """Layer 3 alone: the front is stopped while its isolates spin.  Its limit is in whole seconds."""
+        """Layer 3 alone, its limit in whole seconds: the front is stopped, its isolates spin."""
         s = self.front([("/h", "tests/handlers/hostile.c", "budget_us = 900000", "wall_ms = 60000")], ["perf = no"])
         got = []
         for _ in range(2):

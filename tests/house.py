@@ -31,6 +31,7 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 ONE_WORD = re.compile(r"\s*([-*] |\d+\. |\[[^]]*\]: )?\S+")
 # What is no code in C: a comment, a string, a character constant.
 NO_CODE = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+DOCSTRING = re.compile(r'^[ \t]*""".*?"""', re.M | re.S)
 
 
 def read(path):
@@ -155,13 +156,15 @@ def code_only(text):
 
 
 def comments_check(path, text):
-    lines, most = text.split("\n"), PROSE_MAX
+    lines, most, spans = text.split("\n"), PROSE_MAX, []
     if path.endswith((".c", ".h")):
         most = COMMENT_MAX
         spans = [m.span() for m in NO_CODE.finditer(text) if m.group(0).startswith("/*")]
-        rows = {n for start, end in spans for n in range(text.count("\n", 0, start), text.count("\n", 0, end) + 1)}
-    else:
-        rows = {n for n, line in enumerate(lines) if line.lstrip().startswith(("#", "//"))}
+    elif path.endswith(".py"):
+        spans = [m.span() for m in DOCSTRING.finditer(text)]
+    rows = {n for start, end in spans for n in range(text.count("\n", 0, start), text.count("\n", 0, end) + 1)}
+    if most == PROSE_MAX:
+        rows |= {n for n, line in enumerate(lines) if line.lstrip().startswith(("#", "//"))}
     for n in sorted(rows):
         columns = len(lines[n].expandtabs(8))
         if columns > most:
@@ -254,6 +257,7 @@ PLANTS = {
     "docs/item.md": ("- a list\n\n    " + "word " * 21 + "\n", "docs/item.md:4: 109 columns of prose"),
     "wire/wide.h": ("int a; /* " + "word " * 14 + "*/\n", "wire/wide.h:2: a comment of 82 columns"),
     "wire/tab.h": ("/* a\n\t\t\t" + "word " * 12 + "\n*/\n", "wire/tab.h:3: a comment of 84 columns"),
+    "tests/wide.py": ('"""a\n\n' + "word " * 21 + '"""\n', "tests/wide.py:4: a comment of 108 columns"),
     "tests/wide.sh": ("# " + "word " * 20 + "\n", "a comment of 102 columns"),
     "Makefile": ("\n" * 150, "151 lines"),
     **{f"link/{n}.c": ("\n", "31 files") for n in range(31)},

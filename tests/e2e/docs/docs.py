@@ -15,8 +15,8 @@ ready.  Comments before a block, which a reader does not see, may say:
     <!-- changes: WHAT -->      the blocks change the checkout: they get a copy
 
 Paths of a system (/srv and the like) are put below the folder, and port 8080
-is one that is free.  An `ini` block is checked by its daemon.  Links, and names such as `wire/msg.c` and
-`wire/msg.c:msg_open()`, must lead to something."""
+is one that is free.  An `ini` block is checked by its daemon.  Links, and names
+such as `wire/msg.c` and `wire/msg.c:msg_open()`, must lead to something."""
 import ctypes
 import glob
 import os

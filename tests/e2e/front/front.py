@@ -83,7 +83,7 @@ def smuggled():
 
 
 def hasty():
-    """Who asks again before the answer gets both; until then his bytes wait where nobody looks at them."""
+    """Two requests sent at once get both answers; the second one's bytes wait unread."""
     d = Door()
     for _ in range(3):
         expect(ask("/hello", door=d)[0], 200, "keep-alive")
@@ -133,7 +133,7 @@ def answers():
 
 
 def two_readings():
-    """What a proxy may have read otherwise than we do ends the connection: what follows is nobody's request."""
+    """A head that a proxy may read otherwise ends the connection: no request follows it."""
     follows = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
     for head, why in ((b"Host: x\r\nContent-Length: 3\r\ncontent-length: 4\r\n", "a second Content-Length"),
                       (b"Host: x\r\nhost: y\r\nContent-Length: 4\r\n", "a second Host"),
@@ -156,7 +156,7 @@ def has_room(s):
 
 
 def early_bird():
-    """What comes while a request is served waits: it is neither lost nor in the way nor read without end."""
+    """Bytes that come while a request is served wait: not lost, not in the way, not endless."""
     get = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
     s = connected()
     sent_and_read(s, get % b"/gate/wait")

@@ -8,7 +8,7 @@ folder = sys.argv[1]
 
 
 def given():
-    """A socket from the service manager that is none to accept at is refused, and not tried again and again."""
+    """A socket of the service manager that cannot accept is refused, not tried again and again."""
     def refused(f):
         def become():
             os.dup2(f.fileno(), 3)

@@ -18,7 +18,7 @@ def turns(pid):
 
 
 class Front:
-    """In a group of its own, like a service, but not to outlive a test that fails; its log is read as it comes."""
+    """In its own group, like a service, but it ends with a failed test; its log is read live."""
 
     def __init__(self, folder, conf="front.conf", **how):
         self.folder = folder
