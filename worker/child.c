@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "worker/dir.h"
 #include "worker/disposition.h"
 #include "worker/env.h"
-#include "worker/line.h"
 
-enum { FILES_MAX = 1024, REPORTED_MAX = 512 * 1024 };
+enum { FILES_MAX = 1024 };
 
 /* --- in the new process -------------------------------------------------- */
 
@@ -68,18 +68,31 @@ files_place(int in, int out, int report)
 
 /* --- starting ------------------------------------------------------------ */
 
+/* A line of descriptor 3. */
+static void
+line_take(void *arg, const struct report_line *l)
+{
+	struct child *c = arg;
+	struct worker_lease *j = c->job;
+
+	job_report_take(&c->reported, l);
+	if (l->kind != LINE_PROGRESS)
+		return;
+	j->progress = l->number;
+	text_line(l->bytes, j->text, sizeof(j->text));
+	j->progress_new = 1;
+}
+
 static void
 child_clear(struct child *c)
 {
 	memset(c, 0, offsetof(struct child, tail));
-	c->tail_len = c->line_len = 0;
-	c->line_long = c->timed_out = c->killed = c->jobs = 0;
-	c->lost = NULL;
-	c->result_long = 0;
+	c->tail_len = 0;
+	c->timed_out = c->killed = c->jobs = 0;
 	c->deadline_ms = c->kill_ms = 0;
 	c->out = c->report = -1;
-	c->delay_ms = -1;
-	c->reported = (struct sw_buf){0};
+	reader_init(&c->reader, line_take, c);
+	job_report_init(&c->reported);
 	c->alarm[0] = c->dir[0] = '\0';
 }
 
@@ -89,7 +102,6 @@ job_attach(struct child *c, struct worker_lease *job, int64_t now_ms)
 	c->job = job;
 	job->child = c;
 	c->tail_len = 0;
-	c->delay_ms = -1;
 	c->timed_out = 0;
 	c->kill_ms = 0;
 	c->deadline_ms = now_ms + sw_int(&job->item, SW_F_TIMEOUT_MS, 60000);
@@ -271,91 +283,19 @@ out_read(struct child *c)
 	}
 }
 
-static const char no_room[] =
-	"the worker had no room for what the job reported";
-
-static struct sw_buf *
-reported_room(struct child *c)
-{
-	if (c->reported.p == NULL) {
-		c->reported.p = malloc(REPORTED_MAX);
-		c->reported.cap = c->reported.p != NULL ? REPORTED_MAX : 0;
-	}
-	return &c->reported;
-}
-
 static void
-line_take(struct child *c)
+reports_read(struct child *c)
 {
-	struct report_line l;
-	int err;
-
-	c->line[c->line_len] = '\0';
-	err = line_parse(c->line, &l);
-	if (err == SW_EQUEUE)
-		c->lost = "a put on descriptor 3 names no queue";
-	if (err < 0)
-		return;
-	if (strlen(c->line) < c->line_len &&
-		(l.kind == LINE_RESULT || l.kind == LINE_PUT))
-		c->lost = "a result or put on descriptor 3 has a NUL in it";
-	switch (l.kind) {
-	case LINE_PROGRESS:
-		c->job->progress = l.number;
-		(void)snprintf(
-			c->job->text, sizeof(c->job->text), "%s", l.text);
-		c->job->progress_new = 1;
-		break;
-	case LINE_RESULT:
-		err = result_put(reported_room(c), bytes_str(l.text));
-		c->result_long = err < 0;
-		if (c->reported.full)
-			c->lost = no_room;
-		break;
-	case LINE_RETRY_AFTER:
-		c->delay_ms = l.number;
-		break;
-	case LINE_PUT:
-		if (c->line_long || follow_put(reported_room(c), l.queue, NULL,
-					    bytes_str(l.text)) < 0)
-			c->lost = no_room;
-		break;
-	}
-}
-
-static void
-line_end(struct child *c)
-{
-	if (c->job != NULL && c->line_len > 0)
-		line_take(c);
-	c->line_len = 0;
-	c->line_long = 0;
-}
-
-static void
-byte_take(struct child *c, char b)
-{
-	if (b == '\n') {
-		line_end(c);
-	} else if (c->line_len < sizeof(c->line) - 1) {
-		c->line[c->line_len++] = b;
-	} else {
-		c->line_long = 1;
-	}
-}
-
-static void
-lines_read(struct child *c)
-{
-	char b[4096];
+	static const char broken[] = "descriptor 3 could not be read";
+	char b[8192];
 	ssize_t n;
 
 	while ((n = read(c->report, b, sizeof(b))) > 0 ||
 		(n < 0 && errno == EINTR))
-		for (ssize_t i = 0; i < n; i++)
-			byte_take(c, b[i]);
+		if (n > 0 && c->job != NULL)
+			reader_feed(&c->reader, bytes_of(b, (size_t)n));
 	if (n < 0 && errno != EAGAIN)
-		c->lost = no_room;
+		job_report_lose(&c->reported, bytes_str(broken));
 	if (n == 0) {
 		close(c->report);
 		c->report = -1;
@@ -430,7 +370,7 @@ child_read(struct child *c)
 	if (c->report >= 0 && c->route->type != NULL)
 		ended = packets_read(c);
 	else if (c->report >= 0)
-		lines_read(c);
+		reports_read(c);
 	return ended;
 }
 
@@ -467,43 +407,21 @@ child_watch(struct child *c, int64_t now_ms)
 
 /* --- its end ------------------------------------------------------------- */
 
-/* Writes the end of the output as ERROR. */
-static void
-tail_put(struct child *c, struct sw_buf *b)
+/* Turns the ring so that the end of the output stands in order. */
+static struct bytes
+tail_get(const struct child *c, char text[SW_ERROR_MAX])
 {
 	size_t cap = sizeof(c->tail), n = c->tail_len < cap ? c->tail_len : cap;
-	char text[SW_ERROR_MAX];
 
 	for (size_t i = 0; i < n; i++)
 		text[i] = c->tail[(c->tail_len - n + i) % cap];
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
-		n--;
-	if (n > 0)
-		sw_put_bytes(b, SW_F_ERROR, bytes_of(text, n));
+	return bytes_of(text, n);
 }
 
 static int64_t
 tv_ms(const struct timeval *t)
 {
 	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
-}
-
-/*
- * An ack must not lose a result or follow-up: it becomes a retry.  A result
- * that is too large would be so again: it becomes a permanent failure.
- */
-static struct disposition
-ack_check(struct child *c, struct disposition v)
-{
-	const char *why = c->lost;
-
-	if (why == NULL && c->result_long)
-		why = RESULT_TOOBIG;
-	if (v.outcome != SW_ACK || why == NULL)
-		return v;
-	c->tail_len = (size_t)snprintf(c->tail, sizeof(c->tail), "%s", why);
-	return c->lost != NULL ? (struct disposition){SW_RETRY, SW_C_ERROR}
-			       : (struct disposition){SW_FAIL, SW_C_PERMANENT};
 }
 
 void
@@ -513,27 +431,18 @@ child_reaped(struct child *c, int status, const struct rusage *ru,
 	struct attempt_report *r = &c->job->report;
 	struct disposition v = disposition_of_exit(
 		status, c->timed_out, c->killed, ru->ru_maxrss, limits->memory);
-	struct sw_buf *b = reported_room(c);
+	char text[SW_ERROR_MAX];
 
 	(void)child_read(c);
 	if (WIFEXITED(status))
-		line_end(c); /* the last line may lack its newline */
-	v = ack_check(c, v);
+		reader_end(&c->reader);
 	*r = (struct attempt_report){.outcome = v.outcome,
 		.cause = v.cause,
-		.delay_ms = c->delay_ms,
 		.cpu_ms = tv_ms(&ru->ru_utime) + tv_ms(&ru->ru_stime),
 		.rss_kb = ru->ru_maxrss,
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
-	if (v.outcome != SW_ACK) {
-		b->len = 0; /* only an ack has a result and follow-ups */
-		b->full = 0;
-		tail_put(c, b);
-	}
-	r->fields = b->p;
-	r->fields_len = b->len;
-	c->reported = (struct sw_buf){0};
+	job_report_close(&c->reported, tail_get(c, text), r);
 }
 
 void
@@ -547,8 +456,8 @@ child_fini(struct child *c)
 		close(c->report);
 	if (c->dir[0] != '\0')
 		dir_remove(c->dir);
-	free(c->reported.p);
-	c->reported = (struct sw_buf){0};
+	reader_fini(&c->reader);
+	job_report_fini(&c->reported);
 	c->out = c->report = -1;
 	c->dir[0] = '\0';
 	c->pid = 0;

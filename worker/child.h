@@ -19,6 +19,7 @@
 
 #include "worker/dir.h"
 #include "worker/leases.h"
+#include "worker/report.h"
 
 enum {
 	CHILD_TERM_MS = 2000,	   /* between SIGTERM and SIGKILL */
@@ -34,16 +35,11 @@ struct child {
 	int report;		      /* descriptor 3, or the packet socket */
 	char tail[SW_ERROR_MAX];      /* a ring of the last output */
 	size_t tail_len;	      /* all output since the job began */
-	char line[SW_BODY_MAX + 256]; /* the unfinished line of fd 3 */
-	size_t line_len;
-	int line_long;		      /* `line` was too long and is cut */
-	struct sw_buf reported;	      /* RESULT and FOLLOW so far */
-	int64_t delay_ms;	      /* of retry-after; -1: none reported */
+	struct report_reader reader;  /* of descriptor 3 of an exec job */
+	struct job_report reported;   /* what it has said so far */
 	int64_t deadline_ms, kill_ms; /* boot clock; 0: none */
 	int timed_out, killed, jobs;
 	char alarm[SW_TEXT_MAX + 1]; /* of its job, not logged yet, or "" */
-	const char *lost;	     /* why a report was lost, or NULL */
-	int result_long;	     /* the last result was too large */
 	char dir[DIR_PATH]; /* the job's folder, removed at its end; or "" */
 };
 
@@ -77,7 +73,7 @@ void child_watch(struct child *, int64_t now_ms);
 
 /*
  * The process has ended, with a status of wait4(2): fills job->report by
- * disposition.h.  An ack whose result or follow-up was lost becomes a retry.
+ * disposition.h and report.h.
  */
 void child_reaped(struct child *, int status, const struct rusage *,
 	const struct child_limits *);

@@ -1,46 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * line.h - the reports of an exec job on descriptor 3, a line each
+ * line.h - the reader of an exec job's reports on descriptor 3
  *
  *	progress PERCENT [TEXT]
  *	result TEXT
- *	retry-after DURATION	("30s"; for an exit that means retry)
- *	put QUEUE BODY		(a follow-up, stored with the ack)
+ *	result-bytes LENGTH		then LENGTH bytes
+ *	retry-after DURATION		("30s"; for an exit that means retry)
+ *	put QUEUE BODY			(a follow-up, stored with the ack)
+ *	put-bytes QUEUE LENGTH		then LENGTH bytes
+ *
+ * A line ends with a newline.  A block is the LENGTH bytes right behind the
+ * newline of its line.  Results and bodies may have any bytes in them, those of
+ * lines any but a newline.  An empty line is nothing, so that a newline behind
+ * a block does no harm.
+ *
+ * The reader keeps the unfinished line or block and no more: it has no memory
+ * while it needs none, and skips what is longer than its limit.
  */
 #ifndef WORKER_LINE_H
 #define WORKER_LINE_H
 
 #include "wire/msg.h"
 
-enum report_kind { LINE_PROGRESS, LINE_RESULT, LINE_RETRY_AFTER, LINE_PUT };
+enum {
+	LINE_MAX_LEN = SW_BODY_MAX + 256, /* bytes of a line */
+	LINE_TEXT = 200, /* most bytes of a warning or a loss, without NUL */
+};
 
-struct report_line {
-	enum report_kind kind;
-	int64_t number; /* percent, or milliseconds */
-	char queue[SW_QUEUE_MAX + 1];
-	const char *text; /* points into the parsed line */
+enum report_kind {
+	LINE_PROGRESS,	  /* `number` is the percentage, `bytes` the text */
+	LINE_RESULT,	  /* `bytes` */
+	LINE_RETRY_AFTER, /* `number` milliseconds, at most SW_DELAY_MAX_MS */
+	LINE_PUT,	  /* `bytes` for `queue` */
+	LINE_WARNING,	  /* `bytes` says what was not understood, and where */
+	LINE_LOST,	  /* `bytes` says which result or follow-up is lost */
 };
 
 /*
- * 0; -EINVAL: not one of these lines, to be ignored; SW_EQUEUE: a put without
- * a valid queue name, whose job would be lost.
+ * A result or a body beyond its limit (SW_RESULT_MAX, SW_BODY_MAX) has its
+ * length, and NULL for its bytes.
  */
-int line_parse(const char *text, struct report_line *)
-	__attribute__((warn_unused_result));
+struct report_line {
+	enum report_kind kind;
+	int64_t number;
+	char queue[SW_QUEUE_MAX + 1];
+	struct bytes bytes; /* borrowed until the callback returns */
+};
+
+typedef void report_line_fn(void *arg, const struct report_line *);
+
+struct report_reader {
+	report_line_fn *fn;
+	void *arg;
+	uint8_t *p; /* the unfinished line or block; on the heap, or NULL */
+	size_t len, cap;
+	size_t seen;		/* of it, also what was not kept */
+	int starved;		/* there was no memory for it */
+	struct report_line now; /* that is being read */
+	const char *word;	/* of the block, or NULL: lines are read */
+	size_t left;		/* bytes of the block that are still to come */
+	int64_t lines;		/* begun so far; blocks are no lines */
+};
+
+/* `fn` is called with `arg` for each line and block that is complete. */
+void reader_init(struct report_reader *, report_line_fn *fn, void *arg);
+
+/* Reads further bytes, wherever they were cut. */
+void reader_feed(struct report_reader *, struct bytes);
 
 /*
- * Writes RESULT in place of an earlier one.  0, or SW_ETOOBIG: `b` has no
- * RESULT now, and RESULT_TOOBIG is the error's text.
+ * No bytes follow.  The last line may lack its newline; a block that lacks
+ * bytes is a LINE_LOST.
  */
-#define RESULT_TOOBIG "the result is larger than 64 KB: put it into a blob"
-int result_put(struct sw_buf *, struct bytes result)
-	__attribute__((warn_unused_result));
+void reader_end(struct report_reader *);
 
-/*
- * Adds a FOLLOW with a new id; `header` is "name=value" or NULL.  0; or an
- * error of sw_put_open(); SW_ETOOBIG also means that `b` has no room.
- */
-int follow_put(struct sw_buf *, const char *queue, const char *header,
-	struct bytes body) __attribute__((warn_unused_result));
+/* Frees the memory; without reader_end() the unfinished is forgotten. */
+void reader_fini(struct report_reader *);
 
 #endif

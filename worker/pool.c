@@ -19,7 +19,7 @@
 #include "worker/attach.h"
 #include "worker/child.h"
 #include "worker/dir.h"
-#include "worker/line.h"
+#include "worker/report.h"
 
 struct pool_job {
 	struct job job;
@@ -125,7 +125,12 @@ static int
 job_follow(struct job *job, const char *queue, const char *header,
 	struct bytes body)
 {
-	return follow_put(&pool_job_of(job)->reported, queue, header, body);
+	struct bytes headers = bytes_of("", 0);
+
+	if (header != NULL)
+		headers = bytes_of(header, strlen(header) + 1);
+	return follow_put(
+		&pool_job_of(job)->reported, queue, headers, body, NULL);
 }
 
 static const char *

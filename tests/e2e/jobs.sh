@@ -67,8 +67,18 @@ nowhere=$(script nowhere <<'S'
 echo "put Last x" >&3
 S
 )
-nul=$(script nul <<'S'
-printf 'put last a\0b\n' >&3
+bytes=$(script bytes <<'S'
+{ printf 'result-bytes 6\n\0\n\377\r\n\n\nput-bytes raw 4\na\0\nb'; printf 'put raw a\0b\n'; } >&3
+S
+)
+short=$(script short <<'S'
+printf 'put-bytes last 100\nnot a hundred' >&3
+S
+)
+late=$(script late <<'S'
+echo "retry-after 500d" >&3
+echo "not yet" >&2
+exit 75
 S
 )
 longer=$(script longer <<'S'
@@ -98,7 +108,7 @@ S
 
 broker_start
 worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
-	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "nul=$nul" --queue "result=$result"
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "bytes=$bytes" --queue "short=$short" --queue "late=$late" --queue "result=$result"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -118,7 +128,7 @@ spillway dead show "$id" | grep -q "attempts *1" || fail "tried once"
 spillway queue set flood max_attempts=1
 id=$(spillway put flood x)
 ! spillway wait "$id" || fail "done, but its follow-ups are lost"
-spillway dead show "$id" | grep -q "no room for what the job reported" || fail "why they were"
+spillway dead show "$id" | grep -q "a job reports at most 512 KB" || fail "why they were"
 count_is 1 next ready || fail "follow-ups of a job that was not done"
 
 # A last line that no newline ends counts if the process ended by itself; a
@@ -126,17 +136,28 @@ count_is 1 next ready || fail "follow-ups of a job that was not done"
 id=$(spillway put unended "its body")
 [ "$(spillway wait "$id")" = whole ] || fail "a result before a line without an end"
 count_is 2 last ready || fail "a follow-up without a newline"
-for q in cut nowhere nul longer; do
+for q in cut nowhere short longer; do
 	spillway queue set $q max_attempts=1 max_crashes=1
 	id=$(spillway put $q x)
 	! spillway wait "$id" 2>"$dir/said" || fail "$q: done, but its follow-up is lost"
 	case $q in
 	nowhere) grep -q "names no queue" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
-	nul) grep -q "has a NUL" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
-	longer) grep -q "no room" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	short) grep -q "100 bytes, of which 87 were missing" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
+	longer) grep -q "body must be at most 131072 bytes, not 140000" "$dir/said" || fail "$q: $(cat "$dir/said")" ;;
 	esac
 done
 count_is 2 last ready || fail "follow-ups of jobs that were not done"
+
+# Results and follow-ups carry any bytes.
+id=$(spillway put bytes x)
+[ "$(spillway wait "$id" | od -An -tx1)" = " 00 0a ff 0d 0a 0a" ] || fail "the bytes of a result"
+count_is 2 raw ready || fail "follow-ups with a NUL"
+
+# A delay beyond the limit is the longest one; the report counts.
+id=$(spillway put late x)
+until_true state_is "$id" delayed
+spillway get "$id" | grep -q "not yet" || fail "the error of an attempt with a long retry-after"
+spillway cancel "$id"
 
 # A result is whole, or the job has failed for good and says why.
 id=$(spillway put result 65536)

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "link/endpoint.h"
 #include "wire/id.h"
 #include "wire/setting.h"
-#include "worker/line.h"
+#include "worker/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,36 +24,88 @@ expect(int truth)
 		abort();
 }
 
-/* A line becomes a part of the report; its bytes are within the line. */
-static void
-line_use(const char *text, size_t len, struct sw_buf *b)
-{
-	struct report_line l;
-	struct sw_item it;
+/* All that was read, in a sum, and the report that it becomes. */
+struct heard {
+	struct job_report report;
+	uint64_t sum;
+	int lost;
+};
 
-	if (line_parse(text, &l) < 0)
-		return;
-	expect((l.text >= text && l.text <= text + len) || *l.text == '\0');
-	if (l.kind == LINE_PROGRESS)
-		expect(l.number >= 0 && l.number <= 100);
-	if (l.kind == LINE_RETRY_AFTER)
-		expect(l.number >= 0);
-	if (l.kind == LINE_RESULT)
-		(void)!result_put(b, bytes_str(l.text));
-	if (l.kind == LINE_PUT)
-		(void)!follow_put(b, l.queue, NULL, bytes_str(l.text));
-	expect(!b->full && sw_item_open(sw_buf_bytes(b), &it) == 0);
+static void
+bytes_sum(struct heard *h, const void *p, size_t len)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < len; i++)
+		h->sum = (h->sum ^ b[i]) * 1099511628211u;
 }
 
 static void
-lines_use(char *text)
+line_hear(void *arg, const struct report_line *l)
 {
-	static uint8_t space[SW_BATCH_MAX];
-	struct sw_buf b = {.p = space, .cap = sizeof(space)};
-	char *rest = text, *line;
+	struct heard *h = arg;
+	int text = l->kind == LINE_WARNING || l->kind == LINE_LOST;
+	size_t most = l->kind == LINE_RESULT ? SW_RESULT_MAX : SW_BODY_MAX;
 
-	while ((line = strsep(&rest, "\n")) != NULL)
-		line_use(line, strlen(line), &b);
+	expect(l->bytes.p != NULL || l->bytes.len > most);
+	if (l->kind == LINE_PROGRESS)
+		expect(l->number >= 0 && l->number <= 100);
+	if (l->kind == LINE_RETRY_AFTER)
+		expect(l->number >= 0 && l->number <= SW_DELAY_MAX_MS);
+	if (l->kind == LINE_PUT)
+		expect(sw_queue_check(l->queue, strlen(l->queue)) == 0);
+	if (text)
+		expect(l->bytes.len <= LINE_TEXT && text_is_utf8(l->bytes));
+	h->lost += l->kind == LINE_LOST;
+	bytes_sum(h, &l->kind, sizeof(l->kind));
+	bytes_sum(h, &l->number, sizeof(l->number));
+	bytes_sum(h, l->queue, strlen(l->queue));
+	bytes_sum(h, &l->bytes.len, sizeof(l->bytes.len));
+	if (l->bytes.p != NULL)
+		bytes_sum(h, l->bytes.p, l->bytes.len);
+	job_report_take(&h->report, l);
+}
+
+/* The bytes in pieces of at most `step`, each in memory of its own. */
+static void
+lines_hear(struct heard *h, const uint8_t *data, size_t size, size_t step)
+{
+	struct report_reader r;
+
+	*h = (struct heard){.sum = 0};
+	job_report_init(&h->report);
+	reader_init(&r, line_hear, h);
+	for (size_t at = 0, n; at < size; at += n) {
+		uint8_t *piece;
+
+		n = size - at < step ? size - at : step;
+		piece = malloc(n);
+		expect(piece != NULL);
+		memcpy(piece, data + at, n);
+		reader_feed(&r, bytes_of(piece, n));
+		free(piece);
+	}
+	reader_end(&r);
+	reader_fini(&r);
+}
+
+/* Wherever the bytes are cut, the same is read, and it becomes a report. */
+static void
+lines_use(const uint8_t *data, size_t size)
+{
+	struct attempt_report out = {.outcome = SW_ACK};
+	struct heard whole, cut;
+	struct sw_item it;
+
+	lines_hear(&whole, data, size, size);
+	lines_hear(&cut, data, size, size > 0 ? 1 + data[0] % 16u : 1);
+	expect(whole.sum == cut.sum);
+	job_report_fini(&cut.report);
+	job_report_close(&whole.report, bytes_str("an error"), &out);
+	expect(sw_item_open(bytes_of(out.fields, out.fields_len), &it) == 0);
+	expect(out.outcome != SW_ACK || whole.lost == 0);
+	expect(out.outcome == SW_ACK || sw_has(&it, SW_F_ERROR));
+	free(out.fields);
 }
 
 static void
@@ -97,7 +151,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	words_use(text, strlen(text));
-	lines_use(text);
+	lines_use(data, size);
 	free(text);
 	return 0;
 }

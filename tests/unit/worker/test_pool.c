@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "tests/lib/deadline.h"
 #include "worker/child.h"
-#include "worker/line.h"
+#include "worker/report.h"
 
 static char much[SW_BODY_MAX];
 

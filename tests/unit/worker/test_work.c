@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's decisions: routes, lines of a job, dispositions, leases. */
+/* The worker's decisions: routes, dispositions, leases. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,6 @@
 #include "base/error.h"
 #include "worker/child.h"
 #include "worker/disposition.h"
-#include "worker/line.h"
 
 /* --- dispositions -------------------------------------------------------- */
 
@@ -132,99 +131,6 @@ a_bad_route_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(route(&r, bad[i]) < 0, 1);
-}
-
-/* --- lines --------------------------------------------------------------- */
-
-static void
-the_lines_of_fd_3_are_understood(void **state)
-{
-	struct report_line l;
-
-	(void)state;
-	assert_int_equal(line_parse("progress 40 so far", &l), 0);
-	assert_int_equal(l.kind, LINE_PROGRESS);
-	assert_int_equal(l.number, 40);
-	assert_string_equal(l.text, "so far");
-	assert_int_equal(line_parse("progress 100", &l), 0);
-	assert_string_equal(l.text, "");
-	assert_int_equal(line_parse("result a b", &l), 0);
-	assert_string_equal(l.text, "a b");
-	assert_int_equal(line_parse("retry-after 2m", &l), 0);
-	assert_int_equal(l.number, 120000);
-	assert_int_equal(line_parse("put mail {\"to\": 1}", &l), 0);
-	assert_string_equal(l.queue, "mail");
-	assert_string_equal(l.text, "{\"to\": 1}");
-}
-
-static void
-other_lines_are_passed_over(void **state)
-{
-	static const char *const bad[] = {"", "progress", "progress x",
-		"progress 101", "progress -1", "progress 4x",
-		"retry-after soon", "put", "Result x", "hello"};
-	struct report_line l;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(line_parse(bad[i], &l), -EINVAL);
-	assert_int_equal(line_parse("put BAD name", &l), SW_EQUEUE);
-	assert_int_equal(line_parse("put ", &l), SW_EQUEUE);
-}
-
-static void
-the_last_result_counts_and_follow_ups_add_up(void **state)
-{
-	uint8_t room[4096];
-	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	struct sw_item it;
-	struct bytes raw;
-	size_t at = 0, len;
-	int n = 0;
-
-	(void)state;
-	assert_int_equal(result_put(&b, bytes_str("first")), 0);
-	assert_int_equal(follow_put(&b, "a", NULL, bytes_str("1")), 0);
-	assert_int_equal(result_put(&b, bytes_str("second")), 0);
-	assert_int_equal(follow_put(&b, "b", "k=v", bytes_str("2")), 0);
-	len = b.len;
-	assert_int_equal(follow_put(&b, "B", NULL, bytes_str("3")), SW_EQUEUE);
-	assert_int_equal(follow_put(&b, "b", "=v", bytes_str("3")), SW_EINVAL);
-	assert_int_equal(b.len, len);
-	assert_int_equal(
-		follow_put(&b, "c", NULL, bytes_of(room, sizeof(room))),
-		SW_ETOOBIG);
-	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
-	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("second")));
-	while (sw_item_each(&it, SW_F_FOLLOW, &at, &raw)) {
-		struct sw_item follow;
-
-		assert_int_equal(sw_item_open(raw, &follow), 0);
-		assert_int_equal(sw_has(&follow, SW_F_HEADER), n == 1);
-		n++;
-	}
-	assert_int_equal(n, 2);
-}
-
-static void
-a_result_is_whole_or_none(void **state)
-{
-	static char much[SW_RESULT_MAX + 1];
-	static uint8_t room[SW_BATCH_MAX];
-	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	struct sw_item it;
-
-	(void)state;
-	assert_int_equal(result_put(&b, bytes_of(much, SW_RESULT_MAX)), 0);
-	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
-	assert_int_equal(sw_bytes(&it, SW_F_RESULT).len, SW_RESULT_MAX);
-	assert_int_equal(
-		result_put(&b, bytes_of(much, SW_RESULT_MAX + 1)), SW_ETOOBIG);
-	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
-	assert_false(sw_has(&it, SW_F_RESULT));
-	assert_int_equal(result_put(&b, bytes_str("after")), 0);
-	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
-	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("after")));
 }
 
 /* --- the session with the broker ----------------------------------------- */
@@ -468,10 +374,6 @@ main(void)
 		cmocka_unit_test(a_route_names_queue_weight_and_job),
 		cmocka_unit_test(a_command_is_cut_into_words_as_a_shell_would),
 		cmocka_unit_test(a_bad_route_is_refused),
-		cmocka_unit_test(the_lines_of_fd_3_are_understood),
-		cmocka_unit_test(other_lines_are_passed_over),
-		cmocka_unit_test(the_last_result_counts_and_follow_ups_add_up),
-		cmocka_unit_test(a_result_is_whole_or_none),
 		T(a_report_is_said_again_until_it_is_confirmed),
 		T(a_broker_that_forgot_us_hears_hello_and_the_reports_anew),
 		T(a_short_lease_is_extended_in_time),
