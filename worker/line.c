@@ -66,10 +66,11 @@ part_forget(struct report_reader *r)
 	r->starved = 0;
 }
 
-/* --- what is told --------------------------------------------------------- */
+/* --- what is reported
+ * --------------------------------------------------------- */
 
 static void
-text_tell(struct report_reader *r, enum report_kind kind, const char *text)
+text_report(struct report_reader *r, enum report_kind kind, const char *text)
 {
 	struct report_line l = {.kind = kind, .bytes = bytes_str(text)};
 
@@ -86,17 +87,17 @@ line_refuse(struct report_reader *r, enum report_kind kind, const char *why,
 	text_line(line, quoted, sizeof(quoted));
 	(void)snprintf(text, sizeof(text), "line %" PRId64 ": %s: \"%s\"",
 		r->lines, why, quoted);
-	text_tell(r, kind, text);
+	text_report(r, kind, text);
 }
 
 static void
-lost_tell(struct report_reader *r, const char *what)
+lost_report(struct report_reader *r, const char *what)
 {
 	char text[LINE_TEXT + 1];
 
 	(void)snprintf(
 		text, sizeof(text), "line %" PRId64 ": %s", r->lines, what);
-	text_tell(r, LINE_LOST, text);
+	text_report(r, LINE_LOST, text);
 }
 
 /* --- the arguments of a line ---------------------------------------------- */
@@ -289,7 +290,7 @@ block_end(struct report_reader *r, const void *p)
 	r->word = NULL;
 	r->now.bytes.p = p;
 	if (r->starved)
-		lost_tell(r, no_memory);
+		lost_report(r, no_memory);
 	else if (r->now.kind != LINE_LOST)
 		r->fn(r->arg, &r->now);
 	part_forget(r);
@@ -304,7 +305,7 @@ line_end(struct report_reader *r, struct bytes line)
 	r->lines++;
 	r->now = (struct report_line){.kind = w->kind, .bytes = {"", 0}};
 	if (r->starved)
-		lost_tell(r, no_memory);
+		lost_report(r, no_memory);
 	else if (line.len > 0 &&
 		 (w->read == NULL || w->read(r, line, args) < 0))
 		line_refuse(r, w->failure, w->rule, line);
@@ -374,7 +375,7 @@ reader_end(struct report_reader *r)
 	(void)snprintf(text, sizeof(text),
 		"%s announced %zu bytes, of which %zu were missing", r->word,
 		r->now.bytes.len, r->left);
-	lost_tell(r, text);
+	lost_report(r, text);
 	r->word = NULL;
 }
 

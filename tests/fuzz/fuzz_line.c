@@ -25,14 +25,14 @@ expect(int truth)
 }
 
 /* All that was read, in a sum, and the report that it becomes. */
-struct heard {
+struct received {
 	struct job_report report;
 	uint64_t sum;
 	int lost;
 };
 
 static void
-bytes_sum(struct heard *h, const void *p, size_t len)
+bytes_sum(struct received *h, const void *p, size_t len)
 {
 	const uint8_t *b = p;
 
@@ -41,9 +41,9 @@ bytes_sum(struct heard *h, const void *p, size_t len)
 }
 
 static void
-line_hear(void *arg, const struct report_line *l)
+line_receive(void *arg, const struct report_line *l)
 {
-	struct heard *h = arg;
+	struct received *h = arg;
 	int text = l->kind == LINE_WARNING || l->kind == LINE_LOST;
 	size_t most = l->kind == LINE_RESULT ? SW_RESULT_MAX : SW_BODY_MAX;
 
@@ -68,13 +68,13 @@ line_hear(void *arg, const struct report_line *l)
 
 /* The bytes in pieces of at most `step`, each in memory of its own. */
 static void
-lines_hear(struct heard *h, const uint8_t *data, size_t size, size_t step)
+lines_receive(struct received *h, const uint8_t *data, size_t size, size_t step)
 {
 	struct report_reader r;
 
-	*h = (struct heard){.sum = 0};
+	*h = (struct received){.sum = 0};
 	job_report_init(&h->report);
-	reader_init(&r, line_hear, h);
+	reader_init(&r, line_receive, h);
 	for (size_t at = 0, n; at < size; at += n) {
 		uint8_t *piece;
 
@@ -94,11 +94,11 @@ static void
 lines_use(const uint8_t *data, size_t size)
 {
 	struct attempt_report out = {.outcome = SW_ACK};
-	struct heard whole, cut;
+	struct received whole, cut;
 	struct sw_item it;
 
-	lines_hear(&whole, data, size, size);
-	lines_hear(&cut, data, size, size > 0 ? 1 + data[0] % 16u : 1);
+	lines_receive(&whole, data, size, size);
+	lines_receive(&cut, data, size, size > 0 ? 1 + data[0] % 16u : 1);
 	expect(whole.sum == cut.sum);
 	job_report_fini(&cut.report);
 	job_report_close(&whole.report, bytes_str("an error"), &out);

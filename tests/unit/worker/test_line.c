@@ -12,7 +12,7 @@
 
 #include "worker/line.h"
 
-/* All that was told, in text: "result 3:a?b". */
+/* All that was reported, in text: "result 3:a?b". */
 struct notes {
 	struct report_reader r;
 	char text[4096];
@@ -62,7 +62,7 @@ feed(struct notes *n, const void *p, size_t len)
 }
 
 static const char *
-told(struct notes *n, const void *p, size_t len)
+reported(struct notes *n, const void *p, size_t len)
 {
 	notes_init(n);
 	feed(n, p, len);
@@ -71,7 +71,7 @@ told(struct notes *n, const void *p, size_t len)
 	return n->text;
 }
 
-#define TOLD(n, text) told(n, text, sizeof(text) - 1)
+#define REPORTED(n, text) reported(n, text, sizeof(text) - 1)
 
 static void
 lines_are_understood(void **state)
@@ -80,13 +80,13 @@ lines_are_understood(void **state)
 
 	(void)state;
 	assert_string_equal(
-		TOLD(&n, "progress 40 so far\nprogress 100\nprogress 0 \n"),
+		REPORTED(&n, "progress 40 so far\nprogress 100\nprogress 0 \n"),
 		"progress 40  6:so far|progress 100  0:|progress 0  0:|");
-	assert_string_equal(TOLD(&n, "result a  b\nresult\nresult \n"),
+	assert_string_equal(REPORTED(&n, "result a  b\nresult\nresult \n"),
 		"result 0  4:a  b|result 0  0:|result 0  0:|");
-	assert_string_equal(TOLD(&n, "retry-after 2m\nretry-after 0\n"),
+	assert_string_equal(REPORTED(&n, "retry-after 2m\nretry-after 0\n"),
 		"retry-after 120000  0:|retry-after 0  0:|");
-	assert_string_equal(TOLD(&n, "put mail {\"to\": 1}\nput a\n"),
+	assert_string_equal(REPORTED(&n, "put mail {\"to\": 1}\nput a\n"),
 		"put 0 mail 9:{\"to\": 1}|put 0 a 0:|");
 }
 
@@ -96,10 +96,10 @@ blocks_carry_any_bytes(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "result-bytes 5\na\n\0\nbresult c\n"),
+	assert_string_equal(REPORTED(&n, "result-bytes 5\na\n\0\nbresult c\n"),
 		"result 0  5:a\n@\nb|result 0  1:c|");
-	assert_string_equal(TOLD(&n, "put-bytes q 4\nput \nresult-bytes "
-				     "0\nresult-bytes 1\n\n"),
+	assert_string_equal(REPORTED(&n, "put-bytes q 4\nput \nresult-bytes "
+					 "0\nresult-bytes 1\n\n"),
 		"put 0 q 4:put |result 0  0:|result 0  1:\n|");
 }
 
@@ -109,7 +109,7 @@ lines_carry_any_bytes_but_a_newline(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "result a\0b\nput q \0\n"),
+	assert_string_equal(REPORTED(&n, "result a\0b\nput q \0\n"),
 		"result 0  3:a@b|put 0 q 1:@|");
 }
 
@@ -119,9 +119,9 @@ empty_lines_are_nothing(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "\n\n"), "");
-	assert_string_equal(TOLD(&n, ""), "");
-	assert_string_equal(TOLD(&n, "result-bytes 1\nx\nresult y\n"),
+	assert_string_equal(REPORTED(&n, "\n\n"), "");
+	assert_string_equal(REPORTED(&n, ""), "");
+	assert_string_equal(REPORTED(&n, "result-bytes 1\nx\nresult y\n"),
 		"result 0  1:x|result 0  1:y|");
 }
 
@@ -131,8 +131,8 @@ the_last_line_may_lack_its_newline(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(
-		TOLD(&n, "result a\nput q b"), "result 0  1:a|put 0 q 1:b|");
+	assert_string_equal(REPORTED(&n, "result a\nput q b"),
+		"result 0  1:a|put 0 q 1:b|");
 	notes_init(&n);
 	feed(&n, "put q b", 7);
 	reader_fini(&n.r); /* killed: the line may be a part of one */
@@ -145,16 +145,16 @@ what_is_not_understood_is_a_warning_with_its_line(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "result a\n\nProgress 4\n"),
+	assert_string_equal(REPORTED(&n, "result a\n\nProgress 4\n"),
 		"result 0  1:a|"
 		"warning line 3: is not understood: \"Progress 4\"|");
-	assert_string_equal(TOLD(&n, "progress 101\n"),
+	assert_string_equal(REPORTED(&n, "progress 101\n"),
 		"warning line 1: must be progress PERCENT [TEXT], 0 to "
 		"100: \"progress 101\"|");
-	assert_string_equal(TOLD(&n, "retry-after soon\n"),
+	assert_string_equal(REPORTED(&n, "retry-after soon\n"),
 		"warning line 1: must be retry-after DURATION, such as "
 		"30s: \"retry-after soon\"|");
-	assert_string_equal(TOLD(&n, "result-bytes 1 name\nx\n"),
+	assert_string_equal(REPORTED(&n, "result-bytes 1 name\nx\n"),
 		"warning line 1: nothing behind the length is "
 		"understood: \"result-bytes 1 name\"|result 0  1:x|");
 }
@@ -172,7 +172,7 @@ every_malformed_line_is_a_warning(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_memory_equal(
-			told(&n, bad[i], strlen(bad[i])), "warning ", 8);
+			reported(&n, bad[i], strlen(bad[i])), "warning ", 8);
 }
 
 static void
@@ -187,7 +187,7 @@ a_quoted_start_is_one_line_of_text(void **state)
 	memset(much, 'y', sizeof(much));
 	much[1] = '\0';
 	much[2] = '\x1b';
-	told(&n, much, sizeof(much));
+	reported(&n, much, sizeof(much));
 	assert_memory_equal(n.text, want, sizeof(want) - 1);
 	assert_true(n.len < LINE_TEXT);
 }
@@ -204,12 +204,12 @@ retry_after_is_clamped_and_never_refused(void **state)
 	(void)snprintf(want, sizeof(want), "retry-after %lld  0:|",
 		(long long)SW_DELAY_MAX_MS);
 	for (int i = 0; i < 3; i++) {
-		const char *text = told(&n, much[i], strlen(much[i]));
+		const char *text = reported(&n, much[i], strlen(much[i]));
 
 		assert_memory_equal(text, "warning ", 8);
 		assert_string_equal(strchr(text, '|') + 1, want);
 	}
-	assert_string_equal(TOLD(&n, "retry-after 366d\n"), want);
+	assert_string_equal(REPORTED(&n, "retry-after 366d\n"), want);
 }
 
 static void
@@ -218,12 +218,13 @@ a_follow_up_for_no_queue_is_lost(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "put BAD name\n"),
+	assert_string_equal(REPORTED(&n, "put BAD name\n"),
 		"lost line 1: put names no queue: \"put BAD name\"|");
-	assert_memory_equal(TOLD(&n, "put\n"), "lost ", 5);
-	assert_memory_equal(TOLD(&n, "put \n"), "lost ", 5);
+	assert_memory_equal(REPORTED(&n, "put\n"), "lost ", 5);
+	assert_memory_equal(REPORTED(&n, "put \n"), "lost ", 5);
 	/* Its bytes are not taken for lines. */
-	assert_string_equal(TOLD(&n, "put-bytes BAD 9\nresult x\nresult y\n"),
+	assert_string_equal(
+		REPORTED(&n, "put-bytes BAD 9\nresult x\nresult y\n"),
 		"lost line 1: put-bytes names no queue: \"put-bytes BAD "
 		"9\"|result 0  1:y|");
 }
@@ -238,7 +239,7 @@ a_block_without_a_length_is_lost(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const char *text = told(&n, bad[i], strlen(bad[i]));
+		const char *text = reported(&n, bad[i], strlen(bad[i]));
 
 		assert_memory_equal(text, "lost ", 5);
 		assert_int_equal(strchr(text, '|')[1], '\0');
@@ -251,17 +252,17 @@ a_block_that_lacks_bytes_is_lost(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(TOLD(&n, "result a\nput-bytes q 10\nabc"),
+	assert_string_equal(REPORTED(&n, "result a\nput-bytes q 10\nabc"),
 		"result 0  1:a|lost line 2: put-bytes announced 10 "
 		"bytes, of which 7 were missing|");
-	assert_string_equal(TOLD(&n, "result-bytes 1"),
+	assert_string_equal(REPORTED(&n, "result-bytes 1"),
 		"lost line 1: result-bytes announced 1 bytes, of which 1 "
 		"were missing|");
 }
 
 /* A line of `len` bytes in all, or a block of them. */
 static const char *
-told_long(struct notes *n, const char *head, size_t len, const char *tail)
+reported_long(struct notes *n, const char *head, size_t len, const char *tail)
 {
 	char chunk[1000];
 
@@ -287,21 +288,24 @@ what_is_too_long_has_its_length_and_no_bytes(void **state)
 	struct notes n;
 
 	(void)state;
-	assert_string_equal(told_long(&n, "put q ", 300000, "\nresult b\n"),
+	assert_string_equal(reported_long(&n, "put q ", 300000, "\nresult b\n"),
 		"put 0 q 300000:(none)|result 0  1:b|");
-	assert_string_equal(told_long(&n, "result ", 300000, "\nresult b\n"),
+	assert_string_equal(
+		reported_long(&n, "result ", 300000, "\nresult b\n"),
 		"result 0  300000:(none)|result 0  1:b|");
 	assert_string_equal(
-		told_long(&n, "put-bytes q 131073\n", 131073, "result b"),
+		reported_long(&n, "put-bytes q 131073\n", 131073, "result b"),
 		"put 0 q 131073:(none)|result 0  1:b|");
 	assert_string_equal(
-		told_long(&n, "result-bytes 65537\n", 65537, "result b"),
+		reported_long(&n, "result-bytes 65537\n", 65537, "result b"),
 		"result 0  65537:(none)|result 0  1:b|");
-	assert_memory_equal(told_long(&n, "result-bytes 65536\n", 65536, ""),
+	assert_memory_equal(
+		reported_long(&n, "result-bytes 65536\n", 65536, ""),
 		"result 0  65536:xxxx", 20);
-	assert_memory_equal(told_long(&n, "put-bytes q 131072\n", 131072, ""),
+	assert_memory_equal(
+		reported_long(&n, "put-bytes q 131072\n", 131072, ""),
 		"put 0 q 131072:xxxx", 19);
-	assert_memory_equal(told_long(&n, "put q ", 131072, "\n"),
+	assert_memory_equal(reported_long(&n, "put q ", 131072, "\n"),
 		"put 0 q 131072:xxxx", 19);
 }
 
@@ -358,7 +362,7 @@ wherever_it_is_cut_the_same_is_read(void **state)
 	size_t len = sizeof(story) - 1;
 
 	(void)state;
-	told(&whole, story, len);
+	reported(&whole, story, len);
 	for (size_t a = 0; a <= len; a++)
 		for (size_t b = a; b <= len; b += 3) {
 			notes_init(&n);
@@ -384,7 +388,7 @@ a_stream_that_ends_anywhere_ends_well(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(story); len++) {
-		told(&n, story, len);
+		reported(&n, story, len);
 		notes_init(&n);
 		feed(&n, story, len);
 		reader_fini(&n.r);
