@@ -35,10 +35,20 @@ static const char *const names[UNITS] = {
 	[UNIT_BYTES] = "size",
 	[UNIT_RATE] = "rate",
 	[UNIT_FLAG] = "yes or no",
+	[UNIT_ENDING] = "finish or term",
 };
 
-static const char *const flags[][2] = {
-	{"no", "yes"}, {"off", "on"}, {"false", "true"}, {"0", "1"}};
+/* The words for 0 and 1; the first pair is written. */
+static const char *const flags[][2] = {{"no", "yes"}, {"off", "on"},
+	{"false", "true"}, {"0", "1"}, {NULL, NULL}};
+static const char *const endings[][2] = {
+	{"finish", "term"}, {"0", "1"}, {NULL, NULL}};
+
+/* NULL: the values of the unit are not two words. */
+static const char *const (*words_of(enum unit unit))[2]
+{
+	return unit == UNIT_FLAG ? flags : unit == UNIT_ENDING ? endings : NULL;
+}
 
 const char *
 unit_name(enum unit unit)
@@ -109,11 +119,11 @@ count_parse(const char *text, int64_t *value)
 }
 
 static int
-flag_parse(const char *text, int64_t *value)
+word_parse(const char *const (*words)[2], const char *text, int64_t *value)
 {
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+	for (; (*words)[0] != NULL; words++)
 		for (int v = 0; v < 2; v++)
-			if (strcmp(text, flags[i][v]) == 0) {
+			if (strcmp(text, (*words)[v]) == 0) {
 				*value = v;
 				return 0;
 			}
@@ -236,10 +246,11 @@ int
 unit_parse(enum unit unit, const char *text, int64_t *value)
 {
 	int64_t v = 0;
+	const char *const(*words)[2] = words_of(unit);
 	int err = unit == UNIT_COUNT   ? count_parse(text, &v)
 		  : unit == UNIT_BYTES ? size_parse(text, &v)
 		  : unit == UNIT_RATE  ? rate_parse(text, &v)
-		  : unit == UNIT_FLAG  ? flag_parse(text, &v)
+		  : words != NULL      ? word_parse(words, text, &v)
 				       : duration_parse(text, own_us[unit], &v);
 
 	if (err == 0)
@@ -282,15 +293,17 @@ size_format(int64_t value, char text[UNIT_TEXT])
 char *
 unit_format(enum unit unit, int64_t value, char text[UNIT_TEXT])
 {
-	if (own_us[unit] != 0)
+	const char *const(*words)[2] = words_of(unit);
+
+	if (words != NULL)
+		(void)snprintf(text, UNIT_TEXT, "%s", (*words)[value != 0]);
+	else if (own_us[unit] != 0)
 		duration_format(own_us[unit], value, text);
 	else if (unit == UNIT_BYTES)
 		size_format(value, text);
 	else
 		(void)snprintf(text, UNIT_TEXT, "%" PRId64 "%s", value,
 			unit == UNIT_RATE && value != 0 ? "/s" : "");
-	if (unit == UNIT_FLAG)
-		(void)snprintf(text, UNIT_TEXT, "%s", flags[0][value != 0]);
 	return text;
 }
 
@@ -303,7 +316,7 @@ unit_range_format(enum unit unit, int64_t min, int64_t max, char text[UNIT_WHY])
 	(void)unit_format(unit, max, most);
 	if (unit != UNIT_COUNT || max == INT64_MAX)
 		(void)snprintf(what, sizeof(what), "a %s, ", names[unit]);
-	if (unit == UNIT_FLAG)
+	if (words_of(unit) != NULL)
 		(void)snprintf(text, UNIT_WHY, "%s", names[unit]);
 	else if (max == INT64_MAX)
 		(void)snprintf(text, UNIT_WHY, "%sat least %s", what, least);
@@ -320,7 +333,7 @@ unit_parse_within(enum unit unit, int64_t min, int64_t max, const char *text,
 	int64_t v = 0;
 	int err = unit_parse(unit, text, &v);
 
-	if (err == 0 && unit != UNIT_FLAG && (v < min || v > max))
+	if (err == 0 && words_of(unit) == NULL && (v < min || v > max))
 		err = -ERANGE;
 	if (err < 0)
 		(void)snprintf(why, UNIT_WHY, "must be %.180s",

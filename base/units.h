@@ -10,6 +10,7 @@
  *					      either case, also KB and KiB
  *	rate      50  50/s  600/m  7200/h     a whole number per second
  *	flag      yes on true 1, no off false 0
+ *	ending    finish 0, term 1
  *
  * Configuration files, options, queue settings and puts all use it, and what
  * unit_format() writes, unit_parse() reads back as the same value.
@@ -28,6 +29,7 @@ enum unit {
 	UNIT_BYTES,
 	UNIT_RATE, /* per second */
 	UNIT_FLAG, /* 0 or 1 */
+	UNIT_ENDING, /* of what still runs at a stop: 0 finishes, 1 is told */
 	UNITS,
 };
 
@@ -60,7 +62,8 @@ unit_range_format(enum unit, int64_t min, int64_t max, char text[UNIT_WHY]);
  */
 char *unit_format(enum unit, int64_t value, char text[UNIT_TEXT]);
 
-/* "number", "duration", "size", "rate" or "yes or no"; static. */
+/* "number", "duration", "size", "rate", "yes or no", "finish or term"; static.
+ */
 const char *unit_name(enum unit);
 
 #endif

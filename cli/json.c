@@ -227,17 +227,21 @@ static void
 add_many(json_t *o, enum sw_tag tag, const struct sw_item *it)
 {
 	const struct sw_field_rule *r = &sw_field_rules[tag];
-	json_t *list = r->type == SW_T_ITEM ? json_array() : json_object();
+	int is_list = r->type == SW_T_ITEM || tag == SW_F_WARNING;
+	json_t *list = is_list ? json_array() : json_object();
 	struct sw_item nested;
 	struct bytes b;
 	size_t at = 0;
 
 	json_add(o, r->name, list);
 	while (sw_item_each(it, tag, &at, &b)) {
-		if (r->type != SW_T_ITEM)
+		if (!is_list)
 			add_pair(list, b, tag != SW_F_HEADER);
-		else if (sw_item_open(b, &nested) == 0 &&
-			 json_array_append_new(list, json_item(&nested)) != 0)
+		else if (r->type != SW_T_ITEM) {
+			if (json_array_append_new(list, json_value(b, 0)) != 0)
+				json_give_up();
+		} else if (sw_item_open(b, &nested) == 0 &&
+			   json_array_append_new(list, json_item(&nested)) != 0)
 			json_give_up();
 	}
 }

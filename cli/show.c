@@ -78,8 +78,9 @@ static void
 line_attempts(struct cmd *c, const struct sw_item *it)
 {
 	int64_t crashes = sw_int(it, SW_F_CRASHES, 0);
+	int64_t releases = sw_int(it, SW_F_RELEASES, 0);
 
-	if (!sw_has(it, SW_F_ATTEMPT))
+	if (!sw_has(it, SW_F_ATTEMPT) && releases == 0)
 		return;
 	label_print(c, "attempts");
 	(void)fprintf(c->out.f, "%" PRId64, sw_int(it, SW_F_ATTEMPT, 0));
@@ -89,6 +90,9 @@ line_attempts(struct cmd *c, const struct sw_item *it)
 	if (crashes > 0)
 		(void)fprintf(
 			c->out.f, ", %" PRId64 " of them crashed", crashes);
+	if (releases > 0)
+		(void)fprintf(c->out.f, ", handed back %" PRId64 " time%s",
+			releases, releases == 1 ? "" : "s");
 	(void)fputc('\n', c->out.f);
 }
 
@@ -148,6 +152,8 @@ event_show(struct cmd *c, const struct sw_item *ev)
 	int cause = (int)sw_int(ev, SW_F_CAUSE, SW_C_NONE);
 	char when[HUMAN_TEXT];
 	FILE *f = c->out.f;
+	struct bytes warning;
+	size_t at = 0;
 
 	(void)fprintf(f, "  %s  ", human_time(when, sw_int(ev, SW_F_AT_MS, 0)));
 	out_colour(&c->out, OUT_BOLD);
@@ -171,6 +177,12 @@ event_show(struct cmd *c, const struct sw_item *ev)
 	}
 	(void)fputc('\n', f);
 	out_lines(f, sw_bytes(ev, SW_F_ERROR), "      | ", STDERR_LINES);
+	out_lines(f, sw_bytes(ev, SW_F_OUTPUT), "      | ", STDERR_LINES);
+	while (sw_item_each(ev, SW_F_WARNING, &at, &warning)) {
+		(void)fputs("      ! ", f);
+		out_text(f, warning, OUT_LINE);
+		(void)fputc('\n', f);
+	}
 }
 
 static void

@@ -15,6 +15,8 @@ enum {
 	SW_RESULT_MAX = 64 * 1024, /* SW_ETOOBIG */
 	SW_HEADERS_MAX = 4096,	   /* all of one job, SW_ETOOBIG */
 	SW_ERROR_MAX = 4096,	   /* longer text is cut, keeping its tail */
+	SW_WARNING_MAX = 200,	   /* bytes of a warning of an attempt */
+	SW_WARNINGS_MAX = 9,	   /* of one attempt; others are dropped */
 	SW_QUEUE_MAX = 63,	   /* of [a-z0-9_-], SW_EQUEUE */
 	SW_UNIQUE_MAX = 255,
 	SW_FAIR_MAX = 63,

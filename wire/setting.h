@@ -3,7 +3,8 @@
  * setting.h - a queue's settings: one table makes parser, help and manual
  *
  * Values are integers, written in the grammar of base/units.h: "30s", "20g",
- * "50/s", "yes".  0 in a limit means: none.
+ * "50/s", "yes", "term".  0 in a limit means: none, unless the text says
+ * otherwise.  Stored by position: append, never reorder.
  */
 #ifndef SW_SETTING_H
 #define SW_SETTING_H
@@ -35,8 +36,29 @@
 	X(weight, UNIT_COUNT, 1, 1000, 1, "share of a worker that serves several queues")                 \
 	X(ageing_ms, UNIT_MS, 0, SW_YEAR_MS, 60000, "waiting that outweighs one step of priority")        \
 	X(retain_done_ms, UNIT_MS, 0, SW_YEAR_MS, 300000, "how long a done job's id and result are kept") \
-	X(paused, UNIT_FLAG, 0, 1, 0, "whether no job is handed out")
+	X(paused, UNIT_FLAG, 0, 1, 0, "whether no job is handed out")                                     \
+	X(drain, UNIT_ENDING, 0, 1, 0, "running jobs, as their worker stops: finish, or get SIGTERM")     \
+	X(keep_output, UNIT_FLAG, 0, 1, 0, "whether a done job's history has the tail of its output")     \
+	X(max_releases, UNIT_COUNT, 0, 1000000, 20, "hand-backs of a begun job before one is an attempt") \
+	X(memory_limit, UNIT_BYTES, 0, INT64_MAX, 0, "memory of a job's process; 0: the worker's limit")  \
+	X(cpu_limit, UNIT_MS, 0, SW_YEAR_MS, 0, "processor time of a job's process; 0: no limit")         \
+	X(files_limit, UNIT_COUNT, 16, 1000000, 1024, "open files of a job's process")                    \
+	X(core_limit, UNIT_BYTES, 0, INT64_MAX, 0, "largest core dump of a job's process; 0: none")       \
+	X(processes_limit, UNIT_COUNT, 0, 1000000, 0, "processes of a job's user; 0: no limit")
 /* clang-format on */
+
+/*
+ * The settings that a worker must know.  Each comes with a leased job, as a
+ * field SETTING, unless its value is the default.
+ */
+#define SW_JOB_SETTING_MAP(X)                                                  \
+	X(drain)                                                               \
+	X(keep_output)                                                         \
+	X(memory_limit)                                                        \
+	X(cpu_limit)                                                           \
+	X(files_limit)                                                         \
+	X(core_limit)                                                          \
+	X(processes_limit)
 
 enum sw_setting {
 #define X(name, unit, min, max, def, text) SW_S_##name,

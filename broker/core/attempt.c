@@ -11,9 +11,27 @@
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
 
+/* Bytes of an entry of the history besides its texts. */
+enum { ENTRY_ROOM = 1024 };
+
 /* Fields that the history takes from a worker's report. */
-static const enum sw_tag reported[] = {
-	SW_F_ERROR, SW_F_EXIT_CODE, SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB};
+static void
+reported_copy(struct sw_buf *b, const struct sw_item *report, int done)
+{
+	static const enum sw_tag tags[] = {SW_F_ERROR, SW_F_EXIT_CODE,
+		SW_F_SIGNAL, SW_F_CPU_MS, SW_F_RSS_KB, SW_F_OUTPUT};
+	struct bytes warning;
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		if (sw_has(report, tags[i]) &&
+			tags[i] != (done ? SW_F_ERROR : SW_F_OUTPUT))
+			sw_put_bytes(b, tags[i], sw_bytes(report, tags[i]));
+	for (int n = 0; n < SW_WARNINGS_MAX &&
+			sw_item_each(report, SW_F_WARNING, &at, &warning);
+		n++)
+		sw_put_bytes(b, SW_F_WARNING, warning);
+}
 
 static struct bytes
 history_entry(struct core *c, const struct record *r, const struct attempt *a,
@@ -31,10 +49,8 @@ history_entry(struct core *c, const struct record *r, const struct attempt *a,
 		sw_put_int(&b, SW_F_OUTCOME, a->outcome);
 		sw_put_int(&b, SW_F_CAUSE, a->cause);
 	}
-	for (size_t i = 0; a->report != NULL && i < 5; i++)
-		if (sw_has(a->report, reported[i]))
-			sw_put_bytes(&b, reported[i],
-				sw_bytes(a->report, reported[i]));
+	if (a->report != NULL)
+		reported_copy(&b, a->report, a->outcome == SW_ACK);
 	return sw_buf_bytes(&b);
 }
 
@@ -119,7 +135,8 @@ means_update(struct core *c, const struct record *r, enum sw_outcome outcome)
 void
 attempt_end(struct core *c, struct record *r, const struct attempt *a)
 {
-	uint8_t room[SW_ERROR_MAX + 512];
+	uint8_t room[SW_ERROR_MAX + SW_WARNINGS_MAX * (SW_WARNING_MAX + 4) +
+		     ENTRY_ROOM];
 	struct bytes event = history_entry(c, r, a, room, sizeof(room));
 
 	means_update(c, r, a->outcome);

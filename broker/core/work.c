@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/core/work.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -427,6 +428,23 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	return l;
 }
 
+/* What the worker must know of the queue, where it is not the default. */
+static void
+settings_send(struct sw_buf *b, const struct queue *q)
+{
+	static const enum sw_setting sent[] = {
+#define X(name) SW_S_##name,
+		SW_JOB_SETTING_MAP(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		if (q->set[sent[i]] != sw_setting_rules[sent[i]].def)
+			sw_put_fmt(b, SW_F_SETTING, "%s=%" PRId64,
+				sw_setting_rules[sent[i]].name,
+				q->set[sent[i]]);
+}
+
 static void
 job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
 {
@@ -447,6 +465,7 @@ job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
 	sw_put_int(b, SW_F_TIMEOUT_MS,
 		sw_int(&r->it, SW_F_TIMEOUT_MS, set[SW_S_timeout_ms]));
 	sw_put_int(b, SW_F_LEASE_MS, set[SW_S_lease_ms]);
+	settings_send(b, r->q);
 	sw_item_end(b, mark);
 }
 

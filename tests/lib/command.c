@@ -103,6 +103,7 @@ dead_make(struct rig *r)
 	sw_put_int(&r->b, SW_F_CPU_MS, CPU_MS);
 	sw_put_int(&r->b, SW_F_RSS_KB, RSS_KB);
 	sw_put_text(&r->b, SW_F_ERROR, "first line\nno such \033[31mhost\n");
+	sw_put_text(&r->b, SW_F_WARNING, "line 2: 'progres' is not known");
 	report(r, 1, mark);
 	rig_pass(r, 50000);
 	token = rig_next(r, 1, "mail", &id);
@@ -120,6 +121,9 @@ work(struct rig *r, const char *queue)
 	size_t mark = rig_report(r, &id, token, SW_ACK, SW_C_NONE);
 
 	sw_put_bytes(&r->b, SW_F_RESULT, bytes_of("4\0002\n", 4));
+	sw_put_text(&r->b, SW_F_OUTPUT, "sent 3\nsent \033[31m4\n");
+	sw_put_text(&r->b, SW_F_WARNING, "line 7: 'put' has no queue");
+	sw_put_text(&r->b, SW_F_WARNING, "2 more lines were not understood");
 	report(r, 2, mark);
 	rig_begin(r, SW_OP_BYE);
 	rig_send(r, 2);

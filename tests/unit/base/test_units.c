@@ -185,7 +185,7 @@ rates_are_whole_numbers_per_second(void **state)
 }
 
 static void
-flags_take_four_words_each(void **state)
+flags_and_endings_take_their_words_alone(void **state)
 {
 	static const struct reading all[] = {
 		{UNIT_FLAG, "yes", 1},
@@ -201,6 +201,14 @@ flags_take_four_words_each(void **state)
 		{UNIT_FLAG, "Yes", -EINVAL},
 		{UNIT_FLAG, "maybe", -EINVAL},
 		{UNIT_FLAG, "noo", -EINVAL},
+		{UNIT_ENDING, "finish", 0},
+		{UNIT_ENDING, "term", 1},
+		{UNIT_ENDING, "0", 0},
+		{UNIT_ENDING, "1", 1},
+		{UNIT_ENDING, "yes", -EINVAL},
+		{UNIT_ENDING, "kill", -EINVAL},
+		{UNIT_ENDING, "", -EINVAL},
+		{UNIT_FLAG, "term", -EINVAL},
 	};
 
 	(void)state;
@@ -228,6 +236,8 @@ values_are_written_in_their_largest_units(void **state)
 		{UNIT_RATE, "50/s", 50},
 		{UNIT_FLAG, "yes", 1},
 		{UNIT_FLAG, "no", 0},
+		{UNIT_ENDING, "finish", 0},
+		{UNIT_ENDING, "term", 1},
 	};
 	char text[UNIT_TEXT];
 
@@ -246,7 +256,7 @@ some_value(uint64_t *c, enum unit unit)
 	int64_t v = (int64_t)(chance_draw(c) >> (1 + chance_draw(c) % 63));
 	int64_t r = round[chance_draw(c) % (sizeof(round) / sizeof(round[0]))];
 
-	if (unit == UNIT_FLAG)
+	if (unit == UNIT_FLAG || unit == UNIT_ENDING)
 		return v & 1;
 	return chance_draw(c) % 2 ? v : v / r * r;
 }
@@ -287,6 +297,7 @@ a_value_out_of_its_range_is_told_the_range(void **state)
 		{UNIT_BYTES, 1024, 1 << 30, "2g", "must be a size, 1k to 1g"},
 		{UNIT_RATE, 0, 100, "101", "must be a rate, 0 to 100/s"},
 		{UNIT_FLAG, 0, 1, "perhaps", "must be yes or no"},
+		{UNIT_ENDING, 0, 1, "perhaps", "must be finish or term"},
 	};
 	char why[UNIT_WHY];
 	int64_t v = -7;
@@ -311,7 +322,7 @@ main(void)
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(sizes_take_their_units_in_either_case),
 		cmocka_unit_test(rates_are_whole_numbers_per_second),
-		cmocka_unit_test(flags_take_four_words_each),
+		cmocka_unit_test(flags_and_endings_take_their_words_alone),
 		cmocka_unit_test(values_are_written_in_their_largest_units),
 		cmocka_unit_test(whatever_is_written_is_read_back),
 		cmocka_unit_test(a_value_out_of_its_range_is_told_the_range),

@@ -174,13 +174,30 @@ a_dead_job_is_shown_with_its_whole_history(void **state)
 	HAS(seen.out, "2026-01-31T08:00:10Z  attempt 1  error  retry  exit 3  "
 		      "ran 1.2s  cpu 40ms  rss 12.3 MB  on worker-1\n"
 		      "      | first line\n"
-		      "      | no such \\x1b[31mhost\n");
+		      "      | no such \\x1b[31mhost\n"
+		      "      ! line 2: 'progres' is not known\n");
 	HAS(seen.out, "attempt 2  crash  fail  signal 11 (Segmentation "
 		      "fault)  ran 0ms  on worker-1\n");
 	HAS(seen.out, "body  7 B\n      | to: \\xff\\x00\n");
 	HAS(seen.out, "    spillway dead redrive " DEAD "\n");
 	assert_int_equal(seen_run("dead|show|" DONE), CMD_REFUSED);
 	HAS(seen.err, "it is not dead, it is done");
+}
+
+static void
+a_done_job_is_shown_with_its_output_and_warnings(void **state)
+{
+	(void)state;
+	assert_int_equal(seen_run("get|" DONE), CMD_OK);
+	HAS(seen.out, "  done 1  ran 0ms  on worker-2\n"
+		      "      | sent 3\n"
+		      "      | sent \\x1b[31m4\n"
+		      "      ! line 7: 'put' has no queue\n"
+		      "      ! 2 more lines were not understood\n");
+	assert_int_equal(seen_run("get|--json|" DONE), CMD_OK);
+	HAS(seen.out, "\"output\":\"sent 3\\nsent \\u001b[31m4\\n\"");
+	HAS(seen.out, "\"warnings\":[\"line 7: 'put' has no queue\","
+		      "\"2 more lines were not understood\"]");
 }
 
 static void
@@ -435,6 +452,8 @@ main(void)
 			a_line_too_long_hands_over_nothing_of_the_file),
 		cmocka_unit_test(refused_lines_are_named),
 		cmocka_unit_test(a_dead_job_is_shown_with_its_whole_history),
+		cmocka_unit_test(
+			a_done_job_is_shown_with_its_output_and_warnings),
 		cmocka_unit_test(
 			each_id_gets_its_answer_though_replies_are_short),
 		cmocka_unit_test(the_end_of_a_wait_is_the_exit_code),

@@ -130,6 +130,12 @@ sizes_and_flags_take_their_words(void **state)
 		(void)snprintf(text, sizeof(text), "paused=%s", no[i]);
 		expect(text, SW_S_paused, 0);
 	}
+	expect("drain=finish", SW_S_drain, 0);
+	expect("drain=term", SW_S_drain, 1);
+	expect("memory_limit=64m", SW_S_memory_limit, 64 << 20);
+	expect("cpu_limit=2s", SW_S_cpu_limit, 2000);
+	refuse("drain=kill", 10, "drain is 'kill': must be finish or term");
+	refuse("files_limit=15", 14, "must be 16 to 1000000");
 }
 
 static void
