@@ -24,7 +24,7 @@
 
 enum {
 	LINE_MAX_LEN = SW_BODY_MAX + 256, /* bytes of a line */
-	LINE_TEXT = 200, /* most bytes of a warning or a loss, without NUL */
+	LINE_TEXT = SW_WARNING_MAX, /* of a warning or a loss, with no NUL */
 };
 
 enum report_kind {

@@ -2,6 +2,7 @@
 #include "worker/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,12 @@
 #include "base/text.h"
 #include "wire/put.h"
 
-enum { ROOM_FIRST = 1024, FIELD_SPARE = 16, FOLLOW_SPARE = 256 };
+enum {
+	ROOM_FIRST = 1024,
+	FIELD_SPARE = 16,
+	FOLLOW_SPARE = 256,
+	WARNED_MAX = 4096
+};
 
 static const char no_memory[] =
 	"the worker had no memory for what the job reported";
@@ -111,15 +117,10 @@ warning_add(struct job_report *r, struct bytes text)
 {
 	char line[LINE_TEXT + 1];
 
-	size_t len;
-
-	if (room_make(&r->warned, sizeof(line), SW_BODY_MAX) < 0)
+	if (room_make(&r->warned, sizeof(line) + FIELD_SPARE, WARNED_MAX) < 0)
 		return;
 	text_line(text, line, sizeof(line));
-	len = strlen(line);
-	memcpy(r->warned.p + r->warned.len, line, len);
-	r->warned.p[r->warned.len + len] = '\n';
-	r->warned.len += len + 1;
+	sw_put_text(&r->warned, SW_F_WARNING, line);
 }
 
 void
@@ -181,6 +182,23 @@ text_end(struct bytes text)
 	return bytes_of(p + n - SW_ERROR_MAX, SW_ERROR_MAX);
 }
 
+/* An attempt without memory for its warnings counts all the same. */
+static void
+warnings_put(struct job_report *r)
+{
+	char text[LINE_TEXT + 1];
+
+	if (r->warnings > REPORT_WARNINGS) {
+		(void)snprintf(text, sizeof(text),
+			"%" PRId64 " more lines were not understood",
+			r->warnings - REPORT_WARNINGS);
+		warning_add(r, bytes_str(text));
+	}
+	if (r->warned.len > 0 &&
+		room_make(&r->fields, r->warned.len, SW_BATCH_MAX) == 0)
+		sw_put_raw(&r->fields, sw_buf_bytes(&r->warned));
+}
+
 void
 job_report_close(
 	struct job_report *r, struct bytes error, struct attempt_report *out)
@@ -197,6 +215,7 @@ job_report_close(
 				SW_BATCH_MAX) == 0)
 			sw_put_bytes(&r->fields, SW_F_ERROR, error);
 	}
+	warnings_put(r);
 	out->delay_ms = r->delay_ms;
 	out->fields = r->fields.p;
 	out->fields_len = r->fields.len;

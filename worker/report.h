@@ -19,7 +19,7 @@ enum {
 
 struct job_report {
 	struct sw_buf fields; /* RESULT and FOLLOW so far; on the heap */
-	struct sw_buf warned; /* a line each; on the heap */
+	struct sw_buf warned; /* WARNING so far; on the heap */
 	int64_t delay_ms;     /* of retry-after; -1: none */
 	int64_t warnings;
 	int result_long;	  /* the last result was too large */
@@ -56,7 +56,7 @@ void job_report_take(struct job_report *, const struct report_line *);
  * last result was too large a permanent failure.  Sets the delay and the
  * fields, which are on the heap, or NULL when there are none: result and
  * follow-ups of an ack, else `error`, of which the last SW_ERROR_MAX bytes
- * count.  The report is as after job_report_init() then.
+ * count; and warnings.  The report is as after job_report_init() then.
  */
 void job_report_close(
 	struct job_report *, struct bytes error, struct attempt_report *out);

@@ -75,6 +75,11 @@ short=$(script short <<'S'
 printf 'put-bytes last 100\nnot a hundred' >&3
 S
 )
+typo=$(script typo <<'S'
+printf 'result ok\nprogess 5\nretry-after soon\n' >&3
+seq 100 >&3
+S
+)
 late=$(script late <<'S'
 echo "retry-after 500d" >&3
 echo "not yet" >&2
@@ -108,7 +113,7 @@ S
 
 broker_start
 worker_start one --slots 4 --queue "ok=$ok" --queue "temp=$temp" --queue "perm=$perm" --queue "slow=$slow" --queue "flood=$flood" --queue "noop*2=noop" \
-	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "bytes=$bytes" --queue "short=$short" --queue "late=$late" --queue "result=$result"
+	--queue "unended=$unended" --queue "cut=$cut" --queue "nowhere=$nowhere" --queue "longer=$longer" --queue "bytes=$bytes" --queue "short=$short" --queue "late=$late" --queue "typo=$typo" --queue "result=$result"
 
 id=$(spillway put ok body --header who=me)
 [ "$(spillway wait "$id")" = "body tried 1 by me" ] || fail "result"
@@ -157,7 +162,17 @@ count_is 2 raw ready || fail "follow-ups with a NUL"
 id=$(spillway put late x)
 until_true state_is "$id" delayed
 spillway get "$id" | grep -q "not yet" || fail "the error of an attempt with a long retry-after"
+spillway get "$id" | grep -q 'line 1: retry-after is 366d at most' || fail "the warning of a retry-after that was too long"
 spillway cancel "$id"
+
+# What a job mistypes is in its history, up to a number of lines.
+id=$(spillway put typo x)
+[ "$(spillway wait "$id")" = ok ] || fail "a result among lines that are none"
+spillway get "$id" >"$dir/said"
+for w in 'line 2: is not understood: "progess 5"' 'line 3: must be retry-after' 'line 9: ' '94 more lines'; do
+	grep -q "$w" "$dir/said" || fail "no warning of $w: $(cat "$dir/said")"
+done
+! grep -q 'line 10: ' "$dir/said" || fail "more warnings than there should be"
 
 # A result is whole, or the job has failed for good and says why.
 id=$(spillway put result 65536)
