@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A job over examples/kept.mjs whose body says what it does: tests/e2e/kits.py.
+// A job over examples/kept.mjs whose body says what it does: tests/e2e/kits/kits.py.
 const { Permanent, Retry, serve } = await import(`${process.argv[2]}/kept.mjs`);
 const jobs = {
   fail: (job, ...rest) => { throw new Permanent(rest.join(" ")); },

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """kits.py KIT COMMAND...: a kit of examples/ against the worker's side of the protocol."""
+import re
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, "tests/lib")
 import kept_driver
 
 ALL_BYTES = bytes(range(256)) * 3
@@ -142,6 +142,25 @@ def the_job_of_the_page_counts_words():
         same(kept.close(), 0)
 
 
+def the_exchange_of_the_document_takes_place():
+    """Its messages, but for what the job has cost."""
+    with open("docs/jobs-protocol.md", encoding="utf-8") as f:
+        text = re.search(r"^< 0 ready.*?^```$", f.read(), re.M | re.S)[0]
+    lines = [(line[0], line[2:].encode().replace(rb"\n", b"\n").replace(rb"\0", b"\0"))
+             for line in text.splitlines()[:-1]]
+    assert len(lines) == 8, lines
+    with kept_driver.Kept(command) as kept:
+        for who, data in lines:
+            if who == ">":
+                kept.write(data)
+                continue
+            m = kept.receive()
+            sent = f"{len(m.bytes)} {m.word} {' '.join(m.args)}\n".encode() + m.bytes
+            cost = rb" \d+ \d+\n$" if m.word == "done" else rb"$x"
+            same(re.sub(cost, b"", sent), re.sub(cost, b"", data))
+        same(kept.close(), 0)
+
+
 def a_wrong_process_is_seen():
     """The control: what breaks the protocol does not pass."""
     hear = "read -r _ _ id _ <&3; head -c 4 <&3 >/dev/null; "
@@ -177,6 +196,8 @@ if sys.argv[1] == "control":
     tests = [a_wrong_process_is_seen]
 if sys.argv[1] == "page":
     tests = [the_job_of_the_page_counts_words]
+if sys.argv[1] == "document":
+    tests = [the_exchange_of_the_document_takes_place]
 for test in tests:
     test()
     print(f"ok: {sys.argv[1]}: {test.__name__.replace('_', ' ')}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A job over examples/kept.py whose body says what it does: tests/e2e/kits.py."""
+"""A job over examples/kept.py whose body says what it does: tests/e2e/kits/kits.py."""
 import sys
 
 sys.dont_write_bytecode = True
