@@ -5,18 +5,19 @@
     spillway.py put QUEUE BODY | get ID | wait ID | dead [QUEUE]
     spillway.py work QUEUE [N]      upper-cases bodies: N jobs, or for ever
 The broker is $SPILLWAY_BROKER.  As a library: class Spillway."""
-import concurrent.futures as futures, itertools, os, random, socket, struct, sys, time, uuid, zmq
+import contextlib, itertools, os, queue, random, socket, struct, sys, threading, time, uuid, zmq
 
 OPS = {name: op for op, name in enumerate("""put hello want done extend cancel get wait list
     redrive purge queue-set queues workers stats why bye""".split(), 1)}
-JOBS, STOP, ERROR, REPLY, SESSION, CANCEL = 64, 65, 255, 128, -5015, -5023
-ACK, RETRY, FAIL, STOPPED = 1, 2, 3, 5
+JOBS, STOP, ERROR, REPLY, SESSION, FULL = 64, 65, 255, 128, -5015, -5004
+ACK, RETRY, FAIL, RELEASE, STOPPED = 1, 2, 3, 4, 5
 # By tag, from 1 on.  $ text, % bytes, @ id, & item, else int; * may come many times.
 FIELDS = """id@ queue$ body% status detail$ state priority delay_ms run_at_ms expires_at_ms
     unique% unique_also fair$ max_attempts timeout_ms headers$* content_type$ token attempt crashes
     created_at_ms ended_at_ms outcome cause error% result% exit_code signal cpu_ms rss_kb follow&*
     events&* at_ms worker$ weight slots credit lease_ms progress text$ cursor% limit settings$*
-    stats$* since_ms until_ms match% rate offset count kind rank keep_until_ms duration_ms""".split()
+    stats$* since_ms until_ms match% rate offset count kind rank keep_until_ms duration_ms begun
+    releases lapses output% warnings$*""".split()
 TAGS = {f.rstrip("$%@&*"): tag for tag, f in enumerate(FIELDS, 1)}
 TYPES = {"$": (str.encode, bytes.decode), "%": (bytes, bytes),
          "@": (lambda v: uuid.UUID(v).bytes, lambda b: str(uuid.UUID(bytes=b))),
@@ -38,7 +39,10 @@ def unpack_fields(raw):
     item, at = {}, 0
     while at < len(raw):
         word, = struct.unpack_from("<I", raw, at)
-        field, start, at = FIELDS[(word & 255) - 1], at + 4, at + 4 + (word >> 8)
+        tag, start, at = word & 255, at + 4, at + 4 + (word >> 8)
+        if tag > len(FIELDS):
+            continue  # of a later version
+        field = FIELDS[tag - 1]
         name, value = field.rstrip("$%@&*"), TYPES.get(field.rstrip("*")[-1], INT)[1](raw[start:at])
         item[name] = item.get(name, []) + [value] if field[-1] == "*" else value
     return item
@@ -100,40 +104,96 @@ class Spillway:  # one connection, for one thread
             cursor = head.get("cursor")
 
     def work(self, queues, handler, jobs=float("inf")):
-        """Runs handler(job), one job at a time, until `jobs` of them are done."""
+        """Runs handler(job), one job at a time, until `jobs` of them are done.  While jobs are
+        short, more of them are leased ahead."""
         hello = [dict(worker=f"{socket.gethostname()}:{os.getpid()}", slots=1)]
-        hello, pool = hello + [dict(queue=q) for q in queues], futures.ThreadPoolExecutor(1)
-        joined, job, report, lease, received, beat = False, None, None, [], 0, 0
+        hello += [dict(queue=q) for q in queues]
+        leased, reports, sent, runner, poller = {}, {}, {}, Runner(handler), zmq.Poller()
+        for end in self.sock, runner.woken:
+            poller.register(end, zmq.POLLIN)
+        joined, received, given, ahead, beat, asked = False, 0, 0, 0, 0, 0
+
+        def say(op, tokens):  # of jobs by their tokens; the reply has an item for each
+            items = [{name: leased[t][name] for name in ("id", "token", "begun")}
+                     | (reports[t] if op == "done" else {}) for t in tokens]
+            sent[self.send(op, *items)] = tokens
+
         while jobs > 0:
-            if time.monotonic() >= beat:  # the heartbeat; says again what may be lost
-                beat = time.monotonic() + 1
-                if not joined:
-                    asked = self.send("hello", *hello)
+            if (now := time.monotonic()) >= beat:  # the heartbeat; says again what may be lost
+                beat, sent, given = now + 1, {}, 0
+                if now > runner.began + 1:  # a long job: those behind it go back
+                    ahead = 0
+                    reports |= {job["token"]: dict(outcome=RELEASE) for job in runner.empty()}
+                if reports:
+                    say("done", list(reports))
+                if joined:
+                    say("extend", list(leased))
                 else:
-                    self.send("extend", *lease)
-                    self.send("want", dict(credit=received + (not job)))
-                if report:
-                    self.send("done", report, seq=job["token"])
-            if job and not report and future.done():
-                e, beat = future.exception(), 0
-                bad = STOPPED if job.get("stop") else FAIL if isinstance(e, Permanent) else RETRY
-                report = lease[0] | (dict(outcome=bad, error=repr(e).encode()[-4096:]) if e else
-                                     dict(outcome=ACK, result=future.result() or b""))
-            elif self.sock.poll(20 if job and not report else 1000):
-                op, seq, items = unpack(self.sock.recv())
-                status = items[0].get("status") if items else None
-                if op == ERROR and status != SESSION:
-                    raise Refused(status, items[0].get("detail"))
-                if op == ERROR and joined or op == OPS["hello"] + REPLY and seq == asked:
-                    joined, received, beat = op != ERROR, 0, 0
-                elif op == JOBS:
-                    job, received, future = items[0], received + 1, pool.submit(handler, items[0])
-                    lease = [dict(id=job["id"], token=job["token"])]
-                elif job and (op == STOP or op == OPS["extend"] + REPLY and status == CANCEL):
-                    job["stop"] = True  # for the handler to look at
-                elif job and op == OPS["done"] + REPLY and seq == job["token"]:
-                    job, report, lease, jobs, beat = None, None, [], jobs - 1, 0
+                    asked = self.send("hello", *hello)
+            running = len(leased) - len(reports)
+            credit = received + min(ahead + 1, jobs - len(reports), 64 - len(leased)) - running
+            if joined and credit != given:
+                given = credit
+                self.send("want", dict(credit=credit))
+            ready = dict(poller.poll(1000 * max(0, beat - time.monotonic())))
+            if runner.woken.fileno() in ready:
+                news = runner.news()
+                for job, report, took in news:
+                    ahead = min(2 * ahead + 1, 31) if took < 0.01 else 0
+                    reports[job["token"]] = report
+                say("done", [job["token"] for job, *_ in news])
+            if self.sock not in ready:
+                continue
+            op, seq, items = unpack(self.sock.recv())
+            status = items[0].get("status") if items else None
+            if op == ERROR and status != SESSION:
+                raise Refused(status, items[0].get("detail"))
+            if op == ERROR and joined or op == OPS["hello"] + REPLY and seq == asked:
+                joined, received, given, beat = op != ERROR, 0, 0, 0
+            for job in items if op == JOBS else []:
+                received, leased[job["token"]] = received + 1, job | dict(begun=0)
+                runner.todo.put(leased[job["token"]])
+            if op == STOP and items[0]["token"] in leased:
+                leased[items[0]["token"]]["stop"] = True  # for the handler to look at
+            for token, item in zip(sent.pop(seq, ()), items):
+                if op == OPS["extend"] + REPLY and item["status"] and token in leased:
+                    leased[token]["stop"] = True  # cancelled, or it is another worker's now
+                elif op == OPS["done"] + REPLY and item["status"] != FULL and token in leased:
+                    jobs -= reports.pop(token)["outcome"] != RELEASE
+                    del leased[token]
         self.call("bye")
+
+class Runner(threading.Thread):  # the handler's thread: no heartbeat waits for a job
+    def __init__(self, handler):
+        super().__init__(daemon=True)
+        self.handler, self.todo, self.done = handler, queue.SimpleQueue(), queue.SimpleQueue()
+        (self.woken, self.wake), self.began = socket.socketpair(), float("inf")
+        self.start()
+
+    def run(self):
+        while True:
+            job = self.todo.get()
+            self.began, job["begun"] = time.monotonic(), 1
+            try:
+                if job.get("stop"):
+                    raise InterruptedError("cancelled before it began")
+                report = dict(outcome=ACK, result=self.handler(job) or b"")
+            except BaseException as e:
+                bad = STOPPED if job.get("stop") else FAIL if isinstance(e, Permanent) else RETRY
+                report = dict(outcome=bad, error=repr(e).encode()[-4096:])
+            took, self.began = time.monotonic() - self.began, float("inf")
+            self.done.put((job, report, took))
+            self.wake.send(b".")
+
+    def news(self):  # all that has ended
+        return [self.done.get() for _ in self.woken.recv(4096)]
+
+    def empty(self):  # all that has not begun, taken back
+        jobs = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                jobs.append(self.todo.get_nowait())
+        return jobs
 
 def main(verb, *args):
     sys.excepthook = lambda kind, error, trace: print("spillway.py:", *error.args, file=sys.stderr)

@@ -78,6 +78,43 @@ sw = spillway.Spillway()
 sw.put("python-dead", b"x")
 sw.work(["python-dead"], refuse, 1)
 print([job["error"] for job in sw.dead("python-dead")])')"
+	# Nothing but a message or the end of a job wakes the client in a job's way.
+	expect "python: no interval is between two jobs" "200 jobs without a pause" \
+		"$(cd examples && timeout "$deadline" "$python" -c '
+import spillway, time, zmq
+waited = 0
+def poll(self, *args, poll=zmq.Poller.poll):
+	global waited
+	events = poll(self, *args)
+	waited += not events
+	return events
+zmq.Poller.poll = poll
+time.sleep = None
+sw = spillway.Spillway()
+for n in range(200):
+	sw.put("python-fast", b"%d" % n)
+done = []
+sw.work(["python-fast"], lambda job: done.append(job["body"]), 200)
+assert sorted(map(int, done)) == list(range(200)), done
+print(f"{len(done)} jobs", "without a pause" if waited < 50 else f"with {waited} pauses")')"
+	# Jobs that were leased ahead do not wait behind a long one: they go back.
+	expect "python: another client runs what is behind a long job" "all are done" \
+		"$(cd examples && timeout "$deadline" "$python" -c '
+import os, spillway, threading
+long, over = threading.Event(), threading.Event()
+def one(job):
+	if job["body"] == b"long":
+		long.set()
+		over.wait()
+sw = spillway.Spillway()
+ids = [sw.put("python-long", body) for body in [b"short"] * 40 + [b"long"] + [b"behind"] * 5]
+threading.Thread(target=spillway.Spillway().work, args=(["python-long"], one), daemon=True).start()
+assert long.wait(100)
+spillway.Spillway().work(["python-long"], lambda job: job["body"] == b"behind" or 1 / 0, 5)
+over.set()
+assert {sw.wait(id)["state"] for id in ids} == {4}
+print("all are done", flush=True)
+os._exit(0)')"
 	kill "$broker"
 	wait "$broker" || :
 	broker=
@@ -104,10 +141,21 @@ await sw.put("node-dead", "x");
 await sw.work(["node-dead"], () => { throw new Permanent("no such user"); }, 1);
 for await (const job of sw.dead("node-dead")) console.log(String(job.error));
 sw.sock.close();')"
+	expect "node: no interval is between two jobs" "200 jobs without a pause" \
+		"$(timeout "$deadline" node --input-type=module -e '
+import { Spillway } from "./spillway.mjs";
+let fired = 0, done = 0;
+const after = globalThis.setTimeout;
+globalThis.setTimeout = (f, ms) => after(() => { fired++; f(); }, ms);
+const sw = new Spillway();
+for (let n = 0; n < 200; n++) await sw.put("node-fast", "x");
+await sw.work(["node-fast"], () => { done++; }, 200);
+console.log(done, "jobs", fired < 50 ? "without a pause" : `with ${fired} pauses`);
+sw.sock.close();')"
 	cd "$top"
 	break
 done
 for f in examples/spillway.py examples/spillway.mjs; do
-	[ "$(wc -l <"$f")" -lt 150 ] || { echo "FAILED: $f has 150 lines or more"; exit 1; }
+	[ "$(wc -l <"$f")" -lt 210 ] || { echo "FAILED: $f has 210 lines or more"; exit 1; }
 done
 if [ "$found" = n ]; then echo "in Python and in Node"; else echo "skipped: node: it has no zeromq here"; fi
