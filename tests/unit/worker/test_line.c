@@ -121,6 +121,7 @@ empty_lines_are_nothing(void **state)
 	(void)state;
 	assert_string_equal(REPORTED(&n, "\n\n"), "");
 	assert_string_equal(REPORTED(&n, ""), "");
+	assert_string_equal(REPORTED(&n, "result-bytes 0\n"), "result 0  0:|");
 	assert_string_equal(REPORTED(&n, "result-bytes 1\nx\nresult y\n"),
 		"result 0  1:x|result 0  1:y|");
 }
@@ -233,7 +234,7 @@ static void
 a_block_without_a_length_is_lost(void **state)
 {
 	static const char *const bad[] = {"result-bytes\n", "result-bytes x\n",
-		"result-bytes -1\n", "result-bytes 9999999999999999999\n",
+		"result-bytes -1\n", "result-bytes 18446744073709551617\n",
 		"put-bytes q\n", "put-bytes q 1k\n", "put-bytes\n"};
 	struct notes n;
 
@@ -241,7 +242,7 @@ a_block_without_a_length_is_lost(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		const char *text = reported(&n, bad[i], strlen(bad[i]));
 
-		assert_memory_equal(text, "lost ", 5);
+		assert_memory_equal(text, "lost line 1: must be ", 21);
 		assert_int_equal(strchr(text, '|')[1], '\0');
 	}
 }
