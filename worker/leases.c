@@ -4,283 +4,129 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/plant.h"
 
-enum { ROOM = 64 * 1024 };
+enum {
+	MESSAGES_MIN = 256, /* sent ones whose replies find their leases */
+	KEY_LEN = SW_ID_LEN + 8,
+};
+
+_Static_assert(offsetof(struct worker_lease, token) ==
+		       offsetof(struct worker_lease, id) + SW_ID_LEN,
+	"id and token are one key");
+
+/* A power of two: heartbeats of all leases and as many reports. */
+static unsigned
+messages_kept(int leases)
+{
+	unsigned n = MESSAGES_MIN;
+
+	while (n < 4U * (unsigned)leases / SW_ITEMS_MAX)
+		n *= 2;
+	return n;
+}
 
 int
 leases_init(struct leases *l, const struct worker_route *routes, int routes_n,
 	int slots, const char *name, leases_send_fn *send, void *arg)
 {
+	unsigned kept = messages_kept(slots * (1 + LEASE_PREFETCH));
+
+	must(routes_n <= SW_QUEUES_PER_WORKER);
 	*l = (struct leases){.routes = routes,
 		.routes_n = routes_n,
 		.slots = slots,
 		.send = send,
-		.arg = arg};
+		.arg = arg,
+		.sent_mask = kept - 1};
 	l->cap = slots * (1 + LEASE_PREFETCH);
 	l->hello_ms = l->heartbeat_ms = INT64_MIN / 2;
 	strncpy(l->name, name, sizeof(l->name) - 1);
 	l->all = calloc((size_t)l->cap, sizeof(*l->all));
-	l->buf = malloc(SW_BATCH_MAX + ROOM);
-	if (l->all != NULL && l->buf != NULL)
+	l->sent = calloc(kept, sizeof(*l->sent));
+	l->buf = malloc(LEASE_BUFFER);
+	if (l->all != NULL && l->sent != NULL && l->buf != NULL)
 		return 0;
 	leases_fini(l);
 	return -ENOMEM;
 }
 
-static void
-lease_clear(struct leases *l, struct worker_lease *j)
-{
-	free(j->raw);
-	free(j->report.fields);
-	*j = (struct worker_lease){.state = LEASE_NONE};
-	l->used--;
-}
-
 void
 leases_fini(struct leases *l)
 {
-	for (int i = 0; l->all != NULL && i < l->cap; i++)
-		if (l->all[i].state != LEASE_NONE)
-			lease_clear(l, &l->all[i]);
+	HASH_CLEAR(hh, l->by_key);
+	for (int i = 0; l->all != NULL && i < l->taken; i++) {
+		free(l->all[i].raw);
+		free(l->all[i].report.fields);
+	}
 	free(l->all);
+	free(l->sent);
 	free(l->buf);
 	*l = (struct leases){0};
 }
 
-/* --- sending ------------------------------------------------------------ */
+/* --- one lease ------------------------------------------------------------ */
 
-static uint64_t
-message_begin(struct leases *l, struct sw_buf *b, int op)
+void
+worker_lease_move(
+	struct leases *l, struct worker_lease *j, enum worker_lease_state to)
 {
-	*b = (struct sw_buf){.p = l->buf, .cap = SW_BATCH_MAX + ROOM};
-	sw_msg_begin(b, op, 0, ++l->seq);
-	return l->seq;
+	DL_DELETE(l->list[j->state], j);
+	l->n[j->state]--;
+	l->n[to]++;
+	DL_APPEND(l->list[to], j);
+	j->state = to;
 }
 
-static void
-message_send(struct leases *l, const struct sw_buf *b)
+/* A free entry, out of its list; NULL: there is none. */
+static struct worker_lease *
+lease_new(struct leases *l)
 {
-	l->send(l->arg, sw_buf_bytes(b));
-}
+	struct worker_lease *j = l->list[LEASE_NONE];
 
-static void
-hello_send(struct leases *l, int64_t now_ms)
-{
-	struct sw_buf b;
-	size_t mark;
-
-	l->joined = 0;
-	l->hello_ms = now_ms;
-	l->hello_seq = message_begin(l, &b, SW_OP_HELLO);
-	mark = sw_item_begin(&b);
-	sw_put_text(&b, SW_F_WORKER, l->name);
-	sw_put_int(&b, SW_F_SLOTS, l->slots);
-	sw_item_end(&b, mark);
-	for (int i = 0; i < l->routes_n; i++) {
-		mark = sw_item_begin(&b);
-		sw_put_text(&b, SW_F_QUEUE, l->routes[i].queue);
-		if (l->routes[i].weight > 0)
-			sw_put_int(&b, SW_F_WEIGHT, l->routes[i].weight);
-		sw_item_end(&b, mark);
+	if (j != NULL) {
+		DL_DELETE(l->list[LEASE_NONE], j);
+		l->n[LEASE_NONE]--;
+	} else if (l->taken < l->cap) {
+		j = &l->all[l->taken++];
 	}
-	message_send(l, &b);
-}
-
-/*
- * How many jobs to prefetch: short ones, to have the next at hand while the
- * broker commits, but none that would wait long behind others.
- */
-static int64_t
-prefetch(const struct leases *l)
-{
-	int64_t n = l->run_us > 0 ? 20000 / l->run_us : 0;
-
-	return (n < LEASE_PREFETCH ? n : LEASE_PREFETCH) * l->slots;
+	return j;
 }
 
 static void
-want_send(struct leases *l, int64_t now_ms)
+lease_free(struct leases *l, struct worker_lease *j)
 {
-	int64_t free_now = l->slots + prefetch(l) - l->used, credit;
-	struct sw_buf b;
-	size_t mark;
-
-	if (free_now < 0 || l->draining || now_ms < l->pause_ms)
-		free_now = 0;
-	credit = l->jobs_received + free_now;
-	if (credit == l->credit_sent)
-		return;
-	l->credit_sent = credit;
-	(void)message_begin(l, &b, SW_OP_WANT);
-	mark = sw_item_begin(&b);
-	sw_put_int(&b, SW_F_CREDIT, credit);
-	sw_item_end(&b, mark);
-	message_send(l, &b);
-}
-
-static void
-extend_item(struct sw_buf *b, struct worker_lease *j)
-{
-	size_t mark = sw_item_begin(b);
-
-	sw_put_id(b, &j->id);
-	sw_put_int(b, SW_F_TOKEN, (int64_t)j->token);
-	if (j->progress_new && j->progress >= 0)
-		sw_put_int(b, SW_F_PROGRESS, j->progress);
-	if (j->progress_new && j->text[0] != '\0')
-		sw_put_text(b, SW_F_TEXT, j->text);
-	j->progress_new = 0;
-	sw_item_end(b, mark);
-}
-
-/* The heartbeat: a message for each hundred leases, or one without any. */
-static void
-extend_send(struct leases *l)
-{
-	struct sw_buf b;
-	uint64_t seq = message_begin(l, &b, SW_OP_EXTEND);
-	int n = 0;
-
-	for (int i = 0; i < l->cap; i++) {
-		struct worker_lease *j = &l->all[i];
-
-		if (j->state == LEASE_NONE || j->stop == LEASE_STALE)
-			continue;
-		if (n == SW_ITEMS_MAX) {
-			message_send(l, &b);
-			seq = message_begin(l, &b, SW_OP_EXTEND);
-			n = 0;
-		}
-		extend_item(&b, j);
-		j->extend_seq = seq;
-		j->extend_index = n++;
-	}
-	message_send(l, &b);
-}
-
-static void
-report_item(struct sw_buf *b, const struct worker_lease *j)
-{
-	const struct attempt_report *r = &j->report;
-	size_t mark = sw_item_begin(b);
-
-	sw_put_id(b, &j->id);
-	sw_put_int(b, SW_F_TOKEN, (int64_t)j->token);
-	sw_put_int(b, SW_F_OUTCOME, r->outcome);
-	sw_put_int(b, SW_F_CAUSE, r->cause);
-	sw_put_int(b, SW_F_CPU_MS, r->cpu_ms);
-	sw_put_int(b, SW_F_RSS_KB, r->rss_kb);
-	if (r->outcome == SW_RETRY && r->delay_ms >= 0)
-		sw_put_int(b, SW_F_DELAY_MS, r->delay_ms);
-	if (r->exit_code != 0)
-		sw_put_int(b, SW_F_EXIT_CODE, r->exit_code);
-	if (r->signal != 0)
-		sw_put_int(b, SW_F_SIGNAL, r->signal);
-	sw_put_raw(b, bytes_of(r->fields, r->fields_len));
-	sw_item_end(b, mark);
-}
-
-static void
-reports_send(struct leases *l, int64_t now_ms)
-{
-	struct sw_buf b;
-	uint64_t seq = 0;
-	int n = 0;
-
-	for (int i = 0; i < l->cap; i++) {
-		struct worker_lease *j = &l->all[i];
-
-		if (j->state != LEASE_ENDED ||
-			(j->reported_ms != 0 &&
-				(now_ms - j->reported_ms < LEASE_RESEND_MS ||
-					planted(REPORT_ONCE))))
-			continue;
-		if (n == SW_ITEMS_MAX ||
-			(n > 0 &&
-				b.len + j->report.fields_len > SW_BATCH_MAX)) {
-			message_send(l, &b);
-			n = 0;
-		}
-		if (n == 0)
-			seq = message_begin(l, &b, SW_OP_DONE);
-		report_item(&b, j);
-		j->reported_ms = now_ms;
-		j->reported_seq = seq;
-		j->reported_index = n++;
-	}
-	if (n > 0)
-		message_send(l, &b);
-}
-
-/* Whether reports may wait to share a message: jobs are short and waiting. */
-static int
-reports_may_wait(const struct leases *l, int64_t now_ms)
-{
-	int waiting = 0, unsent = 0;
-
-	for (int i = 0; i < l->cap; i++) {
-		waiting += l->all[i].state == LEASE_WAITING;
-		unsent += l->all[i].state == LEASE_ENDED &&
-			  l->all[i].reported_ms == 0;
-	}
-	return waiting > 0 && unsent > 0 && unsent < LEASE_GATHER &&
-	       now_ms - l->reports_ms < LEASE_GATHER_MS;
+	*j = (struct worker_lease){.state = LEASE_NONE};
+	DL_PREPEND(l->list[LEASE_NONE], j); /* its memory is warm */
+	l->n[LEASE_NONE]++;
 }
 
 void
-leases_send(struct leases *l, int64_t now_ms)
+worker_lease_drop(struct leases *l, struct worker_lease *j)
 {
-	if (!l->joined || now_ms - l->received_ms > LEASE_SILENT_MS) {
-		if (now_ms - l->hello_ms >= LEASE_RESEND_MS)
-			hello_send(l, now_ms);
-		return;
-	}
-	l->gathering = reports_may_wait(l, now_ms);
-	if (!l->gathering) {
-		l->reports_ms = now_ms;
-		reports_send(l, now_ms);
-		want_send(l, now_ms);
-	}
-	if (now_ms - l->heartbeat_ms >= l->heartbeat_every_ms) {
-		l->heartbeat_ms = now_ms;
-		extend_send(l);
-	}
+	HASH_DEL(l->by_key, j);
+	DL_DELETE(l->list[j->state], j);
+	l->n[j->state]--;
+	free(j->raw);
+	free(j->report.fields);
+	lease_free(l, j);
+	l->used--;
 }
 
-int64_t
-leases_wait_ms(const struct leases *l, int64_t now_ms)
+struct worker_lease *
+worker_lease_find(
+	const struct leases *l, const struct sw_id *id, uint64_t token)
 {
-	int64_t due_ms = l->joined ? l->heartbeat_ms + l->heartbeat_every_ms
-				   : l->hello_ms + LEASE_RESEND_MS;
+	struct worker_lease key, *j;
 
-	if (l->gathering)
-		return LEASE_GATHER_MS;
-	return due_ms > now_ms ? due_ms - now_ms : 0;
-}
-
-/* --- receiving ---------------------------------------------------------- */
-
-static struct worker_lease *
-lease_free(struct leases *l)
-{
-	for (int i = 0; i < l->cap; i++)
-		if (l->all[i].state == LEASE_NONE)
-			return &l->all[i];
-	return NULL;
-}
-
-static struct worker_lease *
-lease_find(struct leases *l, const struct sw_id *id, uint64_t token)
-{
-	for (int i = 0; i < l->cap; i++)
-		if (l->all[i].state != LEASE_NONE && l->all[i].token == token &&
-			memcmp(&l->all[i].id, id, sizeof(*id)) == 0)
-			return &l->all[i];
-	return NULL;
+	key.id = *id;
+	key.token = token;
+	HASH_FIND(hh, l->by_key, &key.id, KEY_LEN, j);
+	return j;
 }
 
 static const struct worker_route *
@@ -292,26 +138,64 @@ route_of(const struct leases *l, struct bytes queue)
 	return NULL;
 }
 
+/* An unknown setting is one of a newer broker. */
 static void
-stop_set(struct leases *l, struct worker_lease *j, enum lease_stop stop)
+settings_read(struct job_settings *s, const struct sw_item *it)
 {
-	if (j->stop == LEASE_STALE || j->state == LEASE_ENDED)
-		return;
-	j->stop = stop;
-	if (j->state != LEASE_WAITING)
-		return; /* child_watch() heeds `stop` of a running job */
-	if (stop == LEASE_STALE) {
-		lease_clear(l, j);
-		return;
+	int64_t values[SW_SETTINGS];
+	char why[UNIT_WHY];
+	uint32_t given = 0;
+	struct bytes b;
+	size_t at = 0;
+
+	for (int i = 0; i < SW_SETTINGS; i++)
+		values[i] = sw_setting_rules[i].def;
+	while (sw_item_each(it, SW_F_SETTING, &at, &b))
+		if (sw_setting_parse(
+			    b.p, b.len, values, &given, why, sizeof(why)) < 0)
+			sw_log(SW_LOG_DEBUG, "setting", "text", why, NULL);
+#define X(name) s->name = values[SW_S_##name];
+	SW_JOB_SETTING_MAP(X)
+#undef X
+}
+
+/* Copies the job's fields; 0: no memory, or they cannot be read. */
+static int
+job_copy(struct worker_lease *j, const struct sw_item *it)
+{
+	j->raw = malloc(it->raw.len);
+	if (j->raw == NULL)
+		return 0;
+	memcpy(j->raw, it->raw.p, it->raw.len);
+	if (sw_item_open(bytes_of(j->raw, it->raw.len), &j->item) == 0)
+		return 1;
+	free(j->raw);
+	j->raw = NULL;
+	return 0;
+}
+
+/* Tokens grow, and jobs come in the order in which they were leased. */
+static void
+waiting_add(struct leases *l, struct worker_lease *j)
+{
+	struct worker_lease *head = l->list[LEASE_WAITING];
+	struct worker_lease *at = head != NULL ? head->prev : NULL;
+
+	while (at != NULL && at->token > j->token) {
+		l->looks++;
+		at = at == head ? NULL : at->prev;
 	}
-	j->report.outcome = stop == LEASE_CANCEL ? SW_STOPPED : SW_RELEASE;
-	j->report.cause = stop == LEASE_CANCEL ? SW_C_CANCELLED : SW_C_DRAIN;
-	j->state = LEASE_ENDED;
+	if (at != NULL)
+		DL_APPEND_ELEM(l->list[LEASE_WAITING], at, j);
+	else
+		DL_PREPEND(l->list[LEASE_WAITING], j);
+	l->n[LEASE_WAITING]++;
+	j->state = LEASE_WAITING;
 }
 
 /* Three heartbeats in the shortest lease: one of them may come late. */
-static void
-heartbeat_follow(struct leases *l, const struct sw_item *it)
+void
+worker_lease_heartbeat_follow(struct leases *l, const struct sw_item *it)
 {
 	int64_t every_ms = sw_int(it, SW_F_LEASE_MS, INT64_MAX) / 3;
 
@@ -321,222 +205,156 @@ heartbeat_follow(struct leases *l, const struct sw_item *it)
 		l->heartbeat_every_ms = every_ms;
 }
 
-/* A job that there is no room for is dropped: its lease runs out. */
-static void
-job_take(struct leases *l, const struct sw_item *it)
-{
-	struct worker_lease *j = lease_free(l);
-	const struct worker_route *route = route_of(
-		l, sw_bytes(it, SW_F_QUEUE));
-
-	l->jobs_received++;
-	if (j == NULL || route == NULL || !sw_get_id(it, &j->id))
-		return;
-	j->raw = malloc(it->raw.len);
-	if (j->raw == NULL)
-		return;
-	memcpy(j->raw, it->raw.p, it->raw.len);
-	if (sw_item_open(bytes_of(j->raw, it->raw.len), &j->item) < 0) {
-		free(j->raw);
-		return;
-	}
-	j->state = LEASE_WAITING;
-	j->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
-	j->route = route;
-	j->progress = -1;
-	l->used++;
-	heartbeat_follow(l, it);
-	if (l->draining && !planted(DRAIN_HOARD))
-		stop_set(l, j, LEASE_RELEASE); /* was sent before the drain */
-}
-
-static void
-extend_received(struct leases *l, struct sw_msg *m)
-{
-	struct sw_item it;
-
-	for (int at = 0; sw_msg_next(m, &it); at++) {
-		int status = (int)sw_int(&it, SW_F_STATUS, 0);
-
-		for (int i = 0; status != 0 && i < l->cap; i++) {
-			struct worker_lease *j = &l->all[i];
-
-			if (j->state == LEASE_NONE || j->extend_seq != m->seq ||
-				j->extend_index != at)
-				continue;
-			stop_set(l, j,
-				status == SW_ECANCEL ? LEASE_CANCEL
-						     : LEASE_STALE);
-		}
-	}
-}
-
-/*
- * 1: the broker is done with this report.  A refused follow-up refuses the
- * ack with it: for want of room the report is sent again, else the ack
- * becomes a retry.
- */
 static int
-report_confirmed(struct worker_lease *j, const struct sw_item *it)
+route_is_closed(const struct leases *l, const struct worker_route *route)
 {
-	struct attempt_report *r = &j->report;
-	struct sw_buf b = {.cap = 2 * SW_TEXT_MAX};
-	char why[SW_WHY_ROOM];
-	int status = (int)sw_int(it, SW_F_STATUS, 0);
-
-	if (status == 0 || status == SW_ESTALE || status == SW_ENOJOB)
-		return 1;
-	sw_get_text(it, SW_F_DETAIL, why, sizeof(why));
-	if (why[0] == '\0')
-		(void)sw_refuse(why, status, "%s", sw_strerror(status));
-	sw_log(SW_LOG_WARN, "report-refused", "error", sw_errname(status),
-		"text", why, NULL);
-	if (status == SW_EFULL || status == SW_EMAXJOBS ||
-		status == SW_EMAXBYTES)
-		return 0;
-	b.p = r->outcome == SW_ACK ? malloc(b.cap) : NULL;
-	if (b.p == NULL)
-		return 1;
-	sw_put_fmt(&b, SW_F_ERROR, "a follow-up job was refused: %s", why);
-	free(r->fields);
-	r->fields = b.p;
-	r->fields_len = b.len;
-	r->outcome = SW_RETRY;
-	r->cause = SW_C_ERROR;
-	j->reported_ms = 0;
-	return 0;
+	return l->route_closed[route - l->routes];
 }
 
-static void
-done_received(struct leases *l, struct sw_msg *m)
+int
+leases_are_closed(const struct leases *l)
 {
-	struct sw_item it;
-
-	for (int at = 0; sw_msg_next(m, &it); at++)
-		for (int i = 0; i < l->cap; i++) {
-			struct worker_lease *j = &l->all[i];
-
-			if (j->state == LEASE_ENDED && j->reported_ms != 0 &&
-				j->reported_seq == m->seq &&
-				j->reported_index == at &&
-				report_confirmed(j, &it))
-				lease_clear(l, j);
-		}
-}
-
-static void
-stop_received(struct leases *l, struct sw_msg *m)
-{
-	struct sw_item it;
-	struct sw_id id;
-
-	while (sw_msg_next(m, &it)) {
-		struct worker_lease *j;
-
-		if (!sw_get_id(&it, &id))
-			continue;
-		j = lease_find(l, &id, (uint64_t)sw_int(&it, SW_F_TOKEN, 0));
-		if (j != NULL)
-			stop_set(l, j, LEASE_CANCEL);
-	}
-}
-
-static void
-hello_received(struct leases *l, struct sw_msg *m)
-{
-	struct sw_item it;
-
-	if (m->seq != l->hello_seq || l->joined)
-		return;
-	l->joined = 1;
-	l->jobs_received = 0;
-	l->credit_sent = -1;
-	l->heartbeat_ms = INT64_MIN / 2;
-	l->heartbeat_every_ms = SW_HEARTBEAT_MS;
-	if (sw_msg_next(m, &it))
-		heartbeat_follow(l, &it);
-	for (int i = 0; i < l->cap; i++)
-		l->all[i].reported_ms = 0; /* sent in another session */
-	sw_log(SW_LOG_INFO, "joined", "worker", l->name, "leases",
-		sw_num(l->used), NULL);
-}
-
-static void
-error_received(struct leases *l, struct sw_msg *m)
-{
-	struct sw_item it;
-	char detail[SW_TEXT_MAX + 1];
-
-	if (!sw_msg_next(m, &it))
-		return;
-	if (sw_int(&it, SW_F_STATUS, 0) == SW_ESESSION) {
-		if (l->joined)
-			l->hello_ms = INT64_MIN / 2; /* hello at once */
-		l->joined = 0;
-		return;
-	}
-	sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
-	sw_log(SW_LOG_ERR, "refused", "error",
-		sw_errname((int)sw_int(&it, SW_F_STATUS, 0)), "text", detail,
-		NULL);
+	return l->closed || (l->draining && !planted(DRAIN_HOARD)) ||
+	       l->routes_closed == l->routes_n;
 }
 
 void
-leases_receive(struct leases *l, struct bytes message, int64_t now_ms)
+worker_lease_take(struct leases *l, const struct sw_item *it)
 {
-	struct sw_msg m;
-	struct sw_item it;
+	const struct worker_route *route = route_of(
+		l, sw_bytes(it, SW_F_QUEUE));
+	struct worker_lease *j = route != NULL ? lease_new(l) : NULL;
 
-	if (sw_msg_open(message, &m) < 0)
+	if (j == NULL)
 		return;
-	l->received_ms = now_ms;
-	switch (m.op) {
-	case SW_OP_JOBS:
-		while (sw_msg_next(&m, &it))
-			job_take(l, &it);
-		break;
-	case SW_OP_STOP:
-		stop_received(l, &m);
-		break;
-	case SW_OP_HELLO | SW_REPLY:
-		hello_received(l, &m);
-		break;
-	case SW_OP_EXTEND | SW_REPLY:
-		extend_received(l, &m);
-		break;
-	case SW_OP_DONE | SW_REPLY:
-		done_received(l, &m);
-		break;
-	case SW_OP_BYE | SW_REPLY:
-		l->bye_done = 1;
-		break;
-	case SW_OP_ERROR | SW_REPLY:
-		error_received(l, &m);
-		break;
-	default:
-		break;
+	if (!sw_get_id(it, &j->id) || !job_copy(j, it)) {
+		lease_free(l, j);
+		return;
 	}
+	j->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
+	j->route = route;
+	j->progress = -1;
+	settings_read(&j->settings, it);
+	waiting_add(l, j);
+	HASH_ADD(hh, l->by_key, id, KEY_LEN, j);
+	l->used++;
+	worker_lease_heartbeat_follow(l, it);
+	if (leases_are_closed(l) || route_is_closed(l, route))
+		worker_lease_stop(
+			l, j, LEASE_RELEASE); /* was sent before that */
 }
 
-/* --- running ------------------------------------------------------------ */
+void
+worker_lease_stop(
+	struct leases *l, struct worker_lease *j, enum lease_stop stop)
+{
+	if (j->stop == LEASE_STALE || j->state == LEASE_ENDED ||
+		j->state == LEASE_REPORTED)
+		return;
+	j->stop = stop;
+	if (j->state != LEASE_WAITING)
+		return; /* who runs the job heeds `stop` */
+	if (stop == LEASE_STALE) {
+		worker_lease_drop(l, j);
+		return;
+	}
+	j->report.outcome = stop == LEASE_CANCEL ? SW_STOPPED : SW_RELEASE;
+	j->report.cause = stop == LEASE_CANCEL ? SW_C_CANCELLED : SW_C_DRAIN;
+	worker_lease_move(l, j, LEASE_ENDED);
+}
+
+/* --- refused reports ------------------------------------------------------ */
+
+/* Whether a later attempt to report may find room. */
+static int
+is_temporary(int status)
+{
+	return status == SW_EFULL || status == SW_EMAXJOBS ||
+	       status == SW_EMAXBYTES || status == SW_EBUSY;
+}
+
+/* The reason, then the tail of the attempt's own error. */
+static void
+reason_put(struct attempt_report *r, const char *why)
+{
+	char reason[SW_WHY_ROOM + 64];
+	struct sw_item own = {.have = 0};
+	struct sw_buf b = {.cap = SW_ERROR_MAX + 8};
+	struct bytes text;
+	size_t len, n, mark;
+
+	if (sw_item_open(bytes_of(r->fields, r->fields_len), &own) < 0)
+		own.have = 0;
+	len = (size_t)snprintf(reason, sizeof(reason), "%s: %s\n",
+		sw_has(&own, SW_F_FOLLOW) ? "a follow-up job was refused"
+					  : "the report was refused",
+		why);
+	text = sw_bytes(&own, SW_F_ERROR);
+	n = text.len < SW_ERROR_MAX - len ? text.len : SW_ERROR_MAX - len;
+	b.p = malloc(b.cap);
+	if (b.p != NULL) {
+		mark = sw_nest_begin(&b, SW_F_ERROR);
+		memcpy(b.p + b.len, reason, len);
+		memcpy(b.p + b.len + len, (const char *)text.p + text.len - n,
+			n);
+		b.len += len + n;
+		sw_nest_end(&b, mark);
+	}
+	free(r->fields);
+	r->fields = b.p;
+	r->fields_len = b.len;
+}
+
+void
+worker_lease_refused(
+	struct leases *l, struct worker_lease *j, int status, const char *why)
+{
+	struct attempt_report *r = &j->report;
+	char id[SW_ID_TEXT];
+
+	sw_id_format(&j->id, id);
+	sw_log(SW_LOG_WARN, "report-refused", "job", id, "error",
+		sw_errname(status), "text", why, NULL);
+	if (is_temporary(status))
+		return; /* sent again when its time has come */
+	if (j->refused) {
+		sw_log(SW_LOG_ERR, "report-lost", "job", id, "queue",
+			j->route->queue, NULL);
+		worker_lease_drop(l, j);
+		return;
+	}
+	j->refused = j->alone = 1;
+	reason_put(r, why);
+	if (r->outcome != SW_RELEASE && r->outcome != SW_STOPPED) {
+		r->outcome = SW_RETRY;
+		r->cause = SW_C_ERROR;
+	}
+	r->delay_ms = -1;
+	r->exit_code = r->signal = 0;
+	worker_lease_move(l, j, LEASE_ENDED);
+}
+
+/* --- running -------------------------------------------------------------- */
 
 struct worker_lease *
 leases_begin(struct leases *l, int64_t now_ms)
 {
-	struct worker_lease *j = NULL;
+	struct worker_lease *j = l->list[LEASE_WAITING];
 
-	if (l->running == l->slots || l->draining || now_ms < l->pause_ms)
+	if (j == NULL || l->running == l->slots || leases_are_closed(l) ||
+		l->draining || now_ms < l->pause_ms || !leases_settled(l))
 		return NULL;
-	for (int i = 0; i < l->cap; i++)
-		if (l->all[i].state == LEASE_WAITING &&
-			(j == NULL || l->all[i].token < j->token))
-			j = &l->all[i]; /* tokens grow: the oldest job */
-	if (j == NULL)
-		return NULL;
-	j->state = LEASE_RUNNING;
+	worker_lease_move(l, j, LEASE_RUNNING);
 	j->begun_ms = now_ms;
 	l->running++;
 	return j;
+}
+
+void
+leases_begun(struct leases *l, struct worker_lease *j)
+{
+	(void)l;
+	j->begun = 1;
 }
 
 void
@@ -552,7 +370,7 @@ leases_end(struct leases *l, struct worker_lease *j, int64_t now_ms)
 		l->failed++;
 	j->child = NULL;
 	if (j->stop == LEASE_STALE) {
-		lease_clear(l, j);
+		worker_lease_drop(l, j);
 		return;
 	}
 	if (j->stop == LEASE_CANCEL && j->report.outcome != SW_ACK)
@@ -561,39 +379,89 @@ leases_end(struct leases *l, struct worker_lease *j, int64_t now_ms)
 		j->report.outcome = SW_RELEASE;
 		j->report.cause = SW_C_DRAIN;
 	}
-	j->state = LEASE_ENDED;
+	worker_lease_move(l, j, LEASE_ENDED);
 }
 
+/* --- not now -------------------------------------------------------------- */
+
+/* The waiting jobs of a route; NULL: of every route. */
 static void
-waiting_hand_back(struct leases *l)
+waiting_hand_back(struct leases *l, const struct worker_route *route)
 {
-	for (int i = 0; i < l->cap; i++)
-		if (l->all[i].state == LEASE_WAITING)
-			stop_set(l, &l->all[i], LEASE_RELEASE);
+	struct worker_lease *j, *next;
+
+	DL_FOREACH_SAFE(l->list[LEASE_WAITING], j, next)
+	{
+		l->looks++;
+		if (route == NULL || j->route == route)
+			worker_lease_stop(l, j, LEASE_RELEASE);
+	}
 }
 
 void
 leases_pause(struct leases *l, int64_t now_ms)
 {
 	l->pause_ms = now_ms + LEASE_PAUSE_MS;
-	waiting_hand_back(l);
+	waiting_hand_back(l, NULL);
+}
+
+void
+leases_close(struct leases *l)
+{
+	l->closed = 1;
+	waiting_hand_back(l, NULL);
+}
+
+void
+leases_open(struct leases *l)
+{
+	l->closed = 0;
+}
+
+static void
+route_set(struct leases *l, const struct worker_route *route, int closed)
+{
+	uint8_t *is_closed = &l->route_closed[route - l->routes];
+
+	if (*is_closed == closed)
+		return;
+	*is_closed = (uint8_t)closed;
+	l->routes_closed += closed ? 1 : -1;
+	l->joined = 0; /* with a new hello, at once */
+	l->hello_ms = INT64_MIN / 2;
+}
+
+void
+leases_route_close(struct leases *l, const struct worker_route *route)
+{
+	route_set(l, route, 1);
+	waiting_hand_back(l, route);
+}
+
+void
+leases_route_open(struct leases *l, const struct worker_route *route)
+{
+	route_set(l, route, 0);
 }
 
 void
 leases_drain(struct leases *l)
 {
 	l->draining = 1;
-	waiting_hand_back(l);
+	waiting_hand_back(l, NULL);
+}
+
+void
+leases_stalled(struct leases *l, int64_t now_ms)
+{
+	(void)now_ms;
+	l->unsettled = 1;
+	l->settle_from = l->settle_to = 0;
+	l->heartbeat_ms = INT64_MIN / 2;
 }
 
 int
-leases_bye(struct leases *l)
+leases_settled(const struct leases *l)
 {
-	struct sw_buf b;
-
-	if (l->bye_seq == 0) {
-		l->bye_seq = message_begin(l, &b, SW_OP_BYE);
-		message_send(l, &b);
-	}
-	return l->bye_done;
+	return !l->unsettled;
 }

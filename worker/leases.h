@@ -3,7 +3,8 @@
  * leases.h - the leases of a worker, and its session with the broker
  *
  * Pure code: time is an argument, messages leave through `send`.  `now_ms` is
- * the boot clock (CLOCK_BOOTTIME), as are all moments in these structs.
+ * the boot clock without stalls: the caller takes the time by which a turn
+ * came too late out of it, and then calls leases_stalled().
  *
  * A worker has a lease from the job's arrival until the broker has confirmed
  * the report of its end.  Heartbeats (EXTEND) extend all leases every second,
@@ -13,96 +14,20 @@
  * the worker sends HELLO again and goes on with its tokens.  Running jobs are
  * not killed while the broker is away; it would only lease them again.
  *
- * A job's end comes in by leases_end(), with the outcome (ack, retry, fail)
- * in its report: disposition.h has the rule for exec jobs.
+ * The life of a lease: leases_begin() gives the next job to the caller, who
+ * starts a process for it; leases_begun() says that the job's first
+ * instruction has run, and an attempt is charged only after that;
+ * leases_end() takes the outcome (ack, retry, fail), by disposition.h for exec
+ * jobs, and the report is sent until the broker confirms it.
+ *
+ * No call looks at every slot: leases are found by hash, walked by lists.
  */
 #ifndef WORKER_LEASES_H
 #define WORKER_LEASES_H
 
-#include "wire/msg.h"
-#include "worker/route.h"
+#include "worker/lease.h"
 
-enum {
-	LEASE_SLOTS_MAX = 1024,
-	LEASE_PREFETCH = 32,	/* most waiting jobs for each slot */
-	LEASE_RESEND_MS = 1000, /* after an unanswered hello or report */
-	LEASE_GATHER = 16,	/* reports that share a message, if they ... */
-	LEASE_GATHER_MS = 2,	/* ... come within this time, jobs waiting */
-	LEASE_SILENT_MS = 3000, /* of the broker: a new hello follows */
-	LEASE_HEARTBEAT_MIN_MS = 100,
-	LEASE_PAUSE_MS = 1000,
-};
-
-enum worker_lease_state {
-	LEASE_NONE,
-	LEASE_WAITING, /* prefetched; the job has not begun */
-	LEASE_RUNNING,
-	LEASE_ENDED, /* the report is not confirmed yet */
-};
-
-/* Whether a job is to be stopped, and what is reported then. */
-enum lease_stop {
-	LEASE_KEEP,    /* not to be stopped */
-	LEASE_CANCEL,  /* cancelled: SW_STOPPED */
-	LEASE_STALE,   /* the lease has passed to another worker: no report */
-	LEASE_RELEASE, /* handed back: SW_RELEASE */
-};
-
-struct attempt_report {
-	int outcome, cause; /* enum sw_outcome, enum sw_cause */
-	int exit_code, signal;
-	int64_t delay_ms; /* before a retry; -1: by the queue's back-off */
-	int64_t cpu_ms, rss_kb;
-	uint8_t *fields; /* ERROR, RESULT, FOLLOW encoded; on the heap */
-	size_t fields_len;
-};
-
-struct worker_lease {
-	enum worker_lease_state state;
-	enum lease_stop stop;
-	struct sw_id id;
-	uint64_t token; /* the fencing token */
-	const struct worker_route *route;
-	uint8_t *raw;	     /* the job's fields; on the heap */
-	struct sw_item item; /* decoded from `raw` */
-	int64_t begun_ms;
-	int64_t progress; /* -1: none */
-	char text[96];
-	int progress_new;
-	struct attempt_report report;
-	int64_t reported_ms; /* when the report was sent last; 0: never */
-	uint64_t reported_seq, extend_seq;
-	int reported_index, extend_index; /* of the item in that message */
-	void *child;			  /* the struct child that runs it */
-};
-
-/* `message` is borrowed until the call returns. */
-typedef void leases_send_fn(void *arg, struct bytes message);
-
-struct leases {
-	const struct worker_route *routes;
-	int routes_n, slots;
-	char name[SW_NAME_MAX + 1];
-	leases_send_fn *send;
-	void *arg;
-	struct worker_lease *all;
-	int cap, used, running;
-	uint64_t seq, hello_seq, bye_seq;
-	int joined; /* the broker has answered hello */
-	int bye_done;
-	int64_t jobs_received; /* since hello: the base of credit */
-	int64_t credit_sent;
-	int64_t received_ms, heartbeat_ms, hello_ms, reports_ms;
-	int64_t heartbeat_every_ms; /* from hello's reply and the jobs */
-	int gathering;		    /* reports wait up to LEASE_GATHER_MS */
-	int64_t run_us;		    /* moving mean of run times; 0: not known */
-	int draining;
-	int64_t pause_ms; /* no job begins before */
-	uint8_t *buf;	  /* SW_BATCH_MAX + 64 KiB, for one message */
-	uint64_t done, failed;
-};
-
-/* `routes` is borrowed.  0 or -ENOMEM. */
+/* `routes`, at most SW_QUEUES_PER_WORKER, is borrowed.  0 or -ENOMEM. */
 int leases_init(struct leases *, const struct worker_route *routes,
 	int routes_n, int slots, const char *name, leases_send_fn *send,
 	void *arg) __attribute__((warn_unused_result));
@@ -114,24 +39,56 @@ void leases_fini(struct leases *);
  */
 void leases_receive(struct leases *, struct bytes message, int64_t now_ms);
 
-/* Sends what is due: hello, heartbeats, reports, credit. */
+/*
+ * Sends what is due: hello, heartbeats, credit, and up to LEASE_DONE_MAX
+ * messages of reports.
+ */
 void leases_send(struct leases *, int64_t now_ms);
 
 /* Milliseconds until leases_send() has something to send again. */
 int64_t leases_wait_ms(const struct leases *, int64_t now_ms);
 
-/* The oldest waiting job, now running; NULL: none may begin, or no free slot.
+/*
+ * The oldest waiting job, now running; NULL: none may begin, or no free slot.
+ * A job that cannot be started ends with SW_RELEASE, which costs no attempt.
  */
 struct worker_lease *leases_begin(struct leases *, int64_t now_ms);
 
+/* The job's first instruction has run: the attempt counts from now on. */
+void leases_begun(struct leases *, struct worker_lease *);
+
 /*
  * A running job has ended with the outcome in its `report`, which is sent
- * until the broker confirms it.
+ * until the broker confirms it.  If the broker refuses the report the attempt
+ * is reported as failed, with the reason.
  */
 void leases_end(struct leases *, struct worker_lease *, int64_t now_ms);
 
 /* For a second: begins no job, hands waiting jobs back, gives no credit. */
 void leases_pause(struct leases *, int64_t now_ms);
+
+/*
+ * From leases_close() to leases_open() the worker begins no job, hands back
+ * the waiting ones and gives no credit.
+ */
+void leases_close(struct leases *);
+void leases_open(struct leases *);
+
+/*
+ * The same for one of `routes`: the broker hears, by a new hello, that this
+ * worker does not serve the queue, and again that it does.
+ */
+void leases_route_close(struct leases *, const struct worker_route *);
+void leases_route_open(struct leases *, const struct worker_route *);
+
+/*
+ * The caller's turn came late, so that leases may have run out unnoticed: the
+ * next leases_send() sends a heartbeat.  Until that, or one of a new session,
+ * is answered, leases_settled() is 0: no job begins, and the caller ends none,
+ * neither at its deadline nor as `stop` says.
+ */
+void leases_stalled(struct leases *, int64_t now_ms);
+int leases_settled(const struct leases *);
 
 /* From now on begins no job and gives no credit; hands waiting jobs back. */
 void leases_drain(struct leases *);

@@ -222,8 +222,10 @@ jobs_start(struct worker *w)
 	while ((j = leases_begin(&w->leases, w->now_ms)) != NULL) {
 		int err = job_start(w, j);
 
-		if (err == 0)
+		if (err == 0) {
+			leases_begun(&w->leases, j);
 			continue;
+		}
 		sw_log(SW_LOG_ERR, "start", "queue", j->route->queue, "text",
 			sw_strerror(err), NULL);
 		/* The worker's own fault: handed back, no attempt counted. */

@@ -198,6 +198,7 @@ runs_begin(struct sim_worker *s)
 		while (s->runs[i] != NULL)
 			i++;
 		must(i < RUNS);
+		leases_begun(&s->h, j);
 		s->runs[i] = j;
 		s->run_until[i] = w->now + sim_pick(w, 20);
 		if (sim_one_in(w, w->plan.slow_job))
