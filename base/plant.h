@@ -10,25 +10,28 @@
 #define BASE_PLANT_H
 
 #define PLANT_MAP(X)                                                           \
-	X(STALE_ACK)	 /* an ack counts with any token */                    \
-	X(EARLY_ANSWER)	 /* answers are sent before the commit */              \
-	X(DEAF_COMMIT)	 /* an unknown outcome counts as success */            \
-	X(LOST_DEDUPE)	 /* a put does not look for its id */                  \
-	X(LOST_UNIQUE)	 /* a put does not look for its unique key */          \
-	X(SILENT_DROP)	 /* a put beyond max_jobs is confirmed */              \
-	X(DEAF_WINDOW)	 /* urgent ready jobs are not added to memory */       \
-	X(LOST_MARK)	 /* a full window counts as whole */                   \
-	X(SHORT_REARM)	 /* a restart gives leases no full term */             \
-	X(COUNTER_DRIFT) /* a forgotten job is still counted */                \
-	X(FREE_EXPIRY)	 /* an expired lease costs no attempt */               \
-	X(TOKEN_AGAIN)	 /* a restart uses tokens again */                     \
-	X(LOST_CANCEL)	 /* a restart forgets a requested cancel */            \
-	X(ONE_TOO_MANY)	 /* the concurrency limit is off by one */             \
-	X(REPORT_ONCE)	 /* a worker reports an outcome only once */           \
-	X(DRAIN_HOARD)	 /* a draining worker keeps new jobs */                \
-	X(ASK_ONCE)	 /* a client never repeats a request */                \
-	X(NO_CHECKSUM)	 /* the checksum of a record is ignored */             \
-	X(NO_SYNC)	 /* the index is committed with MDB_NOSYNC */
+	X(STALE_ACK)	    /* an ack counts with any token */                 \
+	X(EARLY_ANSWER)	    /* answers are sent before the commit */           \
+	X(DEAF_COMMIT)	    /* an unknown outcome counts as success */         \
+	X(LOST_DEDUPE)	    /* a put does not look for its id */               \
+	X(LOST_UNIQUE)	    /* a put does not look for its unique key */       \
+	X(SILENT_DROP)	    /* a put beyond max_jobs is confirmed */           \
+	X(DEAF_WINDOW)	    /* urgent ready jobs are not added to memory */    \
+	X(LOST_MARK)	    /* a full window counts as whole */                \
+	X(SHORT_REARM)	    /* a restart gives leases no full term */          \
+	X(COUNTER_DRIFT)    /* a forgotten job is still counted */             \
+	X(FREE_EXPIRY)	    /* an expired lease costs no attempt */            \
+	X(NO_LAPSE_LIMIT)   /* unbegun, a job may be lost for ever */          \
+	X(NO_RELEASE_LIMIT) /* a begun job may be handed back for ever */      \
+	X(NO_STALL_OFFSET)  /* leases run on while the broker is stalled */    \
+	X(TOKEN_AGAIN)	    /* a restart uses tokens again */                  \
+	X(LOST_CANCEL)	    /* a restart forgets a requested cancel */         \
+	X(ONE_TOO_MANY)	    /* the concurrency limit is off by one */          \
+	X(REPORT_ONCE)	    /* a worker reports an outcome only once */        \
+	X(DRAIN_HOARD)	    /* a draining worker keeps new jobs */             \
+	X(ASK_ONCE)	    /* a client never repeats a request */             \
+	X(NO_CHECKSUM)	    /* the checksum of a record is ignored */          \
+	X(NO_SYNC)	    /* the index is committed with MDB_NOSYNC */
 
 enum {
 	PLANT_NONE,

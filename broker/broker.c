@@ -18,7 +18,11 @@
 #include "link/accept.h"
 #include "link/endpoint.h"
 
-enum { SHARD = 0, FULL_MS = 1000 }; /* FULL_MS: see core_reload() */
+enum {
+	SHARD = 0,
+	FULL_MS = 1000,	     /* see core_reload() */
+	STALL_LOG_MS = 1000, /* shorter stalls are not logged */
+};
 
 static int
 error_log(int err, const char *event, const char *what)
@@ -291,6 +295,30 @@ answers_send(struct broker *br)
 	core_end(c);
 }
 
+/*
+ * Leases run on a clock that does not advance over stalls: a worker whose
+ * heartbeats could not be received loses nothing by that.
+ */
+static void
+stall_note(struct broker *br)
+{
+	int64_t stall_ms;
+
+	br->boot_ms = clock_now_ms(CLOCK_BOOTTIME);
+	stall_ms = steady_wake(&br->steady, br->boot_ms);
+	if (stall_ms >= STALL_LOG_MS)
+		sw_log(SW_LOG_WARN, "stall", "ms", sw_num(stall_ms), "text",
+			"every lease got that time back", NULL);
+}
+
+/* The time that leases run on. */
+static int64_t
+lease_clock_ms(const struct broker *br)
+{
+	return planted(NO_STALL_OFFSET) ? br->boot_ms
+					: steady_ms(&br->steady, br->boot_ms);
+}
+
 static void
 wait_for_work(struct broker *br)
 {
@@ -301,7 +329,11 @@ wait_for_work(struct broker *br)
 	struct signalfd_siginfo si;
 	int64_t wait = core_wait_ms(&br->core);
 
-	zmq_poll(items, 2, (long)(wait < GUARD_MS ? wait : GUARD_MS));
+	if (wait > GUARD_MS)
+		wait = GUARD_MS;
+	steady_sleep(&br->steady, clock_now_ms(CLOCK_BOOTTIME), wait);
+	zmq_poll(items, 2, (long)wait);
+	stall_note(br);
 	if (read(br->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		br->stop = 1;
 		sw_log(SW_LOG_INFO, "stop", "signal",
@@ -313,8 +345,8 @@ static void
 watchdog_feed(struct broker *br)
 {
 	if (br->watchdog_ms > 0 &&
-		br->core.mono_ms - br->fed_ms >= br->watchdog_ms) {
-		br->fed_ms = br->core.mono_ms;
+		br->boot_ms - br->fed_ms >= br->watchdog_ms) {
+		br->fed_ms = br->boot_ms;
 		sd_notify(0, "WATCHDOG=1");
 	}
 }
@@ -339,7 +371,7 @@ links_guard(struct broker *br)
 {
 	int err;
 
-	if (!guard_check(&br->guard, br->core.mono_ms))
+	if (!guard_check(&br->guard, br->boot_ms))
 		return 0;
 	sw_log(SW_LOG_WARN, "links-closed", "limit", sw_num(br->guard.limit),
 		"text", "links use more memory than --link-memory", NULL);
@@ -360,8 +392,7 @@ turn(struct broker *br)
 	int err;
 
 	wait_for_work(br);
-	core_begin(
-		c, clock_now_ms(CLOCK_REALTIME), clock_now_ms(CLOCK_BOOTTIME));
+	core_begin(c, clock_now_ms(CLOCK_REALTIME), lease_clock_ms(br));
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);

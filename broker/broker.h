@@ -8,6 +8,7 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "base/steady.h"
 #include "broker/config.h"
 #include "broker/core/core.h"
 #include "link/guard.h"
@@ -20,7 +21,9 @@ struct broker {
 	void *ctx, *socket;    /* ZeroMQ: the context and the ROUTER */
 	char listen[PATH_MAX]; /* the endpoint, ZMQ_LAST_ENDPOINT */
 	struct guard guard;
-	int signals; /* signalfd */
+	struct steady steady;
+	int64_t boot_ms; /* the boot clock at the begin of the turn */
+	int signals;	 /* signalfd */
 	int stop;
 	int committed; /* the outcome of the commit; 1: not known yet */
 	uint64_t damage_logged;

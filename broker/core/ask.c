@@ -2,6 +2,7 @@
 #include "broker/core/ask.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -185,68 +186,102 @@ slots_free(const struct core *c, const struct queue *q)
 	return n;
 }
 
+/* These print one line into `why`. */
 static void
-why_ready(struct core *c, struct sw_buf *b, const struct record *r)
+why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 {
 	struct queue *q = r->q;
 	int64_t most = q->set[SW_S_concurrency];
 	int64_t wait = queue_rate_wait_ms(q, c->mono_ms);
 
 	if (q->set[SW_S_paused])
-		sw_put_fmt(b, SW_F_TEXT, "queue %s is paused", q->name);
+		(void)snprintf(
+			why, SW_TEXT_MAX + 1, "queue %s is paused", q->name);
 	else if (q->workers == 0)
-		sw_put_fmt(b, SW_F_TEXT, "no worker serves queue %s", q->name);
+		(void)snprintf(why, SW_TEXT_MAX + 1,
+			"no worker serves queue %s", q->name);
 	else if (most > 0 && q->count[SW_LEASED] >= most)
-		sw_put_fmt(b, SW_F_TEXT,
+		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"queue %s runs %" PRId64 " of at most %" PRId64
 			" jobs at once; %" PRId64 " are ready",
 			q->name, q->count[SW_LEASED], most, q->count[SW_READY]);
 	else if (wait > 0)
-		sw_put_fmt(b, SW_F_TEXT,
+		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"queue %s starts at most %" PRId64
 			" jobs per second; %" PRId64 " are ready",
 			q->name, q->set[SW_S_rate], q->count[SW_READY]);
 	else if (slots_free(c, q) == 0)
-		sw_put_fmt(b, SW_F_TEXT,
+		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"all slots of the %u workers of queue %s are taken; "
 			"%" PRId64 " jobs are ready",
 			q->workers, q->name, q->count[SW_READY]);
 	else
-		sw_put_fmt(b, SW_F_TEXT,
+		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"the job is next to be handed out to a worker");
 }
 
 static void
-why_waiting(struct core *c, struct sw_buf *b, const struct record *r)
+why_delayed(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 {
 	int64_t in_ms = r->run_at_ms - c->now_ms;
+	char what[128] = "the job is delayed";
+
+	if (r->cause == SW_C_DRAIN && r->releases > 0)
+		(void)snprintf(what, sizeof(what),
+			"the job was handed back, %" PRId64
+			" times by now; its next start is delayed",
+			r->releases);
+	else if (r->attempt > 0)
+		(void)snprintf(what, sizeof(what),
+			"the job failed; its retry is delayed");
+	(void)snprintf(why, SW_TEXT_MAX + 1,
+		"%s for another %" PRId64 ".%" PRId64 " s", what, in_ms / 1000,
+		in_ms % 1000 / 100);
+}
+
+static void
+why_leased(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
+{
+	const struct lease *l = r->lease;
+
+	(void)snprintf(why, SW_TEXT_MAX + 1,
+		"the job %s worker %s since %" PRId64 " ms%s%s",
+		l->begun ? "runs on" : "is leased to", l->worker,
+		c->now_ms - l->since_ms,
+		l->begun ? "" : " and is not known to have begun",
+		l->cancel ? " and is being cancelled" : "");
+}
+
+static void
+why_waiting(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
+{
+	size_t n;
 
 	if (r->state == SW_DELAYED)
-		sw_put_fmt(b, SW_F_TEXT,
-			"%s for another %" PRId64 ".%" PRId64 " s",
-			r->attempt > 0 ? "the job failed; its retry is delayed"
-				       : "the job is delayed",
-			in_ms / 1000, in_ms % 1000 / 100);
+		why_delayed(c, why, r);
 	else if (r->state == SW_READY)
-		why_ready(c, b, r);
+		why_ready(c, why, r);
 	else if (r->state == SW_LEASED)
-		sw_put_fmt(b, SW_F_TEXT, "%s %s since %" PRId64 " ms%s",
-			r->lease->session != NULL
-				? "the job runs on worker"
-				: "the job is leased to worker",
-			r->lease->worker, c->now_ms - r->lease->since_ms,
-			r->lease->cancel ? " and is being cancelled" : "");
+		why_leased(c, why, r);
 	else
-		sw_put_fmt(b, SW_F_TEXT, "the job has ended: %s%s%s",
+		(void)snprintf(why, SW_TEXT_MAX + 1,
+			"the job has ended: %s%s%s",
 			sw_state_name((int)r->state),
 			r->cause != SW_C_NONE ? ", " : "",
 			r->cause != SW_C_NONE ? sw_cause_name((int)r->cause)
 					      : "");
+	n = strlen(why);
+	if (r->lapses > 0)
+		(void)snprintf(why + n, SW_TEXT_MAX + 1 - n,
+			"; %" PRId64 " of its leases ended by silence before "
+			"it had begun",
+			r->lapses);
 }
 
 void
 op_why(struct request *rq)
 {
+	char why[SW_TEXT_MAX + 1];
 	struct sw_item it;
 
 	reply_begin(rq, REPLY_SMALL * 2);
@@ -260,7 +295,8 @@ op_why(struct request *rq)
 		sw_put_int(&rq->reply, SW_F_STATUS, err);
 		if (err == 0) {
 			sw_put_int(&rq->reply, SW_F_STATE, r.state);
-			why_waiting(rq->core, &rq->reply, &r);
+			why_waiting(rq->core, why, &r);
+			sw_put_text(&rq->reply, SW_F_TEXT, why);
 		}
 		sw_item_end(&rq->reply, mark);
 	}

@@ -9,7 +9,7 @@
 #include "base/plant.h"
 #include "broker/core/job.h"
 
-const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL};
+const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL, 0};
 
 /* Bytes of an entry of the history besides its texts. */
 enum { ENTRY_ROOM = 1024 };
@@ -56,18 +56,18 @@ history_entry(struct core *c, const struct record *r, const struct attempt *a,
 
 /*
  * Exponential back-off with a cap and full jitter: a wait between 0 and the
- * bound (M. Brooker, "Exponential Backoff and Jitter", 2015).  The core has no
- * random source, so a hash of job and attempt takes its place.
+ * bound before attempt n + 1 (M. Brooker, "Exponential Backoff and Jitter",
+ * 2015).  The core has no random source, so a hash of the job and `seed` takes
+ * its place.
  */
 static int64_t
-backoff_ms(const struct record *r)
+backoff_ms(const struct record *r, int64_t nth, uint64_t seed)
 {
 	const int64_t *set = r->q->set;
 	int64_t bound = set[SW_S_backoff_ms], cap = set[SW_S_backoff_cap_ms];
-	uint64_t chance = XXH3_64bits_withSeed(
-		r->id.b, SW_ID_LEN, (uint64_t)r->attempt);
+	uint64_t chance = XXH3_64bits_withSeed(r->id.b, SW_ID_LEN, seed);
 
-	for (int64_t n = 1; n < r->attempt && bound < cap; n++)
+	for (int64_t n = 1; n < nth && bound < cap; n++)
 		bound *= set[SW_S_backoff_factor];
 	if (bound > cap)
 		bound = cap;
@@ -89,18 +89,85 @@ attempts_used_up(const struct record *r)
 	return r->attempt >= max || r->crashes >= r->q->set[SW_S_max_crashes];
 }
 
-/* The life event of an outcome; counts the attempt and sets cause and run_at.
- */
-static enum life_event
-event_of_outcome(struct core *c, struct record *r, const struct attempt *a)
-{
-	int release = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
+/* What the end of a lease costs the job; attempt.h has the rules. */
+enum cost { FREE, LAPSE, HAND_BACK, CHARGED };
 
-	if (!release) {
-		r->expires_at_ms = 0; /* expiry bounds the first start */
-		r->attempt += !planted(FREE_EXPIRY) || a->cause != SW_C_LOST;
-		r->crashes += is_crash(a->cause);
+static enum cost
+cost_of(const struct record *r, const struct attempt *a)
+{
+	const int64_t *set = r->q->set;
+	int back = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
+
+	if (a->silent && !r->lease->begun)
+		return r->lapses + 1 < set[SW_S_max_crashes] ||
+				       planted(NO_LAPSE_LIMIT)
+			       ? LAPSE
+			       : CHARGED;
+	if (!back)
+		return CHARGED;
+	if (!r->lease->begun || r->lease->cancel)
+		return FREE;
+	return r->releases < set[SW_S_max_releases] || planted(NO_RELEASE_LIMIT)
+		       ? HAND_BACK
+		       : CHARGED;
+}
+
+/* The attempt as it counts: a lapse is a hand-back that nobody reported, a stop
+ * that nobody asked for is a hand-back, and one beyond the limit a failure. */
+static struct attempt
+attempt_counted(const struct record *r, const struct attempt *a, enum cost cost)
+{
+	struct attempt counted = *a;
+
+	if (cost == LAPSE)
+		counted.outcome = SW_RELEASE;
+	if (cost == HAND_BACK ||
+		(a->outcome == SW_STOPPED && !r->lease->cancel)) {
+		counted.outcome = SW_RELEASE;
+		counted.cause = SW_C_DRAIN;
 	}
+	if (cost == CHARGED && counted.outcome == SW_RELEASE) {
+		counted.outcome = SW_RETRY;
+		counted.cause = SW_C_DRAIN;
+		counted.delay_ms = -1;
+	}
+	return counted;
+}
+
+static void
+cost_count(struct record *r, enum cost cost, enum sw_cause cause)
+{
+	if (cost == LAPSE)
+		r->lapses++;
+	if (cost == HAND_BACK)
+		r->releases++;
+	if (cost == HAND_BACK || cost == CHARGED)
+		r->expires_at_ms = 0; /* expiry bounds the first start */
+	if (cost != CHARGED)
+		return;
+	r->attempt += !planted(FREE_EXPIRY) || cause != SW_C_LOST;
+	r->crashes += is_crash(cause);
+	r->lapses = 0;
+}
+
+/* The delay of a hand-back; its seeds are none of an attempt's. */
+static enum life_event
+release_later(struct core *c, struct record *r)
+{
+	static const uint64_t seeds = 1ULL << 32;
+	int64_t delay_ms = backoff_ms(
+		r, r->releases, seeds + (uint64_t)r->releases);
+
+	r->run_at_ms = c->now_ms + delay_ms;
+	return delay_ms > 0 ? LIFE_RELEASE_LATER : LIFE_RELEASE;
+}
+
+/* The life event of an outcome; counts its cost and sets cause and run_at. */
+static enum life_event
+event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
+	enum cost cost)
+{
+	cost_count(r, cost, a->cause);
 	if (a->outcome == SW_ACK)
 		return LIFE_ACK;
 	r->cause = a->cause;
@@ -108,13 +175,17 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a)
 		r->cause = SW_C_CANCELLED;
 		return LIFE_STOPPED;
 	}
-	if (release)
+	if (cost == HAND_BACK)
+		return release_later(c, r);
+	if (cost != CHARGED)
 		return LIFE_RELEASE;
 	r->q->total[TOTAL_FAILED]++;
 	if (a->outcome == SW_FAIL || attempts_used_up(r))
 		return LIFE_BURY;
 	r->run_at_ms = c->now_ms +
-		       (a->delay_ms >= 0 ? a->delay_ms : backoff_ms(r));
+		       (a->delay_ms >= 0 ? a->delay_ms
+					 : backoff_ms(r, r->attempt,
+						   (uint64_t)r->attempt));
 	return LIFE_RETRY;
 }
 
@@ -137,16 +208,18 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 {
 	uint8_t room[SW_ERROR_MAX + SW_WARNINGS_MAX * (SW_WARNING_MAX + 4) +
 		     ENTRY_ROOM];
-	struct bytes event = history_entry(c, r, a, room, sizeof(room));
+	enum cost cost = cost_of(r, a);
+	struct attempt counted = attempt_counted(r, a, cost);
+	struct bytes event = history_entry(c, r, &counted, room, sizeof(room));
 
-	means_update(c, r, a->outcome);
+	means_update(c, r, counted.outcome);
 	if (a->report != NULL) {
 		/* done_one() recognises the same report sent again. */
 		r->token = r->lease->token;
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}
-	job_move(c, r, event_of_outcome(c, r, a), event);
+	job_move(c, r, event_of_outcome(c, r, &counted, cost), event);
 }
 
 static struct bytes

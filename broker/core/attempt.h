@@ -4,9 +4,19 @@
  *
  * attempt_end() is the only place that counts attempts and crashes and
  * compares them with max_attempts and max_crashes; a retry gets its back-off
- * there, too.  An attempt counts when its lease ends, by the worker's report
- * or because the lease expired; a released job (SW_RELEASE, SW_STOPPED) costs
- * no attempt.
+ * there, too.
+ *
+ * An attempt is charged when the lease of a begun job ends, by the worker's
+ * report or because the lease expired.  What costs none is bounded:
+ *
+ *	lapse		the lease expired and the job was not known to have
+ *			begun: ready at once; after max_crashes lapses in a row
+ *			an attempt is charged, cause lost
+ *	hand-back	SW_RELEASE, or SW_STOPPED without a cancel, of a begun
+ *			job: delayed by the queue's back-off, with the number of
+ *			hand-backs in place of the attempt; beyond max_releases
+ *			an attempt is charged
+ *	free		a hand-back of a job that has not begun: ready at once
  */
 #ifndef BROKER_CORE_ATTEMPT_H
 #define BROKER_CORE_ATTEMPT_H
@@ -18,13 +28,14 @@ struct attempt { /* how an attempt ended */
 	enum sw_cause cause;
 	int64_t delay_ms;	      /* before a retry; -1: the back-off */
 	const struct sw_item *report; /* the worker's; NULL: no report */
+	int silent;		      /* the lease expired */
 };
 
 /*
  * Ends the lease of `r` and moves the job: SW_ACK to done; SW_RELEASE and
- * SW_STOPPED back to ready; SW_FAIL to dead; SW_RETRY to delayed, or to dead
- * if the attempts are used up.  If a cancel was requested all but SW_ACK move
- * the job to cancelled.
+ * SW_STOPPED back to ready or delayed; SW_FAIL to dead; SW_RETRY to delayed, or
+ * to dead if the attempts are used up.  If a cancel was requested all but
+ * SW_ACK move the job to cancelled.
  */
 void attempt_end(struct core *, struct record *, const struct attempt *);
 

@@ -269,7 +269,8 @@ timers_fire(struct core *c)
 static void
 lease_expire(struct core *c, struct lease *l)
 {
-	static const struct attempt lost = {SW_RETRY, SW_C_LOST, -1, NULL};
+	static const struct attempt lost = {
+		SW_RETRY, SW_C_LOST, -1, NULL, .silent = 1};
 	struct record r;
 	int err = job_load(c, &l->id, &r);
 
@@ -371,7 +372,7 @@ void
 core_undelivered(struct core *c, struct bytes frame)
 {
 	static const struct attempt undelivered = {
-		SW_RELEASE, SW_C_LOST, 0, NULL};
+		SW_RELEASE, SW_C_LOST, 0, NULL, 0};
 	struct sw_msg m;
 	struct sw_item it;
 	struct session *s = NULL;

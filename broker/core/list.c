@@ -328,7 +328,7 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 		return SW_EUNIQUE;
 	if (dry)
 		return 0;
-	r->attempt = r->crashes = 0;
+	r->attempt = r->crashes = r->releases = r->lapses = 0;
 	r->cause = SW_C_NONE;
 	r->expires_at_ms = 0; /* a redriven job does not expire */
 	r->run_at_ms = c->now_ms;

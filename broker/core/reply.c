@@ -98,6 +98,8 @@ lease_show(struct sw_buf *b, const struct lease *l)
 {
 	sw_put_text(b, SW_F_WORKER, l->worker);
 	sw_put_int(b, SW_F_AT_MS, l->since_ms);
+	if (l->begun)
+		sw_put_int(b, SW_F_BEGUN, 1);
 	if (l->progress >= 0)
 		sw_put_int(b, SW_F_PROGRESS, l->progress);
 	if (l->text[0] != '\0')

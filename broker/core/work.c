@@ -191,6 +191,7 @@ extend_one(struct core *c, struct session *s, const struct sw_item *it)
 		s->leased++;
 	}
 	lease_extend(&c->leases, l, c->mono_ms + l->q->set[SW_S_lease_ms]);
+	l->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
 	if (sw_has(it, SW_F_PROGRESS))
 		l->progress = sw_int(it, SW_F_PROGRESS, 0);
 	if (sw_has(it, SW_F_TEXT))
@@ -318,6 +319,7 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	}
 	if (s != NULL)
 		s->seen_ms = c->mono_ms;
+	r.lease->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
 	return done_apply(c, &r, it, follows, refusal);
 }
 

@@ -25,6 +25,7 @@ static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
 			[LIFE_ACK] = SW_DONE,
 			[LIFE_RETRY] = SW_DELAYED,
 			[LIFE_RELEASE] = SW_READY,
+			[LIFE_RELEASE_LATER] = SW_DELAYED,
 			[LIFE_BURY] = SW_DEAD,
 			[LIFE_STOPPED] = SW_CANCELLED,
 		},

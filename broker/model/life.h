@@ -15,6 +15,7 @@
 	X(LIFE_ACK, "ack")                                                     \
 	X(LIFE_RETRY, "retry")                                                 \
 	X(LIFE_RELEASE, "release")                                             \
+	X(LIFE_RELEASE_LATER, "release later")                                 \
 	X(LIFE_BURY, "bury")                                                   \
 	X(LIFE_CANCEL, "cancel")                                               \
 	X(LIFE_STOPPED, "stopped")                                             \

@@ -16,6 +16,7 @@ enum { SUM = RECORD_SUM };
 		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_CREATED_AT_MS) |          \
 		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_KEEP_UNTIL_MS) |        \
 		SW_BIT(SW_F_CAUSE) | SW_BIT(SW_F_RANK) | SW_BIT(SW_F_TOKEN) |  \
+		SW_BIT(SW_F_RELEASES) | SW_BIT(SW_F_LAPSES) |                  \
 		SW_BIT(SW_F_RESULT) | SW_BIT(SW_F_DELAY_MS) |                  \
 		SW_BIT(SW_F_EXPIRES_AT_MS) | SW_BIT(SW_F_EVENT))
 
@@ -28,6 +29,8 @@ members_read(struct record *r, const struct sw_item *it)
 	r->state = (enum sw_state)sw_int(it, SW_F_STATE, SW_NONE);
 	r->attempt = sw_int(it, SW_F_ATTEMPT, 0);
 	r->crashes = sw_int(it, SW_F_CRASHES, 0);
+	r->releases = sw_int(it, SW_F_RELEASES, 0);
+	r->lapses = sw_int(it, SW_F_LAPSES, 0);
 	r->run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0);
 	r->expires_at_ms = sw_int(it, SW_F_EXPIRES_AT_MS, 0);
 	r->created_at_ms = sw_int(it, SW_F_CREATED_AT_MS, 0);
@@ -91,7 +94,8 @@ record_of_put(struct record *r, const struct sw_item *it)
 	memset(r, 0, offsetof(struct record, it));
 	members_read(r, it);
 	r->state = SW_NONE;
-	r->attempt = r->crashes = r->ended_at_ms = r->keep_until_ms = 0;
+	r->attempt = r->crashes = r->releases = r->lapses = 0;
+	r->ended_at_ms = r->keep_until_ms = 0;
 	r->cause = SW_C_NONE;
 	r->token = 0;
 	r->result = bytes_of("", 0);
@@ -133,6 +137,8 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	sw_put_int(&b, SW_F_STATE, r->state);
 	int_unless_zero(&b, SW_F_ATTEMPT, r->attempt);
 	int_unless_zero(&b, SW_F_CRASHES, r->crashes);
+	int_unless_zero(&b, SW_F_RELEASES, r->releases);
+	int_unless_zero(&b, SW_F_LAPSES, r->lapses);
 	int_unless_zero(&b, SW_F_RUN_AT_MS, r->run_at_ms);
 	int_unless_zero(&b, SW_F_EXPIRES_AT_MS, r->expires_at_ms);
 	int_unless_zero(&b, SW_F_CREATED_AT_MS, r->created_at_ms);

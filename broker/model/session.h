@@ -55,6 +55,7 @@ struct lease {
 	int64_t deadline_ms; /* boot clock */
 	int64_t progress;    /* percent, as last reported; -1: never */
 	char text[PROGRESS_TEXT_MAX + 1];
+	int begun;    /* the worker has named the job as begun */
 	int cancel;   /* a cancel was requested */
 	int released; /* the worker has said bye: costs no attempt */
 	struct lease *next_free;

@@ -212,12 +212,19 @@ seq -w 3000 >"$dir/lines"
 spillway put noop --lines "$dir/lines" --chunk 5
 until_true count_is 3000 noop done_total
 
+# The broker knows that the job has begun.
+is_begun()
+{
+	spillway why "$1" | grep -q "runs on worker"
+}
+
 # kill -9 of the worker: nothing is left behind, another one runs the job.  The
 # lease is short for those who wait, and long for a worker on a busy machine.
 spillway queue set gate lease_ms=5000 backoff_ms=10 max_attempts=1000
 worker_start two --queue "gate=$gate"
 id=$(spillway put gate x)
 until_true has_lines "$EFFECT.begun" 1
+until_true is_begun "$id" # or the lease lapses, and costs no attempt
 kill -9 "$worker"
 until_true running_is 0 "$EFFECT.pids"
 worker_start three --queue "gate=$gate"

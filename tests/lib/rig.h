@@ -73,6 +73,7 @@ int rig_cancel(struct rig *, int n);
 void rig_want(struct rig *, int who, int64_t credit); /* in all */
 int
 rig_done(struct rig *, int who, int n, uint64_t token, int outcome, int cause);
+int rig_extend(struct rig *, int who, int n, uint64_t token, int begun);
 enum sw_state rig_state(struct rig *, int n);
 int rig_set(struct rig *, const char *queue, const char *setting);
 

@@ -179,6 +179,18 @@ rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
 	return rig_ask(r, who, SW_OP_DONE, mark, &it);
 }
 
+int
+rig_extend(struct rig *r, int who, int n, uint64_t token, int begun)
+{
+	size_t mark = rig_say(r, SW_OP_EXTEND, n);
+	struct sw_item it;
+
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+	if (begun)
+		sw_put_int(&r->b, SW_F_BEGUN, 1);
+	return rig_ask(r, who, SW_OP_EXTEND, mark, &it);
+}
+
 uint64_t
 rig_run(struct rig *r, int n, const char *body)
 {

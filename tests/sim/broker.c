@@ -12,8 +12,28 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "broker/config.h"
+#include "link/guard.h"
 #include "tests/sim/model.h"
 #include "tests/sim/sim.h"
+
+/*
+ * The broker's own clock: it goes to sleep when its turn ends, and a commit
+ * that is late makes a turn long.
+ */
+static int asleep;
+
+static int
+sim_turn_clock(clockid_t id, struct timespec *t)
+{
+	const struct sim *w = sim_here;
+	int64_t ms = asleep ? w->slept_at : w->now + w->late_ms;
+
+	if (id == CLOCK_REALTIME)
+		ms += w->wall_ms;
+	*t = (struct timespec){
+		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	return 0;
+}
 
 static int
 sim_recv(void *world, void *to, size_t cap, int flags)
@@ -86,6 +106,7 @@ sim_poll(zmq_pollitem_t *items, int n, long ms)
 	(void)items;
 	(void)n;
 	(void)ms;
+	asleep = 0;
 	return 0;
 }
 
@@ -119,7 +140,8 @@ sim_undelivered(struct core *c, struct bytes frame)
 #define zmq_msg_recv	 sim_msg_recv
 #define zmq_send	 sim_send
 #define zmq_poll	 sim_poll
-#define clock_gettime	 sim_clock
+#define clock_gettime	 sim_turn_clock
+#define GUARD_MS	 1000 /* no turn comes for the guard alone */
 #define read		 sim_read
 #define store_open	 sim_store_open
 #define core_undelivered sim_undelivered
@@ -138,12 +160,14 @@ sim_broker_start(struct sim *w)
 	br->data = cfg.data;
 	br->signals = -1;
 	br->socket = w;
+	asleep = 0;
+	w->late_ms = 0;
 	if (store_ready(br, &cfg) < 0)
 		sim_fail(w, "the broker does not start on its own store");
 	w->broker = br;
 	w->core = &br->core;
 	w->dead = w->mute = 0;
-	w->busy_until = w->now;
+	w->busy_until = w->slept_at = w->now;
 	sim_note(w, "-- the broker starts, epoch %llu",
 		(unsigned long long)br->claim.epoch);
 	sim_model_restart(w);
@@ -195,6 +219,7 @@ sim_broker_turn(struct sim *w)
 		return;
 	}
 	w->late_ms = 0;
+	asleep = 1;
 	w->sends_left = sim_one_in(w, m->half) ? sim_pick(w, 4) : -1;
 	sim_model_turn(w);
 	err = turn(w->broker);
@@ -209,6 +234,21 @@ sim_broker_turn(struct sim *w)
 	if (w->mute)
 		sim_model_restart(w); /* it has read all anew */
 	w->mute = 0;
-	w->busy_until = w->now + w->late_ms;
+	w->busy_until = w->slept_at = w->now + w->late_ms;
+	if (w->late_ms > STEADY_TURN_MS)
+		w->stalled_ms += w->late_ms - STEADY_TURN_MS;
 	sim_wake(w, SIM_BROKER, w->busy_until + core_wait_ms(w->core));
+}
+
+/* A pause that is shorter than a sleep may pass for one. */
+void
+sim_broker_pause(struct sim *w, int64_t ms)
+{
+	static const int64_t unnoticed_ms = 1000 + STEADY_LATE_MS;
+
+	if (w->core == NULL)
+		return;
+	w->busy_until = (w->now > w->busy_until ? w->now : w->busy_until) + ms;
+	if (ms > unnoticed_ms)
+		w->stalled_ms += ms - unnoticed_ms;
 }

@@ -8,6 +8,8 @@ struct ways {
 	int ack, retry, fail; /* a report with its very token */
 	int release, stopped;
 	int silence, back, unsent;
+	int begun;     /* the broker must know that the job has begun */
+	int begun_now; /* ... or may, by a message of this turn */
 };
 
 static _Noreturn void
@@ -62,15 +64,21 @@ ways_of(const struct sim *w, const struct sim_job *j)
 	const struct sim_model *m = w->model;
 	int i = j->heard_turn == m->turn ? j->heard : -1;
 	struct ways y = {
-		.silence = w->core->mono_ms >= j->ends_min,
+		.silence = w->core->mono_ms >= j->ends_min &&
+			   sim_steady(w) >= j->ends_least,
 		.back = j->back || bye_heard(w, j),
 		.unsent = j->unsent,
+		.begun = j->begun,
+		.begun_now = j->begun,
 	};
 
 	for (; i >= 0; i = m->facts[i].next) {
-		if (m->facts[i].op != SW_OP_DONE ||
-			m->facts[i].token != j->token)
+		if (m->facts[i].token != j->token)
 			continue;
+		y.begun_now |= m->facts[i].begun;
+		if (m->facts[i].op != SW_OP_DONE)
+			continue;
+		y.begun |= m->facts[i].begun;
 		y.ack |= m->facts[i].outcome == SW_ACK;
 		y.retry |= m->facts[i].outcome == SW_RETRY;
 		y.fail |= m->facts[i].outcome == SW_FAIL;
@@ -103,19 +111,51 @@ expired(const struct sim *w, const struct sim_look *n)
 
 /* --- leases ------------------------------------------------------------- */
 
+/* What the end of a lease may cost. */
+struct costs {
+	int charged, lapse, hand_back, free;
+};
+
+/* A setting of this turn may have been heard before or after the end. */
+static struct costs
+costs_of(const struct sim *w, const struct sim_look *n, const struct ways *y)
+{
+	const struct sim_job *j = n->job;
+	const int64_t *set = n->r.q->set;
+	int back = y->release || y->stopped || y->back;
+	int lapses_up = j->lapses + 1 >= set[SW_S_max_crashes];
+	int releases_up = j->releases >= set[SW_S_max_releases];
+	int any = w->model->set;
+	struct costs c = {0};
+
+	c.charged = y->ack || y->retry || y->fail ||
+		    (y->silence && (y->begun_now || lapses_up || any)) ||
+		    (back && y->begun_now && (releases_up || any));
+	c.lapse = y->silence && !y->begun && (!lapses_up || any);
+	c.hand_back = back && y->begun_now && (!releases_up || any);
+	c.free = y->unsent || (back && (!y->begun || j->cancel ||
+					       sim_heard(w, j, SW_OP_CANCEL)));
+	return c;
+}
+
 static void
 attempts_judge(struct sim *w, const struct sim_look *n, int ended,
 	const struct ways *y)
 {
 	const struct sim_job *j = n->job;
 	int64_t more = n->r.attempt - j->attempt;
-	int counted = ended && (y->ack || y->retry || y->fail || y->silence);
-	int not_counted = !ended || y->release || y->stopped || y->back ||
-			  y->unsent;
+	int64_t lapsed = n->r.lapses - j->lapses;
+	int64_t returned = n->r.releases - j->releases;
+	struct costs c = {.free = 1};
 
 	if (w->model->redrive && n->r.attempt == 0)
 		return; /* begun anew */
-	if (!(more == 0 && not_counted) && !(more == 1 && counted))
+	if (ended)
+		c = costs_of(w, n, y);
+	if (!(c.charged && more == 1 && n->r.lapses == 0 && returned == 0) &&
+		!(c.lapse && more == 0 && lapsed == 1 && returned == 0) &&
+		!(c.hand_back && more == 0 && lapsed == 0 && returned == 1) &&
+		!(c.free && more == 0 && lapsed == 0 && returned == 0))
 		wrong(w, n, "its attempts are counted wrongly");
 	if (more == 1 && !w->model->set &&
 		n->r.attempt >

@@ -130,6 +130,7 @@ hear_item(struct sim *w, const struct sim_heard *h, const struct sw_item *it)
 	f->link = h->link;
 	f->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	f->outcome = (int)sw_int(it, SW_F_OUTCOME, 0);
+	f->begun = (int)sw_int(it, SW_F_BEGUN, 0);
 	if (sw_get_id(it, &id))
 		fact_of_job(w->model, f, &id);
 	if (h->op == SW_OP_WANT)
@@ -333,13 +334,14 @@ lease_adopt(struct sim *w, struct sim_job *j, const struct sim_look *n)
 		j->ended_token = j->token;
 	j->was_token = j->token;
 	j->token = n->token;
-	j->back = j->unsent = 0;
+	j->back = j->unsent = j->begun = 0;
 	j->link = 0;
 	if (n->token == 0)
 		return;
 	m->shelf[n->r.q->no].given++;
 	j->ends_min = j->ends_max = w->core->mono_ms +
 				    n->r.q->set[SW_S_lease_ms];
+	j->ends_least = sim_steady(w) + n->r.q->set[SW_S_lease_ms];
 }
 
 static void
@@ -360,6 +362,8 @@ adopt(struct sim *w, const struct sim_look *n)
 		j->existed = 1;
 		j->q = (int)n->r.q->no;
 		j->attempt = n->r.attempt;
+		j->releases = n->r.releases;
+		j->lapses = n->r.lapses;
 		j->bytes = n->r.body_len;
 		j->run_at = n->r.run_at_ms;
 		j->keep_until = n->r.keep_until_ms;
@@ -429,9 +433,11 @@ sim_model_restart(struct sim *w)
 	for (struct sim_job *j = m->jobs; j != NULL; j = j->hh.next) {
 		if (j->token == 0)
 			continue;
-		j->back = j->unsent = 0;
+		j->back = j->unsent = j->begun = 0;
 		j->ends_min = j->ends_max = c->mono_ms +
 					    c->queues[j->q]->set[SW_S_lease_ms];
+		j->ends_least = sim_steady(w) +
+				c->queues[j->q]->set[SW_S_lease_ms];
 	}
 	m->fresh = 1;
 	for (uint32_t i = 0; i < w->links_n; i++)

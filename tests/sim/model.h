@@ -24,10 +24,13 @@ struct sim_job {
 	enum sw_state state;
 	int existed; /* it was committed once */
 	int64_t attempt, bytes, run_at, keep_until;
+	int64_t releases, lapses;
 	uint64_t token;		    /* of its lease; 0: none */
 	uint64_t ended_token;	    /* of the last one that ended by a report */
 	uint32_t link;		    /* who holds the lease */
 	int64_t ends_min, ends_max; /* of the lease, if nobody speaks */
+	int64_t ends_least;	    /* the same on sim_steady() */
+	int begun;		    /* the broker has heard so of this lease */
 	int cancel, back, unsent;   /* the lease is to end so */
 	uint64_t heard_turn, touched_turn;
 	uint64_t was_token, was_ended; /* before the change of that turn */
@@ -39,7 +42,7 @@ struct sim_fact {		/* what a message of this turn says of a job */
 	struct sim_job *job;	/* NULL: of none */
 	struct sim_job *parent; /* of a follow-up */
 	uint64_t token;
-	int op, outcome, next;
+	int op, outcome, begun, next;
 	uint32_t link;
 };
 

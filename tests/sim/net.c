@@ -269,7 +269,7 @@ static void
 trace_item(const struct sw_item *it)
 {
 	static const enum sw_tag shown[] = {SW_F_QUEUE, SW_F_STATUS, SW_F_STATE,
-		SW_F_OUTCOME, SW_F_CAUSE, SW_F_CREDIT, SW_F_ATTEMPT,
+		SW_F_OUTCOME, SW_F_CAUSE, SW_F_BEGUN, SW_F_CREDIT, SW_F_ATTEMPT,
 		SW_F_RUN_AT_MS, SW_F_EXPIRES_AT_MS, SW_F_PRIORITY,
 		SW_F_DELAY_MS, SW_F_COUNT, SW_F_SETTING};
 	struct bytes raw;

@@ -181,8 +181,9 @@ ask_setting(struct sim_person *s)
 		"retain_done_ms=0", "retain_done_ms=3000",
 		"retain_done_ms=60000", "backoff_ms=0", "backoff_ms=2000",
 		"backoff_cap_ms=9000", "max_attempts=2", "max_attempts=5",
-		"max_crashes=1", "ageing_ms=100", "weight=5", "delay_ms=0",
-		"delay_ms=700"};
+		"max_crashes=1", "max_crashes=3", "max_releases=0",
+		"max_releases=2", "max_releases=20", "ageing_ms=100",
+		"weight=5", "delay_ms=0", "delay_ms=700"};
 	struct sim *w = s->w;
 	size_t n = sizeof(settings) / sizeof(settings[0]);
 

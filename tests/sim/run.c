@@ -10,8 +10,9 @@
 #include "tests/sim/model.h"
 
 enum {
-	CALM_MS = 3600 * 1000, /* by then all must have ended */
-	LOOK_EVERY = 64,       /* steps between looks whether it has */
+	CALM_MS = 4 * 3600 * 1000, /* by then all must have ended: back-offs are
+				    * an hour at most */
+	LOOK_EVERY = 64,	   /* steps between looks whether it has */
 	STILL_MAX = 100000,
 };
 
@@ -60,6 +61,12 @@ int64_t
 sim_wall(const struct sim *w)
 {
 	return w->now + w->wall_ms;
+}
+
+int64_t
+sim_steady(const struct sim *w)
+{
+	return w->now - w->stalled_ms;
 }
 
 int
@@ -170,6 +177,23 @@ fault_hold(struct sim *w)
 		sim_link_break(w, end);
 }
 
+/* Short ones, which nobody notices, and those that outlast a lease. */
+static void
+fault_pause(struct sim *w)
+{
+	int64_t ms = sim_about(w, sim_one_in(w, 2) ? 600 : 6000);
+	int all = sim_one_in(w, 2);
+
+	sim_note(w, "-- %s stopped for %lld ms",
+		all ? "the machine is" : "the broker is", (long long)ms);
+	sim_broker_pause(w, ms);
+	if (all)
+		sim_workers_pause(w, ms);
+	for (int i = 0; i < SIM_ENDS; i++) /* the transport's heartbeats */
+		if (ms > 3000 && sim_one_in(w, 4))
+			sim_link_break(w, i);
+}
+
 static void
 fault_jump(struct sim *w)
 {
@@ -192,11 +216,15 @@ fault(struct sim *w)
 	if (sim_one_in(w, m->hold))
 		fault_hold(w);
 	if (sim_one_in(w, m->freeze))
-		sim_worker_fault(w, 0);
+		sim_worker_fault(w, SIM_FREEZE);
 	if (sim_one_in(w, m->die))
-		sim_worker_fault(w, 1);
+		sim_worker_fault(w, SIM_DIE);
 	if (sim_one_in(w, m->leave))
-		sim_worker_fault(w, 2);
+		sim_worker_fault(w, SIM_LEAVE);
+	if (sim_one_in(w, m->close))
+		sim_worker_fault(w, SIM_CLOSE);
+	if (sim_one_in(w, m->pause))
+		fault_pause(w);
 	if (sim_one_in(w, m->jump))
 		fault_jump(w);
 	if (sim_one_in(w, m->disk))
@@ -241,6 +269,8 @@ plan_draw(struct sim *w)
 	m->freeze = rarely(w, 3);
 	m->die = rarely(w, 3);
 	m->leave = rarely(w, 3);
+	m->close = rarely(w, 3);
+	m->pause = rarely(w, 3);
 	m->kill = rarely(w, 5);
 	m->jump = rarely(w, 10);
 	m->disk = rarely(w, 10);
@@ -256,6 +286,8 @@ plan_draw(struct sim *w)
 	p->flood = flood;
 	p->keys = 1 + sim_pick(w, 30);
 	p->slots = 1 + sim_pick(w, 6);
+	p->late_begin = 1 + sim_pick(w, 20);
+	p->poison = sim_one_in(w, 3) ? 20 + sim_pick(w, 200) : 0;
 }
 
 /* --- a run -------------------------------------------------------------- */

@@ -41,6 +41,8 @@ done_said(struct sim *w, const struct said *s)
 		wrong(w, j, "a report was confirmed that ended nothing");
 	if (s->status == SW_ESTALE && j->token == t)
 		wrong(w, j, "a report of its lease was called stale");
+	if (j->token == t) /* the report was refused */
+		j->begun |= s->f->begun;
 }
 
 static void
@@ -60,6 +62,8 @@ extend_said(struct sim *w, const struct said *s)
 	is = w->core->queues[j->q]->set[SW_S_lease_ms];
 	j->ends_min = mono_ms + (was < is ? was : is);
 	j->ends_max = mono_ms + (was > is ? was : is);
+	j->ends_least = sim_steady(w) + (was < is ? was : is);
+	j->begun |= s->f->begun;
 	j->link = s->link;
 	if (s->status == SW_ECANCEL && !j->cancel)
 		wrong(w, j, "a worker is to stop it, and nobody asked for it");

@@ -40,10 +40,11 @@ struct sim_mood {
 	int half;      /* the broker dies while it sends the answers */
 	int fault_ms;  /* mean time between the faults below; 0: none */
 	int cut, hold; /* a link breaks; nothing passes for a while */
-	int freeze, die, leave; /* workers */
-	int kill;		/* the broker, between two turns */
-	int jump;		/* the wall clock */
-	int disk;		/* the store is nearly full for a while */
+	int freeze, die, leave, close; /* workers */
+	int pause;		       /* the broker, or the whole machine */
+	int kill;		       /* the broker, between two turns */
+	int jump;		       /* the wall clock */
+	int disk; /* the store is nearly full for a while */
 };
 
 struct sim_plan { /* what the world is like; drawn from the seed */
@@ -57,7 +58,9 @@ struct sim_plan { /* what the world is like; drawn from the seed */
 	int lanes, keys;
 	int flood; /* very many jobs, most of them in one queue */
 	int slots;
-	int most; /* jobs there, then producers wait */
+	int late_begin; /* one job in so many begins late */
+	int poison; /* ... in so many ends its worker as it starts; 0: none */
+	int most;   /* jobs there, then producers wait */
 };
 
 struct sim_frame {
@@ -120,9 +123,11 @@ struct sim {
 	struct core *core; /* NULL: it is down */
 	struct sim_fifo inbox;
 	int64_t busy_until, late_ms; /* by this turn's commit */
-	int dead;		     /* it runs on, but nobody hears it */
-	int mute;		     /* it must say nothing more */
-	int sends_left;		     /* -1: no limit */
+	int64_t slept_at;	     /* when the turn ended */
+	int64_t stalled_ms; /* for so long it could certainly hear nobody */
+	int dead;	    /* it runs on, but nobody hears it */
+	int mute;	    /* it must say nothing more */
+	int sends_left;	    /* -1: no limit */
 	int commit_failed;
 	int64_t disk_full_until;
 
@@ -161,6 +166,12 @@ void
 sim_push(struct sim *, int64_t at, enum sim_kind, int who, struct sim_frame *);
 void sim_wake(struct sim *, int who, int64_t at);
 int64_t sim_wall(const struct sim *);
+
+/*
+ * A clock that lags behind the broker's own over stalls: a lease that ends by
+ * silence has had its whole term on it.
+ */
+int64_t sim_steady(const struct sim *);
 int sim_clock(clockid_t, struct timespec *); /* as clock_gettime */
 
 /* --- the net (net.c) --- */
@@ -188,6 +199,7 @@ struct store *sim_store_new(void);
 void sim_broker_start(struct sim *);
 void sim_broker_turn(struct sim *);
 void sim_broker_kill(struct sim *);
+void sim_broker_pause(struct sim *, int64_t ms);
 void sim_broker_arrived(struct sim *, struct sim_frame *);
 
 /* --- who uses it --- */
@@ -195,7 +207,10 @@ void sim_broker_arrived(struct sim *, struct sim_frame *);
 struct sim_worker *sim_worker_new(struct sim *, int end);
 void sim_worker_free(struct sim_worker *);
 void sim_worker_wake(struct sim *, int end);
-void sim_worker_fault(struct sim *, int kind); /* 0 freeze, 1 die, 2 leave */
+enum sim_worker_fault { SIM_FREEZE, SIM_DIE, SIM_LEAVE, SIM_CLOSE };
+
+void sim_worker_fault(struct sim *, enum sim_worker_fault); /* of any one */
+void sim_workers_pause(struct sim *, int64_t ms);	    /* of all */
 int sim_worker_idle(const struct sim_worker *);
 
 struct sim_maker *sim_maker_new(struct sim *, int end);

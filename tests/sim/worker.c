@@ -7,9 +7,20 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/steady.h"
 #include "tests/sim/sim.h"
 
-enum { BYE_MS = 2000, LEAVE_MS = 3000, RUNS = 16 };
+enum {
+	BYE_MS = 2000,
+	LEAVE_MS = 3000,
+	RUNS = 16,
+	AWAKE_MS = 1 << 30, /* a sleep that nothing is late for */
+};
+
+struct run {			  /* a job that runs */
+	struct worker_lease *job; /* NULL: none */
+	int64_t begins, ends;
+};
 
 struct sim_worker {
 	struct sim *w;
@@ -22,8 +33,10 @@ struct sim_worker {
 	int restless;		  /* it was to leave before it was calm */
 	int64_t again_at;	  /* frozen or not alive: until then */
 	int64_t drain_at, bye_at; /* 0: not yet */
-	struct worker_lease *runs[RUNS];
-	int64_t run_until[RUNS];
+	int64_t closed_until;	  /* 0: all is open */
+	int poisoned;		  /* a job is about to end this worker */
+	struct steady steady;
+	struct run runs[RUNS];
 };
 
 static void
@@ -52,10 +65,18 @@ be_born(struct sim_worker *s)
 		     sim_end_name(s->end), speak, s) == 0);
 	s->alive = 1;
 	s->frozen = 0;
-	s->drain_at = s->bye_at = 0;
-	s->restless = 0;
-	for (int i = 0; i < RUNS; i++)
-		s->runs[i] = NULL;
+	s->drain_at = s->bye_at = s->closed_until = 0;
+	s->restless = s->poisoned = 0;
+	s->steady = (struct steady){0};
+	steady_sleep(&s->steady, w->now, AWAKE_MS);
+	memset(s->runs, 0, sizeof(s->runs));
+}
+
+/* The clock of its leases. */
+static int64_t
+lease_now(const struct sim_worker *s)
+{
+	return steady_ms(&s->steady, s->w->now);
 }
 
 struct sim_worker *
@@ -148,8 +169,10 @@ fields_put(struct sim *w, struct worker_lease *j)
 	r->fields_len = b.len;
 }
 
+/* A job that was stopped before it began is handed back; one that has not
+ * begun has no other end. */
 static void
-run_end(struct sim_worker *s, int i)
+report_draw(struct sim_worker *s, struct worker_lease *j)
 {
 	static const struct {
 		int outcome, cause;
@@ -158,12 +181,13 @@ run_end(struct sim_worker *s, int i)
 		{SW_RETRY, SW_C_OOM}, {SW_FAIL, SW_C_PERMANENT},
 		{SW_RELEASE, SW_C_DRAIN}};
 	struct sim *w = s->w;
-	struct worker_lease *j = s->runs[i];
 	int killed = j->stop != LEASE_KEEP && !sim_one_in(w, 4);
 
-	s->runs[i] = NULL;
 	j->report = (struct attempt_report){.outcome = SW_ACK, .delay_ms = -1};
-	if (killed) {
+	if (!j->begun) {
+		j->report.outcome = SW_RELEASE;
+		j->report.cause = SW_C_DRAIN;
+	} else if (killed) {
 		j->report.outcome = SW_RETRY;
 		j->report.cause = SW_C_CRASH;
 	} else if (sim_one_in(w, w->plan.fail)) {
@@ -174,17 +198,39 @@ run_end(struct sim_worker *s, int i)
 		if (sim_one_in(w, 4))
 			j->report.delay_ms = sim_pick(w, 2) * sim_about(w, 500);
 	}
-	fields_put(w, j);
-	leases_end(&s->h, j, w->now);
 }
 
 static void
-runs_end(struct sim_worker *s)
+run_end(struct sim_worker *s, struct run *r)
 {
-	for (int i = 0; i < RUNS; i++)
-		if (s->runs[i] != NULL && (s->runs[i]->stop != LEASE_KEEP ||
-						  s->run_until[i] <= s->w->now))
-			run_end(s, i);
+	struct worker_lease *j = r->job;
+
+	r->job = NULL;
+	report_draw(s, j);
+	fields_put(s->w, j);
+	leases_end(&s->h, j, lease_now(s));
+}
+
+/* After a stall no job is stopped before the broker has answered. */
+static void
+runs_go_on(struct sim_worker *s)
+{
+	for (struct run *r = s->runs; r < s->runs + RUNS; r++) {
+		if (r->job == NULL)
+			continue;
+		if (r->begins <= s->w->now && !r->job->begun)
+			leases_begun(&s->h, r->job);
+		if (r->ends <= s->w->now ||
+			(r->job->stop != LEASE_KEEP && leases_settled(&s->h)))
+			run_end(s, r);
+	}
+}
+
+static int
+is_poison(const struct sim *w, const struct worker_lease *j)
+{
+	return !w->calm && w->plan.poison > 0 &&
+	       sim_id_no(&j->id) % (uint64_t)w->plan.poison == 0;
 }
 
 static void
@@ -192,18 +238,22 @@ runs_begin(struct sim_worker *s)
 {
 	struct sim *w = s->w;
 	struct worker_lease *j;
-	int i = 0;
+	struct run *r = s->runs;
 
-	while ((j = leases_begin(&s->h, w->now)) != NULL) {
-		while (s->runs[i] != NULL)
-			i++;
-		must(i < RUNS);
-		leases_begun(&s->h, j);
-		s->runs[i] = j;
-		s->run_until[i] = w->now + sim_pick(w, 20);
+	while ((j = leases_begin(&s->h, lease_now(s))) != NULL) {
+		while (r->job != NULL)
+			r++;
+		must(r < s->runs + RUNS);
+		r->job = j;
+		r->begins = w->now;
+		if (sim_one_in(w, w->plan.late_begin))
+			r->begins += sim_about(w, 1500);
+		r->ends = r->begins + sim_pick(w, 20);
 		if (sim_one_in(w, w->plan.slow_job))
-			s->run_until[i] += sim_about(w, 2000);
+			r->ends += sim_about(w, 2000);
+		s->poisoned |= is_poison(w, j);
 	}
+	runs_go_on(s);
 }
 
 /* --- the loop ----------------------------------------------------------- */
@@ -216,7 +266,7 @@ inbox_take(struct sim_worker *s)
 	while ((f = sim_fifo_take(&s->w->ends[s->end].in)) != NULL) {
 		sim_trace_frame(
 			s->w, s->end, "* hears ", bytes_of(f->b, f->len));
-		leases_receive(&s->h, bytes_of(f->b, f->len), s->w->now);
+		leases_receive(&s->h, bytes_of(f->b, f->len), lease_now(s));
 		free(f);
 	}
 }
@@ -231,9 +281,9 @@ has_left(struct sim_worker *s)
 		return 0;
 	if (now - s->drain_at > 3000)
 		for (int i = 0; i < RUNS; i++)
-			if (s->runs[i] != NULL &&
-				s->runs[i]->stop == LEASE_KEEP)
-				s->runs[i]->stop = LEASE_RELEASE;
+			if (s->runs[i].job != NULL &&
+				s->runs[i].job->stop == LEASE_KEEP)
+				s->runs[i].job->stop = LEASE_RELEASE;
 	if (s->h.running > 0)
 		return 0;
 	if (s->bye_at == 0)
@@ -276,17 +326,75 @@ calm_leave(struct sim_worker *s)
 	leave(s);
 }
 
+/* Its own ground, or that of one route, gives way for a while. */
+static void
+close_some(struct sim_worker *s)
+{
+	struct sim *w = s->w;
+
+	s->closed_until = w->now + sim_about(w, 1500);
+	if (sim_one_in(w, 3))
+		leases_close(&s->h);
+	else
+		leases_route_close(
+			&s->h, &s->routes[sim_pick(w, s->h.routes_n)]);
+	sim_wake(w, s->end, w->now);
+}
+
+static void
+open_all(struct sim_worker *s)
+{
+	if (s->closed_until == 0 ||
+		(s->w->now < s->closed_until && !s->w->calm))
+		return;
+	s->closed_until = 0;
+	leases_open(&s->h);
+	for (int i = 0; i < s->h.routes_n; i++)
+		leases_route_open(&s->h, &s->routes[i]);
+}
+
 static int64_t
 next_at(const struct sim_worker *s)
 {
-	int64_t at = s->w->now + leases_wait_ms(&s->h, s->w->now);
+	int64_t at = s->w->now + leases_wait_ms(&s->h, lease_now(s));
 
-	for (int i = 0; i < RUNS; i++)
-		if (s->runs[i] != NULL && s->run_until[i] < at)
-			at = s->run_until[i];
+	for (const struct run *r = s->runs; r < s->runs + RUNS; r++) {
+		if (r->job == NULL)
+			continue;
+		if (r->ends < at)
+			at = r->ends;
+		if (!r->job->begun && r->begins < at)
+			at = r->begins;
+	}
 	if (s->drain_at != 0 && at > s->w->now + 100)
 		at = s->w->now + 100;
+	if (s->closed_until != 0 && at > s->closed_until)
+		at = s->closed_until;
 	return at > s->w->now ? at : s->w->now + 1;
+}
+
+/* 1: it is no more. */
+static int
+turn(struct sim_worker *s)
+{
+	inbox_take(s);
+	open_all(s);
+	runs_go_on(s);
+	runs_begin(s);
+	if (s->poisoned) {
+		sim_note(s->w, "-- %s dies of a job", sim_end_name(s->end));
+		die(s);
+		return 1;
+	}
+	if (s->w->calm)
+		calm_leave(s);
+	if (has_left(s)) {
+		sim_note(s->w, "-- %s has left", sim_end_name(s->end));
+		die(s);
+		return 1;
+	}
+	leases_send(&s->h, lease_now(s));
+	return 0;
 }
 
 void
@@ -301,35 +409,45 @@ sim_worker_wake(struct sim *w, int end)
 	s->frozen = 0;
 	if (!s->alive)
 		be_born(s);
-	inbox_take(s);
-	runs_end(s);
-	runs_begin(s);
-	if (w->calm)
-		calm_leave(s);
-	if (has_left(s)) {
-		sim_note(w, "-- %s has left", sim_end_name(end));
-		die(s);
+	if (steady_wake(&s->steady, w->now) > 0)
+		leases_stalled(&s->h, lease_now(s));
+	if (turn(s))
 		return;
-	}
-	leases_send(&s->h, w->now);
+	steady_sleep(&s->steady, w->now, next_at(s) - w->now);
 	sim_wake(w, end, next_at(s));
 }
 
-void
-sim_worker_fault(struct sim *w, int kind)
+static void
+freeze(struct sim_worker *s, int64_t ms)
 {
-	static const char *const names[] = {"freezes", "dies", "is to leave"};
+	s->frozen = 1;
+	s->again_at = s->w->now + ms;
+}
+
+void
+sim_workers_pause(struct sim *w, int64_t ms)
+{
+	for (int i = 0; i < SIM_WORKERS; i++)
+		if (w->workers[i]->alive)
+			freeze(w->workers[i], ms);
+}
+
+void
+sim_worker_fault(struct sim *w, enum sim_worker_fault kind)
+{
+	static const char *const names[] = {
+		"freezes", "dies", "is to leave", "closes"};
 	struct sim_worker *s = w->workers[sim_pick(w, SIM_WORKERS)];
 
 	if (!s->alive)
 		return;
 	sim_note(w, "-- %s %s", sim_end_name(s->end), names[kind]);
-	if (kind == 0) {
-		s->frozen = 1;
-		s->again_at = w->now + sim_about(w, 4000);
-	} else if (kind == 1) {
+	if (kind == SIM_FREEZE)
+		freeze(s, sim_about(w, 4000));
+	else if (kind == SIM_DIE)
 		die(s);
-	} else {
+	else if (kind == SIM_LEAVE)
 		leave(s);
-	}
+	else
+		close_some(s);
 }

@@ -142,7 +142,7 @@ many_who_wait_for_a_large_job_cost_bounded_memory(void **state)
 	core_begin(r->core, r->now_ms, r->mono_ms);
 	assert_int_equal(job_load(r->core, &id, &rec), 0);
 	attempt_end(r->core, &rec,
-		&(struct attempt){SW_FAIL, SW_C_PERMANENT, -1, NULL});
+		&(struct attempt){SW_FAIL, SW_C_PERMANENT, -1, NULL, 0});
 	assert_int_equal(r->core->waiters_n, 0);
 	assert_int_equal(r->core->outs_n, 1000);
 	assert_true(r->core->out_arena.used < 40 << 20);

@@ -318,7 +318,7 @@ a_corrupt_lease_row_is_written_anew_and_runs_out(void **state)
 	assert_false(rig_row_is_there(r, &orphan));
 	assert_int_equal(rig_state(r, 3), SW_LEASED);
 	rig_pass(r, sw_setting_rules[SW_S_lease_ms].def + 1);
-	assert_int_equal(rig_state(r, 3), SW_DELAYED);
+	assert_int_equal(rig_state(r, 3), SW_READY);
 	rig_close(r);
 }
 
