@@ -22,7 +22,7 @@ CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli worker jobs jobs/email jobs/logs \
+CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli spawner worker jobs jobs/email jobs/logs \
 	jobs/transcode jobs/webhook report front front/isolate
 TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c))))
 # A room's main.c is a program; tests/house.rooms says which room may include which.
@@ -42,7 +42,7 @@ TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c t
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway spillway-report spillway-front spillway-isolate)
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate)
 LIBRARY := $B/libspillway.a $B/libspillway.so.0
 DEPS := $(addprefix deps-,run transcode build demo test proof bench tidy)
 LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
@@ -65,6 +65,7 @@ $(foreach r,base wire link,$(eval $B/$r.a: $(call objs,$r)))
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-repair: $B/broker/repair/main.o $(REPAIR) $(CORE) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(WIRE)
+$B/spillway-spawner: $B/spawner/main.o $(call objs,spawner) $B/base.a
 $B/spillway: $B/cli/main.o $(call objs,cli) $(LIB) $(call objs,blob) $(WIRE)
 $B/spillway-report: $B/report/main.o $(call objs,report) $(WIRE)
 $B/loggen: $B/examples/loggen.o
@@ -72,11 +73,11 @@ $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) $(WIRE)
 $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report) $(WORKER) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report spawner) $(WORKER) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): private LIBS_ALL += -lcmocka
 # These run programs: never those of an earlier build.
-$(filter %/test_cmd_real %/test_report %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
+$(filter %/test_cmd_real %/test_report %/test_spawn %/test_spawn_ends %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_ALL)
 $(PRELOADS): %.so: %.o

@@ -27,7 +27,7 @@ sed_or_copy() {
 	esac
 }
 
-for p in spillway-broker spillway-repair spillway-worker spillway spillway-report spillway-front spillway-isolate; do
+for p in spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate; do
 	place 755 "$b/$p" "$BINDIR/$p"
 done
 place 644 "$b/libspillway.a" "$LIBDIR/libspillway.a"

@@ -28,6 +28,7 @@ LINKS = {
     "spillway-isolate": "seccomp uuid",
     "spillway-repair": "lmdb uuid",
     "spillway-report": "sqlite3",
+    "spillway-spawner": "",
     "spillway-worker": "crypto curl expat idn2 jansson seccomp sqlite3 systemd uuid yajl z zmq zstd",
 }
 COMPILERS = re.compile(r"lib(c|m|asan|ubsan|tsan|gcc_s)\.so|ld-linux")

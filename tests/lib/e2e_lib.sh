@@ -27,7 +27,7 @@ fail() {
 
 # A program that is not in this build would be one of another.
 [ "${b#/}" != "$b" ] || fail "SPILLWAY_BIN must be absolute, not $b"
-for p in spillway{,-broker,-repair,-worker,-report,-front,-isolate} loggen; do
+for p in spillway{,-broker,-repair,-worker,-spawner,-report,-front,-isolate} loggen; do
 	[ -x "$b/$p" ] || fail "there is no program $b/$p"
 done
 
