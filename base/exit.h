@@ -23,7 +23,7 @@
 	X(EXIT_OSFILE, 72, "a part of the installation is missing")            \
 	X(EXIT_CREATE, 73, "an output file cannot be created")                 \
 	X(EXIT_IO, 74, "an error while reading or writing")                    \
-	X(EXIT_AGAIN, 75, "another process has the store; try again")          \
+	X(EXIT_AGAIN, 75, "a fault that may pass: store in use, no space")     \
 	X(EXIT_CONFIG, 78, "the configuration file is wrong")
 
 enum exit_status {

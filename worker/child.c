@@ -7,66 +7,64 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <sysexits.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/clock.h"
 #include "base/text.h"
-#include "worker/dir.h"
 #include "worker/disposition.h"
 #include "worker/env.h"
 
-enum { FILES_MAX = 1024 };
+/* --- starting ------------------------------------------------------------- */
 
-/* --- in the new process -------------------------------------------------- */
-
-static void
-limit_set(int which, rlim_t most)
+static int
+all_write(int fd, struct bytes b)
 {
-	struct rlimit r = {most, most};
+	for (size_t at = 0; at < b.len;) {
+		ssize_t n = pwrite(
+			fd, (const uint8_t *)b.p + at, b.len - at, (off_t)at);
 
-	(void)setrlimit(which, &r);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return n < 0 ? -errno : -EIO;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
 }
 
-/* Sets a process group, death with the parent, limits, and signals. */
-static void
-process_begin(pid_t parent, const struct child_limits *limits)
+/* A file in memory, at its start: a job may read it as often as it likes. */
+static int
+body_open(struct bytes body)
 {
-	sigset_t none;
+	int fd = memfd_create("body", MFD_CLOEXEC), err;
 
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EX_SOFTWARE); /* the parent died before prctl() */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	limit_set(RLIMIT_CORE, 0);
-	limit_set(RLIMIT_NOFILE, FILES_MAX);
-	if (limits->memory > 0)
-		limit_set(RLIMIT_AS, (rlim_t)limits->memory);
+	if (fd < 0)
+		return -errno;
+	err = all_write(fd, body);
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
 }
 
-/*
- * Puts the files in their places and closes all others.  On an error the job
- * must not run: with the worker's own stdin it could still exit with 0.
- */
-static void
-files_place(int in, int out, int report)
+static int
+pipe_open(int p[2])
 {
-	/* Out of the way first: one of them may be among 0 to 3. */
-	int i = fcntl(in, F_DUPFD, 10), o = fcntl(out, F_DUPFD, 10);
-	int r = fcntl(report, F_DUPFD, 10);
-
-	if (i < 0 || o < 0 || r < 0 || dup2(i, 0) < 0 || dup2(o, 1) < 0 ||
-		dup2(o, 2) < 0 || dup2(r, 3) < 0 || close_range(4, ~0U, 0) != 0)
-		_exit(EX_TEMPFAIL);
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return -errno;
+	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
+	return 0;
 }
 
-/* --- starting ------------------------------------------------------------ */
+static void
+fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void out_ready(void *arg);
+static void report_ready(void *arg);
 
 /* A line of descriptor 3. */
 static void
@@ -86,380 +84,343 @@ line_take(void *arg, const struct report_line *l)
 static void
 child_clear(struct child *c)
 {
-	memset(c, 0, offsetof(struct child, tail));
-	c->tail_len = 0;
-	c->timed_out = c->killed = c->jobs = 0;
+	c->out = c->report = c->number = -1;
+	c->out_watch = (struct watch){out_ready, c};
+	c->report_watch = (struct watch){report_ready, c};
+	c->begun = c->timed_out = c->killed = c->told = 0;
 	c->deadline_ms = c->kill_ms = 0;
-	c->out = c->report = -1;
 	reader_init(&c->reader, line_take, c);
 	job_report_init(&c->reported);
-	c->alarm[0] = c->dir[0] = '\0';
 }
 
-static void
-job_attach(struct child *c, struct worker_lease *job, int64_t now_ms)
+/* Opens the files of a start, and the worker's ends of two of them. */
+static int
+files_open(int *out_end, int *report_end, struct bytes body,
+	int files[SPAWN_FILES], const char **step)
 {
+	int out[2] = {-1, -1}, report[2] = {-1, -1}, err;
+
+	*step = "body";
+	err = files[0] = body_open(body);
+	if (err >= 0) {
+		*step = "pipe";
+		err = pipe_open(out);
+	}
+	if (err >= 0)
+		err = pipe_open(report);
+	*out_end = out[0];
+	*report_end = report[0];
+	files[1] = out[1];
+	files[2] = report[1];
+	return err;
+}
+
+/* Whether a header refers to a blob (blob/blob.h). */
+static uint32_t
+job_has_blob(const struct sw_item *job)
+{
+	static const char start[] = "blob=sha256:";
+	static const size_t len = sizeof(start) - 1;
+	struct bytes h;
+	size_t at = 0;
+
+	while (sw_item_each(job, SW_F_HEADER, &at, &h))
+		if (h.len >= len && memcmp(h.p, start, len) == 0)
+			return 1;
+	return 0;
+}
+
+/* The queue's limit, else the worker's. */
+static int64_t
+memory_limit(const struct child_host *h, const struct worker_lease *job)
+{
+	return job->settings.memory_limit > 0 ? job->settings.memory_limit
+					      : h->limits->memory;
+}
+
+static struct spawn_limits
+limits_of(const struct child_host *h, const struct worker_lease *job)
+{
+	const struct job_settings *s = &job->settings;
+
+	return (struct spawn_limits){.memory = memory_limit(h, job),
+		.cpu_ms = s->cpu_limit,
+		.files = s->files_limit,
+		.processes = s->processes_limit,
+		.core = s->core_limit};
+}
+
+static int
+request_send(struct child *c, const struct child_host *h,
+	const struct worker_lease *job, struct spawn_request *r,
+	const char **step)
+{
+	static char env[ENV_ROOM];
+	ssize_t n;
+
+	*step = "environment";
+	n = env_of_job(job, clock_now_ms(CLOCK_REALTIME), env);
+	if (n < 0)
+		return (int)n;
+	*step = "spawner";
+	r->env = bytes_of(env, (size_t)n);
+	r->flags = SPAWN_WITH_FOLDER;
+	r->limits = limits_of(h, job);
+	r->command = job->route->command + job_has_blob(&job->item);
+	return spawn_start(h->spawn, r, h->event, c);
+}
+
+int
+child_start(struct child *c, const struct child_host *h,
+	struct worker_lease *job, const char **step)
+{
+	struct spawn_request r = {.files = {-1, -1, -1}};
+	int err;
+
+	child_clear(c);
+	c->log_output = h->limits->log_output;
+	sw_id_format(&job->id, c->id);
+	err = files_open(&c->out, &c->report, sw_bytes(&job->item, SW_F_BODY),
+		r.files, step);
+	if (err >= 0)
+		err = watch_add(h->epoll, c->out, &c->out_watch);
+	if (err >= 0)
+		err = watch_add(h->epoll, c->report, &c->report_watch);
+	if (err >= 0)
+		err = request_send(c, h, job, &r, step);
+	for (int i = 0; i < SPAWN_FILES; i++)
+		fd_close(&r.files[i]);
+	if (err < 0) {
+		fd_close(&c->out);
+		fd_close(&c->report);
+		return err;
+	}
+	c->number = err;
 	c->job = job;
 	job->child = c;
-	c->tail_len = 0;
-	c->timed_out = 0;
-	c->kill_ms = 0;
-	c->deadline_ms = now_ms + sw_int(&job->item, SW_F_TIMEOUT_MS, 60000);
-}
-
-static int
-all_write(int fd, struct bytes b)
-{
-	const uint8_t *p = b.p;
-
-	for (size_t at = 0; at < b.len;) {
-		ssize_t n = write(fd, p + at, b.len - at);
-
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return n < 0 ? -errno : -EIO;
-		at += n > 0 ? (size_t)n : 0;
-	}
 	return 0;
 }
 
+int
+child_probe(const struct child_host *h, spawn_event_fn *event, void *owner,
+	const char **step)
+{
+	struct spawn_request r = {.flags = SPAWN_WITH_FOLDER | SPAWN_PROBE,
+		.files = {-1, -1, -1}};
+	int out, report, err;
+
+	err = files_open(&out, &report, bytes_str("body"), r.files, step);
+	if (err >= 0) {
+		*step = "spawner";
+		err = spawn_start(h->spawn, &r, event, owner);
+	}
+	for (int i = 0; i < SPAWN_FILES; i++)
+		fd_close(&r.files[i]);
+	fd_close(&out);
+	fd_close(&report);
+	return err < 0 ? err : 0;
+}
+
+void
+child_begun(struct child *c, int64_t now_ms)
+{
+	c->begun = 1;
+	c->deadline_ms = now_ms + sw_int(&c->job->item, SW_F_TIMEOUT_MS, 60000);
+}
+
+/* --- while it runs -------------------------------------------------------- */
+
+static char chunk[CHILD_READ];
+
+static struct output_log
+log_of(const struct child *c)
+{
+	return (struct output_log){
+		c->id, c->job->route->queue, clock_now_ms(CLOCK_MONOTONIC)};
+}
+
+/* 1: perhaps there is more. */
 static int
-body_file(const struct worker_lease *job)
-{
-	int fd = memfd_create("body", MFD_CLOEXEC), err;
-
-	if (fd < 0)
-		return -errno;
-	err = all_write(fd, sw_bytes(&job->item, SW_F_BODY));
-	if (err == 0 && lseek(fd, 0, SEEK_SET) != 0)
-		err = -errno;
-	if (err == 0)
-		return fd;
-	close(fd);
-	return err;
-}
-
-static int
-pipe_open(int p[2])
-{
-	if (pipe2(p, O_CLOEXEC) != 0)
-		return -errno;
-	(void)fcntl(p[0], F_SETFL, O_NONBLOCK);
-	return 0;
-}
-
-/* `files`: stdin, stdout and stderr, descriptor 3. */
-static void
-exec_run(const struct child *c, const struct worker_lease *job,
-	const char *blobs, const int files[3])
-{
-	files_place(files[0], files[1], files[2]);
-	env_job_set(job);
-	env_blob(job, blobs, c->dir);
-	if (c->dir[0] == '\0' || chdir(c->dir) != 0) {
-		dprintf(2, "no folder for the job could be made in $TMPDIR\n");
-		_exit(EX_TEMPFAIL);
-	}
-	execvp(job->route->argv[0], job->route->argv);
-	dprintf(2, "%s: %s\n", job->route->argv[0], strerror(errno));
-	_exit(127);
-}
-
-int
-child_exec(struct child *c, struct worker_lease *job,
-	const struct child_limits *limits, int64_t now_ms)
-{
-	int out[2] = {-1, -1}, rep[2] = {-1, -1}, in, err;
-	pid_t self = getpid();
-
-	child_clear(c);
-	in = err = body_file(job);
-	if (err >= 0)
-		err = pipe_open(out);
-	if (err >= 0)
-		err = pipe_open(rep);
-	if (err < 0)
-		goto out;
-	c->route = job->route;
-	dir_make(c->dir);
-	c->pid = fork();
-	if (c->pid == 0) {
-		process_begin(self, limits);
-		exec_run(c, job, limits->blobs, (int[]){in, out[1], rep[1]});
-	}
-	err = c->pid < 0 ? -errno : 0;
-	if (err == 0) {
-		setpgid(c->pid, c->pid); /* the child does so, too: a race */
-		c->out = out[0];
-		c->report = rep[0];
-		out[0] = rep[0] = -1;
-		job_attach(c, job, now_ms);
-	} else {
-		c->pid = 0;
-	}
-out:
-	for (int i = 0; i < 2; i++) {
-		if (out[i] >= 0)
-			close(out[i]);
-		if (rep[i] >= 0)
-			close(rep[i]);
-	}
-	if (in >= 0)
-		close(in);
-	return err;
-}
-
-int
-child_pool(struct child *c, const struct worker_route *route,
-	const struct child_limits *limits)
-{
-	static const int size = CHILD_PACKET * 2;
-	int out[2], sock[2], null, err;
-	pid_t self = getpid();
-
-	child_clear(c);
-	err = pipe_open(out);
-	if (err < 0)
-		return err;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) != 0) {
-		err = -errno;
-		close(out[0]);
-		close(out[1]);
-		return err;
-	}
-	for (int i = 0; i < 2; i++)
-		(void)setsockopt(
-			sock[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	c->route = route;
-	dir_make(c->dir);
-	c->pid = fork();
-	if (c->pid == 0) {
-		process_begin(self, limits);
-		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		files_place(null, out[1], sock[1]);
-		pool_run(route->type, 3, limits, c->dir);
-	}
-	err = c->pid < 0 ? -errno : 0;
-	close(out[1]);
-	close(sock[1]);
-	c->out = out[0];
-	c->report = sock[0];
-	(void)fcntl(sock[0], F_SETFL, O_NONBLOCK);
-	if (err < 0) {
-		c->pid = 0;
-		child_fini(c);
-	} else {
-		setpgid(c->pid, c->pid);
-	}
-	return err;
-}
-
-int
-child_give(struct child *c, struct worker_lease *job, int64_t now_ms)
-{
-	ssize_t n = send(
-		c->report, job->item.raw.p, job->item.raw.len, MSG_NOSIGNAL);
-
-	if (n != (ssize_t)job->item.raw.len)
-		return n < 0 ? -errno : -EMSGSIZE;
-	job_attach(c, job, now_ms);
-	c->jobs++;
-	return 0;
-}
-
-/* --- while it runs ------------------------------------------------------- */
-
-static void
 out_read(struct child *c)
 {
-	char b[4096];
-	ssize_t n;
+	ssize_t n = c->out < 0 ? -1 : read(c->out, chunk, sizeof(chunk));
+	struct output_log log;
 
-	while ((n = read(c->out, b, sizeof(b))) > 0)
-		for (ssize_t i = 0; i < n; i++)
-			c->tail[c->tail_len++ % sizeof(c->tail)] = b[i];
-	if (n == 0) {
-		close(c->out);
-		c->out = -1;
+	if (n > 0 && c->job != NULL) {
+		log = log_of(c);
+		output_add(&c->output, bytes_of(chunk, (size_t)n),
+			c->log_output ? &log : NULL);
 	}
+	if (n == 0)
+		fd_close(&c->out);
+	return n > 0;
 }
 
 static void
-reports_read(struct child *c)
+out_ready(void *arg)
+{
+	(void)out_read(arg);
+}
+
+/* 1: perhaps there is more. */
+static int
+report_read(struct child *c)
 {
 	static const char broken[] = "descriptor 3 could not be read";
-	char b[8192];
-	ssize_t n;
+	ssize_t n = c->report < 0 ? -1 : read(c->report, chunk, sizeof(chunk));
 
-	while ((n = read(c->report, b, sizeof(b))) > 0 ||
-		(n < 0 && errno == EINTR))
-		if (n > 0 && c->job != NULL)
-			reader_feed(&c->reader, bytes_of(b, (size_t)n));
-	if (n < 0 && errno != EAGAIN)
+	if (n > 0 && c->job != NULL)
+		reader_feed(&c->reader, bytes_of(chunk, (size_t)n));
+	if (n < 0 && c->report >= 0 && errno != EAGAIN && errno != EINTR)
 		job_report_lose(&c->reported, bytes_str(broken));
-	if (n == 0) {
-		close(c->report);
-		c->report = -1;
-	}
-}
-
-/* A packet of a built-in job: PROGRESS, an alarm, or 1: OUTCOME, its end. */
-static int
-packet_take(struct child *c, struct bytes packet)
-{
-	struct attempt_report *r = &c->job->report;
-	struct sw_item it;
-
-	if (sw_item_open(packet, &it) < 0)
-		return 0;
-	if (!sw_has(&it, SW_F_OUTCOME) && sw_has(&it, SW_F_ERROR)) {
-		sw_get_text(&it, SW_F_ERROR, c->alarm, sizeof(c->alarm));
-		return 0;
-	}
-	if (!sw_has(&it, SW_F_OUTCOME)) {
-		c->job->progress = sw_int(&it, SW_F_PROGRESS, 0);
-		sw_get_text(&it, SW_F_TEXT, c->job->text, sizeof(c->job->text));
-		c->job->progress_new = 1;
-		return 0;
-	}
-	r->outcome = (int)sw_int(&it, SW_F_OUTCOME, SW_RETRY);
-	r->cause = (int)sw_int(&it, SW_F_CAUSE, SW_C_ERROR);
-	r->cpu_ms = sw_int(&it, SW_F_CPU_MS, 0);
-	r->rss_kb = sw_int(&it, SW_F_RSS_KB, 0);
-	r->delay_ms = sw_int(&it, SW_F_DELAY_MS, -1);
-	r->fields = malloc(packet.len);
-	if (r->fields == NULL && r->outcome == SW_ACK) {
-		r->outcome = SW_RETRY; /* an ack would lose its follow-ups */
-		r->cause = SW_C_ERROR;
-	}
-	if (r->fields != NULL) {
-		struct sw_buf b = {.p = r->fields, .cap = packet.len};
-
-		sw_copy_without(&b, &it,
-			SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_CAUSE) |
-				SW_BIT(SW_F_CPU_MS) | SW_BIT(SW_F_RSS_KB) |
-				SW_BIT(SW_F_DELAY_MS));
-		r->fields_len = b.len;
-	}
-	return 1;
-}
-
-static int
-packets_read(struct child *c)
-{
-	static uint8_t packet[CHILD_PACKET];
-	ssize_t n;
-
-	while ((n = recv(c->report, packet, sizeof(packet), 0)) > 0)
-		if (c->job != NULL &&
-			packet_take(c, bytes_of(packet, (size_t)n)))
-			return 1;
-	if (n == 0) {
-		close(c->report);
-		c->report = -1;
-	}
-	return 0;
-}
-
-int
-child_read(struct child *c)
-{
-	int ended = 0;
-
-	if (c->out >= 0)
-		out_read(c);
-	if (c->report >= 0 && c->route->type != NULL)
-		ended = packets_read(c);
-	else if (c->report >= 0)
-		reports_read(c);
-	return ended;
+	if (n == 0)
+		fd_close(&c->report);
+	return n > 0;
 }
 
 static void
-group_signal(struct child *c, int sig)
+report_ready(void *arg)
 {
-	if (kill(-c->pid, sig) != 0)
-		(void)kill(c->pid, sig);
-	if (sig == SIGKILL)
-		c->killed = 1;
+	(void)report_read(arg);
+}
+
+/* --- stopping ------------------------------------------------------------- */
+
+/* A signal that the spawner's socket does not take is sent in the next turn. */
+static void
+term_send(struct child *c, const struct child_host *h, int64_t kill_ms)
+{
+	if (spawn_signal(h->spawn, c->number, SIGTERM) == 0)
+		c->kill_ms = kill_ms;
 }
 
 void
-child_watch(struct child *c, int64_t now_ms)
+child_watch(struct child *c, const struct child_host *h)
 {
-	struct worker_lease *j = c->job;
+	int64_t now_ms = *h->now_ms;
 
-	if (c->pid == 0 || j == NULL)
-		return;
-	if (j->stop == LEASE_STALE) {
-		if (!c->killed)
-			group_signal(c, SIGKILL);
-		return;
-	}
-	if (c->kill_ms == 0 &&
-		(now_ms >= c->deadline_ms || j->stop != LEASE_KEEP)) {
-		c->timed_out = now_ms >= c->deadline_ms;
-		c->kill_ms = now_ms + CHILD_TERM_MS;
-		group_signal(c, j->stop == LEASE_RELEASE ? SIGKILL : SIGTERM);
-	}
+	if (c->begun && c->job->stop == LEASE_KEEP && !c->timed_out &&
+		now_ms >= c->deadline_ms)
+		c->timed_out = 1;
+	if (c->job->stop == LEASE_RELEASE && !c->told)
+		c->kill_ms = now_ms; /* it runs elsewhere soon */
+	else if ((c->timed_out || c->job->stop != LEASE_KEEP) &&
+		 c->kill_ms == 0)
+		term_send(c, h, now_ms + CHILD_TERM_MS);
 	if (c->kill_ms != 0 && now_ms >= c->kill_ms && !c->killed)
-		group_signal(c, SIGKILL);
-}
-
-/* --- its end ------------------------------------------------------------- */
-
-/* Turns the ring so that the end of the output stands in order. */
-static struct bytes
-tail_get(const struct child *c, char text[SW_ERROR_MAX])
-{
-	size_t cap = sizeof(c->tail), n = c->tail_len < cap ? c->tail_len : cap;
-
-	for (size_t i = 0; i < n; i++)
-		text[i] = c->tail[(c->tail_len - n + i) % cap];
-	return bytes_of(text, n);
-}
-
-static int64_t
-tv_ms(const struct timeval *t)
-{
-	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
+		c->killed = spawn_signal(h->spawn, c->number, SIGKILL) == 0;
 }
 
 void
-child_reaped(struct child *c, int status, const struct rusage *ru,
-	const struct child_limits *limits)
+child_drain(struct child *c, const struct child_host *h, int64_t kill_ms)
 {
-	struct attempt_report *r = &c->job->report;
-	struct disposition v = disposition_of_exit(
-		status, c->timed_out, c->killed, ru->ru_maxrss, limits->memory);
-	char text[SW_ERROR_MAX];
+	if (c->job->stop != LEASE_KEEP || c->kill_ms != 0)
+		return;
+	term_send(c, h, kill_ms);
+	if (c->kill_ms == 0)
+		return;
+	c->told = 1;
+	c->job->stop = LEASE_RELEASE;
+}
 
-	(void)child_read(c);
-	if (WIFEXITED(status))
+void
+child_hand_back(struct child *c)
+{
+	if (c->job->stop != LEASE_KEEP && !c->told)
+		return;
+	c->told = 0;
+	c->job->stop = LEASE_RELEASE;
+}
+
+/* --- its end -------------------------------------------------------------- */
+
+/* What is left in the pipes: the most that a pipe holds, 1 MB. */
+static void
+rest_read(struct child *c, int exited)
+{
+	struct output_log log = log_of(c);
+
+	while (out_read(c))
+		;
+	while (report_read(c))
+		;
+	if (exited)
 		reader_end(&c->reader);
+	if (c->log_output)
+		output_end(&c->output, &log);
+}
+
+/* Whether the kernel has ended it for its time on the processor. */
+static int
+is_over_cpu(const struct child *c, const struct spawn_event *e)
+{
+	int sig = WIFSIGNALED(e->status) ? WTERMSIG(e->status) : 0;
+	int64_t limit_ms = c->job->settings.cpu_limit;
+
+	return limit_ms > 0 &&
+	       (sig == SIGXCPU ||
+		       (sig == SIGKILL && !c->killed && e->cpu_ms >= limit_ms));
+}
+
+/* Adds the tail of the output to the fields of an ack. */
+static void
+output_add_field(struct attempt_report *r, struct bytes tail)
+{
+	struct sw_buf b = {.len = r->fields_len};
+
+	b.cap = r->fields_len + tail.len + 8;
+	b.p = realloc(r->fields, b.cap);
+	if (b.p == NULL)
+		return; /* the job is done all the same */
+	sw_put_bytes(&b, SW_F_OUTPUT, tail);
+	r->fields = b.p;
+	r->fields_len = b.len;
+}
+
+static struct disposition
+disposition_of(const struct child *c, const struct child_host *h,
+	const struct spawn_event *e)
+{
+	return disposition_of_exit(e->status, c->timed_out || is_over_cpu(c, e),
+		c->killed, e->rss_kb, memory_limit(h, c->job));
+}
+
+void
+child_ended(struct child *c, const struct child_host *h,
+	const struct spawn_event *e)
+{
+	static const char over[] = "the queue's cpu_limit was used up";
+	int status = e->status;
+	char text[SW_ERROR_MAX];
+	struct attempt_report *r = &c->job->report;
+	struct bytes tail;
+	struct disposition v;
+
+	rest_read(c, WIFEXITED(status));
+	tail = bytes_of(text, output_tail(&c->output, text));
+	if (tail.len == 0 && is_over_cpu(c, e))
+		tail = bytes_str(over);
+	v = disposition_of(c, h, e);
 	*r = (struct attempt_report){.outcome = v.outcome,
 		.cause = v.cause,
-		.cpu_ms = tv_ms(&ru->ru_utime) + tv_ms(&ru->ru_stime),
-		.rss_kb = ru->ru_maxrss,
+		.cpu_ms = e->cpu_ms,
+		.rss_kb = e->rss_kb,
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
-	job_report_close(&c->reported, tail_get(c, text), r);
+	job_report_close(&c->reported, tail, r);
+	if (r->outcome == SW_ACK && c->job->settings.keep_output &&
+		tail.len > 0)
+		output_add_field(r, tail);
 }
 
 void
 child_fini(struct child *c)
 {
-	if (c->pid > 0)
-		(void)kill(-c->pid, SIGKILL); /* the rest of its group */
-	if (c->out >= 0)
-		close(c->out);
-	if (c->report >= 0)
-		close(c->report);
-	if (c->dir[0] != '\0')
-		dir_remove(c->dir);
+	fd_close(&c->out);
+	fd_close(&c->report);
+	output_fini(&c->output);
 	reader_fini(&c->reader);
 	job_report_fini(&c->reported);
-	c->out = c->report = -1;
-	c->dir[0] = '\0';
-	c->pid = 0;
 	c->job = NULL;
+	c->number = -1;
 }

@@ -27,6 +27,8 @@ static const struct config_key worker_keys[] = {
 		"time that running jobs have after SIGTERM"},
 	{"memory", CONFIG_BYTES, 1, INT64_MAX, NULL,
 		"address space of a job (else no limit)"},
+	{"log_output", CONFIG_FLAG, 0, 1, "no",
+		"log each line that a job writes to stdout or stderr"},
 	{"blobs", CONFIG_URI, 0, 0, NULL,
 		"the store of blobs (else $SPILLWAY_BLOBS)"},
 	{"verbose", CONFIG_FLAG, 0, 1, "no", "log more"},
@@ -127,12 +129,13 @@ queue_fail(struct worker_config *cfg, const struct config_value *v,
 static int
 route_add(struct worker_config *cfg, const struct config_value *v)
 {
-	struct worker_route *r = &cfg->routes[cfg->worker.routes_n];
+	struct worker_route *r = &cfg->routes[cfg->worker.run.routes_n];
 	char why[INI_WHY];
 
-	if (cfg->worker.routes_n == SW_QUEUES_PER_WORKER)
+	if (cfg->worker.run.routes_n == SW_QUEUES_PER_WORKER)
 		return queue_fail(cfg, v, "too many queues");
-	if (route_parse(r, v->text, job_types, why, sizeof(why)) < 0)
+	if (route_parse(r, v->text, job_types, why, sizeof(why)) < 0 ||
+		route_resolve(r, why, sizeof(why)) < 0)
 		return queue_fail(cfg, v, why);
 	for (const struct worker_route *o = cfg->routes; o < r; o++)
 		if (strcmp(o->queue, r->queue) == 0) {
@@ -140,7 +143,7 @@ route_add(struct worker_config *cfg, const struct config_value *v)
 				"the queue '%s' is there twice", r->queue);
 			return queue_fail(cfg, v, why);
 		}
-	cfg->worker.routes_n++;
+	r->command = 2 * (uint32_t)cfg->worker.run.routes_n++;
 	return 0;
 }
 
@@ -149,14 +152,14 @@ routes_set(struct worker_config *cfg)
 {
 	const struct config_value *v;
 
-	cfg->worker.routes = cfg->routes;
+	cfg->worker.run.routes = cfg->routes;
 	for (size_t i = 0;
 		(v = config_value(cfg->options.config, SECTION, i)) != NULL;
 		i++)
 		if (strcmp(v->key->name, "queue") == 0 &&
 			route_add(cfg, v) != 0)
 			return 1;
-	if (cfg->worker.routes_n == 0 && !cfg->check_only)
+	if (cfg->worker.run.routes_n == 0 && !cfg->check_only)
 		return config_fail(cfg, EXIT_USE,
 			"--queue: missing, there must be at least one");
 	return 0;
@@ -196,15 +199,17 @@ rest_set(struct worker_config *cfg)
 		(void)snprintf(cfg->name, sizeof(cfg->name), "%s:%d", host,
 			(int)getpid());
 	cfg->worker.name = cfg->name;
-	cfg->worker.slots = slots > 0	     ? (int)slots
-			    : processors > 0 ? (int)processors
-					     : 1;
+	cfg->worker.run.slots = slots > 0	 ? (int)slots
+				: processors > 0 ? (int)processors
+						 : 1;
 	cfg->worker.grace_ms = config_number(c, SECTION, "grace");
-	cfg->worker.limits.memory = config_number(c, SECTION, "memory");
-	cfg->worker.limits.conf = c;
+	cfg->worker.run.limits.memory = config_number(c, SECTION, "memory");
+	cfg->worker.run.limits.conf = c;
+	cfg->worker.run.limits.log_output = (int)config_number(
+		c, SECTION, "log_output");
 	if (blobs != NULL) {
 		(void)snprintf(cfg->blobs, sizeof(cfg->blobs), "%s", blobs);
-		cfg->worker.limits.blobs = cfg->blobs;
+		cfg->worker.run.limits.blobs = cfg->blobs;
 	}
 	if (config_number(c, SECTION, "verbose"))
 		sw_log_set(SW_LOG_DEBUG);
@@ -216,7 +221,7 @@ jobs_check(struct worker_config *cfg)
 {
 	char why[INI_WHY];
 
-	for (int i = 0; i < cfg->worker.routes_n; i++) {
+	for (int i = 0; i < cfg->worker.run.routes_n; i++) {
 		const struct job_type *t = cfg->routes[i].type;
 
 		if (t != NULL && t->check != NULL &&

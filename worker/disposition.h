@@ -5,7 +5,7 @@
  *	exit 0				ack
  *	exit 64-78 but 75 (sysexits.h)	fail, permanent: the job is dead
  *	any other exit			retry, error
- *	past its timeout		retry, timeout; unless it exits with 0
+ *	past its timeout or cpu_limit	retry, timeout; unless it exits with 0
  *	out of memory			retry, oom
  *	any other signal		retry, crash
  *
@@ -22,9 +22,10 @@ struct disposition {
 };
 
 /*
- * `status` is of waitpid(2).  `timed_out`: the worker ended the process after
- * its timeout; `killed`: a SIGKILL was the worker's own.  `rss_kb` is the most
- * memory of the process, `memory` its limit in bytes or 0.
+ * `status` is of waitpid(2).  `timed_out`: the process was ended for its
+ * timeout or its time on the processor; `killed`: a SIGKILL was the worker's
+ * own.  `rss_kb` is the most memory of the process, `memory` its limit in bytes
+ * or 0.
  */
 struct disposition disposition_of_exit(
 	int status, int timed_out, int killed, int64_t rss_kb, int64_t memory);

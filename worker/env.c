@@ -1,88 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/env.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/clock.h"
-#include "worker/attach.h"
+#define PREFIX "SPILLWAY_HEADER_"
 
-static void env_set(const char *name, const char *fmt, ...)
+enum {
+	NAME_MAX_LEN = 127,
+	HEADERS = SPAWN_VARIABLES - 8,
+};
+
+struct env_block {
+	char *p;
+	size_t len;
+	int full;
+};
+
+static void env_add(struct env_block *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static void
-env_set(const char *name, const char *fmt, ...)
+env_add(struct env_block *b, const char *fmt, ...)
 {
-	char value[SW_HEADERS_MAX + 1];
+	size_t left = ENV_ROOM - b->len;
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(value, sizeof(value), fmt, ap);
+	n = vsnprintf(b->p + b->len, left, fmt, ap);
 	va_end(ap);
-	if (setenv(name, value, 1) != 0)
-		_exit(EX_TEMPFAIL);
+	if (n < 0 || (size_t)n >= left)
+		b->full = 1;
+	else
+		b->len += (size_t)n + 1;
 }
 
-/* SPILLWAY_HEADER_<NAME>, in upper case; other than letters, digits: '_'. */
-static void
-env_header(struct bytes h)
-{
-	char name[128] = "SPILLWAY_HEADER_";
-	const char *p = h.p, *eq = memchr(p, '=', h.len);
-	size_t at = strlen(name), value = (size_t)(eq - p) + 1;
+/* --- headers -------------------------------------------------------------- */
 
-	for (; p < eq && at < sizeof(name) - 1; p++) {
+struct header {
+	char name[NAME_MAX_LEN + 1];
+	const char *value;
+	int value_len, at; /* its place among the headers */
+};
+
+/* 0: it has no name, and is left out. */
+static int
+header_read(struct bytes h, int at, struct header *to)
+{
+	const char *p = h.p, *eq = memchr(p, '=', h.len);
+	size_t n = 0;
+
+	if (eq == NULL || eq == p)
+		return 0;
+	for (; p < eq && n < NAME_MAX_LEN - strlen(PREFIX); p++) {
 		int c = (unsigned char)*p;
 
 		if (c >= 'a' && c <= 'z')
 			c -= 'a' - 'A';
 		else if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
 			c = '_';
-		name[at++] = (char)c;
+		to->name[n++] = (char)c;
 	}
-	name[at] = '\0';
-	env_set(name, "%.*s", (int)(h.len - value), eq + 1);
+	to->name[n] = '\0';
+	to->value = eq + 1;
+	to->value_len = (int)((const char *)h.p + h.len - to->value);
+	to->at = at;
+	return 1;
 }
 
-void
-env_job_set(const struct worker_lease *job)
+static int
+header_order(const void *a, const void *b)
 {
-	char id[SW_ID_TEXT];
+	const struct header *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : y->at - x->at;
+}
+
+static void
+headers_add(struct env_block *b, const struct sw_item *job)
+{
+	static struct header all[HEADERS];
 	struct bytes h;
 	size_t at = 0;
+	int n = 0;
 
-	sw_id_format(&job->id, id);
-	env_set("SPILLWAY_JOB_ID", "%s", id);
-	env_set("SPILLWAY_QUEUE", "%s", job->route->queue);
-	env_set("SPILLWAY_ATTEMPT", "%" PRId64,
-		sw_int(&job->item, SW_F_ATTEMPT, 1));
-	env_set("SPILLWAY_DEADLINE_MS", "%" PRId64,
-		clock_now_ms(CLOCK_REALTIME) +
-			sw_int(&job->item, SW_F_TIMEOUT_MS, 0));
-	while (sw_item_each(&job->item, SW_F_HEADER, &at, &h))
-		env_header(h);
+	while (n < HEADERS && sw_item_each(job, SW_F_HEADER, &at, &h))
+		n += header_read(h, n, &all[n]);
+	if (n > 1)
+		qsort(all, (size_t)n, sizeof(all[0]), header_order);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || strcmp(all[i].name, all[i - 1].name) != 0)
+			env_add(b, PREFIX "%s=%.*s", all[i].name,
+				all[i].value_len, all[i].value);
 }
 
-void
-env_blob(const struct worker_lease *job, const char *uri, const char *dir)
+ssize_t
+env_of_job(const struct worker_lease *job, int64_t wall_ms, char room[ENV_ROOM])
 {
-	static struct attached a;
-	int err = attach(&job->item, uri, dir, &a);
+	struct env_block b = {.p = room};
+	char id[SW_ID_TEXT];
 
-	if (uri != NULL)
-		env_set("SPILLWAY_BLOBS", "%s", uri);
-	unsetenv("SPILLWAY_BLOB");
-	if (err == 0)
-		return;
-	if (err < 0) {
-		dprintf(2, "blob: %s\n", a.why);
-		_exit(blob_is_final(err) ? EX_NOINPUT : EX_TEMPFAIL);
-	}
-	env_set("SPILLWAY_BLOB", "%s", a.path);
-	env_set("SPILLWAY_BLOB_SIZE", "%" PRId64, a.size);
+	sw_id_format(&job->id, id);
+	env_add(&b, "SPILLWAY_JOB_ID=%s", id);
+	env_add(&b, "SPILLWAY_QUEUE=%s", job->route->queue);
+	env_add(&b, "SPILLWAY_ATTEMPT=%" PRId64,
+		sw_int(&job->item, SW_F_ATTEMPT, 1));
+	env_add(&b, "SPILLWAY_DEADLINE_MS=%" PRId64,
+		wall_ms + sw_int(&job->item, SW_F_TIMEOUT_MS, 0));
+	headers_add(&b, &job->item);
+	return b.full ? -E2BIG : (ssize_t)b.len;
 }

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * env.h - the environment of an exec job, set in its own process
+ * env.h - the variables of an exec job, beside those of its worker
  */
 #ifndef WORKER_ENV_H
 #define WORKER_ENV_H
 
+#include "spawner/message.h"
 #include "worker/leases.h"
 
-/* Sets SPILLWAY_JOB_ID and the other variables of a job, and its headers. */
-void env_job_set(const struct worker_lease *);
+enum { ENV_ROOM = SPAWN_PACKET - 1024 };
 
 /*
- * Fetches the job's blob, if it refers to one, and sets SPILLWAY_BLOB and
- * SPILLWAY_BLOB_SIZE.  A failed fetch exits: EX_NOINPUT, a permanent failure,
- * or EX_TEMPFAIL, a retry.
+ * Writes SPILLWAY_JOB_ID, _QUEUE, _ATTEMPT, _DEADLINE_MS and a
+ * SPILLWAY_HEADER_<NAME> for each header, NAME=VALUE with a NUL behind each.
+ * <NAME> is in upper case, and what is neither letter nor digit is '_'; of
+ * headers with the same <NAME> the last one counts.  `wall_ms` is the time of
+ * day, for the deadline.  The length; -E2BIG: they do not fit.
  */
-void env_blob(const struct worker_lease *, const char *uri, const char *dir);
+ssize_t env_of_job(const struct worker_lease *, int64_t wall_ms,
+	char room[ENV_ROOM]) __attribute__((warn_unused_result));
 
 #endif

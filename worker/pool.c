@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "worker/attach.h"
-#include "worker/child.h"
 #include "worker/dir.h"
+#include "worker/pooled.h"
 #include "worker/report.h"
 
 struct pool_job {
@@ -288,7 +288,7 @@ void
 pool_run(const struct job_type *type, int sock,
 	const struct child_limits *limits, const char *dir)
 {
-	static uint8_t packet[CHILD_PACKET], reported[CHILD_PACKET - 1024];
+	static uint8_t packet[POOLED_PACKET], reported[POOLED_PACKET - 1024];
 	static struct pool_job r;
 	ssize_t n;
 

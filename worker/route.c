@@ -101,3 +101,14 @@ route_parse(struct worker_route *r, const char *arg,
 	memcpy(r->queue, arg, len);
 	return job_parse(r, eq + 1, types, why, cap);
 }
+
+int
+route_resolve(struct worker_route *r, char *why, size_t cap)
+{
+	int err = r->type == NULL ? command_find(r->argv[0], r->path) : 0;
+
+	if (err < 0)
+		(void)snprintf(why, cap, "the command '%.100s': %s", r->argv[0],
+			strerror(-err));
+	return err;
+}

@@ -11,6 +11,7 @@
 
 #include "jobs/job.h"
 #include "wire/limits.h"
+#include "worker/command.h"
 
 enum { ROUTE_WORDS = 64, ROUTE_TEXT = 4096 };
 
@@ -20,11 +21,21 @@ struct worker_route {
 	const struct job_type *type; /* NULL: exec */
 	char text[ROUTE_TEXT];	     /* the words of argv */
 	char *argv[ROUTE_WORDS + 1];
+	char path[COMMAND_PATH]; /* of argv[0]; route_resolve() */
+	/* Its number for the spawner; one more: with the job's blob. */
+	uint32_t command;
 };
 
 /* Parses `arg`: 0, or -EINVAL with one line in `why`. */
 int route_parse(struct worker_route *, const char *arg,
 	const struct job_type *types, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
+
+/*
+ * Finds the command of an exec route: 0, or a -errno of command_find() with one
+ * line in `why`.
+ */
+int route_resolve(struct worker_route *, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -1,43 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * worker.h - the worker's loop over the broker's messages, children, signals
+ *
+ * A turn does a bounded amount of everything, so that heartbeats and the
+ * watchdog are on time whatever the jobs do.  All but logs and the broker's
+ * messages runs on a clock that does not advance over stalls (base/steady.h).
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
 #include <zmq.h>
 
-#include "worker/alarm.h"
-#include "worker/child.h"
+#include "base/exit.h"
+#include "base/steady.h"
+#include "worker/running.h"
 
 struct worker_options {
-	const struct worker_route *routes;
-	int routes_n, slots;
+	struct running_options run;
 	const char *endpoint, *name;
 	int64_t grace_ms;
-	struct child_limits limits;
 };
 
 struct worker {
 	struct worker_options o;
 	struct leases leases;
-	struct child *children; /* one for each slot */
-	struct alarms alarms;
-	zmq_pollitem_t *polls;
+	struct running running;
 	void *ctx, *socket;
-	int signals;
-	int64_t now_ms;
+	int epoll, signals;
+	struct watch link_watch, signals_watch;
+	struct steady clock;
+	int64_t now_ms, tick_ms;
 	int64_t drain_ms, bye_ms; /* when drain and bye began; 0: not yet */
+	int more;		  /* is left for the next turn */
+	int reap;		  /* a process of our own has ended */
 	int ready;
 	int64_t watchdog_ms, fed_ms; /* its period, 0: none; its last message */
 };
 
-/* 0, or an error that was logged.  worker_close() in both cases. */
-int worker_open(struct worker *, const struct worker_options *)
-	__attribute__((warn_unused_result));
+/*
+ * 0; or an error that was logged, and *status says how the program is to end.
+ * worker_close() in both cases.
+ */
+int worker_open(struct worker *, const struct worker_options *,
+	enum exit_status *status) __attribute__((warn_unused_result));
 void worker_close(struct worker *);
 
-/* Runs until SIGTERM or SIGINT has drained the worker: 0. */
-int worker_run(struct worker *);
+/* Runs until SIGTERM or SIGINT has drained the worker. */
+void worker_run(struct worker *);
 
 #endif

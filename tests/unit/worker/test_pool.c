@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "tests/lib/deadline.h"
-#include "worker/child.h"
+#include "worker/pooled.h"
 #include "worker/report.h"
 
 static char much[SW_BODY_MAX];
@@ -74,7 +74,7 @@ memory_run(struct job *job)
 static const struct job_type memory_type = {.name = "mem", .run = memory_run};
 static const struct job_type much_type = {.name = "much", .run = much_run},
 			     result_type = {.name = "long", .run = result_run};
-static uint8_t packet[CHILD_PACKET];
+static uint8_t packet[POOLED_PACKET];
 
 /* Runs one job with that body; its last packet. */
 static struct sw_item
@@ -98,7 +98,7 @@ said_of(int sock, const char *body)
 static pid_t
 pool_begin(const struct job_type *type, int *end)
 {
-	static const int size = CHILD_PACKET * 2;
+	static const int size = POOLED_PACKET * 2;
 	static const struct child_limits limits;
 	int sock[2];
 	pid_t pid;

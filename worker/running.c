@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/running.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/must.h"
+
+/* Fetches the blob of a job, and becomes its command. */
+#define BLOB_PROGRAM "spillway-job-exec"
+#define SPAWNER	     "spillway-spawner"
+
+/* --- ends ----------------------------------------------------------------- */
+
+/* Logs the alarm of a failed job; a job that succeeds ends its type's alarm. */
+static void
+alarm_report(struct running *r, struct pooled *p)
+{
+	int well = p->job->report.outcome == SW_ACK;
+
+	if (!well && p->alarm[0] == '\0')
+		return;
+	if (well)
+		p->alarm[0] = '\0';
+	if (alarms_note(&r->alarms, p->type, p->alarm))
+		sw_log(well ? SW_LOG_INFO : SW_LOG_ERR,
+			well ? "alarm-over" : "alarm", "job", p->type->name,
+			"text", p->alarm, NULL);
+	p->alarm[0] = '\0';
+}
+
+static void
+job_ended(struct running *r, struct worker_lease *j)
+{
+	char id[SW_ID_TEXT];
+
+	if (j->report.outcome != SW_ACK && j->stop == LEASE_KEEP) {
+		sw_id_format(&j->id, id);
+		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
+			j->route->queue, "outcome",
+			sw_outcome_name(j->report.outcome), "cause",
+			sw_cause_name(j->report.cause), NULL);
+	}
+	leases_end(r->leases, j, *r->now_ms);
+}
+
+/* It goes back, and no attempt is counted. */
+static void
+job_release(struct running *r, struct worker_lease *j)
+{
+	j->report = (struct attempt_report){
+		.outcome = SW_RELEASE, .cause = SW_C_DRAIN};
+	leases_end(r->leases, j, *r->now_ms);
+}
+
+static void
+child_free(struct running *r, struct child *c)
+{
+	child_fini(c);
+	DL_DELETE(r->list, c);
+	c->next = r->free;
+	r->free = c;
+}
+
+/* --- faults --------------------------------------------------------------- */
+
+/* The worker takes no jobs, and hands back what it has not begun. */
+static void
+worker_close_for(struct running *r, const char *step, int err)
+{
+	if (fault_note(&r->fault, step, err, *r->now_ms))
+		sw_log(SW_LOG_ERR, "closed", "step", step, "folder",
+			r->spawn.folder, "text", strerror(-err), NULL);
+	leases_close(r->leases);
+}
+
+static void
+route_close_for(struct running *r, const struct worker_route *route,
+	const char *step, int err)
+{
+	struct fault *f = &r->faults[route - r->o.routes];
+
+	if (fault_note(f, step, err, *r->now_ms))
+		sw_log(SW_LOG_ERR, "route-closed", "queue", route->queue,
+			"step", step, "path", route->path, "text",
+			strerror(-err), NULL);
+	leases_route_close(r->leases, route);
+}
+
+/* A fault is over when a start was seen to go well. */
+static void
+worker_open_again(struct running *r)
+{
+	if (!fault_over(&r->fault))
+		return;
+	sw_log(SW_LOG_INFO, "open", NULL);
+	leases_open(r->leases);
+}
+
+static void
+route_well(struct running *r, const struct worker_route *route)
+{
+	if (fault_over(&r->faults[route - r->o.routes]))
+		sw_log(SW_LOG_INFO, "route-open", "queue", route->queue, NULL);
+}
+
+static void
+probe_event(void *owner, const struct spawn_event *e)
+{
+	struct running *r = owner;
+
+	if (e->kind == SPAWN_FAILED)
+		worker_close_for(r, fault_step_name(e->step), e->error);
+	else if (e->kind == SPAWN_ENDED)
+		worker_open_again(r);
+}
+
+static void spawner_replace(struct running *r);
+
+static void
+faults_tick(struct running *r)
+{
+	const char *step;
+	int err;
+
+	if (fault_try(&r->fault, *r->now_ms) && !r->lost) {
+		err = child_probe(&r->host, probe_event, r, &step);
+		if (err < 0)
+			worker_close_for(r, step, err);
+	} else if (r->lost && (r->fault.pause_ms == 0 || r->fault.trying)) {
+		spawner_replace(r);
+	}
+	for (int i = 0; i < r->o.routes_n; i++) {
+		const struct worker_route *route = &r->o.routes[i];
+
+		if (!fault_try(&r->faults[i], *r->now_ms))
+			continue;
+		err = command_check(route->path);
+		if (err < 0)
+			route_close_for(
+				r, route, fault_step_name(SPAWN_EXEC), err);
+		else
+			leases_route_open(r->leases, route);
+	}
+}
+
+/* --- exec jobs ------------------------------------------------------------ */
+
+/* The job goes back, and no attempt is counted. */
+static void
+start_failed(
+	struct running *r, struct worker_lease *j, const struct spawn_event *e)
+{
+	const char *step = fault_step_name(e->step);
+
+	if (fault_is_of_route(e->step, e->error,
+		    j->settings.memory_limit > 0 || r->o.limits.memory > 0))
+		route_close_for(r, j->route, step, e->error);
+	else
+		worker_close_for(r, step, e->error);
+	job_release(r, j);
+}
+
+static void
+child_event(void *owner, const struct spawn_event *e)
+{
+	struct child *c = owner;
+	struct running *r = c->of;
+	struct worker_lease *j = c->job;
+
+	switch (e->kind) {
+	case SPAWN_STARTED:
+		leases_begun(r->leases, j);
+		child_begun(c, *r->now_ms);
+		route_well(r, j->route);
+		break;
+	case SPAWN_FAILED:
+		child_free(r, c);
+		start_failed(r, j, e);
+		break;
+	default:
+		child_ended(c, &r->host, e);
+		child_free(r, c);
+		job_ended(r, j);
+		break;
+	}
+}
+
+/* 0; -EAGAIN: the spawner takes no more; or -errno and the step. */
+static int
+exec_start(struct running *r, struct worker_lease *j, const char **step)
+{
+	struct child *c = r->free;
+	int err;
+
+	must(c != NULL); /* leases_begin() counts slots */
+	err = child_start(c, &r->host, j, step);
+	if (err < 0)
+		return err;
+	r->free = c->next;
+	DL_APPEND(r->list, c);
+	return 0;
+}
+
+/* --- built-in jobs -------------------------------------------------------- */
+
+static void
+pooled_ended(struct running *r, struct pooled *p)
+{
+	struct worker_lease *j = p->job;
+
+	alarm_report(r, p);
+	p->job = NULL;
+	job_ended(r, j);
+}
+
+static void
+pooled_ready(void *arg)
+{
+	struct running_pooled *p = arg;
+
+	if (p->p.pid != 0 && pooled_read(&p->p) && p->p.job != NULL)
+		pooled_ended(p->of, &p->p);
+}
+
+/* An idle process of that job type, else a free slot, else any idle process. */
+static struct running_pooled *
+pooled_find(struct running *r, const struct job_type *type)
+{
+	struct running_pooled *empty = NULL, *idle = NULL;
+
+	for (int i = 0; i < r->o.slots; i++) {
+		struct running_pooled *p = &r->pooled[i];
+
+		if (p->p.pid == 0)
+			empty = p;
+		else if (p->p.job == NULL && p->p.socket >= 0 &&
+			 p->p.type == type && p->p.jobs < POOLED_JOBS_MAX)
+			return p;
+		else if (p->p.job == NULL)
+			idle = p;
+	}
+	if (empty != NULL || idle == NULL)
+		return empty;
+	(void)kill(idle->p.pid, SIGKILL);
+	(void)waitpid(idle->p.pid, NULL, 0);
+	pooled_fini(&idle->p);
+	return idle;
+}
+
+static int
+pooled_start(struct running *r, struct worker_lease *j, const char **step)
+{
+	struct running_pooled *p = pooled_find(r, j->route->type);
+	int err;
+
+	*step = fault_step_name(SPAWN_FORK);
+	if (p == NULL)
+		return -EBUSY;
+	if (p->p.pid == 0) {
+		err = pooled_open(&p->p, j->route->type, &r->o.limits);
+		if (err == 0)
+			err = watch_add(r->host.epoll, p->p.out, &p->watch);
+		if (err == 0)
+			err = watch_add(r->host.epoll, p->p.socket, &p->watch);
+		if (err < 0)
+			return err;
+	}
+	err = pooled_give(&p->p, j, *r->now_ms);
+	if (err == 0)
+		leases_begun(r->leases, j);
+	return err;
+}
+
+static void
+pooled_reap(struct running *r, pid_t pid, int status, const struct rusage *ru)
+{
+	for (int i = 0; i < r->o.slots; i++) {
+		struct pooled *p = &r->pooled[i].p;
+
+		if (p->pid != pid)
+			continue;
+		/* The last packet may have the job's outcome. */
+		if (pooled_read(p) && p->job != NULL)
+			pooled_ended(r, p);
+		if (p->job != NULL) {
+			pooled_reaped(p, status, ru, &r->o.limits);
+			pooled_ended(r, p);
+		}
+		pooled_fini(p);
+	}
+}
+
+/* --- starts --------------------------------------------------------------- */
+
+/* A job with more headers than an environment holds would fail again. */
+static void
+environment_refuse(struct running *r, struct worker_lease *j)
+{
+	static const char why[] = "the job's headers are too large";
+	struct sw_buf b = {.cap = sizeof(why) + 8};
+
+	j->report = (struct attempt_report){
+		.outcome = SW_FAIL, .cause = SW_C_PERMANENT, .delay_ms = -1};
+	b.p = malloc(b.cap);
+	if (b.p != NULL)
+		sw_put_text(&b, SW_F_ERROR, why);
+	j->report.fields = b.p;
+	j->report.fields_len = b.len;
+	job_ended(r, j);
+}
+
+static int
+job_start(struct running *r, struct worker_lease *j)
+{
+	const char *step;
+	int err = j->route->type != NULL ? pooled_start(r, j, &step)
+					 : exec_start(r, j, &step);
+
+	if (err == -EAGAIN && strcmp(step, "spawner") == 0) {
+		r->next = j;
+		return err;
+	}
+	if (err == -E2BIG) {
+		environment_refuse(r, j);
+	} else if (err < 0) {
+		worker_close_for(r, step, err);
+		job_release(r, j);
+	}
+	return 0;
+}
+
+int
+running_start(struct running *r)
+{
+	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + RUNNING_STARTS_MS;
+
+	for (int n = 0; n < RUNNING_STARTS; n++) {
+		struct worker_lease *j = r->next;
+
+		if (r->spawn.starting >= RUNNING_AHEAD || r->lost)
+			return 0; /* an answer comes, and so a turn */
+		if (j == NULL)
+			j = leases_begin(r->leases, *r->now_ms);
+		r->next = NULL;
+		if (j == NULL)
+			return 0;
+		if (j->stop != LEASE_KEEP)
+			job_release(r, j);
+		else if (job_start(r, j) < 0)
+			return 0;
+		if (clock_now_ms(CLOCK_MONOTONIC) >= end_ms)
+			break;
+	}
+	return 1;
+}
+
+/* --- the spawner ---------------------------------------------------------- */
+
+static void
+spawner_ready(void *arg)
+{
+	struct running *r = arg;
+
+	if (r->spawn.socket >= 0 &&
+		spawn_events(&r->spawn, RUNNING_PACKETS) < 0)
+		r->lost = 1;
+}
+
+/* The words of a command whose blob is fetched first. */
+static void
+blob_words(const struct worker_route *route, const char **argv)
+{
+	int n = 0;
+
+	argv[n++] = BLOB_PROGRAM;
+	argv[n++] = route->path;
+	for (int i = 1; route->argv[i] != NULL; i++)
+		argv[n++] = route->argv[i];
+	argv[n] = NULL;
+}
+
+/* Two commands for each route: its own, and with its blob. */
+static int
+spawner_open(struct running *r, int *folder_error)
+{
+	static const char *words[SW_QUEUES_PER_WORKER][ROUTE_WORDS + 3];
+	struct spawn_command_line lines[2 * SW_QUEUES_PER_WORKER];
+	char program[COMMAND_PATH], blob[COMMAND_PATH];
+	static const char *const none[] = {"", NULL};
+	int err = command_beside(SPAWNER, program);
+
+	(void)!command_beside(BLOB_PROGRAM, blob);
+	for (int i = 0; i < r->o.routes_n; i++) {
+		const struct worker_route *route = &r->o.routes[i];
+
+		lines[2 * i] = lines[2 * i + 1] = (struct spawn_command_line){
+			"/", none};
+		if (route->type != NULL)
+			continue;
+		lines[2 * i] = (struct spawn_command_line){
+			route->path, (const char *const *)route->argv};
+		blob_words(route, words[i]);
+		lines[2 * i + 1] = (struct spawn_command_line){blob, words[i]};
+	}
+	if (err == 0)
+		err = spawn_open(&r->spawn, program, lines,
+			2 * (size_t)r->o.routes_n, folder_error);
+	if (err == 0)
+		err = watch_add(
+			r->host.epoll, r->spawn.socket, &r->spawn_watch);
+	return err;
+}
+
+/*
+ * What a spawner has left becomes the worker's, its subreaper: killed, unless
+ * it is a process of built-in jobs.
+ */
+static void
+orphans_kill(const struct running *r)
+{
+	char path[64], list[4096];
+	FILE *f;
+	long pid;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+		(int)getpid());
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	setvbuf(f, list, _IOFBF, sizeof(list));
+	while (fscanf(f, "%ld", &pid) == 1) {
+		int ours = (pid_t)pid == r->spawn.pid;
+
+		for (int i = 0; i < r->o.slots; i++)
+			ours |= r->pooled[i].p.pid == (pid_t)pid;
+		if (!ours)
+			(void)kill((pid_t)pid, SIGKILL);
+	}
+	fclose(f);
+}
+
+/* Jobs of a spawner that has ended have ended, too: they go back. */
+static void
+spawner_forget(struct running *r)
+{
+	sw_log(SW_LOG_ERR, "spawner-lost", "running", sw_num(r->spawn.children),
+		NULL);
+	while (r->list != NULL) {
+		struct worker_lease *j = r->list->job;
+
+		child_free(r, r->list);
+		job_release(r, j);
+	}
+	spawn_close(&r->spawn);
+}
+
+static void
+spawner_replace(struct running *r)
+{
+	int folder_error = 0, err;
+
+	if (r->spawn.socket >= 0)
+		spawner_forget(r);
+	orphans_kill(r);
+	err = spawner_open(r, &folder_error);
+	r->lost = err < 0;
+	if (err < 0)
+		spawn_close(&r->spawn);
+	if (err < 0 || folder_error < 0)
+		worker_close_for(r, "spawner", err < 0 ? err : folder_error);
+	else
+		worker_open_again(r);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+static int
+tables_new(struct running *r)
+{
+	size_t slots = (size_t)r->o.slots;
+
+	r->children = calloc(slots, sizeof(*r->children));
+	r->pooled = calloc(slots, sizeof(*r->pooled));
+	if (r->children == NULL || r->pooled == NULL)
+		return -ENOMEM;
+	for (int i = r->o.slots - 1; i >= 0; i--) {
+		struct child *c = &r->children[i];
+
+		c->out = c->report = -1;
+		c->of = r;
+		c->next = r->free;
+		r->free = c;
+		r->pooled[i].p.out = r->pooled[i].p.socket = -1;
+		r->pooled[i].watch = (struct watch){
+			pooled_ready, &r->pooled[i]};
+		r->pooled[i].of = r;
+	}
+	return 0;
+}
+
+static int
+open_failed(const char *what, const char *path, int err,
+	enum exit_status *status, enum exit_status with)
+{
+	sw_log(SW_LOG_ERR, "open", "step", what, "path", path, "text",
+		strerror(-err), NULL);
+	*status = with;
+	return err;
+}
+
+static const char *
+tmpdir(void)
+{
+	const char *path = getenv("TMPDIR");
+
+	return path != NULL && path[0] != '\0' ? path : "/tmp";
+}
+
+/* Pooled processes are forks of the worker, and have folders of its own. */
+static int
+pooled_folders_open(const struct running *r)
+{
+	for (int i = 0; i < r->o.routes_n; i++)
+		if (r->o.routes[i].type != NULL)
+			return dirs_open();
+	return 0;
+}
+
+int
+running_open(struct running *r, const struct running_options *o,
+	struct leases *leases, int epoll, const int64_t *now_ms,
+	enum exit_status *status)
+{
+	int err, folder_error = 0;
+
+	*r = (struct running){.o = *o, .leases = leases, .now_ms = now_ms};
+	r->spawn.socket = -1;
+	r->spawn_watch = (struct watch){spawner_ready, r};
+	r->host = (struct child_host){
+		&r->spawn, epoll, &r->o.limits, now_ms, child_event};
+	err = tables_new(r);
+	if (err < 0)
+		return open_failed("memory", "", err, status, EXIT_AGAIN);
+	if (o->limits.blobs != NULL &&
+		setenv("SPILLWAY_BLOBS", o->limits.blobs, 1) != 0)
+		return open_failed("memory", "", -ENOMEM, status, EXIT_AGAIN);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	err = spawner_open(r, &folder_error);
+	if (err < 0)
+		return open_failed("spawner", SPAWNER, err, status,
+			err == -ENOENT || err == -EACCES ? EXIT_OSFILE
+							 : EXIT_AGAIN);
+	err = folder_error < 0 ? folder_error : pooled_folders_open(r);
+	if (err < 0)
+		return open_failed("folder", tmpdir(), err, status,
+			fault_may_pass(err) ? EXIT_AGAIN : EXIT_USE);
+	return 0;
+}
+
+void
+running_close(struct running *r)
+{
+	for (int i = 0; r->children != NULL && i < r->o.slots; i++)
+		child_fini(&r->children[i]);
+	for (int i = 0; r->pooled != NULL && i < r->o.slots; i++)
+		pooled_fini(&r->pooled[i].p);
+	spawn_close(&r->spawn);
+	dirs_close();
+	free(r->children);
+	free(r->pooled);
+	r->children = NULL;
+	r->pooled = NULL;
+}
+
+/* --- while they run ------------------------------------------------------- */
+
+void
+running_tick(struct running *r)
+{
+	faults_tick(r);
+	if (!leases_settled(r->leases) && !r->draining)
+		return;
+	for (struct child *c = r->list; c != NULL; c = c->next)
+		child_watch(c, &r->host);
+	for (int i = 0; i < r->o.slots; i++)
+		if (r->pooled[i].p.pid != 0)
+			pooled_watch(&r->pooled[i].p, *r->now_ms);
+}
+
+void
+running_reap(struct running *r)
+{
+	struct rusage ru;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0)
+		if (pid == r->spawn.pid) {
+			r->spawn.pid = 0;
+			r->lost = 1;
+		} else {
+			pooled_reap(r, pid, status, &ru);
+		}
+}
+
+void
+running_drain(struct running *r, int64_t kill_ms, int all)
+{
+	r->draining = 1;
+	for (struct child *c = r->list; c != NULL; c = c->next)
+		if (all || c->job->settings.drain)
+			child_drain(c, &r->host, kill_ms);
+}
+
+void
+running_hand_back(struct running *r)
+{
+	r->draining = 1;
+	for (struct child *c = r->list; c != NULL; c = c->next)
+		child_hand_back(c);
+	for (int i = 0; i < r->o.slots; i++)
+		if (r->pooled[i].p.job != NULL &&
+			r->pooled[i].p.job->stop == LEASE_KEEP)
+			r->pooled[i].p.job->stop = LEASE_RELEASE;
+}

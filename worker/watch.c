@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/watch.h"
+
+#include <errno.h>
+
+int
+watch_add(int epoll, int fd, struct watch *w)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = w};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : -errno;
+}
+
+void
+watches_wait(struct watches *s, int epoll, int wait_ms)
+{
+	s->n = epoll_wait(epoll, s->ready, WATCHES_READY, wait_ms);
+}
+
+void
+watches_call(struct watches *s)
+{
+	for (int i = 0; i < s->n; i++) {
+		struct watch *w = s->ready[i].data.ptr;
+
+		w->ready(w->arg);
+	}
+}
