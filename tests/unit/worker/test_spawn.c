@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The real spawner, by its client: what a start is and how it fails. */
+#include "tests/unit/worker/spawned.h"
+
+/* --- a start -------------------------------------------------------------- */
+
+static void
+a_child_gets_its_files_variables_and_folder(void **state)
+{
+	static const char env[] = "SPILLWAY_QUEUE=q\0X=a b";
+	struct kid k;
+	struct spawn_request r = request_of(
+		"echo \"$SPILLWAY_QUEUE,$X\"; pwd; echo report >&3;"
+		"ls /proc/self/fd | tr '\\n' ' '; exit 3",
+		&k);
+	char want[512];
+
+	(void)state;
+	r.env = bytes_of(env, sizeof(env));
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(k.starts, 1);
+	assert_int_equal(WEXITSTATUS(k.ended.status), 3);
+	(void)snprintf(want, sizeof(want), "q,a b\n%s/job.", spawn.folder);
+	assert_memory_equal(k.text, want, strlen(want));
+	assert_non_null(strstr(k.text, "report\n0 1 2 3 4 ")); /* 4: of ls */
+	assert_null(strstr(k.text, " 5 "));
+}
+
+static void
+a_child_has_a_session_and_signals_of_its_own(void **state)
+{
+	struct kid k;
+	char want[64];
+
+	(void)state;
+	shell_run("cut -d' ' -f5,6 /proc/$$/stat;"
+		  "exec grep -E 'Sig(Blk|Ign)' /proc/self/status",
+		&k);
+	(void)snprintf(
+		want, sizeof(want), "%d %d\n", k.started.pid, k.started.pid);
+	assert_memory_equal(k.text, want, strlen(want));
+	assert_non_null(strstr(k.text, "SigBlk:\t0000000000000000"));
+	assert_non_null(strstr(k.text, "SigIgn:\t0000000000000000"));
+}
+
+static void
+a_child_knows_nothing_of_its_worker_s_service_manager(void **state)
+{
+	struct kid k;
+
+	(void)state;
+	shell_run("env", &k);
+	assert_null(strstr(k.text, "NOTIFY_SOCKET"));
+	assert_null(strstr(k.text, "WATCHDOG_"));
+	assert_null(strstr(k.text, "LISTEN_"));
+	assert_null(strstr(k.text, "SPILLWAY_HEADER_OLD"));
+	assert_non_null(strstr(k.text, "KEPT_FOR_JOBS=1"));
+}
+
+static void
+a_failed_step_is_named_with_its_cause(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of("", &k);
+
+	(void)state;
+	r.command = MISSING;
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(k.starts + k.ends, 0);
+	assert_int_equal(k.failed.step, SPAWN_EXEC);
+	assert_int_equal(k.failed.error, -ENOENT);
+	r = request_of("", &k);
+	r.command = GOES;
+	assert_int_equal(chmod(goes, 0600), 0);
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(k.failed.step, SPAWN_EXEC);
+	assert_int_equal(k.failed.error, -EACCES);
+	assert_int_equal(spawn.children, 0);
+}
+
+static void
+a_script_without_an_interpreter_line_is_the_shell_s(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of("", &k);
+
+	(void)state;
+	r.command = SCRIPT;
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_string_equal(k.text, "ran with a b\n");
+}
+
+static void
+limits_are_set(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of(
+		"ulimit -v; ulimit -n; ulimit -t; ulimit -c; ulimit -u", &k);
+
+	(void)state;
+	r.limits = (struct spawn_limits){.memory = 64 << 20,
+		.files = 20,
+		.cpu_ms = 1500,
+		.processes = 4000,
+		.core = 0};
+	request_start(&r, &k);
+	kid_wait(&k);
+	/* dash has -u not in all versions: its answer is left out then. */
+	assert_memory_equal(k.text, "65536\n20\n2\n0\n", 13);
+	r = request_of("ulimit -v; ulimit -Hn; ulimit -t; ulimit -c", &k);
+	r.limits.core = 1 << 20;
+	r.limits.files = INT64_MAX; /* above what the spawner may have */
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(WEXITSTATUS(k.ended.status), 0);
+	assert_memory_equal(k.text, "unlimited\n", 10);
+}
+
+static void
+time_on_the_processor_ends(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of("while :; do :; done", &k);
+
+	(void)state;
+	r.limits.cpu_ms = 1000;
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(WTERMSIG(k.ended.status), SIGXCPU);
+	assert_in_range(k.ended.cpu_ms, 500, 3000);
+}
+
+static void
+a_probe_does_all_but_run_a_command(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of("echo ran", &k);
+
+	(void)state;
+	r.flags |= SPAWN_PROBE;
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(k.starts, 1);
+	assert_int_equal(k.ended.status, 0);
+	assert_string_equal(k.text, "");
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+	const struct CMUnitTest tests[] = {
+		T(a_child_gets_its_files_variables_and_folder),
+		T(a_child_has_a_session_and_signals_of_its_own),
+		T(a_child_knows_nothing_of_its_worker_s_service_manager),
+		T(a_failed_step_is_named_with_its_cause),
+		T(a_script_without_an_interpreter_line_is_the_shell_s),
+		T(limits_are_set),
+		T(time_on_the_processor_ends),
+		T(a_probe_does_all_but_run_a_command),
+	};
+
+	return cmocka_run_group_tests_name("spawn", tests, begin, finish);
+}
