@@ -275,7 +275,9 @@ twice(char why[INI_WHY], const char *what, const char *name, int line)
 
 struct filling {
 	struct config *config;
-	size_t at; /* of the section */
+	config_others_fn *others; /* NULL: the file is ours alone */
+	size_t at;		  /* of the section */
+	int skipped;		  /* the section is another program's */
 };
 
 static int
@@ -330,6 +332,25 @@ group_choose(const struct config *c, const char *name,
 	return labelled ? label_take(g, name + len + 1, why) : 0;
 }
 
+/* 1: the section is another program's, and skipped; 0: ours; or an error. */
+static int
+others_ask(const struct filling *f, const char *name, char why[INI_WHY])
+{
+	size_t len = strcspn(name, " ");
+	char word[INI_LINE_MAX + 1], must[INI_WHY] = "", shown[INI_SHOWN];
+
+	if (f->others == NULL ||
+		group_find(f->config->groups, name, len, 0) != NULL)
+		return 0;
+	memcpy(word, name, len);
+	word[len] = '\0';
+	if (f->others(word, must) == 0)
+		return 1;
+	(void)snprintf(
+		why, INI_WHY, "[%s]: %.250s", ini_show(name, shown), must);
+	return -EINVAL;
+}
+
 static int
 header_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 {
@@ -340,7 +361,12 @@ header_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 	int err;
 
 	words_copy(item->text, name);
-	err = group_choose(c, name, &g, why);
+	err = others_ask(f, name, why);
+	f->skipped = err > 0;
+	if (err == 0)
+		err = group_choose(c, name, &g, why);
+	if (f->skipped)
+		return 0;
 	if (err < 0)
 		return err;
 	s = section_find(c, name);
@@ -387,16 +413,34 @@ key_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 static int
 item_take(void *arg, const struct ini_item *item, char why[INI_WHY])
 {
-	return item->key == NULL ? header_take(arg, item, why)
-				 : key_take(arg, item, why);
+	struct filling *f = arg;
+
+	if (item->key == NULL)
+		return header_take(f, item, why);
+	return f->skipped ? 0 : key_take(f, item, why);
+}
+
+int
+config_others_skip(const char *name, char why[INI_WHY])
+{
+	(void)name;
+	(void)why;
+	return 0;
+}
+
+int
+config_shared_read(struct config *c, const char *file, config_others_fn *others,
+	char why[INI_WHY])
+{
+	struct filling f = {.config = c, .others = others};
+
+	return ini_read(file, item_take, &f, why);
 }
 
 int
 config_file_read(struct config *c, const char *file, char why[INI_WHY])
 {
-	struct filling f = {.config = c};
-
-	return ini_read(file, item_take, &f, why);
+	return config_shared_read(c, file, NULL, why);
 }
 
 int

@@ -91,6 +91,24 @@ int config_file_read(struct config *, const char *file, char why[INI_WHY])
 	__attribute__((warn_unused_result));
 
 /*
+ * Called with the first word of a section that is no group's: another
+ * program's.  0 to skip it, or a negative error and what is wrong in `why`.
+ */
+typedef int config_others_fn(const char *name, char why[INI_WHY]);
+
+/* Skips the sections of all other programs. */
+int config_others_skip(const char *name, char why[INI_WHY]);
+
+/*
+ * The same of a file that is shared with other programs, and `others` decides
+ * about their sections.  Lines of a section that is skipped have to be of the
+ * grammar (ini.h), and nothing else.
+ */
+int
+config_shared_read(struct config *, const char *file, config_others_fn *others,
+	char why[INI_WHY]) __attribute__((warn_unused_result));
+
+/*
  * Sets a key of a section without a label in place of what the file says; to
  * one that may stand more than once it adds.  `name` is what the error line
  * calls it: "--map-size", "$SPILLWAY_BLOBS".

@@ -185,7 +185,9 @@ file_read(struct options *o, const struct program *p, char why[INI_WHY])
 
 	if (o->file == NULL && env != NULL && env[0] != '\0')
 		o->file = env;
-	return o->file != NULL ? config_file_read(o->config, o->file, why) : 0;
+	return o->file != NULL
+		       ? config_shared_read(o->config, o->file, p->others, why)
+		       : 0;
 }
 
 /* Takes the keys that neither the file nor the command line has. */

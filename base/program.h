@@ -27,6 +27,7 @@ struct program {
 	const char *file_text;	 /* what the file is, for --help */
 	const char *file_env;	 /* the variable that names it; or NULL */
 	const struct config_group *groups;
+	config_others_fn *others; /* the file is shared; NULL: it is not */
 	const struct option_variable *variables; /* to one without a key */
 	const struct option_action *actions;	 /* up to one without a name */
 	int arguments_max; /* beside the options; at most OPTIONS_ARGUMENTS */

@@ -424,6 +424,87 @@ more_values_than_there_may_be_are_refused(void **state)
 }
 
 static int
+garden_only(const char *name, char must[INI_WHY])
+{
+	(void)snprintf(must, INI_WHY, "there is no '%s'", name);
+	return strcmp(name, "garden") == 0 ? 0 : -EINVAL;
+}
+
+static int
+shared_read(const char *text, config_others_fn *others, struct config **c)
+{
+	FILE *f = fopen(path, "w");
+	int err;
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	why[0] = '\0';
+	assert_int_equal(config_new(c, groups), 0);
+	err = config_shared_read(*c, path, others, why);
+	if (err < 0)
+		config_free(*c);
+	return err;
+}
+
+static void
+sections_of_other_programs_are_skipped(void **state)
+{
+	static const char text[] = "[garden]\nlisten = roses\nlisten = more\n"
+				   "[shop]\nowner = Bea\n"
+				   "[garden back]\nset.x = 1\n[garden]\n"
+				   "[shelf a]\ncolour = red\n";
+	struct config *c;
+
+	(void)state;
+	assert_int_equal(shared_read(text, config_others_skip, &c), 0);
+	assert_string_equal(config_text(c, "shop", "owner"), "Bea");
+	assert_string_equal(config_text(c, "shelf a", "colour"), "red");
+	assert_false(config_has(c, "garden"));
+	assert_false(config_given(c, "shop", "listen"));
+	assert_null(config_section(c, 2));
+	config_free(c);
+	assert_int_equal(shared_read(text, garden_only, &c), 0);
+	config_free(c);
+	assert_int_equal(shared_read(text, NULL, &c), -EINVAL);
+	assert_non_null(strstr(why, ":1: unknown section [garden]"));
+}
+
+static void
+a_section_of_no_program_is_refused_where_it_stands(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	assert_int_equal(shared_read("[shop]\n[gardn back]\n", garden_only, &c),
+		-EINVAL);
+	assert_non_null(strstr(why, ":2: [gardn back]: there is no 'gardn'"));
+}
+
+static void
+a_shared_file_is_sound_in_every_line(void **state)
+{
+	static const char *const unsound[][2] = {
+		{"[garden]\n rose = 1\n", ":2: the line must not be indented"},
+		{"[garden]\nrose\n", ":2: missing '='"},
+		{"[garden\n", ":1: missing ]"},
+		{"[garden]\na=1\n[shop]\nrose = 1\n", ":4: unknown key 'rose'"},
+		{"[shop]\n[garden]\n[shop]\n", "is there twice"},
+		{"[shop a]\n", "must be [shop]"},
+	};
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unsound) / sizeof(unsound[0]); i++) {
+		assert_int_equal(
+			shared_read(unsound[i][0], config_others_skip, &c),
+			-EINVAL);
+		if (strstr(why, unsound[i][1]) == NULL)
+			fail_msg("%s: %s", unsound[i][1], why);
+	}
+}
+
+static int
 begin(void **state)
 {
 	int fd = mkstemp(path);
@@ -454,6 +535,10 @@ main(void)
 		cmocka_unit_test(what_is_set_replaces_what_the_file_says),
 		cmocka_unit_test(more_sections_than_there_may_be_are_refused),
 		cmocka_unit_test(more_values_than_there_may_be_are_refused),
+		cmocka_unit_test(sections_of_other_programs_are_skipped),
+		cmocka_unit_test(
+			a_section_of_no_program_is_refused_where_it_stands),
+		cmocka_unit_test(a_shared_file_is_sound_in_every_line),
 	};
 
 	return cmocka_run_group_tests(tests, begin, finish);
