@@ -44,7 +44,14 @@ enum {
 	KEPT_LINE_MAX = 255,	 /* bytes of a line without its end */
 	KEPT_BYTES_MAX = 139264, /* bytes behind a line: headers and body */
 	KEPT_ARGS = 8,		 /* further ones are skipped */
+
+	/* The bytes of a job's last result and of all its puts. */
+	KEPT_REPORTS_MAX = 320 * 1024,
 };
+
+/* Errors of a job that says it is done, from the kit or else the worker. */
+#define KEPT_RESULT_TOOBIG  "the result is larger than 64 KB: put it into a blob"
+#define KEPT_REPORTS_TOOBIG "the worker has no room for what the job reported"
 
 /* All of it is borrowed from the input. */
 struct kept_message {
