@@ -22,8 +22,9 @@ CFLAGS ?= -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
-CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli spawner worker jobs jobs/email jobs/logs \
-	jobs/transcode jobs/webhook report front front/isolate
+JOB_KINDS := email exec logs noop transcode webhook
+CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli spawner worker jobs \
+	$(JOB_KINDS:%=jobs/%) report front front/isolate
 TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c))))
 # A room's main.c is a program; tests/house.rooms says which room may include which.
 objs = $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(foreach d,$(1),$(wildcard $(d)/*.c))))
@@ -32,7 +33,8 @@ WIRE := $(addprefix $B/,link.a wire.a base.a)
 CORE := $(call objs,broker/core broker/model broker/store)
 REPAIR := $(call objs,broker/repair)
 BROKER := $(call objs,broker) $(CORE)
-JOBS := $(call objs,jobs jobs/email jobs/logs jobs/transcode jobs/webhook) $(addprefix $B/report/,database.o hll.o path_times.o)
+REPORT := $(addprefix $B/report/,database.o hll.o path_times.o)
+JOBS := $(call objs,jobs $(JOB_KINDS:%=jobs/%)) $(REPORT)
 WORKER := $(call objs,worker) $(JOBS) $(call objs,blob)
 LIB := $(call objs,producer)
 FRONT := $(call objs,front) $(call objs,front/isolate)
@@ -42,8 +44,8 @@ TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c t
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate)
-LIBRARY := $B/libspillway.a $B/libspillway.so.0
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate $(JOB_KINDS:%=spillway-job-%))
+LIBRARY := $(addprefix $B/,libspillway.a libspillway.so.0 libspillway-job.a libspillway-job.so.0)
 DEPS := $(addprefix deps-,run transcode build demo test proof bench tidy)
 LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd
 
@@ -59,13 +61,13 @@ $B/%.o: %.c Makefile | $B/.headers-build
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -iquote . -c -o $@ $<
 
-$(WIRE): $B/%.a:
-	rm -f $@ && $(AR) rcs $@ $^
-$(foreach r,base wire link,$(eval $B/$r.a: $(call objs,$r)))
+$(WIRE) $B/blob.a $B/jobs.a: $B/%.a: ; rm -f $@ && $(AR) rcs $@ $^
+$(foreach r,base wire link blob jobs,$(eval $B/$r.a: $(call objs,$r)))
 $B/spillway-broker: $B/broker/main.o $(BROKER) $(WIRE)
 $B/spillway-repair: $B/broker/repair/main.o $(REPAIR) $(CORE) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(WIRE)
 $B/spillway-spawner: $B/spawner/main.o $(call objs,spawner) $B/base.a
+$(foreach k,$(JOB_KINDS),$(eval $B/spillway-job-$k: $B/jobs/$k/main.o $(call objs,jobs/$k) $(if $(filter logs,$k),$(REPORT)) $B/jobs.a $B/blob.a $(WIRE)))
 $B/spillway: $B/cli/main.o $(call objs,cli) $(LIB) $(call objs,blob) $(WIRE)
 $B/spillway-report: $B/report/main.o $(call objs,report) $(WIRE)
 $B/loggen: $B/examples/loggen.o
@@ -80,15 +82,15 @@ $(TESTS): private LIBS_ALL += -lcmocka
 $(filter %/test_cmd_real %/test_report %/test_spawn %/test_spawn_ends %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_ALL)
-$(PRELOADS): %.so: %.o
-	$(CC) -shared -o $@ $< -ldl
+$(PRELOADS): %.so: %.o ; $(CC) -shared -o $@ $< -ldl
 # One object with only the public names in it, so that ours cannot clash.
-$B/libspillway.a: $(LIB) $(WIRE)
-	$(LD) -r -o $B/libspillway.o $^ && objcopy --localize-hidden $B/libspillway.o
-	rm -f $@ && $(AR) rcs $@ $B/libspillway.o
-$B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
-	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F) \
-		-Wl,--version-script=producer/libspillway.map -o $@ $(filter %.o %.a,$^) -lzmq -luuid
+$B/libspillway.a $B/libspillway.so.0: $(LIB) $(WIRE) producer/libspillway.map
+$B/libspillway-job.a $B/libspillway-job.so.0: $B/jobs/spillway-job.o $B/jobs/cost.o $(WIRE) jobs/libspillway-job.map
+$(filter %.a,$(LIBRARY)): %.a:
+	$(LD) -r -o $*.o $(filter %.o %.a,$^) && objcopy --localize-hidden $*.o
+	rm -f $@ && $(AR) rcs $@ $*.o
+$(filter %.0,$(LIBRARY)):
+	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F),--version-script=$(filter %.map,$^),--as-needed -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
 ## deps-run, deps-build, deps-transcode, deps: packages to run, for make, that job, make check
 $(DEPS): deps-%: ; @tests/deps.sh $*
@@ -116,8 +118,7 @@ bench: deps-bench
 	@$(MAKE) --no-print-directory all $B/spillway-bench
 	@bench/all $B
 ## asan, tsan: check and proof under two sanitizers; the tests with threads, for races
-asan:
-	@$(MAKE) --no-print-directory KIND=$@ PROOF_S=$(or $(PROOF_S),20) ci
+asan: ; @$(MAKE) --no-print-directory KIND=$@ PROOF_S=$(or $(PROOF_S),20) ci
 tsan: deps-test ; @tests/tsan.sh
 ## cover: which branches of core, store and wire the tests reach
 cover: deps-test ; @tests/cover.sh

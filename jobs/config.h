@@ -11,7 +11,14 @@
 
 #include "jobs/job.h"
 
-enum { JOB_GROUPS_MAX = 16 };
+enum { JOB_TYPE_GROUPS = 2, JOB_GROUPS_MAX = 16 };
+
+/*
+ * Writes a group for each table of keys of a type and, behind the last, one
+ * without a name.  Returns their number.  The groups borrow from the type.
+ */
+size_t job_type_groups(
+	const struct job_type *, struct config_group to[JOB_TYPE_GROUPS + 1]);
 
 /*
  * Writes a group for each table of keys of `types` and, behind the last, one

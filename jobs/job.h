@@ -7,16 +7,15 @@
  * with that child, and a crash fails only the job that runs.  All pointers of
  * `struct job` are borrowed until the function returns.
  */
-#ifndef WORKER_JOB_H
-#define WORKER_JOB_H
+#ifndef JOBS_JOB_H
+#define JOBS_JOB_H
 
 #include "base/bytes.h"
 #include "base/config.h"
 #include "blob/blob.h"
-#include "wire/id.h"
 
 struct job {
-	struct sw_id id;
+	const char *id; /* a UUID, lower case */
 	const char *queue;
 	struct bytes body;
 	const char *content_type; /* "": none */

@@ -1,108 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/attach.h"
 
-#include <errno.h>
-#include <stdio.h>
-
-#include "base/error.h"
-
 static const char header[] = BLOB_HEADER "=";
 
 enum { HEADER = sizeof(header) - 1 };
 
-/* The value of the first header that refers to a blob: 1; 0: there is none. */
-static int
-ref_find(const struct sw_item *job, struct bytes *value)
+/* The value of the first header that refers to a blob, or none. */
+static struct bytes
+ref_find(const struct sw_item *job)
 {
 	struct bytes h;
 	size_t at = 0;
 
 	while (sw_item_each(job, SW_F_HEADER, &at, &h)) {
 		const char *p = h.p;
+		struct bytes value;
 
 		if (h.len < HEADER || memcmp(p, header, HEADER) != 0)
 			continue;
-		*value = bytes_of(p + HEADER, h.len - HEADER);
-		if (blob_ref_meant(*value))
-			return 1;
+		value = bytes_of(p + HEADER, h.len - HEADER);
+		if (blob_ref_meant(value))
+			return value;
 	}
-	return 0;
-}
-
-/* Reads the job's reference: 1 with the store open; 0: none; or an error. */
-static int
-blob_begin(const struct sw_item *job, const char *uri, struct blob_ref *ref,
-	struct attached *a)
-{
-	struct bytes value;
-	int err;
-
-	a->store = NULL;
-	a->stream = NULL;
-	if (!ref_find(job, &value))
-		return 0;
-	if (blob_ref_parse(value, ref) < 0) {
-		(void)snprintf(a->why, sizeof(a->why),
-			"header blob=%.*s: must be sha256:HEX64;size=N",
-			(int)(value.len < 120 ? value.len : 120),
-			(const char *)value.p);
-		return SW_EINVAL;
-	}
-	if (uri == NULL) {
-		(void)snprintf(a->why, sizeof(a->why),
-			"the job refers to a blob, but this worker has no "
-			"--blobs");
-		return -ENODEV;
-	}
-	a->size = ref->size;
-	err = blobs_open(&a->store, uri, a->why);
-	if (err < 0)
-		return err == SW_EINVAL ? -EIO : err; /* the worker's URI */
-	return 1;
-}
-
-/* 1, or an error of the open store with its line in `why`. */
-static int
-blob_begun(struct attached *a, int err)
-{
-	(void)snprintf(a->why, sizeof(a->why), "%s", blobs_why(a->store));
-	return err < 0 ? err : 1;
+	return bytes_of(NULL, 0);
 }
 
 int
 attach(const struct sw_item *job, const char *uri, const char *dir,
 	struct attached *a)
 {
-	struct blob_ref ref;
-	int err = blob_begin(job, uri, &ref, a);
-
-	if (err == 1)
-		err = blob_begun(a, blobs_fetch(a->store, &ref, dir, a->path,
-					    sizeof(a->path)));
-	attach_close(a);
-	return err;
+	return attach_file(ref_find(job), uri, dir, a);
 }
 
 int
 attach_open(const struct sw_item *job, const char *uri, struct attached *a)
 {
-	struct blob_ref ref;
-	int err = blob_begin(job, uri, &ref, a);
-
-	if (err == 1)
-		err = blob_begun(
-			a, blob_get_open_ref(a->store, &ref, &a->stream));
-	if (err < 0)
-		attach_close(a);
-	return err;
-}
-
-void
-attach_close(struct attached *a)
-{
-	blob_get_close(a->stream);
-	if (a->store != NULL)
-		blobs_close(a->store);
-	a->store = NULL;
-	a->stream = NULL;
+	return attach_stream(ref_find(job), uri, a);
 }

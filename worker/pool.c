@@ -23,6 +23,7 @@
 
 struct pool_job {
 	struct job job;
+	char id[SW_ID_TEXT];
 	struct sw_item item;
 	struct sw_buf reported;
 	char error[SW_ERROR_MAX];
@@ -257,6 +258,7 @@ job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 {
 	char queue[SW_QUEUE_MAX + 1], type_text[SW_NAME_MAX + 1];
 	enum job_disposition disposition;
+	struct sw_id id = {{0}};
 	int64_t cpu, now_ms;
 
 	if (sw_item_open(packet, &r->item) < 0)
@@ -265,7 +267,9 @@ job_run(struct pool_job *r, const struct job_type *type, struct bytes packet)
 	cpu = cpu_used();
 	peak_reset(r);
 	sw_get_text(&r->item, SW_F_QUEUE, queue, sizeof(queue));
-	(void)sw_get_id(&r->item, &r->job.id);
+	(void)sw_get_id(&r->item, &id);
+	sw_id_format(&id, r->id);
+	r->job.id = r->id;
 	sw_get_text(&r->item, SW_F_CONTENT_TYPE, type_text, sizeof(type_text));
 	r->job.queue = queue;
 	r->job.content_type = type_text;

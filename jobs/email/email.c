@@ -422,3 +422,11 @@ email_run(struct job *job)
 	email_free(&mail);
 	return err == 0 ? JOB_ACK : why.disposition;
 }
+
+const struct job_type email_type = {
+	.name = "email",
+	.text = "sends one mail to one recipient, through a mail server",
+	.run = email_run,
+	.keys = email_keys,
+	.check = email_conf_check,
+};

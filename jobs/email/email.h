@@ -24,6 +24,7 @@
 enum { EMAIL_JSON_MAX = 8 * 1024 * 1024 }; /* of a body that is a blob */
 
 enum job_disposition email_run(struct job *);
+extern const struct job_type email_type;
 extern const struct config_key email_keys[];
 /* Checks [email] when the worker starts, as of struct job_type (job.h). */
 int email_conf_check(const struct config *, char *why, size_t cap)

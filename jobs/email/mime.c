@@ -331,13 +331,13 @@ email_mail_size(const struct email_mail *m)
 }
 
 static int
-compose(struct email_mail *m, const struct email *e, const struct sw_id *id,
+compose(struct email_mail *m, const struct email *e, const char *id,
 	int64_t at_s)
 {
 	struct mime_tree t = {.m = m, .e = e};
 	int bad = 0;
 
-	sw_id_format(id, t.boundary);
+	(void)snprintf(t.boundary, sizeof(t.boundary), "%s", id);
 	t.head = open_memstream(&m->head, &m->head_len);
 	t.body = open_memstream(&m->body, &m->body_len);
 	if (t.head != NULL && t.body != NULL) {
@@ -356,14 +356,12 @@ int
 email_mail_init(struct email_mail *m, const struct email *e,
 	const struct email_options *o, struct email_why *why)
 {
-	char text[SW_ID_TEXT];
 	int err = 0;
 
 	memset(m, 0, sizeof(*m));
 	m->store = o->store;
-	sw_id_format(&o->id, text);
-	(void)snprintf(m->id, sizeof(m->id), "<%s@%s>", text, o->host);
-	if (compose(m, e, &o->id, o->at_s) < 0)
+	(void)snprintf(m->id, sizeof(m->id), "<%s@%s>", o->id, o->host);
+	if (compose(m, e, o->id, o->at_s) < 0)
 		return email_later(why, "out of memory");
 	for (size_t i = 0; i < m->pieces_n && err == 0; i++)
 		if (m->pieces[i].file != NULL)

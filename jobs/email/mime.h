@@ -13,6 +13,7 @@
 
 #include "jobs/email/code.h"
 #include "jobs/email/read.h"
+#include "wire/limits.h"
 
 enum {
 	EMAIL_PIECES = 2 * EMAIL_FILES_MAX + 1,
@@ -47,7 +48,7 @@ struct email_mail {
 /* The parameters of a mail that do not come from the job's body. */
 struct email_options {
 	struct email_store store;
-	struct sw_id id;
+	const char *id;	  /* the job's, a UUID */
 	const char *host; /* the part of the Message-ID after the @ */
 	int64_t at_s;	  /* the Date, Unix time */
 	int64_t max;	  /* largest size of the encoded mail in bytes */

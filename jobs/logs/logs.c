@@ -51,6 +51,7 @@ struct log_source {
 /* A job while it runs. */
 struct log_job {
 	struct job *job;
+	struct sw_id id;
 	struct log_source *source;
 	struct log_tally *tally;
 	struct log_feed *feed;
@@ -118,8 +119,7 @@ report_ready(struct log_job *r)
 
 	if (err < 0)
 		return err;
-	err = report_begin(
-		r->report, &r->job->id, clock_now_ms(CLOCK_REALTIME));
+	err = report_begin(r->report, &r->id, clock_now_ms(CLOCK_REALTIME));
 	r->known = err == 1;
 	return err < 0 ? err : 0;
 }
@@ -148,7 +148,7 @@ part_store(struct log_job *r)
 	r->bytes += t->bytes;
 	first_note(r);
 	if (err == 0 && !r->known)
-		err = report_add(r->report, &r->job->id, t);
+		err = report_add(r->report, &r->id, t);
 	return err;
 }
 
@@ -328,8 +328,12 @@ log_add(struct job *job, struct log_source *source, struct log_unpack *from)
 	int archived = folder != NULL && folder[0] != '\0', err = 0;
 	enum job_disposition disposition;
 
+	if (sw_id_parse(job->id, &r.id) < 0) {
+		job->error(job, "the job's id is no UUID: %s", job->id);
+		return JOB_FAIL;
+	}
 	if (archived)
-		err = archive_open(&r.archive, folder, &job->id);
+		err = archive_open(&r.archive, folder, &r.id);
 	tally_reset(&t);
 	feed_init(&feed, from, archived ? bytes_archive : NULL, &r);
 	disposition = err < 0 ? cannot_archive(&r, err) : pieces_add(&r);
@@ -362,3 +366,12 @@ logs_run(struct job *job)
 	unpack_close(from);
 	return disposition;
 }
+
+const struct job_type logs_type = {
+	.name = "logs",
+	.text = "adds a piece of an access log to the report in $" LOGS_DB_ENV,
+	.run = logs_run,
+	.streams = 1,
+	.keys = logs_keys,
+	.check = logs_check,
+};

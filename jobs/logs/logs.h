@@ -30,5 +30,6 @@ int logs_check(const struct config *, char *why, size_t cap)
 	__attribute__((warn_unused_result));
 
 enum job_disposition logs_run(struct job *);
+extern const struct job_type logs_type;
 
 #endif

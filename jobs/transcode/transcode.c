@@ -394,3 +394,12 @@ transcode_run(struct job *job)
 		v = steps[i](&w);
 	return v;
 }
+
+const struct job_type transcode_type = {
+	.name = "transcode",
+	.text = "a blob's film or sound as hls, mp4, webm, audio or an image",
+	.run = transcode_run,
+	.keys = transcode_keys,
+	.profile_keys = profile_keys,
+	.check = profile_check,
+};

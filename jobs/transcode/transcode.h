@@ -22,5 +22,6 @@
 #include "jobs/job.h"
 
 enum job_disposition transcode_run(struct job *);
+extern const struct job_type transcode_type;
 
 #endif

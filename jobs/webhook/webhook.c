@@ -108,12 +108,12 @@ static enum job_disposition
 body_deliver(struct job *job, const struct webhook_endpoint *e,
 	struct bytes body, const char *type)
 {
-	char id[SW_ID_TEXT], why[ENDPOINT_WHY];
+	char why[ENDPOINT_WHY];
 	int64_t began_ms = clock_now_ms(CLOCK_REALTIME);
 	int64_t timeout_ms = endpoint_number(e, "timeout");
 	int64_t left_ms = job->deadline_ms - began_ms - MARGIN_MS;
 	struct webhook_post p = {.to = e,
-		.id = id,
+		.id = job->id,
 		.at_s = began_ms / 1000,
 		.type = type,
 		.body = body,
@@ -125,7 +125,6 @@ body_deliver(struct job *job, const struct webhook_endpoint *e,
 			e->place);
 		return JOB_RETRY;
 	}
-	sw_id_format(&job->id, id);
 	err = post_send(&p, why);
 	if (err == 0)
 		return answer_judge(
@@ -205,3 +204,12 @@ webhook_run(struct job *job)
 	endpoint_close(&e);
 	return disposition;
 }
+
+const struct job_type webhook_type = {
+	.name = "webhook",
+	.text = "posts the body to a receiver, signed (Standard Webhooks)",
+	.run = webhook_run,
+	.keys = endpoint_keys,
+	.profile_keys = endpoint_profile_keys,
+	.check = endpoint_check,
+};

@@ -12,6 +12,7 @@
 #include "jobs/job.h"
 
 enum job_disposition webhook_run(struct job *);
+extern const struct job_type webhook_type;
 
 /*
  * The disposition that an HTTP status means; `*why` is a static text for the

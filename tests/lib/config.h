@@ -14,4 +14,8 @@
 int job_config_read(struct config **, const char *file,
 	const struct job_type *types, char *why, size_t cap);
 
+/* The same as the program of that type does, which skips other sections. */
+int job_type_config_read(struct config **, const char *file,
+	const struct job_type *, char *why, size_t cap);
+
 #endif

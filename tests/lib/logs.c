@@ -44,23 +44,15 @@ on_alarm(struct job *job, const char *text)
 	(void)snprintf(lt_said.alarm, sizeof(lt_said.alarm), "%s", text);
 }
 
-static struct sw_id
+static const char *
 id_of(unsigned n)
 {
+	static char text[SW_ID_TEXT];
 	struct sw_id id = {{0}};
 
 	be_set(id.b + 8, 8, n);
-	return id;
-}
-
-job_fn *
-lt_job(const char *name)
-{
-	for (const struct job_type *t = job_types; t->name != NULL; t++)
-		if (strcmp(t->name, name) == 0)
-			return t->run;
-	fail_msg("no job %s", name);
-	return NULL;
+	sw_id_format(&id, text);
+	return text;
 }
 
 const struct config *
@@ -71,8 +63,8 @@ lt_conf(const char *file)
 
 	if (conf == NULL || file != NULL) {
 		config_free(conf);
-		if (job_config_read(&conf, file, job_types, why, sizeof(why)) <
-			0)
+		if (job_type_config_read(
+			    &conf, file, &logs_type, why, sizeof(why)) < 0)
 			fail_msg("%s", why);
 	}
 	return conf;
@@ -90,7 +82,7 @@ run(struct job *job, unsigned id)
 	job->error = on_error;
 	job->alarm = on_alarm;
 	memset(&lt_said, 0, sizeof(lt_said));
-	return lt_job("logs")(job);
+	return logs_run(job);
 }
 
 enum job_disposition

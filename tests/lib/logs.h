@@ -39,9 +39,6 @@ struct lt_said {
 
 extern struct lt_said lt_said;
 
-/* The built-in job of that name. */
-job_fn *lt_job(const char *name);
-
 /* The configuration of the jobs to come; NULL: as it is, at first by default.
  */
 const struct config *lt_conf(const char *file);

@@ -287,15 +287,6 @@ errors_times_and_bots_are_counted_by_path_and_word(void **state)
 	view_fini(&v);
 }
 
-static void
-noop_is_done_at_once(void **state)
-{
-	struct job job = {.queue = "q"};
-
-	(void)state;
-	assert_int_equal(lt_job("noop")(&job), JOB_ACK);
-}
-
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, lt_make, lt_drop)
 
 int
@@ -313,7 +304,6 @@ main(void)
 		IN_PLACE(a_report_that_was_removed_is_begun_anew),
 		IN_PLACE(errors_times_and_bots_are_counted_by_path_and_word),
 		IN_PLACE(samples_are_few_and_short),
-		cmocka_unit_test(noop_is_done_at_once),
 	};
 
 	return cmocka_run_group_tests_name("logs", tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "jobs/transcode/command.h"
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/subprocess.h"
+#include "jobs/transcode/transcode.h"
 #include "tests/lib/config.h"
 #include "tests/lib/folder.h"
 
@@ -31,7 +32,7 @@ conf_text_read(const char *text, struct config **c)
 	int err;
 
 	folder_file(folder, "jobs.conf", text, path);
-	err = job_config_read(c, path, job_types, why, sizeof(why));
+	err = job_type_config_read(c, path, &transcode_type, why, sizeof(why));
 	if (err < 0)
 		return err;
 	err = profile_check(*c, why, sizeof(why));

@@ -319,7 +319,7 @@ check_text(const char *text, char *why, size_t cap)
 
 	folder_make(dir);
 	folder_file(dir, "jobs.conf", text, path);
-	err = job_config_read(&c, path, job_types, why, cap);
+	err = job_type_config_read(&c, path, &webhook_type, why, cap);
 	if (err == 0)
 		err = endpoint_check(c, why, cap);
 	config_free(c);
@@ -387,8 +387,8 @@ the_example_is_a_configuration(void **state)
 	struct config *c;
 
 	(void)state;
-	if (job_config_read(
-		    &c, "examples/jobs.conf", job_types, why, sizeof(why)) < 0)
+	if (job_type_config_read(&c, "examples/jobs.conf", &webhook_type, why,
+		    sizeof(why)) < 0)
 		fail_msg("%s", why);
 	assert_string_equal(config_text(c, "webhook ann", "secret_file"),
 		"/etc/spillway/ann.secret");
