@@ -27,11 +27,16 @@ sed_or_copy() {
 	esac
 }
 
-for p in spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate; do
+for p in spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate \
+	spillway-job-email spillway-job-exec spillway-job-logs spillway-job-noop spillway-job-transcode spillway-job-webhook; do
 	place 755 "$b/$p" "$BINDIR/$p"
 done
-place 644 "$b/libspillway.a" "$LIBDIR/libspillway.a"
-place 755 "$b/libspillway.so.0" "$LIBDIR/libspillway.so.0"
+for l in libspillway libspillway-job; do
+	place 644 "$b/$l.a" "$LIBDIR/$l.a"
+	place 755 "$b/$l.so.0" "$LIBDIR/$l.so.0"
+done
+place 644 jobs/spillway-job.h "$INCLUDEDIR/spillway-job.h"
+place 644 jobs/spillway-job.pc.in "$LIBDIR/pkgconfig/spillway-job.pc"
 place 644 producer/spillway.h "$INCLUDEDIR/spillway.h"
 place 644 producer/spillway-handler.h "$INCLUDEDIR/spillway-handler.h"
 place 644 producer/spillway.pc.in "$LIBDIR/pkgconfig/spillway.pc"
@@ -48,8 +53,10 @@ place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
 for c in broker front jobs nginx; do
 	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
 done
-if [ "$what" = install ]; then
-	ln -sf libspillway.so.0 "$DESTDIR$LIBDIR/libspillway.so"
-else
-	rm -f "$DESTDIR$LIBDIR/libspillway.so"
-fi
+for l in libspillway libspillway-job; do
+	if [ "$what" = install ]; then
+		ln -sf "$l.so.0" "$DESTDIR$LIBDIR/$l.so"
+	else
+		rm -f "$DESTDIR$LIBDIR/$l.so"
+	fi
+done

@@ -22,10 +22,17 @@ LIST = pathlib.Path("tests/deps.list")
 LINKS = {
     "loggen": "",
     "libspillway.so.0": "uuid zmq",
+    "libspillway-job.so.0": "",
     "spillway": "crypto curl expat jansson uuid zmq",
     "spillway-broker": "lmdb systemd uuid zmq",
     "spillway-front": "event-2.1 jansson seccomp systemd uuid zmq",
     "spillway-isolate": "seccomp uuid",
+    "spillway-job-email": "crypto curl expat idn2 jansson",
+    "spillway-job-exec": "crypto curl expat",
+    "spillway-job-logs": "crypto curl expat sqlite3 uuid yajl z zstd",
+    "spillway-job-noop": "",
+    "spillway-job-transcode": "crypto curl expat jansson seccomp",
+    "spillway-job-webhook": "crypto curl expat",
     "spillway-repair": "lmdb uuid",
     "spillway-report": "sqlite3",
     "spillway-spawner": "",
@@ -89,7 +96,7 @@ def headers():
     """{(set, header): package}, None if this machine does not have it."""
     used = {(set_of(f), h) for f in files(".c", ".h")
             for h in re.findall(r"^\s*#\s*include\s*<([^>]+)>", f.read_text(), re.M)
-            if not os.path.exists(f"producer/{h}")}
+            if not os.path.exists(f"producer/{h}") and not os.path.exists(f"jobs/{h}")}
     source = "".join(f"#if __has_include(<{h}>)\n#include <{h}>\n#endif\n" for _, h in sorted(used))
     paths = set(re.findall(r'^# \d+ "(/[^"]+)"', output("cc", "-E", "-x", "c", "-", input=source), re.M))
     owner = owners(sorted(paths))

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Header, map and library of the producer name the same functions, and a program
-# that is linked with the library may call each name.
+# Header, map and library of the producer, and of the kit for jobs, name the same
+# functions, and a program that is linked with a library may call each name.
 set -euo pipefail
 b=${SPILLWAY_BIN:?"must be the build folder"}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -39,4 +39,24 @@ case $b in *asan) sanitize=-fsanitize=address,undefined ;; *) sanitize= ;; esac
 # shellcheck disable=SC2086 # an option, or none
 ${CC:-cc} $sanitize -Wno-deprecated-declarations -I"$root/producer" -o "$dir/both" "$dir/both.c" "$b/libspillway.so.0"
 LD_LIBRARY_PATH="$b" "$dir/both"
-echo "$(wc -l <"$dir/library") functions: header, map and library agree"
+
+# The kit: the program of its header, by the shared library and by the archive.
+tr '\n' ' ' <"$root/jobs/spillway-job.h" | sed 's|/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/||g' |
+	grep -o 'spillway_job_[a-z_]*(' | tr -d '(' | grep -v '^spillway_job_fn$' | sort -u >"$dir/job_header"
+sed -n 's/^\t\(spillway_[a-z_]*\);$/\1/p' "$root/jobs/libspillway-job.map" | sort >"$dir/job_map"
+nm -D --defined-only "$b/libspillway-job.so.0" |
+	sed -n 's/.* T \(spillway_[a-z_]*\)\(@.*\)*$/\1/p' | sort >"$dir/job_library"
+[ "$(wc -l <"$dir/job_header")" -ge 10 ] || { echo "FAILED: the kit's header has too few functions"; exit 1; }
+diff "$dir/job_header" "$dir/job_map"
+diff "$dir/job_header" "$dir/job_library"
+sed -n '/^ \*\t#include/,/^ \*\t}$/p; /^ \*\tint$/,/^ \*\t}$/p' "$root/jobs/spillway-job.h" |
+	sed 's/^ \*//' >"$dir/shout.c"
+# shellcheck disable=SC2086 # an option, or none
+for l in "$b/libspillway-job.so.0" "$b/libspillway-job.a"; do
+	${CC:-cc} $sanitize -Wall -Wextra -Werror -I"$root/jobs" -o "$dir/shout" "$dir/shout.c" "$l"
+	status=0
+	LD_LIBRARY_PATH="$b" "$dir/shout" 2>"$dir/said" || status=$?
+	[ "$status" = 64 ] && grep -q 'must be started by spillway-worker' "$dir/said" ||
+		{ echo "FAILED: without a worker: $status $(cat "$dir/said")"; exit 1; }
+done
+echo "$(wc -l <"$dir/library") and $(wc -l <"$dir/job_library") functions: header, map and library agree"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/logs.h"
 #include "report/show.h"
-#include "tests/lib/config.h"
+#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
 
 #include <errno.h>

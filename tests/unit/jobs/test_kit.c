@@ -19,7 +19,7 @@
 
 #include "jobs/spillway-job.h"
 #include "tests/lib/deadline.h"
-#include "tests/lib/kept.h"
+#include "tests/lib/jobs.h"
 #include "wire/limits.h"
 
 #define ID "0190163d-8694-739b-aea5-966c26f8ad91"

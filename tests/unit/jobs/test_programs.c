@@ -27,7 +27,7 @@
 #include "tests/lib/blob.h"
 #include "tests/lib/deadline.h"
 #include "tests/lib/folder.h"
-#include "tests/lib/kept.h"
+#include "tests/lib/jobs.h"
 #include "tests/lib/proc.h"
 
 #define ID "0190163d-8694-739b-aea5-966c26f8ad91"

@@ -19,7 +19,7 @@
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/subprocess.h"
 #include "jobs/transcode/transcode.h"
-#include "tests/lib/config.h"
+#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
 
 static char folder[FOLDER_PATH];

@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "jobs/job.h"
-#include "tests/lib/config.h"
+#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
 #include "worker/dir.h"
 

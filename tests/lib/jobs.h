@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kept.h - the worker's side of a kept process, for tests
+ * jobs.h - jobs without a worker: configuration, and a kept process
  *
  * A test starts a program of the build, or a function in a process of its own,
  * with a stream socket on descriptor 3, and exchanges messages (wire/kept.h).
  * Each function fails the test where what comes is not what must come, or
  * where nothing comes before the deadline.
  */
-#ifndef TESTS_KEPT_H
-#define TESTS_KEPT_H
+#ifndef TESTS_JOBS_H
+#define TESTS_JOBS_H
 
 #include <sys/types.h>
 
+#include "jobs/config.h"
 #include "wire/kept.h"
+
+/*
+ * Reads `file` as a worker of these types does, or takes the defaults alone
+ * where it is NULL.  All configurations of a test have the same types.
+ */
+int job_config_read(struct config **, const char *file,
+	const struct job_type *types, char *why, size_t cap);
+
+/* The same as the program of that type does, which skips other sections. */
+int job_type_config_read(struct config **, const char *file,
+	const struct job_type *, char *why, size_t cap);
 
 enum { KEPT_SAID = 4096 };
 
