@@ -122,7 +122,7 @@ kept_line(char line[KEPT_LINE_MAX + 2], size_t len, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(line + head, cap - (size_t)head, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)(head + n) >= cap)
+	if (n < 0 || (size_t)head + (size_t)n >= cap)
 		return -EMSGSIZE;
 	n += head;
 	line[n++] = '\n';
