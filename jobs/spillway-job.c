@@ -325,8 +325,9 @@ spillway_job_cancelled(struct spillway_job *job)
 {
 	struct kit *k = kit_of(job);
 
-	while (input_read(k, sizeof(k->in), MSG_DONTWAIT))
+	do
 		cancels_take(k);
+	while (input_read(k, sizeof(k->in), MSG_DONTWAIT));
 	return k->cancelled || k->gone;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -146,6 +148,35 @@ cancel_job(struct spillway_job *job)
 		(void)usleep(1000);
 	spillway_job_error(job, "cancelled");
 	return SPILLWAY_JOB_RETRY;
+}
+
+static void
+signal_take(int sig)
+{
+	(void)sig;
+}
+
+/* Puts through a small buffer, while a signal comes again and again. */
+static enum spillway_job_end
+interrupted_job(struct spillway_job *job)
+{
+	static const struct sigaction take = {.sa_handler = signal_take};
+	static const struct itimerval often = {{0, 20}, {0, 20}};
+	static const struct itimerval never;
+	static const int size = 4608;
+	int err;
+
+	if (setsockopt(KEPT_FD, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) !=
+			0 ||
+		sigaction(SIGALRM, &take, NULL) != 0 ||
+		setitimer(ITIMER_REAL, &often, NULL) != 0)
+		return SPILLWAY_JOB_FAIL;
+	memset(much, 'z', sizeof(much));
+	err = spillway_job_put(job, "next", NULL, much, SW_BODY_MAX);
+	if (err == 0)
+		err = spillway_job_put(job, "last", NULL, much, SW_BODY_MAX);
+	(void)setitimer(ITIMER_REAL, &never, NULL);
+	return err == 0 ? SPILLWAY_JOB_DONE : SPILLWAY_JOB_FAIL;
 }
 
 static int
@@ -328,6 +359,22 @@ the_memory_of_a_job_is_not_that_of_one_before_it(void **state)
 	assert_well(&p);
 }
 
+static void
+a_signal_in_the_middle_of_a_report_loses_nothing(void **state)
+{
+	struct kept_process p;
+
+	(void)state;
+	kit_start(&p, interrupted_job);
+	for (int i = 0; i < 20; i++) {
+		run(&p, "");
+		assert_string_equal(end.word, "done");
+		assert_int_equal(end.puts_n, 2);
+		assert_string_equal(end.queue, "last");
+	}
+	assert_well(&p);
+}
+
 /* --- the worker ------------------------------------------------------------
  */
 
@@ -350,6 +397,27 @@ a_job_learns_that_it_is_cancelled(void **state)
 	assert_true(kept_is(&m, "retry"));
 	assert_true(bytes_eq(m.bytes, bytes_str("cancelled")));
 	run(&p, "quick"); /* and the next one is not */
+	assert_string_equal(end.word, "done");
+	assert_well(&p);
+}
+
+/* In one piece with the job: the kit has read it before the job runs. */
+static void
+a_cancel_right_behind_a_job_is_for_the_job_that_it_names(void **state)
+{
+	static const char mine[] = "5 job " ID " queue 2 20 500 0\nquick"
+				   "0 cancel " ID "\n",
+			  others[] = "5 job " ID " queue 2 20 500 0\nquick"
+				     "0 cancel other\n";
+	struct kept_process p;
+
+	(void)state;
+	kit_start(&p, cancel_job);
+	kept_send(&p, mine, sizeof(mine) - 1);
+	kept_end(&p, ID, &end);
+	assert_string_equal(end.word, "fail");
+	kept_send(&p, others, sizeof(others) - 1);
+	kept_end(&p, ID, &end);
 	assert_string_equal(end.word, "done");
 	assert_well(&p);
 }
@@ -452,7 +520,11 @@ main(void)
 		cmocka_unit_test(a_put_has_a_queue_headers_and_a_body),
 		cmocka_unit_test(
 			the_memory_of_a_job_is_not_that_of_one_before_it),
+		cmocka_unit_test(
+			a_signal_in_the_middle_of_a_report_loses_nothing),
 		cmocka_unit_test(a_job_learns_that_it_is_cancelled),
+		cmocka_unit_test(
+			a_cancel_right_behind_a_job_is_for_the_job_that_it_names),
 		cmocka_unit_test(a_job_whose_worker_is_gone_ends),
 		cmocka_unit_test(messages_may_come_in_any_pieces),
 		cmocka_unit_test(the_largest_job_arrives_whole),

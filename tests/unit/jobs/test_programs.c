@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -129,6 +130,8 @@ server_start(serve_fn *serve, int *port)
 	*port = ntohs(a.sin_port);
 	pid = fork();
 	assert_true(pid >= 0);
+	if (pid == 0) /* also where the test fails */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (pid == 0) {
 		int c = accept(fd, NULL, NULL);
 		FILE *in = fdopen(c, "r"), *out = fdopen(dup(c), "w");
