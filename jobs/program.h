@@ -13,9 +13,9 @@
 #include "jobs/job.h"
 
 /*
- * What main() does for a type with keys: options and configuration, then jobs.  Returns the exit
- * status: a wrong set-up is one line on stderr and EXIT_CONFIG, or EXIT_USE
- * for the command line, before the first job.
+ * What main() does for a type with keys: options and configuration, then jobs.
+ * Returns the exit status: a wrong set-up is one line on stderr and
+ * EXIT_CONFIG, or EXIT_USE for the command line, before the first job.
  */
 int job_program(const struct job_type *, int argc, char **argv);
 

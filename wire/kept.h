@@ -13,16 +13,21 @@
  * not know, and takes no notice of arguments behind those that it knows.
  *
  * From the process:
- *	0 ready VERSION [AT_ONCE]	the set-up is right; how many jobs at
- *once 0 begun ID			before the first step of a job N
- *progress ID PERCENT		the bytes are a text
- *	N result ID			the last one counts
- *	N put ID QUEUE HEADERS		a further job: its headers, then its
- *body N alarm				the set-up is at fault, not a job; 0:
- *over 0 done ID [CPU_MS RSS_KB]	the end of a job and what the job has
- *cost N retry ID [MS|- [CPU_MS RSS_KB]]  the bytes are the error; MS a delay N
- *fail ID [CPU_MS RSS_KB] From the worker: N job ID QUEUE ATTEMPT MAX TIMEOUT_MS
- *HEADERS 0 cancel ID			optional to heed: signals follow
+ *
+ *	0 ready VERSION [AT_ONCE]    its set-up is right; jobs at once, 1
+ *	0 begun ID                   before the first step of a job
+ *	N progress ID PERCENT        the bytes are a text
+ *	N result ID                  the last one counts
+ *	N put ID QUEUE HEADERS       a further job: headers, then body
+ *	N alarm                      the set-up is at fault; 0: no more
+ *	0 done ID [CPU RSS]          the end; CPU in ms and RSS in KB
+ *	N retry ID [MS|- [CPU RSS]]  the bytes are the error; MS a delay
+ *	N fail ID [CPU RSS]          the bytes are the error
+ *
+ * From the worker:
+ *
+ *	N job ID QUEUE ATTEMPT MAX TIMEOUT_MS HEADERS
+ *	0 cancel ID                  optional to heed: signals follow
  *
  * ID is the worker's name of the job: the process sends it back as it is.
  * HEADERS is the length of a block at the start of the bytes: NAME=VALUE and

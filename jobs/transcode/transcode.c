@@ -397,7 +397,7 @@ transcode_run(struct job *job)
 
 const struct job_type transcode_type = {
 	.name = "transcode",
-	.text = "a blob's film or sound as hls, mp4, webm, audio or an image",
+	.text = "a blob's video or sound as hls, mp4, webm, audio or an image",
 	.run = transcode_run,
 	.keys = transcode_keys,
 	.profile_keys = profile_keys,

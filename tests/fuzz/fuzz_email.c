@@ -67,7 +67,8 @@ message_check(const struct email *e)
 {
 	static struct email_mail m;
 	static struct email_source s;
-	const struct email_options order = {.id = "0190163d-8694-739b-aea5-966c26f8ad91",
+	const struct email_options order = {
+		.id = "0190163d-8694-739b-aea5-966c26f8ad91",
 		.host = e->from.text + e->from.host,
 		.max = 1 << 30};
 	struct email_why why;

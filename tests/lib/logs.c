@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/logs.h"
 #include "report/show.h"
-#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/jobs.h"
 
 #include <errno.h>
 #include <fcntl.h>

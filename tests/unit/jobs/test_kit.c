@@ -150,10 +150,19 @@ cancel_job(struct spillway_job *job)
 	return SPILLWAY_JOB_RETRY;
 }
 
+static suseconds_t pause_us;
+
+/* The next one comes a little later, or a slow machine would do nothing else.
+ */
 static void
 signal_take(int sig)
 {
+	const struct itimerval once = {.it_value.tv_usec = pause_us};
+
 	(void)sig;
+	if (pause_us > 0 && pause_us < 10000)
+		pause_us += 2;
+	(void)setitimer(ITIMER_REAL, &once, NULL);
 }
 
 /* Puts through a small buffer, while a signal comes again and again. */
@@ -161,20 +170,21 @@ static enum spillway_job_end
 interrupted_job(struct spillway_job *job)
 {
 	static const struct sigaction take = {.sa_handler = signal_take};
-	static const struct itimerval often = {{0, 20}, {0, 20}};
 	static const struct itimerval never;
 	static const int size = 4608;
 	int err;
 
 	if (setsockopt(KEPT_FD, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) !=
 			0 ||
-		sigaction(SIGALRM, &take, NULL) != 0 ||
-		setitimer(ITIMER_REAL, &often, NULL) != 0)
+		sigaction(SIGALRM, &take, NULL) != 0)
 		return SPILLWAY_JOB_FAIL;
+	pause_us = 20;
+	signal_take(0);
 	memset(much, 'z', sizeof(much));
 	err = spillway_job_put(job, "next", NULL, much, SW_BODY_MAX);
 	if (err == 0)
 		err = spillway_job_put(job, "last", NULL, much, SW_BODY_MAX);
+	pause_us = 0; /* a signal that is on its way sets no timer */
 	(void)setitimer(ITIMER_REAL, &never, NULL);
 	return err == 0 ? SPILLWAY_JOB_DONE : SPILLWAY_JOB_FAIL;
 }

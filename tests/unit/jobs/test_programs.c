@@ -29,7 +29,6 @@
 #include "tests/lib/deadline.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/jobs.h"
-#include "tests/lib/proc.h"
 
 #define ID "0190163d-8694-739b-aea5-966c26f8ad91"
 
@@ -365,7 +364,7 @@ transcode_makes_files_of_a_blob(void **state)
 #endif
 	wave_make(wave);
 	blob_put(wave, sizeof(wave), header);
-	blob_put("no film", 7, bad);
+	blob_put("no video", 8, bad);
 	program_start(&p, "spillway-job-transcode",
 		"[transcode]\nlandlock = no\n[email]\nx = y\n");
 	kept_ready(&p);
@@ -507,34 +506,37 @@ check_config_checks_and_runs_nothing(void **state)
 /* --- spillway-job-exec -----------------------------------------------------
  */
 
+/* Its exit status; what it and its command wrote to stderr is p->said. */
 static int
-exec_run(struct proc *p, const char *const *argv, const char *const *with)
+exec_run(struct kept_process *p, const char *const *argv)
 {
-	proc_start(p, argv, with);
-	while (p->pid != 0)
-		proc_watch(&p, 1, deadline_ms());
-	return WIFEXITED(p->status) ? WEXITSTATUS(p->status) : -1;
+	int status;
+
+	kept_start(p, argv, env);
+	status = kept_wait(p);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void
 exec_becomes_the_command_with_its_blob(void **state)
 {
 	static const char *const argv[] = {"spillway-job-exec", "/bin/sh", "-c",
-		"cat \"$SPILLWAY_BLOB\"; echo \" $SPILLWAY_BLOB_SIZE\"; exit 7",
+		"exec >&2; cat \"$SPILLWAY_BLOB\"; echo \" "
+		"$SPILLWAY_BLOB_SIZE\"; exit 7",
 		NULL};
 	static const char *const bare[] = {"spillway-job-exec", "/bin/sh", "-c",
-		"echo \"${SPILLWAY_BLOB-none}\"", NULL};
+		"echo \"${SPILLWAY_BLOB-none}\" >&2", NULL};
 	char header[BLOB_REF + 8];
-	static struct proc p;
+	struct kept_process p;
 
 	(void)state;
 	blob_put("in the blob", 11, header);
 	env_add("SPILLWAY_BLOB=/stale");
-	assert_int_equal(exec_run(&p, bare, env), 0);
-	assert_string_equal(p.said[0], "none\n");
+	assert_int_equal(exec_run(&p, bare), 0);
+	assert_string_equal(p.said, "none\n");
 	env_add("SPILLWAY_HEADER_BLOB=%s", header + strlen("blob="));
-	assert_int_equal(exec_run(&p, argv, env), 7);
-	assert_string_equal(p.said[0], "in the blob 11\n");
+	assert_int_equal(exec_run(&p, argv), 7);
+	assert_string_equal(p.said, "in the blob 11\n");
 }
 
 static void
@@ -546,21 +548,21 @@ exec_says_what_cannot_be_had(void **state)
 	static const char *const good[] = {
 		"spillway-job-exec", "/bin/true", NULL};
 	char header[BLOB_REF + 8];
-	static struct proc p;
+	struct kept_process p;
 
 	(void)state;
-	assert_int_equal(exec_run(&p, none, env), EX_USAGE);
-	assert_int_equal(exec_run(&p, missing, env), 127);
+	assert_int_equal(exec_run(&p, none), EX_USAGE);
+	assert_int_equal(exec_run(&p, missing), 127);
 	assert_string_equal(
-		p.said[1], "/none/at/all: No such file or directory\n");
+		p.said, "/none/at/all: No such file or directory\n");
 	blob_put("", 0, header);
 	header[strlen("blob=sha256:")] ^= 1;
 	env_add("SPILLWAY_HEADER_BLOB=%s", header + strlen("blob="));
-	assert_int_equal(exec_run(&p, good, env), EX_NOINPUT);
-	assert_int_equal(strncmp(p.said[1], "blob: ", 6), 0);
+	assert_int_equal(exec_run(&p, good), EX_NOINPUT);
+	assert_int_equal(strncmp(p.said, "blob: ", 6), 0);
 	env[1] = "SPILLWAY_BLOBS=";
-	assert_int_equal(exec_run(&p, good, env), EX_TEMPFAIL);
-	assert_non_null(strstr(p.said[1], "--blobs"));
+	assert_int_equal(exec_run(&p, good), EX_TEMPFAIL);
+	assert_non_null(strstr(p.said, "--blobs"));
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, finish)

@@ -19,8 +19,8 @@
 #include "jobs/transcode/outputs.h"
 #include "jobs/transcode/subprocess.h"
 #include "jobs/transcode/transcode.h"
-#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/jobs.h"
 
 static char folder[FOLDER_PATH];
 static char why[512];

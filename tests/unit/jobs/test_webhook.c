@@ -20,8 +20,8 @@
 #include "jobs/webhook/post.h"
 #include "jobs/webhook/sign.h"
 #include "jobs/webhook/webhook.h"
-#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/jobs.h"
 
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

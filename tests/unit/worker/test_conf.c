@@ -17,8 +17,8 @@
 
 #include "base/error.h"
 #include "jobs/job.h"
-#include "tests/lib/jobs.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/jobs.h"
 #include "worker/dir.h"
 
 static const struct config_key keys[] = {
@@ -115,7 +115,8 @@ what_is_wrong_is_said_with_its_place(void **state)
 			":2: tls is 'maybe': must be yes or no"},
 		{"[email]\nroom = 2g\n", ":2: room is '2g': must be a size"},
 		{"[email]\nurl = a\nurl = b\n", ":3: key 'url' is there twice"},
-		{"[video a]\n[video a]\n", ":2: section [video a] is there twice"},
+		{"[video a]\n[video a]\n",
+			":2: section [video a] is there twice"},
 		{"[post]\nurl = a\n", ":1: unknown section [post]"},
 		{"[video]\ncodec = a\n",
 			":1: section [video] must be [video NAME]"},
