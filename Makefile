@@ -44,7 +44,7 @@ TESTS := $(patsubst %.c,$B/%,$(wildcard tests/unit/*/test_*.c tests/*/test_*.c t
 PRELOADS := $(patsubst %.c,$B/%.so,$(wildcard tests/*/preload_*.c))
 PROOFS := $(patsubst tests/proof/%.sh,%,$(wildcard tests/proof/*.sh))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate $(JOB_KINDS:%=spillway-job-%))
+PROGRAMS := $(addprefix $B/,spillway-broker spillway-repair spillway-worker spillway-spawner spillway spillway-report spillway-front spillway-isolate spillway-job-email spillway-job-exec spillway-job-logs spillway-job-noop spillway-job-transcode spillway-job-webhook)
 LIBRARY := $(addprefix $B/,libspillway.a libspillway.so.0 libspillway-job.a libspillway-job.so.0)
 DEPS := $(addprefix deps-,run transcode build demo test proof bench tidy)
 LIBS_ALL := -lzmq -llmdb -lsystemd -luuid -lsqlite3 -ljansson -lyajl -lm -lcurl -lcrypto -lidn2 -lexpat -levent -lseccomp -lz -lzstd

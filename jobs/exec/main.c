@@ -63,6 +63,13 @@ blob_set(void)
 	return 0;
 }
 
+/* The exit status after output: nobody has read what did not fit. */
+static int
+printed(void)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? EX_OK : EX_IOERR;
+}
+
 /* --help, --version and --check-config, where there is no command. */
 static int
 option_do(const char *option)
@@ -80,11 +87,11 @@ option_do(const char *option)
 		     "  --check-config  open the store and exit\n"
 		     "  --help          print this help and exit\n"
 		     "  --version       print the version and exit");
-		return EX_OK;
+		return printed();
 	}
 	if (strcmp(option, "--version") == 0) {
 		puts(NAME " " SPILLWAY_VERSION);
-		return EX_OK;
+		return printed();
 	}
 	if (strcmp(option, "--check-config") != 0)
 		return fail(EX_USAGE, NAME ": unknown option", option);
