@@ -89,8 +89,7 @@ $B/libspillway-job.a $B/libspillway-job.so.0: $B/jobs/spillway-job.o $B/jobs/cos
 $(filter %.a,$(LIBRARY)): %.a:
 	$(LD) -r -o $*.o $(filter %.o %.a,$^) && objcopy --localize-hidden $*.o
 	rm -f $@ && $(AR) rcs $@ $*.o
-$(filter %.0,$(LIBRARY)):
-	$(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F),--version-script=$(filter %.map,$^),--as-needed -o $@ $(filter %.o %.a,$^) -lzmq -luuid
+$(filter %.0,$(LIBRARY)): ; $(CC) -shared $(filter-out -pie,$(ALL_LDFLAGS)) -Wl,-soname,$(@F),--version-script=$(filter %.map,$^),--as-needed -o $@ $(filter %.o %.a,$^) -lzmq -luuid
 
 ## deps-run, deps-build, deps-transcode, deps: packages to run, for make, that job, make check
 $(DEPS): deps-%: ; @tests/deps.sh $*
