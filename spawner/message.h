@@ -55,7 +55,7 @@ enum spawn_step {
 
 enum spawn_flag {
 	SPAWN_WITH_FOLDER = 1, /* its working directory, removed at its end */
-	SPAWN_WITH_TMP = 2,    /* the variable SPILLWAY_TMP, message.h below */
+	SPAWN_WITH_TMP = 2,    /* the variable SPAWN_TMP_ENV */
 	SPAWN_PROBE = 4,       /* all steps but the last; ends with status 0 */
 };
 

@@ -100,6 +100,7 @@ for p in $programs; do
 	done
 done
 refused 64 "^spillway-isolate: only spillway-front starts this program$" spillway-isolate
+refused 64 "^spillway-spawner: only spillway-worker starts this program$" spillway-spawner
 refused 64 "^spillway-isolate: word: unexpected argument$" spillway-isolate word
 refused 64 "^spillway-broker: --check-config: cannot be used together with --mend$" \
 	spillway-broker --mend --data /x --check-config

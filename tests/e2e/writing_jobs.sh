@@ -118,8 +118,8 @@ for line in "$declaration" "$entry"; do grep -qxF -- "$line" $doc || fail "not i
 tree=$dir/tree kind=$(basename "$b")
 mkdir -p "$tree/build/$kind" "$tree/tests"
 cp -a tests/deps.* "$tree/tests"
-cp -a Makefile base wire link blob worker jobs report "$tree"
-for d in base wire link blob worker jobs report; do cp -a "$b/$d" "$tree/build/$kind"; done
+cp -a Makefile base wire link blob spawner worker jobs report "$tree"
+for d in base wire link blob spawner worker jobs report; do cp -a "$b/$d" "$tree/build/$kind"; done
 cp "$jobs/words.c" "$tree/jobs"
 python3 - "$tree/worker/jobs.c" "$declaration" "$entry" <<'P'
 import sys
@@ -131,7 +131,7 @@ text = text[:end] + "\n" + declaration + "\n" + text[end:]
 end = text.rindex("\t{.name = NULL}")
 open(name, "w").write(text[:end] + entry + "\n" + text[end:])
 P
-make -C "$tree" CI=1 KIND="$kind" "build/$kind/spillway-worker" >"$dir/make.log" 2>&1 || fail "make: $(tail "$dir/make.log")"
+make -C "$tree" CI=1 KIND="$kind" "build/$kind/spillway-"{worker,spawner} >"$dir/make.log" 2>&1 || fail "make: $(tail "$dir/make.log")"
 b=$tree/build/$kind
 said=$("$b/spillway-worker" --help)
 grep -q '^  words  *counts the words of a text' <<<"$said" || fail "--help"
