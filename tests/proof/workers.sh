@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A worker with everything at once, for PROOF_S seconds (60): 1,000 slots, most
-# of them busy, short commands without a pause, jobs that leave thousands of
-# files, floods of output to a log that nobody reads, and both processors busy.
-# No lease is lost, nothing is left: no file, no descriptor, no process.
+# of them busy, short commands without a pause, jobs that leave 400,000 files
+# (fewer in a run below 600 s), floods of output to a log that nobody reads, and
+# both processors busy.  No lease is lost, nothing is left: no file, no
+# descriptor, no process, and little memory.
 . "$(dirname "$0")/../lib/e2e_lib.sh"
 seconds=${PROOF_S:-60}
+files=$((400000 * (seconds < 600 ? seconds : 600) / 600))
 mkdir "$dir/tmp"
 export TMPDIR="$dir/tmp"
 
@@ -24,13 +26,13 @@ folders_are_gone() { [ "$(find "$dir/tmp" -mindepth 2 ! -name gone | wc -l)" = 0
 broker_start
 # One attempt: a lease that is lost leaves a dead job.
 for q in long short litter flood; do
-	spillway queue set $q max_attempts=1 max_crashes=1
+	spillway queue set $q max_attempts=1 max_crashes=1 timeout_ms=1h lease_ms=10s
 done
 mkfifo "$dir/mute"
 exec 9<>"$dir/mute"
 spillway-worker --name all --slots 1000 --log-output \
 	--queue "long=exec:sleep 3" --queue "short=exec:true" \
-	--queue "litter=exec:/usr/bin/python3 -c 'for i in range(20000): open(str(i), \"w\")'" \
+	--queue "litter=exec:/usr/bin/python3 -c 'for i in range($files): open(str(i), \"w\")'" \
 	--queue "flood=exec:sh -c 'yes a line of output | head -c 2000000'" 2>"$dir/mute" &
 worker=$!
 pids+=("$worker")
@@ -59,6 +61,8 @@ until_true folders_are_gone
 [ "$(files_of "$worker") $(files_of "$spawner")" = "$before" ] ||
 	fail "descriptors: $before, now $(files_of "$worker") $(files_of "$spawner")"
 [ -z "$(tr -d ' ' <"/proc/$spawner/task/$spawner/children")" ] || fail "processes are left"
+held_kb=$(awk '/RssAnon/ { print $2 }' "/proc/$worker/status")
+[ "$held_kb" -lt 131072 ] || fail "the worker holds $held_kb KB"
 kill -TERM "$worker"
 wait "$worker" || fail "drain"
-echo "${done_n}none lost, nothing left"
+echo "${done_n}$files files at a time; none lost, nothing left, $held_kb KB held"
