@@ -416,6 +416,11 @@ spawner_open(struct running *r, int *folder_error)
 	if (err == 0)
 		err = spawn_open(&r->spawn, program, lines,
 			2 * (size_t)r->o.routes_n, folder_error);
+	if (err == 0 && r->spawn.blind)
+		sw_log(SW_LOG_WARN, "blind", "text",
+			"the kernel does not list children: what leaves a "
+			"job's process group outlives the job",
+			NULL);
 	if (err == 0)
 		err = watch_add(
 			r->host.epoll, r->spawn.socket, &r->spawn_watch);

@@ -192,6 +192,7 @@ spawn_open(struct spawn *s, const char *program,
 		return err;
 	(void)fcntl(s->socket, F_SETFL, O_NONBLOCK);
 	memcpy(s->folder, ready.folder, sizeof(s->folder));
+	s->blind = ready.blind;
 	*folder_error = ready.error;
 	return 0;
 }

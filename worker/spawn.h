@@ -48,8 +48,9 @@ struct spawn_owner {
 struct spawn {
 	int socket; /* to poll for reading; -1: not open */
 	pid_t pid;
-	int starting;		    /* starts without an answer yet */
-	int children;		    /* that have not ended */
+	int starting; /* starts without an answer yet */
+	int children; /* that have not ended */
+	int blind;    /* the kernel does not list children: spawner/group.h */
 	char folder[SPAWN_FOLDER];  /* in which folders are made, or "" */
 	struct spawn_owner *owners; /* SPAWN_CHILDREN of them */
 	uint32_t free;
