@@ -58,6 +58,9 @@ enum {
 #define KEPT_RESULT_TOOBIG  "the result is larger than 64 KB: put it into a blob"
 #define KEPT_REPORTS_TOOBIG "the worker has no room for what the job reported"
 
+/* The first header of a block, if the job has a content type. */
+#define KEPT_CONTENT_TYPE "content-type="
+
 /* All of it is borrowed from the input. */
 struct kept_message {
 	struct bytes word, args[KEPT_ARGS], bytes;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "wire/kept.h"
 #include "wire/put.h"
 
 enum {
@@ -251,11 +252,21 @@ follow_len_max(struct bytes headers, struct bytes body)
 	return FOLLOW_SPARE + headers.len * FIELD_SPARE + body.len;
 }
 
+/* The first may be the content type, which is a field of its own. */
 static void
 headers_put(struct sw_buf *b, struct bytes headers)
 {
+	static const char type[] = KEPT_CONTENT_TYPE;
+	const size_t type_len = sizeof(type) - 1;
 	const char *p = headers.p, *end = p + headers.len;
 
+	if (headers.len > type_len && memcmp(p, type, type_len) == 0) {
+		size_t n = strnlen(p, headers.len);
+
+		sw_put_bytes(b, SW_F_CONTENT_TYPE,
+			bytes_of(p + type_len, n - type_len));
+		p += n + 1;
+	}
 	while (p < end) {
 		size_t n = strnlen(p, (size_t)(end - p));
 

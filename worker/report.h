@@ -34,9 +34,9 @@ void job_report_fini(struct job_report *);
 void job_report_result(struct job_report *, struct bytes result);
 
 /*
- * Adds a follow-up; `headers` is a block of NAME=VALUE and a NUL each.  One
- * that cannot be stored is a loss.  Beyond SW_BODY_MAX `body` may have NULL for
- * its bytes.
+ * Adds a follow-up; `headers` is a block of NAME=VALUE and a NUL each, its
+ * content type first (KEPT_CONTENT_TYPE).  One that cannot be stored is a loss.
+ * Beyond SW_BODY_MAX `body` may have NULL for its bytes.
  */
 void job_report_follow(struct job_report *, const char *queue,
 	struct bytes headers, struct bytes body);
