@@ -35,7 +35,7 @@ REPAIR := $(call objs,broker/repair)
 BROKER := $(call objs,broker) $(CORE)
 REPORT := $(addprefix $B/report/,database.o hll.o path_times.o)
 JOBS := $(call objs,jobs $(JOB_KINDS:%=jobs/%)) $(REPORT)
-WORKER := $(call objs,worker) $(JOBS) $(call objs,blob)
+WORKER := $(call objs,worker)
 LIB := $(call objs,producer)
 FRONT := $(call objs,front) $(call objs,front/isolate)
 # In these folders all that is no program and no preload is for every test.
@@ -75,7 +75,7 @@ $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) $(WIRE)
 $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report spawner) $(WORKER) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli report spawner) $(WORKER) $(JOBS) $(call objs,blob) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): private LIBS_ALL += -lcmocka
 # These run programs: never those of an earlier build.
@@ -125,7 +125,7 @@ cover: deps-test ; @tests/cover.sh
 fuzz:
 	@$(MAKE) --no-print-directory -s KIND=fuzz CC=clang $(FUZZERS)
 	@for f in $(or $(FUZZERS),none); do tests/fuzz/fuzz.sh $$f $(or $(FUZZ_S),20) || exit 1; done
-$(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(WIRE)
+$(FUZZERS): build/fuzz/%: $B/tests/fuzz/fuzz_%.o $(BROKER) $(WORKER) $(JOBS) $(call objs,blob) $(WIRE)
 	$(CC) $(subst -no-link,,$(ALL_LDFLAGS)) -o $@ $^ $(LIBS_ALL)
 ## protocol-tables, completion, man-pages: bring what docs/ has of tables up to date
 protocol-tables: $B/protocol-tables ; $< update docs/protocol.md

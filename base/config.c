@@ -346,8 +346,8 @@ others_ask(const struct filling *f, const char *name, char why[INI_WHY])
 	word[len] = '\0';
 	if (f->others(word, must) == 0)
 		return 1;
-	(void)snprintf(
-		why, INI_WHY, "[%s]: %.250s", ini_show(name, shown), must);
+	(void)snprintf(why, INI_WHY, "unknown section [%s]: %.250s",
+		ini_show(name, shown), must);
 	return -EINVAL;
 }
 

@@ -3,15 +3,15 @@
  * config.h - the sections of the built-in jobs, for base/config.h
  *
  * [TYPE] has the settings of all jobs of a type, [TYPE NAME] those of one of
- * several profiles that jobs choose by name.  The worker reads the file once,
- * at its start, and its children inherit the values.
+ * several profiles that jobs choose by name.  The type's program reads the file
+ * once, at its start.
  */
 #ifndef JOBS_CONFIG_H
 #define JOBS_CONFIG_H
 
 #include "jobs/job.h"
 
-enum { JOB_TYPE_GROUPS = 2, JOB_GROUPS_MAX = 16 };
+enum { JOB_TYPE_GROUPS = 2 };
 
 /*
  * Writes a group for each table of keys of a type and, behind the last, one
@@ -19,12 +19,5 @@ enum { JOB_TYPE_GROUPS = 2, JOB_GROUPS_MAX = 16 };
  */
 size_t job_type_groups(
 	const struct job_type *, struct config_group to[JOB_TYPE_GROUPS + 1]);
-
-/*
- * Writes a group for each table of keys of `types` and, behind the last, one
- * without a name.  Returns their number.  The groups borrow from `types`.
- */
-size_t job_groups(const struct job_type *types,
-	struct config_group to[JOB_GROUPS_MAX + 1]);
 
 #endif

@@ -92,7 +92,4 @@ struct job_type {
 	int (*check)(const struct config *, char *why, size_t cap);
 };
 
-/* The built-in types, in worker/jobs.c; the last has no name. */
-extern const struct job_type job_types[];
-
 #endif

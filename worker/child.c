@@ -362,21 +362,6 @@ is_over_cpu(const struct child *c, const struct spawn_event *e)
 		       (sig == SIGKILL && !c->killed && e->cpu_ms >= limit_ms));
 }
 
-/* Adds the tail of the output to the fields of an ack. */
-static void
-output_add_field(struct attempt_report *r, struct bytes tail)
-{
-	struct sw_buf b = {.len = r->fields_len};
-
-	b.cap = r->fields_len + tail.len + 8;
-	b.p = realloc(r->fields, b.cap);
-	if (b.p == NULL)
-		return; /* the job is done all the same */
-	sw_put_bytes(&b, SW_F_OUTPUT, tail);
-	r->fields = b.p;
-	r->fields_len = b.len;
-}
-
 static struct disposition
 disposition_of(const struct child *c, const struct child_host *h,
 	const struct spawn_event *e)
@@ -408,9 +393,8 @@ child_ended(struct child *c, const struct child_host *h,
 		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
 	job_report_close(&c->reported, tail, r);
-	if (r->outcome == SW_ACK && c->job->settings.keep_output &&
-		tail.len > 0)
-		output_add_field(r, tail);
+	if (r->outcome == SW_ACK && c->job->settings.keep_output)
+		attempt_report_output(r, tail);
 }
 
 void

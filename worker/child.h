@@ -26,10 +26,9 @@ enum {
 };
 
 struct child_limits {
-	int64_t memory;		   /* bytes of address space, 0: no limit */
-	int log_output;		   /* lines of output go to the log */
-	const char *blobs;	   /* the blob store's URI, or NULL */
-	const struct config *conf; /* of built-in jobs */
+	int64_t memory;	   /* bytes of address space, 0: no limit */
+	int log_output;	   /* lines of output go to the log */
+	const char *blobs; /* the blob store's URI, or NULL */
 };
 
 struct child {

@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "blob/blob.h"
-#include "jobs/config.h"
 #include "link/endpoint.h"
+#include "worker/check.h"
 
 #define SECTION "worker"
 
@@ -36,32 +35,15 @@ static const struct config_key worker_keys[] = {
 };
 /* clang-format on */
 
-/* Opens the store once, so that a bad URI is an error of the start. */
-static int
-blobs_check(const char *uri, char why[INI_WHY])
-{
-	struct blobs *b;
-	char what[BLOB_WHY];
-
-	if (blobs_open(&b, uri, what) < 0) {
-		(void)snprintf(why, INI_WHY, "%s", what);
-		return -EINVAL;
-	}
-	blobs_close(b);
-	return 0;
-}
-
 static int
 text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 {
 	static struct worker_route scratch;
 
 	if (strcmp(k->name, "queue") == 0)
-		return route_parse(&scratch, value, job_types, why, INI_WHY);
+		return route_parse(&scratch, value, why, INI_WHY);
 	if (strcmp(k->name, "broker") == 0)
 		return sw_endpoint_check(value, why, INI_WHY);
-	if (strcmp(k->name, "blobs") == 0)
-		return blobs_check(value, why);
 	if (strcmp(k->name, "name") != 0 ||
 		(*value != '\0' && strlen(value) <= SW_NAME_MAX))
 		return 0;
@@ -69,24 +51,44 @@ text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 	return -EINVAL;
 }
 
-static struct config_group groups[1 + JOB_GROUPS_MAX + 1] = {
+static const struct config_group groups[] = {
 	{SECTION, NULL, "the worker itself; every key is an option too",
 		worker_keys, NULL, text_check},
+	{NULL, NULL, NULL, NULL, NULL, NULL},
 };
+
+/* A section that no program reads is a typing mistake. */
+static int
+section_check(const char *name, char why[INI_WHY])
+{
+	char path[COMMAND_PATH];
+	int err = route_program_find(name, path);
+
+	if (err < 0)
+		(void)snprintf(why, INI_WHY,
+			"there is no program " ROUTE_PROGRAM "%.64s to read it",
+			name);
+	return err;
+}
 
 static void
 jobs_help(void)
 {
-	puts("\nA job is one of\n\n  exec:COMMAND  any command: body on stdin, "
-	     "exit 0 is done, 75 retry,\n                other 64-78 never "
-	     "again, anything else retry");
-	for (const struct job_type *t = job_types; t->name != NULL; t++)
-		printf("  %-13s %s\n", t->name, t->text);
+	puts("\nA job is one of\n\n"
+	     "  exec:COMMAND  a process for each job: body on stdin, exit 0 is "
+	     "done, 75 retry,\n"
+	     "                other 64-78 never again, anything else retry\n"
+	     "  keep:COMMAND  a process that runs one job after another "
+	     "(spillway-job.h)\n"
+	     "  NAME          keep:" ROUTE_PROGRAM "NAME, the programs that "
+	     "come with Spillway:\n"
+	     "                email, logs, noop, transcode, webhook; their "
+	     "--help has their keys");
 }
 
 static const struct option_variable variables[] = {
 	{"broker", "SPILLWAY_BROKER"},
-	{"blobs", BLOBS_ENV},
+	{"blobs", "SPILLWAY_BLOBS"},
 	{NULL, NULL},
 };
 
@@ -95,11 +97,12 @@ static const struct program program = {
 	.usage = "--queue NAME=JOB ... [options]",
 	.page = "spillway-jobs.conf",
 	.file_option = "jobs",
-	.file_text = "read options and keys of jobs from FILE (else "
-		     "$SPILLWAY_JOBS)",
+	.file_text = "read [worker] of FILE, and have job programs read "
+		     "theirs (else of $SPILLWAY_JOBS)",
 	.file_env = "SPILLWAY_JOBS",
 	.groups = groups,
 	.variables = variables,
+	.others = section_check,
 	.help_more = jobs_help,
 };
 
@@ -134,7 +137,7 @@ route_add(struct worker_config *cfg, const struct config_value *v)
 
 	if (cfg->worker.run.routes_n == SW_QUEUES_PER_WORKER)
 		return queue_fail(cfg, v, "too many queues");
-	if (route_parse(r, v->text, job_types, why, sizeof(why)) < 0 ||
+	if (route_parse(r, v->text, why, sizeof(why)) < 0 ||
 		route_resolve(r, why, sizeof(why)) < 0)
 		return queue_fail(cfg, v, why);
 	for (const struct worker_route *o = cfg->routes; o < r; o++)
@@ -187,7 +190,6 @@ rest_set(struct worker_config *cfg)
 {
 	const struct config *c = cfg->options.config;
 	const char *name = config_text(c, SECTION, "name");
-	const char *blobs = config_text(c, SECTION, "blobs");
 	int64_t slots = config_number(c, SECTION, "slots");
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	char host[64] = "";
@@ -204,38 +206,74 @@ rest_set(struct worker_config *cfg)
 						 : 1;
 	cfg->worker.grace_ms = config_number(c, SECTION, "grace");
 	cfg->worker.run.limits.memory = config_number(c, SECTION, "memory");
-	cfg->worker.run.limits.conf = c;
 	cfg->worker.run.limits.log_output = (int)config_number(
 		c, SECTION, "log_output");
-	if (blobs != NULL) {
-		(void)snprintf(cfg->blobs, sizeof(cfg->blobs), "%s", blobs);
-		cfg->worker.run.limits.blobs = cfg->blobs;
-	}
 	if (config_number(c, SECTION, "verbose"))
 		sw_log_set(SW_LOG_DEBUG);
 }
 
-/* Checks the jobs that this worker serves; others may lack secrets here. */
+/*
+ * Jobs run in folders of their own: a file's path is made absolute, and that
+ * of a folder of blobs ("dir:PATH" or PATH, blob/blob.h).
+ */
 static int
-jobs_check(struct worker_config *cfg)
+path_set(char to[COMMAND_PATH], const char *path)
 {
-	char why[INI_WHY];
+	size_t scheme = strncmp(path, "dir:", 4) == 0 ? 4 : 0;
+	char here[COMMAND_PATH] = "";
+	int n;
 
-	for (int i = 0; i < cfg->worker.run.routes_n; i++) {
-		const struct job_type *t = cfg->routes[i].type;
+	if (path[scheme] != '/' && strstr(path, "://") == NULL &&
+		getcwd(here, sizeof(here)) == NULL)
+		return -errno;
+	n = snprintf(to, COMMAND_PATH, "%.*s%s%s%s", (int)scheme, path, here,
+		here[0] != '\0' ? "/" : "", path + scheme);
+	return n < COMMAND_PATH ? 0 : -ENAMETOOLONG;
+}
 
-		if (t != NULL && t->check != NULL &&
-			t->check(cfg->options.config, why, sizeof(why)) < 0)
-			return config_fail(cfg, EXIT_CONFIG, why);
+static int
+paths_set(struct worker_config *cfg)
+{
+	const char *blobs = config_text(cfg->options.config, SECTION, "blobs");
+	int err = 0;
+
+	if (cfg->options.file != NULL) {
+		err = path_set(cfg->file, cfg->options.file);
+		cfg->worker.run.file = cfg->file;
 	}
-	return 0;
+	if (err == 0 && blobs != NULL) {
+		err = path_set(cfg->blobs, blobs);
+		cfg->worker.run.limits.blobs = cfg->blobs;
+	}
+	return err < 0 ? config_fail(cfg, EXIT_CONFIG, strerror(-err)) : 0;
+}
+
+/*
+ * Has the programs check their configuration: the one that fetches blobs, if
+ * there is a store, and for --check-config those of the named jobs.  A worker
+ * that starts asks these by starting them.
+ */
+static int
+programs_check(struct worker_config *cfg)
+{
+	const struct running_options *run = &cfg->worker.run;
+	const struct check_env env = {run->file, run->limits.blobs};
+	int err = 0;
+
+	if (run->limits.blobs != NULL)
+		err = check_program("exec", &env);
+	for (int i = 0; err == 0 && cfg->check_only && i < run->routes_n; i++)
+		if (cfg->routes[i].name != NULL)
+			err = check_program(cfg->routes[i].name, &env);
+	if (err != 0)
+		cfg->status = EXIT_CONFIG;
+	return err != 0;
 }
 
 int
 worker_config_read(struct worker_config *cfg, int argc, char **argv)
 {
 	memset(cfg, 0, sizeof(*cfg));
-	(void)job_groups(job_types, groups + 1);
 	if (options_start(&cfg->options, &program, argc, argv) != 0) {
 		cfg->status = cfg->options.status;
 		return 1;
@@ -244,7 +282,7 @@ worker_config_read(struct worker_config *cfg, int argc, char **argv)
 	if (routes_set(cfg) != 0 || endpoint_set(cfg) != 0)
 		return 1;
 	rest_set(cfg);
-	return jobs_check(cfg);
+	return paths_set(cfg) != 0 ? 1 : programs_check(cfg);
 }
 
 void

@@ -2,8 +2,8 @@
 /*
  * config.h - the worker's configuration, from the command line and a file
  *
- * [worker] has the keys that are options too; the sections of the built-in
- * jobs are in jobs/config.h.
+ * [worker] has the keys that are options too; the file's other
+ * sections are those of job programs, which read them themselves.
  */
 #ifndef WORKER_CONFIG_H
 #define WORKER_CONFIG_H
@@ -18,7 +18,8 @@ struct worker_config {
 
 	/* its own: */
 	struct worker_route routes[SW_QUEUES_PER_WORKER];
-	char endpoint[4096], blobs[BLOB_URI], name[SW_NAME_MAX + 1];
+	char endpoint[4096], blobs[4096], name[SW_NAME_MAX + 1];
+	char file[COMMAND_PATH]; /* of --jobs, for the programs */
 	struct options options;
 };
 

@@ -224,6 +224,22 @@ job_report_close(
 	job_report_fini(r);
 }
 
+void
+attempt_report_output(struct attempt_report *r, struct bytes tail)
+{
+	struct sw_buf b = {.len = r->fields_len};
+
+	if (tail.len == 0)
+		return;
+	b.cap = r->fields_len + tail.len + 8;
+	b.p = realloc(r->fields, b.cap);
+	if (b.p == NULL)
+		return; /* the job is done all the same */
+	sw_put_bytes(&b, SW_F_OUTPUT, tail);
+	r->fields = b.p;
+	r->fields_len = b.len;
+}
+
 /* --- fields --------------------------------------------------------------- */
 
 int

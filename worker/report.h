@@ -61,6 +61,9 @@ void job_report_take(struct job_report *, const struct report_line *);
 void job_report_close(
 	struct job_report *, struct bytes error, struct attempt_report *out);
 
+/* Adds OUTPUT, if there is any, to the fields of a report of a done job. */
+void attempt_report_output(struct attempt_report *, struct bytes tail);
+
 /*
  * Writes RESULT in place of an earlier one.  0, or SW_ETOOBIG: `b` has no
  * RESULT now, and RESULT_TOOBIG is the error's text.

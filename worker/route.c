@@ -47,31 +47,55 @@ words_cut(char *s, char **argv)
 }
 
 static int
-job_parse(struct worker_route *r, const char *job, const struct job_type *types,
-	char *why, size_t cap)
+command_parse(
+	struct worker_route *r, const char *command, char *why, size_t cap)
 {
-	if (strncmp(job, "exec:", 5) == 0) {
-		if (strlen(job + 5) >= sizeof(r->text)) {
-			(void)snprintf(why, cap, "the command is too long");
-			return -EINVAL;
-		}
-		strcpy(r->text, job + 5);
-		if (words_cut(r->text, r->argv) > 0)
-			return 0;
-		(void)snprintf(why, cap,
-			"must have a command behind exec:, its quotes closed");
+	if (strlen(command) >= sizeof(r->text)) {
+		(void)snprintf(why, cap, "the command is too long");
 		return -EINVAL;
 	}
-	for (r->type = types; r->type->name != NULL; r->type++)
-		if (strcmp(r->type->name, job) == 0)
-			return 0;
-	(void)snprintf(why, cap, "no such job as '%.64s'", job);
+	strcpy(r->text, command);
+	if (words_cut(r->text, r->argv) > 0)
+		return 0;
+	(void)snprintf(why, cap,
+		"must have a command behind %s:, its quotes closed",
+		r->kind == ROUTE_KEEP ? "keep" : "exec");
 	return -EINVAL;
 }
 
+/* A name is that of a program: no path, and not the one of exec: jobs. */
+static int
+name_is_right(const char *name)
+{
+	return sw_queue_check(name, strlen(name)) == 0 &&
+	       strcmp(name, "exec") != 0;
+}
+
+static int
+job_parse(struct worker_route *r, const char *job, char *why, size_t cap)
+{
+	r->kind = ROUTE_KEEP;
+	if (strncmp(job, "keep:", 5) == 0)
+		return command_parse(r, job + 5, why, cap);
+	if (strncmp(job, "exec:", 5) == 0) {
+		r->kind = ROUTE_EXEC;
+		return command_parse(r, job + 5, why, cap);
+	}
+	if (!name_is_right(job)) {
+		(void)snprintf(why, cap,
+			"must be exec:COMMAND, keep:COMMAND or the name of a "
+			"job, not '%.64s'",
+			job);
+		return -EINVAL;
+	}
+	(void)snprintf(r->text, sizeof(r->text), ROUTE_PROGRAM "%s", job);
+	r->argv[0] = r->text;
+	r->name = r->text + strlen(ROUTE_PROGRAM);
+	return 0;
+}
+
 int
-route_parse(struct worker_route *r, const char *arg,
-	const struct job_type *types, char *why, size_t cap)
+route_parse(struct worker_route *r, const char *arg, char *why, size_t cap)
 {
 	const char *eq = strchr(arg, '=');
 	size_t len = eq != NULL ? (size_t)(eq - arg) : 0;
@@ -99,15 +123,33 @@ route_parse(struct worker_route *r, const char *arg,
 		return -EINVAL;
 	}
 	memcpy(r->queue, arg, len);
-	return job_parse(r, eq + 1, types, why, cap);
+	return job_parse(r, eq + 1, why, cap);
+}
+
+int
+route_program_find(const char *name, char path[COMMAND_PATH])
+{
+	char program[sizeof(ROUTE_PROGRAM) + SW_QUEUE_MAX];
+
+	if (!name_is_right(name))
+		return -EINVAL;
+	(void)snprintf(program, sizeof(program), ROUTE_PROGRAM "%s", name);
+	return command_beside(program, path) == 0 ? 0
+						  : command_find(program, path);
 }
 
 int
 route_resolve(struct worker_route *r, char *why, size_t cap)
 {
-	int err = r->type == NULL ? command_find(r->argv[0], r->path) : 0;
+	int err = r->name != NULL ? route_program_find(r->name, r->path)
+				  : command_find(r->argv[0], r->path);
 
-	if (err < 0)
+	if (err == -ENOENT && r->name != NULL)
+		(void)snprintf(why, cap,
+			"no such job as '%.64s': there is no "
+			"program " ROUTE_PROGRAM "%.64s",
+			r->name, r->name);
+	else if (err < 0)
 		(void)snprintf(why, cap, "the command '%.100s': %s", r->argv[0],
 			strerror(-err));
 	return err;

@@ -2,6 +2,7 @@
 #include "worker/running.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,24 +21,7 @@
 #define BLOB_PROGRAM "spillway-job-exec"
 #define SPAWNER	     "spillway-spawner"
 
-/* --- ends ----------------------------------------------------------------- */
-
-/* Logs the alarm of a failed job; a job that succeeds ends its type's alarm. */
-static void
-alarm_report(struct running *r, struct pooled *p)
-{
-	int well = p->job->report.outcome == SW_ACK;
-
-	if (!well && p->alarm[0] == '\0')
-		return;
-	if (well)
-		p->alarm[0] = '\0';
-	if (alarms_note(&r->alarms, p->type, p->alarm))
-		sw_log(well ? SW_LOG_INFO : SW_LOG_ERR,
-			well ? "alarm-over" : "alarm", "job", p->type->name,
-			"text", p->alarm, NULL);
-	p->alarm[0] = '\0';
-}
+/* --- ends ---------------------------------------------------------------- */
 
 static void
 job_ended(struct running *r, struct worker_lease *j)
@@ -72,7 +56,7 @@ child_free(struct running *r, struct child *c)
 	r->free = c;
 }
 
-/* --- faults --------------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------- */
 
 /* The worker takes no jobs, and hands back what it has not begun. */
 static void
@@ -154,7 +138,7 @@ faults_tick(struct running *r)
 	}
 }
 
-/* --- exec jobs ------------------------------------------------------------ */
+/* --- exec jobs ----------------------------------------------------------- */
 
 /* The job goes back, and no attempt is counted. */
 static void
@@ -212,96 +196,65 @@ exec_start(struct running *r, struct worker_lease *j, const char **step)
 	return 0;
 }
 
-/* --- built-in jobs -------------------------------------------------------- */
+/* --- kept processes ------------------------------------------------------ */
 
 static void
-pooled_ended(struct running *r, struct pooled *p)
+kept_job_ended(void *arg, struct worker_lease *j)
 {
-	struct worker_lease *j = p->job;
-
-	alarm_report(r, p);
-	p->job = NULL;
-	job_ended(r, j);
+	job_ended(arg, j);
 }
 
+/* A start has failed for what the worker lacks, or for its command. */
 static void
-pooled_ready(void *arg)
+kept_fault(void *arg, const char *step, int err)
 {
-	struct running_pooled *p = arg;
-
-	if (p->p.pid != 0 && pooled_read(&p->p) && p->p.job != NULL)
-		pooled_ended(p->of, &p->p);
+	worker_close_for(arg, step, err);
 }
 
-/* An idle process of that job type, else a free slot, else any idle process. */
-static struct running_pooled *
-pooled_find(struct running *r, const struct job_type *type)
+/* Calls f() for the processes of each queue that is kept. */
+static void
+kept_each(struct running *r, void (*f)(struct keepers *))
 {
-	struct running_pooled *empty = NULL, *idle = NULL;
-
-	for (int i = 0; i < r->o.slots; i++) {
-		struct running_pooled *p = &r->pooled[i];
-
-		if (p->p.pid == 0)
-			empty = p;
-		else if (p->p.job == NULL && p->p.socket >= 0 &&
-			 p->p.type == type && p->p.jobs < POOLED_JOBS_MAX)
-			return p;
-		else if (p->p.job == NULL)
-			idle = p;
-	}
-	if (empty != NULL || idle == NULL)
-		return empty;
-	(void)kill(idle->p.pid, SIGKILL);
-	(void)waitpid(idle->p.pid, NULL, 0);
-	pooled_fini(&idle->p);
-	return idle;
+	for (int i = 0; r->kept != NULL && i < r->o.routes_n; i++)
+		if (r->kept[i].route != NULL)
+			f(&r->kept[i]);
 }
 
 static int
-pooled_start(struct running *r, struct worker_lease *j, const char **step)
+kept_open(struct running *r)
 {
-	struct running_pooled *p = pooled_find(r, j->route->type);
-	int err;
+	int err = 0;
 
-	*step = fault_step_name(SPAWN_FORK);
-	if (p == NULL)
-		return -EBUSY;
-	if (p->p.pid == 0) {
-		err = pooled_open(&p->p, j->route->type, &r->o.limits);
-		if (err == 0)
-			err = watch_add(r->host.epoll, p->p.out, &p->watch);
-		if (err == 0)
-			err = watch_add(r->host.epoll, p->p.socket, &p->watch);
-		if (err < 0)
-			return err;
-	}
-	err = pooled_give(&p->p, j, *r->now_ms);
+	r->keepers_host.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (r->keepers_host.null < 0)
+		return -errno;
+	for (int i = 0; err == 0 && i < r->o.routes_n; i++)
+		if (r->o.routes[i].kind == ROUTE_KEEP)
+			err = keepers_open(
+				&r->kept[i], &r->o.routes[i], &r->keepers_host);
 	if (err == 0)
-		leases_begun(r->leases, j);
+		kept_each(r, keepers_check);
 	return err;
 }
 
-static void
-pooled_reap(struct running *r, pid_t pid, int status, const struct rusage *ru)
+int
+running_checked(const struct running *r)
 {
-	for (int i = 0; i < r->o.slots; i++) {
-		struct pooled *p = &r->pooled[i].p;
+	int all = 1;
 
-		if (p->pid != pid)
-			continue;
-		/* The last packet may have the job's outcome. */
-		if (pooled_read(p) && p->job != NULL)
-			pooled_ended(r, p);
-		if (p->job != NULL) {
-			pooled_reaped(p, status, ru, &r->o.limits);
-			pooled_ended(r, p);
-		}
-		pooled_fini(p);
+	if (r->fault.pause_ms != 0)
+		return -EAGAIN;
+	for (int i = 0; i < r->o.routes_n; i++) {
+		const struct keepers *ks = &r->kept[i];
+
+		if (ks->route != NULL && ks->why[0] != '\0')
+			return -EINVAL;
+		all &= ks->route == NULL || ks->ready;
 	}
+	return all;
 }
 
-/* --- starts --------------------------------------------------------------- */
+/* --- starts -------------------------------------------------------------- */
 
 /* A job with more headers than an environment holds would fail again. */
 static void
@@ -324,9 +277,13 @@ static int
 job_start(struct running *r, struct worker_lease *j)
 {
 	const char *step;
-	int err = j->route->type != NULL ? pooled_start(r, j, &step)
-					 : exec_start(r, j, &step);
+	int err;
 
+	if (j->route->kind == ROUTE_KEEP) {
+		keepers_run(&r->kept[j->route - r->o.routes], j);
+		return 0;
+	}
+	err = exec_start(r, j, &step);
 	if (err == -EAGAIN && strcmp(step, "spawner") == 0) {
 		r->next = j;
 		return err;
@@ -345,6 +302,8 @@ running_start(struct running *r)
 {
 	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + RUNNING_STARTS_MS;
 
+	if (!r->lost)
+		kept_each(r, keepers_turn);
 	for (int n = 0; n < RUNNING_STARTS; n++) {
 		struct worker_lease *j = r->next;
 
@@ -365,7 +324,7 @@ running_start(struct running *r)
 	return 1;
 }
 
-/* --- the spawner ---------------------------------------------------------- */
+/* --- the spawner --------------------------------------------------------- */
 
 static void
 spawner_ready(void *arg)
@@ -397,7 +356,6 @@ spawner_open(struct running *r, int *folder_error)
 	static const char *words[SW_QUEUES_PER_WORKER][ROUTE_WORDS + 3];
 	struct spawn_command_line lines[2 * SW_QUEUES_PER_WORKER];
 	char program[COMMAND_PATH], blob[COMMAND_PATH];
-	static const char *const none[] = {"", NULL};
 	int err = command_beside(SPAWNER, program);
 
 	(void)!command_beside(BLOB_PROGRAM, blob);
@@ -405,11 +363,9 @@ spawner_open(struct running *r, int *folder_error)
 		const struct worker_route *route = &r->o.routes[i];
 
 		lines[2 * i] = lines[2 * i + 1] = (struct spawn_command_line){
-			"/", none};
-		if (route->type != NULL)
-			continue;
-		lines[2 * i] = (struct spawn_command_line){
 			route->path, (const char *const *)route->argv};
+		if (route->kind == ROUTE_KEEP)
+			continue;
 		blob_words(route, words[i]);
 		lines[2 * i + 1] = (struct spawn_command_line){blob, words[i]};
 	}
@@ -427,10 +383,7 @@ spawner_open(struct running *r, int *folder_error)
 	return err;
 }
 
-/*
- * What a spawner has left becomes the worker's, its subreaper: killed, unless
- * it is a process of built-in jobs.
- */
+/* What a spawner has left becomes the worker's, its subreaper: killed. */
 static void
 orphans_kill(const struct running *r)
 {
@@ -445,11 +398,7 @@ orphans_kill(const struct running *r)
 		return;
 	setvbuf(f, list, _IOFBF, sizeof(list));
 	while (fscanf(f, "%ld", &pid) == 1) {
-		int ours = (pid_t)pid == r->spawn.pid;
-
-		for (int i = 0; i < r->o.slots; i++)
-			ours |= r->pooled[i].p.pid == (pid_t)pid;
-		if (!ours)
+		if ((pid_t)pid != r->spawn.pid)
 			(void)kill((pid_t)pid, SIGKILL);
 	}
 	fclose(f);
@@ -467,6 +416,7 @@ spawner_forget(struct running *r)
 		child_free(r, r->list);
 		job_release(r, j);
 	}
+	kept_each(r, keepers_lost);
 	spawn_close(&r->spawn);
 }
 
@@ -488,7 +438,7 @@ spawner_replace(struct running *r)
 		worker_open_again(r);
 }
 
-/* --- life ----------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 static int
 tables_new(struct running *r)
@@ -496,8 +446,8 @@ tables_new(struct running *r)
 	size_t slots = (size_t)r->o.slots;
 
 	r->children = calloc(slots, sizeof(*r->children));
-	r->pooled = calloc(slots, sizeof(*r->pooled));
-	if (r->children == NULL || r->pooled == NULL)
+	r->kept = calloc((size_t)r->o.routes_n, sizeof(*r->kept));
+	if (r->children == NULL || r->kept == NULL)
 		return -ENOMEM;
 	for (int i = r->o.slots - 1; i >= 0; i--) {
 		struct child *c = &r->children[i];
@@ -506,10 +456,6 @@ tables_new(struct running *r)
 		c->of = r;
 		c->next = r->free;
 		r->free = c;
-		r->pooled[i].p.out = r->pooled[i].p.socket = -1;
-		r->pooled[i].watch = (struct watch){
-			pooled_ready, &r->pooled[i]};
-		r->pooled[i].of = r;
 	}
 	return 0;
 }
@@ -532,16 +478,6 @@ tmpdir(void)
 	return path != NULL && path[0] != '\0' ? path : "/tmp";
 }
 
-/* Pooled processes are forks of the worker, and have folders of its own. */
-static int
-pooled_folders_open(const struct running *r)
-{
-	for (int i = 0; i < r->o.routes_n; i++)
-		if (r->o.routes[i].type != NULL)
-			return dirs_open();
-	return 0;
-}
-
 int
 running_open(struct running *r, const struct running_options *o,
 	struct leases *leases, int epoll, const int64_t *now_ms,
@@ -554,6 +490,17 @@ running_open(struct running *r, const struct running_options *o,
 	r->spawn_watch = (struct watch){spawner_ready, r};
 	r->host = (struct child_host){
 		&r->spawn, epoll, &r->o.limits, now_ms, child_event};
+	r->keepers_host = (struct keepers_host){.spawn = &r->spawn,
+		.leases = leases,
+		.epoll = epoll,
+		.slots = o->slots,
+		.null = -1,
+		.limits = &r->o.limits,
+		.file = o->file,
+		.now_ms = now_ms,
+		.ended = kept_job_ended,
+		.fault = kept_fault,
+		.arg = r};
 	err = tables_new(r);
 	if (err < 0)
 		return open_failed("memory", "", err, status, EXIT_AGAIN);
@@ -566,10 +513,12 @@ running_open(struct running *r, const struct running_options *o,
 		return open_failed("spawner", SPAWNER, err, status,
 			err == -ENOENT || err == -EACCES ? EXIT_OSFILE
 							 : EXIT_AGAIN);
-	err = folder_error < 0 ? folder_error : pooled_folders_open(r);
+	if (folder_error < 0)
+		return open_failed("folder", tmpdir(), folder_error, status,
+			fault_may_pass(folder_error) ? EXIT_AGAIN : EXIT_USE);
+	err = kept_open(r);
 	if (err < 0)
-		return open_failed("folder", tmpdir(), err, status,
-			fault_may_pass(err) ? EXIT_AGAIN : EXIT_USE);
+		return open_failed("memory", "", err, status, EXIT_AGAIN);
 	return 0;
 }
 
@@ -578,17 +527,17 @@ running_close(struct running *r)
 {
 	for (int i = 0; r->children != NULL && i < r->o.slots; i++)
 		child_fini(&r->children[i]);
-	for (int i = 0; r->pooled != NULL && i < r->o.slots; i++)
-		pooled_fini(&r->pooled[i].p);
+	kept_each(r, keepers_close);
 	spawn_close(&r->spawn);
-	dirs_close();
+	if (r->keepers_host.null > 0)
+		close(r->keepers_host.null);
 	free(r->children);
-	free(r->pooled);
+	free(r->kept);
 	r->children = NULL;
-	r->pooled = NULL;
+	r->kept = NULL;
 }
 
-/* --- while they run ------------------------------------------------------- */
+/* --- while they run ------------------------------------------------------ */
 
 void
 running_tick(struct running *r)
@@ -598,25 +547,34 @@ running_tick(struct running *r)
 		return;
 	for (struct child *c = r->list; c != NULL; c = c->next)
 		child_watch(c, &r->host);
-	for (int i = 0; i < r->o.slots; i++)
-		if (r->pooled[i].p.pid != 0)
-			pooled_watch(&r->pooled[i].p, *r->now_ms);
+	kept_each(r, keepers_tick);
 }
 
 void
 running_reap(struct running *r)
 {
-	struct rusage ru;
-	int status;
 	pid_t pid;
 
-	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0)
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 		if (pid == r->spawn.pid) {
 			r->spawn.pid = 0;
 			r->lost = 1;
-		} else {
-			pooled_reap(r, pid, status, &ru);
 		}
+}
+
+void
+running_stop(struct running *r)
+{
+	kept_each(r, keepers_drain);
+}
+
+int
+running_stopped(const struct running *r)
+{
+	for (int i = 0; i < r->o.routes_n; i++)
+		if (r->kept[i].all != NULL)
+			return 0;
+	return 1;
 }
 
 void
@@ -626,6 +584,7 @@ running_drain(struct running *r, int64_t kill_ms, int all)
 	for (struct child *c = r->list; c != NULL; c = c->next)
 		if (all || c->job->settings.drain)
 			child_drain(c, &r->host, kill_ms);
+	kept_each(r, all ? keepers_cancel_all : keepers_cancel);
 }
 
 void
@@ -634,8 +593,5 @@ running_hand_back(struct running *r)
 	r->draining = 1;
 	for (struct child *c = r->list; c != NULL; c = c->next)
 		child_hand_back(c);
-	for (int i = 0; i < r->o.slots; i++)
-		if (r->pooled[i].p.job != NULL &&
-			r->pooled[i].p.job->stop == LEASE_KEEP)
-			r->pooled[i].p.job->stop = LEASE_RELEASE;
+	kept_each(r, keepers_hand_back);
 }

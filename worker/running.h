@@ -12,10 +12,9 @@
 #define WORKER_RUNNING_H
 
 #include "base/exit.h"
-#include "worker/alarm.h"
 #include "worker/child.h"
 #include "worker/fault.h"
-#include "worker/pooled.h"
+#include "worker/keepers.h"
 
 enum {
 	RUNNING_STARTS = 16,   /* in one turn */
@@ -28,12 +27,7 @@ struct running_options {
 	const struct worker_route *routes;
 	int routes_n, slots;
 	struct child_limits limits;
-};
-
-struct running_pooled { /* a slot of built-in jobs */
-	struct pooled p;
-	struct watch watch;
-	struct running *of;
+	const char *file; /* of --jobs, or NULL */
 };
 
 struct running {
@@ -46,8 +40,8 @@ struct running {
 	struct child *children; /* one for each slot */
 	struct child *free;	/* linked by `next` */
 	struct child *list;	/* those that run */
-	struct running_pooled *pooled;
-	struct alarms alarms;
+	struct keepers_host keepers_host;
+	struct keepers *kept; /* one for each route that is kept, else zeroed */
 	struct worker_lease *next; /* that the spawner had no room for */
 	struct fault fault;	   /* of the worker as a whole */
 	struct fault faults[SW_QUEUES_PER_WORKER]; /* of its routes */
@@ -65,6 +59,14 @@ int running_open(struct running *, const struct running_options *,
 	enum exit_status *status) __attribute__((warn_unused_result));
 void running_close(struct running *);
 
+/*
+ * Whether a kept process of each queue has been ready: 1; 0: not yet; or an
+ * error that was logged: -EINVAL, a process ended instead, or its program
+ * cannot be executed; -EAGAIN, what the worker lacks for a start.
+ * running_tick() meanwhile.
+ */
+int running_checked(const struct running *) __attribute__((warn_unused_result));
+
 /* Starts waiting jobs.  1: there may be more, for the next turn. */
 int running_start(struct running *);
 
@@ -73,6 +75,12 @@ void running_tick(struct running *);
 
 /* A process of the worker's own has ended. */
 void running_reap(struct running *);
+
+/* No further job begins: kept processes that are idle end. */
+void running_stop(struct running *);
+
+/* Whether all kept processes have ended. */
+int running_stopped(const struct running *);
 
 /*
  * SIGTERM to running jobs, `all` or those whose queue's `drain` is term, and

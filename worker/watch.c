@@ -12,6 +12,16 @@ watch_add(int epoll, int fd, struct watch *w)
 }
 
 void
+watch_writing(int epoll, int fd, struct watch *w, int writing)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = w};
+
+	if (writing)
+		e.events |= EPOLLOUT;
+	(void)epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &e);
+}
+
+void
 watches_wait(struct watches *s, int epoll, int wait_ms)
 {
 	s->n = epoll_wait(epoll, s->ready, WATCHES_READY, wait_ms);

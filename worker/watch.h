@@ -24,6 +24,9 @@ struct watch {
 int watch_add(int epoll, int fd, struct watch *)
 	__attribute__((warn_unused_result));
 
+/* Watches `fd`, which is watched for reading, for writing as well, or not. */
+void watch_writing(int epoll, int fd, struct watch *, int writing);
+
 /* The descriptors that are ready; the others of a turn come in the next. */
 struct watches {
 	struct epoll_event ready[WATCHES_READY];

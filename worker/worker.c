@@ -16,10 +16,11 @@
 
 enum {
 	BYE_MS = 2000,
-	TICK_MS = 100,	/* the precision of deadlines and grace */
-	TERM_MS = 5000, /* of the grace are left when jobs are told */
-	FILES_OWN = 64, /* descriptors beside those of jobs */
-	MESSAGES = 64,	/* of the broker, in one turn */
+	STOPPED_MS = 1000, /* for idle kept processes, before bye */
+	TICK_MS = 100,	   /* the precision of deadlines and grace */
+	TERM_MS = 5000,	   /* of the grace are left when jobs are told */
+	FILES_OWN = 64,	   /* descriptors beside those of jobs */
+	MESSAGES = 64,	   /* of the broker, in one turn */
 };
 
 /* --- opening ------------------------------------------------------------ */
@@ -105,6 +106,37 @@ files_raise(int slots)
 			NULL);
 }
 
+/* Ends a turn and begins the next: the length of a stall between the two. */
+static int64_t
+turn_wait(struct worker *w, struct watches *ready, int64_t wait)
+{
+	int64_t boot_ms, gap;
+
+	steady_sleep(&w->clock, clock_now_ms(CLOCK_BOOTTIME), wait);
+	watches_wait(ready, w->epoll, (int)wait);
+	boot_ms = clock_now_ms(CLOCK_BOOTTIME);
+	gap = steady_wake(&w->clock, boot_ms);
+	w->now_ms = steady_ms(&w->clock, boot_ms);
+	return gap;
+}
+
+/* Waits until a process of each kept queue is ready: 0; or an error, logged. */
+static int
+kept_wait(struct worker *w, enum exit_status *status)
+{
+	struct watches ready;
+	int got;
+
+	while ((got = running_checked(&w->running)) == 0 && w->drain_ms == 0) {
+		(void)turn_wait(w, &ready, TICK_MS);
+		watches_call(&ready);
+		running_tick(&w->running);
+	}
+	if (got == -EINVAL)
+		*status = EXIT_CONFIG;
+	return got < 0 ? got : 0;
+}
+
 int
 worker_open(struct worker *w, const struct worker_options *o,
 	enum exit_status *status)
@@ -125,6 +157,8 @@ worker_open(struct worker *w, const struct worker_options *o,
 	if (err == 0) {
 		err = running_open(&w->running, &o->run, &w->leases, w->epoll,
 			&w->now_ms, status);
+		if (err == 0)
+			err = kept_wait(w, status);
 		if (err < 0)
 			return err; /* it has logged why */
 		err = link_open(w);
@@ -168,6 +202,7 @@ stop_requested(struct worker *w)
 	sd_notify(0, "STOPPING=1");
 	w->drain_ms = w->now_ms;
 	leases_drain(&w->leases);
+	running_stop(&w->running);
 }
 
 /*
@@ -198,7 +233,10 @@ worker_drained(struct worker *w)
 		w->bye_ms = w->now_ms;
 	if (w->now_ms - w->bye_ms >= BYE_MS)
 		return 1;
-	return w->leases.used == 0 && leases_bye(&w->leases);
+	if (w->leases.used > 0 || (!running_stopped(&w->running) &&
+					  w->now_ms - w->bye_ms < STOPPED_MS))
+		return 0;
+	return leases_bye(&w->leases);
 }
 
 /* --- the loop ------------------------------------------------------------ */
@@ -276,14 +314,8 @@ static void
 wait_for_work(struct worker *w)
 {
 	struct watches ready;
-	int64_t wait = wait_ms(w), boot_ms, gap;
 
-	steady_sleep(&w->clock, clock_now_ms(CLOCK_BOOTTIME), wait);
-	watches_wait(&ready, w->epoll, (int)wait);
-	boot_ms = clock_now_ms(CLOCK_BOOTTIME);
-	gap = steady_wake(&w->clock, boot_ms);
-	w->now_ms = steady_ms(&w->clock, boot_ms);
-	stall_note(w, gap);
+	stall_note(w, turn_wait(w, &ready, wait_ms(w)));
 	watches_call(&ready);
 }
 

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts the words of a text, the body, and tells the queue `counted`. */
 #include <stdio.h>
+#include <string.h>
 
-#include "base/error.h"
-#include "jobs/job.h"
+#include <spillway-job.h>
 
 enum { STEP = 32 * 1024 }; /* bytes from one word of progress to the next */
 
-job_fn words_run;
-
 static size_t
-words_count(struct job *job)
+words_count(struct spillway_job *job)
 {
-	const char *text = job->body.p;
-	size_t n = 0, len = job->body.len;
+	const char *text = job->body;
+	size_t n = 0, len = job->body_len;
 	int inside = 0;
 
 	for (size_t i = 0; i < len; i++) {
@@ -22,29 +20,35 @@ words_count(struct job *job)
 		n += !blank && !inside;
 		inside = !blank;
 		if (i % STEP == STEP - 1)
-			job->progress(job, (int)(i * 100 / len), "counting");
+			spillway_job_progress(
+				job, (int)(i * 100 / len), "counting");
 	}
 	return n;
 }
 
-enum job_disposition
-words_run(struct job *job)
+static enum spillway_job_end
+words_run(struct spillway_job *job)
 {
-	struct bytes body = job->body;
 	char text[64];
-	int err;
+	int n;
 
-	if (body.len > 0 && memchr(body.p, '\0', body.len) != NULL) {
-		job->error(job, "not a text: there is a zero byte in it");
-		return JOB_FAIL; /* never again */
+	if (memchr(job->body, '\0', job->body_len) != NULL) {
+		spillway_job_error(
+			job, "not a text: there is a zero byte in it");
+		return SPILLWAY_JOB_FAIL; /* never again */
 	}
-	(void)snprintf(text, sizeof(text), "{\"words\":%zu}", words_count(job));
-	job->result(job, bytes_str(text));
-	err = job->follow(job, "counted", NULL, bytes_str(text));
-	if (err < 0) {
-		job->error(job, "the follow-up: %s", sw_strerror(err));
-		job->retry_after(job, 10000);
-		return JOB_RETRY; /* in 10 seconds */
+	n = snprintf(text, sizeof(text), "{\"words\":%zu}", words_count(job));
+	if (spillway_job_put(job, "counted", NULL, text, (size_t)n) < 0) {
+		spillway_job_error(job, "the follow-up has no room");
+		spillway_job_retry_after(job, 10000);
+		return SPILLWAY_JOB_RETRY; /* in 10 seconds */
 	}
-	return JOB_ACK;
+	(void)spillway_job_result(job, text, (size_t)n);
+	return SPILLWAY_JOB_DONE;
+}
+
+int
+main(void)
+{
+	return spillway_job_run(words_run, NULL);
 }

@@ -23,10 +23,10 @@ S
 chmod +x "$dir/job.sh"
 export MARK=$dir/mark
 broker_start
-queues=(--queue "q=exec:$dir/job.sh" --queue noop=noop)
+queues=(--queue "q=exec:$dir/job.sh" --queue fails=exec:false)
 worker_start one --slots 2 "${queues[@]}"
 one=$worker
-for q in q noop; do spillway queue set $q backoff_ms=1 max_attempts=2; done
+spillway queue set q backoff_ms=1 max_attempts=2
 
 # There and back; the name is the hash; a damaged or missing one leaves the file.
 noise 3000000 "$dir/big"
@@ -74,22 +74,19 @@ want="$(hash_of "$dir/big") 3000000"
 [ "$(spillway put q body --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 4" ] || fail "--blob"
 [ "$(spillway put q --file "$dir/big" --claim-check --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 0" ] || fail "--claim-check"
 [ "$(spillway put q - --claim-check --wait-for "${DEADLINE_S}s" <"$dir/big" 2>/dev/null)" = "$want 0" ] || fail "stdin"
-spillway put noop x --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null || fail "a built-in job with a blob"
 refused 1 "larger than 128 KB" spillway put q --file "$dir/big"
 blobs_are 1
 [ ! -e "$MARK" ] || fail "a folder's blob was copied"
 id=$(spillway put paused small --claim-check)
 [ "$(spillway get "$id" --body)" = small ] || fail "a small body stays in the job"
 
-# A missing blob fails a command and a built-in job for good.
+# A missing blob fails a job for good.
 none="blob=sha256:$(printf 1%.0s {1..64});size=3"
-for q in q noop; do
-	id=$(spillway put $q x --header "$none")
-	! spillway wait "$id" 2>/dev/null || fail "$q: a job without its blob"
-	spillway dead show "$id" >"$dir/said"
-	grep -q "no such blob" "$dir/said" || fail "$q: $(cat "$dir/said")"
-	grep -q "attempts *1" "$dir/said" || fail "$q: tried more than once"
-done
+id=$(spillway put q x --header "$none")
+! spillway wait "$id" 2>/dev/null || fail "a job without its blob"
+spillway dead show "$id" >"$dir/said"
+grep -q "no such blob" "$dir/said" || fail "$(cat "$dir/said")"
+grep -q "attempts *1" "$dir/said" || fail "tried more than once"
 id=$(spillway put q x --header blob=sha256:xyz)
 ! spillway wait "$id" 2>/dev/null || fail "a malformed reference"
 spillway dead show "$id" | grep -q "must be sha256:HEX64;size=N" || fail "a malformed reference"
@@ -106,13 +103,11 @@ refused 1 damaged spillway blob get "$ref" -o "$dir/out"
 refused 1 damaged spillway blob get "$ref" --range 0- -o "$dir/out"
 spillway blob get "$ref" --range 1- | cmp - <(tail -c +2 "$file") || fail "a part is not checked"
 cmp "$dir/big" "$dir/out"
-for q in q noop; do
-	id=$(spillway put $q x --header "blob=$ref")
-	! spillway wait "$id" 2>/dev/null || fail "$q: a damaged blob"
-	spillway dead show "$id" >"$dir/said"
-	grep -q damaged "$dir/said" || fail "$q: $(cat "$dir/said")"
-	grep -q "attempts *2" "$dir/said" || fail "$q: it was not tried again"
-done
+id=$(spillway put q x --header "blob=$ref")
+! spillway wait "$id" 2>/dev/null || fail "a damaged blob"
+spillway dead show "$id" >"$dir/said"
+grep -q damaged "$dir/said" || fail "$(cat "$dir/said")"
+grep -q "attempts *2" "$dir/said" || fail "it was not tried again"
 spillway blob put "$dir/big" >"$dir/said"
 spillway dead redrive "$id" >"$dir/said" && spillway wait "$id" || fail "the mended blob"
 spillway dead purge --all --yes >"$dir/said"
@@ -127,8 +122,8 @@ blobs_are 1
 # gc keeps blobs that a job names, dead ones included, and young blobs.
 for f in waits dead young old; do noise 1000 "$dir/$f"; done
 spillway put later x --delay 1h --blob "$dir/waits" >"$dir/said"
-spillway put noop x --header "$none" --blob "$dir/dead" >"$dir/said"
-until_true count_is 1 noop dead
+spillway put fails x --max-attempts 1 --blob "$dir/dead" >"$dir/said"
+until_true count_is 1 fails dead
 spillway blob put "$dir/old" "$dir/young" >"$dir/said"
 aged "$(path_of "$dir/waits")" "$(path_of "$dir/dead")" "$(path_of "$dir/old")" "$(path_of "$dir/big")"
 # An interrupted put has put nothing and leaves nothing behind.
@@ -197,7 +192,6 @@ export SPILLWAY_BLOBS="s3://flaky/some/where?backoff=1"
 worker_start two "${queues[@]}"
 [ "$(spillway put q body --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null)" = "$want 4" ] || fail "a blob in a bucket"
 [ -e "$MARK" ] || fail "a copy in the job's folder"
-spillway put noop x --blob "$dir/big" --wait-for "${DEADLINE_S}s" 2>/dev/null || fail "a built-in job, a blob in a bucket"
 spillway blob get "$ref" -o "$dir/out2" && cmp "$dir/big" "$dir/out2"
 ranges_are "$dir/big"
 spillway blob gc --older 0 --force --json >"$dir/said"
@@ -217,5 +211,5 @@ for q in "down 503" "bare no.--blobs"; do
 	grep -q "${q#* }" "$dir/said" || fail "$q: $(cat "$dir/said")"
 	grep -q "attempts *3" "$dir/said" || fail "$q: it was not tried again"
 done
-refused 64 "^spillway-worker: --blobs is 'ftp://x': .*s3://" spillway-worker --queue q=noop --blobs ftp://x
+refused 78 "^spillway-job-exec: .*s3://" spillway-worker --queue q=noop --blobs ftp://x
 echo "in a folder and in a bucket that fails now and then"

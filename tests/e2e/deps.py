@@ -36,7 +36,7 @@ LINKS = {
     "spillway-repair": "lmdb uuid",
     "spillway-report": "sqlite3",
     "spillway-spawner": "",
-    "spillway-worker": "crypto curl expat idn2 jansson seccomp sqlite3 systemd uuid yajl z zmq zstd",
+    "spillway-worker": "systemd uuid zmq",
 }
 COMPILERS = re.compile(r"lib(c|m|asan|ubsan|tsan|gcc_s)\.so|ld-linux")
 COMPILER_HEADERS = re.compile(r"libc6-dev|linux-libc-dev|libgcc-\d+-dev")
@@ -218,7 +218,7 @@ def used(facts, package, what):
 def planted(text):
     """(list, what must be said of it)"""
     for line, want in (
-            ("run\tlibcurl4\tlibcurl.so.4", "spillway-worker loads libcurl.so.4 of libcurl4"),
+            ("run\tlibcurl4\tlibcurl.so.4", "spillway-job-email loads libcurl.so.4 of libcurl4"),
             ("build\tuthash-dev\tuthash.h", "<uthash.h> is of uthash-dev"),
             ("build\tlibevent-dev\tevent2/event.h", "<event2/http.h> is of libevent-dev"),
             ("test\tlibcmocka-dev\tcmocka.h", "<cmocka.h> is of libcmocka-dev"),

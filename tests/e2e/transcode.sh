@@ -239,7 +239,8 @@ limited cpu cpu 1s
 ffmpeg "${quiet[@]}" -stream_loop 20 -i "$dir/noise.mp4" -c copy "$dir/long.mp4"
 refused_job "CPU time" '{"profile":"webm"}' "$dir/long.mp4"
 queue=
-refused 78 "preset = quick" spillway-worker --queue a=transcode --jobs <(printf '[transcode mp4]\npreset = quick\n')
+printf '[transcode mp4]\npreset = quick\n' >"$dir/quick.conf"
+refused 78 "preset = quick" spillway-worker --queue a=transcode --jobs "$dir/quick.conf"
 
 # --- progress, cancel, timeout ----------------------------------------------
 # ffmpeg_of: the pids that read that input.

@@ -328,7 +328,7 @@ heard "$id" "r[0]['sha256'] == '$sum' and r[0]['signers'] == [s1]" tls
 ! grep -rqF -e "$s1" -e "$s2" -e "$s3" -e b-e-a-r-e-r "$dir"/*.log || fail "a secret is in a log: $(grep -rlF "$s1" "$dir"/*.log)"
 printf '[webhook a]\nurl = %s\nsecret_file = %s\n' "$url" "$dir/open" >"$dir/open.conf"
 (umask 022 && echo "$s1" >"$dir/open")
-refused 78 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf"
+refused 78 "\[webhook a\] secret_file $dir/open is open to everybody$" spillway-worker --queue q=webhook --jobs "$dir/open.conf" --check-config
 refused 78 "there is no receiver" spillway-worker --queue q=webhook
 printf '[webhook a]\nurl = https://example.org/\nsecret = x\n' >"$dir/bad.conf"
 refused 78 "\[webhook a\] secret: must be" spillway-worker --jobs "$dir/bad.conf" --queue q=webhook

@@ -111,32 +111,12 @@ id=$(spillway put words 'be')
 until_true field_is "$id" state delayed
 retried_in "$id" 10000 || fail "retry-after in Python: $(spillway get "$id")"
 
-# C: a copy of the tree with the file and the two lines of the page, built.
-declaration='job_fn words_run;'
-entry='	{.name = "words", .run = words_run, .text = "counts the words of a text"},'
-for line in "$declaration" "$entry"; do grep -qxF -- "$line" $doc || fail "not in the page: $line"; done
-tree=$dir/tree kind=$(basename "$b")
-mkdir -p "$tree/build/$kind" "$tree/tests"
-cp -a tests/deps.* "$tree/tests"
-cp -a Makefile base wire link blob spawner worker jobs report "$tree"
-for d in base wire link blob spawner worker jobs report; do cp -a "$b/$d" "$tree/build/$kind"; done
-cp "$jobs/words.c" "$tree/jobs"
-python3 - "$tree/worker/jobs.c" "$declaration" "$entry" <<'P'
-import sys
-name, declaration, entry = sys.argv[1:]
-text = open(name).read()
-last = text.rindex("#include")
-end = text.index("\n", last) + 1
-text = text[:end] + "\n" + declaration + "\n" + text[end:]
-end = text.rindex("\t{.name = NULL}")
-open(name, "w").write(text[:end] + entry + "\n" + text[end:])
-P
-make -C "$tree" CI=1 KIND="$kind" "build/$kind/spillway-"{worker,spawner} >"$dir/make.log" 2>&1 || fail "make: $(tail "$dir/make.log")"
-b=$tree/build/$kind
-said=$("$b/spillway-worker" --help)
-grep -q '^  words  *counts the words of a text' <<<"$said" || fail "--help"
-"$b/spillway-worker" --name four --queue c=words 2>"$dir/four.log" &
-pids+=("$!")
+# C: a kept program, built as the page says.
+grep -qF 'cc examples/jobs/words.c -I jobs build/release/libspillway-job.a -o words' $doc || fail "the build is not in the page"
+case $b in *asan) sanitize=-fsanitize=address,undefined ;; *) sanitize= ;; esac
+cc $sanitize "$jobs/words.c" -I jobs -Wall -Wextra -Werror "$b/libspillway-job.a" -o "$dir/words" ||
+	fail "the build of words.c"
+worker_start four --queue "c=keep:$dir/words"
 [ "$(spillway put c 'to be or  not
 to be' --wait 2>/dev/null)" = '{"words":6}' ] || fail "the C job's result"
 [ "$(only_body counted)" = '{"words":6}' ] || fail "the C job's follow-up"

@@ -20,7 +20,7 @@
 #include "tests/lib/deadline.h"
 #include "tests/lib/proc.h"
 
-enum { ROOM = 2 * (KEPT_LINE_MAX + 1 + KEPT_BYTES_MAX) };
+enum { ROOM = 2 * (KEPT_LINE_MAX + 1 + KEPT_BYTES_MAX), GROUPS_MAX = 16 };
 
 /* --- configuration -------------------------------------------------------- */
 
@@ -48,9 +48,13 @@ int
 job_config_read(struct config **to, const char *file,
 	const struct job_type *types, char *why, size_t cap)
 {
-	static struct config_group groups[JOB_GROUPS_MAX + 1];
+	static struct config_group groups[GROUPS_MAX + 1];
+	size_t n = 0;
 
-	(void)job_groups(types, groups);
+	for (const struct job_type *t = types; t->name != NULL; t++) {
+		assert_true(n + JOB_TYPE_GROUPS <= GROUPS_MAX);
+		n += job_type_groups(t, groups + n);
+	}
 	return groups_read(to, file, groups, NULL, why, cap);
 }
 

@@ -119,6 +119,12 @@ def script(runs, folder):
     return "\n".join(lines)
 
 
+def served(body):
+    """A queue for each kind of job that has a section: its program checks that."""
+    kinds = sorted(set(re.findall(r"^\[([a-z]+)[] ]", body, re.M)) - {"worker"})
+    return [word for kind in kinds or ["noop"] for word in ("--queue", f"{kind}={kind}")]
+
+
 def ini_check(name, line, body, build):
     """The fault of an example of a file, as --check-config says it."""
     with tempfile.TemporaryDirectory(prefix="spillway-docs.") as folder:
@@ -129,7 +135,7 @@ def ini_check(name, line, body, build):
             f.write(body)
         command = (["spillway-front", "--config"] if "[front]" in body else
                    ["spillway-broker", "--config"] if "[broker]" in body else
-                   ["spillway-worker", "--queue", "q=noop", "--jobs"])
+                   ["spillway-worker"] + served(body) + ["--jobs"])
         p = subprocess.run([f"{build}/{command[0]}"] + command[1:] + [folder + "/conf", "--check-config"],
                            capture_output=True, text=True, check=False, timeout=60)
     return [f"{name}:{line}: {p.stderr}"] if p.returncode else []

@@ -478,7 +478,8 @@ a_section_of_no_program_is_refused_where_it_stands(void **state)
 	(void)state;
 	assert_int_equal(shared_read("[shop]\n[gardn back]\n", garden_only, &c),
 		-EINVAL);
-	assert_non_null(strstr(why, ":2: [gardn back]: there is no 'gardn'"));
+	assert_non_null(strstr(
+		why, ":2: unknown section [gardn back]: there is no 'gardn'"));
 }
 
 static void

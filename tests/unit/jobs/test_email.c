@@ -20,7 +20,6 @@
 #include "jobs/email/head.h"
 #include "jobs/email/read.h"
 #include "jobs/email/template.h"
-#include "worker/alarm.h"
 
 static struct email_why why;
 
@@ -520,24 +519,6 @@ a_hint_is_taken_only_where_it_is_one(void **state)
 		assert_int_equal(email_hint_ms(cases[i].reply), cases[i].ms);
 }
 
-static void
-an_alarm_is_news_once_and_its_end_too(void **state)
-{
-	static const struct job_type one = {.name = "one"},
-				     two = {.name = "two"};
-	struct alarms a = {0};
-
-	(void)state;
-	assert_int_equal(alarms_note(&a, &one, ""), 0);
-	assert_int_equal(alarms_note(&a, &one, "x"), 1);
-	assert_int_equal(alarms_note(&a, &one, "x"), 0);
-	assert_int_equal(alarms_note(&a, &two, "x"), 1);
-	assert_int_equal(alarms_note(&a, &one, "y"), 1);
-	assert_int_equal(alarms_note(&a, &one, ""), 1);
-	assert_int_equal(alarms_note(&a, &one, ""), 0);
-	assert_int_equal(alarms_note(&a, &two, ""), 1);
-}
-
 int
 main(void)
 {
@@ -567,7 +548,6 @@ main(void)
 		cmocka_unit_test(
 			a_code_counts_for_nothing_where_the_mail_was_sent),
 		cmocka_unit_test(a_hint_is_taken_only_where_it_is_one),
-		cmocka_unit_test(an_alarm_is_news_once_and_its_end_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,7 @@ talk_clear(struct talk *t)
 }
 
 /* The last item of that operation. */
-static const struct talk_item *
+static inline const struct talk_item *
 talk_last(const struct talk *t, int op)
 {
 	static const struct talk_item none = {.token = UINT64_MAX};
@@ -185,7 +185,7 @@ talk_begin(struct talk *t)
 	return j;
 }
 
-static void
+static inline void
 talk_end(struct talk *t, struct worker_lease *j, int outcome)
 {
 	j->report.outcome = outcome;
@@ -195,7 +195,7 @@ talk_end(struct talk *t, struct worker_lease *j, int outcome)
 }
 
 /* Answers all messages of `op` since talk_clear(), in their order. */
-static void
+static inline void
 talk_answer_all(struct talk *t, int op, int status)
 {
 	uint64_t seq = 0;

@@ -66,21 +66,11 @@ a_signal_is_a_crash_unless_memory_or_time_explains_it(void **state)
 
 /* --- routes -------------------------------------------------------------- */
 
-static enum job_disposition
-run_nothing(struct job *job)
-{
-	(void)job;
-	return JOB_ACK;
-}
-
-static const struct job_type types[] = {
-	{.name = "logs", .text = "", .run = run_nothing}, {.name = NULL}};
-
 static int
 route(struct worker_route *r, const char *arg)
 {
 	char why[256] = "";
-	int err = route_parse(r, arg, types, why, sizeof(why));
+	int err = route_parse(r, arg, why, sizeof(why));
 
 	assert_true((err < 0) == (why[0] != '\0'));
 	return err;
@@ -94,12 +84,22 @@ a_route_names_queue_weight_and_job(void **state)
 	(void)state;
 	assert_int_equal(route(&r, "a=logs"), 0);
 	assert_string_equal(r.queue, "a");
-	assert_ptr_equal(r.type, &types[0]);
+	assert_int_equal(r.kind, ROUTE_KEEP);
+	assert_string_equal(r.name, "logs");
+	assert_string_equal(r.argv[0], "spillway-job-logs");
+	assert_null(r.argv[1]);
 	assert_int_equal(r.weight, 0);
 	assert_int_equal(route(&r, "a-b*12=exec:run it"), 0);
 	assert_string_equal(r.queue, "a-b");
 	assert_int_equal(r.weight, 12);
-	assert_null(r.type);
+	assert_int_equal(r.kind, ROUTE_EXEC);
+	assert_null(r.name);
+	assert_int_equal(route(&r, "q=keep:x 'y z'"), 0);
+	assert_int_equal(r.kind, ROUTE_KEEP);
+	assert_null(r.name);
+	assert_string_equal(r.argv[0], "x");
+	assert_string_equal(r.argv[1], "y z");
+	assert_null(r.argv[2]);
 }
 
 static void
@@ -124,8 +124,10 @@ static void
 a_bad_route_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "a", "=logs", "A=logs",
-		"a=", "a=nothing", "a*0=logs", "a*x=logs", "a*1001=logs",
-		"a=exec:", "a=exec:  ", "a=exec:'open", "a=exec:\"open"};
+		"a=", "a=exec", "a=../logs", "a=Logs",
+		"a=keep:", "a=keep:'open", "a*0=logs", "a*x=logs",
+		"a*1001=logs", "a=exec:", "a=exec:  ", "a=exec:'open",
+		"a=exec:\"open"};
 	struct worker_route r;
 
 	(void)state;

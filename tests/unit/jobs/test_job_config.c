@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration of built-in jobs, and the folders in which they run. */
+/* The configuration of built-in jobs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +16,6 @@
 #include "jobs/job.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/jobs.h"
-#include "worker/dir.h"
 
 static const struct config_key keys[] = {
 	{"url", CONFIG_TEXT, 0, 0, "smtp://127.0.0.1", "where to"},
@@ -155,119 +151,12 @@ a_line_that_is_too_long_is_refused(void **state)
 	assert_non_null(strstr(why, ":2: the line is longer than 4095 bytes"));
 }
 
-/* --- folders ------------------------------------------------------------- */
-
-/* Runs in a process of its own, since a process has one worker folder. */
-static pid_t
-worker_like(char path[DIR_PATH], int go)
-{
-	int p[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	if (pid == 0) {
-		char mine[DIR_PATH] = "", file[DIR_PATH + 2];
-
-		if (dirs_open() < 0)
-			_exit(1);
-		dir_make(mine);
-		(void)snprintf(file, sizeof(file), "%s/f", mine);
-		(void)mkdir(file, 0700);
-		(void)!write(p[1], mine, sizeof(mine));
-		if (go)
-			dirs_close();
-		else
-			(void)pause();
-		_exit(0);
-	}
-	close(p[1]);
-	assert_int_equal(read(p[0], path, DIR_PATH), DIR_PATH);
-	close(p[0]);
-	return pid;
-}
-
-static int
-there(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
-static void
-end(pid_t pid, int sig)
-{
-	int status;
-
-	if (sig != 0)
-		(void)kill(pid, sig);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, sig);
-}
-
-static void
-a_worker_that_leaves_takes_its_folders_with_it(void **state)
-{
-	char path[DIR_PATH];
-
-	(void)state;
-	end(worker_like(path, 1), 0);
-	assert_false(there(path));
-}
-
-static void
-what_a_killed_worker_left_goes_with_the_next_start_and_no_other(void **state)
-{
-	char dead[DIR_PATH], alive[DIR_PATH], next[DIR_PATH];
-	pid_t a, b;
-
-	(void)state;
-	a = worker_like(dead, 0);
-	b = worker_like(alive, 0);
-	end(a, SIGKILL);
-	assert_true(there(dead));
-	end(worker_like(next, 1), 0);
-	assert_false(there(dead));
-	assert_true(there(alive));
-	end(b, SIGKILL);
-	end(worker_like(next, 1), 0);
-	assert_false(there(alive));
-}
-
-static void
-a_job_s_folder_is_emptied_but_stays(void **state)
-{
-	char path[DIR_PATH], file[DIR_PATH + 4];
-
-	(void)state;
-	assert_int_equal(dirs_open(), 0);
-	dir_make(path);
-	(void)snprintf(file, sizeof(file), "%s/a", path);
-	assert_int_equal(mkdir(file, 0700), 0);
-	dir_empty(path);
-	assert_false(there(file));
-	assert_true(there(path));
-	dirs_close();
-	assert_false(there(path));
-}
-
-static void
-a_temporary_folder_whose_name_is_too_long_is_refused(void **state)
-{
-	char name[400] = "/tmp/";
-
-	(void)state;
-	memset(name + 5, 'x', sizeof(name) - 6);
-	setenv("TMPDIR", name, 1);
-	assert_int_equal(dirs_open(), -36); /* ENAMETOOLONG */
-	setenv("TMPDIR", folder, 1);
-}
-
 static int
 begin(void **state)
 {
 	(void)state;
 	folder_make(folder);
-	return setenv("TMPDIR", folder, 1);
+	return 0;
 }
 
 static int
@@ -286,13 +175,6 @@ main(void)
 		cmocka_unit_test(a_file_sets_values_and_adds_profiles),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused),
-		cmocka_unit_test(
-			a_worker_that_leaves_takes_its_folders_with_it),
-		cmocka_unit_test(
-			what_a_killed_worker_left_goes_with_the_next_start_and_no_other),
-		cmocka_unit_test(a_job_s_folder_is_emptied_but_stays),
-		cmocka_unit_test(
-			a_temporary_folder_whose_name_is_too_long_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, begin, finish);
