@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/exit.h"
-#include "worker/route.h"
+#include "worker/lease/route.h"
 
 /* Its "the configuration is right" is not printed beside the worker's. */
 static int

@@ -12,9 +12,9 @@
 #define WORKER_RUNNING_H
 
 #include "base/exit.h"
-#include "worker/child.h"
-#include "worker/fault.h"
-#include "worker/keepers.h"
+#include "worker/kept/keepers.h"
+#include "worker/process/child.h"
+#include "worker/process/fault.h"
 
 enum {
 	RUNNING_STARTS = 16,   /* in one turn */

@@ -13,7 +13,7 @@
 #include "link/endpoint.h"
 #include "wire/id.h"
 #include "wire/setting.h"
-#include "worker/report.h"
+#include "worker/process/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

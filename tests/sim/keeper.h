@@ -13,7 +13,7 @@
 #ifndef TESTS_SIM_KEEPER_H
 #define TESTS_SIM_KEEPER_H
 
-#include "worker/keeper.h"
+#include "worker/kept/keeper.h"
 
 enum { KEEPER_RIG_EVENTS = 16384 };
 

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "broker/core/core.h"
-#include "worker/leases.h"
+#include "worker/lease/leases.h"
 
 enum {
 	SIM_WORKERS = 5,

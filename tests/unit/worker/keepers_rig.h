@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "worker/keepers.h"
+#include "worker/kept/keepers.h"
 
 enum { SLOTS = 6, PROCESSES = 64, LARGE = 120 * 1024 };
 

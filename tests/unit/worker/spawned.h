@@ -33,7 +33,7 @@
 #include "tests/lib/deadline.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/proc.h"
-#include "worker/spawn.h"
+#include "worker/process/spawn.h"
 
 /* Command lines, by number. */
 enum { SHELL, MISSING, GOES, SCRIPT, LINES };

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "worker/leases.h"
+#include "worker/lease/leases.h"
 
 enum { TALK_ITEMS = 4096, NOW_MS = 100000 };
 

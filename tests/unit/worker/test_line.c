@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "worker/line.h"
+#include "worker/process/line.h"
 
 /* All that was reported, in text: "result 3:a?b". */
 struct notes {

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "tests/lib/folder.h"
-#include "worker/command.h"
-#include "worker/env.h"
-#include "worker/fault.h"
-#include "worker/output.h"
-#include "worker/route.h"
+#include "worker/lease/command.h"
+#include "worker/process/env.h"
+#include "worker/process/fault.h"
+#include "worker/process/output.h"
+#include "worker/lease/route.h"
 
 static char folder[FOLDER_PATH];
 

@@ -14,8 +14,8 @@
 #include <signal.h>
 
 #include "base/error.h"
-#include "worker/child.h"
-#include "worker/disposition.h"
+#include "worker/process/child.h"
+#include "worker/process/disposition.h"
 
 /* --- dispositions -------------------------------------------------------- */
 

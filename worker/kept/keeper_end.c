@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keeper_end.c - what the end of a kept process makes of its jobs
+ */
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "base/text.h"
+#include "worker/kept/keeper.h"
+#include "worker/process/disposition.h"
+
+void
+keeper_exited(struct keeper *k, const struct keeper_exit *e)
+{
+	k->exited = 1;
+	k->exit = *e;
+}
+
+static struct disposition
+release(enum sw_cause cause)
+{
+	return (struct disposition){SW_RELEASE, cause};
+}
+
+/* What the end of the process makes of a job at hand. */
+static struct disposition
+job_disposition(const struct keeper *k, const struct keeper_job *j)
+{
+	static const struct disposition crash = {SW_RETRY, SW_C_CRASH};
+	const struct keeper_exit *e = &k->exit;
+
+	if (j->timed_out)
+		return (struct disposition){SW_RETRY, SW_C_TIMEOUT};
+	if (j->stop_ms != 0 || k->end == KEEPER_FAULT)
+		return crash;
+	if (k->end == KEEPER_ASKED || k->end == KEEPER_STARVED)
+		return release(SW_C_DRAIN);
+	if (!j->begun)
+		return release(e->status == 0 ? SW_C_DRAIN : SW_C_CRASH);
+	if (WIFSIGNALED(e->status))
+		return disposition_of_exit(
+			e->status, 0, k->killed, e->rss_kb, e->memory);
+	return crash; /* no exit status is an end of a job */
+}
+
+/* "exited with status 3", "was killed by signal 9". */
+static int
+exit_print(char *to, size_t cap, int status)
+{
+	return WIFSIGNALED(status)
+		       ? snprintf(to, cap,
+				 "the process was killed by "
+				 "signal %d",
+				 WTERMSIG(status))
+		       : snprintf(to, cap, "the process exited with status %d",
+				 WEXITSTATUS(status));
+}
+
+/* The tail of the output without what is blank at its end. */
+static struct bytes
+tail_trim(struct bytes tail)
+{
+	const char *p = tail.p;
+
+	while (tail.len > 0 &&
+		(p[tail.len - 1] == '\n' || p[tail.len - 1] == ' '))
+		tail.len--;
+	return tail;
+}
+
+/* Why the process has ended, and the end of its output, cut to fit. */
+static size_t
+error_print(const struct keeper *k, char text[SW_ERROR_MAX])
+{
+	struct bytes tail = tail_trim(k->exit.tail);
+	size_t n = 0, most;
+
+	if (k->reason[0] != '\0')
+		n = (size_t)snprintf(text, SW_ERROR_MAX, "%s", k->reason);
+	else if (tail.len == 0)
+		n = (size_t)exit_print(text, SW_ERROR_MAX, k->exit.status);
+	if (n > 0 && tail.len > 0)
+		text[n++] = '\n';
+	most = SW_ERROR_MAX - n;
+	if (tail.len > most)
+		tail = bytes_of((const char *)tail.p + tail.len - most, most);
+	if (tail.len > 0)
+		memcpy(text + n, tail.p, tail.len);
+	return n + tail.len;
+}
+
+static void
+job_end(struct keeper *k, struct keeper_job *j, struct keeper_event *ev)
+{
+	struct disposition d = job_disposition(k, j);
+	int status = k->exit.status;
+	char text[SW_ERROR_MAX];
+
+	*ev = (struct keeper_event){.kind = KEEPER_ENDED, .job = j->job};
+	ev->report = (struct attempt_report){.outcome = d.outcome,
+		.cause = d.cause,
+		.rss_kb = k->exit.rss_kb,
+		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+	k->unbegun |= !j->begun;
+	j->report.delay_ms = -1;
+	job_report_close(
+		&j->report, bytes_of(text, error_print(k, text)), &ev->report);
+	keeper_job_drop(k, j, 0);
+}
+
+/* Whether starting the next process has to wait. */
+static int
+is_failed(const struct keeper *k)
+{
+	switch (k->end) {
+	case KEEPER_ASKED:
+		return 0;
+	case KEEPER_STUCK:
+	case KEEPER_STARVED:
+		return 1;
+	case KEEPER_FAULT:
+		return k->served == 0;
+	case KEEPER_ITSELF:
+		break;
+	}
+	return k->served == 0 || (k->unbegun && k->exit.status != 0);
+}
+
+/* The reason, and the last line of the output. */
+static void
+why_print(struct keeper *k)
+{
+	struct bytes tail = tail_trim(k->exit.tail);
+	char last[256];
+	const char *p = tail.p;
+	size_t at = tail.len;
+	int n;
+
+	if (k->reason[0] != '\0')
+		n = snprintf(k->why, sizeof(k->why), "%s", k->reason);
+	else
+		n = exit_print(k->why, sizeof(k->why), k->exit.status);
+	while (at > 0 && p[at - 1] != '\n')
+		at--;
+	if (tail.len == 0)
+		return;
+	text_line(bytes_of(p + at, tail.len - at), last, sizeof(last));
+	(void)snprintf(k->why + n, sizeof(k->why) - (size_t)n, ": %s", last);
+}
+
+int
+keeper_exit_take(struct keeper *k, struct keeper_event *ev)
+{
+	if (k->exited != 1)
+		return 0;
+	if (k->jobs_n > 0) {
+		job_end(k, &k->jobs[k->jobs_n - 1], ev);
+		return 1;
+	}
+	k->exited = 2;
+	why_print(k);
+	*ev = (struct keeper_event){.kind = KEEPER_GONE,
+		.number = is_failed(k),
+		.text = bytes_str(k->why)};
+	return 1;
+}

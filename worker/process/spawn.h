@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spawn.h - the worker's end of its spawner
+ *
+ * The spawner (spawner/message.h) starts the processes of a worker, ends whole
+ * process groups, and makes and removes their folders.  No call here waits
+ * for it but spawn_open() and spawn_close().
+ *
+ * Commands are given once, at the start.  A child is an owner's: the owner is
+ * called for each of its events, STARTED or FAILED first, ENDED last.
+ */
+#ifndef WORKER_PROCESS_SPAWN_H
+#define WORKER_PROCESS_SPAWN_H
+
+#include <sys/types.h>
+
+#include "base/bytes.h"
+#include "spawner/message.h"
+
+enum {
+	SPAWN_READY_MS = 10000, /* for the spawner's own start */
+	SPAWN_CLOSE_MS = 2000,	/* for its end */
+};
+
+/* FAILED and ENDED are the last event: the child is no more. */
+typedef void spawn_event_fn(void *owner, const struct spawn_event *);
+
+struct spawn_command_line {
+	const char *path;	 /* absolute */
+	const char *const *argv; /* with argv[0], and NULL behind the last */
+};
+
+/* What a start is to have; `files` stay the caller's. */
+struct spawn_request {
+	uint32_t command; /* index of the command line */
+	uint32_t flags;	  /* enum spawn_flag */
+	struct spawn_limits limits;
+	struct bytes env; /* NAME=VALUE, a NUL behind each */
+	int files[SPAWN_FILES];
+};
+
+struct spawn_owner {
+	spawn_event_fn *event; /* NULL: the number is free */
+	void *owner;
+	uint32_t next_free;
+};
+
+struct spawn {
+	int socket; /* to poll for reading; -1: not open */
+	pid_t pid;
+	int starting; /* starts without an answer yet */
+	int children; /* that have not ended */
+	int blind;    /* the kernel does not list children: spawner/group.h */
+	char folder[SPAWN_FOLDER];  /* in which folders are made, or "" */
+	struct spawn_owner *owners; /* SPAWN_CHILDREN of them */
+	uint32_t free;
+};
+
+/*
+ * Starts the program and gives it the commands.  `lines` are read in this call
+ * alone.  0; or -errno: -ENOENT and others of execve(2): no such program;
+ * -ETIMEDOUT: no answer; -EPIPE: it has ended.  `folder_error` is 0 or the
+ * -errno with which the folder of jobs could not be made: starts will try
+ * again.  spawn_close() in all cases.
+ */
+int spawn_open(struct spawn *, const char *program,
+	const struct spawn_command_line *lines, size_t lines_n,
+	int *folder_error) __attribute__((warn_unused_result));
+
+/* Ends all children.  Waits for the spawner, SPAWN_CLOSE_MS at most. */
+void spawn_close(struct spawn *);
+
+/*
+ * The child's number, 0 or more, to be freed with its last event; or -EAGAIN:
+ * the socket or the table is full; -E2BIG: the environment is too large;
+ * -EPIPE: the spawner has ended.
+ */
+int spawn_start(struct spawn *, const struct spawn_request *, spawn_event_fn *,
+	void *owner) __attribute__((warn_unused_result));
+
+/* Signals the child's process group: 0, -EAGAIN or -EPIPE as above. */
+int spawn_signal(struct spawn *, int child, int sig)
+	__attribute__((warn_unused_result));
+
+/*
+ * Calls the owners of up to `most` packets of events.  The number of packets,
+ * below `most` if there is no more; -EPIPE: the spawner has ended, and what
+ * it had started has ended or will be killed by its parent's death.
+ */
+int spawn_events(struct spawn *, int most) __attribute__((warn_unused_result));
+
+#endif
