@@ -53,9 +53,12 @@ function unpack(frame, items = []) {
   }
   return { op: frame[3], seq: Number(frame.readBigUInt64LE(8)), items };
 }
+let tick = 0; // milliseconds and 12 bits of a counter: each id sorts behind the one before
 function uuid7(b = randomBytes(16)) {
-  b.writeUIntBE(Date.now(), 0, 6);
-  [b[6], b[8]] = [0x70 | (b[6] & 15), 0x80 | (b[8] & 63)]; // version, variant
+  tick = Math.max(tick + 1, Date.now() * 4096);
+  b.writeUIntBE(Math.floor(tick / 4096), 0, 6);
+  b.writeUInt16BE(0x7000 | tick % 4096, 6); // version
+  b[8] = 0x80 | (b[8] & 63); // variant
   return idText(b);
 }
 

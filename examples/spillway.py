@@ -54,9 +54,10 @@ def unpack(frame):
         items.append(unpack_fields(frame[start:at]))
     return op, seq, items
 
-def uuid7():
-    bits = int(time.time() * 1000) << 80 | random.getrandbits(80)
-    return str(uuid.UUID(int=bits & ~(15 << 76 | 3 << 62) | 7 << 76 | 2 << 62))
+def uuid7(t=[0]):  # milliseconds and a counter: each sorts behind the one before
+    t[0] = max(t[0] + 1, int(time.time() * 1000) << 12)
+    bits = 7 << 76 | 2 << 62 | random.getrandbits(62)  # version, variant
+    return str(uuid.UUID(int=t[0] >> 12 << 80 | t[0] % 4096 << 64 | bits))
 
 class Spillway:  # one connection, for one thread
     def __init__(self, endpoint=None):
