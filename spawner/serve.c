@@ -169,7 +169,7 @@ child_start(struct request *r, size_t env_len, enum spawn_step *step,
 	err = env_set(s, env_len);
 	if (err == 0) {
 		memcpy(l.files, r->files, sizeof(l.files));
-		l.folder = *folder != 0 ? path : NULL;
+		l.folder = s->flags & SPAWN_WITH_FOLDER ? path : NULL;
 		if (!(s->flags & SPAWN_PROBE))
 			l.command = &spawner.commands[s->command];
 		pid = launch_run(&l);

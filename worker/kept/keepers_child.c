@@ -419,7 +419,7 @@ request_send(struct kept_child *c, const int files[SPAWN_FILES])
 	const struct keepers *ks = c->of;
 	char env[ENV];
 	struct spawn_request r = {.command = ks->route->command,
-		.flags = SPAWN_WITH_FOLDER | SPAWN_WITH_TMP,
+		.flags = SPAWN_WITH_TMP,
 		.limits = c->limits,
 		.env = env_of(ks, env)};
 

@@ -45,6 +45,8 @@ def run(job):
         os._exit(9)
     elif word == "limits":
         return f"{os.getpid()} {resource.getrlimit(resource.RLIMIT_AS)[0]} {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
+    elif word == "where":
+        return os.getcwd()
     elif word == "variables":
         return "\n".join(f"{k}={v}" for k, v in sorted(os.environ.items()))
 

@@ -75,6 +75,7 @@ spillway put v variables --wait >"$dir/variables"
 grep -qx 'SPILLWAY_QUEUE=v' "$dir/variables" || fail "SPILLWAY_QUEUE"
 grep -q '^SPILLWAY_TMP=/' "$dir/variables" || fail "SPILLWAY_TMP"
 ! grep -qE '^(NOTIFY_SOCKET|SPILLWAY_JOB_ID|SPILLWAY_ATTEMPT)=' "$dir/variables" || fail "variables of others"
+[ "$(spillway put v where --wait | tail -n 1)" = "$PWD" ] || fail "the working folder is not the worker's"
 spillway queue set v keep_output=yes >/dev/null
 id=$(spillway put v say)
 until_true state_is "$id" done

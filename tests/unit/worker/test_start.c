@@ -16,10 +16,10 @@
 
 #include "tests/lib/folder.h"
 #include "worker/lease/command.h"
+#include "worker/lease/route.h"
 #include "worker/process/env.h"
 #include "worker/process/fault.h"
 #include "worker/process/output.h"
-#include "worker/lease/route.h"
 
 static char folder[FOLDER_PATH];
 
