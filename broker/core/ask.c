@@ -273,8 +273,8 @@ why_waiting(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 	n = strlen(why);
 	if (r->lapses > 0)
 		(void)snprintf(why + n, SW_TEXT_MAX + 1 - n,
-			"; %" PRId64 " of its leases ended by silence before "
-			"it had begun",
+			"; %" PRId64 " of its leases ended by silence or a "
+			"crash before it had begun",
 			r->lapses);
 }
 

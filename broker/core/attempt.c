@@ -97,8 +97,10 @@ cost_of(const struct record *r, const struct attempt *a)
 {
 	const int64_t *set = r->q->set;
 	int back = a->outcome == SW_RELEASE || a->outcome == SW_STOPPED;
+	int died = a->outcome == SW_RELEASE && is_crash(a->cause) &&
+		   !r->lease->cancel;
 
-	if (a->silent && !r->lease->begun)
+	if ((a->silent || died) && !r->lease->begun)
 		return r->lapses + 1 < set[SW_S_max_crashes] ||
 				       planted(NO_LAPSE_LIMIT)
 			       ? LAPSE
@@ -128,7 +130,8 @@ attempt_counted(const struct record *r, const struct attempt *a, enum cost cost)
 	}
 	if (cost == CHARGED && counted.outcome == SW_RELEASE) {
 		counted.outcome = SW_RETRY;
-		counted.cause = SW_C_DRAIN;
+		if (!is_crash(counted.cause))
+			counted.cause = SW_C_DRAIN;
 		counted.delay_ms = -1;
 	}
 	return counted;

@@ -9,9 +9,10 @@
  * An attempt is charged when the lease of a begun job ends, by the worker's
  * report or because the lease expired.  What costs none is bounded:
  *
- *	lapse		the lease expired and the job was not known to have
+ *	lapse		the lease expired, or SW_RELEASE with cause crash (its
+ *			process has died), and the job was not known to have
  *			begun: ready at once; after max_crashes lapses in a row
- *			an attempt is charged, cause lost
+ *			an attempt is charged, cause lost or crash
  *	hand-back	SW_RELEASE, or SW_STOPPED without a cancel, of a begun
  *			job: delayed by the queue's back-off, with the number of
  *			hand-backs in place of the attempt; beyond max_releases

@@ -36,7 +36,8 @@ job_disposition(const struct keeper *k, const struct keeper_job *j)
 	if (k->end == KEEPER_ASKED || k->end == KEEPER_STARVED)
 		return release(SW_C_DRAIN);
 	if (!j->begun)
-		return release(e->status == 0 ? SW_C_DRAIN : SW_C_CRASH);
+		return release(e->status == 0 && k->served > 0 ? SW_C_DRAIN
+							       : SW_C_CRASH);
 	if (WIFSIGNALED(e->status))
 		return disposition_of_exit(
 			e->status, 0, k->killed, e->rss_kb, e->memory);

@@ -202,7 +202,8 @@ an_unbegun_job_whose_worker_is_silent_is_ready_again_and_free(void **state)
 	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RELEASE);
 	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_LOST);
 	assert_non_null(strstr(why(r, 1),
-		"; 1 of its leases ended by silence before it had begun"));
+		"; 1 of its leases ended by silence or a crash before it had "
+		"begun"));
 }
 
 static void
@@ -223,6 +224,28 @@ a_job_that_kills_each_worker_before_it_begins_is_dead_in_the_end(void **state)
 	}
 	assert_int_equal(starts, 4);
 	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_LOST);
+}
+
+static void
+a_job_that_kills_each_process_before_it_begins_is_dead_in_the_end(void **state)
+{
+	struct rig *r = *state;
+	int starts = 0;
+
+	assert_int_equal(rig_set(r, "q", "max_crashes=2"), 0);
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 2, NULL);
+	while (rig_state(r, 1) != SW_DEAD && starts < 20) {
+		uint64_t token = taken(r, 1, 0);
+
+		starts++;
+		assert_int_equal(
+			rig_done(r, 1, 1, token, SW_RELEASE, SW_C_CRASH), 0);
+		counts_are(r, 1, starts / 2, 0, starts % 2);
+		rig_pass(r, LONG_MS);
+		rig_pass(r, 0);
+	}
+	assert_int_equal(starts, 4);
+	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
 }
 
 static void
@@ -424,6 +447,7 @@ main(void)
 		T(a_begun_job_whose_worker_is_silent_costs_an_attempt),
 		T(an_unbegun_job_whose_worker_is_silent_is_ready_again_and_free),
 		T(a_job_that_kills_each_worker_before_it_begins_is_dead_in_the_end),
+		T(a_job_that_kills_each_process_before_it_begins_is_dead_in_the_end),
 		T(an_attempt_ends_the_row_of_lapses),
 		T(after_a_restart_a_job_is_begun_once_its_worker_says_so),
 		T(a_message_that_could_not_be_sent_is_no_lapse),

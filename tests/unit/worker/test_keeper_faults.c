@@ -154,6 +154,10 @@ a_job_that_did_not_begin_goes_back(void **state)
 		{"A", "", 1, 0, 1 << EXITED, "oh\n",
 			"ended A release crash rss=900 exit=1 error=oh\n"
 			"gone failed the process exited with status 1: oh\n"},
+		{"A", "", 1, 0, 0, "",
+			"ended A release crash rss=900 error=the process "
+			"exited with status 0\n"
+			"gone failed the process exited with status 0\n"},
 		/* It ended after its last job, as the next one came. */
 		{"BA", "0 begun %B\n0 done %B\n", 1, 0, 0, "",
 			"begun B\nended B ack none\n"
