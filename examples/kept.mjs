@@ -3,7 +3,7 @@
 /* A kept job in Node, written from docs/jobs-protocol.md: one process runs job after job,
    several at once if its handler waits.
 
-    spillway-worker --slots 8 --queue words='keep:/usr/bin/node examples/kept.mjs'
+    spillway-worker --slots 8 --queue words="keep:/usr/bin/node $PWD/examples/kept.mjs"
 
 The job at the end of this page counts words.  As a library: serve(handler, { atOnce }).
 A handler takes a job and returns its result; it may throw Permanent or Retry. */
@@ -43,7 +43,7 @@ export function serve(handler, { atOnce = 1 } = {}) {
   async function run(job) {
     const abort = new AbortController();
     running.set(job.id, abort);
-    job.signal = abort.signal; // aborted when the job is cancelled or past its time
+    job.signal = abort.signal; // aborted when the job is to end early: then throw Retry
     job.progress = (percent, text) => send(`progress ${job.id} ${Math.trunc(percent)}`, bytes(text));
     job.put = (queue, body, headers = {}) => {
       if (!/^[a-z0-9_-]{1,63}$/.test(queue)) throw new Permanent(`no name of a queue: ${queue}`);

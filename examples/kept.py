@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A kept job in Python, written from docs/jobs-protocol.md: one process runs job after job.
 
-    spillway-worker --queue words='keep:/usr/bin/python3 examples/kept.py'
+    spillway-worker --queue words="keep:/usr/bin/python3 $PWD/examples/kept.py"
 
 The job at the end of this page counts words.  As a library: kept.serve(handler).  A
 handler takes a Job and returns its result; it may raise Permanent or Retry."""
@@ -67,7 +67,7 @@ class Job:
         self.worker.send((f"put {self.id} {queue} {len(block)}", as_bytes(block + as_bytes(body))))
 
     def cancelled(self):
-        """Whether to end early: a long job asks now and then."""
+        """Whether to end early, by raising Retry: a long job asks now and then."""
         try:
             while not self.stop:
                 words, _ = self.worker.receive(socket.MSG_DONTWAIT)

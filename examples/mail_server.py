@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""mail_server.py FOLDER: a mail server (aiosmtpd) on loopback, for the demo.
+"""mail_server.py FOLDER: a mail server on loopback, for the demo (python3-aiosmtpd).
 
 The server writes its port to FOLDER/port once it listens; each mail that it
 accepts becomes FOLDER/ADDRESS.eml.
