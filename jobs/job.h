@@ -2,9 +2,9 @@
 /*
  * job.h - the interface of a built-in job
  *
- * A built-in job is one function.  A child process of the worker calls the
- * function for many jobs of a queue, one after the other: leaked memory ends
- * with that child, and a crash fails only the job that runs.  All pointers of
+ * A built-in job is one function.  Its program calls the function for many jobs
+ * of a queue, one after the other: leaked memory ends with the process, and a
+ * crash fails only the job that runs.  All pointers of
  * `struct job` are borrowed until the function returns.
  */
 #ifndef JOBS_JOB_H

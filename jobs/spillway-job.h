@@ -27,8 +27,8 @@
  * The worker starts the program before its first job and keeps it running.
  * What is wrong with the set-up is a line on stderr and exit status 78 before
  * spillway_job_run().  A job that crashes, or exits, is tried again in a new
- * process.  The process gets SIGTERM at a job's timeout, or when the job is
- * cancelled.  All arguments are borrowed for the call; what is reported is
+ * process.  The process gets SIGTERM two seconds after spillway_job_cancelled()
+ * has become 1.  All arguments are borrowed for the call; what is reported is
  * copied.  The library has no threads, and is for one thread.
  */
 #ifndef SPILLWAY_JOB_H
@@ -73,7 +73,7 @@ int spillway_job_run(spillway_job_fn *, void *arg);
 /* The value of a header, "content-type" for the job's own type; or NULL. */
 const char *spillway_job_header(const struct spillway_job *, const char *name);
 
-/* What people see meanwhile: 0 to 100 and at most 512 bytes of text. */
+/* What people see meanwhile: 0 to 100, and the first 95 bytes of the text. */
 void
 spillway_job_progress(struct spillway_job *, int percent, const char *text);
 
@@ -105,7 +105,10 @@ void spillway_job_alarm(struct spillway_job *, const char *text);
 /* A program that the job ran has ended; its largest resident size. */
 void spillway_job_ran(struct spillway_job *, int64_t rss_kb);
 
-/* 1: the worker has cancelled the job, or is gone: signals follow. */
+/*
+ * 1: the job is past its timeout or cancelled, or the worker ends or is gone.
+ * The job should end now, with SPILLWAY_JOB_RETRY if work is left.
+ */
 int spillway_job_cancelled(struct spillway_job *);
 
 #pragma GCC visibility pop

@@ -21,7 +21,7 @@
 
 enum {
 	CHILD_TERM_MS = 2000,	/* between SIGTERM and SIGKILL */
-	CHILD_FILES = 1024,	/* open files of a built-in job */
+	CHILD_FILES = 1024,	/* open files of a job, by default */
 	CHILD_READ = 64 * 1024, /* bytes of one file in one turn */
 };
 

@@ -9,7 +9,7 @@
  *	out of memory			retry, oom
  *	any other signal		retry, crash
  *
- * A built-in job returns its disposition itself (jobs/job.h).
+ * A kept process says what becomes of its jobs (wire/kept.h).
  */
 #ifndef WORKER_PROCESS_DISPOSITION_H
 #define WORKER_PROCESS_DISPOSITION_H
