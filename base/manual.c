@@ -208,7 +208,7 @@ key_page(FILE *f, const struct config_key *k)
 		(void)fputs(" by default", f);
 	}
 	(void)fputs(
-		k->type & CONFIG_MANY ? "; may stand more than once.\n" : ".\n",
+		k->type & CONFIG_MANY ? "; may be given more than once.\n" : ".\n",
 		f);
 }
 
@@ -227,9 +227,11 @@ group_page(FILE *f, const struct config_group *g)
 static const char syntax[] =
 	"The file is lines of\n"
 	".Ar key No = Ar value\n"
-	"in sections, which begin with a line such as\n"
-	".Li [queue email] .\n"
-	"A section stands once, and a key once in its section unless said\n"
+	"in sections, which begin with a line\n"
+	".Li [NAME]\n"
+	"or\n"
+	".Li [NAME LABEL] .\n"
+	"A section comes once, and a key once in its section unless said\n"
 	"otherwise.\n"
 	"A line that begins with\n"
 	".Sq #\n"

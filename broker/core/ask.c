@@ -245,11 +245,11 @@ why_leased(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 	const struct lease *l = r->lease;
 
 	(void)snprintf(why, SW_TEXT_MAX + 1,
-		"the job %s worker %s since %" PRId64 " ms%s%s",
+		"the job %s worker %s, for %" PRId64 " ms now%s%s",
 		l->begun ? "runs on" : "is leased to", l->worker,
 		c->now_ms - l->since_ms,
-		l->begun ? "" : " and is not known to have begun",
-		l->cancel ? " and is being cancelled" : "");
+		l->begun ? "" : ", and is not known to have begun",
+		l->cancel ? ", and is being cancelled" : "");
 }
 
 static void

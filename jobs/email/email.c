@@ -23,7 +23,7 @@ enum {
 /* clang-format off */
 const struct config_key email_keys[] = {
 	{"server", CONFIG_TEXT, 0, 0, NULL, "the mail server: HOST or HOST:PORT"},
-	{"tls", CONFIG_TEXT, 0, 0, "starttls", "starttls (port 587), tls (465) or none (25)"},
+	{"tls", CONFIG_TEXT, 0, 0, "starttls", "encryption: starttls (port 587), tls (465) or none (25)"},
 	{"ca_file", CONFIG_FILE, 0, 0, NULL, "certificates to trust instead of the system's, PEM"},
 	{"user", CONFIG_TEXT, 0, 0, NULL, "the user for AUTH"},
 	{"password_file", CONFIG_FILE, 0, 0, NULL, "a private file whose first line is the password"},

@@ -32,8 +32,8 @@ const struct config_key transcode_keys[] = {
 };
 
 const struct config_key profile_keys[] = {
-	{"base", CONFIG_TEXT, 0, 0, NULL, "hls, mp4, webm, audio, thumbnail or poster (else its own name)"},
-	{"codec", CONFIG_TEXT, 0, 0, NULL, "h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
+	{"base", CONFIG_TEXT, 0, 0, NULL, "of hls, mp4, webm, audio, thumbnail or poster (else its own name)"},
+	{"codec", CONFIG_TEXT, 0, 0, NULL, "of h264, h265, av1 (mp4), vp9, av1 (webm); aac, opus, mp3; jpg, png, webp"},
 	{"ladder", CONFIG_TEXT, 0, 0, NULL, "HEIGHT:KBIT ..., highest first; one where one file is made"},
 	{"crf", CONFIG_COUNT, 1, 63, NULL, "constant quality, lower is better; to 51 for h264 and h265"},
 	{"preset", CONFIG_TEXT, 0, 0, NULL, "the encoder's preset, ultrafast to veryslow"},

@@ -223,7 +223,7 @@ block_begin(struct report_reader *r, struct bytes line, struct bytes args,
 		return -EINVAL;
 	if (args.len > 0)
 		line_refuse(r, LINE_WARNING,
-			"nothing behind the length is understood", line);
+			"the words behind the length are ignored", line);
 	r->word = word;
 	r->left = (size_t)len;
 	r->now.bytes = bytes_of(NULL, r->left);

@@ -156,8 +156,8 @@ what_is_not_understood_is_a_warning_with_its_line(void **state)
 		"warning line 1: must be retry-after DURATION, such as "
 		"30s: \"retry-after soon\"|");
 	assert_string_equal(REPORTED(&n, "result-bytes 1 name\nx\n"),
-		"warning line 1: nothing behind the length is "
-		"understood: \"result-bytes 1 name\"|result 0  1:x|");
+		"warning line 1: the words behind the length are "
+		"ignored: \"result-bytes 1 name\"|result 0  1:x|");
 }
 
 static void
