@@ -93,8 +93,25 @@ keepers_failed(struct keepers *ks, const char *step, const char *why)
 }
 
 void
+keepers_reopen(struct keepers *ks)
+{
+	if (ks->closed)
+		leases_route_open(ks->host->leases, ks->route);
+	ks->closed = 0;
+}
+
+/* What was tried after a pause has not come to an end of its own. */
+static void
+pause_again(struct keepers *ks, const char *step, int error)
+{
+	if (ks->closed)
+		(void)fault_note(&ks->fault, step, error, *ks->host->now_ms);
+}
+
+void
 keepers_starved(struct keepers *ks, const char *step, int error)
 {
+	pause_again(ks, step, error);
 	waiting_back(ks);
 	ks->host->fault(ks->host->arg, step, error);
 }
@@ -105,7 +122,9 @@ child_add(struct keepers *ks)
 	const char *step = "";
 	int err = kept_child_start(ks, &step);
 
-	if (err < 0 && (err != -EAGAIN || strcmp(step, "spawner") != 0))
+	if (err == -EAGAIN && strcmp(step, "spawner") == 0)
+		pause_again(ks, step, err);
+	else if (err < 0)
 		keepers_starved(ks, step, err);
 }
 
@@ -212,6 +231,16 @@ child_stop(struct kept_child *c, int64_t now_ms)
 	}
 }
 
+/* After a pause: a process that has room, or one that gets ready, will do. */
+static void
+keepers_try(struct keepers *ks)
+{
+	if (ks->roomy != NULL)
+		keepers_reopen(ks);
+	else
+		child_add(ks);
+}
+
 void
 keepers_tick(struct keepers *ks)
 {
@@ -221,7 +250,7 @@ keepers_tick(struct keepers *ks)
 	dead_free(ks);
 	waiting_stop(ks);
 	if (ks->closed && !ks->draining && fault_try(&ks->fault, now_ms))
-		child_add(ks);
+		keepers_try(ks);
 	DL_FOREACH_SAFE(ks->all, c, next)
 	{
 		child_stop(c, now_ms);
@@ -313,4 +342,5 @@ keepers_lost(struct keepers *ks)
 		keeper_exited(&c->k, &killed);
 		kept_child_events(c);
 	}
+	pause_again(ks, "spawner", 0);
 }

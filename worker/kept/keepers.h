@@ -9,7 +9,8 @@
  *
  * A process that fails to start, or does not begin its jobs, closes the queue
  * for 1, 2, 4 ... 60 s: the jobs at hand go back and cost no attempt.  Then
- * one process is started, and the queue is open again when that one is ready.
+ * the queue is open again if a process has room; else one is started, and the
+ * queue is open when that one is ready.
  */
 #ifndef WORKER_KEPT_KEEPERS_H
 #define WORKER_KEPT_KEEPERS_H
@@ -128,6 +129,9 @@ void kept_child_free(struct kept_child *);
 /* A process was of no use, or its program cannot be started: the queue waits.
  */
 void keepers_failed(struct keepers *, const char *step, const char *why);
+
+/* The pause is over: the queue takes jobs again. */
+void keepers_reopen(struct keepers *);
 
 /* The worker lacks something for a start: jobs that wait go back. */
 void keepers_starved(struct keepers *, const char *step, int error);

@@ -128,18 +128,22 @@ on_ready(struct kept_child *c, struct keeper_event *ev)
 	ks->ready = 1;
 	if (ks->draining)
 		keeper_close(&c->k, *ks->host->now_ms);
-	else if (ks->closed)
-		leases_route_open(ks->host->leases, ks->route);
-	ks->closed = 0;
+	else if (ks->fault.trying)
+		keepers_reopen(ks);
 }
 
-/* The fault of a queue is over when a job has begun, not before. */
+/*
+ * The fault of a queue is over when a job has begun, not before; and not while
+ * the queue is closed: such a job came before the fault.
+ */
 static void
 on_begun(struct kept_child *c, struct keeper_event *ev)
 {
 	struct keepers *ks = c->of;
 
 	leases_begun(ks->host->leases, ev->job);
+	if (ks->closed)
+		return;
 	ks->why[0] = '\0';
 	if (fault_over(&ks->fault))
 		sw_log(SW_LOG_INFO, "start-failed-over", "queue",

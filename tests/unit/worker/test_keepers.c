@@ -133,6 +133,79 @@ a_failed_start_closes_the_queue_until_one_is_ready(void **state)
 	rig_close(r);
 }
 
+/* A job that was given before a start failed begins. */
+static void
+a_job_that_begins_in_a_pause_does_not_end_the_pause(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+
+	(void)state;
+	(void)jobs_come(r, 2);
+	ready(r, 0, 1);
+	process_ends(r, &r->p[1], 1 << 8);
+	assert_true(r->t->h.route_closed[0]);
+	job_answer(r, &r->p[0], "begun\n"); /* it has no room for another */
+	pass(r, FAULT_FIRST_MS - 1);
+	assert_int_equal(r->started, 2);
+	pass(r, 1);
+	assert_int_equal(r->started, 3);
+	ready(r, 2, 3);
+	assert_false(r->t->h.route_closed[0]);
+	rig_close(r);
+}
+
+/* A process that was on its start when another failed. */
+static void
+a_process_that_gets_ready_in_a_pause_waits_for_its_end(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+
+	(void)state;
+	(void)jobs_come(r, 2);
+	process_ends(r, &r->p[0], 1 << 8);
+	ready(r, 1, 2);
+	assert_true(r->t->h.route_closed[0]);
+	pass(r, FAULT_FIRST_MS - 1);
+	assert_true(r->t->h.route_closed[0]);
+	pass(r, 1);
+	assert_false(r->t->h.route_closed[0]);
+	assert_int_equal(r->started, 2); /* it has room: none is needed */
+	/* It was of no use, either: the next pause is longer. */
+	join(r->t);
+	(void)jobs_come(r, 1);
+	process_ends(r, &r->p[1], 1 << 8);
+	pass(r, 2 * FAULT_FIRST_MS - 1);
+	assert_int_equal(r->started, 2);
+	pass(r, 1);
+	assert_int_equal(r->started, 3);
+	rig_close(r);
+}
+
+static void
+a_start_after_a_pause_that_the_worker_could_not_do_is_done_later(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+
+	(void)state;
+	(void)jobs_come(r, 1);
+	process_ends(r, &r->p[0], 1 << 8);
+	pass(r, FAULT_FIRST_MS);
+	assert_int_equal(r->started, 2);
+	spawner_say(r, &r->p[1],
+		(struct spawn_event){.kind = SPAWN_FAILED,
+			.step = SPAWN_FORK,
+			.error = -EAGAIN});
+	assert_int_equal(r->faults, 1);
+	pass(r, 2 * FAULT_FIRST_MS);
+	assert_int_equal(r->started, 3);
+	keepers_lost(&r->ks);
+	pass(r, 4 * FAULT_FIRST_MS);
+	assert_int_equal(r->started, 4);
+	ready(r, 3, 4);
+	assert_false(r->t->h.route_closed[0]);
+	rig_close(r);
+}
+
 static void
 what_the_worker_lacks_is_no_fault_of_the_queue(void **state)
 {
@@ -353,6 +426,12 @@ main(void)
 		cmocka_unit_test(the_process_that_had_a_job_last_gets_the_next),
 		cmocka_unit_test(
 			a_failed_start_closes_the_queue_until_one_is_ready),
+		cmocka_unit_test(
+			a_job_that_begins_in_a_pause_does_not_end_the_pause),
+		cmocka_unit_test(
+			a_process_that_gets_ready_in_a_pause_waits_for_its_end),
+		cmocka_unit_test(
+			a_start_after_a_pause_that_the_worker_could_not_do_is_done_later),
 		cmocka_unit_test(
 			what_the_worker_lacks_is_no_fault_of_the_queue),
 		cmocka_unit_test(a_lost_spawner_hands_all_jobs_back),
