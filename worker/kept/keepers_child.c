@@ -18,6 +18,7 @@
 
 enum {
 	ENV = 8192,
+	READS_ALL = 64, /* more than a pipe or a socket holds */
 	COUNTED_NONE = KEEPER_ENDING,
 };
 
@@ -270,6 +271,14 @@ socket_read(struct kept_child *c)
 	return n > 0;
 }
 
+/* What is there.  Somebody else may hold the other end, and never stop. */
+static void
+socket_read_all(struct kept_child *c)
+{
+	for (int n = 0; n < READS_ALL && socket_read(c); n++)
+		;
+}
+
 /* Half a message is no fault: the rest is sent when there is room for it. */
 static void
 socket_write(struct kept_child *c)
@@ -282,6 +291,7 @@ socket_write(struct kept_child *c)
 	if (b.len > 0)
 		n = send(c->socket, b.p, b.len, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		socket_read_all(c); /* what it said before it closed its end */
 		socket_end(c);
 		return;
 	}
@@ -326,12 +336,11 @@ process_ended(struct kept_child *c, const struct spawn_event *e)
 		.memory = c->limits.memory};
 	struct output_log log = log_of(c);
 
-	while (out_read(c))
+	for (int n = 0; n < READS_ALL && out_read(c); n++)
 		;
 	if (c->of->host->limits->log_output)
 		output_end(&c->output, &log);
-	while (socket_read(c))
-		;
+	socket_read_all(c);
 	exit.tail = bytes_of(tail, output_tail(&c->output, tail));
 	keeper_exited(&c->k, &exit);
 	kept_child_events(c);

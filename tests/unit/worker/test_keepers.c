@@ -299,6 +299,28 @@ a_process_with_other_limits_is_replaced(void **state)
 	rig_close(r);
 }
 
+static void
+what_was_said_before_the_socket_was_closed_counts(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+	struct worker_lease *j = jobs_come(r, 1);
+	char line[64];
+	int n;
+
+	(void)state;
+	ready(r, 0, 1);
+	job_answer(r, &r->p[0], "begun\n");
+	n = snprintf(line, sizeof(line), "0 done %s\n", r->p[0].id);
+	assert_int_equal(write(r->p[0].sock, line, (size_t)n), n);
+	close(r->p[0].sock);
+	r->p[0].sock = -1;
+	j->stop = LEASE_CANCEL;
+	keepers_tick(&r->ks); /* writes first, and finds nobody */
+	assert_int_equal(r->ended, 1);
+	assert_int_equal(j->report.outcome, SW_ACK);
+	rig_close(r);
+}
+
 /* A message that the socket does not take at once is sent as it is read. */
 static void
 half_a_message_is_followed_by_the_rest(void **state)
@@ -438,6 +460,8 @@ main(void)
 		cmocka_unit_test(begun_is_told_when_the_process_says_so),
 		cmocka_unit_test(a_job_that_waits_for_a_process_is_stopped),
 		cmocka_unit_test(a_process_with_other_limits_is_replaced),
+		cmocka_unit_test(
+			what_was_said_before_the_socket_was_closed_counts),
 		cmocka_unit_test(half_a_message_is_followed_by_the_rest),
 		cmocka_unit_test(
 			a_drain_ends_idle_processes_and_hands_back_what_waits),
