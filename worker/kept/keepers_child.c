@@ -162,11 +162,27 @@ on_progress(struct kept_child *c, struct keeper_event *ev)
 	j->progress_new = 1;
 }
 
+/* At the end of a job it is known whose the unfinished line is. */
+static void
+output_log_end(struct kept_child *c, const struct worker_lease *j)
+{
+	char id[SW_ID_TEXT] = "";
+	struct output_log log = log_of(c);
+
+	if (!c->of->host->limits->log_output || c->k.jobs_n > 0)
+		return;
+	if (c->k.at_once == 1)
+		sw_id_format(&j->id, id);
+	log.job = id;
+	output_end(&c->output, &log);
+}
+
 static void
 on_ended(struct kept_child *c, struct keeper_event *ev)
 {
 	struct worker_lease *j = ev->job;
 
+	output_log_end(c, j);
 	j->report = ev->report;
 	if (j->report.outcome == SW_ACK) {
 		alarm_set(c->of, bytes_of("", 0));
@@ -527,7 +543,7 @@ kept_child_give(struct keepers *ks, struct worker_lease *j)
 		return 1;
 	}
 	if (c->k.jobs_n == 1)
-		output_fini(&c->output); /* what others have written */
+		output_next(&c->output); /* others have written the rest */
 	j->child = c;
 	socket_write(c);
 	kept_child_events(c);

@@ -104,6 +104,12 @@ output_end(struct output *o, const struct output_log *log)
 }
 
 void
+output_next(struct output *o)
+{
+	o->len = 0;
+}
+
+void
 output_fini(struct output *o)
 {
 	free(o->tail);

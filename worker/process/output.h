@@ -36,8 +36,11 @@ struct output_log {
 /* Adds bytes.  Without memory for them they are lost. */
 void output_add(struct output *, struct bytes, const struct output_log *);
 
-/* No bytes follow: logs the unfinished line. */
+/* No bytes follow, of this job: logs the unfinished line. */
 void output_end(struct output *, const struct output_log *);
+
+/* What follows is of another job: the tail begins anew, the windows do not. */
+void output_next(struct output *);
 
 /* Copies the tail without blanks at its end; its length. */
 size_t output_tail(const struct output *, char text[SW_ERROR_MAX]);

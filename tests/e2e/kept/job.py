@@ -40,6 +40,9 @@ def run(job):
     elif word == "say":
         print("a line of", job.id, flush=True)
         print("and an error", file=sys.stderr, flush=True)
+    elif word == "lines":  # more than are logged, perhaps, and one without an end
+        sys.stdout.write("a line\n" * int(arguments[0]) + "half")
+        sys.stdout.flush()
     elif word == "die":
         print("its own line", file=sys.stderr, flush=True)
         os._exit(9)

@@ -81,6 +81,15 @@ id=$(spillway put v say)
 until_true state_is "$id" done
 spillway get "$id" | grep -q "a line of $id" || fail "keep_output: $(spillway get "$id")"
 until_true grep -q "ev=output job=$id queue=v text=\"a line of $id\"" "$dir/vars.log"
+# Lines that are left out, and one without an end, are of the job that wrote them.
+for n in 0 1000; do
+	id=$(spillway put v "lines $n")
+	until_true state_is "$id" done
+	spillway put v say --wait >/dev/null
+	line="output job=$id queue=v text=half"
+	[ $n = 0 ] || line="output-left-out job=$id queue=v lines="
+	grep -q "ev=$line" "$dir/vars.log" || fail "no $line in $(tail "$dir/vars.log")"
+done
 
 # Other limits of the queue: the idle process, which has the old ones, ends.
 before=$(spillway put v limits --wait | tail -n 1)
