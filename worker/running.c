@@ -91,10 +91,16 @@ worker_open_again(struct running *r)
 	leases_open(r->leases);
 }
 
+/*
+ * A start that was under way when the route was closed says nothing: the route
+ * stays closed until it is tried again.
+ */
 static void
 route_well(struct running *r, const struct worker_route *route)
 {
-	if (fault_over(&r->faults[route - r->o.routes]))
+	struct fault *f = &r->faults[route - r->o.routes];
+
+	if (f->trying && fault_over(f))
 		sw_log(SW_LOG_INFO, "route-open", "queue", route->queue, NULL);
 }
 
