@@ -21,6 +21,8 @@ enum {
 	RUNNING_STARTS_MS = 5, /* and no longer than this */
 	RUNNING_AHEAD = 64,    /* starts that the spawner has not answered */
 	RUNNING_PACKETS = 16,  /* of the spawner, in one turn */
+	/* The loop waits so long for what a lost spawner has left. */
+	RUNNING_ORPHANS_MS = 1000,
 };
 
 struct running_options {
@@ -46,7 +48,8 @@ struct running {
 	struct fault fault;	   /* of the worker as a whole */
 	struct fault faults[SW_QUEUES_PER_WORKER]; /* of its routes */
 	int draining;
-	int lost; /* the spawner has ended */
+	int lost;    /* the spawner has ended */
+	int orphans; /* what it had started may live */
 };
 
 /*

@@ -56,3 +56,22 @@ cp "$b/spillway-job-exec" "$dir/bin"
 waited "$(spillway put part x)" || fail "the queue is never served again"
 drained
 
+# --- a spawner that is killed ---------------------------------------------------
+
+# All that its jobs had started ends, whatever started it, and then they go back.
+family=$(script family <<'J'
+if [ -e "$EFFECT.again" ]; then echo $$ >>"$EFFECT.second"; exit 0; fi
+setsid sh -c 'setsid sh -c "echo \$\$ >>$EFFECT.family; sleep 1000; :" & sh -c "echo \$\$ >>$EFFECT.family; sleep 1000; :"; :' &
+sleep 1000
+J
+)
+spillway queue set family backoff_ms=10
+worker_start two --queue "family=$family"
+id=$(spillway put family x)
+until_true has_lines "$EFFECT.family" 2
+touch "$EFFECT.again"
+kill -9 "$(tr -d " " <"/proc/$worker/task/$worker/children")" # its only child
+waited "$id" || fail "the job does not run again"
+none_runs "$EFFECT.family" || fail "the first run goes on beside the second"
+drained
+
