@@ -154,12 +154,26 @@ name_of(unsigned long number, char name[NAME_ROOM])
 	(void)snprintf(name, NAME_ROOM, "job.%lu", number);
 }
 
-/* What tells that the root itself is gone. */
+/* Undoes what a job may have done to its root: it is the same user. */
+static void
+root_restore(const struct folder_root *r)
+{
+	(void)fchmod(r->fd, 0700);
+	if (mkdirat(r->fd, GONE, 0700) != 0)
+		(void)!fchmodat(r->fd, GONE, 0700, AT_SYMLINK_NOFOLLOW);
+}
+
+/* -ENOENT tells that the root itself is gone. */
 static int
 job_folder_make(struct folders *f, const char *name)
 {
 	if (f->jobs.fd < 0 || f->doubt)
 		return -ENOENT;
+	if (mkdirat(f->jobs.fd, name, 0700) == 0)
+		return 0;
+	if (errno != EACCES)
+		return -errno;
+	root_restore(&f->jobs);
 	return mkdirat(f->jobs.fd, name, 0700) == 0 ? 0 : -errno;
 }
 
@@ -201,17 +215,30 @@ folders_doubt(struct folders *f)
 	f->doubt = 1;
 }
 
-static void
-remove_from(struct folders *f, const struct folder_root *r, const char *name)
+/* 1: gone, at once or into the folder of those that are to be deleted. */
+static int
+name_remove(struct folders *f, const struct folder_root *r, const char *name)
 {
 	char to[NAME_ROOM + sizeof(GONE)];
 
-	if (r->fd < 0 || unlinkat(r->fd, name, AT_REMOVEDIR) == 0 ||
-		errno == ENOENT)
-		return;
+	if (unlinkat(r->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 1;
 	(void)snprintf(to, sizeof(to), GONE "/%s", name);
-	if (renameat(r->fd, name, r->fd, to) == 0)
-		f->gone = 1;
+	if (renameat(r->fd, name, r->fd, to) != 0)
+		return 0;
+	f->gone = 1;
+	return 1;
+}
+
+/* A folder that its owner may not write to cannot be moved either. */
+static void
+remove_from(struct folders *f, const struct folder_root *r, const char *name)
+{
+	if (r->fd < 0 || name_remove(f, r, name))
+		return;
+	root_restore(r);
+	(void)!fchmodat(r->fd, name, 0700, AT_SYMLINK_NOFOLLOW);
+	(void)name_remove(f, r, name);
 }
 
 void

@@ -179,6 +179,26 @@ a_folder_goes_with_its_job_whatever_is_in_it(void **state)
 	assert_int_equal(folders_left(), 0);
 }
 
+/* As an archive may set it, whose first entry is the folder itself. */
+static void
+a_folder_that_may_not_be_written_to_goes_too(void **state)
+{
+	struct kid k;
+	char gone[SPAWN_FOLDER + 8];
+
+	(void)state;
+	shell_run("echo x >file; chmod 555 .", &k);
+	assert_int_equal(folders_left(), 0);
+	shell_run("echo x >file; chmod 0 . ../gone ..", &k);
+	shell_run("echo x >file; rm -rf ../gone", &k);
+	assert_int_equal(k.starts, 1);
+	assert_int_equal(k.ended.status, 0);
+	assert_int_equal(folders_left(), 0);
+	(void)snprintf(gone, sizeof(gone), "%s/gone", spawn.folder);
+	UNTIL(rmdir(gone) == 0);
+	assert_int_equal(mkdir(gone, 0700), 0);
+}
+
 static void
 a_deep_tree_is_deleted_too(void **state)
 {
@@ -308,6 +328,7 @@ main(void)
 		T(a_killed_worker_leaves_no_process),
 		T(a_killed_spawner_is_noticed_and_takes_the_leaders_with_it),
 		T(a_folder_goes_with_its_job_whatever_is_in_it),
+		T(a_folder_that_may_not_be_written_to_goes_too),
 		T(a_deep_tree_is_deleted_too),
 		T(a_root_that_is_gone_is_made_anew),
 		T(without_room_for_a_folder_nothing_runs),
