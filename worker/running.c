@@ -562,9 +562,20 @@ running_close(struct running *r)
 
 /* --- while they run ------------------------------------------------------ */
 
+/* Nothing ends jobs while it is stopped: it is replaced, and they go back. */
+static void
+spawner_watch(const struct running *r, struct spawn *s)
+{
+	if (r->lost || s->pid <= 0 || !spawn_is_stuck(s, *r->now_ms))
+		return;
+	sw_log(SW_LOG_ERR, "spawner-stuck", "pid", sw_num(s->pid), NULL);
+	(void)kill(s->pid, SIGKILL);
+}
+
 void
 running_tick(struct running *r)
 {
+	spawner_watch(r, &r->spawn);
 	faults_tick(r);
 	if (r->orphans)
 		r->orphans = orphans_kill(r) > 0;

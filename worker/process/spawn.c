@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -336,8 +338,26 @@ spawn_events(struct spawn *s, int most)
 		if (len <= 0)
 			return -EPIPE;
 		n++;
+		s->moved = 1;
 		for (size_t i = 0; i < (size_t)len / sizeof(e[0]); i++)
 			event_take(s, &e[i]);
 	}
 	return n;
+}
+
+int
+spawn_is_stuck(struct spawn *s, int64_t now_ms)
+{
+	int unread = 0, moved;
+
+	(void)ioctl(s->socket, SIOCOUTQ, &unread);
+	moved = s->moved || unread == 0 || unread < s->unread;
+	s->moved = 0;
+	s->unread = unread;
+	if (moved || s->moved_ms == 0)
+		s->moved_ms = now_ms;
+	if (now_ms - s->moved_ms < SPAWN_STUCK_MS)
+		return 0;
+	s->moved_ms = now_ms;
+	return 1;
 }

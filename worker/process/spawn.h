@@ -20,6 +20,7 @@
 enum {
 	SPAWN_READY_MS = 10000, /* for the spawner's own start */
 	SPAWN_CLOSE_MS = 2000,	/* for its end */
+	SPAWN_STUCK_MS = 30000, /* without a step: a slow exec is not stuck */
 };
 
 /* FAILED and ENDED are the last event: the child is no more. */
@@ -51,7 +52,10 @@ struct spawn {
 	int starting; /* starts without an answer yet */
 	int children; /* that have not ended */
 	int blind;    /* the kernel does not list children: spawner/group.h */
-	char folder[SPAWN_FOLDER];  /* in which folders are made, or "" */
+	int moved;    /* there were events since the last look */
+	int unread;   /* bytes it had not taken at the last look */
+	int64_t moved_ms;	   /* when it was last seen to move; 0: never */
+	char folder[SPAWN_FOLDER]; /* in which folders are made, or "" */
 	struct spawn_owner *owners; /* SPAWN_CHILDREN of them */
 	uint32_t free;
 };
@@ -88,5 +92,12 @@ int spawn_signal(struct spawn *, int child, int sig)
  * it had started has ended or will be killed by its parent's death.
  */
 int spawn_events(struct spawn *, int most) __attribute__((warn_unused_result));
+
+/*
+ * To be called often.  1: for SPAWN_STUCK_MS the spawner has taken nothing of
+ * what was sent to it, and told nothing: it is stopped, or hangs.  The time
+ * begins anew then.
+ */
+int spawn_is_stuck(struct spawn *, int64_t now_ms);
 
 #endif

@@ -164,6 +164,27 @@ a_killed_spawner_is_noticed_and_takes_the_leaders_with_it(void **state)
 	kill_and_look(1);
 }
 
+static void
+a_spawner_that_takes_nothing_is_stuck(void **state)
+{
+	const int64_t start = 1000, end = start + SPAWN_STUCK_MS;
+	struct kid k;
+
+	(void)state;
+	shell_run("exit 0", &k);
+	assert_int_equal(spawn_is_stuck(&spawn, start), 0);
+	assert_int_equal(spawn_is_stuck(&spawn, end), 0); /* nothing waits */
+	assert_int_equal(kill(spawn.pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(spawn.pid, NULL, WUNTRACED), spawn.pid);
+	shell_start("exit 0", &k);
+	assert_int_equal(spawn_is_stuck(&spawn, end + SPAWN_STUCK_MS - 1), 0);
+	assert_int_equal(spawn_is_stuck(&spawn, end + SPAWN_STUCK_MS), 1);
+	assert_int_equal(spawn_is_stuck(&spawn, end + SPAWN_STUCK_MS), 0);
+	assert_int_equal(kill(spawn.pid, SIGCONT), 0);
+	kid_wait(&k);
+	assert_int_equal(spawn_is_stuck(&spawn, end + 3 * SPAWN_STUCK_MS), 0);
+}
+
 /* --- folders -------------------------------------------------------------- */
 
 static void
@@ -327,6 +348,7 @@ main(void)
 		T(a_signal_reaches_the_whole_group),
 		T(a_killed_worker_leaves_no_process),
 		T(a_killed_spawner_is_noticed_and_takes_the_leaders_with_it),
+		T(a_spawner_that_takes_nothing_is_stuck),
 		T(a_folder_goes_with_its_job_whatever_is_in_it),
 		T(a_folder_that_may_not_be_written_to_goes_too),
 		T(a_deep_tree_is_deleted_too),
