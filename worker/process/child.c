@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -334,15 +335,29 @@ child_hand_back(struct child *c)
 
 /* --- its end -------------------------------------------------------------- */
 
-/* What is left in the pipes: the most that a pipe holds, 1 MB. */
+/*
+ * How often a pipe is read at most, for what is in it now.  Another process may
+ * have opened it, by way of /proc, and write to it for ever.
+ */
+static int
+reads_left(int fd)
+{
+	int n = 0;
+
+	if (fd < 0 || ioctl(fd, FIONREAD, &n) != 0)
+		return 0;
+	return n / CHILD_READ + 1;
+}
+
+/* What is left in the pipes. */
 static void
 rest_read(struct child *c, int exited)
 {
 	struct output_log log = log_of(c);
 
-	while (out_read(c))
+	for (int n = reads_left(c->out); n > 0 && out_read(c); n--)
 		;
-	while (report_read(c))
+	for (int n = reads_left(c->report); n > 0 && report_read(c); n--)
 		;
 	if (exited)
 		reader_end(&c->reader);

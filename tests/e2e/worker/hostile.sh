@@ -74,4 +74,3 @@ kill -9 "$(tr -d " " <"/proc/$worker/task/$worker/children")" # its only child
 waited "$id" || fail "the job does not run again"
 none_runs "$EFFECT.family" || fail "the first run goes on beside the second"
 drained
-
