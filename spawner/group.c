@@ -17,7 +17,7 @@
 
 #include <uthash.h>
 
-enum { PATH_ROOM = 64, LIST_ROOM = 64 * 1024 };
+enum { PATH_ROOM = 64, LIST_ROOM = 4096 + 1 };
 
 struct group {
 	pid_t pid; /* 0: the number is free */
@@ -126,7 +126,8 @@ one_reap(int64_t now_ms)
 		return 1;
 	}
 	(void)waitpid(si.si_pid, NULL, WNOHANG);
-	(void)folders_reaped(state.folders, si.si_pid);
+	if (!folders_reaped(state.folders, si.si_pid))
+		state.left = 1; /* what it had started is ours now */
 	return 1;
 }
 
@@ -168,7 +169,22 @@ is_left_over(pid_t pid)
 	return g == NULL && pid != state.folders->deleter;
 }
 
-/* Kills the left-overs in a piece of the list: how many there were. */
+/*
+ * Its group with it: one signal to all, before any of them starts another.  No
+ * living leader's group has a left-over in it.  1: it will end; 0: it is
+ * another user's, and nothing here ends it.
+ */
+static int
+left_over_kill(pid_t pid)
+{
+	pid_t group = getpgid(pid);
+
+	if (group > 0 && group != getpgrp() && is_left_over(group))
+		(void)kill(-group, SIGKILL);
+	return kill(pid, SIGKILL) == 0;
+}
+
+/* Kills the left-overs in a piece of the list: how many will end. */
 static int
 listed_kill(char *list, int all_too)
 {
@@ -180,31 +196,32 @@ listed_kill(char *list, int all_too)
 
 		if (end == at)
 			return n;
-		if (pid > 0 && (all_too || is_left_over(pid))) {
-			(void)kill(pid, SIGKILL);
-			n++;
-		}
+		if (pid > 0 && (all_too || is_left_over(pid)))
+			n += left_over_kill(pid);
 	}
 }
 
 /*
- * Kills the left-overs, or all children: how many there were.  A list that is
- * longer than the room is read in the next turns: its start is dead then.
+ * Kills the left-overs, or all children: how many will end.  The kernel gives
+ * no more than a page of its list at once, and cuts no number.  None leaves the
+ * list meanwhile, as all of them are reaped here.
  */
 static int
 children_kill(int all_too)
 {
 	static char list[LIST_ROOM];
-	ssize_t n = state.children < 0
-			    ? 0
-			    : pread(state.children, list, sizeof(list) - 1, 0);
+	ssize_t n;
+	off_t at = 0;
+	int killed = 0;
 
-	if (n <= 0)
+	if (state.children < 0)
 		return 0;
-	while (n == (ssize_t)sizeof(list) - 1 && n > 0 && list[n - 1] != ' ')
-		n--; /* no pid that was cut */
-	list[n] = '\0';
-	return listed_kill(list, all_too);
+	while ((n = pread(state.children, list, sizeof(list) - 1, at)) > 0) {
+		list[n] = '\0';
+		killed += listed_kill(list, all_too);
+		at += n;
+	}
+	return killed;
 }
 
 int

@@ -242,7 +242,8 @@ begin(void **state)
 	folder_file(folder, "script", "echo ran with \"$1\"\n", script);
 	(void)chmod(goes, 0700);
 	(void)chmod(script, 0700);
-	/* Folders of root have modes, too: a spawner of root without these. */
+	/* To root, modes and other users matter as well: a spawner without. */
+	(void)prctl(PR_CAPBSET_DROP, CAP_KILL);
 	(void)prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
 	(void)prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
 	setenv("TMPDIR", folder, 1);

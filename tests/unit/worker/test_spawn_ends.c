@@ -94,6 +94,51 @@ the_end_of_one_job_is_not_that_of_another_s_processes(void **state)
 	assert_false(is_alive(pids[1]));
 }
 
+/* The kernel's list of them is longer than what one read(2) gives. */
+static void
+left_overs_are_found_among_many_children(void **state)
+{
+	enum { MANY = 1100 };
+	static struct kid all[MANY];
+	pid_t pid;
+	struct kid k;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		shell_start("exec sleep 1000", &all[i]);
+		close(all[i].out);
+	}
+	UNTIL(spawn.starting == 0);
+	shell_run("setsid sh -c 'echo $$; >up; exec sleep 1000' & "
+		  "until [ -e up ]; do sleep 0.02; done",
+		&k);
+	assert_int_equal(k.ends, 1);
+	assert_int_equal(pids_read(k.text, &pid, 1), 1);
+	assert_false(is_alive(pid));
+}
+
+/* Of another user, where the tests may become one: they wait for no end. */
+static void
+a_left_over_that_cannot_be_killed_delays_no_end(void **state)
+{
+	pid_t pid;
+	struct kid k;
+
+	(void)state;
+	shell_run("setsid setpriv --reuid 65534 --clear-groups --inh-caps=-all "
+		  "sleep 15 & echo $!; "
+		  "until [ $(stat -c %u /proc/$!) = 65534 ]; do :; done",
+		&k);
+	if (getuid() != 0)
+		return;
+	assert_int_equal(pids_read(k.text, &pid, 1), 1);
+	for (int i = 0; i < 50; i++) {
+		shell_run("true", &k);
+		assert_int_equal(k.ended.status, 0);
+	}
+	assert_true(is_alive(pid));
+}
+
 static void
 a_signal_reaches_the_whole_group(void **state)
 {
@@ -345,6 +390,8 @@ main(void)
 		T(what_a_job_started_ends_with_it),
 		T(a_killed_job_takes_with_it_what_has_left_its_group),
 		T(the_end_of_one_job_is_not_that_of_another_s_processes),
+		T(left_overs_are_found_among_many_children),
+		T(a_left_over_that_cannot_be_killed_delays_no_end),
 		T(a_signal_reaches_the_whole_group),
 		T(a_killed_worker_leaves_no_process),
 		T(a_killed_spawner_is_noticed_and_takes_the_leaders_with_it),
