@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static enum sw_log_level level = SW_LOG_INFO;
 
 static struct {
@@ -41,38 +43,37 @@ line_add(struct log_line *l, const char *s, size_t n)
 }
 
 static int
-needs_quotes(const char *v)
+needs_quotes(const char *v, size_t len)
 {
-	if (*v == '\0')
-		return 1;
-	for (; *v != '\0'; v++) {
-		unsigned char c = (unsigned char)*v;
-
-		if (c <= ' ' || c == 0x7f || strchr("\"=\\", c) != NULL)
+	for (size_t i = 0, n; i < len; i += n) {
+		n = text_safe((const uint8_t *)v + i, len - i);
+		if (n == 0 || strchr(" \"=\\", v[i]) != NULL)
 			return 1;
 	}
-	return 0;
+	return len == 0;
 }
 
 static void
 line_add_value(struct log_line *l, const char *v)
 {
-	int quote = needs_quotes(v);
+	size_t len = strlen(v);
+	int quote = needs_quotes(v, len);
 
 	if (quote)
 		line_add(l, "\"", 1);
-	for (; *v != '\0'; v++) {
-		unsigned char c = (unsigned char)*v;
+	for (size_t i = 0, n; i < len; i += n) {
 		char hex[8];
 
-		if (c < 0x20 || c == 0x7f)
+		n = text_safe((const uint8_t *)v + i, len - i);
+		if (n == 0)
 			line_add(l, hex,
-				(size_t)snprintf(
-					hex, sizeof(hex), "\\x%02x", c));
-		else if (c == '"' || c == '\\')
-			line_add(l, (char[]){'\\', (char)c}, 2);
+				(size_t)snprintf(hex, sizeof(hex), "\\x%02x",
+					(unsigned char)v[i]));
+		else if (v[i] == '"' || v[i] == '\\')
+			line_add(l, (char[]){'\\', v[i]}, 2);
 		else
-			line_add(l, v, 1);
+			line_add(l, v + i, n);
+		n += n == 0;
 	}
 	if (quote)
 		line_add(l, "\"", 1);

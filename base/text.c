@@ -62,6 +62,15 @@ text_is_utf8(struct bytes text)
 	return 1;
 }
 
+size_t
+text_safe(const uint8_t *p, size_t len)
+{
+	uint32_t c;
+	size_t n = text_utf8(p, len, &c);
+
+	return n > 0 && !is_hostile(c) ? n : 0;
+}
+
 void
 text_line(struct bytes text, char *to, size_t cap)
 {

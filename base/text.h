@@ -16,6 +16,12 @@
  */
 size_t text_utf8(const uint8_t *, size_t len, uint32_t *c);
 
+/*
+ * The length of the character at the start of `len` bytes, at least one; 0: it
+ * is one that text_print() escapes.
+ */
+size_t text_safe(const uint8_t *, size_t len);
+
 /* Whether the whole text is UTF-8. */
 int text_is_utf8(struct bytes);
 

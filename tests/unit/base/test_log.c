@@ -128,6 +128,13 @@ control_characters_are_escaped(void **state)
 		(void)snprintf(want, sizeof(want), "\"\\x%02x\"", (unsigned)c);
 		expect_logged(value, want);
 	}
+	/* C1, which some terminals heed; a change of direction; not UTF-8 */
+	expect_logged("\xc2\x9b"
+		      "2J",
+		"\"\\xc2\\x9b2J\"");
+	expect_logged("\xe2\x80\xae", "\"\\xe2\\x80\\xae\"");
+	expect_logged("\xff\xc3", "\"\\xff\\xc3\"");
+	expect_logged("h\xc3\xb6he", "h\xc3\xb6he");
 }
 
 static void
