@@ -2,9 +2,11 @@
 #include "base/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/manual.h"
 
@@ -268,12 +270,26 @@ action_print(const struct program *p, const char *action)
 		(void)printf("%s %s\n", p->name, SPILLWAY_VERSION);
 }
 
+void
+options_files_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 options_start(struct options *o, const struct program *p, int argc, char **argv)
 {
 	char why[INI_WHY];
-	int err = options_read(o, p, argc, argv, why);
+	int err;
 
+	options_files_open();
+	err = options_read(o, p, argc, argv, why);
 	if (err < 0) {
 		(void)program_fail(p, o->status, why);
 		return 1;

@@ -36,8 +36,16 @@ int options_read(struct options *, const struct program *, int argc,
 void options_fini(struct options *);
 
 /*
- * What main() does first: options_read(), a line on stderr for what is wrong,
- * and whatever is only printed.  0: go on; 1: exit with o->status.
+ * Opens /dev/null for descriptors 0 to 2 that are closed.  Else a file of the
+ * program's own, such as its data, would have such a number, and get what is
+ * written to stderr.
+ */
+void options_files_open(void);
+
+/*
+ * What main() does first: options_files_open(), options_read(), a line on
+ * stderr for what is wrong, and whatever is only printed.  0: go on; 1: exit
+ * with o->status.
  */
 int options_start(struct options *o, const struct program *, int argc,
 	char **argv) __attribute__((warn_unused_result));

@@ -74,3 +74,27 @@ kill -9 "$(tr -d " " <"/proc/$worker/task/$worker/children")" # its only child
 waited "$id" || fail "the job does not run again"
 none_runs "$EFFECT.family" || fail "the first run goes on beside the second"
 drained
+
+# --- a start without standard files ---------------------------------------------
+
+# None of a program's own files gets a number into which messages are written.
+closed_start() {
+	"$@" <&- >&- 2>&- &
+	last=$!
+	pids+=("$last")
+}
+files_are_null() {
+	local n
+	for n in 0 1 2; do [ "$(readlink "/proc/$1/fd/$n")" = /dev/null ] || return 1; done
+}
+kill -TERM "$broker"
+wait "$broker"
+closed_start spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER"
+broker=$last
+closed_start spillway-worker --queue "plain=$plain"
+worker=$last
+waited "$(spillway put plain x)" || fail "without standard files"
+files_are_null "$broker" || fail "the broker's files: $(ls -l /proc/$broker/fd)"
+files_are_null "$worker" || fail "the worker's files"
+drained
+echo "what a hostile job does, or an unlucky operator, does not outlast them"
