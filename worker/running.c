@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,43 +389,6 @@ spawner_open(struct running *r, int *folder_error)
 	return err;
 }
 
-/* What a spawner has left becomes the worker's, its subreaper: killed.  How
- * many there were. */
-static int
-orphans_kill(const struct running *r)
-{
-	char path[64], list[4096];
-	FILE *f;
-	long pid;
-	int n = 0;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
-		(int)getpid());
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	setvbuf(f, list, _IOFBF, sizeof(list));
-	while (fscanf(f, "%ld", &pid) == 1) {
-		if ((pid_t)pid == r->spawn.pid)
-			continue;
-		n += kill((pid_t)pid, SIGKILL) == 0;
-		(void)waitpid((pid_t)pid, NULL, WNOHANG);
-	}
-	fclose(f);
-	return n;
-}
-
-/* Until there is none, before their jobs may run elsewhere. */
-static void
-orphans_end(struct running *r)
-{
-	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + RUNNING_ORPHANS_MS;
-
-	while ((r->orphans = orphans_kill(r) > 0) &&
-		clock_now_ms(CLOCK_MONOTONIC) < end_ms)
-		(void)poll(NULL, 0, 1);
-}
-
 /* Jobs of a spawner that has ended have ended, too: they go back. */
 static void
 spawner_forget(struct running *r)
@@ -434,7 +396,7 @@ spawner_forget(struct running *r)
 	sw_log(SW_LOG_ERR, "spawner-lost", "running", sw_num(r->spawn.children),
 		NULL);
 	spawn_close(&r->spawn);
-	orphans_end(r);
+	r->orphans = spawn_orphans_end(&r->spawn, RUNNING_ORPHANS_MS);
 	while (r->list != NULL) {
 		struct worker_lease *j = r->list->job;
 
@@ -578,7 +540,7 @@ running_tick(struct running *r)
 	spawner_watch(r, &r->spawn);
 	faults_tick(r);
 	if (r->orphans)
-		r->orphans = orphans_kill(r) > 0;
+		r->orphans = spawn_orphans_end(&r->spawn, 0);
 	if (!leases_settled(r->leases) && !r->draining)
 		return;
 	for (struct child *c = r->list; c != NULL; c = c->next)

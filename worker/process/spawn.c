@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -360,4 +361,44 @@ spawn_is_stuck(struct spawn *s, int64_t now_ms)
 		return 0;
 	s->moved_ms = now_ms;
 	return 1;
+}
+
+/* --- what a lost spawner has left ----------------------------------------- */
+
+/* How many there were. */
+static int
+orphans_kill(const struct spawn *s)
+{
+	char path[64], list[4096];
+	FILE *f;
+	long pid;
+	int n = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+		(int)getpid());
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	setvbuf(f, list, _IOFBF, sizeof(list));
+	while (fscanf(f, "%ld", &pid) == 1) {
+		if ((pid_t)pid == s->pid)
+			continue;
+		n += kill((pid_t)pid, SIGKILL) == 0;
+		(void)waitpid((pid_t)pid, NULL, WNOHANG);
+	}
+	fclose(f);
+	return n;
+}
+
+int
+spawn_orphans_end(const struct spawn *s, int64_t most_ms)
+{
+	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + most_ms;
+
+	while (orphans_kill(s) > 0) {
+		if (clock_now_ms(CLOCK_MONOTONIC) >= end_ms)
+			return 1;
+		(void)poll(NULL, 0, 1);
+	}
+	return 0;
 }

@@ -100,4 +100,11 @@ int spawn_events(struct spawn *, int most) __attribute__((warn_unused_result));
  */
 int spawn_is_stuck(struct spawn *, int64_t now_ms);
 
+/*
+ * After a spawner was lost: what it had started is the worker's by now, which
+ * is a subreaper.  Kills all that until there is none, for at most `most_ms`.
+ * 1: some may live, to be called again.
+ */
+int spawn_orphans_end(const struct spawn *, int64_t most_ms);
+
 #endif
