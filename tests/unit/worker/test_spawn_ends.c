@@ -51,8 +51,8 @@ escape_start(struct kid *k, pid_t pids[2])
 {
 	shell_start("trap '' TERM; echo $$;"
 		    "(setsid sh -c 'trap \"\" TERM; echo $$; "
-		    "while :; do sleep 1000; done' &);"
-		    "while :; do sleep 1000; done",
+		    "while :; do sleep 0.1; done' &);"
+		    "while :; do sleep 0.1; done",
 		k);
 	UNTIL((out_read(k), pids_read(k->text, pids, 2)) == 2);
 	assert_true(is_alive(pids[0]));
