@@ -207,8 +207,8 @@ key_page(FILE *f, const struct config_key *k)
 		text_print(f, def, 0);
 		(void)fputs(" by default", f);
 	}
-	(void)fputs(
-		k->type & CONFIG_MANY ? "; may be given more than once.\n" : ".\n",
+	(void)fputs(k->type & CONFIG_MANY ? "; may be given more than once.\n"
+					  : ".\n",
 		f);
 }
 

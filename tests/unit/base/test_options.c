@@ -360,7 +360,7 @@ the_page_has_every_key_and_escapes_what_mdoc_would_read(void **state)
 	has(text, ".It Cm pattern\n\\&.h is another.\nA text; \\e.c by "
 		  "default.\n");
 	has(text, ".It Cm set. Ns Ar NAME\n");
-	has(text, "An endpoint; may stand more than once.\n");
+	has(text, "An endpoint; may be given more than once.\n");
 }
 
 static int
