@@ -467,6 +467,8 @@ job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
 	sw_put_int(b, SW_F_TIMEOUT_MS,
 		sw_int(&r->it, SW_F_TIMEOUT_MS, set[SW_S_timeout_ms]));
 	sw_put_int(b, SW_F_LEASE_MS, set[SW_S_lease_ms]);
+	if (r->crashes > 0)
+		sw_put_int(b, SW_F_CRASHES, r->crashes);
 	settings_send(b, r->q);
 	sw_item_end(b, mark);
 }

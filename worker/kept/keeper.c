@@ -158,9 +158,16 @@ keeper_job_named(struct keeper *k, struct bytes id)
 int
 keeper_room(const struct keeper *k)
 {
-	if (k->state != KEEPER_SERVING || k->out.len > 0 || k->exited)
+	if (k->state != KEEPER_SERVING || k->out.len > 0 || k->exited ||
+		(k->alone && k->jobs_n > 0))
 		return 0;
 	return k->at_once - k->jobs_n;
+}
+
+int
+keeper_is_alone(const struct sw_item *fields)
+{
+	return sw_int(fields, SW_F_CRASHES, 0) > 0;
 }
 
 /* The bytes of the header block. */
@@ -240,6 +247,7 @@ keeper_give(struct keeper *k, const struct sw_item *fields, void *job,
 	if (err < 0)
 		return err;
 	job_report_init(&j.report);
+	k->alone = keeper_is_alone(fields);
 	k->jobs[k->jobs_n++] = j;
 	return 0;
 }

@@ -23,6 +23,9 @@
  *						after 2 s, SIGKILL after 2 more
  *
  * Free is SW_RELEASE: a job that had not begun costs no attempt.
+ *
+ * When a process with several jobs crashes nobody knows which of them was at
+ * fault: all have crashed.  So a job that has crashed before is alone.
  */
 #ifndef WORKER_KEPT_KEEPER_H
 #define WORKER_KEPT_KEEPER_H
@@ -72,6 +75,7 @@ struct keeper {
 	enum keeper_end end;
 	struct keeper_job *jobs; /* at hand, the first `jobs_n` of `at_once` */
 	int jobs_n, at_once, most;
+	int alone;	       /* the job at hand has crashed before */
 	int served;	       /* jobs that have begun */
 	int unbegun;	       /* its end has freed a job */
 	int deaf, killed, eof; /* no message counts; SIGKILL; end of file */
@@ -112,9 +116,13 @@ void keeper_fini(struct keeper *);
 /* How many jobs keeper_give() takes now. */
 int keeper_room(const struct keeper *);
 
+/* Whether the job of these fields must be the only one of its process. */
+int keeper_is_alone(const struct sw_item *fields);
+
 /*
  * Hands over a job: the fields of its lease; `job` comes back in events.  Only
- * while keeper_room() is above 0.  0; -ENOMEM; -EEXIST: a job of that id is
+ * while keeper_room() is above 0, and one that is alone only to a process
+ * without a job.  0; -ENOMEM; -EEXIST: a job of that id is
  * still at hand; -EMSGSIZE: the job is larger than any job can be.  After an
  * error the job has not been handed over.
  */

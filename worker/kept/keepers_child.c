@@ -532,6 +532,8 @@ kept_child_give(struct keepers *ks, struct worker_lease *j)
 			kept_child_events(c);
 			continue;
 		}
+		if (c->k.jobs_n > 0 && keeper_is_alone(&j->item))
+			continue;
 		err = keeper_give(&c->k, &j->item, j, *ks->host->now_ms);
 		if (err != -EEXIST)
 			break;

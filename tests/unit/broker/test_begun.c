@@ -51,6 +51,21 @@ a_job_tells_its_worker_the_settings_that_are_not_the_default(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void
+a_job_tells_its_worker_how_often_it_has_crashed(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	uint64_t token = rig_run(r, 1, "");
+
+	assert_int_equal(rig_done(r, 1, 1, token, SW_RETRY, SW_C_CRASH), 0);
+	rig_pass(r, 3600000);
+	rig_pass(r, 0);
+	assert_int_equal(rig_hello(r, 1, "q", 1), 0);
+	assert_true(rig_item(r, 1, SW_OP_JOBS, 0, &it));
+	assert_int_equal(sw_int(&it, SW_F_CRASHES, 0), 1);
+}
+
 /* --- what the history keeps of a report ----------------------------------- */
 
 /* The newest entry of the job's history. */
@@ -443,6 +458,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown_rows)
 	const struct CMUnitTest tests[] = {
 		T(a_job_tells_its_worker_the_settings_that_are_not_the_default),
+		T(a_job_tells_its_worker_how_often_it_has_crashed),
 		T(the_history_has_output_of_done_errors_of_failed_attempts),
 		T(a_begun_job_whose_worker_is_silent_costs_an_attempt),
 		T(an_unbegun_job_whose_worker_is_silent_is_ready_again_and_free),

@@ -321,6 +321,55 @@ what_was_said_before_the_socket_was_closed_counts(void **state)
 	rig_close(r);
 }
 
+/* A job that has crashed so many times comes and is taken. */
+static void
+crashed_job_comes(struct rig *r, uint8_t n, int crashes)
+{
+	struct sw_buf b = {.p = r->t->room, .cap = sizeof(r->t->room)};
+	struct sw_id id = {{n}};
+	size_t mark;
+
+	sw_msg_begin(&b, SW_OP_JOBS, 0, 0);
+	mark = sw_item_begin(&b);
+	sw_put_id(&b, &id);
+	sw_put_text(&b, SW_F_QUEUE, "mail");
+	sw_put_int(&b, SW_F_TOKEN, 5000 + n);
+	sw_put_int(&b, SW_F_CRASHES, crashes);
+	sw_item_end(&b, mark);
+	leases_receive(&r->t->h, sw_buf_bytes(&b), r->t->now);
+	keepers_run(&r->ks, talk_begin(r->t));
+	turn(r);
+}
+
+static void
+a_job_that_has_crashed_shares_its_process_with_no_other(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+
+	(void)state;
+	crashed_job_comes(r, 1, 0);
+	say(r, &r->p[0], "0 ready 1 4\n");
+	crashed_job_comes(r, 2, 0);
+	assert_int_equal(r->started, 1);
+	assert_int_equal(r->ks.all->k.jobs_n, 2);
+	crashed_job_comes(r, 3, 1);
+	assert_int_equal(r->ks.all->k.jobs_n, 2);
+	assert_int_equal(r->started, 2);
+	say(r, &r->p[1], "0 ready 1 4\n");
+	crashed_job_comes(r, 4, 0);
+	crashed_job_comes(r, 5, 0);
+	assert_int_equal(r->ks.all->k.jobs_n, 4);
+	crashed_job_comes(
+		r, 6, 0); /* one is full, the job of the other alone */
+	job_answer(r, &r->p[1], "begun\n");
+	assert_int_equal(r->ks.all->next->k.jobs_n, 1);
+	assert_int_equal(r->ks.waiting_n, 1);
+	job_done(r, &r->p[1]);
+	assert_int_equal(r->ks.waiting_n, 0);
+	assert_int_equal(r->ks.all->next->k.jobs_n, 1);
+	rig_close(r);
+}
+
 /* A message that the socket does not take at once is sent as it is read. */
 static void
 half_a_message_is_followed_by_the_rest(void **state)
@@ -462,6 +511,8 @@ main(void)
 		cmocka_unit_test(a_process_with_other_limits_is_replaced),
 		cmocka_unit_test(
 			what_was_said_before_the_socket_was_closed_counts),
+		cmocka_unit_test(
+			a_job_that_has_crashed_shares_its_process_with_no_other),
 		cmocka_unit_test(half_a_message_is_followed_by_the_rest),
 		cmocka_unit_test(
 			a_drain_ends_idle_processes_and_hands_back_what_waits),
