@@ -376,6 +376,12 @@ done_received(struct leases *l, struct sw_msg *m)
 			worker_lease_drop(l, j);
 			continue;
 		}
+		if (status == SW_ETOOBIG && sent->n > 1) {
+			/* Too large together with others, perhaps. */
+			j->alone = 1;
+			worker_lease_move(l, j, LEASE_ENDED);
+			continue;
+		}
 		why_get(&it, status, why);
 		worker_lease_refused(l, j, status, why);
 	}

@@ -289,6 +289,30 @@ for_want_of_room_the_same_report_is_sent_again(void **state)
 	assert_int_equal(t->h.used, 0);
 }
 
+/* Follow-ups of several jobs: the limit is one of the message. */
+static void
+reports_that_are_too_large_together_are_sent_one_by_one(void **state)
+{
+	struct talk *t = *state;
+
+	talk_give(t, "mail", 1, 2);
+	talk_end(t, talk_begin(t), SW_ACK);
+	talk_end(t, talk_begin(t), SW_ACK);
+	talk_say(t, 0);
+	talk_answer_last(t, SW_OP_DONE, SW_ETOOBIG);
+	talk_clear(t);
+	talk_say(t, 0);
+	assert_int_equal(t->messages[SW_OP_DONE], 2);
+	assert_int_equal(talk_last(t, SW_OP_DONE)->outcome, SW_ACK);
+	talk_answer(t, SW_OP_DONE, t->seq[SW_OP_DONE] - 1, 1, 0, NULL);
+	assert_int_equal(t->h.used, 1);
+	talk_answer_last(t, SW_OP_DONE, SW_ETOOBIG);
+	talk_say(t, 0);
+	assert_int_equal(talk_last(t, SW_OP_DONE)->outcome, SW_RETRY);
+	talk_answer_last(t, SW_OP_DONE, 0);
+	assert_int_equal(t->h.used, 0);
+}
+
 static void
 one_malformed_report_does_not_take_the_others_with_it(void **state)
 {
@@ -519,6 +543,7 @@ main(void)
 		T(a_refused_follow_up_fails_the_attempt_with_the_reason),
 		T(a_refused_report_of_a_failure_keeps_its_own_error_behind_the_reason),
 		T(for_want_of_room_the_same_report_is_sent_again),
+		T(reports_that_are_too_large_together_are_sent_one_by_one),
 		T(one_malformed_report_does_not_take_the_others_with_it),
 		T(a_report_larger_than_a_message_fails_the_attempt),
 		T(after_a_stall_nothing_is_settled_before_the_broker_has_answered),
