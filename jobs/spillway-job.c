@@ -41,7 +41,7 @@ struct kit {
 	char error[SW_ERROR_MAX + 1];
 	int64_t delay_ms; /* of the retry; -1: the queue's own */
 	size_t result_len, puts_len;
-	int result_long, cancelled;
+	int puts_n, result_long, cancelled;
 	struct job_cost cost;
 };
 
@@ -145,8 +145,8 @@ spillway_job_progress(struct spillway_job *job, int percent, const char *text)
 {
 	int shown = percent < 0 ? 0 : percent > 100 ? 100 : percent;
 
-	words_send(kit_of(job), text, SW_TEXT_MAX, "progress %s %d", job->id,
-		shown);
+	words_send(kit_of(job), text != NULL ? text : "", SW_TEXT_MAX,
+		"progress %s %d", job->id, shown);
 }
 
 /* Whether a job's reports would have room for `len` more bytes. */
@@ -211,12 +211,14 @@ spillway_job_put(struct spillway_job *job, const char *queue,
 		return block_len;
 	if (sw_queue_check(queue, strlen(queue)) < 0)
 		return -EINVAL;
-	if (len > SW_BODY_MAX || !has_room(k, all, 0))
+	if (len > SW_BODY_MAX || !has_room(k, all, 0) ||
+		k->puts_n == SW_FOLLOWS_MAX)
 		return -EMSGSIZE;
 	n = kept_line(line, all, "put %s %s %d", job->id, queue, block_len);
 	if (n < 0)
 		return n;
 	k->puts_len += all;
+	k->puts_n++;
 	parts[0] = part_of(line, (size_t)n);
 	parts[1] = part_of(block, (size_t)block_len);
 	parts[2] = part_of(body, len);
@@ -244,7 +246,7 @@ spillway_job_retry_after(struct spillway_job *job, int64_t ms)
 void
 spillway_job_alarm(struct spillway_job *job, const char *text)
 {
-	text_send(kit_of(job), text, SW_TEXT_MAX, "alarm");
+	text_send(kit_of(job), text != NULL ? text : "", SW_TEXT_MAX, "alarm");
 }
 
 void
@@ -412,7 +414,7 @@ job_run(struct kit *k, const struct kept_message *m, size_t len)
 	k->error[0] = '\0';
 	k->delay_ms = -1;
 	k->result_len = k->puts_len = 0;
-	k->result_long = k->cancelled = 0;
+	k->puts_n = k->result_long = k->cancelled = 0;
 	cost_begin(&k->cost);
 	words_send(k, "", 0, "begun %s", k->id);
 	end_send(k, end_judge(k, k->run(&k->job)));

@@ -73,7 +73,10 @@ int spillway_job_run(spillway_job_fn *, void *arg);
 /* The value of a header, "content-type" for the job's own type; or NULL. */
 const char *spillway_job_header(const struct spillway_job *, const char *name);
 
-/* What people see meanwhile: 0 to 100, and the first 95 bytes of the text. */
+/*
+ * What people see meanwhile: 0 to 100, and the first 95 bytes of the text, or
+ * NULL.
+ */
 void
 spillway_job_progress(struct spillway_job *, int percent, const char *text);
 
@@ -87,7 +90,7 @@ int spillway_job_result(struct spillway_job *, const void *, size_t);
  * Puts a further job in the same commit as the end of this one, if it is done.
  * `headers` are NAME=VALUE, the last one NULL; or NULL for none.  0; -EINVAL:
  * a bad name of the queue or bad headers; -EMSGSIZE: more than 128 KB of body
- * or 4 KB of headers, or more than 320 KB in all puts of a job.
+ * or 4 KB of headers, or more than 320 KB or 1000 in all puts of a job.
  */
 int spillway_job_put(struct spillway_job *, const char *queue,
 	const char *const *headers, const void *body, size_t len);

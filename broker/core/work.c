@@ -13,7 +13,6 @@
 #include "broker/core/put.h"
 
 enum {
-	FOLLOW_UPS_MAX = 1000,	 /* in one DONE message */
 	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
 	/* Bytes of a job in JOBS besides its body.  The headers are the most:
 	 * each of their bytes may be a field with 4 bytes of its own. */
@@ -231,10 +230,10 @@ follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 
 		if (err < 0)
 			sw_item_why(raw, refusal->why);
-		else if (++*follows > FOLLOW_UPS_MAX)
+		else if (++*follows > SW_FOLLOWS_MAX)
 			err = sw_refuse(refusal->why, SW_ETOOBIG,
 				"follow must be at most %d in a message",
-				FOLLOW_UPS_MAX);
+				SW_FOLLOWS_MAX);
 		else
 			err = put_check(c, &f, &ahead, refusal);
 		if (err < 0)

@@ -64,6 +64,19 @@ much_job(struct spillway_job *job)
 	return SPILLWAY_JOB_DONE;
 }
 
+/* As many puts as a job may have, and one. */
+static enum spillway_job_end
+many_job(struct spillway_job *job)
+{
+	spillway_job_progress(job, 7, NULL);
+	for (int i = 0; i < SW_FOLLOWS_MAX; i++)
+		if (spillway_job_put(job, "next", NULL, "", 0) != 0)
+			return SPILLWAY_JOB_FAIL;
+	return spillway_job_put(job, "next", NULL, "", 0) == -EMSGSIZE
+		       ? SPILLWAY_JOB_DONE
+		       : SPILLWAY_JOB_FAIL;
+}
+
 static enum spillway_job_end
 put_job(struct spillway_job *job)
 {
@@ -332,6 +345,21 @@ what_has_no_room_is_not_acknowledged(void **state)
 }
 
 static void
+a_put_beyond_those_that_a_job_may_have_is_refused(void **state)
+{
+	struct kept_process p;
+
+	(void)state;
+	kit_start(&p, many_job);
+	for (int i = 0; i < 2; i++) {
+		run(&p, "");
+		assert_string_equal(end.word, "done");
+		assert_int_equal(end.puts_n, SW_FOLLOWS_MAX);
+	}
+	assert_well(&p);
+}
+
+static void
 a_put_has_a_queue_headers_and_a_body(void **state)
 {
 	struct kept_process p;
@@ -527,6 +555,8 @@ main(void)
 		cmocka_unit_test(
 			a_result_that_is_too_large_fails_its_job_and_no_other),
 		cmocka_unit_test(what_has_no_room_is_not_acknowledged),
+		cmocka_unit_test(
+			a_put_beyond_those_that_a_job_may_have_is_refused),
 		cmocka_unit_test(a_put_has_a_queue_headers_and_a_body),
 		cmocka_unit_test(
 			the_memory_of_a_job_is_not_that_of_one_before_it),
