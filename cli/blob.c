@@ -72,12 +72,10 @@ stream_put(struct cmd *c, FILE *f, const char *name, struct blob_put *p)
 	int rc = buf == NULL ? cmd_refuse(c, "out of memory") : CMD_OK;
 	size_t n;
 
-	stop_set(on_stop, on_stop);
 	while (rc == CMD_OK && !stopped &&
 		(n = fread(buf, 1, BLOB_CHUNK, f)) > 0)
 		if (blob_put_write(p, buf, n) < 0)
 			rc = cmd_blob_fail(c, name);
-	stop_set(SIG_DFL, SIG_IGN);
 	if (rc == CMD_OK && stopped)
 		rc = cmd_refuse(c, "%s: stopped, nothing was put", name);
 	if (rc == CMD_OK && ferror(f))
@@ -95,12 +93,16 @@ cmd_blob_put_all(struct cmd *c, struct bytes head, FILE *f, const char *name,
 
 	if (rc != CMD_OK)
 		return rc;
-	if (blob_put_begin(c->blobs, &p) < 0)
+	stop_set(on_stop, on_stop); /* before there is a partial file */
+	if (blob_put_begin(c->blobs, &p) < 0) {
+		stop_set(SIG_DFL, SIG_IGN);
 		return cmd_blob_fail(c, name);
+	}
 	if (blob_put_write(p, head.p, head.len) < 0)
 		rc = cmd_blob_fail(c, name);
 	if (rc == CMD_OK && f != NULL)
 		rc = stream_put(c, f, name, p);
+	stop_set(SIG_DFL, SIG_IGN);
 	if (rc != CMD_OK)
 		blob_put_abort(p);
 	else if (blob_put_finish(p, ref) < 0)
