@@ -6,19 +6,19 @@
 #	no-op jobs of a kept process, at 8, 64 and 512 slots
 #	a kept process in Python, beside a Python for each job
 #	examples/spillway.py, a client that takes jobs
-# BENCH_S=2 seconds of the bare loop; BENCH_JOBS_N=20000 jobs of the fast rows, a tenth of
-# the slow ones.
+# BENCH_S=2 seconds of the bare loop; BENCH_JOBS_N=100000 jobs of the fast rows (of 20,000 the
+# first ones of 512 processes would show), a fiftieth of the slow ones.
 b=$(cd "$1" && pwd)
 TMPDIR=$b SPILLWAY_BIN=$b
 export SPILLWAY_BIN
 . "$(dirname "$0")/../tests/lib/e2e_lib.sh"
 unset TMPDIR # the data are on the disk of the build folder, the jobs' folders where they are
-: "${ROUNDS:=3}" "${BENCH_S:=2}" "${BENCH_JOBS_N:=20000}"
+: "${ROUNDS:=3}" "${BENCH_S:=2}" "${BENCH_JOBS_N:=100000}"
 python=${PYTHON:-/usr/bin/python3}
 true=$(command -v true)
 [ -x "$true" ] || true=/bin/true
 cc -O2 -o "$dir/spawn" "$root/bench/spawn/spawn.c"
-fast=$BENCH_JOBS_N slow=$((BENCH_JOBS_N / 10))
+fast=$BENCH_JOBS_N slow=$((BENCH_JOBS_N / 50))
 
 # cpu_ns PID: that its threads have used, without its children.
 cpu_ns() { cat "/proc/$1/task/"*/schedstat | awk '{ n += $1 } END { printf "%d\n", n }'; }

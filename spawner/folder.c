@@ -138,6 +138,12 @@ root_need(struct folders *f, struct folder_root *r)
 	return root_make(r, parent_of(r == &f->large, room));
 }
 
+const char *
+folders_place(const struct folders *f, char room[SPAWN_FOLDER])
+{
+	return f->jobs.fd >= 0 ? f->jobs.path : parent_of(0, room);
+}
+
 int
 folders_open(struct folders *f)
 {

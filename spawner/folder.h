@@ -37,6 +37,10 @@ struct folders {
 /* Makes the root of jobs: 0 or -errno, and then folders_make() tries again. */
 int folders_open(struct folders *) __attribute__((warn_unused_result));
 
+/* The root of jobs, or the folder in which it could not be made; maybe in
+ * `room`. */
+const char *folders_place(const struct folders *, char room[SPAWN_FOLDER]);
+
 /* Removes all of it, however long that takes. */
 void folders_close(struct folders *);
 

@@ -104,11 +104,12 @@ static void
 open_take(void)
 {
 	struct spawn_ready ready = {.blind = spawner.blind};
+	char room[SPAWN_FOLDER];
 
 	spawner.open = 1;
 	ready.error = folders_open(&spawner.folders);
 	(void)snprintf(ready.folder, sizeof(ready.folder), "%s",
-		spawner.folders.jobs.path);
+		folders_place(&spawner.folders, room));
 	(void)send(SPAWN_SOCKET, &ready, sizeof(ready), MSG_NOSIGNAL);
 }
 

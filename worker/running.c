@@ -417,8 +417,10 @@ spawner_replace(struct running *r)
 	r->lost = err < 0;
 	if (err < 0)
 		spawn_close(&r->spawn);
-	if (err < 0 || folder_error < 0)
-		worker_close_for(r, "spawner", err < 0 ? err : folder_error);
+	if (err < 0)
+		worker_close_for(r, "spawner", err);
+	else if (folder_error < 0)
+		worker_close_for(r, "folder", folder_error);
 	else
 		worker_open_again(r);
 }
@@ -453,14 +455,6 @@ open_failed(const char *what, const char *path, int err,
 		strerror(-err), NULL);
 	*status = with;
 	return err;
-}
-
-static const char *
-tmpdir(void)
-{
-	const char *path = getenv("TMPDIR");
-
-	return path != NULL && path[0] != '\0' ? path : "/tmp";
 }
 
 int
@@ -499,7 +493,8 @@ running_open(struct running *r, const struct running_options *o,
 			err == -ENOENT || err == -EACCES ? EXIT_OSFILE
 							 : EXIT_AGAIN);
 	if (folder_error < 0)
-		return open_failed("folder", tmpdir(), folder_error, status,
+		return open_failed("folder", r->spawn.folder, folder_error,
+			status,
 			fault_may_pass(folder_error) ? EXIT_AGAIN : EXIT_USE);
 	err = kept_open(r);
 	if (err < 0)

@@ -57,3 +57,21 @@ folder_remove(const char *path)
 	if (*path != '\0')
 		(void)nftw(path, path_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+char test_folder[FOLDER_PATH];
+
+int
+test_folder_make(void **state)
+{
+	(void)state;
+	folder_make(test_folder);
+	return 0;
+}
+
+int
+test_folder_remove(void **state)
+{
+	(void)state;
+	folder_remove(test_folder);
+	return 0;
+}

@@ -18,6 +18,11 @@ void folder_make_fast(char path[FOLDER_PATH]);
 void folder_file(const char *folder, const char *name, const char *text,
 	char path[FOLDER_FILE]);
 
+/* A group's set-up and teardown for cmocka: makes test_folder, removes it. */
+extern char test_folder[FOLDER_PATH];
+int test_folder_make(void **state);
+int test_folder_remove(void **state);
+
 /* Removes it and all that is in it; "" and what is not there are nothing. */
 void folder_remove(const char *path);
 

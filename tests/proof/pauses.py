@@ -4,8 +4,9 @@
 For each number of seconds: the worker, the broker, both, or everything with
 its jobs is stopped for so long; the link between worker and broker is closed,
 or takes nothing.  Beside it a producer puts 1,000 jobs a second.  Each job has
-one attempt: whoever charges the pause to a job makes it dead.  A job that the
-link had lost on its way to the worker comes back free, when its lease ends.
+one attempt: a broker that charges the pause to a job makes the job dead.  A
+job that the link had lost on its way to the worker comes back free, when its
+lease ends.
 """
 import json
 import os

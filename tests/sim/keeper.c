@@ -162,6 +162,24 @@ keeper_rig_fini(struct keeper_rig *r)
 	keeper_fini(&r->k);
 }
 
+struct keeper_rig *
+keeper_rig_new(int at_once)
+{
+	struct keeper_rig *r = malloc(sizeof(*r));
+
+	assert_non_null(r);
+	keeper_rig_init(r, at_once);
+	return r;
+}
+
+int
+keeper_rig_free(void **state)
+{
+	keeper_rig_fini(*state);
+	free(*state);
+	return 0;
+}
+
 const char *
 keeper_rig_id(struct keeper_rig *r, char name)
 {

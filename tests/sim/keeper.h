@@ -31,6 +31,10 @@ struct keeper_rig {
 void keeper_rig_init(struct keeper_rig *, int at_once);
 void keeper_rig_fini(struct keeper_rig *);
 
+/* The same on the heap; the teardown of a test whose state it is. */
+struct keeper_rig *keeper_rig_new(int at_once);
+int keeper_rig_free(void **state);
+
 /* A process that has just been started, in the place of the last one. */
 void keeper_rig_start(struct keeper_rig *, int most);
 

@@ -3,8 +3,9 @@
  * fault.h - what a worker cannot do for a while: a cause, and when to try again
  *
  * A fault is the worker's own: no space for a folder, no descriptor, no
- * process, a command that is not there.  It costs no job an attempt.  Whoever
- * has the fault is closed, and tries again after 1, 2, 4 ... 60 s.
+ * process, a command that is not there.  It costs no job an attempt.  A
+ * worker or a route that has the fault is closed, and is tried again after 1,
+ * 2, 4 ... 60 s.
  */
 #ifndef WORKER_PROCESS_FAULT_H
 #define WORKER_PROCESS_FAULT_H

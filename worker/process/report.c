@@ -166,7 +166,7 @@ ack_refuse(const struct job_report *r, struct attempt_report *out)
 	/* A result that is too large would be so again. */
 	out->outcome = r->lost[0] != '\0' ? SW_RETRY : SW_FAIL;
 	out->cause = r->lost[0] != '\0' ? SW_C_ERROR : SW_C_PERMANENT;
-	return r->lost[0] != '\0' ? r->lost : RESULT_TOOBIG;
+	return r->lost[0] != '\0' ? r->lost : KEPT_RESULT_TOOBIG;
 }
 
 /* The end of the text, without the blanks behind it. */

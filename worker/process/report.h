@@ -66,9 +66,8 @@ void attempt_report_output(struct attempt_report *, struct bytes tail);
 
 /*
  * Writes RESULT in place of an earlier one.  0, or SW_ETOOBIG: `b` has no
- * RESULT now, and RESULT_TOOBIG is the error's text.
+ * RESULT now, and KEPT_RESULT_TOOBIG (wire/kept.h) is the error's text.
  */
-#define RESULT_TOOBIG "the result is larger than 64 KB: put it into a blob"
 int result_put(struct sw_buf *, struct bytes result)
 	__attribute__((warn_unused_result));
 

@@ -42,7 +42,6 @@ static const struct job_type types[] = {{.name = "email", .keys = keys},
 	{.name = "video", .profile_keys = profile},
 	{.name = "bare", .check = never_right}, {NULL}};
 
-static char folder[FOLDER_PATH];
 static char why[256];
 
 static int
@@ -50,7 +49,7 @@ read_text(const char *text, struct config **c)
 {
 	char path[FOLDER_FILE];
 
-	folder_file(folder, "jobs.conf", text, path);
+	folder_file(test_folder, "jobs.conf", text, path);
 	why[0] = '\0';
 	return job_config_read(c, path, types, why, sizeof(why));
 }
@@ -151,22 +150,6 @@ a_line_that_is_too_long_is_refused(void **state)
 	assert_non_null(strstr(why, ":2: the line is longer than 4095 bytes"));
 }
 
-static int
-begin(void **state)
-{
-	(void)state;
-	folder_make(folder);
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	folder_remove(folder);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -177,5 +160,6 @@ main(void)
 		cmocka_unit_test(a_line_that_is_too_long_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, begin, finish);
+	return cmocka_run_group_tests(
+		tests, test_folder_make, test_folder_remove);
 }

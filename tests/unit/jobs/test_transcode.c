@@ -22,7 +22,6 @@
 #include "tests/lib/folder.h"
 #include "tests/lib/jobs.h"
 
-static char folder[FOLDER_PATH];
 static char why[512];
 
 static int
@@ -31,7 +30,7 @@ conf_text_read(const char *text, struct config **c)
 	char path[FOLDER_FILE];
 	int err;
 
-	folder_file(folder, "jobs.conf", text, path);
+	folder_file(test_folder, "jobs.conf", text, path);
 	err = job_type_config_read(c, path, &transcode_type, why, sizeof(why));
 	if (err < 0)
 		return err;
@@ -292,8 +291,8 @@ a_job_that_made_nothing_is_told_from_a_store_that_fails(void **state)
 	char store[128], out[FOLDER_FILE];
 
 	(void)state;
-	(void)snprintf(store, sizeof(store), "dir:%s/store", folder);
-	(void)snprintf(out, sizeof(out), "%s/made", folder);
+	(void)snprintf(store, sizeof(store), "dir:%s/store", test_folder);
+	(void)snprintf(out, sizeof(out), "%s/made", test_folder);
 	assert_int_equal(mkdir(store + strlen("dir:"), 0700), 0);
 	assert_int_equal(mkdir(out, 0700), 0);
 	assert_int_equal(outputs_put(&o, store, out), -ENODATA);
@@ -334,7 +333,7 @@ python(const char *text, int without_sandbox, struct sandbox sandbox)
 
 	(void)snprintf(words, sizeof(words), "%s", text);
 	sandbox.program = program;
-	sandbox.folder = folder;
+	sandbox.folder = test_folder;
 	got_len = 0;
 	got[0] = '\0';
 	assert_int_equal(subprocess_run(&t), 0);
@@ -397,7 +396,7 @@ big_remove(void)
 {
 	char path[FOLDER_FILE];
 
-	(void)snprintf(path, sizeof(path), "%s/big", folder);
+	(void)snprintf(path, sizeof(path), "%s/big", test_folder);
 	(void)unlink(path);
 }
 
@@ -446,7 +445,7 @@ a_program_that_is_not_there_is_an_error_not_an_end(void **state)
 {
 	static char program[] = "/nonexistent/ffmpeg";
 	char *argv[] = {program, NULL};
-	struct sandbox sandbox = {.program = program, .folder = folder};
+	struct sandbox sandbox = {.program = program, .folder = test_folder};
 	struct subprocess t = {
 		.argv = argv, .sandbox = &sandbox, .take = got_take};
 
@@ -465,22 +464,6 @@ of_much_that_is_said_the_end_is_kept(void **state)
 	(void)state;
 	assert_int_equal(t.stderr_len, SUBPROCESS_STDERR - 1);
 	assert_string_equal(t.stderr_text + t.stderr_len - 8, "athe end");
-}
-
-static int
-begin(void **state)
-{
-	(void)state;
-	folder_make(folder);
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	folder_remove(folder);
-	return 0;
 }
 
 int
@@ -511,5 +494,6 @@ main(void)
 		cmocka_unit_test(of_much_that_is_said_the_end_is_kept),
 	};
 
-	return cmocka_run_group_tests(tests, begin, finish);
+	return cmocka_run_group_tests(
+		tests, test_folder_make, test_folder_remove);
 }

@@ -34,19 +34,7 @@ line_read(struct keeper_rig *r)
 static int
 setup(void **state)
 {
-	struct keeper_rig *r = malloc(sizeof(*r));
-
-	assert_non_null(r);
-	keeper_rig_init(r, 1);
-	*state = r;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	keeper_rig_fini(*state);
-	free(*state);
+	*state = keeper_rig_new(1);
 	return 0;
 }
 
@@ -385,7 +373,7 @@ a_job_larger_than_any_is_not_handed_over(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, keeper_rig_free)
 	const struct CMUnitTest tests[] = {
 		T(a_job_is_a_line_its_headers_and_its_body),
 		T(a_job_ends_with_its_result_follow_ups_and_cost),

@@ -22,19 +22,7 @@ enum { EXITED = 8 }; /* where wait puts the exit code */
 static int
 setup(void **state)
 {
-	struct keeper_rig *r = malloc(sizeof(*r));
-
-	assert_non_null(r);
-	keeper_rig_init(r, 4);
-	*state = r;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	keeper_rig_fini(*state);
-	free(*state);
+	*state = keeper_rig_new(4);
 	return 0;
 }
 
@@ -511,7 +499,7 @@ what_cannot_be_stored_fails_its_job_alone(void **state)
 	keeper_rig_say_bytes(r, bytes_of(much, sizeof(much)));
 	keeper_rig_say(r, "0 done %A 1 2\n");
 	keeper_rig_expect(r, "begun A\nended A fail permanent cpu=1 rss=2 "
-			     "error=" RESULT_TOOBIG "\n");
+			     "error=" KEPT_RESULT_TOOBIG "\n");
 	good_job(r);
 	give(r, "A");
 	keeper_rig_say(r, "0 begun %A\n3 put %A Q! 0\nfff0 done %A 1 2\n");
@@ -548,7 +536,7 @@ nothing_of_a_job_is_left_for_the_next(void **state)
 int
 main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, keeper_rig_free)
 	const struct CMUnitTest tests[] = {
 		T(an_end_before_ready_pauses_the_route),
 		T(a_job_that_did_not_begin_goes_back),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "wire/kept.h"
 #include "worker/process/report.h"
 
 static const struct bytes none = {"", 0};
@@ -207,7 +208,7 @@ a_result_that_is_too_large_fails_for_good(void **state)
 	end(&r, SW_ACK, "", &e);
 	assert_int_equal(e.report.outcome, SW_FAIL);
 	assert_int_equal(e.report.cause, SW_C_PERMANENT);
-	error_is(&e, RESULT_TOOBIG);
+	error_is(&e, KEPT_RESULT_TOOBIG);
 	free(e.report.fields);
 
 	job_report_result(&r, bytes_of(NULL, SW_RESULT_MAX + 1));

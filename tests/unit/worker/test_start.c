@@ -21,8 +21,6 @@
 #include "worker/process/fault.h"
 #include "worker/process/output.h"
 
-static char folder[FOLDER_PATH];
-
 /* --- commands ------------------------------------------------------------- */
 
 static void
@@ -32,9 +30,9 @@ a_command_is_a_path_or_in_PATH(void **state)
 	char here[COMMAND_PATH];
 
 	(void)state;
-	folder_file(folder, "tool", "#!/bin/sh\n", file);
+	folder_file(test_folder, "tool", "#!/bin/sh\n", file);
 	assert_int_equal(command_find(file, path), -EACCES);
-	(void)snprintf(list, sizeof(list), "/nonexistent:%s", folder);
+	(void)snprintf(list, sizeof(list), "/nonexistent:%s", test_folder);
 	setenv("PATH", list, 1);
 	assert_int_equal(command_find("tool", path), -EACCES);
 	assert_int_equal(chmod(file, 0700), 0);
@@ -44,9 +42,9 @@ a_command_is_a_path_or_in_PATH(void **state)
 	assert_string_equal(path, file);
 	assert_int_equal(command_find("nothing", path), -ENOENT);
 	assert_int_equal(command_find("/nonexistent/tool", path), -ENOENT);
-	assert_int_equal(command_find(folder, path), -EACCES);
+	assert_int_equal(command_find(test_folder, path), -EACCES);
 	assert_non_null(getcwd(here, sizeof(here)));
-	assert_int_equal(chdir(folder), 0);
+	assert_int_equal(chdir(test_folder), 0);
 	assert_int_equal(command_find("./tool", path), 0);
 	assert_int_equal(access(path, X_OK), 0);
 	assert_int_equal(path[0], '/');
@@ -228,24 +226,6 @@ the_tail_of_all_output_is_kept(void **state)
 	assert_null(o.tail);
 }
 
-/* --- life ----------------------------------------------------------------- */
-
-static int
-begin(void **state)
-{
-	(void)state;
-	folder_make(folder);
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	folder_remove(folder);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -262,5 +242,6 @@ main(void)
 		cmocka_unit_test(the_tail_of_all_output_is_kept),
 	};
 
-	return cmocka_run_group_tests_name("start", tests, begin, finish);
+	return cmocka_run_group_tests_name(
+		"start", tests, test_folder_make, test_folder_remove);
 }
