@@ -33,6 +33,7 @@ static const char *const names[UNITS] = {
 	[UNIT_MS] = "duration",
 	[UNIT_S] = "duration",
 	[UNIT_BYTES] = "size",
+	[UNIT_BYTES_OR_0] = "size",
 	[UNIT_RATE] = "rate",
 	[UNIT_FLAG] = "yes or no",
 	[UNIT_ENDING] = "finish or term",
@@ -54,6 +55,12 @@ const char *
 unit_name(enum unit unit)
 {
 	return names[unit];
+}
+
+static int
+is_size(enum unit unit)
+{
+	return unit == UNIT_BYTES || unit == UNIT_BYTES_OR_0;
 }
 
 /* --- parsing -------------------------------------------------------------- */
@@ -247,11 +254,11 @@ unit_parse(enum unit unit, const char *text, int64_t *value)
 {
 	int64_t v = 0;
 	const char *const(*words)[2] = words_of(unit);
-	int err = unit == UNIT_COUNT   ? count_parse(text, &v)
-		  : unit == UNIT_BYTES ? size_parse(text, &v)
-		  : unit == UNIT_RATE  ? rate_parse(text, &v)
-		  : words != NULL      ? word_parse(words, text, &v)
-				       : duration_parse(text, own_us[unit], &v);
+	int err = unit == UNIT_COUNT  ? count_parse(text, &v)
+		  : is_size(unit)     ? size_parse(text, &v)
+		  : unit == UNIT_RATE ? rate_parse(text, &v)
+		  : words != NULL     ? word_parse(words, text, &v)
+				      : duration_parse(text, own_us[unit], &v);
 
 	if (err == 0)
 		*value = v;
@@ -299,7 +306,7 @@ unit_format(enum unit unit, int64_t value, char text[UNIT_TEXT])
 		(void)snprintf(text, UNIT_TEXT, "%s", (*words)[value != 0]);
 	else if (own_us[unit] != 0)
 		duration_format(own_us[unit], value, text);
-	else if (unit == UNIT_BYTES)
+	else if (is_size(unit))
 		size_format(value, text);
 	else
 		(void)snprintf(text, UNIT_TEXT, "%" PRId64 "%s", value,
@@ -315,7 +322,8 @@ unit_range_format(enum unit unit, int64_t min, int64_t max, char text[UNIT_WHY])
 	(void)unit_format(unit, min, least);
 	(void)unit_format(unit, max, most);
 	if (unit != UNIT_COUNT || max == INT64_MAX)
-		(void)snprintf(what, sizeof(what), "a %s, ", names[unit]);
+		(void)snprintf(what, sizeof(what), "%sa %s, ",
+			unit == UNIT_BYTES_OR_0 ? "0 or " : "", names[unit]);
 	if (words_of(unit) != NULL)
 		(void)snprintf(text, UNIT_WHY, "%s", names[unit]);
 	else if (max == INT64_MAX)
@@ -326,6 +334,16 @@ unit_range_format(enum unit unit, int64_t min, int64_t max, char text[UNIT_WHY])
 }
 
 int
+unit_is_within(enum unit unit, int64_t min, int64_t max, int64_t value)
+{
+	if (value == 0 && unit == UNIT_BYTES_OR_0)
+		return 1;
+	if (words_of(unit) != NULL)
+		return value == 0 || value == 1;
+	return value >= min && value <= max;
+}
+
+int
 unit_parse_within(enum unit unit, int64_t min, int64_t max, const char *text,
 	int64_t *value, char why[UNIT_WHY])
 {
@@ -333,7 +351,7 @@ unit_parse_within(enum unit unit, int64_t min, int64_t max, const char *text,
 	int64_t v = 0;
 	int err = unit_parse(unit, text, &v);
 
-	if (err == 0 && words_of(unit) == NULL && (v < min || v > max))
+	if (err == 0 && !unit_is_within(unit, min, max, v))
 		err = -ERANGE;
 	if (err < 0)
 		(void)snprintf(why, UNIT_WHY, "must be %.180s",

@@ -27,8 +27,9 @@ enum unit {
 	UNIT_MS,
 	UNIT_S,
 	UNIT_BYTES,
-	UNIT_RATE, /* per second */
-	UNIT_FLAG, /* 0 or 1 */
+	UNIT_BYTES_OR_0, /* of a range that has 0 beside min to max */
+	UNIT_RATE,	 /* per second */
+	UNIT_FLAG,	 /* 0 or 1 */
 	UNIT_ENDING, /* of what still runs at a stop: 0 finishes, 1 is told */
 	UNITS,
 };
@@ -52,9 +53,13 @@ int unit_parse(enum unit, const char *text, int64_t *value)
 int unit_parse_within(enum unit, int64_t min, int64_t max, const char *text,
 	int64_t *value, char why[UNIT_WHY]) __attribute__((warn_unused_result));
 
-/* What a value must be: "1 to 1000", "a size, at least 1k"; returns `text`. */
+/* What a value must be: "1 to 1000", "a size, at least 1k", "0 or a size, at
+ * least 1k"; returns `text`. */
 char *
 unit_range_format(enum unit, int64_t min, int64_t max, char text[UNIT_WHY]);
+
+/* Whether unit_parse_within() takes the value; a word is 0 or 1. */
+int unit_is_within(enum unit, int64_t min, int64_t max, int64_t value);
 
 /*
  * Writes a value that is not negative in the grammar above, exactly and in the

@@ -34,6 +34,9 @@ enum {
 	SW_PRIORITY_DEFAULT = 4,
 	SW_ATTEMPTS_MAX = 1000, /* deliveries of one job, SW_EINVAL */
 
+	/* Least address space in which a command such as true(1) starts. */
+	SW_JOB_MEMORY_MIN = 4 * 1024 * 1024, /* SW_ESETTING */
+
 	SW_QUEUES_PER_WORKER = 32, /* SW_EBUSY */
 	SW_HEARTBEAT_MS = 1000, /* longest time between a worker's heartbeats */
 };

@@ -40,8 +40,9 @@
 	X(drain, UNIT_ENDING, 0, 1, 0, "running jobs, as their worker stops: finish, or get SIGTERM")     \
 	X(keep_output, UNIT_FLAG, 0, 1, 0, "whether a done job's history has the tail of its output")     \
 	X(max_releases, UNIT_COUNT, 0, 1000000, 20, "hand-backs of a begun job before one is an attempt") \
-	X(memory_limit, UNIT_BYTES, 0, INT64_MAX, 0, "memory of a job's process; 0: the worker's limit")  \
-	X(cpu_limit, UNIT_MS, 0, SW_YEAR_MS, 0, "processor time of a job's process; 0: no limit")         \
+	X(memory_limit, UNIT_BYTES_OR_0, SW_JOB_MEMORY_MIN, INT64_MAX, 0,                                 \
+		"memory of a job's process; 0: the worker's limit")                                       \
+	X(cpu_limit, UNIT_MS, 0, SW_YEAR_MS, 0, "processor seconds of a job, rounded up; 0: no limit")     \
 	X(files_limit, UNIT_COUNT, 16, 1000000, 1024, "open files of a job's process")                    \
 	X(core_limit, UNIT_BYTES, 0, INT64_MAX, 0, "largest core dump of a job's process; 0: none")       \
 	X(processes_limit, UNIT_COUNT, 0, 1000000, 0, "processes of a job's user; 0: no limit")

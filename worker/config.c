@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "link/endpoint.h"
+#include "wire/limits.h"
 #include "worker/check.h"
 
 #define SECTION "worker"
@@ -24,7 +25,7 @@ static const struct config_key worker_keys[] = {
 	{"name", CONFIG_TEXT, 0, 0, NULL, "name in listings (else HOST:PID)"},
 	{"grace", CONFIG_MS, 0, INT64_MAX, "30s",
 		"time that running jobs have after SIGTERM"},
-	{"memory", CONFIG_BYTES, 1, INT64_MAX, NULL,
+	{"memory", CONFIG_BYTES, SW_JOB_MEMORY_MIN, INT64_MAX, NULL,
 		"address space of a job (else no limit)"},
 	{"log_output", CONFIG_FLAG, 0, 1, "no",
 		"log each line that a job writes to stdout or stderr"},

@@ -92,6 +92,11 @@ for p in spillway-broker spillway-worker spillway-front; do
 	grep -q -- --check-config "$dir/said" || fail "$p --help"
 done
 
+# A limit on memory in which no job can start is refused.
+refused 64 "--memory is '1m': must be a size, at least 4m$" spillway-worker --memory 1m --check-config
+printf '[queue q]\nmemory_limit = 1\n' >"$dir/c.conf"
+refused 78 "memory_limit is '1': must be 0 or a size, at least 4m$" spillway-broker --config "$dir/c.conf" --check-config
+
 # Every program that is installed says its usage and its version.
 programs=$(sed -n 's/^PROGRAMS := $(addprefix $B\/,\(spillway.*\))$/\1/p' "$root/Makefile")
 [ -n "$programs" ] || fail "the Makefile names no programs"

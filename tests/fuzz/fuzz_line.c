@@ -121,8 +121,9 @@ words_use(const char *text, size_t len)
 	if (sw_setting_parse(text, len, values, &given, why, sizeof(why)) < 0)
 		expect(strlen(why) < sizeof(why));
 	for (int i = 0; i < SW_SETTINGS; i++)
-		expect(values[i] >= sw_setting_rules[i].min &&
-			values[i] <= sw_setting_rules[i].max);
+		expect(unit_is_within(sw_setting_rules[i].unit,
+			sw_setting_rules[i].min, sw_setting_rules[i].max,
+			values[i]));
 	for (int u = 0; u < UNITS; u++)
 		if (unit_parse((enum unit)u, text, &value) == 0) {
 			int64_t back = -1;

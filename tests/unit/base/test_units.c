@@ -295,6 +295,10 @@ a_value_out_of_its_range_is_told_the_range(void **state)
 			"must be a duration, 1s to 366d"},
 		{UNIT_BYTES, 1, INT64_MAX, "0", "must be a size, at least 1"},
 		{UNIT_BYTES, 1024, 1 << 30, "2g", "must be a size, 1k to 1g"},
+		{UNIT_BYTES_OR_0, 4096, INT64_MAX, "4095",
+			"must be 0 or a size, at least 4k"},
+		{UNIT_BYTES_OR_0, 4096, 1 << 20, "2m",
+			"must be 0 or a size, 4k to 1m"},
 		{UNIT_RATE, 0, 100, "101", "must be a rate, 0 to 100/s"},
 		{UNIT_FLAG, 0, 1, "perhaps", "must be yes or no"},
 		{UNIT_ENDING, 0, 1, "perhaps", "must be finish or term"},
@@ -313,6 +317,30 @@ a_value_out_of_its_range_is_told_the_range(void **state)
 	assert_int_equal(v, 9);
 }
 
+static void
+a_limit_may_be_none_below_its_least(void **state)
+{
+	static const struct reading all[] = {{UNIT_BYTES_OR_0, "0", 0},
+		{UNIT_BYTES_OR_0, "4k", 4096}, {UNIT_BYTES_OR_0, "1g", 1 << 30},
+		{UNIT_BYTES_OR_0, "-1", -EINVAL}};
+	char why[UNIT_WHY];
+	int64_t v = -7;
+
+	(void)state;
+	CHECK(all);
+	assert_int_equal(
+		unit_parse_within(UNIT_BYTES_OR_0, 4096, 8192, "0", &v, why),
+		0);
+	assert_int_equal(v, 0);
+	assert_int_equal(
+		unit_parse_within(UNIT_BYTES_OR_0, 4096, 8192, "4k", &v, why),
+		0);
+	assert_int_equal(v, 4096);
+	assert_true(unit_is_within(UNIT_BYTES_OR_0, 4096, 8192, 0));
+	assert_false(unit_is_within(UNIT_BYTES_OR_0, 4096, 8192, 1));
+	assert_false(unit_is_within(UNIT_BYTES, 4096, 8192, 0));
+}
+
 int
 main(void)
 {
@@ -326,6 +354,7 @@ main(void)
 		cmocka_unit_test(values_are_written_in_their_largest_units),
 		cmocka_unit_test(whatever_is_written_is_read_back),
 		cmocka_unit_test(a_value_out_of_its_range_is_told_the_range),
+		cmocka_unit_test(a_limit_may_be_none_below_its_least),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ every_default_lies_within_its_limits(void **state)
 
 		assert_non_null(r->name);
 		assert_non_null(r->text);
-		assert_true(r->min <= r->def && r->def <= r->max);
+		assert_true(unit_is_within(r->unit, r->min, r->max, r->def));
 	}
 }
 
@@ -136,6 +136,9 @@ sizes_and_flags_take_their_words(void **state)
 	expect("cpu_limit=2s", SW_S_cpu_limit, 2000);
 	refuse("drain=kill", 10, "drain is 'kill': must be finish or term");
 	refuse("files_limit=15", 14, "must be 16 to 1000000");
+	expect("memory_limit=0", SW_S_memory_limit, 0);
+	refuse("memory_limit=1", 14,
+		"memory_limit is '1': must be 0 or a size, at least 4m");
 }
 
 static void

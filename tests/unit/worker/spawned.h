@@ -38,7 +38,7 @@
 #include "worker/process/spawn.h"
 
 /* Command lines, by number. */
-enum { SHELL, MISSING, GOES, SCRIPT, LINES };
+enum { SHELL, MISSING, GOES, SCRIPT, PLAIN, LINES };
 
 /* One child and what was heard of it. */
 struct kid {
@@ -221,6 +221,7 @@ spawn_begin(struct spawn *s)
 		[MISSING] = {"/nonexistent/command", other},
 		[GOES] = {goes, other},
 		[SCRIPT] = {script, other},
+		[PLAIN] = {"/bin/true", other},
 	};
 	int folder_error = 1;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The real spawner, by its client: what a start is and how it fails. */
 #include "tests/unit/worker/spawned.h"
+#include "wire/setting.h"
 
 /* --- a start -------------------------------------------------------------- */
 
@@ -120,6 +121,27 @@ limits_are_set(void **state)
 	assert_memory_equal(k.text, "unlimited\n", 10);
 }
 
+/* Each limit of a queue at its least but 0. */
+static void
+the_least_limits_let_a_command_run(void **state)
+{
+	struct kid k;
+	struct spawn_request r = request_of("", &k);
+
+	(void)state;
+	r.command = PLAIN;
+	r.limits = (struct spawn_limits){
+		.memory = sw_setting_rules[SW_S_memory_limit].min,
+		.files = sw_setting_rules[SW_S_files_limit].min,
+		.cpu_ms = 1,
+		.processes = 1,
+		.core = 1};
+	request_start(&r, &k);
+	kid_wait(&k);
+	assert_int_equal(k.fails, 0);
+	assert_int_equal(k.ended.status, 0);
+}
+
 static void
 time_on_the_processor_ends(void **state)
 {
@@ -160,6 +182,7 @@ main(void)
 		T(a_failed_step_is_named_with_its_cause),
 		T(a_script_without_an_interpreter_line_is_the_shell_s),
 		T(limits_are_set),
+		T(the_least_limits_let_a_command_run),
 		T(time_on_the_processor_ends),
 		T(a_probe_does_all_but_run_a_command),
 	};
