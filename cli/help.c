@@ -30,10 +30,17 @@ help_all(FILE *f, const struct cmd_verb *verbs)
 static void
 settings_help(FILE *f)
 {
+	char must[UNIT_WHY], def[UNIT_TEXT];
+
 	(void)fputs("\nKEY is one of (durations as 30s, sizes as 64m):\n", f);
-	for (int i = 0; i < SW_SETTINGS; i++)
-		(void)fprintf(f, "  %-15s %s\n", sw_setting_rules[i].name,
-			sw_setting_rules[i].text);
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+
+		(void)fprintf(f, "  %-15s  %s\n%19s%s; %s by default\n",
+			r->name, r->text, "",
+			unit_range_format(r->unit, r->min, r->max, must),
+			unit_format(r->unit, r->def, def));
+	}
 }
 
 static void

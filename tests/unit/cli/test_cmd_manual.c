@@ -232,6 +232,36 @@ the_manual_lists_the_settings_that_there_are(void **state)
 	assert_int_equal(found, SW_SETTINGS);
 }
 
+/* As "(DEFAULT)", or "(0: no limit)" where the text of the table has it. */
+static void
+the_manual_has_the_default_of_each_setting(void **state)
+{
+	const char *p = strstr(man, ".Sh QUEUE SETTINGS");
+
+	(void)state;
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+		char name[LINE], def[UNIT_TEXT], want[LINE];
+		const char *zero = strstr(r->text, "; 0: "), *at, *end, *found;
+
+		(void)snprintf(name, sizeof(name), ".It Cm %s\n", r->name);
+		at = strstr(p, name);
+		assert_non_null(at);
+		at += strlen(name);
+		end = strstr(at, "\n.");
+		while (end != NULL && strncmp(end, "\n.It", 4) != 0 &&
+			strncmp(end, "\n.El", 4) != 0)
+			end = strstr(end + 1, "\n.");
+		assert_non_null(end);
+		(void)snprintf(want, sizeof(want), "(%s)",
+			zero != NULL ? zero + 2
+				     : unit_format(r->unit, r->def, def));
+		found = strstr(at, want);
+		if (found == NULL || found > end)
+			fail_msg("the manual lacks '%s' of %s", want, r->name);
+	}
+}
+
 /* The manual's lines may be broken anywhere. */
 static void
 the_manual_has_the_table_of_exit_codes(void **state)
@@ -266,6 +296,7 @@ main(void)
 		cmocka_unit_test(the_manual_lists_each_option_with_its_value),
 		cmocka_unit_test(the_manual_lists_no_option_that_is_not),
 		cmocka_unit_test(the_manual_lists_the_settings_that_there_are),
+		cmocka_unit_test(the_manual_has_the_default_of_each_setting),
 		cmocka_unit_test(the_manual_has_the_table_of_exit_codes),
 	};
 

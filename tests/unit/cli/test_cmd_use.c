@@ -15,6 +15,7 @@
 
 #include "cli/cmd.h"
 #include "tests/lib/command.h"
+#include "wire/setting.h"
 
 /* The command's words, and text that the error line must have. */
 /* clang-format off */
@@ -259,6 +260,23 @@ columns_of_the_help_are_two_blanks_apart(void **state)
 	}
 }
 
+static void
+the_help_has_what_each_setting_must_be_and_its_default(void **state)
+{
+	(void)state;
+	assert_int_equal(seen_run("help|queue|set"), CMD_OK);
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+		char must[UNIT_WHY], def[UNIT_TEXT], want[512];
+
+		(void)snprintf(want, sizeof(want), "%s\n%*s%s; %s by default\n",
+			r->text, 19, "",
+			unit_range_format(r->unit, r->min, r->max, must),
+			unit_format(r->unit, r->def, def));
+		has_row(seen.out, r->name, want);
+	}
+}
+
 /* The content of a file of the repository; the caller frees it. */
 static char *
 file_read(const char *path)
@@ -321,6 +339,8 @@ main(void)
 			the_old_name_of_an_option_works_and_is_not_shown),
 		cmocka_unit_test(each_verb_has_help_with_all_its_options),
 		cmocka_unit_test(columns_of_the_help_are_two_blanks_apart),
+		cmocka_unit_test(
+			the_help_has_what_each_setting_must_be_and_its_default),
 		cmocka_unit_test(the_completion_is_what_the_table_makes),
 		cmocka_unit_test(help_bash_is_completion_bash),
 	};
