@@ -451,6 +451,8 @@ client_last_error(const struct sw_item *it)
 	struct sw_item event;
 	size_t at = 0;
 
+	if (sw_int(it, SW_F_STATE, SW_NONE) == SW_DONE)
+		return bytes_of("", 0);
 	while (sw_item_each(it, SW_F_EVENT, &at, &raw))
 		if (sw_item_open(raw, &event) == 0 &&
 			sw_has(&event, SW_F_ERROR))

@@ -117,7 +117,8 @@ void client_poke(struct client *);
 
 /*
  * The text of the last failed attempt that left one, from an item of GET or
- * WAIT (with the job's history) or of LIST.  Empty: no attempt left a text.
+ * WAIT (with the job's history) or of LIST.  Empty: no attempt left a text, or
+ * the job is done.
  */
 struct bytes client_last_error(const struct sw_item *);
 

@@ -261,12 +261,12 @@ struct sw_info {
 	int64_t created_at_ms, run_at_ms, ended_at_ms; /* 0: not known */
 	int attempt;				       /* attempts that ran */
 	int crashes;	   /* attempts that killed their process */
-	const char *cause; /* of its last failure: "none", "timeout", … */
+	const char *cause; /* of its last failure, "timeout"; done: "none" */
 	const void *body;
 	size_t body_len;
 	const void *result; /* the result that a done job left */
 	size_t result_len;
-	const void *error; /* the text of the last failed attempt */
+	const void *error; /* text of the last failed attempt; done: empty */
 	size_t error_len;
 	int progress;		      /* 0-100; -1: none reported */
 	char text[SW_TEXT_MAX + 1];   /* the text of its progress */

@@ -171,9 +171,9 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
 	enum cost cost)
 {
 	cost_count(r, cost, a->cause);
+	r->cause = a->outcome == SW_ACK ? SW_C_NONE : a->cause;
 	if (a->outcome == SW_ACK)
 		return LIFE_ACK;
-	r->cause = a->cause;
 	if (r->lease->cancel) {
 		r->cause = SW_C_CANCELLED;
 		return LIFE_STOPPED;

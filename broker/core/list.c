@@ -74,14 +74,11 @@ header_has(const struct record *r, struct bytes header)
 static int
 error_matches(const struct record *r, struct bytes match)
 {
-	struct sw_item last;
 	struct bytes text;
 
 	if (match.len == 0)
 		return 1;
-	if (!record_last_attempt(r, &last))
-		return 0;
-	text = sw_bytes(&last, SW_F_ERROR);
+	text = record_last_error(r);
 	return memmem(text.p, text.len, match.p, match.len) != NULL;
 }
 

@@ -120,8 +120,7 @@ void
 job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 {
 	uint64_t hide = INTERNAL | SW_BIT(SW_F_EVENT);
-	struct sw_item last;
-	struct bytes e;
+	struct bytes e, error;
 	size_t at = 0;
 
 	(void)c;
@@ -132,9 +131,9 @@ job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 	if (r->lease != NULL)
 		lease_show(b, r->lease);
 	if (!whole) {
-		if (record_last_attempt(r, &last) && sw_has(&last, SW_F_ERROR))
-			sw_put_bytes(
-				b, SW_F_ERROR, sw_bytes(&last, SW_F_ERROR));
+		error = record_last_error(r);
+		if (error.len > 0)
+			sw_put_bytes(b, SW_F_ERROR, error);
 		return;
 	}
 	event_show(b, SW_EV_PUT, r->created_at_ms);

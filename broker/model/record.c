@@ -158,19 +158,18 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	return sw_buf_bytes(&b);
 }
 
-int
-record_last_attempt(const struct record *r, struct sw_item *event)
+struct bytes
+record_last_error(const struct record *r)
 {
+	struct bytes e, error = {"", 0};
 	struct sw_item it;
-	struct bytes e;
 	size_t at = 0;
-	int found = 0;
 
+	if (r->state == SW_DONE)
+		return error;
 	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
 		if (sw_item_open(e, &it) == 0 &&
-			sw_int(&it, SW_F_KIND, 0) == SW_EV_ATTEMPT) {
-			*event = it;
-			found = 1;
-		}
-	return found;
+			sw_int(&it, SW_F_KIND, 0) == SW_EV_ATTEMPT)
+			error = sw_bytes(&it, SW_F_ERROR);
+	return error;
 }

@@ -65,7 +65,8 @@ void record_of_put(struct record *, const struct sw_item *it);
 struct bytes record_seal(struct arena *, const struct record *,
 	uint64_t without, struct bytes event);
 
-/* Sets *event to the last attempt of the history; 0: there is none. */
-int record_last_attempt(const struct record *, struct sw_item *event);
+/* The error text of the last attempt; empty: it left none, or the job is done.
+ */
+struct bytes record_last_error(const struct record *);
 
 #endif

@@ -150,13 +150,19 @@ attempt(struct rig *r, int outcome, int tag, const char *text)
 }
 
 void
-api_email_run(struct api_room *r)
+api_email_fail(struct api_room *r)
 {
 	struct rig *rig = local_lock(r->broker);
 
 	attempt(rig, SW_RETRY, SW_F_ERROR, "it rained");
 	rig_pass(rig, HOUR_MS);
-	attempt(rig, SW_ACK, SW_F_RESULT, "42");
+	local_unlock(r->broker);
+}
+
+void
+api_email_end(struct api_room *r)
+{
+	attempt(local_lock(r->broker), SW_ACK, SW_F_RESULT, "42");
 	local_unlock(r->broker);
 }
 

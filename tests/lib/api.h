@@ -34,8 +34,9 @@ void api_full_set(struct api_room *, int full);
 
 void api_queue_set(struct api_room *, const char *queue, const char *setting);
 
-/* A worker fails at it with "it rained", and then ends it with "42". */
-void api_email_run(struct api_room *);
+/* A worker fails at it with "it rained"; ends it with "42". */
+void api_email_fail(struct api_room *);
+void api_email_end(struct api_room *);
 
 /* What the callbacks saw. */
 struct api_tally {

@@ -104,6 +104,69 @@ the_dead_come_back_by_redrive_and_keep_their_history(void **state)
 	assert_int_equal(events_of(r, 1, SW_EV_DONE), 1);
 }
 
+/* The job of a listing by state, and by MATCH unless NULL; returns COUNT. */
+static int64_t
+listed(struct rig *r, enum sw_state state, const char *match,
+	struct sw_item *job)
+{
+	size_t mark = rig_say(r, SW_OP_LIST, 0);
+	struct sw_item it;
+
+	sw_put_int(&r->b, SW_F_STATE, state);
+	if (match != NULL)
+		sw_put_text(&r->b, SW_F_MATCH, match);
+	assert_int_equal(rig_ask(r, 100, SW_OP_LIST, mark, &it), 0);
+	(void)rig_item(r, 100, SW_OP_LIST | SW_REPLY, 1, job);
+	return sw_int(&it, SW_F_COUNT, -1);
+}
+
+/* One attempt ends by itself, with an error text. */
+static void
+fail_with(struct rig *r, int outcome, const char *error)
+{
+	struct sw_id id = rig_id(1);
+	struct sw_item it;
+	uint64_t token;
+	size_t mark;
+
+	rig_hello(r, 1, "q", 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	mark = rig_report(r, &id, token, outcome, SW_C_ERROR);
+	sw_put_text(&r->b, SW_F_ERROR, error);
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+}
+
+/* A redrive clears the cause, and a retry does not. */
+static void
+a_done_job_has_its_errors_in_its_history_alone(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+
+	rig_put(r, 1, "q", "x");
+	fail_with(r, SW_FAIL, "it rained");
+	assert_int_equal(listed(r, SW_DEAD, "rain", &it), 1);
+	assert_true(
+		bytes_eq(sw_bytes(&it, SW_F_ERROR), bytes_str("it rained")));
+	assert_int_equal(over_dead(r, SW_OP_REDRIVE, 0, 0), 1);
+	fail_with(r, SW_RETRY, "it snowed");
+	rig_pass(r, 3600000);
+	assert_int_equal(listed(r, SW_READY, "snow", &it), 1);
+	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_ERROR);
+	assert_string_equal(rig_drain(r, 1, "q"), "1");
+
+	assert_int_equal(listed(r, SW_DONE, NULL, &it), 1);
+	assert_false(sw_has(&it, SW_F_ERROR));
+	assert_false(sw_has(&it, SW_F_CAUSE));
+	assert_int_equal(listed(r, SW_DONE, "snow", &it), 0);
+	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 2);
+	mark = rig_say(r, SW_OP_WHY, 1);
+	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_TEXT),
+		bytes_str("the job has ended: done")));
+}
+
 static void
 a_redrive_with_a_rate_spreads_the_jobs(void **state)
 {
@@ -154,6 +217,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_attempt_is_in_the_ledger_of_the_dead),
 		T(the_dead_come_back_by_redrive_and_keep_their_history),
+		T(a_done_job_has_its_errors_in_its_history_alone),
 		T(a_redrive_with_a_rate_spreads_the_jobs),
 		T(the_dead_stay_for_ever_until_a_person_purges_them),
 		T(a_selector_with_an_id_touches_that_job_alone),
