@@ -213,15 +213,33 @@ key_page(FILE *f, const struct config_key *k)
 }
 
 static void
-group_page(FILE *f, const struct config_group *g)
+group_page(FILE *f, const struct program *p, const struct config_group *g)
 {
 	(void)fprintf(f, ".Ss [%s%s%s]\n", g->name, g->label != NULL ? " " : "",
 		g->label != NULL ? g->label : "");
+	if (p->others != NULL)
+		(void)fprintf(f, "Read by\n.Pa %s .\n", p->name);
 	text_print(f, g->text, 1);
 	(void)fputs(".\n.Bl -tag -width Ds\n", f);
 	for (const struct config_key *k = g->keys; k->name != NULL; k++)
 		key_page(f, k);
 	(void)fputs(".El\n", f);
+}
+
+static void
+readers_page(FILE *f, const struct program *p)
+{
+	if (p->others == NULL)
+		(void)fprintf(f, ".Xr %s 8\nreads it if\n", p->name);
+	else
+		(void)fputs(
+			"Several programs read the file, each its own sections "
+			"and no others, if\n",
+			f);
+	(void)fprintf(f, ".Fl -%s\n", p->file_option);
+	if (p->file_env != NULL)
+		(void)fprintf(f, "or\n.Ev %s\n", p->file_env);
+	(void)fputs("names it.\n", f);
 }
 
 static const char syntax[] =
@@ -276,12 +294,13 @@ manual_page(FILE *f, const struct program *p)
 		".\\\" Printed by %s --man.\n"
 		".Dd November 30, 2026\n.Dt %s 5\n.Os\n"
 		".Sh NAME\n.Nm %s\n.Nd configuration of %s\n"
-		".Sh DESCRIPTION\n.Xr %s 8\nreads it if\n.Fl -%s\n"
-		"names it.\n",
-		p->name, upper, p->page, p->name, p->name, p->file_option);
+		".Sh DESCRIPTION\n",
+		p->name, upper, p->page,
+		p->page_of != NULL ? p->page_of : p->name);
+	readers_page(f, p);
 	(void)fputs(syntax, f);
 	(void)fputs(".Sh SECTIONS\n", f);
 	for (const struct config_group *g = p->groups; g->name != NULL; g++)
-		group_page(f, g);
+		group_page(f, p, g);
 	(void)fprintf(f, ".Sh SEE ALSO\n.Xr %s 8\n", p->name);
 }

@@ -20,9 +20,10 @@ struct option_variable {
 };
 
 struct program {
-	const char *name;  /* "spillway-broker" */
-	const char *usage; /* "[options]" */
-	const char *page;  /* "spillway-broker.conf"; NULL: it has no file */
+	const char *name;    /* "spillway-broker" */
+	const char *usage;   /* "[options]" */
+	const char *page;    /* "spillway-broker.conf"; NULL: it has no file */
+	const char *page_of; /* whose the page is; NULL: the program's alone */
 	const char *file_option; /* "config" */
 	const char *file_text;	 /* what the file is, for --help */
 	const char *file_env;	 /* the variable that names it; or NULL */

@@ -97,6 +97,7 @@ static const struct program program = {
 	.name = "spillway-worker",
 	.usage = "--queue NAME=JOB ... [options]",
 	.page = "spillway-jobs.conf",
+	.page_of = "spillway-worker and its job programs",
 	.file_option = "jobs",
 	.file_text = "read [worker] of FILE, and have job programs read "
 		     "theirs (else of $SPILLWAY_JOBS)",

@@ -363,6 +363,27 @@ the_page_has_every_key_and_escapes_what_mdoc_would_read(void **state)
 	has(text, "An endpoint; may be given more than once.\n");
 }
 
+static void
+the_page_of_a_shared_file_names_the_reader_of_each_section(void **state)
+{
+	struct program one = shop;
+	const char *text = printed(manual_page, &one);
+
+	(void)state;
+	has(text, ".Nd configuration of shop\n.Sh DESCRIPTION\n.Xr shop 8\n"
+		  "reads it if\n.Fl -config\nor\n.Ev SHOP_CONFIG\n"
+		  "names it.\n");
+	assert_null(strstr(text, "Read by"));
+	one.others = config_others_skip;
+	one.page_of = "shop and its stalls";
+	text = printed(manual_page, &one);
+	has(text,
+		".Nd configuration of shop and its stalls\n"
+		".Sh DESCRIPTION\nSeveral programs read the file, each its own "
+		"sections and no others, if\n.Fl -config\n");
+	has(text, ".Ss [shelf NAME]\nRead by\n.Pa shop .\nOne shelf.\n");
+}
+
 static int
 begin(void **state)
 {
@@ -398,6 +419,8 @@ main(void)
 		cmocka_unit_test(the_example_is_a_file_that_sets_nothing),
 		cmocka_unit_test(
 			the_page_has_every_key_and_escapes_what_mdoc_would_read),
+		cmocka_unit_test(
+			the_page_of_a_shared_file_names_the_reader_of_each_section),
 	};
 
 	return cmocka_run_group_tests(tests, begin, finish);
