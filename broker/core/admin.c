@@ -15,25 +15,15 @@ queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
 {
 	int64_t set[SW_SETTINGS];
 	uint32_t given = 0;
-	struct queue *q;
 	struct bytes s;
 	size_t at = 0;
 	int err = 0;
 
 	while (err == 0 && sw_item_each(it, SW_F_SETTING, &at, &s))
 		err = sw_setting_parse(s.p, s.len, set, &given, why, cap);
-	if (err < 0)
-		return err;
-	err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
-	if (err < 0) {
-		(void)snprintf(why, cap, "%s", sw_strerror(err));
-		return err;
-	}
-	for (int i = 0; i < SW_SETTINGS; i++)
-		if ((given >> i & 1) != 0)
-			q->set[i] = set[i];
-	queue_touch(q);
-	return 0;
+	return err < 0 ? err
+		       : core_settings_apply(c, sw_bytes(it, SW_F_QUEUE), set,
+				 given, why, cap);
 }
 
 void

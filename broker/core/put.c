@@ -54,6 +54,7 @@ int
 put_check(struct core *c, const struct sw_item *it,
 	const struct put_ahead *ahead, struct put_refusal *refusal)
 {
+	unsigned queues_n = c->queues_n;
 	struct queue *q;
 	int err;
 
@@ -66,6 +67,8 @@ put_check(struct core *c, const struct sw_item *it,
 	if (err == 0)
 		err = unique_check(
 			c, q, sw_bytes(it, SW_F_UNIQUE), &refusal->holder);
+	if (err < 0)
+		core_queues_drop(c, queues_n);
 	return err;
 }
 

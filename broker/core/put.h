@@ -23,7 +23,7 @@ struct put_refusal {
 };
 
 /*
- * Whether `it` may be put now; makes the queue if there is none.  Sets the
+ * Whether `it` may be put now; then makes the queue if there is none.  Sets the
  * refusal on an error.  SW_EINVAL, SW_ETOOBIG, SW_EQUEUE: sw_put_check();
  * SW_EBUSY: core_queue_get(); SW_EFULL: the store is nearly full; SW_EMAXJOBS,
  * SW_EMAXBYTES: the limits of the queue, counting `ahead`; SW_EUNIQUE: another

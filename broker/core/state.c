@@ -61,21 +61,46 @@ core_queue_get(struct core *c, struct bytes name, struct queue **out)
 	return 0;
 }
 
+void
+core_queues_drop(struct core *c, unsigned n)
+{
+	while (c->queues_n > n) {
+		struct queue *q = c->queues[--c->queues_n];
+
+		HASH_DEL(c->queues_by_name, q);
+		c->queues[c->queues_n] = NULL;
+		queue_free(q);
+	}
+}
+
 int
-core_queue_set(struct core *c, struct bytes name, struct bytes setting,
-	char *why, size_t why_cap)
+core_settings_apply(struct core *c, struct bytes name,
+	const int64_t set[SW_SETTINGS], uint32_t given, char *why,
+	size_t why_cap)
 {
 	struct queue *q;
-	uint32_t given = 0;
 	int err = core_queue_get(c, name, &q);
 
 	if (err < 0) {
 		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
 		return err;
 	}
-	err = sw_setting_parse(
-		setting.p, setting.len, q->set, &given, why, why_cap);
-	if (err == 0)
-		queue_touch(q);
-	return err;
+	for (int i = 0; i < SW_SETTINGS; i++)
+		if ((given >> i & 1) != 0)
+			q->set[i] = set[i];
+	queue_touch(q);
+	return 0;
+}
+
+int
+core_queue_set(struct core *c, struct bytes name, struct bytes setting,
+	char *why, size_t why_cap)
+{
+	int64_t set[SW_SETTINGS];
+	uint32_t given = 0;
+	int err = sw_setting_parse(
+		setting.p, setting.len, set, &given, why, why_cap);
+
+	return err < 0 ? err
+		       : core_settings_apply(c, name, set, given, why, why_cap);
 }

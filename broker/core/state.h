@@ -94,9 +94,24 @@ int core_queue_make(struct core *, struct bytes name, unsigned no,
 	struct queue **) __attribute__((warn_unused_result));
 
 /*
+ * Drops the queues with the numbers `n` and above: those that a request has
+ * made and that its refusal leaves without a job, a row and a worker.
+ */
+void core_queues_drop(struct core *, unsigned n);
+
+/*
+ * Changes the settings of a queue that have their bit in `given`, and makes the
+ * queue if there is none.  On an error, one of core_queue_get(), `why` says
+ * what is wrong.
+ */
+int core_settings_apply(struct core *, struct bytes name,
+	const int64_t set[SW_SETTINGS], uint32_t given, char *why,
+	size_t why_cap) __attribute__((warn_unused_result));
+
+/*
  * Changes one setting, "name=value", of a queue, which is made if there is
  * none.  On an error `why` says what is wrong: SW_ESETTING, or an error of
- * core_queue_get().
+ * core_queue_get(); no queue is made.
  */
 int core_queue_set(struct core *, struct bytes name, struct bytes setting,
 	char *why, size_t why_cap) __attribute__((warn_unused_result));

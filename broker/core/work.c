@@ -84,6 +84,7 @@ op_hello(struct request *rq)
 	struct core *c = rq->core;
 	struct session *s = session_open(c, rq->peer);
 	int64_t lease_ms = INT64_MAX;
+	unsigned queues_n = c->queues_n;
 	struct sw_item it;
 	int err = s == NULL ? SW_EBUSY : 0;
 	size_t mark;
@@ -102,6 +103,7 @@ op_hello(struct request *rq)
 	if (err < 0) {
 		if (s != NULL)
 			session_close(c, s);
+		core_queues_drop(c, queues_n);
 		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
 		return;
 	}
@@ -274,6 +276,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		.delay_ms = sw_int(it, SW_F_DELAY_MS, -1),
 		.report = it,
 	};
+	unsigned queues_n = c->queues_n;
 	int err;
 
 	if (a.outcome < SW_ACK || a.outcome > SW_STOPPED ||
@@ -285,13 +288,14 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		return 0;
 	}
 	err = follow_ups_check(c, it, follows, refusal);
-	if (err < 0)
-		return err;
 	/* The checks read the store, so the pointers in *r are no longer valid.
 	 */
-	err = job_load(c, &r->id, r);
-	if (err < 0)
+	if (err == 0)
+		err = job_load(c, &r->id, r);
+	if (err < 0) {
+		core_queues_drop(c, queues_n);
 		return err;
+	}
 	attempt_end(c, r, &a);
 	follow_ups_apply(c, it);
 	return 0;

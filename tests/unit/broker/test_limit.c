@@ -69,6 +69,133 @@ past_the_last_queue_a_new_name_is_refused(void **state)
 	assert_int_equal(rig_put(r, 1, "q7", ""), 0);
 }
 
+static int
+hello_to_many(struct rig *r, int who, int queues)
+{
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
+
+	sw_put_text(&r->b, SW_F_WORKER, "greedy");
+	sw_item_end(&r->b, mark);
+	for (int i = 0; i < queues; i++) {
+		mark = sw_item_begin(&r->b);
+		sw_put_fmt(&r->b, SW_F_QUEUE, "%02d%061d", i, 0);
+		sw_item_end(&r->b, mark);
+	}
+	rig_send(r, who);
+	return answer(r, who, SW_OP_HELLO, 0);
+}
+
+/* Whether the core has exactly the queue "q", also after a restart. */
+static int
+has_q_alone(struct rig *r)
+{
+	int alone = r->core->queues_n == 1;
+
+	rig_pass(r, 1);
+	rig_restart(r);
+	return alone && r->core->queues_n == 1 &&
+	       queue_find(r->core->queues_by_name, bytes_str("q")) != NULL;
+}
+
+/* A hello to the queues "q", "a" and `last`, of that weight. */
+static int
+hello_to_three(struct rig *r, const char *last, int64_t weight)
+{
+	const char *const names[] = {"q", "a", last};
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
+
+	sw_put_text(&r->b, SW_F_WORKER, "w");
+	sw_item_end(&r->b, mark);
+	for (int i = 0; i < 3; i++) {
+		mark = sw_item_begin(&r->b);
+		sw_put_text(&r->b, SW_F_QUEUE, names[i]);
+		if (i == 2)
+			sw_put_int(&r->b, SW_F_WEIGHT, weight);
+		sw_item_end(&r->b, mark);
+	}
+	rig_send(r, 5);
+	return answer(r, 5, SW_OP_HELLO, 0);
+}
+
+static void
+a_refused_hello_makes_no_queue(void **state)
+{
+	struct rig *r = *state;
+	int64_t most = sw_setting_rules[SW_S_weight].max;
+
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(hello_to_three(r, "b", most + 1), SW_EINVAL);
+	assert_int_equal(hello_to_three(r, "No Name", 1), SW_EQUEUE);
+	assert_int_equal(
+		hello_to_many(r, 6, SW_QUEUES_PER_WORKER + 1), SW_EBUSY);
+	assert_true(has_q_alone(r));
+	assert_int_equal(hello_to_three(r, "b", most), 0);
+	assert_int_equal(r->core->queues_n, 3);
+}
+
+static void
+a_refused_put_makes_no_queue(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	r->core->full_until_ms = r->mono_ms + 1000;
+	assert_int_equal(rig_put(r, 2, "a", ""), SW_EFULL);
+	assert_true(has_q_alone(r));
+	rig_pass(r, 2000);
+	assert_int_equal(rig_put(r, 2, "b", ""), 0);
+	assert_string_equal(rig_drain(r, 1, "b"), "2");
+}
+
+static void
+a_refused_setting_makes_no_queue(void **state)
+{
+	struct rig *r = *state;
+	char why[SW_TEXT_MAX];
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	assert_int_equal(rig_set(r, "a", "weight=0"), SW_ESETTING);
+	assert_int_equal(core_queue_set(r->core, bytes_str("b"),
+				 bytes_str("weight=0"), why, sizeof(why)),
+		SW_ESETTING);
+	assert_true(has_q_alone(r));
+}
+
+/* The report of job 1, with follow-ups to the queues "a" and `last`. */
+static int
+done_with_two(struct rig *r, uint64_t token, const char *last)
+{
+	size_t mark = rig_say(r, SW_OP_DONE, 1);
+	struct sw_item it;
+
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
+	for (int i = 0; i < 2; i++) {
+		size_t nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
+		struct sw_id id = rig_id(10 + i);
+
+		sw_put_id(&r->b, &id);
+		sw_put_text(&r->b, SW_F_QUEUE, i == 0 ? "a" : last);
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_nest_end(&r->b, nest);
+	}
+	return rig_ask(r, 1, SW_OP_DONE, mark, &it);
+}
+
+static void
+a_report_with_a_refused_follow_up_makes_no_queue(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token = rig_run(r, 1, "");
+
+	assert_int_equal(done_with_two(r, token, "No Name"), SW_EQUEUE);
+	assert_int_equal(rig_state(r, 1), SW_LEASED);
+	assert_true(has_q_alone(r));
+	assert_int_equal(done_with_two(r, token, "b"), 0);
+	assert_string_equal(rig_drain(r, 1, "a"), "10");
+	assert_string_equal(rig_drain(r, 1, "b"), "11");
+}
+
 static void
 past_the_last_session_a_hello_is_refused(void **state)
 {
@@ -95,22 +222,6 @@ past_the_last_waiter_who_waits_is_refused(void **state)
 		assert_int_equal(answer(r, 3, SW_OP_WAIT, 0),
 			i < WAITERS_MAX ? 1 : SW_EBUSY);
 	}
-}
-
-static int
-hello_to_many(struct rig *r, int who, int queues)
-{
-	size_t mark = rig_say(r, SW_OP_HELLO, 0);
-
-	sw_put_text(&r->b, SW_F_WORKER, "greedy");
-	sw_item_end(&r->b, mark);
-	for (int i = 0; i < queues; i++) {
-		mark = sw_item_begin(&r->b);
-		sw_put_fmt(&r->b, SW_F_QUEUE, "%02d%061d", i, 0);
-		sw_item_end(&r->b, mark);
-	}
-	rig_send(r, who);
-	return answer(r, who, SW_OP_HELLO, 0);
 }
 
 static void
@@ -418,6 +529,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(past_the_last_queue_a_new_name_is_refused),
+		TEST(a_refused_hello_makes_no_queue),
+		TEST(a_refused_put_makes_no_queue),
+		TEST(a_refused_setting_makes_no_queue),
+		TEST(a_report_with_a_refused_follow_up_makes_no_queue),
 		TEST(past_the_last_session_a_hello_is_refused),
 		TEST(past_the_last_waiter_who_waits_is_refused),
 		TEST(a_worker_serves_at_most_32_queues_and_is_listed_as_far_as_there_is_room),
