@@ -22,8 +22,7 @@ enum { PATH_ROOM = 64, LIST_ROOM = 4096 + 1 };
 struct group {
 	pid_t pid; /* 0: the number is free */
 	int reaped;
-	unsigned long folder; /* 0: none */
-	int large;
+	struct group_parts parts; /* cgroup 0: also if nothing lives in it */
 	int64_t ended_ms;
 	struct spawn_event end;
 	struct group *next; /* of those that have ended and are not reported */
@@ -36,19 +35,22 @@ static struct {
 	struct group *by_pid;
 	struct group *ended; /* their left-overs may still live */
 	struct folders *folders;
+	struct cgroups *cgroups;
 	group_event_fn *event;
 	void *arg;
 	int children; /* the kernel's list of our children; -1: there is none */
 	int left;     /* there may be left-overs */
+	int pause_ms; /* until control groups are looked at again */
 } state = {.children = -1};
 
 int
-groups_open(
-	struct folders *folders, group_event_fn *event, void *arg, int *blind)
+groups_open(struct folders *folders, struct cgroups *cgroups,
+	group_event_fn *event, void *arg, int *blind)
 {
 	char path[PATH_ROOM];
 
 	state.folders = folders;
+	state.cgroups = cgroups;
 	state.event = event;
 	state.arg = arg;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
@@ -67,11 +69,11 @@ group_is_free(uint32_t number)
 }
 
 void
-group_add(uint32_t number, pid_t pid, unsigned long folder, int large)
+group_add(uint32_t number, pid_t pid, const struct group_parts *parts)
 {
 	struct group *g = &all[number];
 
-	*g = (struct group){.pid = pid, .folder = folder, .large = large};
+	*g = (struct group){.pid = pid, .parts = *parts};
 	g->end = (struct spawn_event){.number = number, .kind = SPAWN_ENDED};
 	HASH_ADD_INT(state.by_pid, pid, g);
 }
@@ -92,13 +94,24 @@ time_ms(const struct timeval *t)
 	return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;
 }
 
-/* Its pid, and so its group's, is not used again before the last line. */
+/* 1: something may live in its control group. */
+static int
+cgroup_lives(struct group *g)
+{
+	if (cgroups_end(state.cgroups, g->parts.cgroup))
+		g->parts.cgroup = 0;
+	return g->parts.cgroup != 0;
+}
+
+/* Its pid, and so its group's, is not used again before wait4(2). */
 static void
 leader_reap(struct group *g, int64_t now_ms)
 {
 	struct rusage ru = {0};
 
 	(void)kill(-g->pid, SIGKILL);
+	if (cgroup_lives(g))
+		state.pause_ms = GROUP_SOON_MS;
 	HASH_DEL(state.by_pid, g);
 	g->reaped = 1;
 	g->ended_ms = now_ms;
@@ -134,28 +147,35 @@ one_reap(int64_t now_ms)
 static void
 end_report(struct group *g)
 {
-	if (g->folder != 0)
-		folders_remove(state.folders, g->folder, g->large);
+	if (g->parts.folder != 0)
+		folders_remove(state.folders, g->parts.folder, g->parts.large);
+	if (g->parts.cgroup != 0)
+		cgroups_later(state.cgroups, g->parts.cgroup);
 	g->pid = 0;
 	state.event(state.arg, &g->end);
 }
 
-/* Reports the ends that need to wait no longer. */
-static void
+/* Reports the ends that wait no longer; how many control groups live. */
+static int
 ends_report(int64_t now_ms)
 {
 	struct group **at = &state.ended;
+	int n = 0;
 
 	while (*at != NULL) {
 		struct group *g = *at;
+		int lives = cgroup_lives(g);
 
-		if (state.left && now_ms - g->ended_ms < GROUP_LAST_MS) {
+		if ((state.left || lives) &&
+			now_ms - g->ended_ms < GROUP_LAST_MS) {
+			n += lives;
 			at = &g->next;
 			continue;
 		}
 		*at = g->next;
 		end_report(g);
 	}
+	return n;
 }
 
 /* --- left-overs ----------------------------------------------------------- */
@@ -224,19 +244,36 @@ children_kill(int all_too)
 	return killed;
 }
 
+static int
+sooner(int a_ms, int b_ms)
+{
+	return b_ms < 0 || (a_ms >= 0 && a_ms < b_ms) ? a_ms : b_ms;
+}
+
+/* A group that is about to end is looked at soon, and then less and less. */
+static int
+pause_next(void)
+{
+	int now = state.pause_ms, next = 2 * now;
+
+	state.pause_ms = next < GROUP_AGAIN_MS ? next : GROUP_AGAIN_MS;
+	return now;
+}
+
 int
 groups_turn(int64_t now_ms)
 {
-	int n = 0;
+	int n = 0, wait_ms = cgroups_turn(state.cgroups, now_ms);
 
 	while (n < GROUP_REAPS && one_reap(now_ms))
 		n++;
 	if (state.left)
 		state.left = children_kill(0) > 0;
-	ends_report(now_ms);
+	if (ends_report(now_ms) > 0)
+		wait_ms = sooner(wait_ms, pause_next());
 	if (n == GROUP_REAPS)
 		return 0;
-	return state.left ? GROUP_AGAIN_MS : -1;
+	return state.left ? sooner(wait_ms, GROUP_AGAIN_MS) : wait_ms;
 }
 
 void
@@ -246,6 +283,7 @@ groups_kill(int64_t most_ms)
 	siginfo_t si;
 	struct group *g, *next;
 
+	cgroups_kill(state.cgroups);
 	HASH_ITER(hh, state.by_pid, g, next)
 	(void)kill(-g->pid, SIGKILL);
 	do {

@@ -85,6 +85,14 @@ session_begin(struct launch *l)
 }
 
 static void
+cgroup_enter(struct launch *l)
+{
+	l->step = SPAWN_ENTER;
+	if (l->procs >= 0)
+		must_do(l, (int)write(l->procs, "0", 1));
+}
+
+static void
 files_place(struct launch *l)
 {
 	l->step = SPAWN_PLACE;
@@ -131,6 +139,7 @@ child_run(struct launch *l)
 	sigset_t none;
 
 	session_begin(l);
+	cgroup_enter(l);
 	files_place(l);
 	l->step = SPAWN_CHDIR;
 	if (l->folder != NULL)
@@ -161,8 +170,9 @@ child_begin(struct launch *l)
 	return pid;
 }
 
-pid_t
-launch_run(struct launch *l)
+/* The pid; or -errno. */
+static pid_t
+child_launch(struct launch *l)
 {
 	pid_t pid;
 
@@ -176,4 +186,21 @@ launch_run(struct launch *l)
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return l->error;
+}
+
+pid_t
+launch_run(struct launch *l, struct cgroups *cgroups, unsigned long *cgroup)
+{
+	pid_t pid;
+
+	l->step = SPAWN_CGROUP;
+	pid = cgroups_make(cgroups, cgroup, &l->procs);
+	if (pid < 0)
+		return pid;
+	pid = child_launch(l);
+	if (l->procs >= 0)
+		close(l->procs);
+	if (pid < 0 && !cgroups_end(cgroups, *cgroup))
+		cgroups_later(cgroups, *cgroup);
+	return pid;
 }

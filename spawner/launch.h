@@ -6,7 +6,8 @@
  * nothing is copied, and the child tells a failed step through the memory
  * that it shares.  The child leads a session and a process group, takes over
  * its orphans (PR_SET_CHILD_SUBREAPER, which execve(2) keeps and children do
- * not inherit), dies with the spawner, and has no descriptor but 0 to 3.
+ * not inherit), dies with the spawner, is in its control group, and has no
+ * descriptor but 0 to 3.
  * Limits come last, so that none of them hinders a step before.
  */
 #ifndef SPAWNER_LAUNCH_H
@@ -14,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include "spawner/cgroup.h"
 #include "spawner/message.h"
 
 struct launch_command {
@@ -30,6 +32,8 @@ struct launch {
 	int files[SPAWN_FILES]; /* all above 3 */
 	const char *folder;	/* NULL: none */
 	const struct spawn_limits *limits;
+
+	int procs; /* launch_run()'s: the control group's cgroup.procs, or -1 */
 
 	/* Written by the child: */
 	enum spawn_step step;
@@ -50,9 +54,10 @@ int launch_command_read(struct launch_command *, const char *texts, size_t len)
 void launch_init(void);
 
 /*
- * The child's pid; or -errno, and `step` says what failed.  No process is left
- * then.
+ * The child's pid, and its control group's number as of cgroups_make(); or
+ * -errno, and `step` says what failed.  No process and no group is left then.
  */
-pid_t launch_run(struct launch *) __attribute__((warn_unused_result));
+pid_t launch_run(struct launch *, struct cgroups *, unsigned long *cgroup)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -30,7 +30,7 @@ main(int argc, char **argv)
 	int status = EXIT_USE;
 
 	if (argc == 1 && serve_is_asked())
-		return (int)serve_worker();
+		return (int)serve_worker(&serve_cgroups);
 	if (options_start(&o, &program, argc, argv) != 0)
 		status = (int)o.status;
 	else

@@ -40,7 +40,9 @@ enum spawn_op { SPAWN_COMMAND, SPAWN_OPEN, SPAWN_START, SPAWN_SIGNAL };
 	X(SPAWN_REQUEST, "request") /* the message cannot be carried out */    \
 	X(SPAWN_MKDIR, "folder")    /* to make the child's folder */           \
 	X(SPAWN_FORK, "fork")                                                  \
+	X(SPAWN_CGROUP, "cgroup")   /* to make the child's control group */    \
 	X(SPAWN_SESSION, "session") /* setsid(2) and prctl(2) */               \
+	X(SPAWN_ENTER, "enter")	    /* into the control group */               \
 	X(SPAWN_PLACE, "files")	    /* descriptors to their places */          \
 	X(SPAWN_CHDIR, "chdir")	    /* into the folder */                      \
 	X(SPAWN_LIMIT, "limits")    /* setrlimit(2) */                         \
@@ -101,6 +103,8 @@ struct spawn_signal {
 struct spawn_ready {
 	int32_t error; /* 0; or -errno: no folder could be made */
 	int32_t blind; /* the kernel does not list children: see group.h */
+	/* 0: each child has a control group; or why not: cgroups_open(). */
+	int32_t cgroup_error;
 	char folder[SPAWN_FOLDER];
 };
 

@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "spawner/cgroup.h"
 #include "spawner/folder.h"
 #include "spawner/group.h"
 #include "spawner/launch.h"
@@ -29,6 +31,8 @@ static struct {
 	struct launch_command commands[SPAWN_COMMANDS];
 	int open; /* OPEN has come */
 	struct folders folders;
+	struct cgroups cgroups;
+	const struct serve_cgroups *own;
 	struct spawn_event events[EVENTS]; /* a ring */
 	size_t first, events_n;
 	char **env; /* of a child: ours, then its own, then room */
@@ -100,6 +104,49 @@ command_take(const struct request *r)
 		exit(EXIT_SOFTWARE);
 }
 
+/* Starts a child that enters a group and ends: 0; or -errno of what failed. */
+static int
+cgroups_try(void)
+{
+	static const struct spawn_limits none;
+	struct launch l = {.env = spawner.env, .limits = &none};
+	unsigned long cgroup;
+	pid_t pid;
+
+	for (int i = 0; i < SPAWN_FILES; i++)
+		l.files[i] = fcntl(
+			STDIN_FILENO, F_DUPFD_CLOEXEC, SPAWN_SOCKET + 1);
+	pid = launch_run(&l, &spawner.cgroups, &cgroup);
+	for (int i = 0; i < SPAWN_FILES; i++)
+		if (l.files[i] >= 0)
+			close(l.files[i]);
+	if (pid < 0)
+		return pid;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (!cgroups_end(&spawner.cgroups, cgroup))
+		cgroups_later(&spawner.cgroups, cgroup);
+	return 0;
+}
+
+/* As of cgroups_open(), and a child has entered a group. */
+static int
+own_cgroups_open(void)
+{
+	char path[CGROUP_PATH];
+	int err = cgroup_own(
+		spawner.own->cgroup_file, spawner.own->mounts_file, path);
+
+	if (err == 0)
+		err = cgroups_open(&spawner.cgroups, spawner.own->kernel, path);
+	if (err < 0)
+		return err;
+	err = cgroups_try();
+	if (err < 0)
+		cgroups_close(&spawner.cgroups, KILL_MS);
+	return err;
+}
+
 static void
 open_take(void)
 {
@@ -108,6 +155,7 @@ open_take(void)
 
 	spawner.open = 1;
 	ready.error = folders_open(&spawner.folders);
+	ready.cgroup_error = own_cgroups_open();
 	(void)snprintf(ready.folder, sizeof(ready.folder), "%s",
 		folders_place(&spawner.folders, room));
 	(void)send(SPAWN_SOCKET, &ready, sizeof(ready), MSG_NOSIGNAL);
@@ -154,7 +202,7 @@ child_folders_make(const struct spawn_start *s, char path[SPAWN_FOLDER],
 /* The pid; or -errno and the step that failed. */
 static pid_t
 child_start(struct request *r, size_t env_len, enum spawn_step *step,
-	unsigned long *folder)
+	struct group_parts *parts)
 {
 	struct spawn_start *s = &r->u.start;
 	char path[SPAWN_FOLDER];
@@ -163,7 +211,7 @@ child_start(struct request *r, size_t env_len, enum spawn_step *step,
 	int err;
 
 	*step = SPAWN_MKDIR;
-	err = child_folders_make(s, path, folder);
+	err = child_folders_make(s, path, &parts->folder);
 	if (err < 0)
 		return err;
 	*step = SPAWN_REQUEST;
@@ -173,15 +221,15 @@ child_start(struct request *r, size_t env_len, enum spawn_step *step,
 		l.folder = s->flags & SPAWN_WITH_FOLDER ? path : NULL;
 		if (!(s->flags & SPAWN_PROBE))
 			l.command = &spawner.commands[s->command];
-		pid = launch_run(&l);
+		pid = launch_run(&l, &spawner.cgroups, &parts->cgroup);
 		*step = l.step;
 	} else {
 		pid = err;
 	}
 	if (*step == SPAWN_CHDIR)
 		folders_doubt(&spawner.folders);
-	if (pid < 0 && *folder != 0)
-		folders_remove(&spawner.folders, *folder, 1);
+	if (pid < 0 && parts->folder != 0)
+		folders_remove(&spawner.folders, parts->folder, 1);
 	return pid;
 }
 
@@ -204,11 +252,12 @@ start_take(struct request *r)
 	size_t env_len = r->len - offsetof(struct spawn_start, env);
 	struct spawn_event e = {.number = r->u.head.number};
 	enum spawn_step step = SPAWN_REQUEST;
-	unsigned long folder = 0;
+	struct group_parts parts = {
+		.large = (r->u.start.flags & SPAWN_WITH_TMP) != 0};
 	pid_t pid = -EINVAL;
 
 	if (start_is_right(r, env_len))
-		pid = child_start(r, env_len, &step, &folder);
+		pid = child_start(r, env_len, &step, &parts);
 	if (pid < 0) {
 		e.kind = SPAWN_FAILED;
 		e.step = step;
@@ -216,8 +265,7 @@ start_take(struct request *r)
 	} else {
 		e.kind = SPAWN_STARTED;
 		e.pid = pid;
-		group_add(e.number, pid, folder,
-			(r->u.start.flags & SPAWN_WITH_TMP) != 0);
+		group_add(e.number, pid, &parts);
 	}
 	event_add(NULL, &e);
 }
@@ -400,6 +448,9 @@ standard_files_open(void)
 	return fcntl(SPAWN_SOCKET, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+const struct serve_cgroups serve_cgroups = {
+	"/proc/self/cgroup", "/proc/self/mountinfo", &cgroup_kernel};
+
 int
 serve_is_asked(void)
 {
@@ -412,16 +463,18 @@ serve_is_asked(void)
 }
 
 enum exit_status
-serve_worker(void)
+serve_worker(const struct serve_cgroups *own)
 {
+	spawner.own = own;
 	if (standard_files_open() < 0 || signals_open() < 0 ||
 		environment_open() < 0 ||
-		groups_open(&spawner.folders, event_add, NULL, &spawner.blind) <
-			0)
+		groups_open(&spawner.folders, &spawner.cgroups, event_add, NULL,
+			&spawner.blind) < 0)
 		return EXIT_OS;
 	launch_init();
 	serve();
 	groups_kill(KILL_MS);
+	cgroups_close(&spawner.cgroups, KILL_MS);
 	if (spawner.open)
 		folders_close(&spawner.folders);
 	return EXIT_OK;

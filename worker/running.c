@@ -378,11 +378,6 @@ spawner_open(struct running *r, int *folder_error)
 	if (err == 0)
 		err = spawn_open(&r->spawn, program, lines,
 			2 * (size_t)r->o.routes_n, folder_error);
-	if (err == 0 && r->spawn.blind)
-		sw_log(SW_LOG_WARN, "blind", "text",
-			"the kernel does not list children: what leaves a "
-			"job's process group outlives the job",
-			NULL);
 	if (err == 0)
 		err = watch_add(
 			r->host.epoll, r->spawn.socket, &r->spawn_watch);
@@ -423,6 +418,8 @@ spawner_replace(struct running *r)
 		worker_close_for(r, "folder", folder_error);
 	else
 		worker_open_again(r);
+	if (err == 0)
+		spawn_log(&r->spawn);
 }
 
 /* --- life ---------------------------------------------------------------- */
@@ -496,6 +493,7 @@ running_open(struct running *r, const struct running_options *o,
 		return open_failed("folder", r->spawn.folder, folder_error,
 			status,
 			fault_may_pass(folder_error) ? EXIT_AGAIN : EXIT_USE);
+	spawn_log(&r->spawn);
 	err = kept_open(r);
 	if (err < 0)
 		return open_failed("memory", "", err, status, EXIT_AGAIN);

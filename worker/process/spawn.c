@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 enum { NONE = SPAWN_CHILDREN };
 
@@ -196,8 +197,27 @@ spawn_open(struct spawn *s, const char *program,
 	(void)fcntl(s->socket, F_SETFL, O_NONBLOCK);
 	memcpy(s->folder, ready.folder, sizeof(s->folder));
 	s->blind = ready.blind;
+	s->cgroup_error = ready.cgroup_error;
 	*folder_error = ready.error;
 	return 0;
+}
+
+void
+spawn_log(const struct spawn *s)
+{
+	int err = s->cgroup_error;
+
+	if (err == 0 || err == -ENODATA)
+		sw_log(SW_LOG_INFO, "spawner", "groups",
+			err == 0 ? "cgroup" : "session", NULL);
+	else
+		sw_log(SW_LOG_WARN, "spawner", "groups", "session", "text",
+			strerror(-err), NULL);
+	if (s->blind && err != 0)
+		sw_log(SW_LOG_WARN, "blind", "text",
+			"the kernel does not list children: what leaves a "
+			"job's process group outlives the job",
+			NULL);
 }
 
 void

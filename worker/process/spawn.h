@@ -52,10 +52,11 @@ struct spawn {
 	int starting; /* starts without an answer yet */
 	int children; /* that have not ended */
 	int blind;    /* the kernel does not list children: spawner/group.h */
-	int moved;    /* there were events since the last look */
-	int unread;   /* bytes it had not taken at the last look */
-	int64_t moved_ms;	   /* when it was last seen to move; 0: never */
-	char folder[SPAWN_FOLDER]; /* in which folders are made, or "" */
+	int cgroup_error; /* 0: each child has a control group; or why not */
+	int moved;	  /* there were events since the last look */
+	int unread;	  /* bytes it had not taken at the last look */
+	int64_t moved_ms; /* when it was last seen to move; 0: never */
+	char folder[SPAWN_FOLDER];  /* in which folders are made, or "" */
 	struct spawn_owner *owners; /* SPAWN_CHILDREN of them */
 	uint32_t free;
 };
@@ -70,6 +71,12 @@ struct spawn {
 int spawn_open(struct spawn *, const char *program,
 	const struct spawn_command_line *lines, size_t lines_n,
 	int *folder_error) __attribute__((warn_unused_result));
+
+/*
+ * Logs what keeps the processes of a job together: groups=cgroup, or
+ * groups=session and, where a control group is delegated but of no use, why.
+ */
+void spawn_log(const struct spawn *);
 
 /* Ends all children.  Waits for the spawner, SPAWN_CLOSE_MS at most. */
 void spawn_close(struct spawn *);

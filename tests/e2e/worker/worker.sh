@@ -155,6 +155,7 @@ until_true has_lines "$EFFECT.deaf" 1
 kill -9 "$(tr -d " " <"/proc/$worker/task/$worker/children")" # its only child
 until_true has_lines "$EFFECT.deaf" 2
 logged one spawner-lost 1 || fail "a lost spawner is logged"
+[ "$(grep -cE 'ev=spawner groups=(cgroup|session)$' "$dir/one.log")" = 2 ] || fail "what keeps jobs together is logged"
 spillway cancel "$id"
 until_true state_is "$id" cancelled
 until_true none_runs "$EFFECT.deaf"
