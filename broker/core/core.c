@@ -10,6 +10,7 @@
 #include "broker/core/admin.h"
 #include "broker/core/ask.h"
 #include "broker/core/attempt.h"
+#include "broker/core/hello.h"
 #include "broker/core/job.h"
 #include "broker/core/list.h"
 #include "broker/core/load.h"

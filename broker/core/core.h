@@ -26,9 +26,10 @@
  * A failed read of the store sets core.err to the store's error; the caller
  * then ends the process without sending anything.
  *
- * Where to read on: a put is decided in put.h, a lease is given and extended
- * in work.h, max_attempts is enforced by attempt_end() in attempt.h, and every
- * change of a job's state goes through job_move() in job.h.
+ * Where to read on: a put is decided in put.h, a worker's session is opened in
+ * hello.h, a lease is given and extended in work.h, max_attempts is enforced by
+ * attempt_end() in attempt.h, and every change of a job's state goes through
+ * job_move() in job.h.
  */
 #ifndef BROKER_CORE_CORE_H
 #define BROKER_CORE_CORE_H

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * work.h - workers: sessions, leases, heartbeats, reports, hand-out
+ * work.h - leases: heartbeats, reports, hand-out
  *
- *	op_hello	opens the session of a worker: name, slots, queues
- *	op_want		sets the credit: how many jobs the worker may have been
- *			sent in all since its hello
  *	op_extend	the heartbeat: each lease named with its fencing token
  *			runs for another lease_ms of its queue; SW_ESTALE: the
  *			token is not the lease's; SW_ECANCEL: stop the job
  *	op_done		ack, nack or release of a lease, with its token;
  *			follow-up jobs are put in the same commit as the ack
- *	op_bye		closes the session and releases its leases
  *
  * work_hand_out() is the only place that gives leases.
  */
@@ -19,10 +15,6 @@
 
 #include "broker/core/reply.h"
 
-/* Forgets a session and frees it.  Its leases run on until they expire or the
- * worker, with a new session, extends them. */
-void session_close(struct core *, struct session *);
-
 /*
  * Leases ready jobs to workers that were sent fewer jobs than their credit: at
  * most TURN_LEASES in a turn, a few for each worker in turn.  Skips queues
@@ -30,6 +22,6 @@ void session_close(struct core *, struct session *);
  */
 void work_hand_out(struct core *);
 
-op_fn op_hello, op_want, op_extend, op_done, op_bye;
+op_fn op_extend, op_done;
 
 #endif
