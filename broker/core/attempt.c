@@ -10,6 +10,7 @@
 #include "broker/core/job.h"
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL, 0};
+const struct attempt attempt_missed = {SW_RELEASE, SW_C_LOST, 0, NULL, 0};
 
 /* Bytes of an entry of the history besides its texts. */
 enum { ENTRY_ROOM = 1024 };

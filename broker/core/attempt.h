@@ -17,7 +17,8 @@
  *			job: delayed by the queue's back-off, with the number of
  *			hand-backs in place of the attempt; beyond max_releases
  *			an attempt is charged
- *	free		a hand-back of a job that has not begun: ready at once
+ *	free		a hand-back of a job that has not begun, and a lease
+ *			that has not reached its worker: ready at once
  */
 #ifndef BROKER_CORE_ATTEMPT_H
 #define BROKER_CORE_ATTEMPT_H
@@ -40,8 +41,9 @@ struct attempt { /* how an attempt ended */
  */
 void attempt_end(struct core *, struct record *, const struct attempt *);
 
-/* The outcome of a lease whose worker has said bye. */
-extern const struct attempt attempt_release;
+/* The outcome of a lease whose worker has said bye, and of one whose job has
+ * not reached its worker. */
+extern const struct attempt attempt_release, attempt_missed;
 
 /* Moves a job to dead without an attempt, for example because it expired. */
 void job_bury(struct core *, struct record *, enum sw_cause, enum sw_event);

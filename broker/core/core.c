@@ -90,6 +90,7 @@ sessions_free(struct core *c)
 {
 	struct session *s = c->sessions, *next;
 
+	HASH_CLEAR(hh_worker, c->by_worker);
 	HASH_CLEAR(hh, c->sessions);
 	for (; s != NULL; s = next) {
 		next = s->hh.next;
@@ -278,7 +279,10 @@ lease_expire(struct core *c, struct lease *l)
 	if (job_is_lost(err))
 		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
-		attempt_end(c, &r, l->released ? &attempt_release : &lost);
+		attempt_end(c, &r,
+			l->released ? &attempt_release
+			: l->missed ? &attempt_missed
+				    : &lost);
 }
 
 /*
@@ -322,6 +326,7 @@ void
 core_tick(struct core *c)
 {
 	timers_fire(c);
+	leases_missed(c);
 	leases_expire(c);
 	sessions_forget(c);
 }
@@ -372,8 +377,6 @@ core_end(struct core *c)
 void
 core_undelivered(struct core *c, struct bytes frame)
 {
-	static const struct attempt undelivered = {
-		SW_RELEASE, SW_C_LOST, 0, NULL, 0};
 	struct sw_msg m;
 	struct sw_item it;
 	struct session *s = NULL;
@@ -388,7 +391,7 @@ core_undelivered(struct core *c, struct bytes frame)
 			r.lease->token ==
 				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
 			s = r.lease->session;
-			attempt_end(c, &r, &undelivered);
+			attempt_end(c, &r, &attempt_missed);
 		}
 	if (s != NULL)
 		session_close(c, s);

@@ -7,14 +7,54 @@
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
 
-void
-session_close(struct core *c, struct session *s)
+static const struct sw_id nil;
+
+static int
+is_nil(const struct sw_id *id)
+{
+	return memcmp(id, &nil, sizeof(nil)) == 0;
+}
+
+static void
+worker_forget(struct core *c, struct session *s)
+{
+	if (!is_nil(&s->worker))
+		HASH_DELETE(hh_worker, c->by_worker, s);
+	s->worker = nil;
+}
+
+/* A worker has one link at a time: what it had before is broken. */
+static void
+worker_set(struct core *c, struct session *s, const struct sw_id *id)
+{
+	struct session *earlier;
+
+	worker_forget(c, s);
+	if (is_nil(id))
+		return;
+	earlier = session_of_worker(c->by_worker, id);
+	if (earlier != NULL)
+		session_close(c, earlier);
+	s->worker = *id;
+	HASH_ADD(hh_worker, c->by_worker, worker, sizeof(s->worker), s);
+}
+
+static void
+leases_leave(struct core *c, const struct session *s)
 {
 	struct lease *l, *tmp;
 
 	HASH_ITER(hh, c->leases.by_id, l, tmp)
 	if (l->session == s)
 		l->session = NULL;
+}
+
+void
+session_close(struct core *c, struct session *s)
+{
+	if (s->leased > 0)
+		leases_leave(c, s);
+	worker_forget(c, s);
 	for (unsigned i = 0; i < s->subs_n; i++)
 		s->subs[i].q->workers--;
 	if (c->next_session == s)
@@ -40,7 +80,8 @@ session_open(struct core *c, const struct peer *peer)
 	for (unsigned i = 0; i < s->subs_n; i++)
 		s->subs[i].q->workers--;
 	s->subs_n = 0;
-	s->credit = s->sent = 0;
+	s->credit = s->sent = s->named = 0;
+	s->listed = 0;
 	s->seen_ms = c->mono_ms;
 	return s;
 }
@@ -70,6 +111,7 @@ op_hello(struct request *rq)
 	struct session *s = session_open(c, rq->peer);
 	int64_t lease_ms = INT64_MAX;
 	unsigned queues_n = c->queues_n;
+	struct sw_id id = nil;
 	struct sw_item it;
 	int err = s == NULL ? SW_EBUSY : 0;
 	size_t mark;
@@ -77,6 +119,7 @@ op_hello(struct request *rq)
 	if (err == 0 && sw_msg_next(&rq->msg, &it)) {
 		sw_get_text(&it, SW_F_WORKER, s->name, sizeof(s->name));
 		s->slots = sw_int(&it, SW_F_SLOTS, 1);
+		(void)sw_get_id(&it, &id);
 	}
 	while (err == 0 && sw_msg_next(&rq->msg, &it))
 		err = subscribe(c, s, &it);
@@ -92,6 +135,7 @@ op_hello(struct request *rq)
 		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
 		return;
 	}
+	worker_set(c, s, &id);
 	reply_begin(rq, REPLY_SMALL);
 	mark = sw_item_begin(&rq->reply);
 	sw_put_int(&rq->reply, SW_F_STATUS, 0);
@@ -151,4 +195,55 @@ op_bye(struct request *rq)
 	reply_begin(rq, REPLY_SMALL);
 	reply_status(rq, 0);
 	reply_send(rq);
+}
+
+/* --- leases that were lost with a link ------------------------------------ */
+
+int
+session_listed(struct core *c, struct session *s, int64_t n)
+{
+	if (s->named != n)
+		return SW_EINVAL;
+	s->listed = 1;
+	c->listed = 1;
+	return 0;
+}
+
+/* A worker's earlier sessions are closed, so what it has named, or was given
+ * since, is of its present session. */
+static int
+is_missed(const struct core *c, const struct lease *l)
+{
+	const struct session *s;
+
+	if (l->session != NULL || l->begun || l->released)
+		return 0;
+	s = session_of_worker(c->by_worker, &l->worker_id);
+	return s != NULL && s->listed;
+}
+
+/* A list is over with its turn. */
+static void
+lists_forget(struct core *c)
+{
+	struct session *s, *tmp;
+
+	c->listed = 0;
+	HASH_ITER(hh_worker, c->by_worker, s, tmp)
+	s->listed = 0;
+}
+
+void
+leases_missed(struct core *c)
+{
+	struct lease *l, *tmp;
+
+	if (!c->listed)
+		return;
+	HASH_ITER(hh, c->leases.by_id, l, tmp)
+	if (is_missed(c, l)) {
+		l->missed = 1;
+		lease_extend(&c->leases, l, c->mono_ms);
+	}
+	lists_forget(c);
 }

@@ -2,8 +2,9 @@
 /*
  * lease.h - the row `l` of a lease, so that leases outlive a restart
  *
- * The row has token, start, worker, queue and a requested cancel.  The
- * deadline is not stored: a restart restores each lease with a full term.
+ * The row has token, start, worker, the worker's id, queue and a requested
+ * cancel.  The deadline is not stored: a restart restores each lease with a
+ * full term.
  */
 #ifndef BROKER_CORE_LEASE_H
 #define BROKER_CORE_LEASE_H

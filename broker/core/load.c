@@ -78,6 +78,7 @@ lease_row_apply(struct core *c, struct lease *l, const struct lease_row *row)
 	if (l->since_ms < 0 || l->since_ms > c->now_ms)
 		l->since_ms = c->now_ms;
 	sw_get_text(&row->it, SW_F_WORKER, l->worker, sizeof(l->worker));
+	(void)sw_get_id(&row->it, &l->worker_id);
 	l->cancel = sw_has(&row->it, SW_F_CAUSE) && !planted(LOST_CANCEL);
 	lease_extend(&c->leases, l,
 		c->mono_ms +

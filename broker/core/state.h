@@ -56,8 +56,10 @@ struct core {
 	unsigned queues_n;
 	struct queue *queues_by_name;
 	struct session *sessions;
+	struct session *by_worker;    /* those of workers with an id, by it */
 	struct session *next_session; /* where the next hand-out begins */
 	struct lease_table leases;
+	int listed; /* a worker has named all its leases in this turn */
 	struct waiter *waiters; /* by job */
 	unsigned waiters_n;
 	struct window timers; /* the earliest rows `t` */

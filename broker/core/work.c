@@ -29,7 +29,10 @@ extend_one(struct core *c, struct session *s, const struct sw_item *it)
 	struct sw_id id;
 
 	if (!sw_get_id(it, &id))
-		return SW_EINVAL;
+		return sw_has(it, SW_F_COUNT)
+			       ? session_listed(c, s, sw_int(it, SW_F_COUNT, 0))
+			       : SW_EINVAL;
+	s->named++;
 	l = lease_find(&c->leases, &id);
 	if (l == NULL || l->token != (uint64_t)sw_int(it, SW_F_TOKEN, 0)) {
 		c->stale++;
@@ -42,6 +45,7 @@ extend_one(struct core *c, struct session *s, const struct sw_item *it)
 		s->leased++;
 	}
 	lease_extend(&c->leases, l, c->mono_ms + l->q->set[SW_S_lease_ms]);
+	l->released = l->missed = 0;
 	l->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
 	if (sw_has(it, SW_F_PROGRESS))
 		l->progress = sw_int(it, SW_F_PROGRESS, 0);
@@ -266,6 +270,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	l->token = c->next_token++;
 	l->q = r->q;
 	l->session = s;
+	l->worker_id = s->worker;
 	l->since_ms = c->now_ms;
 	memcpy(l->worker, s->name, sizeof(l->worker));
 	lease_extend(&c->leases, l, c->mono_ms + r->q->set[SW_S_lease_ms]);

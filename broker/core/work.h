@@ -4,7 +4,8 @@
  *
  *	op_extend	the heartbeat: each lease named with its fencing token
  *			runs for another lease_ms of its queue; SW_ESTALE: the
- *			token is not the lease's; SW_ECANCEL: stop the job
+ *			token is not the lease's; SW_ECANCEL: stop the job.
+ *			COUNT: these were all (hello.h)
  *	op_done		ack, nack or release of a lease, with its token;
  *			follow-up jobs are put in the same commit as the ack
  *

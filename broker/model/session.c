@@ -82,6 +82,15 @@ session_find(struct session *all, const struct peer *p)
 	return s;
 }
 
+struct session *
+session_of_worker(struct session *by_worker, const struct sw_id *id)
+{
+	struct session *s;
+
+	HASH_FIND(hh_worker, by_worker, id, sizeof(*id), s);
+	return s;
+}
+
 struct queue *
 session_next_queue(
 	struct session *s, int (*ready)(void *arg, struct queue *), void *arg)

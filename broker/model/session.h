@@ -35,21 +35,25 @@ struct subscription {
 
 struct session {
 	struct peer peer;
+	struct sw_id worker; /* its id, the same in all its sessions; or nil */
 	char name[SW_NAME_MAX + 1];
 	int64_t slots;		      /* jobs that the worker runs at once */
 	int64_t credit, sent;	      /* since hello: jobs allowed, jobs sent */
 	int64_t seen_ms;	      /* boot clock, of the last message */
 	int64_t leased, done, failed; /* leases now; attempts of this session */
+	int64_t named;		      /* since hello: leases in heartbeats */
+	int listed; /* in this turn: these are all that it has */
 	struct subscription subs[SW_QUEUES_PER_WORKER];
 	unsigned subs_n;
-	UT_hash_handle hh;
+	UT_hash_handle hh, hh_worker;
 };
 
 struct lease {
 	struct sw_id id;
 	uint64_t token;
 	struct queue *q;
-	struct session *session; /* NULL: none since the restart or bye */
+	struct session *session; /* NULL: closed, or of before the restart */
+	struct sw_id worker_id;	 /* whom it was given to; nil: without an id */
 	char worker[SW_NAME_MAX + 1];
 	int64_t since_ms;    /* Unix time */
 	int64_t deadline_ms; /* boot clock */
@@ -58,6 +62,7 @@ struct lease {
 	int begun;    /* the worker has named the job as begun */
 	int cancel;   /* a cancel was requested */
 	int released; /* the worker has said bye: costs no attempt */
+	int missed;   /* the worker has never had the job: no attempt either */
 	struct lease *next_free;
 	UT_hash_handle hh;
 };
@@ -84,6 +89,10 @@ void lease_drop(struct lease_table *, struct lease *);
 void lease_extend(struct lease_table *, struct lease *, int64_t deadline_ms);
 
 struct session *session_find(struct session *all, const struct peer *);
+
+/* The session of the worker with this id, by `hh_worker`.  NULL: none. */
+struct session *
+session_of_worker(struct session *by_worker, const struct sw_id *);
 
 /*
  * The next queue to serve, by smooth weighted round robin (nginx's
