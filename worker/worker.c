@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "link/endpoint.h"
+#include "wire/id.h"
 
 enum {
 	BYE_MS = 2000,
@@ -141,6 +142,7 @@ int
 worker_open(struct worker *w, const struct worker_options *o,
 	enum exit_status *status)
 {
+	const struct sw_id id = sw_id_make(clock_now_ms(CLOCK_REALTIME));
 	uint64_t watchdog_us = 0;
 	int err;
 
@@ -152,6 +154,7 @@ worker_open(struct worker *w, const struct worker_options *o,
 	*status = EXIT_AGAIN;
 	err = leases_init(&w->leases, o->run.routes, o->run.routes_n,
 		o->run.slots, o->name, message_send, w);
+	leases_identify(&w->leases, &id);
 	if (err == 0)
 		err = loop_open(w);
 	if (err == 0) {

@@ -100,6 +100,7 @@ struct leases {
 	const struct worker_route *routes;
 	int routes_n, slots;
 	char name[SW_NAME_MAX + 1];
+	struct sw_id id; /* of this worker, for the broker; nil: none */
 	leases_send_fn *send;
 	void *arg;
 	struct worker_lease *all; /* LEASE_NONE's list has those to reuse */
@@ -112,6 +113,7 @@ struct leases {
 	unsigned sent_mask;
 	uint64_t seq, hello_seq, bye_seq;
 	int joined; /* the broker has answered hello */
+	int listed; /* since then all leases were named and counted */
 	int bye_done;
 	int64_t jobs_received; /* since hello: the base of credit */
 	int64_t credit_sent;

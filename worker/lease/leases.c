@@ -69,6 +69,12 @@ leases_fini(struct leases *l)
 	*l = (struct leases){0};
 }
 
+void
+leases_identify(struct leases *l, const struct sw_id *id)
+{
+	l->id = *id;
+}
+
 /* --- one lease ------------------------------------------------------------ */
 
 void

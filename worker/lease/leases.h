@@ -34,6 +34,13 @@ int leases_init(struct leases *, const struct worker_route *routes,
 void leases_fini(struct leases *);
 
 /*
+ * From the next hello on the broker knows the worker by `id`, which no other
+ * process has: the first heartbeat of each session then says that it names all
+ * leases, and the broker frees those that a broken link has lost.
+ */
+void leases_identify(struct leases *, const struct sw_id *id);
+
+/*
  * Handles a message from the broker; malformed ones are ignored.  `message` is
  * borrowed until the call returns: the fields of its jobs are copied.
  */

@@ -64,6 +64,14 @@ leases_message_lease(const struct lease_message *m, int at)
 
 /* A hello must name a queue: where all routes are closed it names all, and no
  * credit follows. */
+static int
+has_id(const struct leases *l)
+{
+	static const struct sw_id nil;
+
+	return memcmp(&l->id, &nil, sizeof(nil)) != 0;
+}
+
 static void
 hello_send(struct leases *l, int64_t now_ms)
 {
@@ -77,6 +85,8 @@ hello_send(struct leases *l, int64_t now_ms)
 	mark = sw_item_begin(&b);
 	sw_put_text(&b, SW_F_WORKER, l->name);
 	sw_put_int(&b, SW_F_SLOTS, l->slots);
+	if (has_id(l))
+		sw_put_id(&b, &l->id);
 	sw_item_end(&b, mark);
 	for (int i = 0; i < l->routes_n; i++) {
 		if (l->route_closed[i] && !all)
@@ -149,6 +159,16 @@ extend_item(struct sw_buf *b, struct worker_lease *j)
 	sw_item_end(b, mark);
 }
 
+/* Begins another message where this one has no room for an item. */
+static void
+extend_room(struct leases *l, struct sw_buf *b, struct lease_message **m)
+{
+	if ((*m)->n < SW_ITEMS_MAX)
+		return;
+	message_send(l, b);
+	*m = leases_message_begin(l, b, SW_OP_EXTEND);
+}
+
 static void
 extend_list(struct leases *l, struct sw_buf *b, struct lease_message **m,
 	enum worker_lease_state state)
@@ -160,14 +180,27 @@ extend_list(struct leases *l, struct sw_buf *b, struct lease_message **m,
 		l->looks++;
 		if (j->stop == LEASE_STALE)
 			continue;
-		if ((*m)->n == SW_ITEMS_MAX) {
-			message_send(l, b);
-			*m = leases_message_begin(l, b, SW_OP_EXTEND);
-		}
+		extend_room(l, b, m);
 		extend_item(b, j);
 		j->extend_seq = (*m)->seq;
 		(*m)->of[(*m)->n++] = j;
 	}
+}
+
+/* The first heartbeat of a session says that it has named all leases: all its
+ * messages but the last are full. */
+static void
+list_end(struct leases *l, struct sw_buf *b, struct lease_message **m,
+	uint64_t first)
+{
+	int n = (int)((*m)->seq - first) * SW_ITEMS_MAX + (*m)->n;
+	size_t mark;
+
+	l->listed = 1;
+	extend_room(l, b, m);
+	mark = sw_item_begin(b);
+	sw_put_int(b, SW_F_COUNT, n);
+	sw_item_end(b, mark);
 }
 
 /* The heartbeat: a message for each hundred leases, or one without any. */
@@ -180,6 +213,8 @@ extend_send(struct leases *l, int64_t now_ms)
 
 	for (int s = LEASE_WAITING; s <= LEASE_REPORTED; s++)
 		extend_list(l, &b, &m, (enum worker_lease_state)s);
+	if (has_id(l) && !l->listed)
+		list_end(l, &b, &m, first);
 	message_send(l, &b);
 	if (l->unsettled && (l->settle_to == 0 ||
 				    now_ms - l->settle_ms >= LEASE_SILENT_MS)) {
@@ -436,6 +471,7 @@ session_begin(struct leases *l)
 	struct worker_lease *j;
 
 	l->joined = 1;
+	l->listed = 0;
 	l->jobs_received = 0;
 	l->credit_sent = -1;
 	l->heartbeat_ms = INT64_MIN / 2;

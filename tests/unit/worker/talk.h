@@ -24,7 +24,8 @@ struct talk_item {
 	int op, n; /* of its message: operation, number of items */
 	uint64_t seq, token;
 	int begun, outcome;
-	int64_t credit;
+	int64_t credit, count;
+	struct sw_id id;
 	char queue[SW_QUEUE_MAX + 1], error[SW_ERROR_MAX + 1];
 };
 
@@ -54,6 +55,9 @@ item_note(struct talk *t, const struct sw_msg *m, const struct sw_item *it)
 	s->begun = (int)sw_int(it, SW_F_BEGUN, 0);
 	s->outcome = (int)sw_int(it, SW_F_OUTCOME, 0);
 	s->credit = sw_int(it, SW_F_CREDIT, -1);
+	s->count = sw_int(it, SW_F_COUNT, -1);
+	s->id = (struct sw_id){{0}};
+	(void)sw_get_id(it, &s->id);
 	sw_get_text(it, SW_F_QUEUE, s->queue, sizeof(s->queue));
 	sw_get_text(it, SW_F_ERROR, s->error, sizeof(s->error));
 }
