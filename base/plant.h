@@ -29,6 +29,8 @@
 	X(ONE_TOO_MANY)	    /* the concurrency limit is off by one */          \
 	X(REPORT_ONCE)	    /* a worker reports an outcome only once */        \
 	X(DRAIN_HOARD)	    /* a draining worker keeps new jobs */             \
+	X(DEAF_LIST)	    /* a worker's list of its leases frees none */     \
+	X(RASH_LIST)	    /* ... frees those that it names, too */           \
 	X(ASK_ONCE)	    /* a client never repeats a request */             \
 	X(NO_CHECKSUM)	    /* the checksum of a record is ignored */          \
 	X(NO_SYNC)	    /* the index is committed with MDB_NOSYNC */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/plant.h"
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
 
@@ -205,7 +206,7 @@ session_listed(struct core *c, struct session *s, int64_t n)
 	if (s->named != n)
 		return SW_EINVAL;
 	s->listed = 1;
-	c->listed = 1;
+	c->listed = !planted(DEAF_LIST);
 	return 0;
 }
 
@@ -216,7 +217,8 @@ is_missed(const struct core *c, const struct lease *l)
 {
 	const struct session *s;
 
-	if (l->session != NULL || l->begun || l->released)
+	if ((l->session != NULL && !planted(RASH_LIST)) || l->begun ||
+		l->released)
 		return 0;
 	s = session_of_worker(c->by_worker, &l->worker_id);
 	return s != NULL && s->listed;

@@ -7,7 +7,7 @@
 struct ways {
 	int ack, retry, fail; /* a report with its very token */
 	int release, stopped;
-	int silence, back, unsent;
+	int silence, back, unsent, missed;
 	int begun;     /* the broker must know that the job has begun */
 	int begun_now; /* ... or may, by a message of this turn */
 };
@@ -68,6 +68,7 @@ ways_of(const struct sim *w, const struct sim_job *j)
 			   sim_steady(w) >= j->ends_least,
 		.back = j->back || bye_heard(w, j),
 		.unsent = j->unsent,
+		.missed = j->missed,
 		.begun = j->begun,
 		.begun_now = j->begun,
 	};
@@ -133,8 +134,9 @@ costs_of(const struct sim *w, const struct sim_look *n, const struct ways *y)
 		    (back && y->begun_now && (releases_up || any));
 	c.lapse = y->silence && !y->begun && (!lapses_up || any);
 	c.hand_back = back && y->begun_now && (!releases_up || any);
-	c.free = y->unsent || (back && (!y->begun || j->cancel ||
-					       sim_heard(w, j, SW_OP_CANCEL)));
+	c.free = y->unsent || y->missed ||
+		 (back && (!y->begun || j->cancel ||
+				  sim_heard(w, j, SW_OP_CANCEL)));
 	return c;
 }
 
@@ -174,8 +176,11 @@ end_judge(struct sim *w, const struct sim_look *n, const struct ways *y)
 		    n->state == SW_LEASED;
 
 	if (!y->ack && !y->retry && !y->fail && !y->release && !y->stopped &&
-		!y->silence && !y->back && !y->unsent)
-		wrong(w, n, "its lease has ended, and nobody ended it");
+		!y->silence && !y->back && !y->unsent) {
+		if (!y->missed)
+			wrong(w, n, "its lease has ended, and nobody ended it");
+		sim_missed_judge(w, j);
+	}
 	if (!n->there || n->reborn || w->model->redrive)
 		return;
 	if (j->cancel && !y->ack && n->state != SW_CANCELLED)

@@ -122,7 +122,8 @@ fact_of_job(struct sim_model *m, struct sim_fact *f, const struct sw_id *id)
 static void
 hear_item(struct sim *w, const struct sim_heard *h, const struct sw_item *it)
 {
-	struct sim_fact *f = fact_add(w->model);
+	struct sim_model *m = w->model;
+	struct sim_fact *f = fact_add(m);
 	struct sim_link *l = &w->links[h->link];
 	struct sw_id id;
 
@@ -131,10 +132,14 @@ hear_item(struct sim *w, const struct sim_heard *h, const struct sw_item *it)
 	f->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	f->outcome = (int)sw_int(it, SW_F_OUTCOME, 0);
 	f->begun = (int)sw_int(it, SW_F_BEGUN, 0);
-	if (sw_get_id(it, &id))
-		fact_of_job(w->model, f, &id);
+	if (h->op != SW_OP_HELLO && sw_get_id(it, &id))
+		fact_of_job(m, f, &id);
 	if (h->op == SW_OP_WANT)
 		l->credit = sw_int(it, SW_F_CREDIT, 0);
+	if (h->op == SW_OP_HELLO && h->first == m->facts_n - 1)
+		sim_missed_hello(w, h->link, it);
+	if (h->op == SW_OP_EXTEND)
+		sim_missed_extend(w, h->link, it);
 }
 
 /* Behind all items of the message, so that these are counted off. */
@@ -193,8 +198,6 @@ sim_model_hear(struct sim *w, struct sim_frame *f)
 	m->set |= msg.op == SW_OP_QUEUE_SET;
 	m->redrive |= msg.op == SW_OP_REDRIVE && !dry;
 	m->purge |= msg.op == SW_OP_PURGE && !dry;
-	if (msg.op == SW_OP_HELLO)
-		w->links[f->link].credit = w->links[f->link].sent = 0;
 	again = msg;
 	while (sw_msg_next(&msg, &it))
 		hear_item(w, h, &it);
@@ -248,6 +251,7 @@ sim_look(struct sim *w, struct sim_job *j, struct sim_look *n)
 	n->cancel = n->reborn = 0;
 	n->state = SW_NONE;
 	n->token = 0;
+	n->worker = (struct sw_id){{0}};
 	if (err == 0 && record_open(val, &j->id, &n->r) < 0)
 		sim_fail(w, "the record of %llx is broken",
 			(unsigned long long)sim_id_no(&j->id));
@@ -255,6 +259,7 @@ sim_look(struct sim *w, struct sim_job *j, struct sim_look *n)
 		must(sw_item_open(val, &row) == 0);
 		n->token = (uint64_t)sw_int(&row, SW_F_TOKEN, 0);
 		n->cancel = sw_has(&row, SW_F_CAUSE);
+		(void)sw_get_id(&row, &n->worker);
 	}
 	if (n->there) {
 		n->state = n->token != 0 ? SW_LEASED : n->r.state;
@@ -334,8 +339,9 @@ lease_adopt(struct sim *w, struct sim_job *j, const struct sim_look *n)
 		j->ended_token = j->token;
 	j->was_token = j->token;
 	j->token = n->token;
-	j->back = j->unsent = j->begun = 0;
+	j->back = j->unsent = j->begun = j->missed = 0;
 	j->link = 0;
+	j->worker = n->worker;
 	if (n->token == 0)
 		return;
 	m->shelf[n->r.q->no].given++;
@@ -433,7 +439,8 @@ sim_model_restart(struct sim *w)
 	for (struct sim_job *j = m->jobs; j != NULL; j = j->hh.next) {
 		if (j->token == 0)
 			continue;
-		j->back = j->unsent = j->begun = 0;
+		j->back = j->unsent = j->begun = j->missed = 0;
+		j->link = 0;
 		j->ends_min = j->ends_max = c->mono_ms +
 					    c->queues[j->q]->set[SW_S_lease_ms];
 		j->ends_least = sim_steady(w) +
@@ -441,7 +448,7 @@ sim_model_restart(struct sim *w)
 	}
 	m->fresh = 1;
 	for (uint32_t i = 0; i < w->links_n; i++)
-		w->links[i].credit = w->links[i].sent = 0;
+		sim_missed_forget(&w->links[i]);
 	sim_judge_queues(w);
 }
 

@@ -28,6 +28,8 @@ struct sim_job {
 	uint64_t token;		    /* of its lease; 0: none */
 	uint64_t ended_token;	    /* of the last one that ended by a report */
 	uint32_t link;		    /* who holds the lease */
+	struct sw_id worker;	    /* whom it was given to, or nil */
+	int missed;		    /* the job has never reached that one */
 	int64_t ends_min, ends_max; /* of the lease, if nobody speaks */
 	int64_t ends_least;	    /* the same on sim_steady() */
 	int begun;		    /* the broker has heard so of this lease */
@@ -58,6 +60,7 @@ struct sim_look { /* what the store says of a job */
 	int reborn; /* forgotten in this turn, and then put again */
 	enum sw_state state;
 	uint64_t token;
+	struct sw_id worker; /* whom its lease was given to; or nil */
 	struct record r;
 };
 
@@ -122,6 +125,18 @@ int sim_passed(const struct sim *, const struct sim_job *);
 
 /* The rows that a job's state asks for are there. */
 void sim_rows_check(struct sim *, const struct sim_look *);
+
+/*
+ * A worker that comes again names its leases (missed.c): its hello, the end of
+ * its session with the broker, an item of a heartbeat, the answer to the count,
+ * a job that is sent, and the end of a lease for this reason alone.
+ */
+void sim_missed_hello(struct sim *, uint32_t link, const struct sw_item *);
+void sim_missed_forget(struct sim_link *);
+void sim_missed_extend(struct sim *, uint32_t link, const struct sw_item *);
+void sim_missed_said(struct sim *, uint32_t link, int status);
+void sim_missed_given(struct sim *, uint32_t link, const struct sim_job *);
+void sim_missed_judge(struct sim *, const struct sim_job *);
 
 /* A change of this turn is allowed by something. */
 void sim_judge(struct sim *, struct sim_look *);

@@ -243,8 +243,11 @@ void
 sim_arrived(struct sim *w, struct sim_frame *f)
 {
 	const struct sim_link *l = &w->links[f->link];
+	uint32_t link = w->ends[f->end].link;
 
-	if (w->now > l->lost_in) {
+	/* A worker has one link: the last one ends before the next begins. */
+	if (w->now > l->lost_in ||
+		(!is_wild(f->end) && link != 0 && link != f->link)) {
 		sim_trace_frame(w, f->end, "lost   <", bytes_of(f->b, f->len));
 		free(f);
 		return;

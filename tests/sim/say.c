@@ -65,6 +65,7 @@ extend_said(struct sim *w, const struct said *s)
 	j->ends_least = sim_steady(w) + (was < is ? was : is);
 	j->begun |= s->f->begun;
 	j->link = s->link;
+	j->missed = 0;
 	if (s->status == SW_ECANCEL && !j->cancel)
 		wrong(w, j, "a worker is to stop it, and nobody asked for it");
 }
@@ -156,6 +157,8 @@ answer_said(struct sim *w, uint32_t link, struct sw_msg *m)
 		s.job = s.f->job;
 		if (s.job != NULL)
 			said_fns[op](w, &s);
+		else if (op == SW_OP_EXTEND)
+			sim_missed_said(w, link, s.status);
 	}
 }
 
@@ -179,6 +182,7 @@ jobs_said(struct sim *w, uint32_t link, struct sw_msg *m)
 		if (++l->sent > l->credit)
 			wrong(w, j, "it was sent beyond a worker's credit");
 		j->link = link;
+		sim_missed_given(w, link, j);
 	}
 }
 

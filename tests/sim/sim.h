@@ -99,6 +99,8 @@ struct sim_link {
 	int64_t lost_in, lost_out; /* what would arrive later is lost */
 	int64_t gone_at;	   /* the broker sees it; 0: it stands */
 	int64_t credit, sent;	   /* what the model knows of the session */
+	int64_t named;		   /* leases, in heartbeats since hello */
+	struct sw_id worker;	   /* of its hello; nil: none */
 	int met;		   /* it has said hello */
 };
 
@@ -135,7 +137,7 @@ struct sim {
 	struct sim_worker *workers[SIM_WORKERS];
 	struct sim_maker *makers[SIM_MAKERS];
 	struct sim_person *person;
-	uint64_t ids;
+	uint64_t ids, lives; /* of jobs; of workers */
 	jmp_buf out;
 	char wrong[512];
 };
@@ -212,6 +214,7 @@ enum sim_worker_fault { SIM_FREEZE, SIM_DIE, SIM_LEAVE, SIM_CLOSE };
 void sim_worker_fault(struct sim *, enum sim_worker_fault); /* of any one */
 void sim_workers_pause(struct sim *, int64_t ms);	    /* of all */
 int sim_worker_idle(const struct sim_worker *);
+int sim_workers_have(const struct sim *, const struct sw_id *, uint64_t token);
 
 struct sim_maker *sim_maker_new(struct sim *, int end);
 void sim_maker_free(struct sim_maker *);

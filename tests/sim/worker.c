@@ -51,6 +51,7 @@ static void
 be_born(struct sim_worker *s)
 {
 	struct sim *w = s->w;
+	struct sw_id id = {{0}};
 	int n = 0;
 
 	for (int q = 0; q < SIM_QUEUES; q++) {
@@ -63,6 +64,9 @@ be_born(struct sim_worker *s)
 	}
 	must(leases_init(&s->h, s->routes, n, w->plan.slots,
 		     sim_end_name(s->end), speak, s) == 0);
+	be_set(id.b, 8, ++w->lives);
+	if (s->end < SIM_WORKERS - 1) /* the last is an older one, without */
+		leases_identify(&s->h, &id);
 	s->alive = 1;
 	s->frozen = 0;
 	s->drain_at = s->bye_at = s->closed_until = 0;
@@ -129,6 +133,16 @@ int
 sim_worker_idle(const struct sim_worker *s)
 {
 	return s->alive && s->h.joined && s->h.used == 0 && on_the_way(s) == 0;
+}
+
+int
+sim_workers_have(const struct sim *w, const struct sw_id *id, uint64_t token)
+{
+	for (int i = 0; i < SIM_WORKERS; i++)
+		if (w->workers[i]->alive &&
+			worker_lease_find(&w->workers[i]->h, id, token) != NULL)
+			return 1;
+	return 0;
 }
 
 /* --- jobs --------------------------------------------------------------- */
