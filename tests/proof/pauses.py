@@ -3,10 +3,10 @@
 
 For each number of seconds: the worker, the broker, both, or everything with
 its jobs is stopped for so long; the link between worker and broker is closed,
-or takes nothing.  Beside it a producer puts 1,000 jobs a second.  Each job has
-one attempt: a broker that charges the pause to a job makes the job dead.  A
-job that the link had lost on its way to the worker comes back free, when its
-lease ends.
+takes nothing, or loses all that the broker sends, jobs among it.  Beside it a
+producer puts 1,000 jobs a second.  Each job has one attempt, and one lease that
+ends by silence is that attempt: a broker that charges the pause to a job makes
+the job dead.
 """
 import json
 import os
@@ -28,10 +28,12 @@ CONF = """\
 [queue long]
 lease_ms = %(lease)ds
 max_attempts = 1
+max_crashes = 1
 
 [queue short]
 lease_ms = %(lease)ds
 max_attempts = 1
+max_crashes = 1
 """
 build = os.path.abspath(sys.argv[1])
 
@@ -45,6 +47,7 @@ class Proxy:
 
     def __init__(self, path, to):
         self.to, self.mode, self.pairs = to, "pass", []
+        self.lossy = set()      # sockets whose bytes "losing" throws away
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(16)
@@ -56,6 +59,7 @@ class Proxy:
         try:
             b.connect(self.to)
             self.pairs += [(a, b), (b, a)]
+            self.lossy.add(b)
         except OSError:
             a.close()
 
@@ -68,7 +72,8 @@ class Proxy:
     def move(self, a, b):
         try:
             data = a.recv(65536)
-            b.sendall(data)
+            if self.mode != "losing" or a not in self.lossy:
+                b.sendall(data)
         except OSError:
             data = b""
         if not data:
@@ -101,7 +106,7 @@ class Scene:
         self.ended, self.children = False, []
         # A stopped worker must be back within its lease; what a stopped
         # broker or machine has lost is given back, whatever the lease.
-        away = who in ("worker", "link closed", "link stalled")
+        away = who == "worker" or who.startswith("link ")
         self.lease_s = seconds * 3 + 10 if away else 5
 
     def start(self, *argv):
@@ -175,11 +180,21 @@ class Scene:
                 "machine": lambda: self.processes() + [self.broker.pid],
                 }[self.who]()
 
+    def link_pause(self, mode):
+        self.proxy.mode = mode
+        if mode == "losing":
+            self.put("short", SHORT)
+            self.until("jobs that the link has lost", lambda: self.stats(
+                "short").get("leased", 0) > 0)
+        time.sleep(self.seconds)
+        if mode == "losing":
+            self.proxy.mode = "closed"
+            self.until("closed links", lambda: not self.proxy.pairs)
+        self.proxy.mode = "pass"
+
     def pause(self):
         if self.who.startswith("link "):
-            self.proxy.mode = self.who.split()[1]
-            time.sleep(self.seconds)
-            self.proxy.mode = "pass"
+            self.link_pause(self.who.split()[1])
             return
         pids = self.victims()
         for pid in pids:
@@ -212,9 +227,10 @@ class Scene:
         self.put("long", LONG)
         self.until("long jobs that run", lambda: self.stats("long").get(
             "leased", 0) == LONG)
-        self.put("short", SHORT)
-        self.until("short jobs that are done", lambda: self.stats(
-            "short").get("done_total", 0) > 0)
+        if self.who != "link losing":
+            self.put("short", SHORT)
+            self.until("short jobs that are done", lambda: self.stats(
+                "short").get("done_total", 0) > 0)
         self.pause()
         for queue, n in (("long", LONG), ("short", SHORT)):
             self.until("the end of the %s jobs" % queue, lambda: sum(
@@ -256,7 +272,8 @@ def kill(pid, sig):
 def main():
     whom = os.environ.get("PAUSES")
     whom = whom.split(",") if whom else [
-        "worker", "broker", "both", "machine", "link closed", "link stalled"]
+        "worker", "broker", "both", "machine", "link closed", "link stalled",
+        "link losing"]
     scenes = [Scene(who, int(s)) for s in sys.argv[2:] for who in whom]
     found = False
     while scenes:
