@@ -62,8 +62,6 @@ leases_message_lease(const struct lease_message *m, int at)
 		       : NULL;
 }
 
-/* A hello must name a queue: where all routes are closed it names all, and no
- * credit follows. */
 static int
 has_id(const struct leases *l)
 {
@@ -72,6 +70,8 @@ has_id(const struct leases *l)
 	return memcmp(&l->id, &nil, sizeof(nil)) != 0;
 }
 
+/* A hello must name a queue: where all routes are closed it names all, and no
+ * credit follows. */
 static void
 hello_send(struct leases *l, int64_t now_ms)
 {
