@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "jobs/config.h"
 #include "jobs/email/dkim.h"
 #include "jobs/email/smtp.h"
 #include "jobs/secret.h"
@@ -232,6 +233,17 @@ keys_check(const struct config *c, struct email_why *why)
 	return err;
 }
 
+static int
+paths_check(const struct config *c, struct email_why *why)
+{
+	int err = job_file_check(
+		c, "email", "ca_file", R_OK, why->text, sizeof(why->text));
+
+	return err < 0 ? err
+		       : job_folder_check(c, "email", "templates", R_OK | X_OK,
+				 why->text, sizeof(why->text));
+}
+
 /* Does not read the files' content, which may change while the worker runs. */
 int
 email_conf_check(const struct config *c, char *text, size_t cap)
@@ -249,6 +261,8 @@ email_conf_check(const struct config *c, char *text, size_t cap)
 		err = dkim_check(c, &why);
 	if (err == 0)
 		err = keys_check(c, &why);
+	if (err == 0)
+		err = paths_check(c, &why);
 	if (err < 0)
 		(void)snprintf(text, cap, "%s (see --jobs)", why.text);
 	return err;

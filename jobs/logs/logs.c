@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "jobs/config.h"
 #include "jobs/logs/archive.h"
 #include "jobs/logs/report.h"
 #include "jobs/logs/tally.h"
@@ -32,14 +33,7 @@ const struct config_key logs_keys[] = {
 int
 logs_check(const struct config *c, char *why, size_t cap)
 {
-	const char *folder = config_text(c, "logs", "archive");
-
-	if (folder == NULL || folder[0] == '\0' ||
-		access(folder, W_OK | X_OK) == 0)
-		return 0;
-	(void)snprintf(
-		why, cap, "archive in [logs]: %s: %s", folder, strerror(errno));
-	return SW_EINVAL;
+	return job_folder_check(c, "logs", "archive", W_OK | X_OK, why, cap);
 }
 
 /* The input of a job. */

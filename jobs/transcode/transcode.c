@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "jobs/body.h"
+#include "jobs/config.h"
 #include "jobs/transcode/command.h"
 #include "jobs/transcode/diagnosis.h"
 #include "jobs/transcode/outputs.h"
@@ -395,11 +396,23 @@ transcode_run(struct job *job)
 	return v;
 }
 
+static int
+transcode_check(const struct config *conf, char *why, size_t cap)
+{
+	int err = profile_check(conf, why, cap);
+
+	if (err == 0)
+		err = job_file_check(conf, CONF, "ffmpeg", X_OK, why, cap);
+	if (err == 0)
+		err = job_file_check(conf, CONF, "ffprobe", X_OK, why, cap);
+	return err;
+}
+
 const struct job_type transcode_type = {
 	.name = "transcode",
 	.text = "a blob's video or sound as hls, mp4, webm, audio or an image",
 	.run = transcode_run,
 	.keys = transcode_keys,
 	.profile_keys = profile_keys,
-	.check = profile_check,
+	.check = transcode_check,
 };

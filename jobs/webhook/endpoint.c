@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "jobs/config.h"
 #include "jobs/secret.h"
 #include "jobs/webhook/address.h"
 #include "jobs/webhook/sign.h"
@@ -344,7 +345,8 @@ section_check(struct webhook_endpoint *e, char *why)
 				"[%s] headers: must be 'Name: value | Name: "
 				"value', without those that a webhook sets",
 				e->section);
-	return 0;
+	return job_file_check(
+		e->conf, e->section, "ca_file", R_OK, why, ENDPOINT_WHY);
 }
 
 /* Checks [webhook] or [webhook NAME]; skips the sections of other types. */

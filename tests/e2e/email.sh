@@ -222,7 +222,7 @@ dies plain 1 "not UTF-8" "$(printf '{"to": "a@example.org", "subject": "\xff", "
 arrives plain '{"from": "hello@example.org", "to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 arrives plain '{"to": "ann@example.org", "subject": "Welcome", "text": "Glad that you are here."}'
 (umask 077 && echo s3cret >"$dir/mail.password")
-sed "s!/etc/spillway/mail.password!$dir/mail.password!" "$root/examples/jobs.conf" >"$dir/example.conf"
+sed "s!/etc/spillway/mail.password!$dir/mail.password!; s!/etc/spillway/mail\$!$dir/templates!" "$root/examples/jobs.conf" >"$dir/example.conf"
 worker_start example --queue example=email --jobs "$dir/example.conf"
 until_true grep -q ev=joined "$dir/example.log"
 
@@ -281,7 +281,8 @@ set_ups resolve "on connecting" "server = no.such.host.invalid" "tls = none"
 set_ups badca "on EHLO or STARTTLS|on connecting" "server = localhost:$(port other)" "ca_file = $dir/ca.pem"
 set_ups badtls "on connecting" "server = localhost:$(port othertls)" "tls = tls" "ca_file = $dir/ca.pem"
 set_ups system "on EHLO or STARTTLS|on connecting" "server = localhost:$(port starttls)"
-set_ups nofile "on EHLO or STARTTLS|on connecting" "server = localhost:$(port starttls)" "ca_file = $dir/absent.pem"
+printf '[email]\nserver = localhost:1\nca_file = %s/absent.pem\n' "$dir" >"$dir/nofile.conf"
+refused 78 "ca_file in \[email\]: $dir/absent.pem: No such file" spillway-job-email --jobs "$dir/nofile.conf" --check-config
 set_ups nostarttls "STARTTLS" "server = localhost:$(port plain)" "ca_file = $dir/ca.pem"
 set_ups clear "530" "server = localhost:$(port starttls)" "tls = none"
 set_ups noservice "554 5.3.2" "server = localhost:$(port noservice)" "tls = none"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The programs of the built-in jobs as a worker keeps them: ready, a good job,
- * a job that fails and a good one after it, a cancel, input that is wrong, a
- * worker that is gone, and a set-up that is wrong.
+ * a job that fails and a good one after it, a cancel, input that is wrong, and
+ * a worker that is gone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -413,38 +413,8 @@ a_job_whose_blob_is_missing_fails_for_good(void **state)
 	assert_ends_well(&p);
 }
 
-/* --- the set-up ------------------------------------------------------------
+/* --- the end of a worker ---------------------------------------------------
  */
-
-static void
-a_wrong_set_up_is_a_line_and_78_before_ready(void **state)
-{
-	static const struct {
-		const char *program, *conf, *why;
-	} wrong[] = {
-		{"spillway-job-email", "", "server"},
-		{"spillway-job-email", "[email]\nsrver = a\n", ":2: unknown"},
-		{"spillway-job-email", "[logs]\n x = 1\n", ":2: the line must"},
-		{"spillway-job-webhook", "[webhook a]\nurl = x\n", "url"},
-		{"spillway-job-logs", "[logs]\narchive = /none\n", "/none"},
-		{"spillway-job-transcode", "[transcode a]\nbase = b\n",
-			"must be hls"},
-		{"spillway-job-noop", "[noop]\nx = y\n", ":2: unknown key"},
-	};
-	struct kept_process p;
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		program_start(&p, wrong[i].program, wrong[i].conf);
-		assert_int_equal(kept_wait(&p), EX_CONFIG << 8);
-		if (strstr(p.said, wrong[i].why) == NULL)
-			fail_msg("'%s' has no '%s'", p.said, wrong[i].why);
-		assert_ptr_equal(
-			strchr(p.said, '\n'), p.said + strlen(p.said) - 1);
-		assert_int_equal(p.in_len, 0);
-		(void)finish(state);
-		(void)begin(state);
-	}
-}
 
 static void
 a_job_that_runs_ends_with_its_worker(void **state)
@@ -577,7 +547,6 @@ main(void)
 		CASE(logs_adds_to_a_report),
 		CASE(transcode_makes_files_of_a_blob),
 		CASE(a_job_whose_blob_is_missing_fails_for_good),
-		CASE(a_wrong_set_up_is_a_line_and_78_before_ready),
 		CASE(a_job_that_runs_ends_with_its_worker),
 		CASE(check_config_checks_and_runs_nothing),
 		CASE(exec_becomes_the_command_with_its_blob),
