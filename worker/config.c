@@ -65,10 +65,17 @@ section_check(const char *name, char why[INI_WHY])
 	char path[COMMAND_PATH];
 	int err = route_program_find(name, path);
 
-	if (err < 0)
+	if (strcmp(name, "exec") == 0)
+		(void)snprintf(why, INI_WHY,
+			"exec: jobs have no section, but settings of their "
+			"queue (spillway queue set) and keys of [" SECTION "]");
+	else if (err == -ENOENT || err == -EINVAL)
 		(void)snprintf(why, INI_WHY,
 			"there is no program " ROUTE_PROGRAM "%.64s to read it",
 			name);
+	else if (err < 0)
+		(void)snprintf(why, INI_WHY, ROUTE_PROGRAM "%.64s: %s", name,
+			strerror(-err));
 	return err;
 }
 

@@ -187,6 +187,12 @@ bounded spillway-worker --jobs "$dir/jobs.conf" --queue w=webhook 2>"$dir/keys.l
 grep -q 'ev=start-failed queue=w .*no_such_key' "$dir/keys.log" || fail "$(cat "$dir/keys.log")"
 printf '[webhok]\nx = 1\n' >"$dir/jobs.conf"
 refused 78 "no program spillway-job-webhok" bounded spillway-worker --jobs "$dir/jobs.conf" --queue n=noop --check-config
+printf '[exec]\nx = 1\n' >"$dir/jobs.conf"
+refused 78 "\[exec\]: exec: jobs have no section" bounded spillway-worker --jobs "$dir/jobs.conf" --queue n=noop --check-config
+printf '[closed]\nx = 1\n' >"$dir/jobs.conf"
+: >"$dir/bin/spillway-job-closed"
+PATH="$PATH:$dir/bin" refused 78 "spillway-job-closed: Permission denied" bounded spillway-worker --jobs "$dir/jobs.conf" \
+	--queue n=noop --check-config
 
 # The worker has none of the libraries of jobs.
 needed=$(objdump -p "$b/spillway-worker" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^lib(zmq|systemd|uuid|c|asan|ubsan|tsan)\.so' || :)
