@@ -3,11 +3,14 @@
  * keeper_end.c - what the end of a kept process makes of its jobs
  */
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "base/text.h"
 #include "worker/kept/keeper.h"
 #include "worker/process/disposition.h"
+
+enum { LINE_QUOTED = 256 }; /* bytes of a line of output, with its NUL */
 
 void
 keeper_exited(struct keeper *k, const struct keeper_exit *e)
@@ -128,26 +131,72 @@ is_failed(const struct keeper *k)
 	return k->served == 0 || (k->unbegun && k->exit.status != 0);
 }
 
-/* The reason, and the last line of the output. */
+/* Cuts the first line off `text`. */
+static struct bytes
+line_cut(struct bytes *text)
+{
+	const char *p = text->p, *end = memchr(p, '\n', text->len);
+	struct bytes line = bytes_of(
+		p, end != NULL ? (size_t)(end - p) : text->len);
+
+	*text = end != NULL ? bytes_of(end + 1, text->len - line.len - 1)
+			    : bytes_of("", 0);
+	return line;
+}
+
+/*
+ * Whether a line is such as "KeyError: 'x'" or "TypeError [CODE]: no".  One
+ * that is indented is of the source or the stack.
+ */
+static int
+names_error(struct bytes line)
+{
+	static const char *const words[] = {
+		"error:", "error [", "exception:", "exception ["};
+	char text[LINE_QUOTED];
+
+	text_line(line, text, sizeof(text));
+	if (text[0] == ' ' || text[0] == '?') /* '?' was a tab */
+		return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(text, words[i]) != NULL)
+			return 1;
+	return 0;
+}
+
+/*
+ * The line of an output that tells most: the first that names an error, for
+ * some interpreters end theirs with a stack and a version; else the last.
+ */
+static struct bytes
+line_telling(struct bytes text)
+{
+	struct bytes line = bytes_of("", 0);
+
+	while (text.len > 0) {
+		line = line_cut(&text);
+		if (names_error(line))
+			break;
+	}
+	return line;
+}
+
+/* The reason, and a line of the output. */
 static void
 why_print(struct keeper *k)
 {
 	struct bytes tail = tail_trim(k->exit.tail);
-	char last[256];
-	const char *p = tail.p;
-	size_t at = tail.len;
+	char line[LINE_QUOTED];
 	int n;
 
 	if (k->reason[0] != '\0')
 		n = snprintf(k->why, sizeof(k->why), "%s", k->reason);
 	else
 		n = exit_print(k->why, sizeof(k->why), k->exit.status);
-	while (at > 0 && p[at - 1] != '\n')
-		at--;
 	if (tail.len == 0)
 		return;
-	text_line(bytes_of(p + at, tail.len - at), last, sizeof(last));
-	(void)snprintf(k->why + n, sizeof(k->why) - (size_t)n, ": %s", last);
+	text_line(line_telling(tail), line, sizeof(line));
+	(void)snprintf(k->why + n, sizeof(k->why) - (size_t)n, ": %s", line);
 }
 
 int

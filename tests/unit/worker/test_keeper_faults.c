@@ -99,6 +99,28 @@ an_end_before_ready_pauses_the_route(void **state)
 		{"-", "", 1, 0, 3 << EXITED, "reading x\nno such file: x\n\n",
 			"gone failed the process exited with status 3: "
 			"no such file: x\n"},
+		{"-", "", 1, 0, 1 << EXITED,
+			"node:internal/modules/cjs/loader:1228\n"
+			"  throw err;\n  ^\n\n"
+			"Error: Cannot find module '/x.js'\n"
+			"    at Module._load (node:internal:1:2)\n"
+			"  code: 'MODULE_NOT_FOUND',\n}\n\nNode.js v22.4.0\n",
+			"gone failed the process exited with status 1: "
+			"Error: Cannot find module '/x.js'\n"},
+		{"-", "", 1, 0, 1 << EXITED,
+			"x.mjs:2\nTypeError [ERR_X]: no\n\nNode.js v22.4.0\n",
+			"gone failed the process exited with status 1: "
+			"TypeError [ERR_X]: no\n"},
+		{"-", "", 1, 0, 1 << EXITED,
+			"Traceback (most recent call last):\n"
+			"  File \"x.py\", line 1, in <module>\n"
+			"    raise OSError: no\nKeyError: 'x'\n"
+			"bye\n",
+			"gone failed the process exited with status 1: "
+			"KeyError: 'x'\n"},
+		{"-", "", 1, 0, 1 << EXITED, "0 errors\nError\nno key is set\n",
+			"gone failed the process exited with status 1: "
+			"no key is set\n"},
 		{"-", "", 1, 0, SIGSEGV, "",
 			"gone failed the process was killed by signal 11\n"},
 		{"-", "", 0, KEEPER_READY_MS - 1, 0, "",
