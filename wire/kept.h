@@ -42,6 +42,7 @@
 #include <sys/types.h>
 
 #include "base/bytes.h"
+#include "wire/limits.h"
 
 enum {
 	KEPT_FD = 3,
@@ -50,9 +51,21 @@ enum {
 	KEPT_BYTES_MAX = 139264, /* bytes behind a line: headers and body */
 	KEPT_ARGS = 8,		 /* further ones are skipped */
 
-	/* The bytes of a job's last result and of all its puts. */
+	/*
+	 * What one job reports: the bytes of its last result and of all its
+	 * puts, as a kit counts them; and as the worker counts them, encoded,
+	 * with an id, a queue and lengths for each put.  The difference is
+	 * KEPT_FOLLOW_MAX and more for each of SW_FOLLOWS_MAX puts: what a kit
+	 * lets through has room, unless most of it is very short headers.
+	 */
 	KEPT_REPORTS_MAX = 320 * 1024,
+	KEPT_FIELDS_MAX = 512 * 1024,
+	KEPT_FOLLOW_MAX = 192,
 };
+
+_Static_assert(
+	KEPT_FIELDS_MAX - KEPT_REPORTS_MAX >= SW_FOLLOWS_MAX * KEPT_FOLLOW_MAX,
+	"the worker has room for what a kit lets through");
 
 /* Errors of a job that says it is done, from the kit or else the worker. */
 #define KEPT_RESULT_TOOBIG  "the result is larger than 64 KB: put it into a blob"

@@ -70,7 +70,7 @@ void
 job_report_result(struct job_report *r, struct bytes result)
 {
 	size_t more = result.len <= SW_RESULT_MAX ? result.len : 0;
-	int err = room_make(&r->fields, more + FIELD_SPARE, REPORT_FIELDS_MAX);
+	int err = room_make(&r->fields, more + FIELD_SPARE, KEPT_FIELDS_MAX);
 
 	if (err < 0)
 		job_report_lose(r, bytes_str(no_memory));
@@ -90,10 +90,10 @@ follow_room(struct job_report *r, struct bytes headers, struct bytes body,
 			"body must be at most %d bytes, not %zu", SW_BODY_MAX,
 			body.len);
 	err = room_make(
-		&r->fields, follow_len_max(headers, body), REPORT_FIELDS_MAX);
+		&r->fields, follow_len_max(headers, body), KEPT_FIELDS_MAX);
 	if (err == SW_ETOOBIG)
 		return sw_refuse(why, err, "a job reports at most %d KB",
-			REPORT_FIELDS_MAX / 1024);
+			KEPT_FIELDS_MAX / 1024);
 	return err < 0 ? sw_refuse(why, err, "%s", no_memory) : 0;
 }
 

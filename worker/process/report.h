@@ -13,7 +13,6 @@
 #include "worker/process/line.h"
 
 enum {
-	REPORT_FIELDS_MAX = 512 * 1024, /* a result and follow-ups, encoded */
 	REPORT_WARNINGS = 8, /* of one attempt; the others are counted */
 };
 

@@ -305,6 +305,29 @@ lines_of_descriptor_3_become_a_report(void **state)
 	free(e.report.fields);
 }
 
+/* The last put has the headers for which the worker keeps the most room. */
+static void
+what_a_kit_lets_through_has_room(void **state)
+{
+	static char queue[SW_QUEUE_MAX + 1], much[KEPT_REPORTS_MAX];
+	const size_t each = (KEPT_REPORTS_MAX - SW_RESULT_MAX) / SW_FOLLOWS_MAX;
+	struct bytes header = bytes_of("content-type=text/plain", 24);
+	struct job_report r;
+
+	(void)state;
+	job_report_init(&r);
+	memset(queue, 'q', SW_QUEUE_MAX);
+	for (int i = 0; i < SW_FOLLOWS_MAX; i++)
+		job_report_follow(
+			&r, queue, header, bytes_of(much, each - header.len));
+	job_report_result(&r, bytes_of(much, SW_RESULT_MAX));
+	assert_string_equal(r.lost, "");
+	job_report_follow(&r, queue, header, bytes_of(much, SW_BODY_MAX));
+	job_report_follow(&r, queue, header, bytes_of(much, SW_BODY_MAX));
+	assert_non_null(strstr(r.lost, "a job reports at most 512 KB"));
+	job_report_fini(&r);
+}
+
 int
 main(void)
 {
@@ -321,6 +344,7 @@ main(void)
 		cmocka_unit_test(
 			warnings_are_kept_up_to_a_number_whatever_the_outcome),
 		cmocka_unit_test(lines_of_descriptor_3_become_a_report),
+		cmocka_unit_test(what_a_kit_lets_through_has_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
