@@ -466,6 +466,8 @@ running_open(struct running *r, const struct running_options *o,
 	r->spawn_watch = (struct watch){spawner_ready, r};
 	r->host = (struct child_host){
 		&r->spawn, epoll, &r->o.limits, now_ms, child_event};
+	r->alarms = (struct log_limit){
+		.most = KEEPERS_ALARMS, .every_ms = KEEPERS_ALARMS_MS};
 	r->keepers_host = (struct keepers_host){.spawn = &r->spawn,
 		.leases = leases,
 		.epoll = epoll,
@@ -476,6 +478,7 @@ running_open(struct running *r, const struct running_options *o,
 		.now_ms = now_ms,
 		.ended = kept_job_ended,
 		.fault = kept_fault,
+		.alarms = &r->alarms,
 		.arg = r};
 	err = tables_new(r);
 	if (err < 0)

@@ -43,6 +43,7 @@ struct running {
 	struct child *free;	/* linked by `next` */
 	struct child *list;	/* those that run */
 	struct keepers_host keepers_host;
+	struct log_limit alarms;
 	struct keepers *kept; /* one for each route that is kept, else zeroed */
 	struct worker_lease *next; /* that the spawner had no room for */
 	struct fault fault;	   /* of the worker as a whole */

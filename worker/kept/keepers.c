@@ -241,12 +241,22 @@ keepers_try(struct keepers *ks)
 		child_add(ks);
 }
 
+static void
+alarms_count(const struct keepers_host *h)
+{
+	int64_t n = log_limit_left_out(h->alarms, *h->now_ms);
+
+	if (n > 0)
+		sw_log(SW_LOG_ERR, "alarms-left-out", "lines", sw_num(n), NULL);
+}
+
 void
 keepers_tick(struct keepers *ks)
 {
 	struct kept_child *c, *next;
 	int64_t now_ms = *ks->host->now_ms;
 
+	alarms_count(ks->host);
 	dead_free(ks);
 	waiting_stop(ks);
 	if (ks->closed && !ks->draining && fault_try(&ks->fault, now_ms))

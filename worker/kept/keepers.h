@@ -19,14 +19,17 @@
 #include "worker/lease/leases.h"
 #include "worker/process/child.h"
 #include "worker/process/fault.h"
+#include "worker/process/log_limit.h"
 #include "worker/process/output.h"
 #include "worker/process/spawn.h"
 #include "worker/process/watch.h"
 
 enum {
-	KEEPERS_READ = 64 * 1024, /* bytes of one file in one turn */
-	KEEPERS_FIRST = 4,	  /* processes that are started at once */
-	KEEPERS_WAIT_MS = 100,	  /* of a job, until further ones are */
+	KEEPERS_READ = 64 * 1024,  /* bytes of one file in one turn */
+	KEEPERS_FIRST = 4,	   /* processes that are started at once */
+	KEEPERS_WAIT_MS = 100,	   /* of a job, until further ones are */
+	KEEPERS_ALARMS = 20,	   /* of all queues that are logged ... */
+	KEEPERS_ALARMS_MS = 60000, /* ... in this time */
 };
 
 typedef void keepers_ended_fn(void *arg, struct worker_lease *);
@@ -38,10 +41,11 @@ struct keepers_host {
 	struct leases *leases;
 	int epoll, slots, null; /* null: /dev/null, their stdin */
 	const struct child_limits *limits;
-	const char *file;	 /* of --jobs; NULL: there is none */
-	const int64_t *now_ms;	 /* the steady clock */
-	keepers_ended_fn *ended; /* a job has ended: its report is set */
-	keepers_fault_fn *fault; /* the worker lacks something for a start */
+	const char *file;	  /* of --jobs; NULL: there is none */
+	const int64_t *now_ms;	  /* the steady clock */
+	keepers_ended_fn *ended;  /* a job has ended: its report is set */
+	keepers_fault_fn *fault;  /* the worker lacks something for a start */
+	struct log_limit *alarms; /* of all queues */
 	void *arg;
 };
 
@@ -76,6 +80,7 @@ struct keepers {
 	int closed, draining;	     /* no process is started for a job */
 	char why[SW_TEXT_MAX + 1];   /* of the last failed start, or "" */
 	char alarm[SW_TEXT_MAX + 1]; /* of the set-up, or "" */
+	int alarm_logged;	     /* it was not left out */
 };
 
 /* `route` and `host` are borrowed.  0 or -ENOMEM. */

@@ -111,11 +111,13 @@ alarm_set(struct keepers *ks, struct bytes text)
 	if (strcmp(line, ks->alarm) == 0)
 		return;
 	memcpy(ks->alarm, line, sizeof(line));
-	if (line[0] != '\0')
-		sw_log(SW_LOG_ERR, "alarm", "job", job, "text", line, "queue",
-			ks->route->queue, NULL);
-	else
+	if (line[0] == '\0' && ks->alarm_logged)
 		sw_log(SW_LOG_INFO, "alarm-over", "job", job, "queue",
+			ks->route->queue, NULL);
+	ks->alarm_logged = line[0] != '\0' &&
+			   log_limit_take(ks->host->alarms, *ks->host->now_ms);
+	if (ks->alarm_logged)
+		sw_log(SW_LOG_ERR, "alarm", "job", job, "text", line, "queue",
 			ks->route->queue, NULL);
 }
 

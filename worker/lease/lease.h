@@ -112,8 +112,9 @@ struct leases {
 	struct lease_message *sent;
 	unsigned sent_mask;
 	uint64_t seq, hello_seq, bye_seq;
-	int joined; /* the broker has answered hello */
-	int listed; /* since then all leases were named and counted */
+	int joined;    /* the broker has answered hello */
+	int listed;    /* since then all leases were named and counted */
+	int announced; /* the first time is in the log */
 	int bye_done;
 	int64_t jobs_received; /* since hello: the base of credit */
 	int64_t credit_sent;

@@ -493,8 +493,9 @@ hello_received(struct leases *l, struct sw_msg *m)
 	session_begin(l);
 	if (sw_msg_next(m, &it))
 		worker_lease_heartbeat_follow(l, &it);
-	sw_log(SW_LOG_INFO, "joined", "worker", l->name, "leases",
-		sw_num(l->used), NULL);
+	sw_log(l->announced ? SW_LOG_DEBUG : SW_LOG_INFO, "joined", "worker",
+		l->name, "leases", sw_num(l->used), NULL);
+	l->announced = 1;
 }
 
 static void

@@ -35,6 +35,7 @@ struct rig {
 	struct child_limits limits;
 	struct keepers_host host;
 	struct keepers ks;
+	struct log_limit alarms;
 	struct process p[PROCESSES]; /* in the order of their starts */
 	int started, faults, ended;
 	int signals[PROCESSES]; /* the last one of each */
@@ -82,6 +83,8 @@ rig_open(int slots)
 	r->t = talk_open(slots);
 	spawn_fake(r);
 	r->epoll = epoll_create1(0);
+	r->alarms = (struct log_limit){
+		.most = KEEPERS_ALARMS, .every_ms = KEEPERS_ALARMS_MS};
 	r->host = (struct keepers_host){.spawn = &r->spawn,
 		.leases = &r->t->h,
 		.epoll = r->epoll,
@@ -91,6 +94,7 @@ rig_open(int slots)
 		.now_ms = &r->t->now,
 		.ended = on_ended,
 		.fault = on_fault,
+		.alarms = &r->alarms,
 		.arg = r};
 	assert_int_equal(keepers_open(&r->ks, &talk_routes[0], &r->host), 0);
 	return r;

@@ -2,6 +2,8 @@
 /* The kept processes of a queue: how many there are, their jobs, their end. */
 #include "tests/unit/worker/keepers_rig.h"
 
+#include "tests/unit/worker/logged.h"
+
 /* --- how many ------------------------------------------------------------ */
 
 static void
@@ -486,6 +488,48 @@ the_end_of_the_grace_kills_what_runs(void **state)
 	rig_close(r);
 }
 
+/* --- alarms -------------------------------------------------------------- */
+
+static void
+alarms_say(struct rig *r, int n)
+{
+	static int nth;
+	char text[64];
+
+	while (n-- > 0) {
+		(void)snprintf(text, sizeof(text), "9 alarm\ntext %04d", nth++);
+		say(r, &r->p[0], text);
+	}
+}
+
+static void
+alarms_beyond_a_number_are_counted_and_the_number_is_logged(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+	const char *text;
+
+	(void)state;
+	(void)jobs_come(r, 1);
+	ready(r, 0, 1);
+	logged_begin(SW_LOG_INFO);
+	alarms_say(r, KEEPERS_ALARMS);
+	pass(r, KEEPERS_ALARMS_MS - 1);
+	alarms_say(r, 5);
+	say(r, &r->p[0], "0 alarm\n"); /* none that was logged is over */
+	assert_int_equal(logged_count(logged_text(), "ev="), KEEPERS_ALARMS);
+	pass(r, 1);
+	assert_string_equal(logged_text(), "<3>ev=alarms-left-out lines=5\n");
+	alarms_say(r, 1);
+	say(r, &r->p[0], "0 alarm\n");
+	text = logged_text();
+	assert_int_equal(logged_count(text, "ev=alarm job="), 1);
+	assert_int_equal(logged_count(text, "ev=alarm-over"), 1);
+	pass(r, KEEPERS_ALARMS_MS);
+	assert_int_equal(logged_count(logged_text(), "left-out"), 0);
+	logged_end();
+	rig_close(r);
+}
+
 int
 main(void)
 {
@@ -518,6 +562,8 @@ main(void)
 			a_drain_ends_idle_processes_and_hands_back_what_waits),
 		cmocka_unit_test(a_drain_asks_at_once_where_the_queue_says_so),
 		cmocka_unit_test(the_end_of_the_grace_kills_what_runs),
+		cmocka_unit_test(
+			alarms_beyond_a_number_are_counted_and_the_number_is_logged),
 	};
 
 	return cmocka_run_group_tests_name("keepers", tests, NULL, NULL);

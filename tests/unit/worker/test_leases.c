@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "tests/unit/worker/logged.h"
 #include "tests/unit/worker/talk.h"
 
 static int
@@ -528,6 +529,29 @@ reports_of_a_turn_are_bounded_and_all_are_sent_in_the_end(void **state)
 	talk_close(t);
 }
 
+static void
+only_the_first_join_is_news(void **state)
+{
+	struct talk *t = talk_open(1);
+
+	(void)state;
+	t->h.announced = 0;
+	logged_begin(SW_LOG_INFO);
+	for (int i = 0; i < 3; i++) {
+		leases_route_close(&t->h, &talk_routes[0]);
+		join(t);
+		leases_route_open(&t->h, &talk_routes[0]);
+		join(t);
+	}
+	assert_string_equal(logged_text(), "<6>ev=joined worker=w leases=0\n");
+	sw_log_set(SW_LOG_DEBUG);
+	leases_route_close(&t->h, &talk_routes[0]);
+	join(t);
+	assert_string_equal(logged_text(), "<7>ev=joined worker=w leases=0\n");
+	logged_end();
+	talk_close(t);
+}
+
 int
 main(void)
 {
@@ -556,6 +580,7 @@ main(void)
 			each_message_of_a_heartbeat_must_be_answered_to_settle),
 		cmocka_unit_test(
 			reports_of_a_turn_are_bounded_and_all_are_sent_in_the_end),
+		cmocka_unit_test(only_the_first_join_is_news),
 	};
 
 	return cmocka_run_group_tests_name("leases", tests, NULL, NULL);
