@@ -79,7 +79,7 @@ $(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o ma
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): private LIBS_ALL += -lcmocka
 # These run programs: never those of an earlier build.
-$(filter %/test_cmd_real %/test_programs %/test_programs_start %/test_report %/test_spawn %/test_spawn_ends %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
+$(filter %/test_cmd_real %/test_programs %/test_programs_start %/test_report %/test_running %/test_spawn %/test_spawn_ends %/proof_faults_run,$(TESTS)): | $(PROGRAMS) $B/loggen
 $(PROGRAMS) $(TESTS) $B/loggen $B/spillway-bench $B/protocol-tables:
 	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_ALL)
 $(PRELOADS): %.so: %.o ; $(CC) -shared -o $@ $< -ldl

@@ -21,15 +21,25 @@ enum {
 	RUNNING_STARTS_MS = 5, /* and no longer than this */
 	RUNNING_AHEAD = 64,    /* starts that the spawner has not answered */
 	RUNNING_PACKETS = 16,  /* of the spawner, in one turn */
-	/* The loop waits so long for what a lost spawner has left. */
+	/* Jobs wait so long for the end of what a lost spawner has left. */
 	RUNNING_ORPHANS_MS = 1000,
+};
+
+#define RUNNING_SPAWNER "spillway-spawner"
+
+enum running_phase {
+	SPAWNER_UP,
+	SPAWNER_ENDING, /* it is lost: what it had started is killed */
+	SPAWNER_NONE,	/* to be started, when no fault pauses that */
+	SPAWNER_OPENING /* it was started, and has not answered */
 };
 
 struct running_options {
 	const struct worker_route *routes;
 	int routes_n, slots;
 	struct child_limits limits;
-	const char *file; /* of --jobs, or NULL */
+	const char *file;     /* of --jobs, or NULL */
+	const char *programs; /* the folder of ours; NULL: the worker's own */
 };
 
 struct running {
@@ -49,8 +59,13 @@ struct running {
 	struct fault fault;	   /* of the worker as a whole */
 	struct fault faults[SW_QUEUES_PER_WORKER]; /* of its routes */
 	int draining;
-	int lost;    /* the spawner has ended */
-	int orphans; /* what it had started may live */
+	enum running_phase phase; /* of the spawner */
+	int lost;		  /* the spawner has ended; no other is open */
+	int64_t lost_ms;	  /* when it was lost */
+	int orphans;		  /* what it had started may live */
+	struct spawn_command_line lines[2 * SW_QUEUES_PER_WORKER];
+	const char *blob_argv[SW_QUEUES_PER_WORKER][ROUTE_WORDS + 3];
+	char blob_program[COMMAND_PATH];
 };
 
 /*
@@ -80,7 +95,7 @@ void running_tick(struct running *);
 /* A process of the worker's own has ended. */
 void running_reap(struct running *);
 
-/* No further job begins: kept processes that are idle end. */
+/* No further job begins: waiting ones go back, idle kept processes end. */
 void running_stop(struct running *);
 
 /* Whether all kept processes have ended. */
@@ -94,5 +109,37 @@ void running_drain(struct running *, int64_t kill_ms, int all);
 
 /* Hands all running jobs back at once. */
 void running_hand_back(struct running *);
+
+/* --- between running.c, running_faults.c and running_spawner.c -------------
+ */
+
+/* The job goes back, and no attempt is counted. */
+void running_release(struct running *, struct worker_lease *, enum sw_cause);
+
+void running_child_free(struct running *, struct child *);
+
+/* Calls f() for the processes of each queue that is kept. */
+void running_kept_each(struct running *, void (*f)(struct keepers *));
+
+/* The worker takes no jobs, and hands back what it has not begun. */
+void running_close_for(struct running *, const char *step, int err);
+
+/* A fault of the worker is over when a start was seen to go well. */
+void running_open_again(struct running *);
+
+/* The same for a route; `path` is what cannot be started. */
+void running_route_close_for(struct running *, const struct worker_route *,
+	const char *step, int err);
+void running_route_well(struct running *, const struct worker_route *);
+
+/* Tries again what has failed. */
+void running_faults_tick(struct running *);
+
+/* 0; or -errno: there is no spawner; or *folder_error: it can make none. */
+int running_spawner_open(struct running *, int *folder_error)
+	__attribute__((warn_unused_result));
+
+/* Replaces a spawner that has ended or hangs. */
+void running_spawner_tick(struct running *);
 
 #endif

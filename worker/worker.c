@@ -204,7 +204,6 @@ stop_requested(struct worker *w)
 		NULL);
 	sd_notify(0, "STOPPING=1");
 	w->drain_ms = w->now_ms;
-	leases_drain(&w->leases);
 	running_stop(&w->running);
 }
 

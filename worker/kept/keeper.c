@@ -125,6 +125,14 @@ keeper_kill(struct keeper *k)
 }
 
 void
+keeper_lose(struct keeper *k)
+{
+	if (k->end == KEEPER_ITSELF)
+		k->end = KEEPER_LOST;
+	process_kill(k);
+}
+
+void
 keeper_close(struct keeper *k, int64_t now_ms)
 {
 	if (k->state != KEEPER_SERVING || k->jobs_n > 0)

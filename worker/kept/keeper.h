@@ -48,6 +48,7 @@ enum keeper_state { KEEPER_STARTING, KEEPER_SERVING, KEEPER_ENDING };
 enum keeper_end {
 	KEEPER_ITSELF,
 	KEEPER_ASKED,	/* by the worker */
+	KEEPER_LOST,	/* with the spawner that had started it */
 	KEEPER_STUCK,	/* killed: it did not go on in time */
 	KEEPER_FAULT,	/* killed: it broke the protocol */
 	KEEPER_STARVED, /* killed: the worker had no memory for its bytes */
@@ -137,6 +138,9 @@ void keeper_close(struct keeper *, int64_t now_ms);
 
 /* Ends the process at once; its jobs are handed back. */
 void keeper_kill(struct keeper *);
+
+/* The same of a process that has ended with its spawner. */
+void keeper_lose(struct keeper *);
 
 /*
  * What its socket has said: take all events with keeper_next() before the next

@@ -36,6 +36,8 @@ job_disposition(const struct keeper *k, const struct keeper_job *j)
 		return (struct disposition){SW_RETRY, SW_C_TIMEOUT};
 	if (j->stop_ms != 0 || k->end == KEEPER_FAULT)
 		return crash;
+	if (k->end == KEEPER_LOST)
+		return release(SW_C_LOST);
 	if (k->end == KEEPER_ASKED || k->end == KEEPER_STARVED)
 		return release(SW_C_DRAIN);
 	if (!j->begun)
@@ -119,6 +121,7 @@ is_failed(const struct keeper *k)
 {
 	switch (k->end) {
 	case KEEPER_ASKED:
+	case KEEPER_LOST:
 		return 0;
 	case KEEPER_STUCK:
 	case KEEPER_STARVED:

@@ -348,7 +348,7 @@ keepers_lost(struct keepers *ks)
 
 	DL_FOREACH_SAFE(ks->all, c, next)
 	{
-		keeper_kill(&c->k);
+		keeper_lose(&c->k);
 		keeper_exited(&c->k, &killed);
 		kept_child_events(c);
 	}

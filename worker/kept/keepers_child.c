@@ -229,7 +229,7 @@ on_gone(struct kept_child *c, struct keeper_event *ev)
 	fd_close(&c->out);
 	if (ev->number)
 		keepers_failed(ks, "run", why);
-	else if (c->k.end != KEEPER_ASKED)
+	else if (c->k.end != KEEPER_ASKED && c->k.end != KEEPER_LOST)
 		sw_log(SW_LOG_WARN, "process-ended", "queue", ks->route->queue,
 			"text", why, NULL);
 }

@@ -96,16 +96,14 @@ text_add(struct spawn_command *m, size_t *len, const char *text)
 	return 0;
 }
 
+/* 0; 1: the socket takes no more now; or -errno. */
 static int
 packet_send(struct spawn *s, const void *p, size_t len)
 {
-	ssize_t n;
-
-	do
-		n = send(s->socket, p, len, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (send(s->socket, p, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
+	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
+		return 1;
 	return errno == ECONNRESET ? -EPIPE : -errno;
 }
 
@@ -124,37 +122,15 @@ command_send(
 	return err < 0 ? err : packet_send(s, &m, sizeof(m.head) + len);
 }
 
+/* As packet_send(). */
 static int
 ready_receive(struct spawn *s, struct spawn_ready *ready)
 {
-	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + SPAWN_READY_MS;
-	struct pollfd p = {.fd = s->socket, .events = POLLIN};
-	ssize_t n;
+	ssize_t n = recv(s->socket, ready, sizeof(*ready), MSG_DONTWAIT);
 
-	for (;;) {
-		int64_t left = end_ms - clock_now_ms(CLOCK_MONOTONIC);
-
-		n = recv(s->socket, ready, sizeof(*ready), MSG_DONTWAIT);
-		if (n == (ssize_t)sizeof(*ready))
-			return 0;
-		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-			return -EPIPE;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		(void)poll(&p, 1, (int)left);
-	}
-}
-
-/* A spawner that does not read is waited for as long as for its answer. */
-static int
-socket_open(int sock[2])
-{
-	struct timeval most = {.tv_sec = SPAWN_READY_MS / 1000};
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) != 0)
-		return -errno;
-	(void)setsockopt(sock[0], SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
-	return 0;
+	if (n == (ssize_t)sizeof(*ready))
+		return 0;
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : -EPIPE;
 }
 
 static int
@@ -169,37 +145,85 @@ owners_new(struct spawn *s)
 }
 
 int
-spawn_open(struct spawn *s, const char *program,
-	const struct spawn_command_line *lines, size_t lines_n,
-	int *folder_error)
+spawn_begin(struct spawn *s, const char *program,
+	const struct spawn_command_line *lines, size_t lines_n, int64_t now_ms)
 {
-	struct spawn_head open_it = {SPAWN_OPEN, 0};
-	struct spawn_ready ready;
 	int sock[2], err;
 
-	*s = (struct spawn){.socket = -1};
+	*s = (struct spawn){.socket = -1,
+		.lines = lines,
+		.lines_n = lines_n,
+		.begun_ms = now_ms};
 	err = owners_new(s);
-	if (err == 0)
-		err = socket_open(sock);
 	if (err < 0)
 		return err;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) != 0)
+		return -errno;
 	s->socket = sock[0];
 	err = program_start(s, program, sock[1]);
 	close(sock[1]);
-	for (size_t i = 0; err == 0 && i < lines_n; i++)
-		err = command_send(s, (uint32_t)i, &lines[i]);
-	if (err == 0)
-		err = packet_send(s, &open_it, sizeof(open_it));
+	(void)fcntl(s->socket, F_SETFL, O_NONBLOCK);
+	return err;
+}
+
+/* Sends the commands, and OPEN behind them, as packet_send(). */
+static int
+lines_send(struct spawn *s)
+{
+	static const struct spawn_head open_it = {SPAWN_OPEN, 0};
+	int err;
+
+	for (; s->lines_sent <= s->lines_n; s->lines_sent++) {
+		size_t i = s->lines_sent;
+
+		err = i < s->lines_n
+			      ? command_send(s, (uint32_t)i, &s->lines[i])
+			      : packet_send(s, &open_it, sizeof(open_it));
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+int
+spawn_opening(struct spawn *s, int64_t now_ms, int *folder_error)
+{
+	struct spawn_ready ready;
+	int err = lines_send(s);
+
 	if (err == 0)
 		err = ready_receive(s, &ready);
-	if (err < 0)
+	if (err == 1 && now_ms - s->begun_ms >= SPAWN_READY_MS)
+		err = -ETIMEDOUT;
+	if (err != 0)
 		return err;
-	(void)fcntl(s->socket, F_SETFL, O_NONBLOCK);
 	memcpy(s->folder, ready.folder, sizeof(s->folder));
 	s->blind = ready.blind;
 	s->cgroup_error = ready.cgroup_error;
 	*folder_error = ready.error;
 	return 0;
+}
+
+int
+spawn_open(struct spawn *s, const char *program,
+	const struct spawn_command_line *lines, size_t lines_n,
+	int *folder_error)
+{
+	int64_t now_ms = clock_now_ms(CLOCK_MONOTONIC);
+	int err = spawn_begin(s, program, lines, lines_n, now_ms);
+
+	if (err == 0)
+		err = spawn_opening(s, now_ms, folder_error);
+	while (err == 1) {
+		struct pollfd p = {.fd = s->socket, .events = POLLIN};
+
+		if (s->lines_sent <= s->lines_n)
+			p.events |= POLLOUT;
+		(void)poll(&p, 1, SPAWN_READY_MS);
+		err = spawn_opening(
+			s, clock_now_ms(CLOCK_MONOTONIC), folder_error);
+	}
+	return err;
 }
 
 void
@@ -230,6 +254,17 @@ spawn_close(struct spawn *s)
 	while (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0 &&
 		clock_now_ms(CLOCK_MONOTONIC) < end_ms)
 		(void)poll(NULL, 0, 1);
+	free(s->owners);
+	*s = (struct spawn){.socket = -1};
+}
+
+void
+spawn_leave(struct spawn *s)
+{
+	if (s->socket >= 0 && s->owners != NULL)
+		close(s->socket);
+	if (s->pid > 0)
+		(void)kill(s->pid, SIGKILL);
 	free(s->owners);
 	*s = (struct spawn){.socket = -1};
 }
@@ -385,14 +420,13 @@ spawn_is_stuck(struct spawn *s, int64_t now_ms)
 
 /* --- what a lost spawner has left ----------------------------------------- */
 
-/* How many there were. */
-static int
-orphans_kill(const struct spawn *s)
+int
+spawn_orphans_kill(const struct spawn *s)
 {
 	char path[64], list[4096];
 	FILE *f;
 	long pid;
-	int n = 0;
+	int some = 0;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
 		(int)getpid());
@@ -403,22 +437,9 @@ orphans_kill(const struct spawn *s)
 	while (fscanf(f, "%ld", &pid) == 1) {
 		if ((pid_t)pid == s->pid)
 			continue;
-		n += kill((pid_t)pid, SIGKILL) == 0;
+		some |= kill((pid_t)pid, SIGKILL) == 0;
 		(void)waitpid((pid_t)pid, NULL, WNOHANG);
 	}
 	fclose(f);
-	return n;
-}
-
-int
-spawn_orphans_end(const struct spawn *s, int64_t most_ms)
-{
-	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + most_ms;
-
-	while (orphans_kill(s) > 0) {
-		if (clock_now_ms(CLOCK_MONOTONIC) >= end_ms)
-			return 1;
-		(void)poll(NULL, 0, 1);
-	}
-	return 0;
+	return some;
 }

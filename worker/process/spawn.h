@@ -4,7 +4,8 @@
  *
  * The spawner (spawner/message.h) starts the processes of a worker, ends whole
  * process groups, and makes and removes their folders.  No call here waits
- * for it but spawn_open() and spawn_close().
+ * for it but spawn_open() and spawn_close(), which are for the start and the
+ * end of a worker.
  *
  * Commands are given once, at the start.  A child is an owner's: the owner is
  * called for each of its events, STARTED or FAILED first, ENDED last.
@@ -56,18 +57,34 @@ struct spawn {
 	int moved;	  /* there were events since the last look */
 	int unread;	  /* bytes it had not taken at the last look */
 	int64_t moved_ms; /* when it was last seen to move; 0: never */
-	char folder[SPAWN_FOLDER];  /* in which folders are made, or "" */
+	char folder[SPAWN_FOLDER]; /* in which folders are made, or "" */
+	const struct spawn_command_line *lines; /* those to be sent */
+	size_t lines_n, lines_sent;
+	int64_t begun_ms;	    /* when it was started */
 	struct spawn_owner *owners; /* SPAWN_CHILDREN of them */
 	uint32_t free;
 };
 
 /*
- * Starts the program and gives it the commands.  `lines` are read in this call
- * alone.  0; or -errno: -ENOENT and others of execve(2): no such program;
- * -ETIMEDOUT: no answer; -EPIPE: it has ended.  `folder_error` is 0 or the
- * -errno with which the folder of jobs could not be made: starts will try
- * again.  spawn_close() in all cases.
+ * Starts the program.  `lines` are borrowed until spawn_opening() has returned
+ * something else than 1.  0; or -errno: -ENOENT and others of execve(2): no
+ * such program.  spawn_close() or spawn_leave() in both cases.
  */
+int spawn_begin(struct spawn *, const char *program,
+	const struct spawn_command_line *lines, size_t lines_n, int64_t now_ms)
+	__attribute__((warn_unused_result));
+
+/*
+ * Gives it the commands, and takes its answer.  1: it has not answered yet, to
+ * be called again; 0: it is open; or -errno: -ETIMEDOUT: no answer within
+ * SPAWN_READY_MS; -EPIPE: it has ended.  With 0 `folder_error` is 0 or the
+ * -errno with which the folder of jobs could not be made: starts will try
+ * again.
+ */
+int spawn_opening(struct spawn *, int64_t now_ms, int *folder_error)
+	__attribute__((warn_unused_result));
+
+/* Both, and waits for the answer: 0 or -errno. */
 int spawn_open(struct spawn *, const char *program,
 	const struct spawn_command_line *lines, size_t lines_n,
 	int *folder_error) __attribute__((warn_unused_result));
@@ -80,6 +97,12 @@ void spawn_log(const struct spawn *);
 
 /* Ends all children.  Waits for the spawner, SPAWN_CLOSE_MS at most. */
 void spawn_close(struct spawn *);
+
+/*
+ * Kills a spawner that is lost or does not answer, and does not wait: the
+ * caller reaps the process, and kills what it has left: spawn_orphans_kill().
+ */
+void spawn_leave(struct spawn *);
 
 /*
  * The child's number, 0 or more, to be freed with its last event; or -EAGAIN:
@@ -109,9 +132,8 @@ int spawn_is_stuck(struct spawn *, int64_t now_ms);
 
 /*
  * After a spawner was lost: what it had started is the worker's by now, which
- * is a subreaper.  Kills all that until there is none, for at most `most_ms`.
- * 1: some may live, to be called again.
+ * is a subreaper.  Kills all of it.  1: some may live, to be called again.
  */
-int spawn_orphans_end(const struct spawn *, int64_t most_ms);
+int spawn_orphans_kill(const struct spawn *);
 
 #endif

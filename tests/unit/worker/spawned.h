@@ -212,7 +212,7 @@ folders_left(void)
 }
 
 static inline void
-spawn_begin(struct spawn *s)
+spawner_begin(struct spawn *s)
 {
 	static const char *const shell[] = {"sh", NULL};
 	static const char *const other[] = {"it", "a b", NULL};
@@ -268,7 +268,7 @@ static inline int
 up(void **state)
 {
 	(void)state;
-	spawn_begin(&spawn);
+	spawner_begin(&spawn);
 	return 0;
 }
 

@@ -125,7 +125,7 @@ talk_answer_last(struct talk *t, int op, int status)
 }
 
 /* JOBS with those tokens, of one queue. */
-static void
+static inline void
 talk_give(struct talk *t, const char *queue, uint64_t from, uint64_t to)
 {
 	struct sw_buf b = {.p = t->room, .cap = sizeof(t->room)};
@@ -180,7 +180,7 @@ talk_open(int slots)
 	return t;
 }
 
-static struct worker_lease *
+static inline struct worker_lease *
 talk_begin(struct talk *t)
 {
 	struct worker_lease *j = leases_begin(&t->h, t->now);

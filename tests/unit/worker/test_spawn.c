@@ -171,6 +171,39 @@ a_probe_does_all_but_run_a_command(void **state)
 	assert_string_equal(k.text, "");
 }
 
+/* One that reads nothing: the socket fills up with the commands. */
+static void
+no_call_waits_for_a_spawner_that_does_not_answer(void **state)
+{
+	enum { MANY = 40 };
+	static char large[SPAWN_PACKET / 2];
+	const char *const argv[] = {"it", large, NULL};
+	struct spawn_command_line lines[MANY];
+	char mute[FOLDER_FILE];
+	struct spawn s;
+	int folder_error = 1, status;
+	pid_t pid;
+
+	(void)state;
+	folder_file(folder, "mute", "#!/bin/sh\nexec sleep 1000\n", mute);
+	assert_int_equal(chmod(mute, 0700), 0);
+	memset(large, 'x', sizeof(large) - 1);
+	for (int i = 0; i < MANY; i++)
+		lines[i] = (struct spawn_command_line){"/bin/sh", argv};
+	assert_int_equal(spawn_begin(&s, mute, lines, MANY, 5), 0);
+	assert_int_equal(spawn_opening(&s, 5, &folder_error), 1);
+	assert_true(s.lines_sent < MANY);
+	assert_int_equal(
+		spawn_opening(&s, 4 + SPAWN_READY_MS, &folder_error), 1);
+	assert_int_equal(spawn_opening(&s, 5 + SPAWN_READY_MS, &folder_error),
+		-ETIMEDOUT);
+	pid = s.pid;
+	spawn_leave(&s);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, SIGKILL);
+	assert_int_equal(folder_error, 1);
+}
+
 int
 main(void)
 {
@@ -185,6 +218,7 @@ main(void)
 		T(the_least_limits_let_a_command_run),
 		T(time_on_the_processor_ends),
 		T(a_probe_does_all_but_run_a_command),
+		T(no_call_waits_for_a_spawner_that_does_not_answer),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, begin, finish);

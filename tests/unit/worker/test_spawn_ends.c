@@ -171,7 +171,7 @@ kill_and_look(int kill_spawner)
 		struct kid k;
 
 		mine = spawn;
-		spawn_begin(&spawn);
+		spawner_begin(&spawn);
 		escape_start(&k, pids);
 		(void)!write(p[1], pids, sizeof(pids));
 		if (!kill_spawner)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Drains, each of what it does; and a spawner that is lost. */
+#include "tests/unit/worker/running_rig.h"
+
+static void
+assert_ended(const struct worker_lease *j, int outcome, int cause)
+{
+	assert_int_equal(j->state, LEASE_ENDED);
+	assert_int_equal(j->report.outcome, outcome);
+	assert_int_equal(j->report.cause, cause);
+}
+
+/* --- a stop --------------------------------------------------------------- */
+
+static void
+a_stop_ends_idle_processes_and_begins_no_job(void **state)
+{
+	struct worker_lease *j, *waits;
+
+	(void)state;
+	j = job_begins(MAIL);
+	waits = job_comes(MAIL, NULL);
+	assert_int_equal(waits->state, LEASE_WAITING);
+	running_stop(&rig.r);
+	assert_ended(waits, SW_RELEASE, SW_C_DRAIN);
+	assert_ended(job_comes(MAIL, NULL), SW_RELEASE, SW_C_DRAIN);
+	UNTIL(running_stopped(&rig.r));
+	talk_clear(rig.t);
+	talk_say(rig.t, 0);
+	assert_int_equal(talk_last(rig.t, SW_OP_WANT)->credit, 3);
+	assert_int_equal(j->state, LEASE_RUNNING);
+	assert_int_equal(lines_of("told"), 0);
+}
+
+/* --- SIGTERM -------------------------------------------------------------- */
+
+static void
+a_drain_tells_the_exec_jobs_whose_queue_says_so_and_then_all(void **state)
+{
+	struct worker_lease *a = job_begins(MAIL), *b = job_begins(MAIL);
+
+	(void)state;
+	a->settings.drain = 1;
+	b->settings.drain = 0;
+	running_stop(&rig.r);
+	running_drain(&rig.r, rig.t->now + 1000, 0);
+	UNTIL(rig.t->h.running == 1);
+	assert_ended(a, SW_ACK, SW_C_NONE);
+	assert_int_equal(b->stop, LEASE_KEEP);
+	assert_int_equal(lines_of("told"), 1);
+	running_drain(&rig.r, rig.t->now + 1000, 1);
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(b, SW_ACK, SW_C_NONE);
+	assert_int_equal(lines_of("told"), 2);
+}
+
+static void
+a_drain_tells_the_kept_jobs_whose_queue_says_so_and_then_all(void **state)
+{
+	struct worker_lease *a = job_begins(FILM), *b = job_begins(FILM);
+
+	(void)state;
+	a->settings.drain = 1;
+	b->settings.drain = 0;
+	running_stop(&rig.r);
+	running_drain(&rig.r, rig.t->now + 1000, 0);
+	UNTIL(rig.t->h.running == 1);
+	assert_ended(a, SW_ACK, SW_C_NONE);
+	assert_int_equal(b->stop, LEASE_KEEP);
+	assert_int_equal(lines_of("told"), 1);
+	running_drain(&rig.r, rig.t->now + 1000, 1);
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(b, SW_ACK, SW_C_NONE);
+	UNTIL(running_stopped(&rig.r));
+}
+
+static void
+the_end_of_the_grace_kills_an_exec_job_that_is_deaf(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	mark("deaf");
+	j = job_begins(MAIL);
+	running_drain(&rig.r, rig.t->now + 1000, 1);
+	turn();
+	assert_int_equal(rig.t->h.running, 1);
+	rig.t->now += 1000;
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(j, SW_RELEASE, SW_C_DRAIN);
+	assert_int_equal(j->report.signal, SIGKILL);
+}
+
+/* --- hand-back ------------------------------------------------------------ */
+
+static void
+a_hand_back_kills_exec_jobs(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	mark("deaf");
+	j = job_begins(MAIL);
+	running_hand_back(&rig.r);
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(j, SW_RELEASE, SW_C_DRAIN);
+}
+
+static void
+a_hand_back_kills_kept_processes_with_jobs(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	j = job_begins(FILM);
+	running_hand_back(&rig.r);
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(j, SW_RELEASE, SW_C_DRAIN);
+	assert_int_equal(lines_of("told"), 0);
+}
+
+/* The broker may be away for ever: a drain does not wait for its answer. */
+static void
+a_drain_and_a_hand_back_need_no_broker(void **state)
+{
+	struct worker_lease *a, *b;
+
+	(void)state;
+	a = job_begins(MAIL);
+	leases_stalled(&rig.t->h, rig.t->now);
+	running_drain(&rig.r, rig.t->now + 1000, 1);
+	mark("deaf");
+	rig.t->h.unsettled = 0;
+	b = job_begins(MAIL);
+	leases_stalled(&rig.t->h, rig.t->now);
+	rig.r.draining = 0;
+	running_hand_back(&rig.r);
+	UNTIL(rig.t->h.running == 0);
+	assert_ended(a, SW_ACK, SW_C_NONE);
+	assert_ended(b, SW_RELEASE, SW_C_DRAIN);
+	assert_false(leases_settled(&rig.t->h));
+}
+
+/* --- a lost spawner ------------------------------------------------------- */
+
+static int
+none_is_alive(void)
+{
+	char path[FOLDER_FILE];
+	int pid, n = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/up", folder);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fscanf(f, "%d", &pid) == 1)
+		n += kill(pid, 0) == 0;
+	fclose(f);
+	return n == 0;
+}
+
+static void
+jobs_of_a_lost_spawner_go_back_when_they_have_ended(void **state)
+{
+	struct worker_lease *a, *b;
+
+	(void)state;
+	mark("deaf");
+	a = job_begins(MAIL);
+	b = job_begins(FILM);
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	UNTIL(rig.t->h.running == 0);
+	assert_true(none_is_alive());
+	assert_ended(a, SW_RELEASE, SW_C_LOST);
+	assert_ended(b, SW_RELEASE, SW_C_LOST);
+	UNTIL(rig.r.phase == SPAWNER_UP && !rig.r.lost);
+	(void)job_begins(MAIL);
+	(void)job_begins(FILM);
+	assert_int_equal(rig.r.fault.pause_ms, 0);
+}
+
+/* Each tick returns, whatever the new spawner does. */
+static void
+a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again(
+	void **state)
+{
+	char mute[FOLDER_FILE];
+
+	(void)state;
+	script_write("mute", "exec sleep 1000\n");
+	(void)snprintf(mute, sizeof(mute), "%s/mute", folder);
+	program_is("spillway-spawner", mute);
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	UNTIL(rig.r.phase == SPAWNER_OPENING);
+	turn();
+	assert_int_equal(rig.r.phase, SPAWNER_OPENING);
+	assert_false(rig.t->h.closed);
+	rig.t->now += SPAWN_READY_MS;
+	turn();
+	assert_int_equal(rig.r.phase, SPAWNER_NONE);
+	assert_true(rig.t->h.closed);
+	program_is("spillway-spawner", program_path("spillway-spawner"));
+	turn();
+	assert_int_equal(rig.r.phase, SPAWNER_NONE);
+	rig.t->now += FAULT_FIRST_MS;
+	UNTIL(rig.r.phase == SPAWNER_UP);
+	assert_false(rig.t->h.closed);
+	(void)job_begins(MAIL);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
+	const struct CMUnitTest tests[] = {
+		T(a_stop_ends_idle_processes_and_begins_no_job),
+		T(a_drain_tells_the_exec_jobs_whose_queue_says_so_and_then_all),
+		T(a_drain_tells_the_kept_jobs_whose_queue_says_so_and_then_all),
+		T(the_end_of_the_grace_kills_an_exec_job_that_is_deaf),
+		T(a_hand_back_kills_exec_jobs),
+		T(a_hand_back_kills_kept_processes_with_jobs),
+		T(a_drain_and_a_hand_back_need_no_broker),
+		T(jobs_of_a_lost_spawner_go_back_when_they_have_ended),
+		T(a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again),
+	};
+
+	return cmocka_run_group_tests_name("running", tests, NULL, NULL);
+}
