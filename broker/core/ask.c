@@ -231,6 +231,10 @@ why_delayed(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			"the job was handed back, %" PRId64
 			" times by now; its next start is delayed",
 			r->releases);
+	else if (r->cause == SW_C_LOST && r->lapses > 0)
+		(void)snprintf(what, sizeof(what),
+			"the job's worker lost its process; its next start is "
+			"delayed");
 	else if (r->attempt > 0)
 		(void)snprintf(what, sizeof(what),
 			"the job failed; its retry is delayed");
@@ -274,7 +278,8 @@ why_waiting(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 	if (r->lapses > 0)
 		(void)snprintf(why + n, SW_TEXT_MAX + 1 - n,
 			"; %" PRId64 " of its leases ended by silence or a "
-			"crash before it had begun",
+			"crash before it had begun, or by a fault of its "
+			"worker",
 			r->lapses);
 }
 

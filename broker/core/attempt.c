@@ -82,16 +82,18 @@ is_crash(enum sw_cause cause)
 }
 
 static int
-attempts_used_up(const struct record *r)
+attempts_used_up(const struct record *r, enum sw_cause cause)
 {
 	int64_t max = r->max_attempts > 0 ? r->max_attempts
 					  : r->q->set[SW_S_max_attempts];
 
-	return r->attempt >= max || r->crashes >= r->q->set[SW_S_max_crashes];
+	/* A crash in company was counted, and was no attempt: see attempt.h. */
+	return r->attempt >= max ||
+	       (is_crash(cause) && r->crashes >= r->q->set[SW_S_max_crashes]);
 }
 
 /* What the end of a lease costs the job; attempt.h has the rules. */
-enum cost { FREE, LAPSE, HAND_BACK, CHARGED };
+enum cost { FREE, HAND_BACK, FAULT, LAPSE, CHARGED };
 
 static enum cost
 cost_of(const struct record *r, const struct attempt *a)
@@ -110,6 +112,8 @@ cost_of(const struct record *r, const struct attempt *a)
 		return CHARGED;
 	if (!r->lease->begun || r->lease->cancel)
 		return FREE;
+	if (a->outcome == SW_RELEASE && a->cause == SW_C_LOST)
+		return r->lapses < set[SW_S_max_releases] ? FAULT : CHARGED;
 	return r->releases < set[SW_S_max_releases] || planted(NO_RELEASE_LIMIT)
 		       ? HAND_BACK
 		       : CHARGED;
@@ -127,11 +131,12 @@ attempt_counted(const struct record *r, const struct attempt *a, enum cost cost)
 	if (cost == HAND_BACK ||
 		(a->outcome == SW_STOPPED && !r->lease->cancel)) {
 		counted.outcome = SW_RELEASE;
-		counted.cause = SW_C_DRAIN;
+		if (a->outcome != SW_RELEASE || !is_crash(counted.cause))
+			counted.cause = SW_C_DRAIN;
 	}
 	if (cost == CHARGED && counted.outcome == SW_RELEASE) {
 		counted.outcome = SW_RETRY;
-		if (!is_crash(counted.cause))
+		if (!is_crash(counted.cause) && counted.cause != SW_C_LOST)
 			counted.cause = SW_C_DRAIN;
 		counted.delay_ms = -1;
 	}
@@ -141,26 +146,26 @@ attempt_counted(const struct record *r, const struct attempt *a, enum cost cost)
 static void
 cost_count(struct record *r, enum cost cost, enum sw_cause cause)
 {
-	if (cost == LAPSE)
+	if (cost == LAPSE || cost == FAULT)
 		r->lapses++;
 	if (cost == HAND_BACK)
 		r->releases++;
-	if (cost == HAND_BACK || cost == CHARGED)
+	if (cost == HAND_BACK || cost == FAULT || cost == CHARGED)
 		r->expires_at_ms = 0; /* expiry bounds the first start */
+	if (cost == HAND_BACK || cost == CHARGED)
+		r->crashes += is_crash(cause);
 	if (cost != CHARGED)
 		return;
 	r->attempt += !planted(FREE_EXPIRY) || cause != SW_C_LOST;
-	r->crashes += is_crash(cause);
 	r->lapses = 0;
 }
 
-/* The delay of a hand-back; its seeds are none of an attempt's. */
+/* The delay of the nth of its kind; its seeds are none of an attempt's. */
 static enum life_event
-release_later(struct core *c, struct record *r)
+release_later(struct core *c, struct record *r, int64_t nth, enum cost cost)
 {
-	static const uint64_t seeds = 1ULL << 32;
-	int64_t delay_ms = backoff_ms(
-		r, r->releases, seeds + (uint64_t)r->releases);
+	uint64_t seeds = (uint64_t)cost << 32;
+	int64_t delay_ms = backoff_ms(r, nth, seeds + (uint64_t)nth);
 
 	r->run_at_ms = c->now_ms + delay_ms;
 	return delay_ms > 0 ? LIFE_RELEASE_LATER : LIFE_RELEASE;
@@ -180,11 +185,13 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
 		return LIFE_STOPPED;
 	}
 	if (cost == HAND_BACK)
-		return release_later(c, r);
+		return release_later(c, r, r->releases, cost);
+	if (cost == FAULT)
+		return release_later(c, r, r->lapses, cost);
 	if (cost != CHARGED)
 		return LIFE_RELEASE;
 	r->q->total[TOTAL_FAILED]++;
-	if (a->outcome == SW_FAIL || attempts_used_up(r))
+	if (a->outcome == SW_FAIL || attempts_used_up(r, a->cause))
 		return LIFE_BURY;
 	r->run_at_ms = c->now_ms +
 		       (a->delay_ms >= 0 ? a->delay_ms

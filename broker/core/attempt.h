@@ -16,7 +16,14 @@
  *	hand-back	SW_RELEASE, or SW_STOPPED without a cancel, of a begun
  *			job: delayed by the queue's back-off, with the number of
  *			hand-backs in place of the attempt; beyond max_releases
- *			an attempt is charged
+ *			an attempt is charged.  With cause crash or oom the job
+ *			was one of several in a process that crashed: a crash
+ *			is counted, so that the job is alone next, and the job
+ *			is not dead for that before it crashes again
+ *	fault		SW_RELEASE of a begun job with cause lost: its worker
+ *			has lost what had started it.  A lapse, delayed by the
+ *			queue's back-off; after max_releases lapses in a row an
+ *			attempt is charged
  *	free		a hand-back of a job that has not begun, and a lease
  *			that has not reached its worker: ready at once
  */

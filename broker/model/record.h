@@ -27,10 +27,11 @@ struct record {
 	struct lease *lease; /* NULL unless state is SW_LEASED */
 	enum sw_state state;
 	int64_t attempt;  /* attempts that have ended */
-	int64_t crashes;  /* ... by a crash or out of memory */
+	int64_t crashes;  /* by a crash or out of memory, also in company */
 	int64_t releases; /* hand-backs of the begun job that were free */
 	int64_t lapses;	  /* leases that ended by silence before the job began,
-			     since the last attempt */
+			     or by a fault of the worker, since the last
+			     attempt */
 	int64_t run_at_ms, expires_at_ms, created_at_ms;
 	int64_t ended_at_ms, keep_until_ms;
 	int64_t cause, unique_also, max_attempts;

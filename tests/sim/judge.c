@@ -99,8 +99,10 @@ most_attempts(const struct sim_look *n)
 static int
 spent(const struct sim_look *n)
 {
+	int crash = n->r.cause == SW_C_CRASH || n->r.cause == SW_C_OOM;
+
 	return n->r.attempt >= most_attempts(n) ||
-	       n->r.crashes >= n->r.q->set[SW_S_max_crashes];
+	       (crash && n->r.crashes >= n->r.q->set[SW_S_max_crashes]);
 }
 
 static int

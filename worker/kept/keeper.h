@@ -11,21 +11,25 @@
  *
  *	what the process does			what becomes of its jobs
  *	ends, or is not ready within 10 s	(it has none)
- *	no "begun" within 5 s			killed; free, others crash
+ *	no "begun" within 5 s			killed; free, others crash (*)
  *	ends before "begun"			free
- *	ends after "begun", also with 0		retry: crash or oom
+ *	ends after "begun", also with 0		retry: crash or oom (*)
  *	closes its socket and lives on		killed after 1 s; as above
- *	sends no message, or of another job	killed; all crash
+ *	sends no message, or of another job	killed; all crash (*)
  *	past its timeout, cancelled		"cancel", SIGTERM after 2 s,
  *						SIGKILL after 2 more: that job
  *						times out, others are free
  *	idle for 60 s				its socket is closed; SIGTERM
  *						after 2 s, SIGKILL after 2 more
  *
+ * (*) of several that had begun: they go back, see below.
+ *
  * Free is SW_RELEASE: a job that had not begun costs no attempt.
  *
- * When a process with several jobs crashes nobody knows which of them was at
- * fault: all have crashed.  So a job that has crashed before is alone.
+ * A crash of a process in which several jobs had begun says of none that it was
+ * at fault.  Each goes back, with cause crash or oom: the broker counts that as
+ * a crash and not as an attempt.  A job that has crashed is alone from then on,
+ * so that its next crash is its own.
  */
 #ifndef WORKER_KEPT_KEEPER_H
 #define WORKER_KEPT_KEEPER_H
@@ -79,6 +83,7 @@ struct keeper {
 	int alone;	       /* the job at hand has crashed before */
 	int served;	       /* jobs that have begun */
 	int unbegun;	       /* its end has freed a job */
+	int begun_n;	       /* jobs at hand at its exit that had begun */
 	int deaf, killed, eof; /* no message counts; SIGKILL; end of file */
 	int signal, close;     /* events that are due */
 	int64_t start_ms, idle_ms;

@@ -17,12 +17,28 @@ keeper_exited(struct keeper *k, const struct keeper_exit *e)
 {
 	k->exited = 1;
 	k->exit = *e;
+	for (int i = 0; i < k->jobs_n; i++)
+		k->begun_n += k->jobs[i].begun;
 }
 
 static struct disposition
-release(enum sw_cause cause)
+release(int cause)
 {
 	return (struct disposition){SW_RELEASE, cause};
+}
+
+/* What a crash makes of a job that had begun: keeper.h has the rule. */
+static struct disposition
+crash_disposition(const struct keeper *k)
+{
+	const struct keeper_exit *e = &k->exit;
+	struct disposition d = {SW_RETRY, SW_C_CRASH};
+
+	/* No exit status is an end of a job. */
+	if (k->end != KEEPER_FAULT && WIFSIGNALED(e->status))
+		d = disposition_of_exit(
+			e->status, 0, k->killed, e->rss_kb, e->memory);
+	return k->begun_n > 1 ? release(d.cause) : d;
 }
 
 /* What the end of the process makes of a job at hand. */
@@ -34,7 +50,7 @@ job_disposition(const struct keeper *k, const struct keeper_job *j)
 
 	if (j->timed_out)
 		return (struct disposition){SW_RETRY, SW_C_TIMEOUT};
-	if (j->stop_ms != 0 || k->end == KEEPER_FAULT)
+	if (j->stop_ms != 0 || (k->end == KEEPER_FAULT && k->begun_n == 0))
 		return crash;
 	if (k->end == KEEPER_LOST)
 		return release(SW_C_LOST);
@@ -43,10 +59,7 @@ job_disposition(const struct keeper *k, const struct keeper_job *j)
 	if (!j->begun)
 		return release(e->status == 0 && k->served > 0 ? SW_C_DRAIN
 							       : SW_C_CRASH);
-	if (WIFSIGNALED(e->status))
-		return disposition_of_exit(
-			e->status, 0, k->killed, e->rss_kb, e->memory);
-	return crash; /* no exit status is an end of a job */
+	return crash_disposition(k);
 }
 
 /* "exited with status 3", "was killed by signal 9". */

@@ -218,7 +218,7 @@ an_unbegun_job_whose_worker_is_silent_is_ready_again_and_free(void **state)
 	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_LOST);
 	assert_non_null(strstr(why(r, 1),
 		"; 1 of its leases ended by silence or a crash before it had "
-		"begun"));
+		"begun, or by a fault of its worker"));
 }
 
 static void
@@ -341,6 +341,87 @@ begun_hand_back(struct rig *r, int outcome)
 
 	sw_put_int(&r->b, SW_F_BEGUN, 1);
 	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+}
+
+static void
+begun_release(struct rig *r, int cause)
+{
+	uint64_t token = taken(r, 1, 1);
+
+	assert_int_equal(rig_done(r, 1, 1, token, SW_RELEASE, cause), 0);
+}
+
+static void
+a_fault_of_the_worker_is_no_hand_back_but_waits_and_is_bounded(void **state)
+{
+	struct rig *r = *state;
+	int64_t bound = 1000, longest = 0;
+
+	assert_int_equal(rig_set(r, "q", "max_releases=4"), 0);
+	assert_int_equal(rig_set(r, "q", "max_crashes=1"), 0);
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 2, NULL);
+	for (int i = 1; i <= 4; i++, bound *= 2) {
+		int64_t wait;
+
+		begun_release(r, SW_C_LOST);
+		counts_are(r, 1, 0, 0, i);
+		assert_int_equal(rig_state(r, 1), SW_DELAYED);
+		wait = shown(r, 1, SW_F_RUN_AT_MS) - r->now_ms;
+		assert_in_range(wait, 0, bound);
+		longest = wait > longest ? wait : longest;
+		assert_non_null(strstr(why(r, 1), "worker lost its process"));
+		rig_pass(r, LONG_MS);
+	}
+	assert_true(longest > 1000); /* the jitter of this id is fixed */
+	begun_release(r, SW_C_LOST);
+	counts_are(r, 1, 1, 0, 0);
+	rig_pass(r, LONG_MS);
+	for (int i = 1; i <= 5; i++) {
+		assert_int_not_equal(rig_state(r, 1), SW_DEAD);
+		begun_release(r, SW_C_LOST);
+		rig_pass(r, LONG_MS);
+	}
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_LOST);
+}
+
+static void
+a_crash_in_company_is_a_crash_and_no_attempt(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item ev;
+
+	assert_int_equal(rig_set(r, "q", "max_crashes=1"), 0);
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 3, NULL);
+	begun_release(r, SW_C_CRASH);
+	counts_are(r, 1, 0, 1, 0);
+	assert_int_equal(shown(r, 1, SW_F_CRASHES), 1);
+	assert_int_equal(rig_state(r, 1), SW_DELAYED);
+	ev = last_event(r, 1);
+	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RELEASE);
+	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_CRASH);
+	rig_pass(r, LONG_MS);
+	/* An error of its own does not end it for a crash of others. */
+	assert_int_equal(
+		rig_done(r, 1, 1, taken(r, 1, 1), SW_RETRY, SW_C_ERROR), 0);
+	counts_are(r, 1, 1, 1, 0);
+	assert_int_equal(rig_state(r, 1), SW_DELAYED);
+	rig_pass(r, LONG_MS);
+	assert_int_equal(
+		rig_done(r, 1, 1, taken(r, 1, 1), SW_RETRY, SW_C_CRASH), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+}
+
+static void
+a_crash_in_company_beyond_max_releases_is_an_attempt(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rig_set(r, "q", "max_releases=0"), 0);
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 1, NULL);
+	begun_release(r, SW_C_CRASH);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
 }
 
 static void
@@ -469,6 +550,9 @@ main(void)
 		T(a_message_that_could_not_be_sent_is_no_lapse),
 		T(a_job_that_has_not_begun_is_handed_back_free_any_number_of_times),
 		T(hand_backs_of_a_begun_job_have_a_back_off_and_a_limit),
+		T(a_fault_of_the_worker_is_no_hand_back_but_waits_and_is_bounded),
+		T(a_crash_in_company_is_a_crash_and_no_attempt),
+		T(a_crash_in_company_beyond_max_releases_is_an_attempt),
 		T(a_worker_that_leaves_hands_begun_and_other_jobs_back),
 		T(a_begun_job_that_is_cancelled_is_no_hand_back),
 		T(a_redriven_job_starts_with_fresh_counts),

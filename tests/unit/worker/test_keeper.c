@@ -152,6 +152,50 @@ an_alarm_is_not_of_a_job(void **state)
 }
 
 static void
+of_several_jobs_none_is_charged_for_a_crash(void **state)
+{
+	static const struct {
+		const char *said, *cause;
+		int status;
+		const char *gone;
+	} ends[] = {
+		{"", "crash rss=900 exit=1 error=x", 1 << 8,
+			"failed the process exited with status 1"},
+		{"", "crash rss=900 signal=11 error=x", 11,
+			"failed the process was killed by signal 11"},
+		{"", "oom rss=900 signal=9 error=x", 9,
+			"failed the process was killed by signal 9"},
+		{"junk\n",
+			"crash rss=900 signal=9 error=the process sent bytes "
+			"that are no message\nx",
+			9, "well the process sent bytes that are no message"},
+	};
+	struct keeper_rig *r = *state;
+	char want[1024];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		const char *why = ends[i].cause;
+
+		keeper_rig_start(r, 4);
+		keeper_rig_say(r, "0 ready 1 4\n");
+		for (const char *name = "ABC"; *name != '\0'; name++) {
+			assert_int_equal(keeper_rig_give(r, *name), 0);
+			keeper_rig_read(r, read_text, sizeof(read_text));
+		}
+		keeper_rig_say(r, "0 begun %A\n0 begun %B\n");
+		keeper_rig_say(r, ends[i].said);
+		keeper_rig_exit(r, ends[i].status, "x");
+		(void)snprintf(want, sizeof(want),
+			"ready\nbegun A\nbegun B\n%s"
+			"ended C release crash%s\nended B release %s\n"
+			"ended A release %s\ngone %s: x\n",
+			ends[i].said[0] != '\0' ? "signal 9\n" : "",
+			strchr(why, ' '), why, why, ends[i].gone);
+		keeper_rig_expect(r, want);
+	}
+}
+
+static void
 a_process_takes_as_many_jobs_as_it_says(void **state)
 {
 	struct keeper_rig *r = *state;
@@ -381,6 +425,7 @@ main(void)
 		T(headers_of_a_follow_up_are_its_fields),
 		T(what_is_not_known_is_skipped_with_its_bytes),
 		T(an_alarm_is_not_of_a_job),
+		T(of_several_jobs_none_is_charged_for_a_crash),
 		T(a_process_takes_as_many_jobs_as_it_says),
 		T(an_idle_process_is_ended_after_a_minute),
 		T(a_process_that_lives_on_without_a_socket_is_killed),

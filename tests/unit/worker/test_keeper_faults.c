@@ -295,7 +295,7 @@ what_is_no_message_crashes_all_jobs_at_hand(void **state)
 	struct row row = {.given = "AB", .status = SIGKILL, .tail = "t"};
 
 	row.expected = "begun A\nsignal 9\n"
-		       "ended B retry crash rss=900 signal=9 "
+		       "ended B release crash rss=900 signal=9 "
 		       "error=" NO_MESSAGE "\nt\n"
 		       "ended A retry crash rss=900 signal=9 "
 		       "error=" NO_MESSAGE "\nt\n"
