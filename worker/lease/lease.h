@@ -4,7 +4,7 @@
  *
  * Each lease is in the list of its state and, unless it is free, in the hash.
  * leases.c decides what becomes of leases (leases.h has what the worker calls),
- * and messages.c speaks with the broker.
+ * and messages.c and heartbeat.c speak with the broker.
  */
 #ifndef WORKER_LEASE_LEASE_H
 #define WORKER_LEASE_LEASE_H
@@ -24,9 +24,12 @@ enum {
 	LEASE_SILENT_MS = 3000, /* of the broker: a new hello follows */
 	LEASE_HEARTBEAT_MIN_MS = 100,
 	LEASE_PAUSE_MS = 1000,
-	LEASE_DONE_MAX = 4, /* messages of reports that one call sends */
+	LEASE_DONE_MAX = 4,    /* messages of reports that one call sends */
+	LEASE_EXTEND_MAX = 16, /* and of a heartbeat, with 100 leases each */
 	LEASE_BUFFER = SW_BATCH_MAX + 64 * 1024, /* for one message */
 };
+
+#define LEASE_SETTLE_OPEN UINT64_MAX
 
 enum worker_lease_state {
 	LEASE_NONE,
@@ -79,9 +82,10 @@ struct worker_lease {
 	struct attempt_report report;
 	int64_t reported_ms;		   /* when the report was sent last */
 	uint64_t reported_seq, extend_seq; /* of the last message; 0: none */
-	int alone;   /* the report gets a message of its own */
-	int refused; /* the broker has refused the report once */
-	void *child; /* the process that runs it; the caller's */
+	uint64_t extend_round; /* the last heartbeat that named it */
+	int alone;	       /* the report gets a message of its own */
+	int refused;	       /* the broker has refused the report once */
+	void *child;	       /* the process that runs it; the caller's */
 	struct worker_lease *next, *prev; /* in the list of its state */
 	UT_hash_handle hh;		  /* by id and token */
 };
@@ -114,14 +118,19 @@ struct leases {
 	uint64_t seq, hello_seq, bye_seq;
 	int joined;    /* the broker has answered hello */
 	int listed;    /* since then all leases were named and counted */
+	int64_t named; /* leases, in heartbeats since then */
 	int announced; /* the first time is in the log */
 	int bye_done;
 	int64_t jobs_received; /* since hello: the base of credit */
 	int64_t credit_sent;
 	int64_t received_ms, heartbeat_ms, hello_ms, reports_ms;
-	int64_t heartbeat_every_ms; /* from hello's reply and the jobs */
-	int gathering;		    /* reports wait up to LEASE_GATHER_MS */
-	int64_t run_us;		    /* moving mean of run times; 0: not known */
+	int64_t heartbeat_every_ms;	  /* from hello's reply and the jobs */
+	int extending;			  /* a heartbeat is under way */
+	uint64_t extend_round;		  /* its number */
+	int extend_state;		  /* how far it is: the list, ... */
+	struct worker_lease *extend_next; /* ... and the next one of it */
+	int gathering;	/* reports wait up to LEASE_GATHER_MS */
+	int64_t run_us; /* moving mean of run times; 0: not known */
 	int draining, closed;
 	uint8_t route_closed[SW_QUEUES_PER_WORKER]; /* by position in `routes`
 						     */
@@ -129,7 +138,8 @@ struct leases {
 	int64_t pause_ms;  /* no job begins before */
 	int unsettled;	   /* since a stall */
 	int64_t settle_ms; /* when the heartbeat that settles was sent */
-	uint64_t settle_from, settle_to; /* its messages; 0: not sent */
+	uint64_t settle_from, settle_to; /* its messages; 0: not sent;
+					    LEASE_SETTLE_OPEN: more follow */
 	int settle_left;		 /* those without an answer */
 	uint8_t *buf;			 /* LEASE_BUFFER bytes */
 	uint64_t done, failed;
@@ -169,5 +179,25 @@ void worker_lease_heartbeat_follow(struct leases *, const struct sw_item *);
 
 /* Whether no job may begin now, of any route: those that come go back. */
 int leases_are_closed(const struct leases *);
+
+/* --- between messages.c and heartbeat.c ----------------------------------- */
+
+/* Begins a message whose reply has an item for each lease in it. */
+struct lease_message *
+leases_message_begin(struct leases *, struct sw_buf *, int op);
+
+void leases_message_send(struct leases *, const struct sw_buf *);
+
+/* Names the lease, and whether its job has begun. */
+void worker_lease_name(struct sw_buf *, const struct worker_lease *);
+
+/* Whether the broker knows the worker by an id. */
+int leases_have_id(const struct leases *);
+
+/* Begins a heartbeat when it is due, and sends a part of it. */
+void leases_extend(struct leases *, int64_t now_ms);
+
+/* Ends what a stall has begun once all of its heartbeat is answered. */
+void leases_settle_note(struct leases *);
 
 #endif

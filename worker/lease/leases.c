@@ -77,12 +77,21 @@ leases_identify(struct leases *l, const struct sw_id *id)
 
 /* --- one lease ------------------------------------------------------------ */
 
+/* A heartbeat that is under way goes on behind it. */
+static void
+list_leave(struct leases *l, struct worker_lease *j)
+{
+	if (l->extend_next == j)
+		l->extend_next = j->next;
+	DL_DELETE(l->list[j->state], j);
+	l->n[j->state]--;
+}
+
 void
 worker_lease_move(
 	struct leases *l, struct worker_lease *j, enum worker_lease_state to)
 {
-	DL_DELETE(l->list[j->state], j);
-	l->n[j->state]--;
+	list_leave(l, j);
 	l->n[to]++;
 	DL_APPEND(l->list[to], j);
 	j->state = to;
@@ -115,8 +124,7 @@ void
 worker_lease_drop(struct leases *l, struct worker_lease *j)
 {
 	HASH_DEL(l->by_key, j);
-	DL_DELETE(l->list[j->state], j);
-	l->n[j->state]--;
+	list_leave(l, j);
 	free(j->raw);
 	free(j->report.fields);
 	lease_free(l, j);
@@ -462,6 +470,7 @@ leases_stalled(struct leases *l, int64_t now_ms)
 {
 	(void)now_ms;
 	l->unsettled = 1;
+	l->extending = 0;
 	l->settle_from = l->settle_to = 0;
 	l->heartbeat_ms = INT64_MIN / 2;
 }

@@ -47,8 +47,8 @@ void leases_identify(struct leases *, const struct sw_id *id);
 void leases_receive(struct leases *, struct bytes message, int64_t now_ms);
 
 /*
- * Sends what is due: hello, heartbeats, credit, and up to LEASE_DONE_MAX
- * messages of reports.
+ * Sends what is due: hello, up to LEASE_EXTEND_MAX messages of a heartbeat,
+ * credit, and up to LEASE_DONE_MAX messages of reports.
  */
 void leases_send(struct leases *, int64_t now_ms);
 

@@ -21,14 +21,13 @@ message_begin(struct leases *l, struct sw_buf *b, int op)
 	return l->seq;
 }
 
-static void
-message_send(struct leases *l, const struct sw_buf *b)
+void
+leases_message_send(struct leases *l, const struct sw_buf *b)
 {
 	l->send(l->arg, sw_buf_bytes(b));
 }
 
-/* Begins a message whose reply has an item for each lease in it. */
-static struct lease_message *
+struct lease_message *
 leases_message_begin(struct leases *l, struct sw_buf *b, int op)
 {
 	uint64_t seq = message_begin(l, b, op);
@@ -62,8 +61,8 @@ leases_message_lease(const struct lease_message *m, int at)
 		       : NULL;
 }
 
-static int
-has_id(const struct leases *l)
+int
+leases_have_id(const struct leases *l)
 {
 	static const struct sw_id nil;
 
@@ -85,7 +84,7 @@ hello_send(struct leases *l, int64_t now_ms)
 	mark = sw_item_begin(&b);
 	sw_put_text(&b, SW_F_WORKER, l->name);
 	sw_put_int(&b, SW_F_SLOTS, l->slots);
-	if (has_id(l))
+	if (leases_have_id(l))
 		sw_put_id(&b, &l->id);
 	sw_item_end(&b, mark);
 	for (int i = 0; i < l->routes_n; i++) {
@@ -97,7 +96,7 @@ hello_send(struct leases *l, int64_t now_ms)
 			sw_put_int(&b, SW_F_WEIGHT, l->routes[i].weight);
 		sw_item_end(&b, mark);
 	}
-	message_send(l, &b);
+	leases_message_send(l, &b);
 }
 
 /*
@@ -130,99 +129,16 @@ want_send(struct leases *l, int64_t now_ms)
 	mark = sw_item_begin(&b);
 	sw_put_int(&b, SW_F_CREDIT, credit);
 	sw_item_end(&b, mark);
-	message_send(l, &b);
+	leases_message_send(l, &b);
 }
 
-/* Names the lease, and whether its job has begun. */
-static void
-lease_name(struct sw_buf *b, const struct worker_lease *j)
+void
+worker_lease_name(struct sw_buf *b, const struct worker_lease *j)
 {
 	sw_put_id(b, &j->id);
 	sw_put_int(b, SW_F_TOKEN, (int64_t)j->token);
 	if (j->begun)
 		sw_put_int(b, SW_F_BEGUN, 1);
-}
-
-/* --- heartbeats ----------------------------------------------------------- */
-
-static void
-extend_item(struct sw_buf *b, struct worker_lease *j)
-{
-	size_t mark = sw_item_begin(b);
-
-	lease_name(b, j);
-	if (j->progress_new && j->progress >= 0)
-		sw_put_int(b, SW_F_PROGRESS, j->progress);
-	if (j->progress_new && j->text[0] != '\0')
-		sw_put_text(b, SW_F_TEXT, j->text);
-	j->progress_new = 0;
-	sw_item_end(b, mark);
-}
-
-/* Begins another message where this one has no room for an item. */
-static void
-extend_room(struct leases *l, struct sw_buf *b, struct lease_message **m)
-{
-	if ((*m)->n < SW_ITEMS_MAX)
-		return;
-	message_send(l, b);
-	*m = leases_message_begin(l, b, SW_OP_EXTEND);
-}
-
-static void
-extend_list(struct leases *l, struct sw_buf *b, struct lease_message **m,
-	enum worker_lease_state state)
-{
-	struct worker_lease *j;
-
-	DL_FOREACH(l->list[state], j)
-	{
-		l->looks++;
-		if (j->stop == LEASE_STALE)
-			continue;
-		extend_room(l, b, m);
-		extend_item(b, j);
-		j->extend_seq = (*m)->seq;
-		(*m)->of[(*m)->n++] = j;
-	}
-}
-
-/* The first heartbeat of a session says that it has named all leases: all its
- * messages but the last are full. */
-static void
-list_end(struct leases *l, struct sw_buf *b, struct lease_message **m,
-	uint64_t first)
-{
-	int n = (int)((*m)->seq - first) * SW_ITEMS_MAX + (*m)->n;
-	size_t mark;
-
-	l->listed = 1;
-	extend_room(l, b, m);
-	mark = sw_item_begin(b);
-	sw_put_int(b, SW_F_COUNT, n);
-	sw_item_end(b, mark);
-}
-
-/* The heartbeat: a message for each hundred leases, or one without any. */
-static void
-extend_send(struct leases *l, int64_t now_ms)
-{
-	struct sw_buf b;
-	struct lease_message *m = leases_message_begin(l, &b, SW_OP_EXTEND);
-	uint64_t first = m->seq;
-
-	for (int s = LEASE_WAITING; s <= LEASE_REPORTED; s++)
-		extend_list(l, &b, &m, (enum worker_lease_state)s);
-	if (has_id(l) && !l->listed)
-		list_end(l, &b, &m, first);
-	message_send(l, &b);
-	if (l->unsettled && (l->settle_to == 0 ||
-				    now_ms - l->settle_ms >= LEASE_SILENT_MS)) {
-		l->settle_ms = now_ms;
-		l->settle_from = first;
-		l->settle_to = m->seq;
-		l->settle_left = (int)(m->seq - first) + 1;
-	}
 }
 
 /* --- reports -------------------------------------------------------------- */
@@ -233,7 +149,7 @@ report_item(struct sw_buf *b, const struct worker_lease *j)
 	const struct attempt_report *r = &j->report;
 	size_t mark = sw_item_begin(b);
 
-	lease_name(b, j);
+	worker_lease_name(b, j);
 	sw_put_int(b, SW_F_OUTCOME, r->outcome);
 	sw_put_int(b, SW_F_CAUSE, r->cause);
 	sw_put_int(b, SW_F_CPU_MS, r->cpu_ms);
@@ -281,7 +197,7 @@ reports_message(struct leases *l, int64_t now_ms)
 			break;
 	}
 	if (!b.full) {
-		message_send(l, &b);
+		leases_message_send(l, &b);
 		return;
 	}
 	must(m->n == 1); /* others fit behind SW_BATCH_MAX */
@@ -313,10 +229,9 @@ leases_send(struct leases *l, int64_t now_ms)
 			hello_send(l, now_ms);
 		return;
 	}
-	if (now_ms - l->heartbeat_ms >= l->heartbeat_every_ms) {
-		l->heartbeat_ms = now_ms;
-		extend_send(l, now_ms);
-	}
+	leases_extend(l, now_ms);
+	if (l->extending)
+		return; /* the list after hello comes before all else */
 	l->gathering = reports_may_wait(l, now_ms);
 	if (!l->gathering) {
 		l->reports_ms = now_ms;
@@ -330,11 +245,13 @@ leases_wait_ms(const struct leases *l, int64_t now_ms)
 {
 	int64_t due_ms = l->joined ? l->heartbeat_ms + l->heartbeat_every_ms
 				   : l->hello_ms + LEASE_RESEND_MS;
+	int hears = l->joined && now_ms - l->received_ms <= LEASE_SILENT_MS;
 
+	if (hears && l->extending)
+		return 0;
 	if (l->gathering)
 		return LEASE_GATHER_MS;
-	if (l->joined && l->n[LEASE_ENDED] > 0 &&
-		now_ms - l->received_ms <= LEASE_SILENT_MS)
+	if (hears && l->n[LEASE_ENDED] > 0)
 		return 0; /* more reports than one call sends */
 	return due_ms > now_ms ? due_ms - now_ms : 0;
 }
@@ -346,7 +263,7 @@ leases_bye(struct leases *l)
 
 	if (l->bye_seq == 0) {
 		l->bye_seq = message_begin(l, &b, SW_OP_BYE);
-		message_send(l, &b);
+		leases_message_send(l, &b);
 	}
 	return l->bye_done;
 }
@@ -381,8 +298,10 @@ extend_received(struct leases *l, struct sw_msg *m)
 						     : LEASE_STALE);
 	}
 	if (l->unsettled && m->seq >= l->settle_from &&
-		m->seq <= l->settle_to && --l->settle_left == 0)
-		l->unsettled = 0;
+		m->seq <= l->settle_to) {
+		l->settle_left--;
+		leases_settle_note(l);
+	}
 }
 
 /* The line that says why the broker has refused something. */
@@ -472,10 +391,12 @@ session_begin(struct leases *l)
 
 	l->joined = 1;
 	l->listed = 0;
+	l->named = 0;
 	l->jobs_received = 0;
 	l->credit_sent = -1;
 	l->heartbeat_ms = INT64_MIN / 2;
 	l->heartbeat_every_ms = SW_HEARTBEAT_MS;
+	l->extending = 0;
 	l->settle_from = l->settle_to = 0;
 	while ((j = l->list[LEASE_REPORTED]) != NULL) {
 		l->looks++;

@@ -152,7 +152,9 @@ talk_say(struct talk *t, int64_t after_ms)
 {
 	t->now += after_ms;
 	t->h.received_ms = t->now;
-	leases_send(&t->h, t->now);
+	do
+		leases_send(&t->h, t->now);
+	while (t->h.extending);
 }
 
 static void
