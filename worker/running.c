@@ -53,19 +53,48 @@ running_child_free(struct running *r, struct child *c)
 
 /* --- exec jobs ----------------------------------------------------------- */
 
+/* Closes what lacks something for a start: the route, or the worker. */
+static void
+start_failed(struct running *r, const struct worker_lease *j, const char *path,
+	enum spawn_step at, int err)
+{
+	const char *step = fault_step_name(at);
+
+	if (fault_is_of_route((uint32_t)at, err,
+		    j->settings.memory_limit > 0 || r->o.limits.memory > 0))
+		running_route_close_for(r, j->route, path, step, err);
+	else
+		running_close_for(r, step, err);
+}
+
 /* The job goes back, and no attempt is counted. */
 static void
-start_failed(
-	struct running *r, struct worker_lease *j, const struct spawn_event *e)
+child_failed(struct running *r, struct child *c, const struct spawn_event *e)
 {
-	const char *step = fault_step_name(e->step);
+	struct worker_lease *j = c->job;
 
-	if (fault_is_of_route(e->step, e->error,
-		    j->settings.memory_limit > 0 || r->o.limits.memory > 0))
-		running_route_close_for(r, j->route, step, e->error);
-	else
-		running_close_for(r, step, e->error);
+	start_failed(r, j, c->with_blob ? r->blob_program : j->route->path,
+		(enum spawn_step)e->step, e->error);
+	running_child_free(r, c);
 	running_release(r, j, SW_C_DRAIN);
+}
+
+/* The same for a command that could not be run when its blob was there. */
+static void
+child_gone(struct running *r, struct child *c, const struct spawn_event *e)
+{
+	struct worker_lease *j = c->job;
+	int err = child_ended(c, &r->host, e), with_blob = c->with_blob;
+
+	running_child_free(r, c);
+	if (err < 0) {
+		start_failed(r, j, j->route->path, SPAWN_EXEC, err);
+		running_release(r, j, SW_C_LOST);
+		return;
+	}
+	if (with_blob)
+		running_route_well(r, j->route);
+	job_ended(r, j);
 }
 
 static void
@@ -73,22 +102,19 @@ child_event(void *owner, const struct spawn_event *e)
 {
 	struct child *c = owner;
 	struct running *r = c->of;
-	struct worker_lease *j = c->job;
 
 	switch (e->kind) {
 	case SPAWN_STARTED:
-		leases_begun(r->leases, j);
+		leases_begun(r->leases, c->job);
 		child_begun(c, *r->now_ms);
-		running_route_well(r, j->route);
+		if (!c->with_blob)
+			running_route_well(r, c->job->route);
 		break;
 	case SPAWN_FAILED:
-		running_child_free(r, c);
-		start_failed(r, j, e);
+		child_failed(r, c, e);
 		break;
 	default:
-		child_ended(c, &r->host, e);
-		running_child_free(r, c);
-		job_ended(r, j);
+		child_gone(r, c, e);
 		break;
 	}
 }

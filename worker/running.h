@@ -57,7 +57,8 @@ struct running {
 	struct keepers *kept; /* one for each route that is kept, else zeroed */
 	struct worker_lease *next; /* that the spawner had no room for */
 	struct fault fault;	   /* of the worker as a whole */
-	struct fault faults[SW_QUEUES_PER_WORKER]; /* of its routes */
+	struct fault faults[SW_QUEUES_PER_WORKER]; /* of its routes, and ... */
+	const char *fault_paths[SW_QUEUES_PER_WORKER]; /* ... of what */
 	int draining;
 	enum running_phase phase; /* of the spawner */
 	int lost;		  /* the spawner has ended; no other is open */
@@ -129,7 +130,7 @@ void running_open_again(struct running *);
 
 /* The same for a route; `path` is what cannot be started. */
 void running_route_close_for(struct running *, const struct worker_route *,
-	const char *step, int err);
+	const char *path, const char *step, int err);
 void running_route_well(struct running *, const struct worker_route *);
 
 /* Tries again what has failed. */

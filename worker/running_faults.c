@@ -19,14 +19,15 @@ running_close_for(struct running *r, const char *step, int err)
 
 void
 running_route_close_for(struct running *r, const struct worker_route *route,
-	const char *step, int err)
+	const char *path, const char *step, int err)
 {
 	struct fault *f = &r->faults[route - r->o.routes];
 
+	r->fault_paths[route - r->o.routes] = path;
 	if (fault_note(f, step, err, *r->now_ms))
 		sw_log(SW_LOG_ERR, "route-closed", "queue", route->queue,
-			"step", step, "path", route->path, "text",
-			strerror(-err), NULL);
+			"step", step, "path", path, "text", strerror(-err),
+			NULL);
 	leases_route_close(r->leases, route);
 }
 
@@ -80,10 +81,10 @@ running_faults_tick(struct running *r)
 
 		if (!fault_try(&r->faults[i], *r->now_ms))
 			continue;
-		err = command_check(route->path);
+		err = command_check(r->fault_paths[i]);
 		if (err < 0)
-			running_route_close_for(
-				r, route, fault_step_name(SPAWN_EXEC), err);
+			running_route_close_for(r, route, r->fault_paths[i],
+				fault_step_name(SPAWN_EXEC), err);
 		else
 			leases_route_open(r->leases, route);
 	}

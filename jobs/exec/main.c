@@ -18,7 +18,10 @@
 
 #define NAME "spillway-job-exec"
 
-enum { EX_NO_COMMAND = 127 /* as of a shell, tried again */ };
+enum {
+	EX_NO_COMMAND = 127, /* as of a shell */
+	REPORT_FD = 3,	     /* worker/process/line.h */
+};
 
 static int
 fail(int status, const char *what, const char *why)
@@ -106,7 +109,7 @@ option_do(const char *option)
 int
 main(int argc, char **argv)
 {
-	int status;
+	int status, err;
 
 	if (argc < 2)
 		return fail(EX_USAGE, NAME, "missing command");
@@ -116,5 +119,7 @@ main(int argc, char **argv)
 	if (status != 0)
 		return status;
 	(void)execvp(argv[1], argv + 1);
-	return fail(EX_NO_COMMAND, argv[1], strerror(errno));
+	err = errno;
+	(void)dprintf(REPORT_FD, "not-run %d\n", err); /* no attempt */
+	return fail(EX_NO_COMMAND, argv[1], strerror(err));
 }

@@ -16,6 +16,8 @@
 #include "worker/process/disposition.h"
 #include "worker/process/env.h"
 
+enum { NOT_RUN = 127 }; /* the status of spillway-job-exec then */
+
 /* --- starting ------------------------------------------------------------- */
 
 static int
@@ -167,7 +169,8 @@ request_send(struct child *c, const struct child_host *h,
 	r->env = bytes_of(env, (size_t)n);
 	r->flags = SPAWN_WITH_FOLDER;
 	r->limits = limits_of(h, job);
-	r->command = job->route->command + job_has_blob(&job->item);
+	c->with_blob = (int)job_has_blob(&job->item);
+	r->command = job->route->command + (uint32_t)c->with_blob;
 	return spawn_start(h->spawn, r, h->event, c);
 }
 
@@ -385,7 +388,7 @@ disposition_of(const struct child *c, const struct child_host *h,
 		c->killed, e->rss_kb, memory_limit(h, c->job));
 }
 
-void
+int
 child_ended(struct child *c, const struct child_host *h,
 	const struct spawn_event *e)
 {
@@ -397,6 +400,8 @@ child_ended(struct child *c, const struct child_host *h,
 	struct disposition v;
 
 	rest_read(c, WIFEXITED(status));
+	if (c->with_blob && status == NOT_RUN << 8 && c->reported.not_run != 0)
+		return -c->reported.not_run;
 	tail = bytes_of(text, output_tail(&c->output, text));
 	if (tail.len == 0 && is_over_cpu(c, e))
 		tail = bytes_str(over);
@@ -410,6 +415,7 @@ child_ended(struct child *c, const struct child_host *h,
 	job_report_close(&c->reported, tail, r);
 	if (r->outcome == SW_ACK && c->job->settings.keep_output)
 		attempt_report_output(r, tail);
+	return 0;
 }
 
 void

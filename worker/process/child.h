@@ -37,6 +37,7 @@ struct child {
 	void *of;		   /* the caller's */
 	int number;		   /* of the spawner */
 	int begun;		   /* execve(2) has succeeded */
+	int with_blob;		   /* of the program that fetches the blob */
 	int out, report;	   /* stdout and stderr; descriptor 3; -1 */
 	struct watch out_watch, report_watch;
 	struct output output;
@@ -91,9 +92,10 @@ void child_hand_back(struct child *);
 
 /*
  * All of its processes have ended: fills job->report by disposition.h and
- * report.h.
+ * report.h: 0.  Or -errno: nothing of the job has run, for its command could
+ * not be executed once its blob was there.
  */
-void child_ended(
+int child_ended(
 	struct child *, const struct child_host *, const struct spawn_event *);
 
 /* Closes its files and frees its memory; it has no job then. */

@@ -14,6 +14,7 @@
 enum {
 	DIGITS_MAX = 18,  /* of a length: less than 2^63 */
 	KEPT_SPARE = 256, /* bytes of memory that stay from line to line */
+	ERRNO_MAX = 4095, /* of the kernel */
 };
 
 /* --- memory --------------------------------------------------------------- */
@@ -203,6 +204,17 @@ retry_read(struct report_reader *r, struct bytes line, struct bytes args)
 }
 
 static int
+not_run_read(struct report_reader *r, struct bytes line, struct bytes args)
+{
+	(void)line;
+	if (number_parse(args, &r->now.number) < 0 || r->now.number < 1 ||
+		r->now.number > ERRNO_MAX)
+		return -EINVAL;
+	r->fn(r->arg, &r->now);
+	return 0;
+}
+
+static int
 put_read(struct report_reader *r, struct bytes line, struct bytes args)
 {
 	if (queue_parse(word_cut(&args), r->now.queue) < 0)
@@ -264,6 +276,8 @@ static const struct line_word {
 		"must be result-bytes LENGTH", LINE_LOST},
 	{"retry-after", LINE_RETRY_AFTER, retry_read,
 		"must be retry-after DURATION, such as 30s", LINE_WARNING},
+	{"not-run", LINE_NOT_RUN, not_run_read, "must be not-run ERRNO",
+		LINE_WARNING},
 	{"put", LINE_PUT, put_read, "put names no queue", LINE_LOST},
 	{"put-bytes", LINE_PUT, put_bytes_read,
 		"must be put-bytes QUEUE LENGTH", LINE_LOST},

@@ -8,6 +8,7 @@
  *	retry-after DURATION		("30s"; for an exit that means retry)
  *	put QUEUE BODY			(a follow-up, stored with the ack)
  *	put-bytes QUEUE LENGTH		then LENGTH bytes
+ *	not-run ERRNO			(of spillway-job-exec alone)
  *
  * A line ends with a newline.  A block is the LENGTH bytes right behind the
  * newline of its line.  Results and bodies may have any bytes in them, those of
@@ -32,6 +33,7 @@ enum report_kind {
 	LINE_RESULT,	  /* `bytes` */
 	LINE_RETRY_AFTER, /* `number` milliseconds, at most SW_DELAY_MAX_MS */
 	LINE_PUT,	  /* `bytes` for `queue` */
+	LINE_NOT_RUN,	  /* `number`: why execve(2) has failed */
 	LINE_WARNING,	  /* `bytes` says what was not understood, and where */
 	LINE_LOST,	  /* `bytes` says which result or follow-up is lost */
 };

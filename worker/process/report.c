@@ -152,6 +152,9 @@ job_report_take(struct job_report *r, const struct report_line *l)
 	case LINE_LOST:
 		job_report_lose(r, l->bytes);
 		break;
+	case LINE_NOT_RUN:
+		r->not_run = (int)l->number;
+		break;
 	}
 }
 

@@ -22,6 +22,7 @@ struct job_report {
 	int64_t delay_ms;     /* of retry-after; -1: none */
 	int64_t warnings;
 	int result_long;	  /* the last result was too large */
+	int not_run;		  /* errno: the command could not be run */
 	char lost[LINE_TEXT + 1]; /* the first loss, or "" */
 };
 

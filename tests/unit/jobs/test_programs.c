@@ -517,12 +517,15 @@ exec_says_what_cannot_be_had(void **state)
 		"spillway-job-exec", "/none/at/all", NULL};
 	static const char *const good[] = {
 		"spillway-job-exec", "/bin/true", NULL};
-	char header[BLOB_REF + 8];
+	char header[BLOB_REF + 8], text[64];
 	struct kept_process p;
 
 	(void)state;
 	assert_int_equal(exec_run(&p, none), EX_USAGE);
-	assert_int_equal(exec_run(&p, missing), 127);
+	kept_start(&p, missing, env);
+	assert_int_equal(recv(p.sock, text, sizeof(text), 0), 10);
+	assert_memory_equal(text, "not-run 2\n", 10);
+	assert_int_equal(kept_wait(&p), 127 << 8);
 	assert_string_equal(
 		p.said, "/none/at/all: No such file or directory\n");
 	blob_put("", 0, header);

@@ -131,6 +131,8 @@ job_comes(int route, const char *header)
 	return worker_lease_find(&t->h, &id, rig.token);
 }
 
+static const char with_blob[] = "blob=sha256:00";
+
 static inline struct worker_lease *
 job_begins(int route)
 {

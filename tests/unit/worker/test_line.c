@@ -22,8 +22,8 @@ struct notes {
 static void
 note(void *arg, const struct report_line *l)
 {
-	static const char *const kinds[] = {
-		"progress", "result", "retry-after", "put", "warning", "lost"};
+	static const char *const kinds[] = {"progress", "result", "retry-after",
+		"put", "not-run", "warning", "lost"};
 	struct notes *n = arg;
 	const char *p = l->bytes.p != NULL ? l->bytes.p : "(none)";
 	size_t len = l->bytes.p != NULL ? l->bytes.len : strlen(p);
@@ -86,6 +86,8 @@ lines_are_understood(void **state)
 		"result 0  4:a  b|result 0  0:|result 0  0:|");
 	assert_string_equal(REPORTED(&n, "retry-after 2m\nretry-after 0\n"),
 		"retry-after 120000  0:|retry-after 0  0:|");
+	assert_string_equal(REPORTED(&n, "not-run 2\nnot-run 4095\n"),
+		"not-run 2  0:|not-run 4095  0:|");
 	assert_string_equal(REPORTED(&n, "put mail {\"to\": 1}\nput a\n"),
 		"put 0 mail 9:{\"to\": 1}|put 0 a 0:|");
 }
@@ -164,10 +166,11 @@ static void
 every_malformed_line_is_a_warning(void **state)
 {
 	static const char *const bad[] = {"progress", "progress ", "progress x",
-		"progress -1", "progress +1", "progress 4x", "progress  4",
-		"retry-after", "retry-after 5 m", "retry-after -1s",
-		"result-byte 1", "results", "putx", "hello", " result x",
-		"\xff\xfe", "result\tx"};
+		"not-run", "not-run 0", "not-run 4096", "not-run -2",
+		"not-run 2 x", "progress -1", "progress +1", "progress 4x",
+		"progress  4", "retry-after", "retry-after 5 m",
+		"retry-after -1s", "result-byte 1", "results", "putx", "hello",
+		" result x", "\xff\xfe", "result\tx"};
 	struct notes n;
 
 	(void)state;

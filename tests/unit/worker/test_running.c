@@ -2,6 +2,8 @@
 /* Drains, each of what it does; and a spawner that is lost. */
 #include "tests/unit/worker/running_rig.h"
 
+#include "tests/unit/worker/logged.h"
+
 static void
 assert_ended(const struct worker_lease *j, int outcome, int cause)
 {
@@ -141,6 +143,96 @@ a_drain_and_a_hand_back_need_no_broker(void **state)
 	assert_false(leases_settled(&rig.t->h));
 }
 
+/* --- a command that is gone ------------------------------------------------
+ */
+
+/* The log of the route that was closed names what is missing. */
+static void
+assert_closed_for(const char *name)
+{
+	char want[2 * FOLDER_FILE];
+
+	assert_true(rig.t->h.route_closed[MAIL]);
+	(void)snprintf(want, sizeof(want),
+		"<3>ev=route-closed queue=mail step=exec path=%s/%s "
+		"text=\"No such file or directory\"\n",
+		folder, name);
+	assert_string_equal(logged_text(), want);
+	logged_end();
+}
+
+static void
+remove_file(const char *name)
+{
+	char path[FOLDER_FILE];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
+what_fetches_blobs_is_named_when_it_is_missing(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	remove_file("spillway-job-exec");
+	logged_begin(SW_LOG_ERR);
+	j = job_comes(MAIL, with_blob);
+	UNTIL(j->state == LEASE_ENDED);
+	assert_closed_for("spillway-job-exec");
+	assert_ended(j, SW_RELEASE, SW_C_DRAIN);
+	assert_false(j->begun);
+	rig.t->now += FAULT_FIRST_MS;
+	turn();
+	assert_true(rig.t->h.route_closed[MAIL]); /* the command is there */
+	program_is("spillway-job-exec", program_path("spillway-job-exec"));
+	rig.t->now += 2 * FAULT_FIRST_MS;
+	UNTIL(!rig.t->h.route_closed[MAIL]);
+	(void)job_begins(MAIL);
+	assert_int_equal(rig.r.faults[MAIL].pause_ms, 0);
+}
+
+static void
+a_command_that_is_gone_once_the_blob_is_there_is_no_attempt(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	remove_file("spillway-job-exec");
+	script_write("spillway-job-exec", "echo not-run 2 >&3; exit 127\n");
+	for (int64_t pause = FAULT_FIRST_MS; pause < 8000; pause *= 2) {
+		if (pause == FAULT_FIRST_MS)
+			logged_begin(SW_LOG_ERR);
+		j = job_comes(MAIL, with_blob);
+		UNTIL(j->state == LEASE_ENDED);
+		assert_ended(j, SW_RELEASE, SW_C_LOST);
+		if (pause == FAULT_FIRST_MS)
+			assert_closed_for("exec");
+		assert_int_equal(rig.r.faults[MAIL].pause_ms, pause);
+		rig.t->now += pause;
+		UNTIL(!rig.t->h.route_closed[MAIL]);
+	}
+	script_write("spillway-job-exec", "exit 127\n");
+	j = job_comes(MAIL, with_blob);
+	UNTIL(j->state == LEASE_ENDED);
+	assert_ended(j, SW_RETRY, SW_C_ERROR);
+	assert_int_equal(rig.r.faults[MAIL].pause_ms, 0);
+}
+
+static void
+a_job_cannot_say_that_it_was_not_run(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	script_write("exec", "echo not-run 2 >&3; exit 127\n");
+	j = job_comes(MAIL, NULL);
+	UNTIL(j->state == LEASE_ENDED);
+	assert_ended(j, SW_RETRY, SW_C_ERROR);
+	assert_false(rig.t->h.route_closed[MAIL]);
+}
+
 /* --- a lost spawner ------------------------------------------------------- */
 
 static int
@@ -220,6 +312,9 @@ main(void)
 		T(a_hand_back_kills_exec_jobs),
 		T(a_hand_back_kills_kept_processes_with_jobs),
 		T(a_drain_and_a_hand_back_need_no_broker),
+		T(what_fetches_blobs_is_named_when_it_is_missing),
+		T(a_command_that_is_gone_once_the_blob_is_there_is_no_attempt),
+		T(a_job_cannot_say_that_it_was_not_run),
 		T(jobs_of_a_lost_spawner_go_back_when_they_have_ended),
 		T(a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again),
 	};
