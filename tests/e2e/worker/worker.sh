@@ -191,6 +191,7 @@ worker_start three --grace 1h --slots 2 --queue "told=$told" --queue "calm=$calm
 id=$(spillway put told x)
 other=$(spillway put calm x)
 until_true has_lines "$EFFECT.up" 2
+for i in $(seq 100); do spillway put calm "$i" >/dev/null; done
 kill -TERM "$worker"
 until_true has_lines "$EFFECT.told" 1
 until_true state_is "$id" done
@@ -198,6 +199,7 @@ touch "$EFFECT.open"
 wait "$worker" || fail "drain"
 state_is "$other" done || fail "a drain did not let the job end"
 [ ! -e "$EFFECT.calm" ] || fail "it was told"
+count_is 100 calm ready || fail "a worker that drains has begun jobs, or kept them"
 
 # The grace ends: a job that heeds no SIGTERM goes back, and lost no attempt.
 spillway queue set deaf max_attempts=1 timeout_ms=1h backoff_ms=10
@@ -206,6 +208,20 @@ id=$(spillway put deaf x)
 until_true has_lines "$EFFECT.deaf" 1
 drained
 none_runs "$EFFECT.deaf" || fail "it runs on"
+state_is "$id" ready || state_is "$id" delayed || fail "it is not back"
+spillway cancel "$id"
+
+# A second SIGTERM ends the grace.
+: >"$EFFECT.deaf"
+worker_start again --grace 1h --queue "deaf=$deaf"
+id=$(spillway put deaf x)
+until_true has_lines "$EFFECT.deaf" 1
+kill -TERM "$worker"
+until_true logged again drain 1
+kill -0 "$worker" || fail "it did not wait for its job"
+kill -TERM "$worker"
+until_true none_runs "$EFFECT.deaf"
+wait "$worker" || fail "drain"
 state_is "$id" ready || state_is "$id" delayed || fail "it is not back"
 spillway cancel "$id"
 
