@@ -16,9 +16,8 @@
  * No flag that weakens the sync (power-loss replays lost confirmed jobs with
  * them), no MDB_WRITEMAP (SIGBUS on a full disk), no MDB_DUPSORT, one sparse
  * map, which grows only for a checkpoint that finds it full.  LMDB 0.9.24 does
- * not notice a second process that opens the file, so broker.lock keeps a
- * second broker out; lock.mdb is never opened beside LMDB, whose locks a close
- * would drop.
+ * not notice a second process that opens the file, so lmdb_files.c keeps a
+ * second broker out.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -377,6 +376,15 @@ batch_write(struct lmdb *l, const struct store_op *ops, size_t n)
 		       : 0;
 }
 
+/* What was written to a file that is removed is durable for nobody. */
+static int
+batch_confirm(struct lmdb *l, const struct store_op *ops, size_t n)
+{
+	int err = batch_write(l, ops, n);
+
+	return err == 0 ? lmdb_files_linked(l) : err;
+}
+
 static int
 lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 	size_t n, store_done_fn *done, void *arg)
@@ -388,7 +396,7 @@ lmdb_commit(struct store *s, const struct claim *c, const struct store_op *ops,
 		return err;
 	err = epoch_check(l, c);
 	if (err == 0)
-		err = batch_write(l, ops, n);
+		err = batch_confirm(l, ops, n);
 	if (err != 0 && err != SW_EFULL && err != SW_EFENCED)
 		err = SW_EUNKNOWN;
 	done(arg, err);
@@ -482,6 +490,7 @@ const struct store_driver store_lmdb = {
 	.scan = lmdb_scan,
 	.get = lmdb_get,
 	.usage = lmdb_usage,
+	.check = lmdb_files_check,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
 };

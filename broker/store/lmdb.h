@@ -15,15 +15,31 @@
 
 enum { LMDB_SHARDS_MAX = 16 };
 
+enum lmdb_file {
+	LMDB_FOLDER_LOCK,
+	LMDB_INDEX,
+	LMDB_JOURNAL,
+	LMDB_LOCKS,		   /* so many are locked by flock(2) */
+	LMDB_READERS = LMDB_LOCKS, /* LMDB's own lock file */
+	LMDB_FILES
+};
+
+struct lmdb_identity {
+	dev_t dev;
+	ino_t ino;
+};
+
 struct lmdb {
 	struct store s;
 	MDB_env *env;
 	MDB_dbi meta, rows[LMDB_SHARDS_MAX];
 	MDB_txn *txn; /* with all batches since the last checkpoint, or NULL */
 	struct journal journal;
-	int lock;	       /* a descriptor with flock(2) */
-	int read_only;	       /* `txn` is never committed */
-	int dirty;	       /* `txn` has a batch */
+	char *dir;
+	int locks[LMDB_LOCKS];	      /* descriptors; -1: none */
+	struct lmdb_identity readers; /* lock.mdb, as it was opened */
+	int read_only;		      /* `txn` is never committed */
+	int dirty;		      /* `txn` has a batch */
 	int broken;	       /* after an unknown outcome: every call fails */
 	int disk_full;	       /* no room on the disk to reserve */
 	uint64_t usage_number; /* the journal's next number at the last usage */
@@ -92,6 +108,36 @@ void lmdb_room_reserve(struct lmdb *);
 
 /* The driver's usage(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);
+
+/* In lmdb_files.c; DIR is the store's folder: */
+
+/*
+ * Gives a file, which this process has made, the owner and the group of
+ * data.mdb.  Root may check the store of a broker that runs as another user,
+ * and that broker must be able to open the file.  Without data.mdb, in a new
+ * store, the file stays as it is, and also where this process may not give it
+ * away.
+ */
+int lmdb_owner_set(int fd, const char *dir);
+
+/* Makes a lock file, with the owner of data.mdb, if it is missing. */
+int lmdb_lock_ensure(struct lmdb *, const char *dir, enum lmdb_file);
+
+/* -EBUSY, with the holder's process id in `why`: another process has the
+ * store open.  The second locks those of data.mdb and the journal that exist
+ * and are not locked yet. */
+int lmdb_folder_lock(struct lmdb *, const char *dir);
+int lmdb_files_lock(struct lmdb *, const char *dir);
+void lmdb_files_close(struct lmdb *);
+
+/* Notes which file lock.mdb is, once LMDB has opened it. */
+void lmdb_files_note(struct lmdb *, const char *dir);
+
+/* -ESTALE: data.mdb or the journal was removed. */
+int lmdb_files_linked(struct lmdb *);
+
+/* The driver's check(), see store.h. */
+int lmdb_files_check(struct store *);
 
 /* In lmdb_open.c: */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);

@@ -8,7 +8,6 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -44,71 +43,8 @@ folder_check(struct lmdb *l, const char *dir, int force)
 }
 
 /*
- * Gives a file, which this process has made, the owner and the group of
- * data.mdb.  Root may check the store of a broker that runs as another user,
- * and that broker must be able to open the file.  Without data.mdb, in a new
- * store, the file stays as it is, and also where this process may not give it
- * away.  If nothing differs there is no fchown(2), which
- * spillway-broker.service does not allow.
- */
-static int
-owner_set(int fd, const char *dir)
-{
-	char path[PATH_MAX];
-	struct stat index, st;
-
-	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	if (stat(path, &index) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_uid == index.st_uid && st.st_gid == index.st_gid)
-		return 0;
-	return fchown(fd, index.st_uid, index.st_gid) == 0 || errno == EPERM
-		       ? 0
-		       : -errno;
-}
-
-/* O_EXCL: the owner of a file that another process has made, maybe as a link to
- * a file elsewhere, does not change. */
-static int
-lock_file_ensure(struct lmdb *l, const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-	int fd, err;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return errno == EEXIST
-			       ? 0
-			       : lmdb_fail(l, -errno, dir, strerror(errno));
-	err = owner_set(fd, dir);
-	close(fd);
-	return err < 0 ? lmdb_fail(l, err, dir, strerror(-err)) : 0;
-}
-
-static int
-lock_take(struct lmdb *l, const char *dir)
-{
-	char path[PATH_MAX];
-	int err = lock_file_ensure(l, dir, "broker.lock");
-
-	if (err < 0)
-		return err;
-	(void)snprintf(path, sizeof(path), "%s/broker.lock", dir);
-	l->lock = open(path, O_RDWR | O_CLOEXEC);
-	if (l->lock < 0)
-		return lmdb_fail(l, -errno, path, strerror(errno));
-	if (flock(l->lock, LOCK_EX | LOCK_NB) != 0)
-		return lmdb_fail(
-			l, -EBUSY, dir, "another process has the store open");
-	return 0;
-}
-
-/*
  * The journal is all zeros until the first checkpoint.  So if the journal has a
- * record, an index that is empty or missing was lost and must not be made anew.
+ * record, an index that is missing was lost and must not be made anew.
  */
 static int
 new_store_check(struct lmdb *l, const char *dir)
@@ -129,7 +65,8 @@ new_store_check(struct lmdb *l, const char *dir)
 	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
 		return 0;
 	return lmdb_fail(l, SW_ECORRUPT, dir,
-		"data.mdb is empty or missing, but the journal is not");
+		n == 0 ? "data.mdb is missing, and the journal is empty"
+		       : "data.mdb is missing, but the journal is not");
 }
 
 /*
@@ -167,7 +104,11 @@ index_ensure(struct lmdb *l, const char *dir)
 	int err;
 
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
-	if (stat(path, &st) == 0 ? st.st_size > 0 : errno != ENOENT)
+	if (stat(path, &st) == 0)
+		return st.st_size > 0 ? 0
+				      : lmdb_fail(l, SW_ECORRUPT, dir,
+						"data.mdb is empty");
+	if (errno != ENOENT)
 		return 0; /* mdb_env_open() reports other errors */
 	err = new_store_check(l, dir);
 	return err < 0 ? err : index_make(l, dir, path);
@@ -322,7 +263,7 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 					   : strerror(-err));
 	l->journal.salt = salt;
 	if (generation == 0 && !l->read_only) /* maybe just made */
-		err = owner_set(l->journal.fd, dir);
+		err = lmdb_owner_set(l->journal.fd, dir);
 	if (err < 0)
 		return lmdb_fail(l, err, dir, strerror(-err));
 	err = names_sync(l, dir);
@@ -368,17 +309,21 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	if (l == NULL)
 		return -ENOMEM;
 	l->s.driver = &store_lmdb;
-	l->lock = -1;
+	for (int f = 0; f < LMDB_LOCKS; f++)
+		l->locks[f] = -1;
 	l->journal.fd = -1;
 	l->read_only = o->read_only;
 	*out = &l->s;
-	err = folder_check(l, dir, o->force);
+	l->dir = strdup(dir);
+	err = l->dir != NULL ? folder_check(l, dir, o->force) : -ENOMEM;
 	if (err == 0)
-		err = lock_take(l, dir);
+		err = lmdb_folder_lock(l, dir);
 	if (err == 0 && !l->read_only)
 		err = index_ensure(l, dir);
+	if (err == 0) /* LMDB would wait for the process that has it open */
+		err = lmdb_files_lock(l, dir);
 	if (err == 0) /* else mdb_env_open() makes the file */
-		err = lock_file_ensure(l, dir, "lock.mdb");
+		err = lmdb_lock_ensure(l, dir, LMDB_READERS);
 	if (err == 0)
 		err = env_open(l, dir, o);
 	if (err == 0)
@@ -387,6 +332,10 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 		lmdb_room_reserve(l);
 	if (err == 0)
 		err = tables_open(l, dir, o);
+	if (err == 0) /* a journal that was made now */
+		err = lmdb_files_lock(l, dir);
+	if (err == 0)
+		lmdb_files_note(l, dir);
 	if (err == SW_EFULL)
 		(void)lmdb_fail(l, err, dir,
 			l->disk_full ? "no room on the disk"
@@ -408,7 +357,7 @@ lmdb_close(struct store *s)
 	journal_close(&l->journal);
 	if (l->env != NULL)
 		mdb_env_close(l->env);
-	if (l->lock >= 0)
-		close(l->lock);
+	lmdb_files_close(l);
+	free(l->dir);
 	free(l);
 }

@@ -208,6 +208,13 @@ mem_usage(struct store *s, struct store_usage *u)
 }
 
 static int
+mem_check(struct store *s)
+{
+	(void)s;
+	return 0;
+}
+
+static int
 mem_fd(struct store *s)
 {
 	(void)s;
@@ -232,6 +239,7 @@ const struct store_driver store_mem = {
 	.scan = mem_scan,
 	.get = mem_get,
 	.usage = mem_usage,
+	.check = mem_check,
 	.fd = mem_fd,
 	.turn = mem_turn,
 };

@@ -19,7 +19,8 @@
  *			exit without an answer, and a restart finds out
  *	SW_EFORMAT	the files are no store, or of a newer format
  *	SW_ECORRUPT	the files are corrupt
- *	-EBUSY		another process has the store open
+ *	-EBUSY		another process has the store open; `why` names it
+ *	-ESTALE		a file of the store was removed or replaced
  *	-errno		a system call failed
  */
 #ifndef BROKER_STORE_STORE_H
@@ -123,6 +124,13 @@ struct store_driver {
 	/* To be called once a turn.  lmdb: may make a checkpoint if the store
 	 * is nearly full. */
 	int (*usage)(struct store *, struct store_usage *);
+
+	/* To be called every second or so.  -ESTALE: a file is no longer the
+	 * one that this process has open, so the next start would not find
+	 * what is confirmed from now on: the caller must confirm nothing more
+	 * and close the store; `why` names the file.  Only calls stat(2), which
+	 * may wait for a file system that hangs. */
+	int (*check)(struct store *);
 
 	/* A descriptor that is readable when `turn` has to be called, which
 	 * calls `done` of finished commits.  -1: commit does not return before

@@ -23,8 +23,8 @@ spillway-repair --help | grep -q -- --rebuild || fail "no help"
 
 broker_start
 id=$(spillway put q "kept")
-refused 75 "another process has the store open" spillway-repair --data "$dir/data"
-refused 75 "another process has the store open" spillway-repair --data "$dir/data" --rebuild
+refused 75 "process $broker has the store open" spillway-repair --data "$dir/data"
+refused 75 "process $broker has the store open" spillway-repair --data "$dir/data" --rebuild
 kill -9 "$broker" && wait "$broker" || :
 before=$(files)
 [ "$(repair)" = "1 jobs, 3 rows: all in order" ] || fail "$(repair)"
