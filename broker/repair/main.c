@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "broker/repair/lmdb.h"
 #include "broker/repair/verify.h"
+#include "broker/store/lmdb.h"
 
 enum { SHARD = 0 };
 
@@ -20,6 +22,7 @@ struct repair_task {
 	const char *data; /* the folder */
 	struct store_options options;
 	int rebuild;
+	int lost; /* the store was opened without its journal */
 };
 
 /* --- the command line ---------------------------------------------------- */
@@ -30,6 +33,8 @@ static const struct config_key keys[] = {
 	{"data", CONFIG_FOLDER, 0, 0, NULL, "the data folder of the broker"},
 	{"rebuild", CONFIG_FLAG, 0, 1, "no",
 		"repair from the records, then check again"},
+	{"without_journal", CONFIG_FLAG, 0, 1, "no",
+		"go on with a journal that is missing or broken"},
 	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
 		"largest size of the store, as for the broker"},
 	{"force", CONFIG_FLAG, 0, 1, "no",
@@ -71,6 +76,8 @@ task_read(struct repair_task *t, struct options *o, int argc, char **argv)
 	t->rebuild = (int)config_number(o->config, SECTION, "rebuild");
 	t->options.map_size = (uint64_t)config_number(
 		o->config, SECTION, "map_size");
+	t->options.without_journal = (int)config_number(
+		o->config, SECTION, "without_journal");
 	t->options.force = (int)config_number(o->config, SECTION, "force");
 	if (t->data != NULL)
 		return 0;
@@ -150,14 +157,49 @@ file_look(const struct repair_task *t)
 	return status;
 }
 
+static void
+time_print(uint64_t unix_ms)
+{
+	time_t at = (time_t)(unix_ms / 1000);
+	struct tm tm;
+	char text[32] = "an unknown time";
+
+	if (unix_ms > 0 && gmtime_r(&at, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%FT%TZ", &tm);
+	(void)fputs(text, stdout);
+}
+
+/* Says what the store may lack if it was opened without its journal. */
+static void
+loss_print(struct repair_task *t, struct store *s)
+{
+	const struct lmdb_loss *loss = &((struct lmdb *)s)->loss;
+
+	if (loss->journal == LMDB_WHOLE)
+		return;
+	t->lost = 1;
+	printf("the journal is %s; data.mdb has all that was confirmed until ",
+		loss->journal == LMDB_MISSING ? "missing" : "broken");
+	time_print(loss->checkpoint_ms);
+	printf(" (start %llu of the broker)", (unsigned long long)loss->epoch);
+	if (loss->applied > 0)
+		printf(", and %llu batches after that",
+			(unsigned long long)loss->applied);
+	puts(loss->closed && loss->journal == LMDB_MISSING
+			? ", when the broker stopped in order"
+			: "; what was confirmed later is lost");
+}
+
 /* Makes the file safe to write to, before single rows are repaired. */
 static int
-file_rebuild(const struct repair_task *t)
+file_rebuild(struct repair_task *t)
 {
 	struct store *s = NULL;
 	uint64_t corrupt = 0;
 	int err = store_lmdb.open(&s, t->data, &t->options);
 
+	if (err == 0)
+		loss_print(t, s);
 	if (err == 0)
 		err = lmdb_rebuild(s, &corrupt);
 	if (err == 0 && corrupt > 0)
@@ -183,7 +225,7 @@ core_open(struct core *c, struct store *s, int repair)
 
 /* Checks, or repairs, the whole store once. */
 static int
-pass_run(const struct repair_task *t, struct verify *v)
+pass_run(struct repair_task *t, struct verify *v)
 {
 	static struct core core;
 	struct store_options options = t->options;
@@ -192,6 +234,8 @@ pass_run(const struct repair_task *t, struct verify *v)
 
 	options.read_only = !v->repair;
 	err = store_lmdb.open(&s, t->data, &options);
+	if (err == 0)
+		loss_print(t, s);
 	if (err == 0)
 		err = core_open(&core, s, v->repair);
 	if (err == 0) {
@@ -234,7 +278,7 @@ summary_print(const struct verify *v, const char *what)
 
 /* Checks again after a repair, which cannot repair everything. */
 static int
-store_verify(const struct repair_task *t)
+store_verify(struct repair_task *t)
 {
 	struct verify v = {.repair = t->rebuild,
 		.file_check = lmdb_check,
@@ -253,7 +297,7 @@ store_verify(const struct repair_task *t)
 	}
 	if (err < 0)
 		return status_of(err);
-	return in_order(&v) ? EXIT_OK : EXIT_DATA;
+	return in_order(&v) && (t->rebuild || !t->lost) ? EXIT_OK : EXIT_DATA;
 }
 
 int

@@ -96,6 +96,25 @@ journal_close(struct journal *j)
 	*j = (struct journal){.fd = -1};
 }
 
+int
+journal_renew(struct journal *j, const char *dir, size_t size)
+{
+	struct journal old = *j;
+	char path[PATH_MAX];
+	int err;
+
+	journal_close(j);
+	if (snprintf(path, sizeof(path), "%s/journal", dir) >=
+		(int)sizeof(path))
+		return -ENAMETOOLONG;
+	err = file_make(path, size);
+	if (err == 0)
+		err = journal_open(j, dir, size, 0);
+	j->salt = old.salt;
+	journal_restart(j, old.generation);
+	return err;
+}
+
 /* --- writing ------------------------------------------------------------ */
 
 static size_t
@@ -257,21 +276,15 @@ file_read(const struct journal *j, uint8_t *file)
 	return 0;
 }
 
-int
-journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
+static int
+records_apply(struct journal *j, const uint8_t *file, journal_apply_fn *apply,
 	void *arg)
 {
-	uint8_t *file;
-	struct journal_record r;
-	int err;
+	int err = 0;
 
-	if (j->size == 0 || j->size % JOURNAL_ALIGN != 0)
-		return SW_ECORRUPT;
-	file = malloc(j->size);
-	err = file == NULL ? -ENOMEM : file_read(j, file);
-	journal_restart(j, generation);
 	while (err == 0 && j->at < j->size) {
-		r = record_at(j, file, j->at);
+		struct journal_record r = record_at(j, file, j->at);
+
 		if (!is_next(j, &r))
 			break;
 		err = ops_apply(file + j->at + JOURNAL_HEAD,
@@ -279,11 +292,58 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 		j->at += aligned(r.len);
 		j->next++;
 	}
-	for (size_t at = j->at; err == 0 && at < j->size; at += JOURNAL_ALIGN) {
-		r = record_at(j, file, at);
-		if (is_unreachable(j, &r))
-			err = SW_ECORRUPT;
+	return err;
+}
+
+/* Looks for records that cannot be replayed, behind those that were. */
+static int
+rest_check(struct journal *j, const uint8_t *file)
+{
+	for (size_t at = j->at; at < j->size; at += JOURNAL_ALIGN) {
+		struct journal_record r = record_at(j, file, at);
+
+		if (!is_unreachable(j, &r))
+			continue;
+		if (!j->lenient)
+			return SW_ECORRUPT;
+		j->broken = 1;
+		if (r.generation > j->highest)
+			j->highest = r.generation;
 	}
+	return 0;
+}
+
+/* A file of another length was cut short; a lenient replay takes what is left.
+ */
+static int
+length_check(struct journal *j)
+{
+	if (j->size > 0 && j->size % JOURNAL_ALIGN == 0)
+		return 0;
+	if (!j->lenient)
+		return SW_ECORRUPT;
+	j->broken = 1;
+	j->size -= j->size % JOURNAL_ALIGN;
+	return 0;
+}
+
+int
+journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
+	void *arg)
+{
+	uint8_t *file;
+	int err = length_check(j);
+
+	journal_restart(j, generation);
+	j->highest = generation;
+	if (err < 0 || j->size == 0)
+		return err;
+	file = malloc(j->size);
+	err = file == NULL ? -ENOMEM : file_read(j, file);
+	if (err == 0)
+		err = records_apply(j, file, apply, arg);
+	if (err == 0)
+		err = rest_check(j, file);
 	free(file);
 	return err;
 }

@@ -38,7 +38,10 @@ struct journal {
 	uint64_t generation;
 	uint64_t next; /* the next record's number */
 	uint64_t salt;
-	uint8_t *buf; /* one record */
+	int lenient;	  /* set by the caller: see journal_replay() */
+	int broken;	  /* found by a lenient replay */
+	uint64_t highest; /* generation that a replay has seen */
+	uint8_t *buf;	  /* one record */
 	size_t buf_cap;
 };
 
@@ -55,7 +58,12 @@ void journal_close(struct journal *);
 /*
  * Calls `apply` for every batch of `generation`, in order, until it returns an
  * error, which is returned; then the next append goes behind them.
- * SW_ECORRUPT: see above; or -errno.
+ * SW_ECORRUPT: see above, or the file has not the length of a
+ * journal; or -errno.
+ *
+ * A lenient replay is no error for that: it sets `broken`, and ends before
+ * the batch that is missing.  A checkpoint under a generation above `highest`
+ * makes all of the file void.
  */
 typedef int journal_apply_fn(void *arg, const struct store_op *ops, size_t n);
 int journal_replay(struct journal *, uint64_t generation,
@@ -67,6 +75,14 @@ int journal_fits(const struct journal *, const struct store_op *ops, size_t n);
 /* Appends a batch, which fits, and syncs.  -errno: whether the batch is on disk
  * is unknown. */
 int journal_append(struct journal *, const struct store_op *ops, size_t n)
+	__attribute__((warn_unused_result));
+
+/*
+ * Replaces DIR/journal, in one step, by a file of `size` bytes of zeros, and
+ * opens it; the caller then has to sync DIR.  Everything in the old file must
+ * be void.  -errno: the old file is in place, and is not open.
+ */
+int journal_renew(struct journal *, const char *dir, size_t size)
 	__attribute__((warn_unused_result));
 
 /* Starts at the front under a new generation: the index has all batches. */

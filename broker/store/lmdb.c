@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/store/lmdb.h"
@@ -177,6 +178,9 @@ numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
 	int rc = meta_put(l, "journal", l->journal.generation + 1);
 
+	if (rc == 0)
+		rc = meta_put(l, "checkpoint_ms",
+			(uint64_t)clock_now_ms(CLOCK_REALTIME));
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = meta_put(l, numbers[i].name, numbers[i].value);
 	if (rc == 0) {

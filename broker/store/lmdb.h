@@ -29,6 +29,18 @@ struct lmdb_identity {
 	ino_t ino;
 };
 
+enum lmdb_journal { LMDB_WHOLE, LMDB_MISSING, LMDB_BROKEN };
+
+/* What a store was opened without, see store_options. */
+struct lmdb_loss {
+	enum lmdb_journal journal;
+	uint64_t epoch;		/* of the last broker */
+	uint64_t checkpoint_ms; /* Unix time of the last checkpoint; 0: unknown
+				 */
+	uint64_t applied;	/* batches of the journal since then */
+	int closed;		/* that checkpoint was the close of the store */
+};
+
 struct lmdb {
 	struct store s;
 	MDB_env *env;
@@ -40,6 +52,7 @@ struct lmdb {
 	struct lmdb_identity readers; /* lock.mdb, as it was opened */
 	int read_only;		      /* `txn` is never committed */
 	int dirty;		      /* `txn` has a batch */
+	int opened;		      /* lmdb_open() has returned 0 */
 	int broken;	       /* after an unknown outcome: every call fails */
 	int disk_full;	       /* no room on the disk to reserve */
 	uint64_t usage_number; /* the journal's next number at the last usage */
@@ -49,6 +62,7 @@ struct lmdb {
 	off_t reserved;	       /* bytes on disk, of data.mdb */
 	uint64_t free_pages;   /* in generation `counted_generation` */
 	uint64_t counted_generation;
+	struct lmdb_loss loss;
 };
 
 /* Sets the store's `why` and returns `err`. */

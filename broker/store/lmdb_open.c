@@ -216,8 +216,8 @@ handles_keep(struct lmdb *l, const char *dir)
 static int
 first_checkpoint(struct lmdb *l)
 {
-	struct lmdb_number numbers[] = {
-		{"format", STORE_FORMAT}, {"salt", l->journal.salt}};
+	struct lmdb_number numbers[] = {{"format", STORE_FORMAT},
+		{"salt", l->journal.salt}, {"journal", l->journal.highest + 1}};
 	uint64_t *salt = &numbers[1].value;
 	int err;
 
@@ -227,10 +227,94 @@ first_checkpoint(struct lmdb *l)
 			(ssize_t)sizeof(*salt));
 		*salt |= 1; /* 0: none yet */
 	}
-	err = lmdb_checkpoint_with(l, numbers, 2);
+	err = lmdb_checkpoint_with(l, numbers, 3);
+	if (err < 0)
+		return err;
+	l->journal.salt = *salt;
+	journal_restart(&l->journal, numbers[2].value);
+	return 0;
+}
+
+/*
+ * Opens the journal, which is made with the first generation of a store, or for
+ * a repair that may do without the old one.
+ */
+static int
+journal_find(struct lmdb *l, const char *dir, const struct store_options *o,
+	uint64_t generation)
+{
+	int fresh = generation == 0 && !l->read_only;
+	int err = journal_open(&l->journal, dir, journal_size(o), fresh);
+
+	if (err == SW_ECORRUPT && o->without_journal) {
+		l->loss.journal = LMDB_MISSING;
+		fresh = !l->read_only;
+		err = fresh ? journal_open(&l->journal, dir, journal_size(o), 1)
+			    : 0;
+	}
+	if (err < 0)
+		return lmdb_fail(l, err, dir,
+			err == SW_ECORRUPT ? "the journal is missing"
+					   : strerror(-err));
+	if (fresh) /* maybe just made */
+		err = lmdb_owner_set(l->journal.fd, dir);
+	return err < 0 ? lmdb_fail(l, err, dir, strerror(-err)) : 0;
+}
+
+/* Notes what the store is opened without; before its next checkpoint. */
+static void
+loss_note(struct lmdb *l, uint64_t generation)
+{
+	struct lmdb_loss *loss = &l->loss;
+
+	if (l->journal.broken && loss->journal == LMDB_WHOLE)
+		loss->journal = LMDB_BROKEN;
+	loss->epoch = lmdb_meta_get(l, "epoch0", 0);
+	loss->checkpoint_ms = lmdb_meta_get(l, "checkpoint_ms", 0);
+	loss->closed = lmdb_meta_get(l, "closed", 0) == generation;
+	loss->applied = l->journal.next;
+}
+
+/* A file that was cut short; all that is left of it is in data.mdb by now. */
+static int
+journal_replace(struct lmdb *l, const char *dir, size_t size)
+{
+	int err;
+
+	if (l->locks[LMDB_JOURNAL] >= 0)
+		close(l->locks[LMDB_JOURNAL]);
+	l->locks[LMDB_JOURNAL] = -1;
+	err = journal_renew(&l->journal, dir, size);
 	if (err == 0)
-		l->journal.salt = *salt;
-	return err;
+		err = lmdb_owner_set(l->journal.fd, dir);
+	return err < 0 ? lmdb_fail(l, err, dir, strerror(-err))
+		       : lmdb_path_sync(l, dir);
+}
+
+static int
+journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
+	uint64_t generation)
+{
+	int err;
+
+	l->journal.lenient = o->without_journal;
+	err = l->journal.fd >= 0 ? lmdb_replay(l, generation) : 0;
+	if (err < 0)
+		return lmdb_fail(l, err, dir,
+			err != SW_ECORRUPT ? sw_strerror(err)
+			: l->journal.size == 0
+				? "the journal is empty"
+				: "the journal is corrupt, or data.mdb is an "
+				  "older copy");
+	loss_note(l, generation);
+	if (l->read_only)
+		return 0;
+	err = first_checkpoint(l);
+	l->journal.lenient = 0;
+	return err < 0 || l->journal.size >= journal_size(o) ||
+			       !l->journal.broken
+		       ? err
+		       : journal_replace(l, dir, journal_size(o));
 }
 
 /* Opens the tables, checks the format, applies the journal. */
@@ -253,31 +337,14 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		return lmdb_fail(l, SW_EFORMAT, dir,
 			"the store was written by a newer version");
 	err = handles_keep(l, dir);
+	if (err == 0)
+		err = journal_find(l, dir, o, generation);
+	if (err == 0)
+		err = names_sync(l, dir);
 	if (err < 0)
 		return err;
-	err = journal_open(&l->journal, dir, journal_size(o),
-		generation == 0 && !l->read_only);
-	if (err < 0)
-		return lmdb_fail(l, err, dir,
-			err == SW_ECORRUPT ? "the journal is missing"
-					   : strerror(-err));
 	l->journal.salt = salt;
-	if (generation == 0 && !l->read_only) /* maybe just made */
-		err = lmdb_owner_set(l->journal.fd, dir);
-	if (err < 0)
-		return lmdb_fail(l, err, dir, strerror(-err));
-	err = names_sync(l, dir);
-	if (err < 0)
-		return err;
-	err = lmdb_replay(l, generation);
-	if (err < 0)
-		return lmdb_fail(l, err, dir,
-			err == SW_ECORRUPT ? "the journal is corrupt, or "
-					     "data.mdb is an older copy"
-					   : sw_strerror(err));
-	if (l->read_only)
-		return 0;
-	return first_checkpoint(l);
+	return journal_apply(l, dir, o, generation);
 }
 
 static int
@@ -336,11 +403,24 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 		err = lmdb_files_lock(l, dir);
 	if (err == 0)
 		lmdb_files_note(l, dir);
+	l->opened = err == 0;
 	if (err == SW_EFULL)
 		(void)lmdb_fail(l, err, dir,
 			l->disk_full ? "no room on the disk"
 				     : "the store is full; raise --map-size");
 	return err;
+}
+
+/*
+ * Not needed by the next start, which would apply the journal.  But data.mdb
+ * then has all that was confirmed and says so, should the journal get lost.
+ */
+static void
+last_checkpoint(struct lmdb *l)
+{
+	struct lmdb_number closed = {"closed", l->journal.generation + 1};
+
+	(void)lmdb_checkpoint_with(l, &closed, 1);
 }
 
 void
@@ -350,8 +430,8 @@ lmdb_close(struct store *s)
 
 	if (l == NULL)
 		return;
-	if (l->dirty && l->txn != NULL)
-		(void)lmdb_checkpoint(l); /* or the next start makes it */
+	if (l->opened && !l->read_only && l->txn != NULL)
+		last_checkpoint(l);
 	if (l->txn != NULL)
 		mdb_txn_abort(l->txn);
 	journal_close(&l->journal);

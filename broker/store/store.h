@@ -70,10 +70,12 @@ typedef void store_done_fn(void *arg, int err);
 typedef int store_each_fn(void *arg, struct bytes key, struct bytes val);
 
 struct store_options {
-	uint64_t map_size; /* bytes, the most that the store may grow to; 0:
-			      64 GiB */
-	int force;	   /* accept a network or overlay file system */
-	int read_only;	   /* change no file; a claim is -EROFS */
+	uint64_t map_size;   /* bytes, the most that the store may grow to; 0:
+				64 GiB */
+	int force;	     /* accept a network or overlay file system */
+	int read_only;	     /* change no file; a claim is -EROFS */
+	int without_journal; /* lmdb, for a repair: open the store also if its
+				journal is missing or broken */
 };
 
 struct store_driver {

@@ -182,6 +182,198 @@ what_is_written_beside_a_removed_index_is_not_confirmed(void **state)
 	fx_closed(f);
 }
 
+/* --- without the journal ---------------------------------------------------
+ */
+
+static int
+opened_without(struct fixture *f, int read_only)
+{
+	struct store_options o = {.map_size = f->map_size,
+		.without_journal = 1,
+		.read_only = read_only};
+
+	return store_open(&f->s, f->uri, &o);
+}
+
+static const struct lmdb_loss *
+loss(const struct fixture *f)
+{
+	return &((const struct lmdb *)f->s)->loss;
+}
+
+/* The files as kill -9 would leave them: `a` in data.mdb, `b` and `c` in the
+ * journal. */
+static void
+killed(struct fixture *f, struct fixture *copy)
+{
+	char command[256];
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_reopened(f);
+	assert_int_equal(fx_put(f, "b", "2"), 0);
+	assert_int_equal(fx_put(f, "c", "3"), 0);
+	*copy = *f;
+	copy->s = NULL;
+	(void)snprintf(copy->dir, sizeof(copy->dir), "%.50s/crash", f->dir);
+	(void)snprintf(copy->uri, sizeof(copy->uri), "lmdb:%s", copy->dir);
+	(void)snprintf(command, sizeof(command),
+		"cd %s && mkdir crash && cp data.mdb journal crash", f->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+refused_with(struct fixture *f, const char *why)
+{
+	assert_int_equal(fx_open_at(f), SW_ECORRUPT);
+	assert_non_null(strstr(f->s->why, why));
+	fx_closed(f);
+}
+
+/* Then as any store, also after it was closed. */
+static void
+goes_on_with(struct fixture *f, const char *rows)
+{
+	char more[80];
+
+	fx_assert_scan(f, "", "", 99, rows);
+	fx_closed(f);
+	fx_opened(f);
+	fx_assert_scan(f, "", "", 99, rows);
+	assert_int_equal(fx_put(f, "z", "9"), 0);
+	fx_reopened(f);
+	(void)snprintf(more, sizeof(more), "%sz=9 ", rows);
+	fx_assert_scan(f, "", "", 99, more);
+	fx_closed(f);
+}
+
+static void
+without_its_journal_a_store_opens_only_if_told_to(void **state)
+{
+	struct fixture *f = *state, copy;
+
+	killed(f, &copy);
+	removed(&copy, "journal");
+	refused_with(&copy, "the journal is missing");
+	assert_int_equal(opened_without(&copy, 1), 0);
+	assert_int_equal(loss(&copy)->journal, LMDB_MISSING);
+	fx_assert_scan(&copy, "", "", 99, "a=1 ");
+	fx_closed(&copy);
+	refused_with(&copy, "the journal is missing");
+	assert_int_equal(opened_without(&copy, 0), 0);
+	assert_int_equal(loss(&copy)->journal, LMDB_MISSING);
+	assert_int_equal(loss(&copy)->epoch, f->c.epoch);
+	assert_true(loss(&copy)->checkpoint_ms > 0);
+	assert_false(loss(&copy)->closed);
+	goes_on_with(&copy, "a=1 ");
+}
+
+static void
+a_store_that_was_closed_misses_nothing_without_its_journal(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_closed(f);
+	removed(f, "journal");
+	assert_int_equal(opened_without(f, 0), 0);
+	assert_int_equal(loss(f)->journal, LMDB_MISSING);
+	assert_true(loss(f)->closed);
+	goes_on_with(f, "a=1 ");
+}
+
+static void
+of_a_broken_journal_what_is_before_the_gap_is_kept(void **state)
+{
+	struct fixture *f = *state, copy;
+	char command[256];
+
+	killed(f, &copy);
+	assert_int_equal(fx_put(f, "d", "4"), 0);
+	(void)snprintf(command, sizeof(command),
+		"cd %s && cp journal crash && printf x | dd of=crash/journal "
+		"bs=1 seek=%d conv=notrunc status=none",
+		f->dir, JOURNAL_ALIGN + JOURNAL_HEAD + 8);
+	assert_int_equal(system(command), 0);
+	refused_with(&copy, "the journal is corrupt");
+	assert_int_equal(opened_without(&copy, 0), 0);
+	assert_int_equal(loss(&copy)->journal, LMDB_BROKEN);
+	assert_int_equal(loss(&copy)->applied, 1);
+	goes_on_with(&copy, "a=1 b=2 ");
+}
+
+/* data.mdb from before the journal's generation: nothing in it fits. */
+static void
+of_the_journal_of_a_later_index_nothing_is_applied(void **state)
+{
+	struct fixture *f = *state, copy;
+	char command[256];
+
+	killed(f, &copy);
+	for (int i = 0; i < 5; i++) {
+		fx_reopened(f);
+		assert_int_equal(fx_put(f, "later", "5"), 0);
+	}
+	(void)snprintf(
+		command, sizeof(command), "cd %s && cp journal crash", f->dir);
+	assert_int_equal(system(command), 0);
+	refused_with(&copy, "an older copy");
+	assert_int_equal(opened_without(&copy, 0), 0);
+	assert_int_equal(loss(&copy)->journal, LMDB_BROKEN);
+	goes_on_with(&copy, "a=1 ");
+}
+
+static void
+a_journal_that_is_empty_or_cut_short_is_refused_and_renewed(void **state)
+{
+	static const off_t lengths[] = {0, 100, 700};
+	struct fixture *f = *state, copy;
+	struct stat st;
+
+	killed(f, &copy);
+	assert_int_equal(truncate(path_of(&copy, "journal").text, 0), 0);
+	refused_with(&copy, "the journal is empty");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+			truncate(path_of(&copy, "journal").text, lengths[i]),
+			0);
+		refused_with(&copy, "the journal is");
+		assert_int_equal(opened_without(&copy, 0), 0);
+		assert_int_equal(loss(&copy)->journal, LMDB_BROKEN);
+		fx_assert_scan(&copy, "", "", 99, "a=1 ");
+		fx_closed(&copy);
+		assert_int_equal(stat(path_of(&copy, "journal").text, &st), 0);
+		assert_int_equal(st.st_size, 1 << 20);
+	}
+	fx_opened(&copy);
+	goes_on_with(&copy, "a=1 ");
+}
+
+static void
+a_whole_journal_is_used_also_by_who_could_do_without(void **state)
+{
+	struct fixture *f = *state, copy;
+
+	killed(f, &copy);
+	assert_int_equal(opened_without(&copy, 0), 0);
+	assert_int_equal(loss(&copy)->journal, LMDB_WHOLE);
+	goes_on_with(&copy, "a=1 b=2 c=3 ");
+}
+
+/* What the broker does when it notices: nothing confirmed is lost. */
+static void
+a_store_whose_journal_was_removed_is_whole_once_it_is_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	removed(f, "journal");
+	assert_int_equal(check(f), -ESTALE);
+	fx_closed(f);
+	assert_int_equal(opened_without(f, 0), 0);
+	assert_true(loss(f)->closed);
+	fx_assert_val(f, "a", "1");
+}
+
 /* clang-format off */
 #define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
 /* clang-format on */
@@ -197,6 +389,13 @@ main(void)
 		T(a_folder_that_is_renamed_is_noticed),
 		T(what_is_written_to_a_removed_file_is_not_confirmed),
 		T(what_is_written_beside_a_removed_index_is_not_confirmed),
+		T(without_its_journal_a_store_opens_only_if_told_to),
+		T(a_store_that_was_closed_misses_nothing_without_its_journal),
+		T(of_a_broken_journal_what_is_before_the_gap_is_kept),
+		T(of_the_journal_of_a_later_index_nothing_is_applied),
+		T(a_journal_that_is_empty_or_cut_short_is_refused_and_renewed),
+		T(a_whole_journal_is_used_also_by_who_could_do_without),
+		T(a_store_whose_journal_was_removed_is_whole_once_it_is_closed),
 	};
 
 	return cmocka_run_group_tests_name("store_files", tests, NULL, NULL);
