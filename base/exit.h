@@ -3,7 +3,8 @@
  * exit.h - the exit statuses of all programs, for code, help and manuals
  *
  * The command `spillway` has 0 to 4, on which scripts rely: append, never
- * renumber.  All other programs have the numbers of sysexits.h.  A fault of
+ * renumber.  All other programs have the numbers of sysexits.h, and two of the
+ * broker's own, 79 and 80.  A fault of
  * the configuration has the same status in each of them: EXIT_CONFIG where the
  * fault is in a file, EXIT_USE where it is on the command line.  The service
  * manager restarts neither.
@@ -24,7 +25,9 @@
 	X(EXIT_CREATE, 73, "an output file cannot be created")                 \
 	X(EXIT_IO, 74, "an error while reading or writing")                    \
 	X(EXIT_AGAIN, 75, "a fault that may pass: store in use, no space")     \
-	X(EXIT_CONFIG, 78, "the configuration file is wrong")
+	X(EXIT_CONFIG, 78, "the configuration file is wrong")                  \
+	X(EXIT_DEAF, 79, "the socket was removed or replaced")                 \
+	X(EXIT_REPLACED, 80, "a file of the store was removed or replaced")
 
 enum exit_status {
 #define X(symbol, number, text) symbol = number,

@@ -21,6 +21,7 @@
 enum {
 	SHARD = 0,
 	FULL_MS = 1000,	     /* see core_reload() */
+	CHECK_MS = 1000,     /* between two looks at socket and files */
 	STALL_LOG_MS = 1000, /* shorter stalls are not logged */
 };
 
@@ -45,22 +46,6 @@ repair_command(const struct broker *br)
 
 /* --- opening ------------------------------------------------------------ */
 
-/* Makes the folder of an ipc:// socket, accessible to this user only. */
-static int
-folder_make(const char *endpoint)
-{
-	char dir[PATH_MAX], *slash;
-
-	if (strncmp(endpoint, "ipc://", 6) != 0)
-		return 0;
-	(void)snprintf(dir, sizeof(dir), "%s", endpoint + 6);
-	slash = strrchr(dir, '/');
-	if (slash == NULL || slash == dir)
-		return 0;
-	*slash = '\0';
-	return mkdir(dir, 0700) == 0 || errno == EEXIST ? 0 : -errno;
-}
-
 static int
 socket_open(struct broker *br)
 {
@@ -75,10 +60,9 @@ socket_open(struct broker *br)
 	if (err == 0 && (zmq_setsockopt(br->socket, ZMQ_ROUTER_MANDATORY, &yes,
 				 sizeof(yes)) != 0 ||
 				zmq_setsockopt(br->socket, ZMQ_SNDHWM, &sndhwm,
-					sizeof(sndhwm)) != 0 ||
-				zmq_bind(br->socket, br->listen) != 0))
+					sizeof(sndhwm)) != 0))
 		err = -zmq_errno();
-	return err;
+	return err == 0 ? listener_bind(&br->listener, br->socket) : err;
 }
 
 static void
@@ -92,19 +76,40 @@ socket_close(struct broker *br)
 }
 
 static int
-listen_open(struct broker *br, const char *endpoint)
+listen_failed(struct broker *br, int err)
 {
-	size_t cap = sizeof(br->listen);
-	int err = folder_make(endpoint);
+	br->status = err == -EBUSY	? EXIT_AGAIN
+		     : err == -ENOTCONN ? EXIT_DEAF
+					: EXIT_UNAVAILABLE;
+	sw_log(SW_LOG_ERR, err == -ENOTCONN ? "deaf" : "listen", "at",
+		br->listener.endpoint, "error", sw_errname(err), "text",
+		sw_strerror(err), "why", br->listener.why, NULL);
+	return err;
+}
 
-	if (err == 0) {
-		(void)snprintf(br->listen, cap, "%s", endpoint);
-		err = socket_open(br);
-	}
-	if (err == 0 && zmq_getsockopt(br->socket, ZMQ_LAST_ENDPOINT,
-				br->listen, &cap) != 0)
-		err = -zmq_errno();
-	return err < 0 ? error_log(err, "listen", endpoint) : 0;
+/* Before the store, which a broker that may not listen leaves alone. */
+static int
+listen_claim(struct broker *br, const struct broker_config *cfg)
+{
+	const struct listener_options o = {.endpoint = cfg->listen,
+		.mode = cfg->socket_mode,
+		.group = cfg->socket_group};
+	int err = listener_init(&br->listener, &o);
+
+	return err < 0 ? listen_failed(br, err) : 0;
+}
+
+static int
+listen_open(struct broker *br)
+{
+	int err = socket_open(br);
+
+	if (err < 0)
+		return listen_failed(br, err);
+	if (listener_is_closed_off(&br->listener))
+		sw_log(SW_LOG_WARN, "closed-off", "at", br->listener.endpoint,
+			"why", br->listener.why, NULL);
+	return 0;
 }
 
 static int
@@ -130,6 +135,8 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 
 	if (err == 0)
 		err = br->store->driver->claim(br->store, SHARD, 0, &br->claim);
+	if (err == -EBUSY)
+		br->status = EXIT_AGAIN;
 	if (err < 0) {
 		sw_log(SW_LOG_ERR, "store", "data", cfg->data, "error",
 			sw_errname(err), "text", sw_strerror(err), "why",
@@ -163,16 +170,21 @@ broker_open(struct broker *br, const struct broker_config *cfg)
 	uint64_t watchdog_us = 0;
 	int err;
 
-	*br = (struct broker){
-		.data = cfg->data, .signals = -1, .guard.statm = -1};
+	*br = (struct broker){.data = cfg->data,
+		.signals = -1,
+		.guard.statm = -1,
+		.listener.lock = -1,
+		.status = EXIT_SOFTWARE};
 	umask(077);
-	err = store_ready(br, cfg);
+	err = listen_claim(br, cfg);
+	if (err == 0)
+		err = store_ready(br, cfg);
 	if (err == 0)
 		err = signals_open(br);
 	if (err == 0)
 		err = broker_config_settings(cfg, setting_apply, br);
 	if (err == 0)
-		err = listen_open(br, cfg->listen);
+		err = listen_open(br);
 	if (err == 0)
 		guard_open(&br->guard, cfg->link_memory);
 	accept_open();
@@ -185,6 +197,7 @@ void
 broker_close(struct broker *br)
 {
 	socket_close(br);
+	listener_fini(&br->listener);
 	accept_close();
 	guard_close(&br->guard);
 	core_fini(&br->core);
@@ -192,7 +205,7 @@ broker_close(struct broker *br)
 		br->store->driver->close(br->store);
 	if (br->signals >= 0)
 		close(br->signals);
-	*br = (struct broker){.signals = -1};
+	*br = (struct broker){.signals = -1, .listener.lock = -1};
 }
 
 /* --- a turn ------------------------------------------------------------- */
@@ -378,7 +391,36 @@ links_guard(struct broker *br)
 	socket_close(br);
 	guard_reset(&br->guard);
 	err = socket_open(br);
-	return err < 0 ? error_log(err, "listen", br->listen) : 0;
+	return err < 0 ? listen_failed(br, err) : 0;
+}
+
+/*
+ * Whether socket and files are still those that other processes find.  What is
+ * committed to others would be confirmed in vain, so the broker ends.
+ */
+static int
+own_check(struct broker *br)
+{
+	int err = listener_check(&br->listener);
+
+	if (err < 0)
+		return listen_failed(br, err);
+	err = br->store->driver->check(br->store);
+	if (err < 0) {
+		br->status = EXIT_REPLACED;
+		sw_log(SW_LOG_ERR, "replaced", "data", br->data, "why",
+			br->store->why, NULL);
+	}
+	return err;
+}
+
+static int
+own_check_due(struct broker *br)
+{
+	if (br->boot_ms - br->checked_ms < CHECK_MS)
+		return 0;
+	br->checked_ms = br->boot_ms;
+	return own_check(br);
 }
 
 /*
@@ -392,6 +434,9 @@ turn(struct broker *br)
 	int err;
 
 	wait_for_work(br);
+	err = own_check_due(br);
+	if (err < 0)
+		return err;
 	core_begin(c, clock_now_ms(CLOCK_REALTIME), lease_clock_ms(br));
 	requests_take(br);
 	core_tick(c);
@@ -412,6 +457,17 @@ turn(struct broker *br)
 	return links_guard(br);
 }
 
+static void
+store_failed(const struct broker *br, int err)
+{
+	int repair = err == SW_ECORRUPT ||
+		     strstr(br->store->why, "spillway-repair") != NULL;
+
+	sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
+		sw_strerror(err), "why", br->store->why, "run",
+		repair ? repair_command(br) : "", NULL);
+}
+
 int
 broker_run(struct broker *br)
 {
@@ -420,17 +476,12 @@ broker_run(struct broker *br)
 	sd_notify(0, "READY=1");
 	sw_log(SW_LOG_INFO, "ready", "epoch", sw_num((int64_t)br->claim.epoch),
 		"queues", sw_num(br->core.queues_n), "leases",
-		sw_num(lease_count(&br->core.leases)), NULL);
+		sw_num(lease_count(&br->core.leases)), "at",
+		br->listener.endpoint, NULL);
 	while (!br->stop && err == 0)
 		err = turn(br);
 	sd_notify(0, "STOPPING=1");
-	if (err < 0)
-		sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
-			sw_strerror(err), "why", br->store->why, "run",
-			err == SW_ECORRUPT || strstr(br->store->why,
-						      "spillway-repair")
-				? repair_command(br)
-				: "",
-			NULL);
+	if (err < 0 && br->status == EXIT_SOFTWARE && own_check(br) == 0)
+		store_failed(br, err);
 	return err;
 }

@@ -11,6 +11,7 @@
 #include "base/steady.h"
 #include "broker/config.h"
 #include "broker/core/core.h"
+#include "broker/listener.h"
 #include "link/guard.h"
 
 struct broker {
@@ -18,14 +19,16 @@ struct broker {
 	const char *data; /* the folder; borrowed from the configuration */
 	struct store *store;
 	struct claim claim;
-	void *ctx, *socket;    /* ZeroMQ: the context and the ROUTER */
-	char listen[PATH_MAX]; /* the endpoint, ZMQ_LAST_ENDPOINT */
+	void *ctx, *socket; /* ZeroMQ: the context and the ROUTER */
+	struct listener listener;
 	struct guard guard;
 	struct steady steady;
 	int64_t boot_ms; /* the boot clock at the begin of the turn */
 	int signals;	 /* signalfd */
 	int stop;
 	int committed; /* the outcome of the commit; 1: not known yet */
+	enum exit_status status; /* of the program, after an error */
+	int64_t checked_ms;	 /* see own_check() */
 	uint64_t damage_logged;
 	int64_t watchdog_ms,
 		fed_ms; /* WATCHDOG=1: how often (0: never), when */
@@ -33,16 +36,20 @@ struct broker {
 
 /*
  * Opens store, socket and signals; the configuration is borrowed until
- * broker_close(), which must follow also after an error.  An error is logged.
- * -EBUSY: another process has the store open; or an error of core_init(), of
+ * broker_close(), which must follow also after an error.  An error is logged,
+ * and `status` says how the program is to end.  -EBUSY: another process has
+ * the store open or listens at the endpoint; or an error of core_init(), of
  * the store or of a system call.
  */
 int broker_open(struct broker *, const struct broker_config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);
 
-/* Runs turns until SIGTERM or SIGINT, then returns 0; or returns the error of
- * a store that failed, which is logged. */
+/*
+ * Runs turns until SIGTERM or SIGINT, then returns 0; or returns an error,
+ * which is logged: that of a store that failed, -ENOTCONN if the socket was
+ * removed or replaced, -ESTALE if a file of the store was.
+ */
 int broker_run(struct broker *) __attribute__((warn_unused_result));
 
 #endif

@@ -2,6 +2,7 @@
 #include "broker/config.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,10 @@ static const struct config_key broker_keys[] = {
 		"where the jobs are stored (else $STATE_DIRECTORY)"},
 	{"listen", CONFIG_ENDPOINT, 0, 0, NULL,
 		"where clients connect: ipc://, or loopback by tcp://"},
+	{"socket_group", CONFIG_TEXT, 0, 0, NULL,
+		"group that may use the ipc:// socket"},
+	{"socket_mode", CONFIG_TEXT, 0, 0, NULL,
+		"mode of the ipc:// socket (else 0600; with a group 0660)"},
 	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
 		"largest size of the store"},
 	{"link_memory", CONFIG_BYTES, 1, INT64_MAX, "256m",
@@ -34,12 +39,75 @@ static const struct config_key queue_keys[] = {
 		{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
+/* To connect to a socket is to write to it; its owner is the broker. */
+static int
+mode_parse(const char *text, mode_t *mode)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 8);
+
+	if (strspn(text, "01234567") != strlen(text) || *end != '\0' ||
+		(n & 0600) != 0600 || (n & ~0666UL) != 0)
+		return -EINVAL;
+	*mode = (mode_t)n;
+	return 0;
+}
+
+static int
+group_find(const char *text, gid_t *group)
+{
+	int64_t n;
+	const struct group *g;
+
+	if (unit_parse(UNIT_COUNT, text, &n) == 0 && n < INT32_MAX) {
+		*group = (gid_t)n;
+		return 0;
+	}
+	g = getgrnam(text);
+	if (g == NULL)
+		return -ENOENT;
+	*group = g->gr_gid;
+	return 0;
+}
+
+static int
+mode_check(const char *value, char why[INI_WHY])
+{
+	mode_t mode;
+
+	(void)snprintf(why, INI_WHY,
+		"must be an octal number of 0600 to 0666, such as 0660");
+	return *value != '\0' ? mode_parse(value, &mode) : 0;
+}
+
+static int
+group_check(const char *value, char why[INI_WHY])
+{
+	gid_t group;
+
+	(void)snprintf(why, INI_WHY, "must be a group of this machine");
+	return *value != '\0' ? group_find(value, &group) : 0;
+}
+
+static int
+endpoint_check(const char *value, char why[INI_WHY])
+{
+	return sw_listen_check(value, why, INI_WHY);
+}
+
 static int
 text_check(const struct config_key *k, const char *value, char why[INI_WHY])
 {
-	return strcmp(k->name, "listen") == 0
-		       ? sw_listen_check(value, why, INI_WHY)
-		       : 0;
+	static const struct {
+		const char *key;
+		int (*check)(const char *value, char why[INI_WHY]);
+	} checks[] = {{"listen", endpoint_check}, {"socket_mode", mode_check},
+		{"socket_group", group_check}};
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (strcmp(k->name, checks[i].key) == 0)
+			return checks[i].check(value, why);
+	return 0;
 }
 
 static int
@@ -114,13 +182,38 @@ static int
 listen_find(struct broker_config *cfg)
 {
 	const char *given = text_given(cfg, "listen");
+	char why[INI_WHY];
+	int err = 0;
 
-	if (given == NULL)
-		return sw_endpoint_default(cfg->listen, sizeof(cfg->listen)) < 0
-			       ? fail(cfg, "--listen: no default without "
-					   "XDG_RUNTIME_DIR")
-			       : 0;
-	(void)snprintf(cfg->listen, sizeof(cfg->listen), "%s", given);
+	if (given != NULL)
+		(void)snprintf(cfg->listen, sizeof(cfg->listen), "%s", given);
+	else
+		err = sw_endpoint_default(cfg->listen, sizeof(cfg->listen));
+	if (err == 0)
+		return 0;
+	(void)snprintf(
+		why, sizeof(why), "--listen: %s", sw_endpoint_default_why(err));
+	return fail(cfg, why);
+}
+
+/* Both were checked when they were read. */
+static int
+socket_access_find(struct broker_config *cfg)
+{
+	const char *mode = text_given(cfg, "socket_mode");
+	const char *group = text_given(cfg, "socket_group");
+
+	cfg->socket_mode = group != NULL ? 0660 : 0600;
+	cfg->socket_group = (gid_t)-1;
+	if ((mode != NULL || group != NULL) &&
+		strncmp(cfg->listen, "ipc://", 6) != 0)
+		return fail(cfg,
+			"socket_mode and socket_group: only an ipc:// socket "
+			"has them");
+	if (mode != NULL && mode_parse(mode, &cfg->socket_mode) < 0)
+		return fail(cfg, "socket_mode: invalid");
+	if (group != NULL && group_find(group, &cfg->socket_group) < 0)
+		return fail(cfg, "socket_group: no such group");
 	return 0;
 }
 
@@ -155,7 +248,7 @@ broker_config_read(struct broker_config *cfg, int argc, char **argv)
 	cfg->force = config_number(c, "broker", "force");
 	cfg->verbose = config_number(c, "broker", "verbose");
 	return action_take(cfg) != 0 || data_find(cfg) != 0 ||
-	       listen_find(cfg) != 0;
+	       listen_find(cfg) != 0 || socket_access_find(cfg) != 0;
 }
 
 void

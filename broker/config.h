@@ -11,6 +11,7 @@
 #include <linux/limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/options.h"
 
@@ -21,6 +22,8 @@ struct broker_config {
 	int64_t link_memory; /* bytes that links may hold */
 	int64_t force;	     /* open on a file system that cannot be trusted */
 	int64_t verbose;
+	mode_t socket_mode;
+	gid_t socket_group; /* (gid_t)-1: none is given */
 	int check_only;
 	enum exit_status status; /* where broker_config_read() returns 1 */
 	struct options options;

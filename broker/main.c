@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-
 #include "base/log.h"
 #include "broker/broker.h"
 
-static int
+static enum exit_status
 store_serve(const struct broker_config *cfg)
 {
 	static struct broker br;
+	enum exit_status status;
 	int err = broker_open(&br, cfg);
 
 	if (err == 0)
 		err = broker_run(&br);
+	status = err == 0 ? EXIT_OK : br.status;
 	broker_close(&br);
-	return err == 0 ? EXIT_OK : err == -EBUSY ? EXIT_AGAIN : EXIT_SOFTWARE;
+	return status;
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct broker_config cfg;
-	int status;
+	enum exit_status status;
 
 	if (broker_config_read(&cfg, argc, argv) != 0 || cfg.check_only) {
 		status = cfg.status;

@@ -152,7 +152,12 @@ cmd_link(struct cmd *c)
 			"set SPILLWAY_BROKER");
 	if (ep == NULL)
 		ep = "the default endpoint";
-	if (err == -EINVAL || err == -ENAMETOOLONG)
+	if (err == -ENAMETOOLONG)
+		return cmd_usage(c,
+			"broker '%s': the path of an ipc:// endpoint has at "
+			"most %d bytes",
+			ep, SW_IPC_PATH_MAX);
+	if (err == -EINVAL)
 		return cmd_usage(c,
 			"broker '%s' must be an endpoint such as "
 			"ipc:///path or tcp://host:port",

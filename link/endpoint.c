@@ -5,11 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "wire/limits.h"
+
+#define IPC "ipc://"
+#define TCP "tcp://"
+
+enum { PORT_MAX = 65535 };
+
+_Static_assert(
+	SW_IPC_PATH_MAX + 1 == sizeof(((struct sockaddr_un *)0)->sun_path),
+	"the limit is that of a socket's address");
 
 int
 sw_endpoint_default(char *buf, size_t cap)
@@ -26,18 +36,19 @@ sw_endpoint_default(char *buf, size_t cap)
 	if (dir == NULL)
 		return -ENOENT;
 	n = snprintf(buf, cap, "ipc://%s%s/%s", dir, sub, SW_SOCKET_NAME);
-	return (size_t)n < cap ? 0 : -ENAMETOOLONG;
+	return (size_t)n < cap && !sw_endpoint_is_long(buf) ? 0 : -ENAMETOOLONG;
+}
+
+const char *
+sw_endpoint_default_why(int err)
+{
+	return err == -ENAMETOOLONG
+		       ? "the path of the default endpoint is too long for a "
+			 "socket"
+		       : "no default without XDG_RUNTIME_DIR";
 }
 
 /* --- checking ------------------------------------------------------------- */
-
-#define IPC "ipc://"
-#define TCP "tcp://"
-
-enum {
-	IPC_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
-	PORT_MAX = 65535,
-};
 
 static const char digits[] = "0123456789";
 
@@ -52,7 +63,7 @@ is_ipc(const char *endpoint)
 	size_t scheme = sizeof(IPC) - 1, len = strlen(endpoint);
 
 	return strncmp(endpoint, IPC, scheme) == 0 && len > scheme &&
-	       len - scheme <= IPC_MAX;
+	       len - scheme <= SW_IPC_PATH_MAX;
 }
 
 static int
@@ -93,6 +104,13 @@ is_loopback(const char *endpoint)
 }
 
 int
+sw_endpoint_is_long(const char *endpoint)
+{
+	return strncmp(endpoint, IPC, sizeof(IPC) - 1) == 0 &&
+	       strlen(endpoint) > sizeof(IPC) - 1 + SW_IPC_PATH_MAX;
+}
+
+int
 sw_endpoint_check(const char *endpoint, char *why, size_t why_cap)
 {
 	if (is_ipc(endpoint) || is_tcp(endpoint, 0))
@@ -100,7 +118,7 @@ sw_endpoint_check(const char *endpoint, char *why, size_t why_cap)
 	(void)snprintf(why, why_cap,
 		"must be ipc://PATH, PATH of at most %d bytes, or "
 		"tcp://HOST:PORT",
-		IPC_MAX);
+		SW_IPC_PATH_MAX);
 	return -EINVAL;
 }
 
@@ -112,8 +130,35 @@ sw_listen_check(const char *endpoint, char *why, size_t why_cap)
 	(void)snprintf(why, why_cap,
 		"must be ipc://PATH, PATH of at most %d bytes, or loopback: "
 		"tcp://127.0.0.1:PORT",
-		IPC_MAX);
+		SW_IPC_PATH_MAX);
 	return -EINVAL;
+}
+
+int
+sw_endpoint_probe(const char *endpoint)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = endpoint + sizeof(IPC) - 1;
+	size_t len = strlen(endpoint);
+	int fd, err;
+
+	if (!is_ipc(endpoint))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	len -= sizeof(IPC) - 1;
+	memcpy(at.sun_path, path, len);
+	if (*path == '@')
+		at.sun_path[0] = '\0';
+	len += offsetof(struct sockaddr_un, sun_path) + (*path != '@');
+	err = connect(fd, (const struct sockaddr *)(const void *)&at,
+		      (socklen_t)len) != 0 &&
+			      errno != EAGAIN
+		      ? -errno
+		      : 0;
+	close(fd);
+	return err;
 }
 
 /* --- sockets -------------------------------------------------------------- */

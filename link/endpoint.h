@@ -11,10 +11,23 @@
  * Writes the default endpoint, NUL included, to `buf` of `cap` bytes: ipc:// in
  * $RUNTIME_DIRECTORY (set by systemd for the broker), else in /run/spillway for
  * root, else in $XDG_RUNTIME_DIR/spillway.  -ENOENT: neither variable is set;
- * -ENAMETOOLONG: `buf` is too small.
+ * -ENAMETOOLONG: `buf` is too small, or the path longer than SW_IPC_PATH_MAX.
  */
 int
 sw_endpoint_default(char *buf, size_t cap) __attribute__((warn_unused_result));
+
+/* Why there is no default, for a message: "no default without ...". */
+const char *sw_endpoint_default_why(int err);
+
+/* Whether the endpoint is ipc:// with a path beyond SW_IPC_PATH_MAX. */
+int sw_endpoint_is_long(const char *endpoint);
+
+/*
+ * Tries to connect to an ipc:// endpoint, for a message: 0; or -ENOENT: there
+ * is no socket, -ECONNREFUSED: nobody listens, -EACCES: this process may not
+ * connect, or another -errno.  0 for tcp://, which is not tried.
+ */
+int sw_endpoint_probe(const char *endpoint);
 
 /*
  * Check an endpoint without using it: one to connect to, and one to listen at,

@@ -54,7 +54,10 @@ endpoint_find(struct client *c, const char *endpoint)
 	if (endpoint == NULL || *endpoint == '\0')
 		return sw_endpoint_default(c->endpoint, sizeof(c->endpoint));
 	n = snprintf(c->endpoint, sizeof(c->endpoint), "%s", endpoint);
-	return n > 0 && (size_t)n < sizeof(c->endpoint) ? 0 : -ENAMETOOLONG;
+	return n > 0 && (size_t)n < sizeof(c->endpoint) &&
+			       !sw_endpoint_is_long(c->endpoint)
+		       ? 0
+		       : -ENAMETOOLONG;
 }
 
 int
@@ -220,14 +223,25 @@ client_drop(struct client *c, struct client_req *r)
 	req_remove(c, r);
 }
 
+/* A refused user must not look for a broker that is there. */
+static void
+unreached_explain(struct client *c)
+{
+	int err = sw_endpoint_probe(c->endpoint);
+
+	(void)snprintf(c->why, sizeof(c->why),
+		err == -EACCES || err == -EPERM ? "permission denied: %s"
+						: "no broker at %s",
+		c->endpoint);
+}
+
 static int
 req_expire(struct client *c, struct client_req *r)
 {
 	int err = r->epoch == 0 && !c->dial.up ? SW_ELINK : SW_ETIMEOUT;
 
 	if (err == SW_ELINK)
-		(void)snprintf(
-			c->why, sizeof(c->why), "no broker at %s", c->endpoint);
+		unreached_explain(c);
 	else
 		(void)snprintf(c->why, sizeof(c->why),
 			"no answer from %s in %lld ms%s", c->endpoint,

@@ -51,6 +51,9 @@ enum {
  */
 #define SW_TIME_MAX_MS 253402300799999LL
 
+/* Bytes of the path of an ipc:// endpoint, as in sockaddr_un; -ENAMETOOLONG. */
+#define SW_IPC_PATH_MAX 107
+
 /* The broker's default socket, a file of the runtime folder. */
 #define SW_SOCKET_NAME "broker.sock"
 

@@ -181,17 +181,20 @@ static int
 endpoint_set(struct worker_config *cfg)
 {
 	const char *given = config_text(cfg->options.config, SECTION, "broker");
+	char why[INI_WHY];
+	int err = 0;
 
 	cfg->worker.endpoint = cfg->endpoint;
 	if (given != NULL && *given != '\0')
 		(void)snprintf(
 			cfg->endpoint, sizeof(cfg->endpoint), "%s", given);
-	else if (sw_endpoint_default(cfg->endpoint, sizeof(cfg->endpoint)) <
-			 0 &&
-		 !cfg->check_only)
-		return config_fail(cfg, EXIT_USE,
-			"--broker: no default without XDG_RUNTIME_DIR");
-	return 0;
+	else
+		err = sw_endpoint_default(cfg->endpoint, sizeof(cfg->endpoint));
+	if (err == 0 || cfg->check_only)
+		return 0;
+	(void)snprintf(
+		why, sizeof(why), "--broker: %s", sw_endpoint_default_why(err));
+	return config_fail(cfg, EXIT_USE, why);
 }
 
 static void

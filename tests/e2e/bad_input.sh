@@ -17,7 +17,7 @@ head -c 140000 /dev/zero >"$dir/large"
 refused 1 "large|131,?072|128" spillway put q --file "$dir/large"
 refused 1 "no-such" spillway put q --file "$dir/no-such"
 
-refused 75 "another process" spillway-broker --data "$dir/data" --listen "ipc://$dir/c.sock"
+refused 75 "process $broker has the store open" spillway-broker --data "$dir/data" --listen "ipc://$dir/c.sock"
 printf '[broker]\ncolour = red\n' >"$dir/bad.conf"
 refused 78 "bad.conf:2: unknown key" spillway-broker --config "$dir/bad.conf"
 printf '[queue q]\nmax_attempts = many\n' >"$dir/bad2.conf"

@@ -267,7 +267,7 @@ exit_statuses_are_those_of_sysexits(void **state)
 {
 	static const int theirs[] = {EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT,
 		EX_UNAVAILABLE, EX_SOFTWARE, EX_OSERR, EX_OSFILE, EX_CANTCREAT,
-		EX_IOERR, EX_TEMPFAIL, EX_CONFIG};
+		EX_IOERR, EX_TEMPFAIL, EX_CONFIG, EX__MAX + 1, EX__MAX + 2};
 	static const struct {
 		int number;
 		const char *text;

@@ -5,14 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "link/endpoint.h"
+#include "tests/lib/folder.h"
 
 enum { CONNECT = 1, LISTEN = 2 };
 
@@ -106,6 +111,52 @@ a_path_may_be_as_long_as_a_socket_s_address(void **state)
 	assert_int_equal(sw_endpoint_check(at, why, sizeof(why)), 0);
 }
 
+/* Longer than any limit, for each of the variables that make the default. */
+static void
+a_default_that_is_too_long_is_refused_by_name(void **state)
+{
+	char at[512], dir[256];
+	const char *was = getenv("RUNTIME_DIRECTORY");
+
+	(void)state;
+	memset(dir, 'x', sizeof(dir) - 1);
+	dir[0] = '/';
+	dir[sizeof(dir) - 1] = '\0';
+	assert_int_equal(setenv("RUNTIME_DIRECTORY", dir, 1), 0);
+	assert_int_equal(sw_endpoint_default(at, sizeof(at)), -ENAMETOOLONG);
+	assert_non_null(
+		strstr(sw_endpoint_default_why(-ENAMETOOLONG), "too long"));
+	assert_int_equal(setenv("RUNTIME_DIRECTORY", "/run/spillway", 1), 0);
+	assert_int_equal(sw_endpoint_default(at, sizeof(at)), 0);
+	assert_int_equal(was != NULL ? setenv("RUNTIME_DIRECTORY", was, 1)
+				     : unsetenv("RUNTIME_DIRECTORY"),
+		0);
+}
+
+static void
+a_probe_says_why_nobody_is_reached(void **state)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char dir[64], endpoint[80];
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	folder_make(dir);
+	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", dir);
+	strcpy(at.sun_path, endpoint + 6);
+	assert_int_equal(sw_endpoint_probe(endpoint), -ENOENT);
+	assert_int_equal(
+		bind(s, (const struct sockaddr *)(const void *)&at, sizeof(at)),
+		0);
+	assert_int_equal(sw_endpoint_probe(endpoint), -ECONNREFUSED);
+	assert_int_equal(listen(s, 4), 0);
+	assert_int_equal(sw_endpoint_probe(endpoint), 0);
+	close(s);
+	assert_int_equal(sw_endpoint_probe(endpoint), -ECONNREFUSED);
+	assert_int_equal(sw_endpoint_probe("tcp://127.0.0.1:1"), 0);
+	folder_remove(dir);
+}
+
 int
 main(void)
 {
@@ -113,6 +164,8 @@ main(void)
 		cmocka_unit_test(a_check_names_what_an_endpoint_must_be),
 		cmocka_unit_test(what_the_check_takes_libzmq_takes),
 		cmocka_unit_test(a_path_may_be_as_long_as_a_socket_s_address),
+		cmocka_unit_test(a_default_that_is_too_long_is_refused_by_name),
+		cmocka_unit_test(a_probe_says_why_nobody_is_reached),
 	};
 
 	return cmocka_run_group_tests_name("endpoint", tests, NULL, NULL);

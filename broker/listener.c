@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "base/lock.h"
+
+#define NO_GROUP ((gid_t)-1)
+
+static int
+fail(struct listener *l, int err, const char *what, const char *text)
+{
+	(void)snprintf(l->why, sizeof(l->why), "%.150s: %s", what, text);
+	return err;
+}
+
+static int
+fail_errno(struct listener *l, const char *what)
+{
+	return fail(l, -errno, what, strerror(errno));
+}
+
+/* --- the folder ----------------------------------------------------------- */
+
+/* 0: the socket is in the folder of the process, or in the root folder. */
+static int
+folder_of(const struct listener *l, char folder[LISTENER_PATH])
+{
+	char *slash;
+
+	(void)snprintf(folder, LISTENER_PATH, "%s", l->path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return 0;
+	*slash = '\0';
+	return 1;
+}
+
+/* Of a folder, for those who may use the socket. */
+static mode_t
+folder_mode(const struct listener *l)
+{
+	mode_t mode = S_IRWXU;
+
+	if (l->mode & S_IRWXG)
+		mode |= S_IRGRP | S_IXGRP;
+	if (l->mode & S_IRWXO)
+		mode |= S_IROTH | S_IXOTH;
+	return mode;
+}
+
+static int
+access_set(struct listener *l, const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return fail_errno(l, path);
+	if (l->group != NO_GROUP && st.st_gid != l->group &&
+		chown(path, (uid_t)-1, l->group) != 0)
+		return fail_errno(l, path);
+	return chmod(path, mode) == 0 ? 0 : fail_errno(l, path);
+}
+
+static int
+folder_make(struct listener *l)
+{
+	char folder[LISTENER_PATH];
+
+	if (!folder_of(l, folder))
+		return 0;
+	if (mkdir(folder, S_IRWXU) == 0)
+		return access_set(l, folder, folder_mode(l));
+	return errno == EEXIST ? 0 : fail_errno(l, folder);
+}
+
+static int
+may_enter(const struct listener *l, const struct stat *folder, gid_t group)
+{
+	if (folder->st_mode & S_IXOTH)
+		return 1;
+	if (l->mode & S_IRWXO)
+		return 0;
+	return !(l->mode & S_IRWXG) ||
+	       ((folder->st_mode & S_IXGRP) && folder->st_gid == group);
+}
+
+int
+listener_is_closed_off(struct listener *l)
+{
+	char folder[LISTENER_PATH];
+	struct stat st, socket;
+
+	if (l->path[0] == '\0' || !folder_of(l, folder) ||
+		stat(folder, &st) != 0 || stat(l->path, &socket) != 0 ||
+		may_enter(l, &st, socket.st_gid))
+		return 0;
+	(void)fail(
+		l, 0, folder, "users of the socket may not enter the folder");
+	return 1;
+}
+
+/* --- what is there -------------------------------------------------------- */
+
+static pid_t
+peer_pid(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
+		       ? peer.pid
+		       : 0;
+}
+
+static int
+in_use(struct listener *l, pid_t pid)
+{
+	char text[64];
+
+	if (pid > 0)
+		(void)snprintf(text, sizeof(text), "process %d listens there",
+			(int)pid);
+	else
+		(void)snprintf(
+			text, sizeof(text), "another process listens there");
+	return fail(l, -EBUSY, l->path, text);
+}
+
+/* Only a socket that refuses connections is nobody's. */
+static int
+socket_look(struct listener *l)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return fail_errno(l, l->path);
+	memcpy(at.sun_path, l->path, sizeof(l->path));
+	if (connect(fd, (const struct sockaddr *)(const void *)&at,
+		    sizeof(at)) == 0)
+		err = in_use(l, peer_pid(fd));
+	else if (errno == EAGAIN || errno == EPROTOTYPE)
+		err = in_use(l, 0);
+	else if (errno != ECONNREFUSED && errno != ENOENT)
+		err = fail_errno(l, l->path);
+	close(fd);
+	return err;
+}
+
+static int
+path_look(struct listener *l)
+{
+	struct stat st;
+
+	if (lstat(l->path, &st) != 0)
+		return errno == ENOENT ? 0 : fail_errno(l, l->path);
+	if (!S_ISSOCK(st.st_mode))
+		return fail(l, -EEXIST, l->path,
+			"the file is no socket and is not replaced");
+	return l->lock >= 0 ? socket_look(l) : 0;
+}
+
+static int
+lock_open(struct listener *l)
+{
+	char path[LISTENER_PATH + sizeof(".lock")];
+	pid_t holder = 0;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.lock", l->path);
+	fd = lock_file_open(path, &holder);
+	if (fd == -EBUSY)
+		return in_use(l, holder);
+	if (fd < 0)
+		return fail(l, fd, path, strerror(-fd));
+	l->lock = fd;
+	return 0;
+}
+
+/* --- the life of a listener ----------------------------------------------- */
+
+/* Names that begin with '@' are no files; "*" is a name that libzmq chooses. */
+static void
+path_set(struct listener *l)
+{
+	const char *path = l->endpoint + 6;
+
+	if (strncmp(l->endpoint, "ipc://", 6) != 0 || *path == '@' ||
+		strcmp(path, "*") == 0)
+		return;
+	(void)snprintf(l->path, sizeof(l->path), "%s", path);
+}
+
+int
+listener_init(struct listener *l, const struct listener_options *o)
+{
+	int err = 0;
+
+	*l = (struct listener){.mode = o->mode, .group = o->group, .lock = -1};
+	(void)snprintf(l->endpoint, sizeof(l->endpoint), "%s", o->endpoint);
+	path_set(l);
+	if (l->path[0] == '\0')
+		return 0;
+	err = folder_make(l);
+	if (err == 0)
+		err = path_look(l);
+	if (err == 0)
+		err = lock_open(l);
+	return err == 0 ? path_look(l) : err;
+}
+
+void
+listener_fini(struct listener *l)
+{
+	if (l->lock >= 0)
+		close(l->lock);
+	*l = (struct listener){.lock = -1};
+}
+
+static int
+socket_note(struct listener *l)
+{
+	struct stat st;
+	int err = access_set(l, l->path, l->mode);
+
+	if (err < 0)
+		return err;
+	if (stat(l->path, &st) != 0)
+		return fail_errno(l, l->path);
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return 0;
+}
+
+int
+listener_bind(struct listener *l, void *socket)
+{
+	size_t cap = sizeof(l->endpoint);
+	int err = l->bound ? listener_check(l) : 0;
+
+	if (err < 0)
+		return err;
+	if (zmq_bind(socket, l->endpoint) != 0 ||
+		zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, l->endpoint, &cap) !=
+			0)
+		return fail(l, -zmq_errno(), l->endpoint,
+			zmq_strerror(zmq_errno()));
+	l->bound = 1;
+	return l->path[0] != '\0' ? socket_note(l) : 0;
+}
+
+static int
+lost(struct listener *l, const char *path)
+{
+	return fail(l, -ENOTCONN, path, "the file was removed or replaced");
+}
+
+int
+listener_check(struct listener *l)
+{
+	char lock[LISTENER_PATH + sizeof(".lock")];
+	struct stat st;
+
+	if (l->path[0] == '\0')
+		return 0;
+	if (stat(l->path, &st) != 0
+			? errno == ENOENT || errno == ENOTDIR
+			: st.st_dev != l->dev || st.st_ino != l->ino)
+		return lost(l, l->path);
+	(void)snprintf(lock, sizeof(lock), "%s.lock", l->path);
+	return lock_is_named(l->lock, lock) < 0 ? lost(l, lock) : 0;
+}
