@@ -364,19 +364,6 @@ watchdog_feed(struct broker *br)
 	}
 }
 
-/* Logs the corrupt data that this turn has skipped. */
-static void
-damage_log(struct broker *br)
-{
-	const struct core *c = &br->core;
-
-	if (c->damaged != br->damage_logged)
-		sw_log(SW_LOG_ERR, "damage", "what", c->damage, "found",
-			sw_num((int64_t)c->damaged), "run", repair_command(br),
-			NULL);
-	br->damage_logged = c->damaged;
-}
-
 /* Closes all links if they use too much memory.  Workers and clients connect
  * again; leases run on meanwhile. */
 static int
@@ -441,7 +428,7 @@ turn(struct broker *br)
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);
-	damage_log(br);
+	notices_log(&br->notices, c, repair_command(br), br->boot_ms);
 	if (c->err < 0)
 		return c->err;
 	if (planted(EARLY_ANSWER))

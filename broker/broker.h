@@ -12,6 +12,7 @@
 #include "broker/config.h"
 #include "broker/core/core.h"
 #include "broker/listener.h"
+#include "broker/notices.h"
 #include "link/guard.h"
 
 struct broker {
@@ -29,7 +30,7 @@ struct broker {
 	int committed; /* the outcome of the commit; 1: not known yet */
 	enum exit_status status; /* of the program, after an error */
 	int64_t checked_ms;	 /* see own_check() */
-	uint64_t damage_logged;
+	struct notices notices;
 	int64_t watchdog_ms,
 		fed_ms; /* WATCHDOG=1: how often (0: never), when */
 };

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static int spare = -1; /* the reserved descriptor */
+static atomic_ulong refused;
 
 void
 accept_open(void)
@@ -24,6 +26,12 @@ accept_close(void)
 	spare = -1;
 }
 
+unsigned long
+accept_refused(void)
+{
+	return atomic_load(&refused);
+}
+
 /* Replaces the C library's function.  Only libzmq's thread calls it: no other
  * code of the broker listens. */
 __attribute__((visibility("default"))) int
@@ -33,6 +41,7 @@ accept4(int s, __SOCKADDR_ARG from, socklen_t *restrict len, int flags)
 
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
 		return fd;
+	(void)atomic_fetch_add(&refused, 1);
 	accept_close();
 	fd = (int)syscall(SYS_accept4, s, from.__sockaddr__, len, flags);
 	if (fd >= 0)

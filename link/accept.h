@@ -14,4 +14,7 @@
 void accept_open(void);
 void accept_close(void);
 
+/* How many peers were refused so far; from any thread. */
+unsigned long accept_refused(void);
+
 #endif

@@ -49,6 +49,7 @@ lmdb_convert(struct lmdb *l, int rc, const char *what)
 	case MDB_MAP_FULL:
 	case MDB_TXN_FULL:
 	case ENOSPC:
+	case EDQUOT:
 		err = SW_EFULL;
 		break;
 	case MDB_INVALID:
@@ -200,7 +201,7 @@ checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	rc = numbers_commit(l, numbers, n);
 	if (rc == 0) {
 		journal_restart(&l->journal, l->journal.generation + 1);
-		l->dirty = 0;
+		l->dirty = l->write_full = 0;
 		l->checkpoint_at = 0;
 		lmdb_room_reserve(l);
 		return 0;
@@ -213,7 +214,11 @@ checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 		l->broken = 1;
 		return SW_EUNKNOWN;
 	}
-	(void)map_extend(l); /* for the next one */
+	l->write_full = rc == ENOSPC || rc == EDQUOT;
+	if (l->write_full)
+		l->tried_ms = clock_now_ms(CLOCK_BOOTTIME);
+	else if (map_extend(l) == 0)
+		l->checkpoint_at = 0; /* the next one may follow at once */
 	rc = txn_rebuild(l);
 	return rc < 0 ? rc : err;
 }
@@ -354,6 +359,28 @@ batch_undo(struct lmdb *l, int err)
 }
 
 /*
+ * Makes a checkpoint while an eighth of the journal is still free.  If the disk
+ * has no room for the pages, which a file system that copies on write shows
+ * only now, puts are refused from the next turn on, and that eighth is for acks
+ * until a checkpoint finds room.
+ */
+static int
+journal_room(struct lmdb *l, const struct store_op *ops, size_t n)
+{
+	int fits = journal_fits(&l->journal, ops, n);
+	int err;
+
+	if (fits && l->journal.at < l->journal.size - l->journal.size / 8)
+		return 0;
+	if (!lmdb_may_write(l))
+		return fits ? 0
+			    : lmdb_fail(l, SW_EFULL, "data.mdb",
+				      strerror(ENOSPC));
+	err = lmdb_checkpoint(l);
+	return fits && err == SW_EFULL ? 0 : err;
+}
+
+/*
  * The transaction comes first, for it may find the map full, which the journal
  * cannot; then the one sync of the journal makes the batch durable.  A batch
  * larger than the journal is made durable by a checkpoint.
@@ -361,10 +388,8 @@ batch_undo(struct lmdb *l, int err)
 static int
 batch_write(struct lmdb *l, const struct store_op *ops, size_t n)
 {
-	int err = 0;
+	int err = journal_room(l, ops, n);
 
-	if (!journal_fits(&l->journal, ops, n))
-		err = lmdb_checkpoint(l);
 	if (err == 0)
 		err = lmdb_txn_ensure(l);
 	if (err < 0)

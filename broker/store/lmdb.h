@@ -55,6 +55,8 @@ struct lmdb {
 	int opened;		      /* lmdb_open() has returned 0 */
 	int broken;	       /* after an unknown outcome: every call fails */
 	int disk_full;	       /* no room on the disk to reserve */
+	int write_full;	       /* the last checkpoint found the disk full */
+	int64_t tried_ms;      /* boot clock, of that checkpoint */
 	uint64_t usage_number; /* the journal's next number at the last usage */
 	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
 	size_t map_size;       /* bytes, as asked for */
@@ -88,7 +90,8 @@ int lmdb_replay(struct lmdb *, uint64_t generation);
  * Commits the transaction with all batches to data.mdb; the journal starts
  * with a new generation.  SW_EFULL: on disk nothing has changed, the
  * transaction has the journal's batches and no more, and the map has grown if
- * it was too small, so that the next checkpoint has room; or another error.
+ * it was too small, so that the next checkpoint has room, or `write_full` says
+ * that the disk is full; or another error.
  */
 int lmdb_checkpoint(struct lmdb *);
 
@@ -119,6 +122,12 @@ void lmdb_extent(const struct lmdb *, struct lmdb_extent *);
 
 /* Extends data.mdb, in length and disk blocks, beyond its last page. */
 void lmdb_room_reserve(struct lmdb *);
+
+/*
+ * Whether a checkpoint may be tried: one that found the disk full, and was
+ * undone by reading the journal again, is not repeated within a second.
+ */
+int lmdb_may_write(const struct lmdb *);
 
 /* The driver's usage(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);

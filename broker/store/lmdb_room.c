@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/store/lmdb.h"
+
+enum { RETRY_MS = 1000 }; /* between two checkpoints on a full disk */
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 
@@ -119,7 +122,8 @@ usage_read(struct lmdb *l, struct store_usage *u)
  * puts because the store is nearly full may write nothing more, so the journal
  * would never fill up and the broker would never see the room that deletes have
  * made.  So a nearly full store makes a checkpoint after a sixteenth of the
- * journal, or if nothing was written between two calls of usage.
+ * journal, or if nothing was written between two calls of usage; and a store
+ * whose last checkpoint found the disk full tries again.
  */
 static int
 checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
@@ -127,6 +131,8 @@ checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
 	int still = l->usage_number == l->journal.next;
 
 	l->usage_number = l->journal.next;
+	if (l->write_full)
+		return lmdb_may_write(l);
 	return l->dirty && l->journal.at > l->checkpoint_at &&
 	       (l->disk_full || (u->used_pages - u->free_pages) * 8 >=
 					u->max_pages * 7) &&
@@ -135,22 +141,42 @@ checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
 }
 
 int
+lmdb_may_write(const struct lmdb *l)
+{
+	return !l->write_full ||
+	       clock_now_ms(CLOCK_BOOTTIME) - l->tried_ms >= RETRY_MS;
+}
+
+/* Shows a disk that is full as a store that is. */
+static void
+full_show(const struct lmdb *l, struct store_usage *u)
+{
+	u->full_why = l->write_full  ? "the disk has no room for data.mdb"
+		      : l->disk_full ? "the disk has no room ahead of data.mdb"
+				     : NULL;
+	if (u->full_why == NULL)
+		return;
+	u->free_pages = 0;
+	u->used_pages = u->max_pages;
+}
+
+int
 lmdb_usage(struct store *s, struct store_usage *u)
 {
 	struct lmdb *l = (struct lmdb *)s;
+	int err = 0;
 
 	usage_read(l, u);
 	if (checkpoint_is_due(l, u)) {
-		int err = lmdb_checkpoint(l);
-
+		err = lmdb_txn_ensure(l);
+		if (err == 0)
+			err = lmdb_checkpoint(l);
 		if (err < 0 && err != SW_EFULL)
 			return err;
 		usage_read(l, u);
 	}
-	if (l->disk_full) {
-		lmdb_room_reserve(l); /* the disk may have room again */
-		u->free_pages = l->disk_full ? 0 : u->free_pages;
-		u->used_pages = l->disk_full ? u->max_pages : u->used_pages;
-	}
+	if (l->disk_full) /* the disk may have room again */
+		lmdb_room_reserve(l);
+	full_show(l, u);
 	return 0;
 }

@@ -61,6 +61,7 @@ struct store_usage {
 	/* Those of used_pages that may be used again.  lmdb: 0 until half of
 	 * max_pages is used, then counted once for each checkpoint. */
 	uint64_t free_pages;
+	const char *full_why; /* static; NULL: only by the numbers */
 };
 
 typedef void store_done_fn(void *arg, int err);

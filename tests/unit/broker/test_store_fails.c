@@ -111,6 +111,109 @@ when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start(
 	assert_nothing_goes(f);
 }
 
+/* From now on data.mdb has no room on its disk; returns what restores it. */
+static int
+disk_full(const struct fixture *f)
+{
+	struct lmdb *l = (struct lmdb *)f->s;
+	int fd, kept, full = open("/dev/full", O_RDWR);
+
+	assert_int_equal(mdb_env_get_fd(l->env, &fd), 0);
+	kept = dup(fd);
+	assert_int_equal(dup2(full, fd), fd);
+	close(full);
+	return kept;
+}
+
+static void
+disk_freed(const struct fixture *f, int kept)
+{
+	struct lmdb *l = (struct lmdb *)f->s;
+	int fd;
+
+	assert_int_equal(mdb_env_get_fd(l->env, &fd), 0);
+	assert_int_equal(dup2(kept, fd), fd);
+	close(kept);
+	l->tried_ms -= 3600000; /* as if long ago */
+}
+
+static int
+is_full(const struct fixture *f)
+{
+	struct store_usage u;
+
+	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+	assert_int_equal(u.full_why != NULL, u.used_pages == u.max_pages);
+	return u.full_why != NULL;
+}
+
+static int
+put_numbered(struct fixture *f, unsigned n, size_t len)
+{
+	static uint8_t val[8192];
+	uint8_t key[4];
+	struct store_op op = {
+		STORE_PUT, bytes_of(key, sizeof(key)), bytes_of(val, len)};
+
+	be_set(key, sizeof(key), n);
+	return fx_commit(f, &op, 1);
+}
+
+static void
+numbered_are_there(struct fixture *f, unsigned n)
+{
+	uint8_t key[4];
+	struct bytes val;
+
+	for (unsigned i = 0; i < n; i++) {
+		be_set(key, sizeof(key), i);
+		assert_int_equal(f->s->driver->get(f->s, 0,
+					 bytes_of(key, sizeof(key)), &val),
+			0);
+	}
+}
+
+/* A file system that copies on write has no room for pages that it has
+ * reserved.  The store is full in time: acks go on. */
+static void
+on_a_full_disk_acks_have_a_reserve(void **state)
+{
+	struct fixture *f = *state;
+	struct lmdb *l = (struct lmdb *)f->s;
+	unsigned puts = 0, acks = 0;
+	int kept = disk_full(f);
+
+	for (; !is_full(f); puts++)
+		assert_int_equal(put_numbered(f, puts, 8000), 0);
+	assert_true(puts > 50);
+	assert_true(l->write_full);
+	while (put_numbered(f, puts + acks, 200) == 0)
+		acks++;
+	assert_true(acks > 100);
+	assert_true(is_full(f));
+	numbered_are_there(f, puts + acks);
+	disk_freed(f, kept);
+	assert_false(is_full(f));
+	assert_int_equal(put_numbered(f, puts + acks, 8000), 0);
+	fx_reopened(f);
+	numbered_are_there(f, puts + acks + 1);
+}
+
+/* Also if nobody writes: else puts would be refused for ever. */
+static void
+room_on_the_disk_is_noticed_without_a_write(void **state)
+{
+	struct fixture *f = *state;
+	int kept = disk_full(f);
+
+	for (unsigned n = 0; !is_full(f); n++)
+		assert_int_equal(put_numbered(f, n, 8000), 0);
+	for (int i = 0; i < 9; i++)
+		assert_true(is_full(f));
+	disk_freed(f, kept);
+	assert_false(is_full(f));
+}
+
 #define T(f)                                                                   \
 	cmocka_unit_test_prestate_setup_teardown(                              \
 		f, fx_setup, fx_teardown, &lmdb)
@@ -121,6 +224,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(when_the_index_cannot_be_written_nothing_goes_until_the_next_start),
 		T(a_checkpoint_that_fails_is_told_by_whoever_asks_how_full_it_is),
+		T(on_a_full_disk_acks_have_a_reserve),
+		T(room_on_the_disk_is_noticed_without_a_write),
 		T(when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start),
 	};
 

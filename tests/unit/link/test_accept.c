@@ -60,8 +60,10 @@ a_peer_for_whom_no_file_is_left_is_hung_up_on(void **state)
 	s = listener_open(&peer);
 	accept_open();
 	files_use_up();
+	assert_int_equal(accept_refused(), 0);
 	assert_int_equal(accept4(s, NULL, NULL, SOCK_CLOEXEC), -1);
 	assert_int_equal(errno, ECONNABORTED);
+	assert_int_equal(accept_refused(), 1);
 	assert_true(read(peer, &c, 1) <= 0);
 	assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), -1);
 	accept_close();
