@@ -334,13 +334,61 @@ tick(struct worker *w)
 	running_tick(&w->running);
 }
 
-static void
-systemd_notify(struct worker *w)
+/* --- the broker is away --------------------------------------------------- */
+
+static int
+broker_reached(const struct worker *w)
 {
-	if (!w->ready && w->leases.joined) {
-		w->ready = 1;
-		sd_notify(0, "READY=1");
+	return w->leases.received_ms != 0 &&
+	       w->now_ms - w->leases.received_ms <= LEASE_SILENT_MS;
+}
+
+static const char *
+away_why(const struct worker *w)
+{
+	switch (sw_endpoint_probe(w->o.endpoint)) {
+	case 0:
+		return "no answer";
+	case -EACCES:
+	case -EPERM:
+		return "permission denied";
+	case -ENOENT:
+		return "there is no socket";
+	default:
+		return "nobody listens";
 	}
+}
+
+/*
+ * The worker is ready once its own start is over: without a broker a job of the
+ * service manager that waits for it would hang.
+ */
+static void
+systemd_tell(struct worker *w, int reached)
+{
+	if (w->told == reached + 1)
+		return;
+	(void)sd_notifyf(0, "%sSTATUS=%s the broker at %s",
+		w->told == 0 ? "READY=1\n" : "",
+		reached ? "Serving" : "Waiting for", w->o.endpoint);
+	w->told = reached + 1;
+}
+
+static void
+broker_watch(struct worker *w)
+{
+	int reached = broker_reached(w);
+
+	systemd_tell(w, reached);
+	if (away_due(&w->away, reached, w->now_ms))
+		sw_log(SW_LOG_WARN, "no-broker", "at", w->o.endpoint, "text",
+			away_why(w), "ms", sw_num(w->now_ms - w->away.since_ms),
+			NULL);
+}
+
+static void
+watchdog_feed(struct worker *w)
+{
 	if (w->watchdog_ms > 0 && w->now_ms - w->fed_ms >= w->watchdog_ms) {
 		w->fed_ms = w->now_ms;
 		sd_notify(0, "WATCHDOG=1");
@@ -356,6 +404,7 @@ worker_run(struct worker *w)
 		w->more = messages_take(w);
 		tick(w);
 		w->more |= running_start(&w->running);
-		systemd_notify(w);
+		broker_watch(w);
+		watchdog_feed(w);
 	}
 }

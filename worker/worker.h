@@ -13,6 +13,7 @@
 
 #include "base/exit.h"
 #include "base/steady.h"
+#include "worker/away.h"
 #include "worker/running.h"
 
 struct worker_options {
@@ -33,7 +34,8 @@ struct worker {
 	int64_t drain_ms, bye_ms; /* when drain and bye began; 0: not yet */
 	int more;		  /* is left for the next turn */
 	int reap;		  /* a process of our own has ended */
-	int ready;
+	int told;		  /* systemd: 0 nothing, 1 away, 2 reached */
+	struct away away;
 	int64_t watchdog_ms, fed_ms; /* its period, 0: none; its last message */
 };
 
