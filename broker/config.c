@@ -205,11 +205,6 @@ socket_access_find(struct broker_config *cfg)
 
 	cfg->socket_mode = group != NULL ? 0660 : 0600;
 	cfg->socket_group = (gid_t)-1;
-	if ((mode != NULL || group != NULL) &&
-		strncmp(cfg->listen, "ipc://", 6) != 0)
-		return fail(cfg,
-			"socket_mode and socket_group: only an ipc:// socket "
-			"has them");
 	if (mode != NULL && mode_parse(mode, &cfg->socket_mode) < 0)
 		return fail(cfg, "socket_mode: invalid");
 	if (group != NULL && group_find(group, &cfg->socket_group) < 0)
