@@ -12,9 +12,13 @@
 #include "broker/store/lmdb.h"
 #include "broker/store/lmdb_value.h"
 
+enum { COMMIT_BYTES = 16 << 20 }; /* of rows, in one transaction */
+
 struct file_walk {
 	struct lmdb *l;
-	struct lmdb to; /* env NULL: rows are only counted */
+	struct lmdb to;		 /* env NULL: rows are only counted */
+	size_t pending;		 /* bytes of rows since the last commit */
+	struct lmdb_extent made; /* the new file */
 	uint64_t corrupt;
 	uint8_t last[STORE_KEY_MAX];
 	size_t last_len;
@@ -45,7 +49,7 @@ value_or_lost(const struct file_walk *w, const MDB_val *v)
  * the longest key there is none; no row of a job has that.
  */
 static int
-row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
+row_copy_twice(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 {
 	uint8_t key[STORE_KEY_MAX] = {0};
 	MDB_val to = {k->mv_size, key}, val;
@@ -59,6 +63,34 @@ row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
 		to.mv_size++;
 	} while (rc == MDB_KEYEXIST && to.mv_size <= STORE_KEY_MAX);
 	return rc == MDB_KEYEXIST ? 0 : rc;
+}
+
+/*
+ * Dirty pages are in memory until a commit.  A file that is cut short by a
+ * crash is never renamed, so commits need no sync.
+ */
+static int
+rows_commit(struct file_walk *w)
+{
+	int rc = mdb_txn_commit(w->to.txn);
+
+	w->pending = 0;
+	w->to.txn = NULL;
+	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
+}
+
+/* Behind the last row of the new file, whose pages so become full; or, in a
+ * file with rows out of order, between others. */
+static int
+row_copy(struct file_walk *w, const MDB_val *k, const MDB_val *v)
+{
+	MDB_val key = *k, val = value_or_lost(w, v);
+	int rc = mdb_put(w->to.txn, w->to.rows[0], &key, &val, MDB_APPEND);
+
+	if (rc == MDB_KEYEXIST)
+		rc = row_copy_twice(w, k, v);
+	w->pending += k->mv_size + v->mv_size;
+	return rc == 0 && w->pending >= COMMIT_BYTES ? rows_commit(w) : rc;
 }
 
 static int
@@ -128,8 +160,6 @@ part_open(struct file_walk *w, const char *part)
 	return rc != 0 ? rc : mdb_txn_begin(w->to.env, NULL, 0, &w->to.txn);
 }
 
-/* One transaction, as LMDB writes dirty pages to the file when they grow too
- * many for memory. */
 static int
 part_write(struct file_walk *w)
 {
@@ -145,8 +175,10 @@ part_write(struct file_walk *w)
 		return rc;
 	}
 	rc = mdb_txn_commit(w->to.txn);
-	if (rc == 0)
+	if (rc == 0) {
+		lmdb_extent(&w->to, &w->made);
 		lmdb_room_reserve(&w->to);
+	}
 	return rc != 0 ? rc : mdb_env_sync(w->to.env, 1);
 }
 
@@ -230,26 +262,120 @@ lmdb_check(struct store *s, uint64_t *corrupt)
 	return err;
 }
 
+/* Opens a walk over all rows; the journal is void from here on. */
+static int
+walk_begin(struct file_walk *w, struct lmdb *l, const char **dir)
+{
+	int err = lmdb_txn_ensure(l);
+
+	*w = (struct file_walk){.l = l};
+	if (err == 0)
+		err = lmdb_checkpoint(l);
+	if (err == 0)
+		err = rows_count(w);
+	must(mdb_env_get_path(l->env, dir) == 0);
+	return err;
+}
+
 int
 lmdb_rebuild(struct store *s, uint64_t *corrupt)
 {
-	struct lmdb *l = (struct lmdb *)s;
-	struct file_walk w = {.l = l};
+	struct file_walk w;
 	const char *dir;
 	uint64_t n;
-	int err = lmdb_txn_ensure(l);
+	int err = walk_begin(&w, (struct lmdb *)s, &dir);
 
-	if (err == 0)
-		err = lmdb_checkpoint(l); /* the journal is void from here on */
-	if (err == 0)
-		err = rows_count(&w);
 	if (err < 0)
 		return err;
 	n = w.corrupt;
-	must(mdb_env_get_path(l->env, &dir) == 0);
 	if (n > 0)
 		err = file_make(&w, dir);
 	if (err == 0)
 		*corrupt = n;
+	return err;
+}
+
+static int
+corrupt_refuse(struct lmdb *l)
+{
+	return lmdb_fail(l, SW_ECORRUPT, "data.mdb",
+		"rows are corrupt; spillway-repair --rebuild writes a new "
+		"file");
+}
+
+int
+lmdb_compact(struct store *s, uint64_t pages[2])
+{
+	struct lmdb *l = (struct lmdb *)s;
+	struct lmdb_extent old;
+	struct file_walk w;
+	const char *dir;
+	int err = walk_begin(&w, l, &dir);
+
+	if (err == 0 && w.corrupt > 0)
+		err = corrupt_refuse(l);
+	if (err < 0)
+		return err;
+	lmdb_extent(l, &old);
+	err = file_make(&w, dir);
+	if (err < 0)
+		return err;
+	pages[0] = (uint64_t)(old.end / old.page_size);
+	pages[1] = (uint64_t)(w.made.end / w.made.page_size);
+	return 0;
+}
+
+/*
+ * Twice the broker's limit, to which its map may grow.  The transaction keeps
+ * the pages of one checkpoint, whatever the broker commits meanwhile.
+ */
+static int
+snapshot_open(struct lmdb *l, const char *data, uint64_t map_size)
+{
+	int rc = mdb_env_create(&l->env);
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(l->env, (size_t)map_size * 2);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(l->env, LMDB_SHARDS_MAX + 1);
+	if (rc == 0)
+		rc = mdb_env_open(l->env, data, MDB_RDONLY | MDB_NORDAHEAD, 0);
+	if (rc == 0)
+		rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->txn);
+	if (rc == 0)
+		rc = lmdb_tables_make(l);
+	return lmdb_convert(l, rc, data);
+}
+
+static int
+snapshot_copy(struct lmdb *l, const char *part, struct lmdb_copied *copied)
+{
+	struct file_walk w = {.l = l};
+	int rc = part_open(&w, part);
+
+	if (rc == 0)
+		rc = part_write(&w);
+	if (w.to.env != NULL)
+		mdb_env_close(w.to.env);
+	if (rc != 0)
+		return lmdb_convert(l, rc, part);
+	copied->bytes = (uint64_t)w.made.end;
+	return w.corrupt > 0 ? corrupt_refuse(l) : 0;
+}
+
+int
+lmdb_copy(const char *data, const char *part, uint64_t map_size,
+	struct lmdb_copied *copied)
+{
+	struct lmdb l = {.read_only = 1};
+	int err = snapshot_open(&l, data, map_size);
+
+	if (err == 0)
+		err = snapshot_copy(&l, part, copied);
+	if (l.txn != NULL)
+		mdb_txn_abort(l.txn);
+	if (l.env != NULL)
+		mdb_env_close(l.env);
+	(void)snprintf(copied->why, sizeof(copied->why), "%s", l.s.why);
 	return err;
 }

@@ -40,4 +40,27 @@ int lmdb_check(struct store *, uint64_t *corrupt)
 int lmdb_rebuild(struct store *, uint64_t *corrupt)
 	__attribute__((warn_unused_result));
 
+/*
+ * Writes all rows, closely packed, to a new file that replaces data.mdb, so
+ * that the disk gets back what deleted rows have left.  *pages: of the old and
+ * of the new file.  SW_ECORRUPT: there are rows as lmdb_check() counts them,
+ * which lmdb_rebuild() is for.  Otherwise as lmdb_rebuild().
+ */
+int lmdb_compact(struct store *, uint64_t pages[2])
+	__attribute__((warn_unused_result));
+
+struct lmdb_copied {
+	uint64_t bytes; /* of the new file, without room ahead */
+	char why[256];	/* a description of an error */
+};
+
+/*
+ * Copies what the last checkpoint of DATA/data.mdb has to the new file `part`,
+ * and syncs it.  A broker may have the store open: its journal is not read and
+ * no lock of its is taken.  SW_ECORRUPT: as lmdb_compact(); or another error of
+ * the store, or -errno.
+ */
+int lmdb_copy(const char *data, const char *part, uint64_t map_size,
+	struct lmdb_copied *) __attribute__((warn_unused_result));
+
 #endif

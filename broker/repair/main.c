@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "broker/repair/copy.h"
 #include "broker/repair/lmdb.h"
 #include "broker/repair/verify.h"
 #include "broker/store/lmdb.h"
@@ -19,9 +20,10 @@
 enum { SHARD = 0 };
 
 struct repair_task {
-	const char *data; /* the folder */
+	const char *data;    /* the folder */
+	const char *copy_to; /* NULL: no copy */
 	struct store_options options;
-	int rebuild;
+	int rebuild, compact;
 	int lost; /* the store was opened without its journal */
 };
 
@@ -35,6 +37,10 @@ static const struct config_key keys[] = {
 		"repair from the records, then check again"},
 	{"without_journal", CONFIG_FLAG, 0, 1, "no",
 		"go on with a journal that is missing or broken"},
+	{"compact", CONFIG_FLAG, 0, 1, "no",
+		"give the disk back what deleted jobs have left, then check"},
+	{"copy_to", CONFIG_FOLDER, 0, 0, NULL,
+		"copy the last checkpoint, beside a broker, then check it"},
 	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
 		"largest size of the store, as for the broker"},
 	{"force", CONFIG_FLAG, 0, 1, "no",
@@ -51,7 +57,8 @@ static void
 more_help(void)
 {
 	puts("\nChecks the consistency of a store that no broker has open.  "
-	     "Nothing\nis changed without --rebuild.\n\n"
+	     "Nothing\nis changed without --rebuild or --compact.  The broker "
+	     "starts --copy-to for\nspillway backup, which see.\n\n"
 	     "Exit status: 0 in order; 64 wrong command line; 65 not in "
 	     "order, or not a\nstore; 66 no store in FOLDER, or a file cannot "
 	     "be opened; 70 refused, or the\noutcome of a write is unknown; "
@@ -74,15 +81,22 @@ task_read(struct repair_task *t, struct options *o, int argc, char **argv)
 		return 1;
 	t->data = config_text(o->config, SECTION, "data");
 	t->rebuild = (int)config_number(o->config, SECTION, "rebuild");
+	t->compact = (int)config_number(o->config, SECTION, "compact");
+	t->copy_to = config_text(o->config, SECTION, "copy_to");
 	t->options.map_size = (uint64_t)config_number(
 		o->config, SECTION, "map_size");
 	t->options.without_journal = (int)config_number(
 		o->config, SECTION, "without_journal");
 	t->options.force = (int)config_number(o->config, SECTION, "force");
-	if (t->data != NULL)
+	if (t->data == NULL)
+		o->status = program_fail(
+			&program, EXIT_USE, "--data FOLDER: missing option");
+	else if (t->rebuild + t->compact + (t->copy_to != NULL) > 1)
+		o->status = program_fail(&program, EXIT_USE,
+			"--rebuild, --compact and --copy-to exclude each "
+			"other");
+	else
 		return 0;
-	o->status = program_fail(
-		&program, EXIT_USE, "--data FOLDER: missing option");
 	return 1;
 }
 
@@ -98,6 +112,7 @@ status_of(int err)
 	case SW_EFORMAT:
 		return EXIT_DATA;
 	case -ENOENT:
+	case -EEXIST:
 	case -ENOTDIR:
 	case -EISDIR:
 	case -EACCES:
@@ -210,6 +225,24 @@ file_rebuild(struct repair_task *t)
 }
 
 static int
+file_compact(struct repair_task *t)
+{
+	struct store *s = NULL;
+	uint64_t pages[2];
+	int err = store_lmdb.open(&s, t->data, &t->options);
+
+	if (err == 0)
+		loss_print(t, s);
+	if (err == 0)
+		err = lmdb_compact(s, pages);
+	if (err == 0)
+		printf("data.mdb compacted: %llu pages, before %llu\n",
+			(unsigned long long)pages[1],
+			(unsigned long long)pages[0]);
+	return store_end(t, s, err);
+}
+
+static int
 core_open(struct core *c, struct store *s, int repair)
 {
 	struct claim claim = {.shard = SHARD};
@@ -283,7 +316,9 @@ store_verify(struct repair_task *t)
 	struct verify v = {.repair = t->rebuild,
 		.file_check = lmdb_check,
 		.report = line_print};
-	int err = t->rebuild ? file_rebuild(t) : 0;
+	int err = t->rebuild   ? file_rebuild(t)
+		  : t->compact ? file_compact(t)
+			       : 0;
 
 	if (err == 0)
 		err = pass_run(t, &v);
@@ -300,6 +335,54 @@ store_verify(struct repair_task *t)
 	return in_order(&v) && (t->rebuild || !t->lost) ? EXIT_OK : EXIT_DATA;
 }
 
+/* --- the copy ------------------------------------------------------------ */
+
+/* Checks the copy as any store. */
+static int
+copy_verify(const struct repair_task *t, uint64_t *jobs)
+{
+	struct repair_task copied = {.data = t->copy_to,
+		.options = {.map_size = t->options.map_size,
+			.force = 1,
+			.unfinished = 1}};
+	struct verify v = {.file_check = lmdb_check, .report = line_print};
+	int err = pass_run(&copied, &v);
+
+	*jobs = v.jobs;
+	if (err < 0 || in_order(&v))
+		return err;
+	fputs("spillway-repair: the copy is not in order, and so is the store: "
+	      "stop the broker and run spillway-repair --rebuild\n",
+		stderr);
+	return SW_ECORRUPT;
+}
+
+/* The broker reads the last line, of stdout or stderr. */
+static int
+store_copy(const struct repair_task *t)
+{
+	struct copy_result r = {.bytes = 0};
+	uint64_t jobs = 0;
+	int err;
+
+	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* in order with stderr */
+	err = copy_begin(t->data, t->copy_to, t->options.map_size, &r);
+
+	if (err == 0)
+		err = copy_verify(t, &jobs);
+	if (err == 0)
+		err = copy_end(&r);
+	if (err == 0) {
+		printf("jobs=%llu bytes=%llu\n", (unsigned long long)jobs,
+			(unsigned long long)r.bytes);
+		return EXIT_OK;
+	}
+	copy_drop();
+	if (r.why[0] != '\0')
+		fprintf(stderr, "spillway-repair: %s\n", r.why);
+	return status_of(err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -313,7 +396,8 @@ main(int argc, char **argv)
 		umask(077);
 		status = file_look(&t);
 		if (status == EXIT_OK)
-			status = store_verify(&t);
+			status = t.copy_to != NULL ? store_copy(&t)
+						   : store_verify(&t);
 	}
 	options_fini(&o);
 	return status;

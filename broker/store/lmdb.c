@@ -191,12 +191,15 @@ numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	return rc;
 }
 
+/* A process that was killed while it read, such as a backup, would keep pages
+ * from being used again, so readers that are gone are removed. */
 static int
 checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
-	int err, rc;
+	int err, rc, gone;
 
 	must(l->txn != NULL);
+	(void)mdb_reader_check(l->env, &gone);
 	l->checkpoint_at = l->journal.at;
 	rc = numbers_commit(l, numbers, n);
 	if (rc == 0) {
@@ -495,6 +498,19 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 }
 
 static int
+lmdb_share(struct store *s, int on)
+{
+	struct lmdb *l = (struct lmdb *)s;
+	int err = on ? lmdb_txn_ensure(l) : 0;
+
+	if (err == 0 && on && l->dirty)
+		err = lmdb_checkpoint_with(l, NULL, 0);
+	if (err == 0)
+		lmdb_room_share(l, on);
+	return err;
+}
+
+static int
 lmdb_fd(struct store *s)
 {
 	(void)s;
@@ -520,6 +536,7 @@ const struct store_driver store_lmdb = {
 	.get = lmdb_get,
 	.usage = lmdb_usage,
 	.check = lmdb_files_check,
+	.share = lmdb_share,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
 };

@@ -41,6 +41,10 @@ struct lmdb_loss {
 	int closed;		/* that checkpoint was the close of the store */
 };
 
+/* A file in the folder of a copy that is not complete and checked: a store that
+ * has it is not opened, unless the options say so. */
+#define LMDB_UNFINISHED "unfinished"
+
 struct lmdb {
 	struct store s;
 	MDB_env *env;
@@ -65,6 +69,8 @@ struct lmdb {
 	uint64_t free_pages;   /* in generation `counted_generation` */
 	uint64_t counted_generation;
 	struct lmdb_loss loss;
+	uint64_t shared_txn; /* pages freed since are not free; 0: none is
+				shared */
 };
 
 /* Sets the store's `why` and returns `err`. */
@@ -128,6 +134,9 @@ void lmdb_room_reserve(struct lmdb *);
  * undone by reading the journal again, is not repeated within a second.
  */
 int lmdb_may_write(const struct lmdb *);
+
+/* Of the driver's share(): pages freed from now on are not free, or are. */
+void lmdb_room_share(struct lmdb *, int on);
 
 /* The driver's usage(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);

@@ -21,6 +21,21 @@
 #define JOURNAL_BYTES ((size_t)16 << 20) /* between two checkpoints */
 
 static int
+unfinished_check(struct lmdb *l, const char *dir)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" LMDB_UNFINISHED, dir) >=
+		(int)sizeof(path))
+		return lmdb_fail(l, -ENAMETOOLONG, dir, "the path is too long");
+	return access(path, F_OK) != 0
+		       ? 0
+		       : lmdb_fail(l, SW_EFORMAT, dir,
+				 "a backup that was not completed; delete the "
+				 "folder");
+}
+
+static int
 folder_check(struct lmdb *l, const char *dir, int force)
 {
 	/* Here fdatasync or mmap may lack what LMDB relies on. */
@@ -383,6 +398,8 @@ lmdb_open(struct store **out, const char *dir, const struct store_options *o)
 	*out = &l->s;
 	l->dir = strdup(dir);
 	err = l->dir != NULL ? folder_check(l, dir, o->force) : -ENOMEM;
+	if (err == 0 && !o->unfinished)
+		err = unfinished_check(l, dir);
 	if (err == 0)
 		err = lmdb_folder_lock(l, dir);
 	if (err == 0 && !l->read_only)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -14,6 +15,33 @@
 enum { RETRY_MS = 1000 }; /* between two checkpoints on a full disk */
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
+
+/* The number of the last transaction that was committed. */
+static uint64_t
+last_txn(const struct lmdb *l)
+{
+	MDB_envinfo info;
+
+	must(mdb_env_info(l->env, &info) == 0);
+	return info.me_last_txnid;
+}
+
+void
+lmdb_room_share(struct lmdb *l, int on)
+{
+	l->shared_txn = on ? last_txn(l) : 0;
+	l->counted_generation = 0; /* to be counted anew */
+}
+
+/* A key of the free list: the transaction that freed the pages. */
+static int
+is_shared(const struct lmdb *l, const MDB_val *key)
+{
+	size_t txn;
+
+	memcpy(&txn, key->mv_data, sizeof(txn));
+	return l->shared_txn != 0 && txn >= l->shared_txn;
+}
 
 /*
  * LMDB's free list is table 0, whose values are lists of page numbers that
@@ -33,7 +61,7 @@ free_count(struct lmdb *l)
 		return l->free_pages;
 	if (mdb_cursor_open(read, 0, &cur) == 0) {
 		while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0)
-			n += *(const size_t *)v.mv_data;
+			n += is_shared(l, &k) ? 0 : *(const size_t *)v.mv_data;
 		mdb_cursor_close(cur);
 	}
 	mdb_txn_abort(read);
@@ -112,9 +140,7 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	u->page_size = x.page_size;
 	u->used_pages = (uint64_t)x.end / x.page_size;
 	u->max_pages = l->map_size / x.page_size;
-	if (u->used_pages * 2 > u->max_pages)
-		(void)free_count(l); /* not worth its time before */
-	u->free_pages = l->free_pages;
+	u->free_pages = free_count(l);
 }
 
 /*

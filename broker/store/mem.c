@@ -215,6 +215,14 @@ mem_check(struct store *s)
 }
 
 static int
+mem_share(struct store *s, int on)
+{
+	(void)s;
+	(void)on;
+	return 0;
+}
+
+static int
 mem_fd(struct store *s)
 {
 	(void)s;
@@ -240,6 +248,7 @@ const struct store_driver store_mem = {
 	.get = mem_get,
 	.usage = mem_usage,
 	.check = mem_check,
+	.share = mem_share,
 	.fd = mem_fd,
 	.turn = mem_turn,
 };

@@ -58,8 +58,8 @@ struct store_op {
 struct store_usage {
 	uint64_t used_pages, max_pages;
 	uint64_t page_size; /* bytes */
-	/* Those of used_pages that may be used again.  lmdb: 0 until half of
-	 * max_pages is used, then counted once for each checkpoint. */
+	/* Those of used_pages that may be used again.  lmdb: counted once for
+	 * each checkpoint. */
 	uint64_t free_pages;
 	const char *full_why; /* static; NULL: only by the numbers */
 };
@@ -77,6 +77,7 @@ struct store_options {
 	int read_only;	     /* change no file; a claim is -EROFS */
 	int without_journal; /* lmdb, for a repair: open the store also if its
 				journal is missing or broken */
+	int unfinished;	     /* lmdb: accept a copy that is still being made */
 };
 
 struct store_driver {
@@ -134,6 +135,15 @@ struct store_driver {
 	 * and close the store; `why` names the file.  Only calls stat(2), which
 	 * may wait for a file system that hangs. */
 	int (*check)(struct store *);
+
+	/*
+	 * With `on`: makes every confirmed batch readable by a process that
+	 * opens the files beside this one, for a copy.  lmdb: a checkpoint, if
+	 * there is need; until a call without `on`, pages that such a process
+	 * may read are not counted as free.  SW_EFULL: there is no room for the
+	 * checkpoint; or another error.
+	 */
+	int (*share)(struct store *, int on);
 
 	/* A descriptor that is readable when `turn` has to be called, which
 	 * calls `done` of finished commits.  -1: commit does not return before

@@ -27,7 +27,8 @@ fresh() {
 	cp -r "$dir/$1" "$dir/x"
 }
 check() { spillway-repair --data "$dir/x" --map-size 64m 2>&1; }
-repair() { spillway-repair --data "$dir/x" --map-size 64m --rebuild "$@" 2>&1; }
+repair() { spillway-repair --data "$dir/x" --map-size 64m "$how" "$@" 2>&1; }
+how=--rebuild
 
 # killed STORE OLD [OPTION]...: OLD is what a check may say while the store is
 # not repaired yet.
@@ -87,4 +88,8 @@ killed short "the journal is corrupt" --without-journal
 cp -r "$dir/data" "$dir/gap"
 printf x | dd of="$dir/gap/journal" bs=1 seek=$((10 * 512 + 100)) conv=notrunc status=none
 killed gap "the journal is corrupt" --without-journal
+
+# A sound store is sound at each instant while its data.mdb is written anew.
+cp -r "$dir/data" "$dir/compact"
+how=--compact killed compact "no other line"
 echo "repairs killed at each call: ${said%, }"
