@@ -187,6 +187,15 @@ cmd_begin(struct cmd *c, int op, unsigned flags)
 }
 
 int
+cmd_probe(struct cmd *c)
+{
+	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
+	struct sw_msg reply;
+
+	return cmd_call(c, &b, &reply);
+}
+
+int
 cmd_opt_number(
 	struct cmd *c, enum cmd_opt_id o, int64_t min, int64_t max, int64_t *v)
 {

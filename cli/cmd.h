@@ -181,6 +181,9 @@ int cmd_link(struct cmd *) __attribute__((warn_unused_result));
 int cmd_call(struct cmd *, struct sw_buf *request, struct sw_msg *reply)
 	__attribute__((warn_unused_result));
 
+/* A small request, so that a missing broker is found before a long one. */
+int cmd_probe(struct cmd *) __attribute__((warn_unused_result));
+
 /* Begins a request in the command's own buffer. */
 struct sw_buf cmd_begin(struct cmd *, int op, unsigned flags);
 
@@ -234,6 +237,8 @@ int cmd_blob_ls(struct cmd *);
 int cmd_blob_gc(struct cmd *);
 int cmd_workers(struct cmd *);
 int cmd_stats(struct cmd *);
+int cmd_export(struct cmd *);
+int cmd_import(struct cmd *);
 int cmd_top(struct cmd *);
 int cmd_help(struct cmd *);
 int cmd_completion(struct cmd *);

@@ -446,16 +446,6 @@ send_all(struct lines_run *r, int fd, int64_t chunk)
 	summary_print(r);
 }
 
-/* A small request, so that a missing broker is found before the put. */
-static int
-broker_probe(struct cmd *c)
-{
-	struct sw_buf b = cmd_begin(c, SW_OP_STATS, 0);
-	struct sw_msg reply;
-
-	return cmd_call(c, &b, &reply);
-}
-
 int
 put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 {
@@ -474,7 +464,7 @@ put_lines(struct cmd *c, int64_t chunk, struct bytes fields)
 	r.progress = isatty(fileno(c->err)) && c->value[CMD_O_JSON] == NULL;
 	r.rc = file_check(&r, fd, chunk);
 	if (r.rc == CMD_OK)
-		r.rc = broker_probe(c);
+		r.rc = cmd_probe(c);
 	if (r.rc == CMD_OK && slots_init(&r) < 0)
 		r.rc = cmd_refuse(c, "out of memory");
 	if (r.rc == CMD_OK)

@@ -49,6 +49,19 @@ static const char gc_help[] =
 	"for the time of --older after its last put.\n"
 	"All jobs that use the store must be of this one broker.\n";
 
+static const char export_help[] =
+	"Without a selector: all jobs that wait, run or are dead, after the\n"
+	"settings of their queues.  state= selects one state, also done jobs.\n"
+	"A selector is made of words, all of which must hold:\n"
+	"  queue=NAME  state=STATE  since=TIME  until=TIME  error~TEXT\n"
+	"  header=NAME=VALUE  id=UUID, or just the UUIDs\n"
+	"It is no moment's picture of queues that run: backup is.\n";
+
+static const char import_help[] =
+	"Reads lines of export from stdin.  A job whose id is known stays as\n"
+	"it is, so that an import may be repeated.  Dead jobs stay dead; done\n"
+	"and cancelled ones are left out.\n";
+
 static const char completion_help[] =
 	"Shells read the script at their start from the place where\n"
 	"`make install` puts it; or load it by:\n"
@@ -80,6 +93,8 @@ const struct cmd_verb cmd_verbs[] = {
 	{"blob gc", "", 0, 0, J | BLOBS | CMD_BIT(CMD_O_OLDER) | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_FORCE), "delete old blobs that no job refers to", gc_help, cmd_blob_gc, NULL},
 	{"workers", "", 0, 0, J, "list the workers", NULL, cmd_workers, NULL},
 	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats, NULL},
+	{"export", "[SELECTOR…]", 0, -1, 0, "write jobs and queue settings as lines of JSON", export_help, cmd_export, NULL},
+	{"import", "", 0, 0, 0, "put the jobs that export has written", import_help, cmd_import, NULL},
 	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p pauses it", NULL, cmd_top, NULL},
 	{"help", "[VERB]", 0, 2, CMD_BIT(CMD_O_BASH), "show this, or what a verb takes", NULL, cmd_help, NULL},
 	{"completion", "SHELL", 1, 1, 0, "print the completion script for bash, zsh or fish", completion_help, cmd_completion, NULL},

@@ -42,6 +42,7 @@ static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_STATS] = op_stats,
 	[SW_OP_WHY] = op_why,
 	[SW_OP_BYE] = op_bye,
+	[SW_OP_IMPORT] = op_import,
 };
 
 /* --- restart ------------------------------------------------------------ */

@@ -72,25 +72,34 @@ put_check(struct core *c, const struct sw_item *it,
 	return err;
 }
 
+/* `r` is of record_of_put(), with a created_at_ms. */
+static void
+put_record(struct core *c, struct record *r)
+{
+	int has_time = sw_has(&r->it, SW_F_RUN_AT_MS);
+	int64_t delay;
+
+	r->q = queue_find(c->queues_by_name, sw_bytes(&r->it, SW_F_QUEUE));
+	delay = sw_int(
+		&r->it, SW_F_DELAY_MS, has_time ? 0 : r->q->set[SW_S_delay_ms]);
+	if (!has_time)
+		r->run_at_ms = c->now_ms + delay;
+	if (r->run_at_ms < c->now_ms)
+		r->run_at_ms = c->now_ms;
+	r->rank = (uint64_t)(r->run_at_ms + (SW_PRIORITY_MAX - r->priority) *
+						    r->q->set[SW_S_ageing_ms]);
+	job_move(c, r, r->run_at_ms > c->now_ms ? LIFE_PUT_LATER : LIFE_PUT,
+		bytes_of(NULL, 0));
+}
+
 void
 put_apply(struct core *c, const struct sw_item *it)
 {
 	struct record r;
-	int64_t delay;
 
 	record_of_put(&r, it);
-	r.q = queue_find(c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
-	delay = sw_int(it, SW_F_DELAY_MS,
-		sw_has(it, SW_F_RUN_AT_MS) ? 0 : r.q->set[SW_S_delay_ms]);
-	if (!sw_has(it, SW_F_RUN_AT_MS))
-		r.run_at_ms = c->now_ms + delay;
 	r.created_at_ms = c->now_ms;
-	if (r.run_at_ms < c->now_ms)
-		r.run_at_ms = c->now_ms;
-	r.rank = (uint64_t)(r.run_at_ms + (SW_PRIORITY_MAX - r.priority) *
-						  r.q->set[SW_S_ageing_ms]);
-	job_move(c, &r, r.run_at_ms > c->now_ms ? LIFE_PUT_LATER : LIFE_PUT,
-		bytes_of(NULL, 0));
+	put_record(c, &r);
 }
 
 static void
@@ -135,5 +144,151 @@ op_put(struct request *rq)
 	reply_begin(rq, REPLY_SMALL);
 	while (sw_msg_next(&rq->msg, &it))
 		put_one(rq, &it);
+	reply_send(rq);
+}
+
+/* --- import -------------------------------------------------------------- */
+
+/* What a put must not have; record_seal() writes all of them from the members
+ * of the record. */
+#define IMPORTED                                                               \
+	(SW_BIT(SW_F_STATE) | SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_CRASHES) |    \
+		SW_BIT(SW_F_CAUSE) | SW_BIT(SW_F_CREATED_AT_MS) |              \
+		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_EVENT))
+
+static int
+in_range(const struct sw_item *it, enum sw_tag tag, int64_t min, int64_t max)
+{
+	int64_t v = sw_int(it, tag, min);
+
+	return v >= min && v <= max;
+}
+
+static int
+numbers_check(const struct sw_item *it, char *why)
+{
+	static const struct {
+		enum sw_tag tag;
+		int64_t min, max;
+	} rules[] = {
+		{SW_F_ATTEMPT, 0, SW_ATTEMPTS_MAX},
+		{SW_F_CRASHES, 0, SW_ATTEMPTS_MAX},
+		{SW_F_CAUSE, SW_C_NONE, SW_CAUSES - 1},
+		{SW_F_CREATED_AT_MS, 0, SW_TIME_MAX_MS},
+		{SW_F_ENDED_AT_MS, 0, SW_TIME_MAX_MS},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!in_range(it, rules[i].tag, rules[i].min, rules[i].max))
+			return sw_refuse(why, SW_EINVAL,
+				"%s must be %lld to %lld",
+				sw_field_rules[rules[i].tag].name,
+				(long long)rules[i].min,
+				(long long)rules[i].max);
+	return 0;
+}
+
+static int
+imported_check(const struct sw_item *it, char *why)
+{
+	int64_t state = sw_int(it, SW_F_STATE, SW_NONE);
+	struct sw_item event;
+	struct bytes e;
+	size_t at = 0;
+
+	if (state != SW_READY && state != SW_DELAYED && state != SW_DEAD)
+		return sw_refuse(
+			why, SW_EINVAL, "state must be ready, delayed or dead");
+	while (sw_item_each(it, SW_F_EVENT, &at, &e))
+		if (sw_item_open(e, &event) < 0)
+			return sw_refuse(why, SW_EINVAL, "events: malformed");
+	return numbers_check(it, why);
+}
+
+/* A dead job has a unique key only if its put says so. */
+static int
+import_check(
+	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
+{
+	static const struct put_ahead none;
+	struct sw_item put = *it;
+
+	refusal->why[0] = '\0';
+	put.have &= ~IMPORTED;
+	if (sw_int(it, SW_F_STATE, 0) == SW_DEAD &&
+		(sw_int(it, SW_F_UNIQUE_ALSO, 0) & SW_UNIQUE_DEAD) == 0)
+		put.have &= ~SW_BIT(SW_F_UNIQUE);
+	if (imported_check(it, refusal->why) < 0)
+		return SW_EINVAL;
+	return put_check(c, &put, &none, refusal);
+}
+
+/* Times of another machine's clock may be later than now. */
+static int64_t
+time_of(const struct core *c, const struct sw_item *it, enum sw_tag tag)
+{
+	int64_t at = sw_int(it, tag, c->now_ms);
+
+	return at < c->now_ms ? at : c->now_ms;
+}
+
+static void
+import_apply(struct core *c, const struct sw_item *it)
+{
+	struct record r;
+
+	record_of_put(&r, it);
+	r.created_at_ms = time_of(c, it, SW_F_CREATED_AT_MS);
+	r.attempt = sw_int(it, SW_F_ATTEMPT, 0);
+	r.crashes = sw_int(it, SW_F_CRASHES, 0);
+	r.cause = sw_int(it, SW_F_CAUSE, SW_C_NONE);
+	if (sw_int(it, SW_F_STATE, 0) != SW_DEAD) {
+		put_record(c, &r);
+		return;
+	}
+	r.q = queue_find(c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
+	r.state = SW_DEAD;
+	r.ended_at_ms = time_of(c, it, SW_F_ENDED_AT_MS);
+	record_put_dead(c, &r, bytes_of(NULL, 0));
+}
+
+static int
+import_one(struct core *c, const struct sw_item *it,
+	struct put_refusal *refusal, enum sw_state *was)
+{
+	struct record known;
+	struct sw_id id;
+	int err = sw_get_id(it, &id) ? job_load(c, &id, &known) : SW_ENOJOB;
+
+	if (err == 0)
+		*was = known.state;
+	if (err != SW_ENOJOB)
+		return err;
+	err = import_check(c, it, refusal);
+	if (err == 0)
+		import_apply(c, it);
+	return err;
+}
+
+void
+op_import(struct request *rq)
+{
+	struct sw_buf *b = &rq->reply;
+	struct sw_item it;
+
+	reply_begin(rq, REPLY_SMALL * 2);
+	while (sw_msg_next(&rq->msg, &it)) {
+		struct put_refusal refusal = {.why = ""};
+		enum sw_state was = SW_NONE;
+		size_t mark = sw_item_begin(b);
+
+		sw_put_int(b, SW_F_STATUS,
+			import_one(rq->core, &it, &refusal, &was));
+		if (was != SW_NONE)
+			sw_put_int(b, SW_F_STATE, was);
+		if (refusal.why[0] != '\0')
+			sw_put_text(b, SW_F_DETAIL, refusal.why);
+		sw_item_end(b, mark);
+	}
 	reply_send(rq);
 }

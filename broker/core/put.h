@@ -36,6 +36,13 @@ int put_check(struct core *, const struct sw_item *it, const struct put_ahead *,
 /* Makes the job, ready or delayed; put_check() must have returned 0. */
 void put_apply(struct core *, const struct sw_item *it);
 
-op_fn op_put;
+/*
+ * The item of an import, a job that was exported, is that of a put with what a
+ * put must not have: STATE, ready, delayed or dead; ATTEMPT, CRASHES, CAUSE;
+ * CREATED_AT_MS and ENDED_AT_MS, which are not later than now; EVENT, the
+ * history without the put.  A known id, limits and unique keys are as with a
+ * put.
+ */
+op_fn op_put, op_import;
 
 #endif

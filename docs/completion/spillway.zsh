@@ -28,7 +28,7 @@ _spillway_setting()
 
 _spillway_verb()
 {
-	compadd -- put get wait cancel why list purge queues queue pause resume dead blob workers stats top help completion
+	compadd -- put get wait cancel why list purge queues queue pause resume dead blob workers stats export import top help completion
 }
 
 _spillway_shell()
@@ -235,6 +235,14 @@ _spillway_word()
 		_arguments $always \
 		'--json[one JSON object per line]'
 		;;
+	'export')
+		_arguments $always \
+		'1:word:_spillway_selector' \
+		'*:word:_spillway_selector'
+		;;
+	'import')
+		_arguments $always
+		;;
 	'top')
 		_arguments $always \
 		'--interval=[time between two refreshes (1s)]:DURATION: ' \
@@ -273,6 +281,8 @@ _spillway()
 		'blob:put, get, ls, gc'
 		'workers:list the workers'
 		'stats:show the broker'\''s own figures'
+		'export:write jobs and queue settings as lines of JSON'
+		'import:put the jobs that export has written'
 		'top:a live screen; q quits, p pauses it'
 		'help:show this, or what a verb takes'
 		'completion:print the completion script for bash, zsh or fish')
