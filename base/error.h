@@ -35,7 +35,8 @@
 	X(SW_EFORMAT, -5021, "not a Spillway store, or one of a newer format") \
 	X(SW_EID, -5022, "malformed id: must be a UUID")                       \
 	X(SW_ECANCEL, -5023, "a cancel of the job was requested")              \
-	X(SW_ENOQUEUE, -5024, "no such queue")
+	X(SW_ENOQUEUE, -5024, "no such queue")                                 \
+	X(SW_EBACKUP, -5030, "the backup was not made")
 
 enum sw_error {
 #define X(name, num, text) name = num,

@@ -175,6 +175,7 @@ broker_open(struct broker *br, const struct broker_config *cfg)
 		.guard.statm = -1,
 		.listener.lock = -1,
 		.status = EXIT_SOFTWARE};
+	backup_init(&br->backup, cfg->data, cfg->map_size);
 	umask(077);
 	err = listen_claim(br, cfg);
 	if (err == 0)
@@ -196,6 +197,7 @@ broker_open(struct broker *br, const struct broker_config *cfg)
 void
 broker_close(struct broker *br)
 {
+	backup_kill(&br->backup);
 	socket_close(br);
 	listener_fini(&br->listener);
 	accept_close();
@@ -338,14 +340,16 @@ wait_for_work(struct broker *br)
 	zmq_pollitem_t items[] = {
 		{.socket = br->socket, .events = ZMQ_POLLIN},
 		{.fd = br->signals, .events = ZMQ_POLLIN},
+		{.fd = br->backup.out, .events = ZMQ_POLLIN},
 	};
+	int n = br->backup.pid > 0 ? 3 : 2;
 	struct signalfd_siginfo si;
 	int64_t wait = core_wait_ms(&br->core);
 
 	if (wait > GUARD_MS)
 		wait = GUARD_MS;
 	steady_sleep(&br->steady, clock_now_ms(CLOCK_BOOTTIME), wait);
-	zmq_poll(items, 2, (long)wait);
+	zmq_poll(items, n, (long)wait);
 	stall_note(br);
 	if (read(br->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		br->stop = 1;
@@ -439,7 +443,11 @@ turn(struct broker *br)
 	if (err < 0 && !planted(DEAF_COMMIT))
 		return err;
 	core_committed(c);
+	backup_watch(&br->backup, c);
 	answers_send(br);
+	err = backup_start(&br->backup, c);
+	if (err < 0)
+		return err;
 	watchdog_feed(br);
 	return links_guard(br);
 }

@@ -9,6 +9,7 @@
 #define BROKER_BROKER_H
 
 #include "base/steady.h"
+#include "broker/backup.h"
 #include "broker/config.h"
 #include "broker/core/core.h"
 #include "broker/listener.h"
@@ -24,6 +25,7 @@ struct broker {
 	struct listener listener;
 	struct guard guard;
 	struct steady steady;
+	struct backup_process backup;
 	int64_t boot_ms; /* the boot clock at the begin of the turn */
 	int signals;	 /* signalfd */
 	int stop;

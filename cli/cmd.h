@@ -237,6 +237,7 @@ int cmd_blob_ls(struct cmd *);
 int cmd_blob_gc(struct cmd *);
 int cmd_workers(struct cmd *);
 int cmd_stats(struct cmd *);
+int cmd_backup(struct cmd *);
 int cmd_export(struct cmd *);
 int cmd_import(struct cmd *);
 int cmd_top(struct cmd *);

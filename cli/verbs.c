@@ -49,6 +49,11 @@ static const char gc_help[] =
 	"for the time of --older after its last put.\n"
 	"All jobs that use the store must be of this one broker.\n";
 
+static const char backup_help[] =
+	"FOLDER must be empty or not there; the broker writes it, with its own\n"
+	"rights.  To restore, stop the broker and put FOLDER in the place of\n"
+	"the data folder.  docs/operations.md has more.\n";
+
 static const char export_help[] =
 	"Without a selector: all jobs that wait, run or are dead, after the\n"
 	"settings of their queues.  state= selects one state, also done jobs.\n"
@@ -93,6 +98,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"blob gc", "", 0, 0, J | BLOBS | CMD_BIT(CMD_O_OLDER) | CMD_BIT(CMD_O_DRY_RUN) | CMD_BIT(CMD_O_FORCE), "delete old blobs that no job refers to", gc_help, cmd_blob_gc, NULL},
 	{"workers", "", 0, 0, J, "list the workers", NULL, cmd_workers, NULL},
 	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats, NULL},
+	{"backup", "FOLDER", 1, 1, J, "copy the store, checked, while the broker runs", backup_help, cmd_backup, NULL},
 	{"export", "[SELECTOR…]", 0, -1, 0, "write jobs and queue settings as lines of JSON", export_help, cmd_export, NULL},
 	{"import", "", 0, 0, 0, "put the jobs that export has written", import_help, cmd_import, NULL},
 	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p pauses it", NULL, cmd_top, NULL},

@@ -54,6 +54,9 @@ enum {
 /* Bytes of the path of an ipc:// endpoint, as in sockaddr_un; -ENAMETOOLONG. */
 #define SW_IPC_PATH_MAX 107
 
+/* The longest that the broker makes one backup, SW_EBACKUP. */
+#define SW_BACKUP_MS (3600LL * 1000)
+
 /* The broker's default socket, a file of the runtime folder. */
 #define SW_SOCKET_NAME "broker.sock"
 

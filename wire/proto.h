@@ -33,6 +33,7 @@
 	X(SW_OP_STATS, 15, "stats")                                            \
 	X(SW_OP_WHY, 16, "why")                                                \
 	X(SW_OP_BYE, 17, "bye")                                                \
+	X(SW_OP_BACKUP, 24, "backup")                                          \
 	X(SW_OP_IMPORT, 25, "import")                                          \
 	X(SW_OP_JOBS, 64, "jobs")    /* broker to worker, unasked */           \
 	X(SW_OP_STOP, 65, "stop")    /* broker to worker, unasked */           \

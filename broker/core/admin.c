@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/must.h"
 #include "broker/core/job.h"
 
 /* --- queue-set ---------------------------------------------------------- */
@@ -264,4 +265,111 @@ op_stats(struct request *rq)
 	stat_put(b, "waiters", c->waiters_n);
 	sw_item_end(b, mark);
 	reply_send(rq);
+}
+
+/* --- backup ------------------------------------------------------------- */
+
+static void
+backup_refuse(struct request *rq, int status, const char *detail)
+{
+	reply_refuse(rq->core, rq->peer, rq->msg.seq, status, detail);
+}
+
+/*
+ * A client that gets no answer asks again, and may do so on another link: who
+ * asks for the folder that is being written gets the answer in the place of who
+ * asked before.
+ */
+static void
+backup_join(struct request *rq, const char *dir)
+{
+	struct backup *b = &rq->core->backup;
+	char why[SW_WHY_ROOM];
+
+	if (strcmp(b->dir, dir) == 0) {
+		b->peer = *rq->peer;
+		b->seq = rq->msg.seq;
+		return;
+	}
+	(void)sw_refuse(
+		why, SW_EBUSY, "a backup to %.400s is being made", b->dir);
+	backup_refuse(rq, SW_EBUSY, why);
+}
+
+void
+op_backup(struct request *rq)
+{
+	struct backup *b = &rq->core->backup;
+	char dir[sizeof(b->dir)] = "";
+	struct sw_item it;
+
+	if (sw_msg_next(&rq->msg, &it))
+		sw_get_text(&it, SW_F_TEXT, dir, sizeof(dir));
+	if (dir[0] != '/') {
+		backup_refuse(rq, SW_EINVAL,
+			"backup: text must be the absolute path of a folder");
+		return;
+	}
+	if (b->state != BACKUP_NONE) {
+		backup_join(rq, dir);
+		return;
+	}
+	*b = (struct backup){
+		.state = BACKUP_WANTED, .peer = *rq->peer, .seq = rq->msg.seq};
+	memcpy(b->dir, dir, sizeof(dir));
+}
+
+void
+backup_begun(struct core *c)
+{
+	c->backup.state = BACKUP_RUNS;
+	c->backup.began_ms = c->mono_ms;
+	c->backup.was_full = c->full;
+}
+
+const char *
+backup_limit(const struct core *c)
+{
+	const struct backup *b = &c->backup;
+	const struct store_usage *u = &c->usage;
+	int most = b->was_full ? BACKUP_FULL_PERCENT : FULL_PERCENT;
+
+	if (c->mono_ms - b->began_ms > SW_BACKUP_MS)
+		return "the copy took longer than an hour";
+	return (u->used_pages - u->free_pages) * 100 >=
+			       u->max_pages * (unsigned)most
+		       ? b->was_full ? "the store is too full for a copy"
+				     : "the store became full while it was "
+				       "copied"
+		       : NULL;
+}
+
+static void
+backup_answer(struct core *c, const struct backup_result *r)
+{
+	const struct backup *b = &c->backup;
+	struct sw_buf out;
+	size_t mark;
+
+	out_begin(c, &out, REPLY_SMALL, SW_OP_BACKUP | SW_REPLY, b->seq);
+	mark = sw_item_begin(&out);
+	sw_put_int(&out, SW_F_STATUS, 0);
+	sw_put_fmt(&out, SW_F_STAT, "jobs=%" PRId64, r->jobs);
+	sw_put_fmt(&out, SW_F_STAT, "bytes=%" PRId64, r->bytes);
+	sw_put_fmt(&out, SW_F_STAT, "took_ms=%" PRId64, r->took_ms);
+	sw_item_end(&out, mark);
+	out_send(c, &out, &b->peer);
+}
+
+void
+backup_end(struct core *c, const struct backup_result *r)
+{
+	struct backup *b = &c->backup;
+
+	must(b->state != BACKUP_NONE);
+	if (r->status < 0)
+		reply_refuse(c, &b->peer, b->seq, r->status, r->detail);
+	else
+		backup_answer(c, r);
+	*b = (struct backup){.state = BACKUP_NONE};
 }

@@ -42,6 +42,7 @@ static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_STATS] = op_stats,
 	[SW_OP_WHY] = op_why,
 	[SW_OP_BYE] = op_bye,
+	[SW_OP_BACKUP] = op_backup,
 	[SW_OP_IMPORT] = op_import,
 };
 
@@ -137,6 +138,7 @@ core_reload(struct core *c, int64_t full_ms)
 	int64_t now_ms = c->now_ms, mono_ms = c->mono_ms;
 	int64_t started_ms = c->started_ms;
 	uint64_t next_token = c->next_token;
+	struct backup backup = c->backup;
 	int err;
 
 	core_fini(c);
@@ -145,6 +147,7 @@ core_reload(struct core *c, int64_t full_ms)
 		return err;
 	c->next_token = next_token; /* no fencing token is used twice */
 	c->started_ms = started_ms;
+	c->backup = backup; /* its process runs on */
 	c->full_until_ms = mono_ms + full_ms;
 	return 0;
 }

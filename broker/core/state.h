@@ -22,6 +22,7 @@ enum {
 	TIMER_ENTRIES = 1024, /* timers in memory */
 	PAGE_LOOK = 2000,     /* index rows scanned for one page of a list */
 	FULL_PERCENT = 90,    /* of the store's pages: puts are refused */
+	BACKUP_FULL_PERCENT = 95, /* ... and a backup is ended, at the latest */
 };
 
 struct out { /* a message that the caller sends after the commit */
@@ -35,6 +36,17 @@ struct waiter { /* a WAIT request that is answered when its job ends */
 	uint64_t seq;	     /* of the request */
 	struct waiter *next; /* for the same job */
 	UT_hash_handle hh;
+};
+
+enum backup_state { BACKUP_NONE, BACKUP_WANTED, BACKUP_RUNS };
+
+struct backup { /* the one request, see admin.h */
+	enum backup_state state;
+	struct peer peer;
+	uint64_t seq;	  /* of the request */
+	int64_t began_ms; /* boot clock */
+	int was_full;	  /* core.full then */
+	char dir[SW_TEXT_MAX + 1];
 };
 
 struct core {
@@ -69,6 +81,7 @@ struct core {
 	int64_t full_until_ms; /* boot clock; `full` at least until then */
 	int64_t rate_wait_ms;  /* until a rate limit lets a job start */
 	int more;	       /* the next turn must not wait */
+	struct backup backup;
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;
 	uint64_t damaged;     /* pieces of corrupt data found and skipped */

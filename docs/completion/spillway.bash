@@ -16,7 +16,7 @@ _spillway_words()
 	selector:state=*) echo "state=delayed state=ready state=leased state=done state=dead state=cancelled " ;;
 	selector:*) echo "queue= state= since= until= error~ header= id= " ;;
 	setting:*) echo "max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= " ;;
-	verb:*) echo "put get wait cancel why list purge queues queue pause resume dead blob workers stats export import top help completion " ;;
+	verb:*) echo "put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
 	shell:*) echo "bash zsh fish " ;;
 	states:*) echo "dead done dead,done " ;;
 	esac
@@ -38,7 +38,7 @@ _spillway_value()
 _spillway_verb()
 {
 	case $1 in
-	"") options="--broker --help --version" list="put get wait cancel why list purge queues queue pause resume dead blob workers stats export import top help completion " ;;
+	"") options="--broker --help --version" list="put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
 	"queue") list="show set" ;;
 	"dead") list="list show redrive purge" ;;
 	"blob") list="put get ls gc" ;;
@@ -64,6 +64,7 @@ _spillway_verb()
 	"blob gc") options=" --broker --broker-timeout --help --json --dry-run --blobs --older --force" first= rest= ;;
 	"workers") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"stats") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"backup") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"export") options=" --broker --broker-timeout --help" first=selector rest=selector ;;
 	"import") options=" --broker --broker-timeout --help" first= rest= ;;
 	"top") options=" --broker --broker-timeout --help --interval --once" first= rest= ;;

@@ -28,7 +28,7 @@ _spillway_setting()
 
 _spillway_verb()
 {
-	compadd -- put get wait cancel why list purge queues queue pause resume dead blob workers stats export import top help completion
+	compadd -- put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion
 }
 
 _spillway_shell()
@@ -235,6 +235,10 @@ _spillway_word()
 		_arguments $always \
 		'--json[one JSON object per line]'
 		;;
+	'backup')
+		_arguments $always \
+		'--json[one JSON object per line]'
+		;;
 	'export')
 		_arguments $always \
 		'1:word:_spillway_selector' \
@@ -281,6 +285,7 @@ _spillway()
 		'blob:put, get, ls, gc'
 		'workers:list the workers'
 		'stats:show the broker'\''s own figures'
+		'backup:copy the store, checked, while the broker runs'
 		'export:write jobs and queue settings as lines of JSON'
 		'import:put the jobs that export has written'
 		'top:a live screen; q quits, p pauses it'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A copy of the store beside the process that has it open, and a data.mdb that
- * gives its free pages back. */
+/* A copy of the store beside the process that has it open, the request for it
+ * in the core, and a data.mdb that gives its free pages back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +19,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "broker/core/admin.h"
 #include "broker/repair/copy.h"
 #include "broker/repair/lmdb.h"
 #include "broker/store/lmdb.h"
+#include "tests/lib/rig.h"
 #include "tests/lib/store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
@@ -288,8 +290,170 @@ a_large_file_is_compacted_in_several_commits(void **state)
 			f->s->driver->get(f->s, 0, bytes_of(&i, 1), &val), 0);
 }
 
+/* --- the request, as the core keeps it for the broker ------------------- */
+
+/* Sends the request of `who`; the STATUS, 1: there is no answer yet. */
+static int
+ask(struct rig *r, int who, const char *dir, struct sw_item *it)
+{
+	size_t mark = rig_say(r, SW_OP_BACKUP, 0);
+
+	sw_put_text(&r->b, SW_F_TEXT, dir);
+	return rig_ask(r, who, SW_OP_BACKUP, mark, it);
+}
+
+/* A turn in which the backup ends. */
+static void
+end(struct rig *r, const struct backup_result *result)
+{
+	core_begin(r->core, r->now_ms, r->mono_ms);
+	backup_end(r->core, result);
+}
+
+/* The answer among core.outs to `who`; NULL: none. */
+static const struct out *
+answer_to(const struct rig *r, int who)
+{
+	struct peer p = rig_peer(who);
+
+	for (size_t i = 0; i < r->core->outs_n; i++)
+		if (memcmp(&r->core->outs[i].peer, &p, sizeof(p)) == 0)
+			return &r->core->outs[i];
+	return NULL;
+}
+
+static void
+a_path_that_is_not_absolute_is_refused(void **state)
+{
+	static const char *const bad[] = {"", "backup", "./b"};
+	struct sw_item it;
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(ask(*state, 1, bad[i], &it), SW_EINVAL);
+		assert_int_equal(((struct rig *)*state)->core->backup.state,
+			BACKUP_NONE);
+	}
+}
+
+static void
+a_request_is_kept_until_the_copy_has_ended_and_then_answered(void **state)
+{
+	static const struct backup_result made = {
+		.jobs = 3, .bytes = 4096, .took_ms = 5};
+	struct rig *r = *state;
+	struct sw_item it;
+	struct sw_msg m;
+
+	assert_int_equal(ask(r, 1, "/b", &it), 1);
+	assert_int_equal(r->core->backup.state, BACKUP_WANTED);
+	assert_string_equal(r->core->backup.dir, "/b");
+	backup_begun(r->core);
+	assert_int_equal(r->core->backup.state, BACKUP_RUNS);
+	end(r, &made);
+	assert_int_equal(sw_msg_open(answer_to(r, 1)->frame, &m), 0);
+	assert_int_equal(m.op, SW_OP_BACKUP | SW_REPLY);
+	assert_int_equal(m.seq, r->seq);
+	assert_true(sw_msg_next(&m, &it));
+	assert_int_equal(sw_int(&it, SW_F_STATUS, 1), 0);
+	assert_int_equal(r->core->backup.state, BACKUP_NONE);
+	core_end(r->core);
+	assert_int_equal(ask(r, 1, "/b", &it), 1);
+}
+
+static void
+a_second_backup_is_refused_while_one_is_made(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	char detail[SW_TEXT_MAX + 1];
+
+	assert_int_equal(ask(r, 1, "/b", &it), 1);
+	assert_int_equal(ask(r, 2, "/other", &it), SW_EBUSY);
+	sw_get_text(&it, SW_F_DETAIL, detail, sizeof(detail));
+	assert_string_equal(detail, "a backup to /b is being made");
+	assert_string_equal(r->core->backup.dir, "/b");
+}
+
+/* A client whose link broke asks again, on another link. */
+static void
+who_asks_again_for_the_same_folder_gets_the_one_answer(void **state)
+{
+	static const struct backup_result failed = {
+		.status = SW_EBACKUP, .detail = "no room"};
+	struct rig *r = *state;
+	struct sw_item it;
+	struct sw_msg m;
+
+	assert_int_equal(ask(r, 1, "/b", &it), 1);
+	backup_begun(r->core);
+	assert_int_equal(ask(r, 2, "/b", &it), 1);
+	assert_int_equal(r->core->backup.state, BACKUP_RUNS);
+	end(r, &failed);
+	assert_null(answer_to(r, 1));
+	assert_int_equal(sw_msg_open(answer_to(r, 2)->frame, &m), 0);
+	assert_int_equal(m.op, SW_OP_ERROR | SW_REPLY);
+	assert_true(sw_msg_next(&m, &it));
+	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_EBACKUP);
+}
+
+static void
+a_full_disk_does_not_forget_the_request(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+
+	assert_int_equal(ask(r, 1, "/b", &it), 1);
+	backup_begun(r->core);
+	assert_int_equal(core_reload(r->core, 1000), 0);
+	assert_int_equal(r->core->backup.state, BACKUP_RUNS);
+	assert_string_equal(r->core->backup.dir, "/b");
+}
+
+static void
+a_copy_ends_after_an_hour(void **state)
+{
+	struct core *c = ((struct rig *)*state)->core;
+
+	rig_pass(*state, 0); /* reads how full the store is */
+	backup_begun(c);
+	c->mono_ms += SW_BACKUP_MS;
+	assert_null(backup_limit(c));
+	c->mono_ms++;
+	assert_string_equal(
+		backup_limit(c), "the copy took longer than an hour");
+}
+
+/* The store must not become full for the sake of the copy. */
+static void
+a_copy_ends_when_the_store_becomes_full(void **state)
+{
+	struct core *c = ((struct rig *)*state)->core;
+
+	c->usage = (struct store_usage){.used_pages = 899, .max_pages = 1000};
+	backup_begun(c);
+	assert_null(backup_limit(c));
+	c->usage.used_pages = 900;
+	assert_non_null(backup_limit(c));
+	c->usage.free_pages = 1;
+	assert_null(backup_limit(c));
+}
+
+static void
+a_store_that_was_full_before_is_copied_up_to_95_percent(void **state)
+{
+	struct core *c = ((struct rig *)*state)->core;
+
+	c->usage = (struct store_usage){.used_pages = 949, .max_pages = 1000};
+	c->full = 1;
+	backup_begun(c);
+	assert_null(backup_limit(c));
+	c->usage.used_pages = 950;
+	assert_non_null(backup_limit(c));
+}
+
 /* clang-format off */
 #define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
+#define CORE(f) {#f, f, rig_setup, rig_teardown, NULL}
 /* clang-format on */
 
 int
@@ -304,6 +468,14 @@ main(void)
 		T(pages_that_a_copy_may_read_do_not_count_as_free),
 		T(a_compacted_file_has_every_row_and_no_free_page),
 		T(a_large_file_is_compacted_in_several_commits),
+		CORE(a_path_that_is_not_absolute_is_refused),
+		CORE(a_request_is_kept_until_the_copy_has_ended_and_then_answered),
+		CORE(a_second_backup_is_refused_while_one_is_made),
+		CORE(who_asks_again_for_the_same_folder_gets_the_one_answer),
+		CORE(a_full_disk_does_not_forget_the_request),
+		CORE(a_copy_ends_after_an_hour),
+		CORE(a_copy_ends_when_the_store_becomes_full),
+		CORE(a_store_that_was_full_before_is_copied_up_to_95_percent),
 	};
 
 	return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
