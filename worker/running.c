@@ -262,6 +262,16 @@ running_start(struct running *r)
 	return 1;
 }
 
+void
+running_next_back(struct running *r)
+{
+	struct worker_lease *j = r->next;
+
+	r->next = NULL;
+	if (j != NULL)
+		running_release(r, j, SW_C_DRAIN);
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 static int
@@ -387,6 +397,7 @@ void
 running_stop(struct running *r)
 {
 	leases_drain(r->leases);
+	running_next_back(r);
 	running_kept_each(r, keepers_drain);
 }
 

@@ -119,6 +119,9 @@ void running_release(struct running *, struct worker_lease *, enum sw_cause);
 
 void running_child_free(struct running *, struct child *);
 
+/* Hands back the job that waits for the spawner to take starts again. */
+void running_next_back(struct running *);
+
 /* Calls f() for the processes of each queue that is kept. */
 void running_kept_each(struct running *, void (*f)(struct keepers *));
 

@@ -74,9 +74,13 @@ spawner_ready(void *arg)
 static int
 spawner_opened(struct running *r)
 {
+	int err = watch_add(r->host.epoll, r->spawn.socket, &r->spawn_watch);
+
+	if (err < 0)
+		return err;
 	r->lost = 0;
 	r->phase = SPAWNER_UP;
-	return watch_add(r->host.epoll, r->spawn.socket, &r->spawn_watch);
+	return 0;
 }
 
 int
@@ -105,7 +109,8 @@ spawner_failed(struct running *r, const char *step, int err)
 	running_close_for(r, step, err);
 }
 
-/* What is lost with it was lost by us: no limit of a job counts that. */
+/* What is lost with it was lost by us; and what waits for a start does not
+ * wait for another spawner, which may never come. */
 static void
 jobs_back(struct running *r)
 {
@@ -115,6 +120,7 @@ jobs_back(struct running *r)
 		running_child_free(r, r->list);
 		running_release(r, j, SW_C_LOST);
 	}
+	running_next_back(r);
 	running_kept_each(r, keepers_lost);
 }
 

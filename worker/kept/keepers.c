@@ -352,5 +352,6 @@ keepers_lost(struct keepers *ks)
 		keeper_exited(&c->k, &killed);
 		kept_child_events(c);
 	}
+	waiting_back(ks);
 	pause_again(ks, "spawner", 0);
 }

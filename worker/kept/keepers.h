@@ -110,7 +110,7 @@ void keepers_cancel(struct keepers *);
 void keepers_cancel_all(struct keepers *);
 void keepers_hand_back(struct keepers *);
 
-/* The spawner has ended, and all processes with it: their jobs go back. */
+/* The spawner has ended, and all processes with it: all jobs go back. */
 void keepers_lost(struct keepers *);
 
 /* --- between keepers.c and keepers_child.c -------------------------------- */

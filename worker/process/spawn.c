@@ -200,6 +200,7 @@ spawn_opening(struct spawn *s, int64_t now_ms, int *folder_error)
 	memcpy(s->folder, ready.folder, sizeof(s->folder));
 	s->blind = ready.blind;
 	s->cgroup_error = ready.cgroup_error;
+	s->open = 1;
 	*folder_error = ready.error;
 	return 0;
 }
@@ -329,7 +330,7 @@ spawn_start(struct spawn *s, const struct spawn_request *r,
 	uint32_t number = s->free;
 	int err;
 
-	if (number == NONE)
+	if (!s->open || number == NONE)
 		return -EAGAIN;
 	if (r->env.len > sizeof(m.env))
 		return -E2BIG;

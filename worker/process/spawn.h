@@ -50,6 +50,7 @@ struct spawn_owner {
 struct spawn {
 	int socket; /* to poll for reading; -1: not open */
 	pid_t pid;
+	int open;     /* it has answered */
 	int starting; /* starts without an answer yet */
 	int children; /* that have not ended */
 	int blind;    /* the kernel does not list children: spawner/group.h */
@@ -106,8 +107,8 @@ void spawn_leave(struct spawn *);
 
 /*
  * The child's number, 0 or more, to be freed with its last event; or -EAGAIN:
- * the socket or the table is full; -E2BIG: the environment is too large;
- * -EPIPE: the spawner has ended.
+ * the socket or the table is full, or the spawner is not open; -E2BIG: the
+ * environment is too large; -EPIPE: the spawner has ended.
  */
 int spawn_start(struct spawn *, const struct spawn_request *, spawn_event_fn *,
 	void *owner) __attribute__((warn_unused_result));

@@ -67,6 +67,7 @@ spawn_fake(struct rig *r)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock), 0);
 	r->spawn.socket = sock[0];
+	r->spawn.open = 1;
 	r->spawner = sock[1];
 	r->spawn.owners = calloc(SPAWN_CHILDREN, sizeof(*r->spawn.owners));
 	assert_non_null(r->spawn.owners);

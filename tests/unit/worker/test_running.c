@@ -300,6 +300,66 @@ a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again(
 	(void)job_begins(MAIL);
 }
 
+/* The spawner is lost, and no other can be started. */
+static void
+spawner_is_gone(void)
+{
+	remove_file("spillway-spawner");
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	UNTIL(rig.r.phase == SPAWNER_NONE && rig.t->h.closed);
+}
+
+static void
+jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner(void **state)
+{
+	struct worker_lease *begun, *waits, *next;
+
+	(void)state;
+	begun = job_begins(FILM);
+	rig.r.spawn.free = SPAWN_CHILDREN; /* it takes no more */
+	waits = job_comes(FILM, NULL);
+	UNTIL(rig.r.kept[FILM].waiting_n == 1);
+	next = job_comes(MAIL, NULL);
+	UNTIL(rig.r.next == next);
+	spawner_is_gone();
+	assert_ended(begun, SW_RELEASE, SW_C_LOST);
+	assert_ended(waits, SW_RELEASE, SW_C_DRAIN);
+	assert_ended(next, SW_RELEASE, SW_C_DRAIN);
+	assert_int_equal(rig.t->h.running, 0);
+}
+
+static void
+a_stop_hands_back_the_job_that_waits_for_the_spawner(void **state)
+{
+	struct worker_lease *next;
+
+	(void)state;
+	rig.r.spawn.free = SPAWN_CHILDREN;
+	next = job_comes(MAIL, NULL);
+	UNTIL(rig.r.next == next);
+	running_stop(&rig.r);
+	assert_ended(next, SW_RELEASE, SW_C_DRAIN);
+	assert_null(rig.r.next);
+}
+
+/* Its first packets are the commands: a start before them has none. */
+static void
+no_process_is_started_before_the_spawner_is_open(void **state)
+{
+	(void)state;
+	spawner_is_gone();
+	keepers_failed(&rig.r.kept[FILM], "run", "of the test");
+	program_is("spillway-spawner", program_path("spillway-spawner"));
+	rig.t->now += FAULT_FIRST_MS;
+	UNTIL(rig.r.phase == SPAWNER_OPENING);
+	assert_null(rig.r.kept[FILM].all);
+	UNTIL(rig.r.phase != SPAWNER_OPENING);
+	assert_int_equal(rig.r.phase, SPAWNER_UP);
+	rig.t->now += 2 * FAULT_FIRST_MS;
+	UNTIL(!rig.t->h.route_closed[FILM]);
+	(void)job_begins(FILM);
+}
+
 int
 main(void)
 {
@@ -317,6 +377,9 @@ main(void)
 		T(a_job_cannot_say_that_it_was_not_run),
 		T(jobs_of_a_lost_spawner_go_back_when_they_have_ended),
 		T(a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again),
+		T(jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner),
+		T(a_stop_hands_back_the_job_that_waits_for_the_spawner),
+		T(no_process_is_started_before_the_spawner_is_open),
 	};
 
 	return cmocka_run_group_tests_name("running", tests, NULL, NULL);
