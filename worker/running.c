@@ -53,43 +53,54 @@ running_child_free(struct running *r, struct child *c)
 
 /* --- exec jobs ----------------------------------------------------------- */
 
-/* Closes what lacks something for a start: the route, or the worker. */
-static void
-start_failed(struct running *r, const struct worker_lease *j, const char *path,
-	enum spawn_step at, int err)
-{
-	const char *step = fault_step_name(at);
-
-	if (fault_is_of_route((uint32_t)at, err,
-		    j->settings.memory_limit > 0 || r->o.limits.memory > 0))
-		running_route_close_for(r, j->route, path, step, err);
-	else
-		running_close_for(r, step, err);
-}
-
-/* The job goes back, and no attempt is counted. */
+/* Closes what lacks something for a start, the route or the worker.  The job
+ * goes back, and no attempt is counted. */
 static void
 child_failed(struct running *r, struct child *c, const struct spawn_event *e)
 {
 	struct worker_lease *j = c->job;
+	const char *step = fault_step_name(e->step);
 
-	start_failed(r, j, c->with_blob ? r->blob_program : j->route->path,
-		(enum spawn_step)e->step, e->error);
+	if (fault_is_of_route(e->step, e->error,
+		    j->settings.memory_limit > 0 || r->o.limits.memory > 0))
+		running_route_close_for(r, j->route,
+			c->with_blob ? r->blob_program : j->route->path, step,
+			e->error);
+	else
+		running_close_for(r, step, e->error);
 	running_child_free(r, c);
 	running_release(r, j, SW_C_DRAIN);
 }
 
-/* The same for a command that could not be run when its blob was there. */
+/*
+ * The command could not be run when its blob was there, or it says so itself on
+ * the same descriptor: only what the worker can see closes the route.  The job
+ * goes back, as often as the broker allows.
+ */
 static void
-child_gone(struct running *r, struct child *c, const struct spawn_event *e)
+child_not_run(struct running *r, struct worker_lease *j, int err)
+{
+	int missing = command_check(j->route->path);
+	char id[SW_ID_TEXT];
+
+	sw_id_format(&j->id, id);
+	sw_log(SW_LOG_WARN, "not-run", "job", id, "queue", j->route->queue,
+		"path", j->route->path, "text", strerror(-err), NULL);
+	if (missing < 0)
+		running_route_close_for(r, j->route, j->route->path,
+			fault_step_name(SPAWN_EXEC), missing);
+	running_release(r, j, SW_C_LOST);
+}
+
+static void
+child_exited(struct running *r, struct child *c, const struct spawn_event *e)
 {
 	struct worker_lease *j = c->job;
 	int err = child_ended(c, &r->host, e), with_blob = c->with_blob;
 
 	running_child_free(r, c);
 	if (err < 0) {
-		start_failed(r, j, j->route->path, SPAWN_EXEC, err);
-		running_release(r, j, SW_C_LOST);
+		child_not_run(r, j, err);
 		return;
 	}
 	if (with_blob)
@@ -114,7 +125,7 @@ child_event(void *owner, const struct spawn_event *e)
 		child_failed(r, c, e);
 		break;
 	default:
-		child_gone(r, c, e);
+		child_exited(r, c, e);
 		break;
 	}
 }

@@ -204,11 +204,13 @@ a_command_that_is_gone_once_the_blob_is_there_is_no_attempt(void **state)
 	for (int64_t pause = FAULT_FIRST_MS; pause < 8000; pause *= 2) {
 		if (pause == FAULT_FIRST_MS)
 			logged_begin(SW_LOG_ERR);
+		remove_file("exec");
 		j = job_comes(MAIL, with_blob);
 		UNTIL(j->state == LEASE_ENDED);
 		assert_ended(j, SW_RELEASE, SW_C_LOST);
 		if (pause == FAULT_FIRST_MS)
 			assert_closed_for("exec");
+		script_write("exec", "exit 0\n");
 		assert_int_equal(rig.r.faults[MAIL].pause_ms, pause);
 		rig.t->now += pause;
 		UNTIL(!rig.t->h.route_closed[MAIL]);
@@ -231,6 +233,27 @@ a_job_cannot_say_that_it_was_not_run(void **state)
 	UNTIL(j->state == LEASE_ENDED);
 	assert_ended(j, SW_RETRY, SW_C_ERROR);
 	assert_false(rig.t->h.route_closed[MAIL]);
+}
+
+/* The command has the descriptor on which spillway-job-exec says so. */
+static void
+a_job_with_a_blob_that_says_so_closes_nothing(void **state)
+{
+	static const char *const scripts[] = {
+		"echo not-run 2 >&3; exit 127\n",
+		"echo not-run 12 >&3; exit 127\n"};
+	struct worker_lease *j;
+
+	(void)state;
+	remove_file("spillway-job-exec");
+	for (int i = 0; i < 2; i++) {
+		script_write("spillway-job-exec", scripts[i]);
+		j = job_comes(MAIL, with_blob);
+		UNTIL(j->state == LEASE_ENDED);
+		assert_ended(j, SW_RELEASE, SW_C_LOST);
+		assert_false(rig.t->h.route_closed[MAIL]);
+		assert_false(rig.t->h.closed);
+	}
 }
 
 /* --- a lost spawner ------------------------------------------------------- */
@@ -375,6 +398,7 @@ main(void)
 		T(what_fetches_blobs_is_named_when_it_is_missing),
 		T(a_command_that_is_gone_once_the_blob_is_there_is_no_attempt),
 		T(a_job_cannot_say_that_it_was_not_run),
+		T(a_job_with_a_blob_that_says_so_closes_nothing),
 		T(jobs_of_a_lost_spawner_go_back_when_they_have_ended),
 		T(a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again),
 		T(jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner),
