@@ -15,7 +15,9 @@
  *	ends before "begun"			free
  *	ends after "begun", also with 0		retry: crash or oom (*)
  *	closes its socket and lives on		killed after 1 s; as above
- *	sends no message, or of another job	killed; all crash (*)
+ *	sends no message, or of another job	killed; begun ones crash (*),
+ *						others are free; if none had
+ *						begun, a single one crashes
  *	past its timeout, cancelled		"cancel", SIGTERM after 2 s,
  *						SIGKILL after 2 more: that job
  *						times out, others are free
@@ -83,7 +85,7 @@ struct keeper {
 	int alone;	       /* the job at hand has crashed before */
 	int served;	       /* jobs that have begun */
 	int unbegun;	       /* its end has freed a job */
-	int begun_n;	       /* jobs at hand at its exit that had begun */
+	int exit_n, begun_n;   /* jobs at hand at its exit; those begun */
 	int deaf, killed, eof; /* no message counts; SIGKILL; end of file */
 	int signal, close;     /* events that are due */
 	int64_t start_ms, idle_ms;

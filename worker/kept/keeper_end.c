@@ -17,6 +17,7 @@ keeper_exited(struct keeper *k, const struct keeper_exit *e)
 {
 	k->exited = 1;
 	k->exit = *e;
+	k->exit_n = k->jobs_n;
 	for (int i = 0; i < k->jobs_n; i++)
 		k->begun_n += k->jobs[i].begun;
 }
@@ -41,25 +42,36 @@ crash_disposition(const struct keeper *k)
 	return k->begun_n > 1 ? release(d.cause) : d;
 }
 
+/*
+ * What the end makes of a job that had not begun.  A process may end with 0
+ * after so many jobs; one that broke the protocol did so for one of its jobs.
+ */
+static struct disposition
+unbegun_disposition(const struct keeper *k)
+{
+	static const struct disposition crash = {SW_RETRY, SW_C_CRASH};
+
+	if (k->end == KEEPER_FAULT)
+		return k->exit_n == 1 ? crash : release(SW_C_CRASH);
+	return release(k->exit.status == 0 && k->served > 0 ? SW_C_DRAIN
+							    : SW_C_CRASH);
+}
+
 /* What the end of the process makes of a job at hand. */
 static struct disposition
 job_disposition(const struct keeper *k, const struct keeper_job *j)
 {
 	static const struct disposition crash = {SW_RETRY, SW_C_CRASH};
-	const struct keeper_exit *e = &k->exit;
 
 	if (j->timed_out)
 		return (struct disposition){SW_RETRY, SW_C_TIMEOUT};
-	if (j->stop_ms != 0 || (k->end == KEEPER_FAULT && k->begun_n == 0))
+	if (j->stop_ms != 0)
 		return crash;
 	if (k->end == KEEPER_LOST)
 		return release(SW_C_LOST);
 	if (k->end == KEEPER_ASKED || k->end == KEEPER_STARVED)
 		return release(SW_C_DRAIN);
-	if (!j->begun)
-		return release(e->status == 0 && k->served > 0 ? SW_C_DRAIN
-							       : SW_C_CRASH);
-	return crash_disposition(k);
+	return j->begun ? crash_disposition(k) : unbegun_disposition(k);
 }
 
 /* "exited with status 3", "was killed by signal 9". */

@@ -195,6 +195,50 @@ of_several_jobs_none_is_charged_for_a_crash(void **state)
 	}
 }
 
+#define JUNK "the process sent bytes that are no message\n"
+
+/* Which of them made it so is not known, also if the process then exits well.
+ */
+static void
+of_several_jobs_that_have_not_begun_none_is_charged(void **state)
+{
+	static const struct {
+		const char *said;
+		int status;
+		const char *expected;
+	} rows[] = {
+		{"junk\n", 9,
+			"ready\nsignal 9\n"
+			"ended C release crash rss=900 signal=9 error=" JUNK
+			"ended B release crash rss=900 signal=9 error=" JUNK
+			"ended A release crash rss=900 signal=9 error=" JUNK
+			"gone failed " JUNK},
+		{"0 begun %A\n0 done %A\njunk\n", 0,
+			"ready\nbegun A\nended A ack none\nsignal 9\n"
+			"ended B release crash rss=900 error=" JUNK
+			"ended C release crash rss=900 error=" JUNK
+			"gone well " JUNK},
+		{"0 begun %A\n0 done %A\n0 begun %B\njunk\n", 0,
+			"ready\nbegun A\nended A ack none\nbegun B\nsignal 9\n"
+			"ended B retry crash rss=900 error=" JUNK
+			"ended C release crash rss=900 error=" JUNK
+			"gone well " JUNK},
+	};
+	struct keeper_rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		keeper_rig_start(r, 4);
+		keeper_rig_say(r, "0 ready 1 4\n");
+		for (const char *name = "ABC"; *name != '\0'; name++) {
+			assert_int_equal(keeper_rig_give(r, *name), 0);
+			keeper_rig_read(r, read_text, sizeof(read_text));
+		}
+		keeper_rig_say(r, rows[i].said);
+		keeper_rig_exit(r, rows[i].status, "");
+		keeper_rig_expect(r, rows[i].expected);
+	}
+}
+
 static void
 a_process_takes_as_many_jobs_as_it_says(void **state)
 {
@@ -426,6 +470,7 @@ main(void)
 		T(what_is_not_known_is_skipped_with_its_bytes),
 		T(an_alarm_is_not_of_a_job),
 		T(of_several_jobs_none_is_charged_for_a_crash),
+		T(of_several_jobs_that_have_not_begun_none_is_charged),
 		T(a_process_takes_as_many_jobs_as_it_says),
 		T(an_idle_process_is_ended_after_a_minute),
 		T(a_process_that_lives_on_without_a_socket_is_killed),
