@@ -194,8 +194,10 @@ up_tick(struct running *r)
 		stuck_kill(r);
 		return;
 	}
-	if (r->spawn.pid == 0) /* it was reaped: what it has said is all */
-		(void)!spawn_events(&r->spawn, RUNNING_PACKETS);
+	/* Once it is reaped, what it has said is all. */
+	if (r->spawn.pid == 0 &&
+		spawn_events(&r->spawn, RUNNING_PACKETS) == RUNNING_PACKETS)
+		return;
 	sw_log(SW_LOG_ERR, "spawner-lost", "running", sw_num(r->spawn.children),
 		NULL);
 	spawn_leave(&r->spawn);

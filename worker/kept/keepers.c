@@ -342,16 +342,10 @@ keepers_hand_back(struct keepers *ks)
 void
 keepers_lost(struct keepers *ks)
 {
-	static const struct keeper_exit killed = {
-		.status = 9, .tail = {"", 0}}; /* SIGKILL */
 	struct kept_child *c, *next;
 
 	DL_FOREACH_SAFE(ks->all, c, next)
-	{
-		keeper_lose(&c->k);
-		keeper_exited(&c->k, &killed);
-		kept_child_events(c);
-	}
+	kept_child_lose(c);
 	waiting_back(ks);
 	pause_again(ks, "spawner", 0);
 }

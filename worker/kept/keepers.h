@@ -128,6 +128,9 @@ void kept_child_events(struct kept_child *);
 /* Writes what keeper_cancel() and keeper_tick() have to say. */
 void kept_child_tick(struct kept_child *);
 
+/* It has ended with its spawner; what it has said counts. */
+void kept_child_lose(struct kept_child *);
+
 /* Frees a process that has ended, or whose worker ends. */
 void kept_child_free(struct kept_child *);
 

@@ -364,6 +364,16 @@ process_ended(struct kept_child *c, const struct spawn_event *e)
 	kept_child_events(c);
 }
 
+void
+kept_child_lose(struct kept_child *c)
+{
+	static const struct spawn_event killed = {
+		.kind = SPAWN_ENDED, .status = SIGKILL};
+
+	keeper_lose(&c->k);
+	process_ended(c, &killed);
+}
+
 /* It never ran: as if it had ended before it was ready. */
 static void
 process_failed(struct kept_child *c, const struct spawn_event *e)

@@ -4,8 +4,9 @@
  *
  * The queue mail has an exec job, film a kept one; the test plays the broker
  * and moves the clock.  A job runs until it is told to end; a file "deaf" in
- * the folder makes it ignore that.  "up" gets the pid of each job that begins,
- * "told" a line of each that is told.
+ * the folder makes it ignore that; with "quick" a kept one is done as soon as
+ * there is "go".  "up" gets the pid of each job that begins, "told" and "said"
+ * a line of each that is told, and that is done so.
  */
 #ifndef TESTS_WORKER_RUNNING_RIG_H
 #define TESTS_WORKER_RUNNING_RIG_H
@@ -176,7 +177,9 @@ rig_up(void **state)
 		"[ -e deaf ] && trap '' TERM\n"
 		"printf '0 ready 1\\n' >&3\n"
 		"while read -r n word id rest <&3; do case $word in\n"
-		"job) printf '0 begun %s\\n' $id >&3; echo $$ >>up ;;\n"
+		"job) printf '0 begun %s\\n' $id >&3; echo $$ >>up\n"
+		"[ ! -e quick ] || { until [ -e go ]; do sleep 0.02; done\n"
+		"printf '0 done %s\\n' $id >&3; echo said >>said; } ;;\n"
 		"cancel) echo told >>told\n"
 		"[ -e deaf ] || printf '0 done %s\\n' $id >&3 ;;\n"
 		"esac done\n");

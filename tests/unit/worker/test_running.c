@@ -4,6 +4,9 @@
 
 #include "tests/unit/worker/logged.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 static void
 assert_ended(const struct worker_lease *j, int outcome, int cause)
 {
@@ -323,6 +326,62 @@ a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again(
 	(void)job_begins(MAIL);
 }
 
+/* The worker's loop, which has not come to look at its descriptors. */
+static void
+ticks_until_none_runs(void)
+{
+	int64_t end_ms = clock_now_ms(CLOCK_MONOTONIC) + deadline_ms();
+
+	while (rig.t->h.running > 0) {
+		assert_true(clock_now_ms(CLOCK_MONOTONIC) < end_ms);
+		running_reap(&rig.r);
+		running_tick(&rig.r);
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+/* Behind so many packets that one turn takes no more. */
+static void
+what_a_lost_spawner_has_said_counts_to_the_last_packet(void **state)
+{
+	struct worker_lease *j = job_begins(MAIL);
+	struct spawn_event e = {.kind = SPAWN_ENDED, .number = SPAWN_CHILDREN};
+	int sock[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock), 0);
+	for (int i = 0; i < 2 * RUNNING_PACKETS; i++)
+		assert_true(send(sock[1], &e, sizeof(e), 0) > 0);
+	e.number = (uint32_t)rig.r.list->number;
+	assert_true(send(sock[1], &e, sizeof(e), 0) > 0);
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	assert_int_equal(dup2(sock[0], rig.r.spawn.socket), rig.r.spawn.socket);
+	close(sock[0]);
+	close(sock[1]);
+	ticks_until_none_runs();
+	assert_ended(j, SW_ACK, SW_C_NONE);
+}
+
+static void
+what_a_kept_process_said_before_its_spawner_was_lost_counts(void **state)
+{
+	struct worker_lease *j;
+
+	(void)state;
+	mark("quick");
+	j = job_begins(FILM);
+	mark("go");
+	for (int64_t end = clock_now_ms(CLOCK_MONOTONIC) + deadline_ms();
+		lines_of("said") == 0;) {
+		assert_true(clock_now_ms(CLOCK_MONOTONIC) < end);
+		(void)poll(NULL, 0, 1);
+	}
+	assert_int_equal(j->state, LEASE_RUNNING);
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	ticks_until_none_runs();
+	assert_ended(j, SW_ACK, SW_C_NONE);
+}
+
 /* The spawner is lost, and no other can be started. */
 static void
 spawner_is_gone(void)
@@ -401,6 +460,8 @@ main(void)
 		T(a_job_with_a_blob_that_says_so_closes_nothing),
 		T(jobs_of_a_lost_spawner_go_back_when_they_have_ended),
 		T(a_spawner_that_does_not_answer_closes_the_worker_and_is_tried_again),
+		T(what_a_lost_spawner_has_said_counts_to_the_last_packet),
+		T(what_a_kept_process_said_before_its_spawner_was_lost_counts),
 		T(jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner),
 		T(a_stop_hands_back_the_job_that_waits_for_the_spawner),
 		T(no_process_is_started_before_the_spawner_is_open),
