@@ -257,6 +257,7 @@ keepers_tick(struct keepers *ks)
 	int64_t now_ms = *ks->host->now_ms;
 
 	alarms_count(ks->host);
+	kept_alarm_again(ks);
 	dead_free(ks);
 	waiting_stop(ks);
 	if (ks->closed && !ks->draining && fault_try(&ks->fault, now_ms))

@@ -128,6 +128,9 @@ void kept_child_events(struct kept_child *);
 /* Writes what keeper_cancel() and keeper_tick() have to say. */
 void kept_child_tick(struct kept_child *);
 
+/* Logs an alarm that was left out and is not over, if there is room. */
+void kept_alarm_again(struct keepers *);
+
 /* It has ended with its spawner; what it has said counts. */
 void kept_child_lose(struct kept_child *);
 

@@ -100,11 +100,33 @@ output_report(struct kept_child *c, struct worker_lease *j)
 
 /* --- events -------------------------------------------------------------- */
 
+static const char *
+job_name(const struct keepers *ks)
+{
+	return ks->route->name != NULL ? ks->route->name : ks->route->argv[0];
+}
+
+static void
+alarm_log(struct keepers *ks)
+{
+	ks->alarm_logged =
+		log_limit_take(ks->host->alarms, *ks->host->now_ms);
+	if (ks->alarm_logged)
+		sw_log(SW_LOG_ERR, "alarm", "job", job_name(ks), "text",
+			ks->alarm, "queue", ks->route->queue, NULL);
+}
+
+void
+kept_alarm_again(struct keepers *ks)
+{
+	if (ks->alarm[0] != '\0' && !ks->alarm_logged &&
+		log_limit_has_room(ks->host->alarms, *ks->host->now_ms))
+		alarm_log(ks);
+}
+
 static void
 alarm_set(struct keepers *ks, struct bytes text)
 {
-	const char *job = ks->route->name != NULL ? ks->route->name
-						  : ks->route->argv[0];
 	char line[sizeof(ks->alarm)];
 
 	text_line(text, line, sizeof(line));
@@ -112,13 +134,11 @@ alarm_set(struct keepers *ks, struct bytes text)
 		return;
 	memcpy(ks->alarm, line, sizeof(line));
 	if (line[0] == '\0' && ks->alarm_logged)
-		sw_log(SW_LOG_INFO, "alarm-over", "job", job, "queue",
+		sw_log(SW_LOG_INFO, "alarm-over", "job", job_name(ks), "queue",
 			ks->route->queue, NULL);
-	ks->alarm_logged = line[0] != '\0' &&
-			   log_limit_take(ks->host->alarms, *ks->host->now_ms);
-	if (ks->alarm_logged)
-		sw_log(SW_LOG_ERR, "alarm", "job", job, "text", line, "queue",
-			ks->route->queue, NULL);
+	ks->alarm_logged = 0;
+	if (line[0] != '\0')
+		alarm_log(ks);
 }
 
 static void

@@ -8,6 +8,12 @@ window_is_over(const struct log_limit *l, int64_t now_ms)
 }
 
 int
+log_limit_has_room(const struct log_limit *l, int64_t now_ms)
+{
+	return l->lines < l->most || window_is_over(l, now_ms);
+}
+
+int
 log_limit_take(struct log_limit *l, int64_t now_ms)
 {
 	if (l->lines == 0 || window_is_over(l, now_ms)) {

@@ -21,6 +21,9 @@ struct log_limit {
 /* 1: log the line.  0: it is left out, and counted. */
 int log_limit_take(struct log_limit *, int64_t now_ms);
 
+/* Whether log_limit_take() would return 1. */
+int log_limit_has_room(const struct log_limit *, int64_t now_ms);
+
 /*
  * How many lines were left out, once their window is over: to be logged.  0:
  * none, or the window is not over.

@@ -530,6 +530,29 @@ alarms_beyond_a_number_are_counted_and_the_number_is_logged(void **state)
 	rig_close(r);
 }
 
+/* A fault that lasts, and began while another queue's alarms filled the log. */
+static void
+an_alarm_that_was_left_out_is_logged_when_there_is_room(void **state)
+{
+	struct rig *r = rig_open(SLOTS);
+
+	(void)state;
+	(void)jobs_come(r, 1);
+	ready(r, 0, 1);
+	alarms_say(r, KEEPERS_ALARMS);
+	logged_begin(SW_LOG_INFO);
+	say(r, &r->p[0], "6 alarm\nno key");
+	pass(r, KEEPERS_ALARMS_MS - 1);
+	assert_string_equal(logged_text(), "");
+	pass(r, 1);
+	assert_int_equal(logged_count(logged_text(), "text=\"no key\""), 1);
+	pass(r, KEEPERS_ALARMS_MS);
+	say(r, &r->p[0], "0 alarm\n");
+	assert_int_equal(logged_count(logged_text(), "ev=alarm-over"), 1);
+	logged_end();
+	rig_close(r);
+}
+
 int
 main(void)
 {
@@ -564,6 +587,8 @@ main(void)
 		cmocka_unit_test(the_end_of_the_grace_kills_what_runs),
 		cmocka_unit_test(
 			alarms_beyond_a_number_are_counted_and_the_number_is_logged),
+		cmocka_unit_test(
+			an_alarm_that_was_left_out_is_logged_when_there_is_room),
 	};
 
 	return cmocka_run_group_tests_name("keepers", tests, NULL, NULL);
