@@ -262,6 +262,8 @@ keepers_tick(struct keepers *ks)
 	waiting_stop(ks);
 	if (ks->closed && !ks->draining && fault_try(&ks->fault, now_ms))
 		keepers_try(ks);
+	if (!ks->ready && !ks->closed && !ks->draining)
+		keepers_check(ks); /* the last one's spawner was lost */
 	DL_FOREACH_SAFE(ks->all, c, next)
 	{
 		child_stop(c, now_ms);

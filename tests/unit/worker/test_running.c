@@ -442,6 +442,18 @@ no_process_is_started_before_the_spawner_is_open(void **state)
 	(void)job_begins(FILM);
 }
 
+/* Else the start of the worker waits for ever. */
+static void
+the_first_process_of_a_queue_is_started_again_by_the_next_spawner(void **state)
+{
+	(void)state;
+	rig.r.kept[FILM].ready = 0;
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	UNTIL(rig.r.lost);
+	UNTIL(running_checked(&rig.r) == 1);
+	assert_false(rig.t->h.closed);
+}
+
 int
 main(void)
 {
@@ -465,6 +477,7 @@ main(void)
 		T(jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner),
 		T(a_stop_hands_back_the_job_that_waits_for_the_spawner),
 		T(no_process_is_started_before_the_spawner_is_open),
+		T(the_first_process_of_a_queue_is_started_again_by_the_next_spawner),
 	};
 
 	return cmocka_run_group_tests_name("running", tests, NULL, NULL);
