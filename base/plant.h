@@ -23,6 +23,7 @@
 	X(FREE_EXPIRY)	    /* an expired lease costs no attempt */            \
 	X(NO_LAPSE_LIMIT)   /* unbegun, a job may be lost for ever */          \
 	X(NO_RELEASE_LIMIT) /* a begun job may be handed back for ever */      \
+	X(OLD_RANK)	    /* a retried job keeps its first place */          \
 	X(NO_STALL_OFFSET)  /* leases run on while the broker is stalled */    \
 	X(TOKEN_AGAIN)	    /* a restart uses tokens again */                  \
 	X(LOST_CANCEL)	    /* a restart forgets a requested cancel */         \

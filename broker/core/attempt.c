@@ -160,6 +160,14 @@ cost_count(struct record *r, enum cost cost, enum sw_cause cause)
 	r->lapses = 0;
 }
 
+static void
+run_later(struct core *c, struct record *r, int64_t delay_ms)
+{
+	r->run_at_ms = c->now_ms + delay_ms;
+	if (!planted(OLD_RANK))
+		record_rank_set(r);
+}
+
 /* The delay of the nth of its kind; its seeds are none of an attempt's. */
 static enum life_event
 release_later(struct core *c, struct record *r, int64_t nth, enum cost cost)
@@ -167,7 +175,7 @@ release_later(struct core *c, struct record *r, int64_t nth, enum cost cost)
 	uint64_t seeds = (uint64_t)cost << 32;
 	int64_t delay_ms = backoff_ms(r, nth, seeds + (uint64_t)nth);
 
-	r->run_at_ms = c->now_ms + delay_ms;
+	run_later(c, r, delay_ms);
 	return delay_ms > 0 ? LIFE_RELEASE_LATER : LIFE_RELEASE;
 }
 
@@ -193,10 +201,10 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
 	r->q->total[TOTAL_FAILED]++;
 	if (a->outcome == SW_FAIL || attempts_used_up(r, a->cause))
 		return LIFE_BURY;
-	r->run_at_ms = c->now_ms +
-		       (a->delay_ms >= 0 ? a->delay_ms
-					 : backoff_ms(r, r->attempt,
-						   (uint64_t)r->attempt));
+	run_later(c, r,
+		a->delay_ms >= 0
+			? a->delay_ms
+			: backoff_ms(r, r->attempt, (uint64_t)r->attempt));
 	return LIFE_RETRY;
 }
 

@@ -333,6 +333,7 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 		nth += offset;
 	if (rate > 0)
 		r->run_at_ms += nth * 1000 / rate;
+	record_rank_set(r);
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
 	job_move(c, r,

@@ -86,8 +86,7 @@ put_record(struct core *c, struct record *r)
 		r->run_at_ms = c->now_ms + delay;
 	if (r->run_at_ms < c->now_ms)
 		r->run_at_ms = c->now_ms;
-	r->rank = (uint64_t)(r->run_at_ms + (SW_PRIORITY_MAX - r->priority) *
-						    r->q->set[SW_S_ageing_ms]);
+	record_rank_set(r);
 	job_move(c, r, r->run_at_ms > c->now_ms ? LIFE_PUT_LATER : LIFE_PUT,
 		bytes_of(NULL, 0));
 }

@@ -102,6 +102,13 @@ record_of_put(struct record *r, const struct sw_item *it)
 	(void)sw_get_id(it, &r->id);
 }
 
+void
+record_rank_set(struct record *r)
+{
+	r->rank = (uint64_t)(r->run_at_ms + (SW_PRIORITY_MAX - r->priority) *
+						    r->q->set[SW_S_ageing_ms]);
+}
+
 /* Keeps the first entry of the history and, of the rest, the newest. */
 static void
 events_copy(struct sw_buf *b, const struct record *r, size_t extra)

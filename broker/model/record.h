@@ -59,6 +59,13 @@ int record_owner(struct bytes stored, struct sw_id *)
 void record_of_put(struct record *, const struct sw_item *it);
 
 /*
+ * Sets the place among the queue's ready jobs by run_at_ms: at the put, and
+ * anew at each retry, hand-back and redrive, so that a job that comes back is
+ * behind those that were ready before.
+ */
+void record_rank_set(struct record *);
+
+/*
  * Encodes a record in the arena: the fields of `it` except those in `without`
  * (SW_BIT), the members above, and `event`, the fields of an entry that is
  * added to the history, or empty.

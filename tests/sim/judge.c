@@ -295,6 +295,24 @@ state_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it runs before its time");
 }
 
+/* A job that was put, tried or redriven has its place by its next start. */
+static void
+rank_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	int waits = n->state == SW_DELAYED || n->state == SW_READY ||
+		    n->state == SW_LEASED;
+	int moved = j->state == SW_NONE || j->state == SW_DEAD || n->reborn ||
+		    n->r.attempt != j->attempt || n->r.releases != j->releases;
+	int64_t steps = SW_PRIORITY_MAX - n->r.priority;
+
+	if (!n->there || !waits || !moved || w->model->set)
+		return;
+	if (n->r.rank != (uint64_t)(n->r.run_at_ms +
+				    steps * n->r.q->set[SW_S_ageing_ms]))
+		wrong(w, n, "its place among the ready jobs is an old one");
+}
+
 void
 sim_judge(struct sim *w, struct sim_look *n)
 {
@@ -312,6 +330,7 @@ sim_judge(struct sim *w, struct sim_look *n)
 		wrong(w, n, "it is gone, and nobody removed it");
 	if (n->there && !n->reborn && n->state != j->state)
 		state_judge(w, n);
+	rank_judge(w, n);
 }
 
 /* --- queues ------------------------------------------------------------- */
