@@ -274,10 +274,10 @@ static const char syntax[] =
 	".Li 1.5 GB ,\n"
 	"in powers of 1024: k, m, g, t, p.\n"
 	"A rate is\n"
-	".Li 50 , 50/s\n"
+	".Li 50 , 1.5/s , 10/m\n"
 	"or\n"
-	".Li 600/m ,\n"
-	"a whole number per second.\n"
+	".Li 100/h ;\n"
+	"a plain number is per second.\n"
 	"Yes and no may be yes, on, true, 1 and no, off, false, 0.\n";
 
 void

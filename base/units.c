@@ -10,7 +10,7 @@ enum { FRACTION_DIGITS = 6 };
 
 struct scale {
 	const char *text;
-	int64_t factor; /* in microseconds, or in bytes */
+	int64_t factor; /* in microseconds, bytes or thousandths per hour */
 };
 
 /* The largest first, so that a duration's parts can only come in that order. */
@@ -20,8 +20,9 @@ static const struct scale durations[] = {{"d", 86400000000}, {"h", 3600000000},
 static const struct scale sizes[] = {{"p", 1LL << 50}, {"t", 1LL << 40},
 	{"g", 1LL << 30}, {"m", 1LL << 20}, {"k", 1LL << 10}, {NULL, 0}};
 
-static const struct scale rates[] = {
-	{"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
+static const struct scale rates[] = {{"/s", UNIT_RATE_SECOND},
+	{"/m", UNIT_RATE_SECOND / 60}, {"/h", UNIT_RATE_SECOND / 3600},
+	{NULL, 0}};
 
 /* How many microseconds a duration's own unit has. */
 static const int64_t own_us[UNITS] = {
@@ -235,18 +236,19 @@ size_parse(const char *text, int64_t *value)
 static int
 rate_parse(const char *text, int64_t *value)
 {
-	int64_t n;
-	int digits, err = digits_take(&text, &n, &digits);
+	struct decimal d;
+	int exact, err = decimal_take(&text, &d);
 	const struct scale *s = rates;
 
 	if (err < 0)
 		return err;
 	while (*text != '\0' && s->text != NULL && strcmp(text, s->text) != 0)
 		s++;
-	if (s->text == NULL || n % s->factor != 0)
+	if (s->text == NULL)
 		return -EINVAL;
-	*value = n / s->factor;
-	return 0;
+	err = decimal_scale(&d, s->factor, value, &exact);
+	/* 0 is no limit: a rate that is too small must not become one. */
+	return err == 0 && *value == 0 && !exact ? -EINVAL : err;
 }
 
 int
@@ -297,6 +299,26 @@ size_format(int64_t value, char text[UNIT_TEXT])
 		s->text != NULL ? s->text : "");
 }
 
+static void
+rate_format(int64_t value, char text[UNIT_TEXT])
+{
+	const struct scale *s = rates;
+	int len;
+
+	while (s->text != NULL && value % s->factor != 0)
+		s++;
+	if (value == 0 || s->text != NULL) {
+		(void)snprintf(text, UNIT_TEXT, "%" PRId64 "%s",
+			value / s->factor, value == 0 ? "" : s->text);
+		return;
+	}
+	len = snprintf(text, UNIT_TEXT, "%" PRId64 ".%03d", value / 1000,
+		(int)(value % 1000));
+	while (text[len - 1] == '0')
+		len--;
+	(void)snprintf(text + len, UNIT_TEXT - (size_t)len, "/h");
+}
+
 char *
 unit_format(enum unit unit, int64_t value, char text[UNIT_TEXT])
 {
@@ -308,9 +330,10 @@ unit_format(enum unit unit, int64_t value, char text[UNIT_TEXT])
 		duration_format(own_us[unit], value, text);
 	else if (is_size(unit))
 		size_format(value, text);
+	else if (unit == UNIT_RATE)
+		rate_format(value, text);
 	else
-		(void)snprintf(text, UNIT_TEXT, "%" PRId64 "%s", value,
-			unit == UNIT_RATE && value != 0 ? "/s" : "");
+		(void)snprintf(text, UNIT_TEXT, "%" PRId64, value);
 	return text;
 }
 

@@ -8,7 +8,7 @@
  *					      unit that the key's name ends in
  *	size      64m  1.5g  151.2 MB  4096   k, m, g, t, p: powers of 1024, in
  *					      either case, also KB and KiB
- *	rate      50  50/s  600/m  7200/h     a whole number per second
+ *	rate      50  1.5/s  10/m  100/h      a plain number is per second
  *	flag      yes on true 1, no off false 0
  *	ending    finish 0, term 1
  *
@@ -28,7 +28,7 @@ enum unit {
 	UNIT_S,
 	UNIT_BYTES,
 	UNIT_BYTES_OR_0, /* of a range that has 0 beside min to max */
-	UNIT_RATE,	 /* per second */
+	UNIT_RATE,	 /* in thousandths per hour */
 	UNIT_FLAG,	 /* 0 or 1 */
 	UNIT_ENDING, /* of what still runs at a stop: 0 finishes, 1 is told */
 	UNITS,
@@ -36,11 +36,15 @@ enum unit {
 
 enum { UNIT_TEXT = 64, UNIT_WHY = 192 };
 
+/* A rate of 1/s. */
+#define UNIT_RATE_SECOND INT64_C(3600000)
+
 /*
  * Reads one value; the whole text has to be the value.  Values are never
- * negative.  Returns 0, or -EINVAL: not of the grammar, or a duration or rate
- * that is no whole number of its unit; -ERANGE: larger than INT64_MAX.  The
- * fraction of a byte is dropped.
+ * negative.  Returns 0, or -EINVAL: not of the grammar, a duration that is no
+ * whole number of its unit, or a rate below the smallest, 0.001/h, that is not
+ * 0; -ERANGE: larger than INT64_MAX.  The fraction of a byte is dropped, and
+ * that of a thousandth per hour.
  */
 int unit_parse(enum unit, const char *text, int64_t *value)
 	__attribute__((warn_unused_result));
@@ -63,7 +67,7 @@ int unit_is_within(enum unit, int64_t min, int64_t max, int64_t value);
 
 /*
  * Writes a value that is not negative in the grammar above, exactly and in the
- * largest units: "1h30m", "64m", "50/s", "yes".  Returns `text`.
+ * largest units: "1h30m", "64m", "50/s", "90/m", "yes".  Returns `text`.
  */
 char *unit_format(enum unit, int64_t value, char text[UNIT_TEXT]);
 

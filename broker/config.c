@@ -260,7 +260,7 @@ broker_config_settings(const struct broker_config *cfg,
 	const struct config *c = cfg->options.config;
 	const struct config_value *v;
 	const char *section;
-	char setting[96];
+	char setting[SW_TEXT_MAX], value[UNIT_TEXT];
 	int err = 0;
 
 	for (size_t i = 0; c != NULL && err == 0 &&
@@ -271,10 +271,11 @@ broker_config_settings(const struct broker_config *cfg,
 		for (size_t k = 0;
 			err == 0 && (v = config_value(c, section, k)) != NULL;
 			k++) {
-			(void)snprintf(setting, sizeof(setting), "%s=%lld",
+			(void)snprintf(setting, sizeof(setting), "%s=%s",
 				v->key->name,
-				(long long)config_number(
-					c, section, v->key->name));
+				unit_format((enum unit)v->key->type,
+					config_number(c, section, v->key->name),
+					value));
 			err = fn(arg, section + 6, setting);
 		}
 	}

@@ -55,7 +55,7 @@ enum {
 	X(CMD_O_WAIT_FOR, "wait-for", "DURATION", "as --wait, but no longer than this")             \
 	X(CMD_O_BODY, "body", NULL, "print the body alone")                                         \
 	X(CMD_O_DRY_RUN, "dry-run", NULL, "count and show, change nothing")                         \
-	X(CMD_O_RATE, "rate", "N", "let N jobs per second become ready")                            \
+	X(CMD_O_RATE, "rate", "RATE", "let so many jobs become ready, as 50/s or 10/m")             \
 	X(CMD_O_ALL, "all", NULL, "really all of them: needed without a selector")                  \
 	X(CMD_O_LIMIT, "limit", "N", "stop after N jobs")                                           \
 	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \

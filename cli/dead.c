@@ -12,6 +12,7 @@
 #include "cli/select.h"
 #include "cli/time.h"
 #include "wire/proto.h"
+#include "wire/setting.h"
 
 enum { SAMPLE = 10 }; /* jobs named to people */
 
@@ -20,7 +21,7 @@ struct dead_sweep {
 	int op;
 	int dry;
 	struct selector sel;
-	int64_t rate;	 /* jobs per second; 0: no limit */
+	int64_t rate;	 /* as base/units.h; 0: no limit */
 	int64_t left;	 /* jobs that may still be changed */
 	int64_t changed; /* jobs so far; with --dry-run, that would be */
 	int64_t refused; /* jobs left as they were */
@@ -62,6 +63,19 @@ job_refused(struct dead_sweep *s, const struct sw_item *it)
 		sw_strerror((int)sw_int(it, SW_F_STATUS, 0)));
 }
 
+/* The protocol has whole rates per second, and for others the milliseconds
+ * between two jobs. */
+static void
+rate_put(struct sw_buf *b, int64_t rate)
+{
+	static const int64_t hour_ms = 3600 * 1000, fast = 100;
+
+	if (rate % UNIT_RATE_SECOND == 0 || rate > fast * UNIT_RATE_SECOND)
+		sw_put_int(b, SW_F_RATE, rate / UNIT_RATE_SECOND);
+	else
+		sw_put_int(b, SW_F_DELAY_MS, hour_ms * 1000 / rate);
+}
+
 static void
 sweep_build(struct dead_sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 {
@@ -73,7 +87,7 @@ sweep_build(struct dead_sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 	if (cursor.len > 0)
 		sw_put_bytes(b, SW_F_CURSOR, cursor);
 	if (s->rate > 0) {
-		sw_put_int(b, SW_F_RATE, s->rate);
+		rate_put(b, s->rate);
 		sw_put_int(b, SW_F_OFFSET, s->changed);
 	}
 	sw_item_end(b, mark);
@@ -127,6 +141,14 @@ sweep_pages(struct dead_sweep *s, int id)
 	return rc;
 }
 
+/* How long it takes until the last job is ready. */
+static int64_t
+sweep_ms(const struct dead_sweep *s)
+{
+	return (int64_t)((double)(s->changed - 1) * 1000 *
+			 (double)UNIT_RATE_SECOND / (double)s->rate);
+}
+
 static void
 sweep_print(struct dead_sweep *s)
 {
@@ -145,9 +167,8 @@ sweep_print(struct dead_sweep *s)
 	(void)fprintf(f, "%s %s %s%s", human_count(n, s->changed),
 		s->changed == 1 ? "job" : "jobs", s->dry ? "would be " : "",
 		s->word);
-	if (s->rate > 0 && s->changed > s->rate)
-		(void)fprintf(f, ", over %s",
-			human_ms(span, 1000 * s->changed / s->rate));
+	if (s->rate > 0 && sweep_ms(s) >= 1000)
+		(void)fprintf(f, ", over %s", human_ms(span, sweep_ms(s)));
 	(void)fputc('\n', f);
 }
 
@@ -170,6 +191,19 @@ sweep_run(struct dead_sweep *s)
 		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids match no such job",
 			n - s->changed, n);
 	return rc;
+}
+
+static int
+rate_read(struct dead_sweep *s)
+{
+	const char *text = s->c->value[CMD_O_RATE];
+	char why[UNIT_WHY];
+
+	if (text == NULL || unit_parse_within(UNIT_RATE, 1, SW_RATE_MAX, text,
+				    &s->rate, why) == 0)
+		return CMD_OK;
+	return cmd_usage(s->c, "--%s %s, not '%.60s'",
+		cmd_opts[CMD_O_RATE].name, why, text);
 }
 
 /* The checks before the first request. */
@@ -200,9 +234,7 @@ sweep_check(struct dead_sweep *s, int state)
 		return cmd_usage(c, "--all cannot be used with a selector");
 	sel->state = state;
 	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &s->left);
-	return rc != CMD_OK
-		       ? rc
-		       : cmd_opt_number(c, CMD_O_RATE, 1, 1000000, &s->rate);
+	return rc != CMD_OK ? rc : rate_read(s);
 }
 
 /* `state` SW_NONE: the selector must name one. */

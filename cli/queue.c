@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -84,8 +83,8 @@ static void
 setting_value(
 	struct out_table *t, const struct sw_setting_rule *r, struct bytes b)
 {
-	char plain[32], text[UNIT_TEXT], *end;
-	long long n;
+	char plain[32], text[UNIT_TEXT];
+	int64_t n;
 
 	if (r == NULL || b.len == 0 || b.len >= sizeof(plain)) {
 		table_bytes(t, b);
@@ -93,8 +92,7 @@ setting_value(
 	}
 	memcpy(plain, b.p, b.len);
 	plain[b.len] = '\0';
-	n = strtoll(plain, &end, 10);
-	if (*end != '\0')
+	if (unit_parse(r->unit, plain, &n) < 0)
 		table_bytes(t, b);
 	else
 		table_text(t, unit_format(r->unit, n, text));

@@ -3,7 +3,7 @@
  * setting.h - a queue's settings: one table makes parser, help and manual
  *
  * Values are integers, written in the grammar of base/units.h: "30s", "20g",
- * "50/s", "yes", "term".  0 in a limit means: none, unless the text says
+ * "10/m", "yes", "term".  0 in a limit means: none, unless the text says
  * otherwise.  Stored by position: append, never reorder.
  */
 #ifndef SW_SETTING_H
@@ -15,7 +15,8 @@
 #include "base/units.h"
 #include "wire/limits.h"
 
-#define SW_YEAR_MS 31622400000LL
+#define SW_YEAR_MS  31622400000LL
+#define SW_RATE_MAX (1000000 * UNIT_RATE_SECOND)
 
 /* clang-format off */
 /* X(name, unit, minimum, maximum, default, text) */
@@ -30,7 +31,7 @@
 	X(delay_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "delay of jobs that name none")                            \
 	X(max_jobs, UNIT_COUNT, 0, INT64_MAX, 0, "most jobs waiting, running and dead; 0: no limit")      \
 	X(max_bytes, UNIT_BYTES, 0, INT64_MAX, 0, "most bytes of their bodies; 0: no limit")              \
-	X(rate, UNIT_RATE, 0, 1000000, 0, "most jobs started per second; 0: no limit")                    \
+	X(rate, UNIT_RATE, 0, SW_RATE_MAX, 0, "most jobs started, as 50/s or 10/m; 0: no limit")          \
 	X(burst, UNIT_COUNT, 1, 1000000, 1, "jobs that may start at once below the rate")                 \
 	X(concurrency, UNIT_COUNT, 0, 1000000, 0, "most jobs running at once; 0: no limit")               \
 	X(weight, UNIT_COUNT, 1, 1000, 1, "share of a worker that serves several queues")                 \

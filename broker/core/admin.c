@@ -80,6 +80,22 @@ oldest_ready_ms(struct core *c, struct queue *q)
 	return oldest;
 }
 
+/* Plain numbers; a rate that is not whole per second has its unit. */
+static void
+setting_put(struct sw_buf *b, const struct queue *q, enum sw_setting i)
+{
+	const struct sw_setting_rule *rule = &sw_setting_rules[i];
+	int is_rate = rule->unit == UNIT_RATE;
+	char text[UNIT_TEXT];
+
+	if (is_rate && q->set[i] % UNIT_RATE_SECOND != 0)
+		sw_put_fmt(b, SW_F_SETTING, "%s=%s", rule->name,
+			unit_format(rule->unit, q->set[i], text));
+	else
+		sw_put_fmt(b, SW_F_SETTING, "%s=%" PRId64, rule->name,
+			is_rate ? q->set[i] / UNIT_RATE_SECOND : q->set[i]);
+}
+
 static void
 queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 {
@@ -93,8 +109,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	sw_put_int(b, SW_F_STATUS, 0);
 	sw_put_text(b, SW_F_QUEUE, q->name);
 	for (int i = 0; i < SW_SETTINGS; i++)
-		sw_put_fmt(b, SW_F_SETTING, "%s=%" PRId64,
-			sw_setting_rules[i].name, q->set[i]);
+		setting_put(b, q, (enum sw_setting)i);
 	for (int s = SW_DELAYED; s < SW_STATES; s++)
 		stat_put(b, sw_state_name(s), q->count[s]);
 	stat_put(b, "bytes", q->total[TOTAL_BYTES]);

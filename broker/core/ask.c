@@ -193,6 +193,7 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 	struct queue *q = r->q;
 	int64_t most = q->set[SW_S_concurrency];
 	int64_t wait = queue_rate_wait_ms(q, c->mono_ms);
+	char rate[UNIT_TEXT];
 
 	if (q->set[SW_S_paused])
 		(void)snprintf(
@@ -207,9 +208,11 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			q->name, q->count[SW_LEASED], most, q->count[SW_READY]);
 	else if (wait > 0)
 		(void)snprintf(why, SW_TEXT_MAX + 1,
-			"queue %s starts at most %" PRId64
-			" jobs per second; %" PRId64 " are ready",
-			q->name, q->set[SW_S_rate], q->count[SW_READY]);
+			"the rate limit of queue %s is %s; %" PRId64
+			" jobs are ready",
+			q->name,
+			unit_format(UNIT_RATE, q->set[SW_S_rate], rate),
+			q->count[SW_READY]);
 	else if (slots_free(c, q) == 0)
 		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"all slots of the %u workers of queue %s are taken; "

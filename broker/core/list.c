@@ -11,6 +11,9 @@
  * last commit; job_load() sees the changes of this turn, too.
  */
 
+/* Longest delay of a redriven job; a hundred years. */
+#define REDRIVE_MAX_MS (100 * SW_DELAY_MAX_MS)
+
 struct list_selector {
 	enum sw_state state; /* SW_NONE: any */
 	struct queue *q;     /* NULL: any */
@@ -307,13 +310,29 @@ op_list(struct request *rq)
 
 /* --- redrive and purge -------------------------------------------------- */
 
+/* The delay of the job behind `count` others of this page: RATE is per second,
+ * DELAY_MS the time between two jobs. */
+static int64_t
+redrive_delay_ms(const struct sw_item *ask, int64_t count)
+{
+	int64_t rate = sw_int(ask, SW_F_RATE, 0);
+	int64_t between_ms = sw_int(ask, SW_F_DELAY_MS, 0);
+	int64_t offset = sw_int(ask, SW_F_OFFSET, 0), nth = count;
+	int64_t ms = 0;
+
+	if (offset > 0 && offset < SW_DELAY_MAX_MS)
+		nth += offset;
+	if (rate > 0)
+		ms = nth * 1000 / rate;
+	else if (between_ms > 0 && __builtin_mul_overflow(nth, between_ms, &ms))
+		ms = REDRIVE_MAX_MS;
+	return ms < REDRIVE_MAX_MS ? ms : REDRIVE_MAX_MS;
+}
+
 static int
 redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	int64_t count, int dry)
 {
-	int64_t rate = sw_int(ask, SW_F_RATE, 0);
-	int64_t offset = sw_int(ask, SW_F_OFFSET, 0);
-	int64_t nth = count;
 	uint8_t room[64];
 	struct sw_buf e = {.p = room, .cap = sizeof(room)};
 
@@ -328,11 +347,7 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	r->attempt = r->crashes = r->releases = r->lapses = 0;
 	r->cause = SW_C_NONE;
 	r->expires_at_ms = 0; /* a redriven job does not expire */
-	r->run_at_ms = c->now_ms;
-	if (offset > 0 && offset < SW_DELAY_MAX_MS)
-		nth += offset;
-	if (rate > 0)
-		r->run_at_ms += nth * 1000 / rate;
+	r->run_at_ms = c->now_ms + redrive_delay_ms(ask, count);
 	record_rank_set(r);
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);

@@ -54,9 +54,14 @@ int
 core_queue_get(struct core *c, struct bytes name, struct queue **out)
 {
 	struct queue *q = queue_find(c->queues_by_name, name);
+	int err;
 
-	if (q == NULL)
-		return core_queue_make(c, name, c->queues_n, out);
+	if (q == NULL) {
+		err = core_queue_make(c, name, c->queues_n, &q);
+		if (err < 0)
+			return err;
+		q->tokens_at_ms = INT64_MIN / 2; /* it has started no job */
+	}
 	*out = q;
 	return 0;
 }

@@ -9,6 +9,9 @@
 
 enum { MILLI = 1000 };
 
+/* A job's start in the unit of the token bucket: a rate's, times a ms. */
+#define TOKEN (MILLI * UNIT_RATE_SECOND)
+
 struct queue *
 queue_new(const char *name, uint32_t no)
 {
@@ -315,30 +318,29 @@ queue_ready_refill(struct queue *q, struct store *s, uint32_t shard)
 int64_t
 queue_rate_wait_ms(struct queue *q, int64_t now_ms)
 {
-	int64_t rate = q->set[SW_S_rate];
-	int64_t full = q->set[SW_S_burst] * MILLI,
-		gap = now_ms - q->tokens_at_ms;
+	int64_t rate = q->set[SW_S_rate], gap = now_ms - q->tokens_at_ms;
+	int64_t full = q->set[SW_S_burst] * TOKEN + QUEUE_LATE_MS * rate;
 
 	if (rate == 0)
 		return 0;
-	if (gap > 3600 * MILLI)
-		gap = 3600 * MILLI;
-	if (gap > 0) {
-		q->tokens_milli += gap * rate;
+	if (gap > full / rate)
+		q->tokens = full;
+	else if (gap > 0)
+		q->tokens += gap * rate;
+	if (gap > 0)
 		q->tokens_at_ms = now_ms;
-	}
-	if (q->tokens_milli > full)
-		q->tokens_milli = full;
-	if (q->tokens_milli >= MILLI)
+	if (q->tokens > full)
+		q->tokens = full;
+	if (q->tokens >= TOKEN)
 		return 0;
-	return (MILLI - q->tokens_milli + rate - 1) / rate;
+	return (TOKEN - q->tokens + rate - 1) / rate;
 }
 
 void
 queue_rate_spend(struct queue *q)
 {
 	if (q->set[SW_S_rate] != 0)
-		q->tokens_milli -= MILLI;
+		q->tokens -= TOKEN;
 }
 
 void
@@ -367,6 +369,15 @@ queue_slots_needed(const struct queue *q)
 
 enum { NUMBERS = SW_STATES + QUEUE_TOTALS };
 
+/* As older brokers wrote it: whole, and 0 for no limit alone. */
+static uint64_t
+rate_per_s(const struct queue *q)
+{
+	int64_t rate = q->set[SW_S_rate];
+
+	return (uint64_t)((rate + UNIT_RATE_SECOND - 1) / UNIT_RATE_SECOND);
+}
+
 void
 queue_encode(const struct queue *q, struct sw_buf *b)
 {
@@ -374,6 +385,7 @@ queue_encode(const struct queue *q, struct sw_buf *b)
 
 	for (size_t i = 0; i < SW_SETTINGS; i++)
 		le_set(set + i * 8, 8, (uint64_t)q->set[i]);
+	le_set(set + SW_S_rate * 8, 8, rate_per_s(q));
 	for (size_t i = 0; i < SW_STATES; i++)
 		le_set(numbers + i * 8, 8, (uint64_t)q->count[i]);
 	for (size_t i = 0; i < QUEUE_TOTALS; i++)
@@ -381,6 +393,18 @@ queue_encode(const struct queue *q, struct sw_buf *b)
 	sw_put_text(b, SW_F_QUEUE, q->name);
 	sw_put_bytes(b, SW_F_BODY, bytes_of(set, sizeof(set)));
 	sw_put_bytes(b, SW_F_RESULT, bytes_of(numbers, sizeof(numbers)));
+	sw_put_int(b, SW_F_RATE, q->set[SW_S_rate]);
+}
+
+/* Settings are only ever appended: an older row has fewer. */
+static void
+settings_decode(struct queue *q, struct bytes set, const struct sw_item *it)
+{
+	for (size_t i = 0; i < SW_SETTINGS && i < set.len / 8; i++)
+		q->set[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
+	if (set.len / 8 > SW_S_rate)
+		q->set[SW_S_rate] = sw_int(
+			it, SW_F_RATE, q->set[SW_S_rate] * UNIT_RATE_SECOND);
 }
 
 int
@@ -397,9 +421,7 @@ queue_decode(struct queue *q, struct bytes row)
 		return SW_ECORRUPT;
 	sw_get_text(&it, SW_F_QUEUE, q->name, sizeof(q->name));
 
-	/* Settings are only ever appended: an older row has fewer. */
-	for (size_t i = 0; i < SW_SETTINGS && i < set.len / 8; i++)
-		q->set[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
+	settings_decode(q, set, &it);
 	for (size_t i = 0; i < SW_STATES; i++)
 		q->count[i] = (int64_t)le_get(
 			(const uint8_t *)numbers.p + i * 8, 8);

@@ -28,6 +28,7 @@ enum {
 	QUEUE_LANES = 256,	  /* lanes of a queue in memory */
 	LANE_ENTRIES = 64,	  /* jobs of a lane in memory */
 	LANE_ENTRIES_MAIN = 1024, /* ... of the lane without a fair key */
+	QUEUE_LATE_MS = 40,	  /* starts this late are made up for */
 };
 
 struct lane {
@@ -59,8 +60,9 @@ struct queue {
 	uint64_t lo, hi;    /* the range of hashes whose lanes are in memory */
 	uint64_t next_lane; /* the next lane to serve has at least this hash */
 
-	int64_t tokens_milli; /* token bucket of the rate limit, in 1/1000 */
-	int64_t tokens_at_ms; /* boot clock, of the last refill */
+	int64_t tokens;	      /* token bucket of the rate limit, see TOKEN */
+	int64_t tokens_at_ms; /* boot clock, of the last refill: a queue that is
+				 read at a start has saved up nothing */
 
 	/* Exponential means over about ten seconds. */
 	double arrival_per_s, service_per_s, run_ms;
@@ -101,8 +103,12 @@ int queue_ready_low(const struct queue *);
 int queue_ready_refill(struct queue *, struct store *, uint32_t shard)
 	__attribute__((warn_unused_result));
 
-/* Milliseconds until the rate limit lets a job start; 0: now.  spend: one job
- * starts. */
+/*
+ * Milliseconds until the rate limit lets a job start; 0: now.  spend: one job
+ * starts.  In any time T at most burst + rate * (T + QUEUE_LATE_MS) jobs start:
+ * a turn that comes late starts what was due before it, so that the rate is
+ * reached as long as there is a turn each QUEUE_LATE_MS.
+ */
 int64_t queue_rate_wait_ms(struct queue *, int64_t now_ms);
 void queue_rate_spend(struct queue *);
 
@@ -115,7 +121,9 @@ int64_t queue_slots_needed(const struct queue *);
 
 /*
  * The row of a queue: an item with QUEUE, BODY (settings) and RESULT (counts
- * and totals), both as 8-byte little-endian numbers.  decode: SW_ECORRUPT.
+ * and totals), both as 8-byte little-endian numbers, and RATE.  The rate is
+ * among the settings too, in whole jobs per second, as it was before there was
+ * RATE.  decode: SW_ECORRUPT.
  */
 void queue_encode(const struct queue *, struct sw_buf *);
 int queue_decode(struct queue *, struct bytes row)

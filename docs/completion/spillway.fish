@@ -144,7 +144,7 @@ complete -c spillway -n '__spillway_at 0 dead redrive' -a '(__spillway_selectors
 complete -c spillway -n '__spillway_at more dead redrive' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at any dead redrive' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at any dead redrive' -l dry-run -d 'count and show, change nothing'
-complete -c spillway -n '__spillway_at any dead redrive' -l rate -x -d 'let N jobs per second become ready'
+complete -c spillway -n '__spillway_at any dead redrive' -l rate -x -d 'let so many jobs become ready, as 50/s or 10/m'
 complete -c spillway -n '__spillway_at any dead redrive' -l all -d 'really all of them: needed without a selector'
 complete -c spillway -n '__spillway_at any dead redrive' -l limit -x -d 'stop after N jobs'
 complete -c spillway -n '__spillway_at 0 dead purge' -a '(__spillway_selectors)'

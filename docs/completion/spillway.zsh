@@ -184,7 +184,7 @@ _spillway_word()
 		_arguments $always \
 		'--json[one JSON object per line]' \
 		'--dry-run[count and show, change nothing]' \
-		'--rate=[let N jobs per second become ready]:N: ' \
+		'--rate=[let so many jobs become ready, as 50/s or 10/m]:RATE: ' \
 		'--all[really all of them\: needed without a selector]' \
 		'--limit=[stop after N jobs]:N: ' \
 		'1:word:_spillway_selector' \

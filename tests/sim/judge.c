@@ -340,14 +340,16 @@ rate_judge(struct sim *w, struct sim_shelf *s, const struct queue *q)
 {
 	static const double slack = 0.001;
 	double dt = (double)(w->core->mono_ms - s->level_at) / 1000;
+	double per_s = (double)q->set[SW_S_rate] / UNIT_RATE_SECOND;
+	double full = (double)q->set[SW_S_burst] + per_s * QUEUE_LATE_MS / 1000;
 
 	if (s->rate != q->set[SW_S_rate] || s->burst != q->set[SW_S_burst])
-		s->level = (double)q->set[SW_S_burst];
+		s->level = full;
 	s->rate = q->set[SW_S_rate];
 	s->burst = q->set[SW_S_burst];
-	s->level += dt * (double)s->rate;
-	if (s->level > (double)s->burst)
-		s->level = (double)s->burst;
+	s->level += dt * per_s;
+	if (s->level > full)
+		s->level = full;
 	s->level_at = w->core->mono_ms;
 	if (s->rate == 0)
 		return;

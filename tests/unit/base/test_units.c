@@ -161,22 +161,32 @@ sizes_take_their_units_in_either_case(void **state)
 }
 
 static void
-rates_are_whole_numbers_per_second(void **state)
+rates_are_per_second_minute_or_hour(void **state)
 {
 	static const struct reading all[] = {
 		{UNIT_RATE, "0", 0},
-		{UNIT_RATE, "50", 50},
-		{UNIT_RATE, "50/s", 50},
-		{UNIT_RATE, "600/m", 10},
-		{UNIT_RATE, "7200/h", 2},
+		{UNIT_RATE, "50", 50 * UNIT_RATE_SECOND},
+		{UNIT_RATE, "50/s", 50 * UNIT_RATE_SECOND},
+		{UNIT_RATE, "600/m", 10 * UNIT_RATE_SECOND},
+		{UNIT_RATE, "7200/h", 2 * UNIT_RATE_SECOND},
 		{UNIT_RATE, "0/m", 0},
-		{UNIT_RATE, "10/m", -EINVAL},
+		{UNIT_RATE, "0.0", 0},
+		{UNIT_RATE, "10/m", 600000},
+		{UNIT_RATE, "1.5/s", 5400000},
+		{UNIT_RATE, "1.5", 5400000},
+		{UNIT_RATE, "100/h", 100000},
+		{UNIT_RATE, "0.001/h", 1},
+		{UNIT_RATE, "0.333333/s", 1199998},
+		{UNIT_RATE, "0.0009/h", -EINVAL},
+		{UNIT_RATE, "0.0000001", -EINVAL},
+		{UNIT_RATE, "1./s", -EINVAL},
+		{UNIT_RATE, ".5/s", -EINVAL},
+		{UNIT_RATE, "9223372036854775807", -ERANGE},
 		{UNIT_RATE, "10/", -EINVAL},
 		{UNIT_RATE, "/s", -EINVAL},
 		{UNIT_RATE, "10/d", -EINVAL},
 		{UNIT_RATE, "10 /s", -EINVAL},
 		{UNIT_RATE, "10/sec", -EINVAL},
-		{UNIT_RATE, "1.5/s", -EINVAL},
 		{UNIT_RATE, "", -EINVAL},
 	};
 
@@ -233,7 +243,11 @@ values_are_written_in_their_largest_units(void **state)
 		{UNIT_BYTES, "1536k", 1536 << 10},
 		{UNIT_BYTES, "1000", 1000},
 		{UNIT_RATE, "0", 0},
-		{UNIT_RATE, "50/s", 50},
+		{UNIT_RATE, "50/s", 50 * UNIT_RATE_SECOND},
+		{UNIT_RATE, "90/m", 5400000},
+		{UNIT_RATE, "100/h", 100000},
+		{UNIT_RATE, "1199.998/h", 1199998},
+		{UNIT_RATE, "0.5/h", 500},
 		{UNIT_FLAG, "yes", 1},
 		{UNIT_FLAG, "no", 0},
 		{UNIT_ENDING, "finish", 0},
@@ -299,7 +313,8 @@ a_value_out_of_its_range_is_told_the_range(void **state)
 			"must be 0 or a size, at least 4k"},
 		{UNIT_BYTES_OR_0, 4096, 1 << 20, "2m",
 			"must be 0 or a size, 4k to 1m"},
-		{UNIT_RATE, 0, 100, "101", "must be a rate, 0 to 100/s"},
+		{UNIT_RATE, 0, 100 * UNIT_RATE_SECOND, "101",
+			"must be a rate, 0 to 100/s"},
 		{UNIT_FLAG, 0, 1, "perhaps", "must be yes or no"},
 		{UNIT_ENDING, 0, 1, "perhaps", "must be finish or term"},
 	};
@@ -349,7 +364,7 @@ main(void)
 		cmocka_unit_test(durations_take_their_units),
 		cmocka_unit_test(what_is_no_duration_is_refused),
 		cmocka_unit_test(sizes_take_their_units_in_either_case),
-		cmocka_unit_test(rates_are_whole_numbers_per_second),
+		cmocka_unit_test(rates_are_per_second_minute_or_hour),
 		cmocka_unit_test(flags_and_endings_take_their_words_alone),
 		cmocka_unit_test(values_are_written_in_their_largest_units),
 		cmocka_unit_test(whatever_is_written_is_read_back),

@@ -366,11 +366,11 @@ why_says_that_a_queue_runs_all_it_may_or_starts_no_more_now(void **state)
 		"runs 1 of at most 1", 19));
 	assert_int_equal(rig_set(r, "q", "concurrency=2"), 0);
 	assert_int_equal(rig_set(r, "q", "rate=1"), 0);
-	r->core->queues[0]->tokens_milli = 0;
+	r->core->queues[0]->tokens = 0;
 	assert_int_equal(
 		rig_ask(r, 2, SW_OP_WHY, rig_say(r, SW_OP_WHY, 2), &it), 0);
 	assert_non_null(memmem(it.f[SW_F_TEXT].p, it.f[SW_F_TEXT].len,
-		"starts at most 1 jobs per second", 32));
+		"rate limit of queue q is 1/s", 28));
 }
 
 /* Sequence numbers belong to a connection. */
@@ -479,7 +479,8 @@ a_setting_that_a_message_names_twice_changes_nothing(void **state)
 		sw_put_text(&r->b, SW_F_SETTING, settings[i]);
 	assert_int_equal(rig_ask(r, 2, SW_OP_QUEUE_SET, mark, &it), 0);
 	assert_int_equal(r->core->queues[n]->set[SW_S_burst], 3);
-	assert_int_equal(r->core->queues[n]->set[SW_S_rate], 2);
+	assert_int_equal(
+		r->core->queues[n]->set[SW_S_rate], 2 * UNIT_RATE_SECOND);
 }
 
 /* The broker calls this for a message that it could not send. */

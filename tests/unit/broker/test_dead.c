@@ -181,6 +181,35 @@ a_redrive_with_a_rate_spreads_the_jobs(void **state)
 	assert_string_equal(rig_drain(r, 1, "q"), "4 5 6 7 8 9 10");
 }
 
+/* A delay that would pass the year 9999 is cut. */
+static void
+a_redrive_with_a_time_between_two_jobs_spreads_them(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+
+	kill_jobs(r, 3);
+	mark = rig_say(r, SW_OP_REDRIVE, 0);
+	sw_put_int(&r->b, SW_F_DELAY_MS, 6000);
+	sw_put_int(&r->b, SW_F_LIMIT, 2);
+	assert_int_equal(rig_ask(r, 100, SW_OP_REDRIVE, mark, &it), 0);
+	mark = rig_say(r, SW_OP_REDRIVE, 0);
+	sw_put_int(&r->b, SW_F_DELAY_MS, INT64_MAX / 2);
+	sw_put_int(&r->b, SW_F_OFFSET, 3);
+	assert_int_equal(rig_ask(r, 100, SW_OP_REDRIVE, mark, &it), 0);
+	assert_string_equal(rig_drain(r, 1, "q"), "1");
+	rig_pass(r, 5999);
+	assert_string_equal(rig_drain(r, 1, "q"), "");
+	rig_pass(r, 1);
+	assert_string_equal(rig_drain(r, 1, "q"), "2");
+	assert_int_equal(rig_state(r, 3), SW_DELAYED);
+	mark = rig_say(r, SW_OP_GET, 3);
+	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
+	assert_in_range(
+		sw_int(&it, SW_F_RUN_AT_MS, 0), r->now_ms, SW_TIME_MAX_MS);
+}
+
 static void
 the_dead_stay_for_ever_until_a_person_purges_them(void **state)
 {
@@ -219,6 +248,7 @@ main(void)
 		T(the_dead_come_back_by_redrive_and_keep_their_history),
 		T(a_done_job_has_its_errors_in_its_history_alone),
 		T(a_redrive_with_a_rate_spreads_the_jobs),
+		T(a_redrive_with_a_time_between_two_jobs_spreads_them),
 		T(the_dead_stay_for_ever_until_a_person_purges_them),
 		T(a_selector_with_an_id_touches_that_job_alone),
 	};

@@ -273,15 +273,16 @@ a_rate_saves_up_no_more_than_its_burst(void **state)
 	struct queue *q = ((struct line *)*state)->q;
 	int64_t now = 1000;
 
-	q->set[SW_S_rate] = 10;
+	q->set[SW_S_rate] = 10 * UNIT_RATE_SECOND;
 	q->set[SW_S_burst] = 3;
 	now += 48LL * 3600 * 1000;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(queue_rate_wait_ms(q, now), 0);
 		queue_rate_spend(q);
 	}
-	assert_int_equal(queue_rate_wait_ms(q, now), 100);
-	assert_int_equal(queue_rate_wait_ms(q, now - 5000), 100);
+	assert_int_equal(queue_rate_wait_ms(q, now), 100 - QUEUE_LATE_MS);
+	assert_int_equal(
+		queue_rate_wait_ms(q, now - 5000), 100 - QUEUE_LATE_MS);
 	assert_int_equal(queue_rate_wait_ms(q, now + 100), 0);
 }
 

@@ -309,6 +309,14 @@ a_redrive_sums_its_pages_and_keeps_the_rate(void **state)
 	HAS(seen.err, DEAD ": not changed: another job holds");
 
 	assert_int_equal(
+		seen_run("dead|redrive|queue=mail|--rate=10/m"), CMD_REFUSED);
+	it = script_asked(1, SW_OP_REDRIVE);
+	assert_false(sw_has(&it, SW_F_RATE));
+	assert_int_equal(sw_int(&it, SW_F_DELAY_MS, 0), 6000);
+	assert_int_equal(sw_int(&it, SW_F_OFFSET, 0), 99);
+	assert_string_equal(seen.out, "104 jobs redriven, over 10m18s\n");
+
+	assert_int_equal(
 		seen_run("dead|redrive|--all|--dry-run|--limit=99"), CMD_OK);
 	assert_int_equal(script.asked_n, 1);
 	assert_int_equal(script_flags(0), SW_FLAG_DRY_RUN);

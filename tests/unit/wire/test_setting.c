@@ -76,23 +76,25 @@ every_setting_takes_its_limits_and_nothing_beyond(void **state)
 	(void)state;
 	for (int i = 0; i < SW_SETTINGS; i++) {
 		const struct sw_setting_rule *r = &sw_setting_rules[i];
+		/* A plain number in the unit of a rate is per second. */
+		int64_t one = r->unit == UNIT_RATE ? UNIT_RATE_SECOND : 1;
 
 		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
-			(long long)r->min);
+			(long long)(r->min / one));
 		expect(text, (enum sw_setting)i, r->min);
 		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
-			(long long)r->max);
+			(long long)(r->max / one));
 		expect(text, (enum sw_setting)i, r->max);
 
 		(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
-			(long long)r->min - 1);
+			(long long)(r->min / one) - 1);
 		refuse(text, strlen(text), "must be");
 		if (r->max == INT64_MAX)
 			(void)snprintf(text, sizeof(text),
 				"%s=9223372036854775808", r->name);
 		else
 			(void)snprintf(text, sizeof(text), "%s=%lld", r->name,
-				(long long)r->max + 1);
+				(long long)(r->max / one) + 1);
 		refuse(text, strlen(text), "must be");
 	}
 }
@@ -120,7 +122,9 @@ sizes_and_flags_take_their_words(void **state)
 
 	(void)state;
 	expect("max_bytes=3", SW_S_max_bytes, 3);
-	expect("rate=600/m", SW_S_rate, 10);
+	expect("rate=600/m", SW_S_rate, 10 * UNIT_RATE_SECOND);
+	expect("rate=10/m", SW_S_rate, 600000);
+	expect("rate=1.5/s", SW_S_rate, 5400000);
 	expect("max_bytes=3K", SW_S_max_bytes, 3 << 10);
 	expect("max_bytes=3m", SW_S_max_bytes, 3 << 20);
 	expect("max_bytes=3g", SW_S_max_bytes, 3LL << 30);
@@ -150,7 +154,7 @@ values_that_are_no_values_are_refused(void **state)
 		"max_attempts=5k", "max_attempts=5s", "max_attempts=5=5",
 		"timeout_ms=5k", "timeout_ms=5S", "timeout_ms=-5s",
 		"timeout_ms=5 s", "timeout_ms=s", "timeout_ms=1m1h",
-		"max_bytes=5s", "rate=10/m", "max_bytes=9223372036854775807g",
+		"max_bytes=5s", "rate=10/d", "max_bytes=9223372036854775807g",
 		"timeout_ms=9223372036854775807d", "paused=maybe",
 		"paused=", "paused=2", "paused=Yes"};
 
@@ -220,7 +224,7 @@ the_length_ends_the_text(void **state)
 	assert_int_equal(sw_setting_parse("rate=125", 6, values, &given, why,
 				 sizeof(why)),
 		0);
-	assert_int_equal(values[SW_S_rate], 1);
+	assert_int_equal(values[SW_S_rate], UNIT_RATE_SECOND);
 	assert_int_equal(given, 1U << SW_S_rate);
 }
 
@@ -239,7 +243,7 @@ a_setting_that_is_given_twice_is_refused_by_name(void **state)
 	assert_int_equal(sw_setting_parse("rate=3", 6, values, &given, why, 64),
 		SW_ESETTING);
 	assert_string_equal(why, "rate is given twice");
-	assert_int_equal(values[SW_S_rate], 1);
+	assert_int_equal(values[SW_S_rate], UNIT_RATE_SECOND);
 }
 
 static void
