@@ -32,6 +32,8 @@
 
 #include "broker/core/state.h"
 
+enum { BACKOFF_JITTER = 25 }; /* percent by which a back-off may be shorter */
+
 struct attempt { /* how an attempt ended */
 	enum sw_outcome outcome;
 	enum sw_cause cause;

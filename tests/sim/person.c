@@ -10,7 +10,7 @@
 
 enum {
 	ASKS = 24,
-	FREE_SETTINGS = 5,
+	FREE_SETTINGS = 7,
 	WAITS = 10,	 /* for jobs, when calm: each is answered */
 	LATE_MS = 15000, /* by then what was said before has arrived */
 };
@@ -29,7 +29,8 @@ struct sim_person {
 	struct ask asks[ASKS];
 	int open_n;
 	int waits, settled;
-	int freed; /* settings taken back, of all queues, when calm */
+	int hurried; /* queues that have got a short back-off */
+	int freed;   /* settings taken back, of all queues, when calm */
 	int64_t next_at, free_at;
 };
 
@@ -202,6 +203,10 @@ ask_one(struct sim_person *s)
 {
 	struct sim *w = s->w;
 
+	if (s->hurried < SIM_QUEUES) {
+		ask_set(s, sim_queues[s->hurried++], "backoff_ms=1s");
+		return;
+	}
 	switch (sim_pick(w, 16)) {
 	case 0:
 	case 1:
@@ -241,7 +246,8 @@ static void
 queues_free(struct sim_person *s)
 {
 	static const char *const settings[FREE_SETTINGS] = {"paused=no",
-		"concurrency=0", "rate=0", "max_jobs=0", "max_bytes=0"};
+		"concurrency=0", "rate=0", "max_jobs=0", "max_bytes=0",
+		"max_attempts=5", "backoff_ms=1s"};
 
 	while (s->freed < SIM_QUEUES * FREE_SETTINGS && s->open_n < ASKS) {
 		ask_set(s, sim_queues[s->freed / FREE_SETTINGS],

@@ -10,8 +10,8 @@
 #include "tests/sim/model.h"
 
 enum {
-	CALM_MS = 4 * 3600 * 1000, /* by then all must have ended: back-offs are
-				    * an hour at most */
+	CALM_MS = 6 * 3600 * 1000, /* by then all must have ended: back-offs are
+				    * three hours at most */
 	LOOK_EVERY = 64,	   /* steps between looks whether it has */
 	STILL_MAX = 100000,
 };

@@ -152,6 +152,7 @@ tries(struct rig *r, int outcome, int cause)
 	uint64_t token;
 	int n = 0;
 
+	assert_int_equal(rig_set(r, "q", "max_attempts=5"), 0);
 	rig_put(r, 1, "q", "a");
 	for (int i = 0; i < 100; i++) {
 		rig_hello(r, 1, "q", 0);
@@ -220,6 +221,7 @@ a_worker_that_never_says_a_word_cannot_keep_a_job_for_ever(void **state)
 	uint64_t token;
 	int n = 0;
 
+	assert_int_equal(rig_set(r, "q", "max_attempts=5"), 0);
 	rig_put(r, 1, "q", "a");
 	for (int i = 0; i < 40; i++) {
 		rig_hello(r, 1, "q", 0);

@@ -75,6 +75,7 @@ every_attempt_is_in_the_ledger_of_the_dead(void **state)
 	struct rig *r = *state;
 	uint64_t token;
 
+	assert_int_equal(rig_set(r, "q", "max_attempts=5"), 0);
 	rig_put(r, 1, "q", "x");
 	for (int i = 0; i < 5; i++) {
 		rig_hello(r, 1, "q", 0);
