@@ -120,7 +120,7 @@ exchange_fail(struct exchange *x, int status, const char *text)
 static int
 refusal_status(int err)
 {
-	return err == SW_EUNIQUE ? 409
+	return err == SW_EUNIQUE || err == SW_ECONFLICT ? 409
 	       : err == SW_ETOOBIG || err == SW_EINVAL || err == SW_EQUEUE
 		       ? 500
 		       : outcome_status[OUTCOME_REFUSED];
@@ -141,8 +141,9 @@ jobs_confirmed(void *arg, int err, const char *why)
 	sw_log(SW_LOG_WARN, "put", "route", x->route->config->path, "error",
 		sw_errname(err), "text", why, NULL);
 	exchange_fail(x, refusal_status(err),
-		err == SW_EUNIQUE ? "the job's unique key is taken\n"
-				  : outcome_texts[OUTCOME_REFUSED]);
+		err == SW_EUNIQUE     ? "the job's unique key is taken\n"
+		: err == SW_ECONFLICT ? "the job's id is taken\n"
+				      : outcome_texts[OUTCOME_REFUSED]);
 }
 
 /* Of an answer that did not wait for its jobs; `arg` is the route's path. */

@@ -136,13 +136,12 @@ slot_item_answer(
 	struct sw_client *c, struct put_slot *s, const struct sw_item *it)
 {
 	int64_t status = sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
-	struct sw_put_result r = {.id = s->id};
+	struct sw_put_result r = {
+		.id = s->id, .state = (int)sw_int(it, SW_F_STATE, SW_NONE)};
 
 	r.status = status > 0 || status < INT32_MIN ? SW_EUNKNOWN : (int)status;
 	c->why[0] = '\0';
-	if (r.status == 0) {
-		r.state = (int)sw_int(it, SW_F_STATE, SW_NONE);
-	} else {
+	if (r.status != 0) {
 		sw_get_text(it, SW_F_DETAIL, c->why, sizeof(c->why));
 		if (c->why[0] == '\0')
 			(void)inside_fail(c, 0, sw_strerror(r.status));

@@ -86,7 +86,8 @@ enum sw_error {
 	SW_EFORMAT = -5021,   /* not a Spillway store */
 	SW_EID = -5022,	      /* malformed id: must be a UUID */
 	SW_ECANCEL = -5023,   /* the job is to be cancelled */
-	SW_ENOQUEUE = -5024   /* no such queue */
+	SW_ENOQUEUE = -5024,  /* no such queue */
+	SW_ECONFLICT = -5025  /* a job of this id has another queue or body */
 };
 #endif
 
@@ -163,10 +164,8 @@ SW_API int sw_open(struct sw_client **, const char *endpoint);
  */
 SW_API void sw_close(struct sw_client *);
 
-/*
- * One line on why the last call failed, or in a sw_done_fn the job's put; ""
- * after success.  Borrowed until the next call.
- */
+/* One line on why the last call failed, or in a sw_done_fn the job's put; ""
+ * after success.  Borrowed until the next call. */
 SW_API const char *sw_why(const struct sw_client *);
 
 /* An error's text and name ("SW_EFULL"), a state's name ("ready"); static. */
@@ -186,9 +185,9 @@ SW_API void sw_id_write(const struct sw_id *, char text[SW_ID_TEXT]);
 /*
  * Puts one job and waits until it is on disk.  `result` may be NULL.  The
  * library refuses a malformed job before sending it (SW_EQUEUE, SW_ETOOBIG,
- * SW_EINVAL; rules in docs/protocol.md, the field in sw_why()); the broker may
- * refuse it with SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES or SW_EFULL.  A job
- * stored before under the same id is a success; result->state is its state.
+ * SW_EINVAL; rules in docs/protocol.md), the broker may refuse it with
+ * SW_EUNIQUE, SW_EMAXJOBS, SW_EMAXBYTES or SW_EFULL.  A job stored before under
+ * this id is a success, or SW_ECONFLICT; result->state is its state.
  */
 SW_API int sw_put(struct sw_client *, struct sw_job *, int64_t timeout_ms,
 	struct sw_put_result *result);

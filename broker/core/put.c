@@ -119,19 +119,20 @@ put_one(struct request *rq, const struct sw_item *it)
 		err = put_check(rq->core, it, &none, &refusal);
 	if (known == SW_ENOJOB && err == 0)
 		put_apply(rq->core, it);
+	if (known == 0)
+		err = record_put_check(&was, it, refusal.why);
+	if (known == SW_ECORRUPT ||
+		(planted(SILENT_DROP) && err == SW_EMAXJOBS))
+		err = 0;
 
-	if (known == 0 || known == SW_ECORRUPT ||
-		(planted(SILENT_DROP) && err == SW_EMAXJOBS)) {
-		sw_put_int(b, SW_F_STATUS, 0);
+	sw_put_int(b, SW_F_STATUS, err);
+	if (known == 0 || known == SW_ECORRUPT)
 		sw_put_int(
 			b, SW_F_STATE, known == 0 ? (int)was.state : SW_DEAD);
-	} else {
-		sw_put_int(b, SW_F_STATUS, err);
-		if (refusal.why[0] != '\0')
-			sw_put_text(b, SW_F_DETAIL, refusal.why);
-		if (err == SW_EUNIQUE)
-			sw_put_id(b, &refusal.holder);
-	}
+	if (err < 0 && refusal.why[0] != '\0')
+		sw_put_text(b, SW_F_DETAIL, refusal.why);
+	if (err == SW_EUNIQUE)
+		sw_put_id(b, &refusal.holder);
 	sw_item_end(b, mark);
 }
 

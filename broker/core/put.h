@@ -2,9 +2,10 @@
 /*
  * put.h - deciding a put, from a producer or as a follow-up of a job
  *
- * A put whose job id is already stored is answered with status 0 and the
- * job's state, and changes nothing: so a producer may send a put again.
- * Otherwise put_check() decides and put_apply() writes.
+ * A put whose job id is already stored is answered with the job's state, and
+ * changes nothing: with status 0 if queue and body are the same, so a producer
+ * may send a put again; else with SW_ECONFLICT.  Otherwise put_check() decides
+ * and put_apply() writes.
  */
 #ifndef BROKER_CORE_PUT_H
 #define BROKER_CORE_PUT_H

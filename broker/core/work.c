@@ -70,6 +70,19 @@ op_extend(struct request *rq)
 
 /* --- done --------------------------------------------------------------- */
 
+/* As a put of its own: one that is known already is put again. */
+static int
+follow_up_check(struct core *c, const struct sw_item *f,
+	const struct put_ahead *ahead, struct put_refusal *refusal)
+{
+	struct record known;
+	struct sw_id id;
+
+	if (sw_get_id(f, &id) && job_load(c, &id, &known) == 0)
+		return record_put_check(&known, f, refusal->why);
+	return put_check(c, f, ahead, refusal);
+}
+
 /* All follow-ups are put or none: the error of the first refused one refuses
  * the whole ack. */
 static int
@@ -91,7 +104,7 @@ follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
 				"follow must be at most %d in a message",
 				SW_FOLLOWS_MAX);
 		else
-			err = put_check(c, &f, &ahead, refusal);
+			err = follow_up_check(c, &f, &ahead, refusal);
 		if (err < 0)
 			return err;
 		ahead.jobs++;

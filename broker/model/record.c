@@ -109,6 +109,45 @@ record_rank_set(struct record *r)
 						    r->q->set[SW_S_ageing_ms]);
 }
 
+static void
+digest_put(struct sw_buf *b, struct bytes body)
+{
+	XXH128_canonical_t c;
+
+	XXH128_canonicalFromHash(&c, XXH3_128bits(body.p, body.len));
+	sw_put_bytes(b, SW_F_MATCH, bytes_of(c.digest, sizeof(c.digest)));
+}
+
+static int
+body_is_same(const struct record *r, struct bytes body)
+{
+	uint8_t room[32];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_item put;
+
+	if (sw_has(&r->it, SW_F_BODY) && r->cause != SW_C_CORRUPT)
+		return bytes_eq(sw_bytes(&r->it, SW_F_BODY), body);
+	if (!sw_has(&r->it, SW_F_MATCH))
+		return 1;
+	digest_put(&b, body);
+	must(sw_item_open(sw_buf_bytes(&b), &put) == 0);
+	return bytes_eq(sw_bytes(&r->it, SW_F_MATCH), put.f[SW_F_MATCH]);
+}
+
+int
+record_put_check(const struct record *r, const struct sw_item *put, char *why)
+{
+	if (planted(LOST_CONFLICT))
+		return 0;
+	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), bytes_str(r->q->name)))
+		return sw_refuse(why, SW_ECONFLICT,
+			"the job with this id is in queue %s", r->q->name);
+	if (!body_is_same(r, sw_bytes(put, SW_F_BODY)))
+		return sw_refuse(why, SW_ECONFLICT,
+			"the job with this id has another body");
+	return 0;
+}
+
 /* Keeps the first entry of the history and, of the rest, the newest. */
 static void
 events_copy(struct sw_buf *b, const struct record *r, size_t extra)
@@ -156,6 +195,8 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	int_unless_zero(&b, SW_F_TOKEN, (int64_t)r->token);
 	if (r->result.len > 0)
 		sw_put_bytes(&b, SW_F_RESULT, r->result);
+	if ((without & SW_BIT(SW_F_BODY)) != 0 && sw_has(&r->it, SW_F_BODY))
+		digest_put(&b, sw_bytes(&r->it, SW_F_BODY));
 	events_copy(&b, r, event.len > 0);
 	if (event.len > 0)
 		sw_put_bytes(&b, SW_F_EVENT, event);

@@ -68,10 +68,20 @@ void record_rank_set(struct record *);
 /*
  * Encodes a record in the arena: the fields of `it` except those in `without`
  * (SW_BIT), the members above, and `event`, the fields of an entry that is
- * added to the history, or empty.
+ * added to the history, or empty.  In the place of a body that is left out
+ * MATCH has its digest.
  */
 struct bytes record_seal(struct arena *, const struct record *,
 	uint64_t without, struct bytes event);
+
+/*
+ * Whether a put under the id of `r` is that of `r` sent again: 0, or
+ * SW_ECONFLICT with a line in `why`: the queue or the body is another.  The
+ * body of an ended job is compared by its digest; that of a corrupt job, or of
+ * a job that an older broker has ended, is not known and so not compared.
+ */
+int record_put_check(const struct record *r, const struct sw_item *put,
+	char *why) __attribute__((warn_unused_result));
 
 /* The error text of the last attempt; empty: it left none, or the job is done.
  */

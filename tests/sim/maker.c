@@ -119,7 +119,9 @@ answered(void *arg, const struct sw_put_result *r)
 		sim_wake(w, s->end, o->again_at);
 		return;
 	}
-	if (r->status != 0 && r->status != SW_EUNIQUE)
+	/* Once it was forgotten, another may have taken its id. */
+	if (r->status != 0 && r->status != SW_EUNIQUE &&
+		r->status != SW_ECONFLICT)
 		sim_fail(
 			w, "a put was answered with %s", sw_errname(r->status));
 	o->open = 0;

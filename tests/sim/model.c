@@ -82,7 +82,8 @@ sim_model_turn(struct sim *w)
 	for (unsigned i = 0; i < w->core->queues_n; i++) {
 		const int64_t *set = w->core->queues[i]->set;
 
-		m->shelf[i].lease_ms = set[SW_S_lease_ms];
+		m->shelf[i].lease_min = set[SW_S_lease_ms];
+		m->shelf[i].lease_max = set[SW_S_lease_ms];
 		if (m->shelf[i].attempts < set[SW_S_max_attempts])
 			m->shelf[i].attempts = set[SW_S_max_attempts];
 	}
@@ -119,6 +120,31 @@ fact_of_job(struct sim_model *m, struct sim_fact *f, const struct sw_id *id)
 	j->heard = (int)(f - m->facts);
 }
 
+/* A setting may be changed to and fro within a turn. */
+static void
+hear_settings(struct sim *w, const struct sw_item *it)
+{
+	const struct queue *q = queue_find(
+		w->core->queues_by_name, sw_bytes(it, SW_F_QUEUE));
+	struct sim_shelf *s = &w->model->shelf[q == NULL ? 0 : q->no];
+	int64_t set[SW_SETTINGS];
+	char why[SW_WHY_ROOM];
+	uint32_t given = 0;
+	struct bytes text;
+	size_t at = 0;
+
+	while (q != NULL && sw_item_each(it, SW_F_SETTING, &at, &text))
+		if (sw_setting_parse(text.p, text.len, set, &given, why,
+			    sizeof(why)) < 0)
+			return;
+	if ((given >> SW_S_lease_ms & 1) == 0)
+		return;
+	if (set[SW_S_lease_ms] < s->lease_min)
+		s->lease_min = set[SW_S_lease_ms];
+	if (set[SW_S_lease_ms] > s->lease_max)
+		s->lease_max = set[SW_S_lease_ms];
+}
+
 static void
 hear_item(struct sim *w, const struct sim_heard *h, const struct sw_item *it)
 {
@@ -132,8 +158,11 @@ hear_item(struct sim *w, const struct sim_heard *h, const struct sw_item *it)
 	f->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	f->outcome = (int)sw_int(it, SW_F_OUTCOME, 0);
 	f->begun = (int)sw_int(it, SW_F_BEGUN, 0);
+	f->body_len = (int64_t)sw_bytes(it, SW_F_BODY).len;
 	if (h->op != SW_OP_HELLO && sw_get_id(it, &id))
 		fact_of_job(m, f, &id);
+	if (h->op == SW_OP_QUEUE_SET)
+		hear_settings(w, it);
 	if (h->op == SW_OP_WANT)
 		l->credit = sw_int(it, SW_F_CREDIT, 0);
 	if (h->op == SW_OP_HELLO && h->first == m->facts_n - 1)
@@ -371,6 +400,9 @@ adopt(struct sim *w, const struct sim_look *n)
 		j->releases = n->r.releases;
 		j->lapses = n->r.lapses;
 		j->bytes = n->r.body_len;
+		if (fresh || n->reborn)
+			j->put_len = sw_has(&n->r.it, SW_F_BODY) ? n->r.body_len
+								 : -1;
 		j->run_at = n->r.run_at_ms;
 		j->keep_until = n->r.keep_until_ms;
 		m->shelf[j->q].stored += fresh;

@@ -25,6 +25,7 @@ struct sim_job {
 	int existed; /* it was committed once */
 	int64_t attempt, bytes, run_at, keep_until;
 	int64_t releases, lapses;
+	int64_t put_len;	    /* of the body that was put; -1: not seen */
 	uint64_t token;		    /* of its lease; 0: none */
 	uint64_t ended_token;	    /* of the last one that ended by a report */
 	uint32_t link;		    /* who holds the lease */
@@ -45,6 +46,7 @@ struct sim_fact {		/* what a message of this turn says of a job */
 	struct sim_job *parent; /* of a follow-up */
 	uint64_t token;
 	int op, outcome, begun, next;
+	int64_t body_len; /* of a put */
 	uint32_t link;
 };
 
@@ -66,10 +68,10 @@ struct sim_look { /* what the store says of a job */
 
 struct sim_shelf { /* a queue */
 	int64_t count[SW_STATES], bytes;
-	int64_t lease_ms;    /* in the turn before */
-	int64_t attempts;    /* the highest maximum that ever was */
-	int64_t rate, burst; /* ... and these */
-	double level;	     /* of its rate limit's bucket */
+	int64_t lease_min, lease_max; /* since the turn before */
+	int64_t attempts;	      /* the highest maximum that ever was */
+	int64_t rate, burst;	      /* ... and these */
+	double level;		      /* of its rate limit's bucket */
 	int64_t level_at;
 	int given, stored; /* in this turn */
 };

@@ -129,6 +129,23 @@ ask_ids(struct sim_person *s, int op)
 	ask_send(s, a, op == SW_OP_WAIT && !s->w->calm ? 20000 : -1);
 }
 
+/* Puts another body under an id that somebody has: longer than those of
+ * producers, and always of the same queue. */
+static void
+ask_other(struct sim_person *s)
+{
+	static const char body[] = "0123456789 and another";
+	struct sw_id id = sim_model_any(s->w);
+	struct ask *a = ask_begin(s, SW_OP_PUT, 0);
+	size_t mark = sw_item_begin(&a->b);
+
+	sw_put_id(&a->b, &id);
+	sw_put_text(&a->b, SW_F_QUEUE, sim_queues[0]);
+	sw_put_text(&a->b, SW_F_BODY, body);
+	sw_item_end(&a->b, mark);
+	ask_send(s, a, -1);
+}
+
 static void
 ask_page(struct sim_person *s, int op)
 {
@@ -233,8 +250,10 @@ ask_one(struct sim_person *s)
 		ask_all(s, SW_OP_QUEUES + sim_pick(w, 3));
 		break;
 	case 10:
-	case 11:
 		ask_ids(s, SW_OP_GET);
+		break;
+	case 11:
+		ask_other(s);
 		break;
 	default:
 		ask_setting(s);

@@ -27,6 +27,13 @@ put_said(struct sim *w, const struct said *s)
 		s->job->existed |= sim_passed(w, s->job);
 	if (s->status == 0 && !s->job->existed)
 		wrong(w, s->job, "a put was confirmed and is not stored");
+	if (s->job->put_len < 0 || sim_passed(w, s->job) ||
+		s->job->state == SW_NONE)
+		return;
+	if (s->status == 0 && s->f->body_len != s->job->put_len)
+		wrong(w, s->job, "a put was confirmed, and another is stored");
+	if (s->status == SW_ECONFLICT && s->f->body_len == s->job->put_len)
+		wrong(w, s->job, "a put of what is stored was refused");
 }
 
 static void
@@ -49,7 +56,7 @@ static void
 extend_said(struct sim *w, const struct said *s)
 {
 	struct sim_job *j = s->job;
-	int64_t was, is, mono_ms = w->core->mono_ms;
+	const struct sim_shelf *shelf;
 	int now = j->touched_turn == w->model->turn;
 
 	if (s->status != 0 && s->status != SW_ECANCEL)
@@ -58,11 +65,10 @@ extend_said(struct sim *w, const struct said *s)
 		wrong(w, j, "a lease was extended that is not");
 	if (j->token != s->f->token)
 		return;
-	was = w->model->shelf[j->q].lease_ms;
-	is = w->core->queues[j->q]->set[SW_S_lease_ms];
-	j->ends_min = mono_ms + (was < is ? was : is);
-	j->ends_max = mono_ms + (was > is ? was : is);
-	j->ends_least = sim_steady(w) + (was < is ? was : is);
+	shelf = &w->model->shelf[j->q];
+	j->ends_min = w->core->mono_ms + shelf->lease_min;
+	j->ends_max = w->core->mono_ms + shelf->lease_max;
+	j->ends_least = sim_steady(w) + shelf->lease_min;
 	j->begun |= s->f->begun;
 	j->link = s->link;
 	j->missed = 0;

@@ -36,8 +36,14 @@ a_put_prints_the_id_it_was_stored_under(void **state)
 	assert_int_equal(script.stored_len, 3);
 	assert_memory_equal(script.stored, "a\0b", 3);
 
-	assert_int_equal(seen_run("put|again|x|--id|" DONE), CMD_OK);
+	assert_int_equal(
+		seen_run_in("put|done|-|--id=" DONE, "\x01\0raw", 5), CMD_OK);
 	HAS(seen.err, "was stored before, it is done");
+	assert_int_equal(seen_run("put|again|x|--id|" DONE), CMD_REFUSED);
+	assert_string_equal(seen.out, "");
+	assert_string_equal(seen.err,
+		"spillway put: again: another job has this id: the job with "
+		"this id is in queue done\n");
 }
 
 static void
@@ -71,8 +77,8 @@ a_put_that_waits_prints_the_result_alone(void **state)
 	assert_int_equal(seen.out_len, 4);
 	assert_memory_equal(seen.out, "4\0002\n", 4);
 	assert_string_equal(seen.err, FRESH "\n");
-	assert_int_equal(
-		seen_run("put|mail|x|--wait-for=20ms|--id|" MUTE), CMD_UNKNOWN);
+	assert_int_equal(seen_run("put|taken|x|--wait-for=20ms|--id|" MUTE),
+		CMD_UNKNOWN);
 	HAS(seen.err, "has not ended within 20ms");
 }
 

@@ -513,7 +513,8 @@ the_public_numbers_are_those_of_the_wire(void **state)
 		E(SW_EUNIQUE), E(SW_EQUEUE), E(SW_ESETTING), E(SW_EVERSION),
 		E(SW_EOP), E(SW_EBUSY), E(SW_ESESSION), E(SW_ECORRUPT),
 		E(SW_EFENCED), E(SW_EUNKNOWN), E(SW_ETIMEOUT), E(SW_ELINK),
-		E(SW_EFORMAT), E(SW_EID), E(SW_ECANCEL), E(SW_ENOQUEUE)};
+		E(SW_EFORMAT), E(SW_EID), E(SW_ECANCEL), E(SW_ENOQUEUE),
+		E(SW_ECONFLICT)};
 #undef E
 	static const char *const states[] = {[SW_NONE] = "none",
 		[SW_DELAYED] = "delayed",

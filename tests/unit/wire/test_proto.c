@@ -117,6 +117,7 @@ numbers_are_never_renumbered(void **state)
 	assert_int_equal(SW_EV_DONE, 7);
 	assert_int_equal(SW_ENOJOB, -5001);
 	assert_int_equal(SW_ENOQUEUE, -5024);
+	assert_int_equal(SW_ECONFLICT, -5025);
 }
 
 static void
