@@ -10,18 +10,19 @@
 #define BASE_PLANT_H
 
 #define PLANT_MAP(X)                                                           \
-	X(STALE_ACK)	 /* an ack counts with any token */                    \
-	X(EARLY_ANSWER)	 /* answers are sent before the commit */              \
-	X(DEAF_COMMIT)	 /* an unknown outcome counts as success */            \
-	X(LOST_DEDUPE)	 /* a put does not look for its id */                  \
-	X(LOST_CONFLICT) /* a put of a known id is the same, whatever it is */ \
-	X(LOST_UNIQUE)	 /* a put does not look for its unique key */          \
-	X(SILENT_DROP)	 /* a put beyond max_jobs is confirmed */              \
-	X(DEAF_WINDOW)	 /* urgent ready jobs are not added to memory */       \
-	X(LOST_MARK)	 /* a full window counts as whole */                   \
-	X(SHORT_REARM)	 /* a restart gives leases no full term */             \
-	X(COUNTER_DRIFT) /* a forgotten job is still counted */                \
-	X(FREE_EXPIRY)	 /* an expired lease costs no attempt */               \
+	X(STALE_ACK)	    /* an ack counts with any token */                 \
+	X(EARLY_ANSWER)	    /* answers are sent before the commit */           \
+	X(DEAF_COMMIT)	    /* an unknown outcome counts as success */         \
+	X(LOST_DEDUPE)	    /* a put does not look for its id */               \
+	X(LOST_CONFLICT)    /* no put of a known id is refused */              \
+	X(TWO_OUTCOMES)	    /* a second outcome of a lease is confirmed */     \
+	X(LOST_UNIQUE)	    /* a put does not look for its unique key */       \
+	X(SILENT_DROP)	    /* a put beyond max_jobs is confirmed */           \
+	X(DEAF_WINDOW)	    /* urgent ready jobs are not added to memory */    \
+	X(LOST_MARK)	    /* a full window counts as whole */                \
+	X(SHORT_REARM)	    /* a restart gives leases no full term */          \
+	X(COUNTER_DRIFT)    /* a forgotten job is still counted */             \
+	X(FREE_EXPIRY)	    /* an expired lease costs no attempt */            \
 	X(NO_LAPSE_LIMIT)   /* unbegun, a job may be lost for ever */          \
 	X(NO_RELEASE_LIMIT) /* a begun job may be handed back for ever */      \
 	X(OLD_RANK)	    /* a retried job keeps its first place */          \

@@ -235,8 +235,9 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 
 	means_update(c, r, counted.outcome);
 	if (a->report != NULL) {
-		/* done_one() recognises the same report sent again. */
+		/* done_again() recognises the same report sent again. */
 		r->token = r->lease->token;
+		r->outcome = a->outcome;
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}

@@ -91,7 +91,8 @@ reply_no_queue(struct request *rq, struct bytes name)
 /* Fields of a record that no answer shows. */
 #define INTERNAL                                                               \
 	(SW_BIT(SW_F_RANK) | SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_STATE) | \
-		SW_BIT(SW_F_TOKEN) | SW_BIT(SW_F_MATCH))
+		SW_BIT(SW_F_TOKEN) | SW_BIT(SW_F_OUTCOME) |                    \
+		SW_BIT(SW_F_MATCH))
 
 static void
 lease_show(struct sw_buf *b, const struct lease *l)

@@ -168,6 +168,22 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	return 0;
 }
 
+/* A report of a lease that is over: 0 if it is the one that ended the lease. */
+static int
+done_again(struct core *c, const struct record *r, uint64_t token,
+	const struct sw_item *it, char *why)
+{
+	if (r->token == token &&
+		(r->outcome == 0 || planted(TWO_OUTCOMES) ||
+			r->outcome == sw_int(it, SW_F_OUTCOME, 0)))
+		return 0;
+	c->stale++;
+	if (r->token != token)
+		return SW_ESTALE;
+	return sw_refuse(why, SW_ESTALE, "the lease was reported as %s before",
+		sw_outcome_name((int)r->outcome));
+}
+
 static int
 done_one(struct core *c, struct session *s, const struct sw_item *it,
 	int *follows, struct put_refusal *refusal)
@@ -182,11 +198,8 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	err = job_load(c, &id, &r);
 	if (err < 0)
 		return err;
-	if (r.lease == NULL ||
-		(r.lease->token != token && !planted(STALE_ACK))) {
-		c->stale += r.token != token;
-		return r.token == token ? 0 : SW_ESTALE;
-	}
+	if (r.lease == NULL || (r.lease->token != token && !planted(STALE_ACK)))
+		return done_again(c, &r, token, it, refusal->why);
 	if (s != NULL)
 		s->seen_ms = c->mono_ms;
 	r.lease->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;

@@ -35,6 +35,7 @@ struct record {
 	int64_t run_at_ms, expires_at_ms, created_at_ms;
 	int64_t ended_at_ms, keep_until_ms;
 	int64_t cause, unique_also, max_attempts;
+	int64_t outcome; /* of the last report, under `token`; 0: not known */
 	int64_t priority;
 	uint64_t rank, lane, token;
 	struct bytes unique, result;

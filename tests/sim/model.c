@@ -364,8 +364,10 @@ lease_adopt(struct sim *w, struct sim_job *j, const struct sim_look *n)
 
 	/* A report may be refused, and then time be up in the same turn. */
 	if (j->token != 0 && reported(m, j) &&
-		(!n->there || n->reborn || n->r.token == j->token))
+		(!n->there || n->reborn || n->r.token == j->token)) {
 		j->ended_token = j->token;
+		j->ended_outcome = n->there ? (int)n->r.outcome : 0;
+	}
 	j->was_token = j->token;
 	j->token = n->token;
 	j->back = j->unsent = j->begun = j->missed = 0;

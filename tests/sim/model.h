@@ -28,6 +28,7 @@ struct sim_job {
 	int64_t put_len;	    /* of the body that was put; -1: not seen */
 	uint64_t token;		    /* of its lease; 0: none */
 	uint64_t ended_token;	    /* of the last one that ended by a report */
+	int ended_outcome;	    /* ... and what that was; 0: not seen */
 	uint32_t link;		    /* who holds the lease */
 	struct sw_id worker;	    /* whom it was given to, or nil */
 	int missed;		    /* the job has never reached that one */

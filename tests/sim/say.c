@@ -46,6 +46,9 @@ done_said(struct sim *w, const struct said *s)
 	if (s->status == 0 && j->ended_token != t &&
 		!(now && j->was_ended == t))
 		wrong(w, j, "a report was confirmed that ended nothing");
+	if (s->status == 0 && j->ended_token == t && j->ended_outcome != 0 &&
+		j->ended_outcome != s->f->outcome)
+		wrong(w, j, "a report was confirmed that contradicts another");
 	if (s->status == SW_ESTALE && j->token == t)
 		wrong(w, j, "a report of its lease was called stale");
 	if (j->token == t) /* the report was refused */

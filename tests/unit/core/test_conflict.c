@@ -157,6 +157,55 @@ of_a_job_that_an_older_broker_ended_only_the_queue_is_known(void **state)
 	assert_int_equal(rig_put(r, 1, "q2", "body"), SW_ECONFLICT);
 }
 
+/* --- reports -------------------------------------------------------------- */
+
+static void
+reports_are_judged(struct rig *r, uint64_t token, int outcome)
+{
+	for (int other = SW_ACK; other <= SW_STOPPED; other++) {
+		size_t mark = rig_say(r, SW_OP_DONE, 1);
+		struct sw_item it;
+		int status;
+
+		sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+		sw_put_int(&r->b, SW_F_OUTCOME, other);
+		status = rig_ask(r, 1, SW_OP_DONE, mark, &it);
+		assert_int_equal(status, other == outcome ? 0 : SW_ESTALE);
+		assert_int_equal(sw_has(&it, SW_F_DETAIL), other != outcome);
+	}
+}
+
+/* Whatever became of the job, also where it ended as another outcome. */
+static void
+a_lease_has_one_outcome(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	uint64_t token;
+
+	assert_int_equal(rig_put(r, 1, "q", ""), 0);
+	for (int outcome = SW_STOPPED; outcome >= SW_ACK; outcome--) {
+		assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+		assert_int_equal(rig_take(r, 1, &token), 1);
+		assert_int_equal(
+			rig_done(r, 1, 1, token, outcome, SW_C_ERROR), 0);
+		reports_are_judged(r, token, outcome);
+		rig_restart(r);
+		reports_are_judged(r, token, outcome);
+		if (outcome == SW_FAIL) {
+			size_t mark = rig_say(r, SW_OP_REDRIVE, 1);
+
+			assert_int_equal(
+				rig_ask(r, 2, SW_OP_REDRIVE, mark, &it), 0);
+		}
+		rig_pass(r, 20000);
+	}
+	assert_int_equal(rig_state(r, 1), SW_DONE);
+	assert_int_equal(
+		rig_ask(r, 2, SW_OP_GET, rig_say(r, SW_OP_GET, 1), &it), 0);
+	assert_false(sw_has(&it, SW_F_OUTCOME));
+}
+
 /* --- follow-ups ----------------------------------------------------------- */
 
 static void
@@ -207,6 +256,7 @@ main(void)
 		T(the_body_of_an_ended_job_is_compared_too),
 		T(large_bodies_are_compared_to_their_last_byte),
 		T(of_a_job_that_an_older_broker_ended_only_the_queue_is_known),
+		T(a_lease_has_one_outcome),
 		T(a_follow_up_of_a_known_id_must_have_its_queue_and_body),
 	};
 
