@@ -25,7 +25,7 @@ enum {
 	SW_CURSOR_MAX = 128,
 
 	SW_ITEMS_MAX = 100,	      /* items in one message, SW_ETOOBIG */
-	SW_FOLLOWS_MAX = 1000,	      /* follow-ups in one, SW_ETOOBIG */
+	SW_FOLLOWS_MAX = 1000,	      /* follow-ups of one job, SW_ETOOBIG */
 	SW_BATCH_MAX = 1024 * 1024,   /* bytes of a message that is sent */
 	SW_MSG_MAX = 2 * 1024 * 1024, /* bytes of a message that is received */
 

@@ -16,6 +16,9 @@ enum {
 	WAITERS_MAX = 4096, /* SW_EBUSY */
 	TURN_OPS = 4096,    /* rows in a batch before a turn takes no request */
 	TURN_BYTES = 4 * 1024 * 1024, /* ... of the batch, and of the answers */
+	/* Rows that the follow-ups of reports may add to a full batch,
+	 * SW_EBUSY: room for those of any one job. */
+	TURN_FOLLOW_OPS = 8192,
 	TURN_TIMERS = 512,    /* timers fired, and leases ended, in a turn */
 	TURN_LEASES = 2048,   /* jobs handed out in a turn */
 	OUTS_MAX = 16 * 1024, /* messages of a turn */

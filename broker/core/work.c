@@ -11,12 +11,14 @@
 #include "broker/core/job.h"
 #include "broker/core/lease.h"
 #include "broker/core/put.h"
+#include "broker/model/index.h"
 
 enum {
 	JOBS_BYTES = 256 * 1024, /* of one JOBS message */
 	/* Bytes of a job in JOBS besides its body.  The headers are the most:
 	 * each of their bytes may be a field with 4 bytes of its own. */
 	JOB_ROOM = (4 + 1) * SW_HEADERS_MAX + 4096,
+	FOLLOW_OPS = 1 + INDEX_ROWS, /* rows of a new job */
 	HAND_OUT_STEP = 16, /* jobs for a worker before the next worker's */
 };
 
@@ -70,47 +72,102 @@ op_extend(struct request *rq)
 
 /* --- done --------------------------------------------------------------- */
 
+/* A follow-up of a report, to be compared with the others of its id. */
+struct follow {
+	struct sw_id id;
+	struct bytes queue, body;
+};
+
+static int
+follow_cmp(const void *a, const void *b)
+{
+	const struct follow *x = a, *y = b;
+
+	return memcmp(x->id.b, y->id.b, SW_ID_LEN);
+}
+
 /* As a put of its own: one that is known already is put again. */
 static int
-follow_up_check(struct core *c, const struct sw_item *f,
-	const struct put_ahead *ahead, struct put_refusal *refusal)
+follow_check(struct core *c, const struct sw_item *f, struct put_ahead *ahead,
+	struct put_refusal *refusal)
 {
 	struct record known;
 	struct sw_id id;
+	int err;
 
 	if (sw_get_id(f, &id) && job_load(c, &id, &known) == 0)
 		return record_put_check(&known, f, refusal->why);
-	return put_check(c, f, ahead, refusal);
+	err = put_check(c, f, ahead, refusal);
+	ahead->jobs++;
+	ahead->bytes += (int64_t)sw_bytes(f, SW_F_BODY).len;
+	return err;
+}
+
+/* Follow-ups of one id are one job: queue and body must be the same. */
+static int
+follows_compare(struct follow *f, size_t n, char *why)
+{
+	if (n > 1)
+		qsort(f, n, sizeof(*f), follow_cmp);
+	for (size_t i = 1; i < n; i++)
+		if (follow_cmp(&f[i - 1], &f[i]) == 0 &&
+			!(bytes_eq(f[i - 1].queue, f[i].queue) &&
+				bytes_eq(f[i - 1].body, f[i].body)))
+			return sw_refuse(why, SW_ECONFLICT,
+				"two follow-ups of one id have another queue "
+				"or body");
+	return 0;
+}
+
+static int
+follows_count_check(const struct core *c, size_t n, char *why)
+{
+	if (n > SW_FOLLOWS_MAX)
+		return sw_refuse(why, SW_ETOOBIG,
+			"follow must be at most %d of one job", SW_FOLLOWS_MAX);
+	if (n > 0 && c->batch.n + n * FOLLOW_OPS > TURN_OPS + TURN_FOLLOW_OPS)
+		return sw_refuse(why, SW_EBUSY,
+			"the message has more follow-ups than one turn takes: "
+			"send this report again");
+	return 0;
 }
 
 /* All follow-ups are put or none: the error of the first refused one refuses
  * the whole ack. */
 static int
-follow_ups_check(struct core *c, const struct sw_item *it, int *follows,
-	struct put_refusal *refusal)
+follow_ups_check(
+	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
 {
-	struct bytes raw;
-	struct sw_item f;
-	size_t at = 0;
 	struct put_ahead ahead = {0};
+	struct follow *all;
+	struct sw_item f;
+	struct bytes raw;
+	size_t at = 0, n = 0;
+	int err;
 
-	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
-		int err = sw_item_open(raw, &f);
-
+	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw))
+		n++;
+	err = follows_count_check(c, n, refusal->why);
+	if (err < 0 || n == 0)
+		return err;
+	all = arena_take(&c->out_arena, n * sizeof(*all));
+	at = n = 0;
+	while (err == 0 && sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
+		err = sw_item_open(raw, &f);
 		if (err < 0)
 			sw_item_why(raw, refusal->why);
-		else if (++*follows > SW_FOLLOWS_MAX)
-			err = sw_refuse(refusal->why, SW_ETOOBIG,
-				"follow must be at most %d in a message",
-				SW_FOLLOWS_MAX);
 		else
-			err = follow_up_check(c, &f, &ahead, refusal);
+			err = follow_check(c, &f, &ahead, refusal);
 		if (err < 0)
-			return err;
-		ahead.jobs++;
-		ahead.bytes += (int64_t)sw_bytes(&f, SW_F_BODY).len;
+			break;
+		all[n] = (struct follow){.queue = sw_bytes(&f, SW_F_QUEUE),
+			.body = sw_bytes(&f, SW_F_BODY)};
+		(void)sw_get_id(&f, &all[n++].id);
 	}
-	return 0;
+	if (err == 0)
+		err = follows_compare(all, n, refusal->why);
+	arena_trim(&c->out_arena, all, 0);
+	return err;
 }
 
 /* Skips a follow-up whose id or unique key an earlier one has just taken. */
@@ -135,7 +192,7 @@ follow_ups_apply(struct core *c, const struct sw_item *it)
 
 static int
 done_apply(struct core *c, struct record *r, const struct sw_item *it,
-	int *follows, struct put_refusal *refusal)
+	struct put_refusal *refusal)
 {
 	struct attempt a = {
 		.outcome = (enum sw_outcome)sw_int(it, SW_F_OUTCOME, 0),
@@ -150,11 +207,15 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		a.cause < SW_C_NONE || a.cause >= SW_CAUSES ||
 		a.delay_ms > SW_DELAY_MAX_MS)
 		return SW_EINVAL;
+	if (a.outcome != SW_ACK && sw_has(it, SW_F_FOLLOW))
+		return sw_refuse(refusal->why, SW_EINVAL,
+			"follow is a field of an ack, not of %s",
+			sw_outcome_name((int)a.outcome));
 	if (a.outcome != SW_ACK) {
 		attempt_end(c, r, &a);
 		return 0;
 	}
-	err = follow_ups_check(c, it, follows, refusal);
+	err = follow_ups_check(c, it, refusal);
 	/* The checks read the store, so the pointers in *r are no longer valid.
 	 */
 	if (err == 0)
@@ -186,7 +247,7 @@ done_again(struct core *c, const struct record *r, uint64_t token,
 
 static int
 done_one(struct core *c, struct session *s, const struct sw_item *it,
-	int *follows, struct put_refusal *refusal)
+	struct put_refusal *refusal)
 {
 	uint64_t token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
 	struct record r;
@@ -203,7 +264,7 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	if (s != NULL)
 		s->seen_ms = c->mono_ms;
 	r.lease->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
-	return done_apply(c, &r, it, follows, refusal);
+	return done_apply(c, &r, it, refusal);
 }
 
 void
@@ -211,7 +272,6 @@ op_done(struct request *rq)
 {
 	struct session *s = session_find(rq->core->sessions, rq->peer);
 	struct sw_item it;
-	int follows = 0;
 
 	reply_begin(rq, REPLY_SMALL);
 	while (sw_msg_next(&rq->msg, &it)) {
@@ -219,7 +279,7 @@ op_done(struct request *rq)
 		int err;
 
 		refusal.why[0] = '\0';
-		err = done_one(rq->core, s, &it, &follows, &refusal);
+		err = done_one(rq->core, s, &it, &refusal);
 		reply_status_why(rq, err, refusal.why);
 	}
 	reply_send(rq);

@@ -424,33 +424,6 @@ a_get_of_more_than_fits_answers_for_the_first_of_them(void **state)
 	assert_int_equal(n, SW_BATCH_MAX / SW_BODY_MAX);
 }
 
-static void
-more_follow_ups_than_one_report_may_bring_are_refused(void **state)
-{
-	struct rig *r = *state;
-	uint64_t token;
-	size_t mark;
-
-	token = rig_run(r, 1, "");
-	mark = rig_say(r, SW_OP_DONE, 1);
-	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
-	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
-	for (int i = 0; i < 1001; i++) {
-		size_t nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
-		struct sw_id own = rig_id(100 + i);
-
-		sw_put_id(&r->b, &own);
-		sw_put_text(&r->b, SW_F_QUEUE, "q");
-		sw_put_text(&r->b, SW_F_BODY, "");
-		sw_nest_end(&r->b, nest);
-	}
-	sw_item_end(&r->b, mark);
-	rig_send(r, 1);
-	assert_int_equal(answer(r, 1, SW_OP_DONE, 0), SW_ETOOBIG);
-	assert_int_equal(rig_state(r, 1), SW_LEASED);
-	assert_int_equal(rig_state(r, 100), SW_NONE);
-}
-
 /* Lists all pages; the number of items, and of pages. */
 static int
 pages_walk(struct rig *r, int op, int *pages)
@@ -541,7 +514,6 @@ main(void)
 		TEST(a_turn_hands_out_its_share_and_all_leases_outlive_a_restart),
 		TEST(more_jobs_due_at_once_than_a_turn_looks_at_come_in_the_next),
 		TEST(a_get_of_more_than_fits_answers_for_the_first_of_them),
-		TEST(more_follow_ups_than_one_report_may_bring_are_refused),
 		TEST(queues_and_workers_are_listed_page_by_page),
 		TEST(a_page_of_jobs_with_large_headers_ends_early_and_none_is_left_out),
 	};

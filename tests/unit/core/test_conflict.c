@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What contradicts something stored is refused, and changes nothing. */
+/* What contradicts something stored is refused, and changes nothing; so are
+ * more follow-ups than a report may bring. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -247,6 +248,161 @@ a_follow_up_of_a_known_id_must_have_its_queue_and_body(void **state)
 	assert_int_equal(rig_state(r, 3), SW_READY);
 }
 
+static void
+follow_ups_of_one_id_in_a_report_must_be_the_same(void **state)
+{
+	static const char *const body[] = {"a", "", ""};
+	static const char *const queue[] = {"next", "other", "next"};
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	uint64_t token = rig_run(r, 1, "");
+	struct sw_item it;
+	size_t mark;
+
+	for (int i = 0; i < 3; i++) {
+		mark = rig_report(r, &id, token, SW_ACK, 0);
+		follow_say(r, 3, "next", "");
+		follow_say(r, 2, "next", "");
+		follow_say(r, 3, queue[i], body[i]);
+		assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it),
+			i < 2 ? SW_ECONFLICT : 0);
+		assert_int_equal(rig_state(r, 1), i < 2 ? SW_LEASED : SW_DONE);
+	}
+	assert_int_equal(rig_state(r, 3), SW_READY);
+}
+
+static void
+only_an_ack_has_follow_ups(void **state)
+{
+	static const int outcomes[] = {
+		SW_RETRY, SW_FAIL, SW_RELEASE, SW_STOPPED};
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	uint64_t token = rig_run(r, 1, "");
+	struct sw_item it;
+
+	for (int i = 0; i < 4; i++) {
+		size_t mark = rig_report(r, &id, token, outcomes[i], 0);
+
+		follow_say(r, 2, "next", "");
+		assert_int_equal(
+			rig_ask(r, 1, SW_OP_DONE, mark, &it), SW_EINVAL);
+		assert_true(sw_has(&it, SW_F_DETAIL));
+		assert_non_null(
+			memmem(it.f[SW_F_DETAIL].p, it.f[SW_F_DETAIL].len,
+				"follow is a field of an ack, not of ", 36));
+		assert_int_equal(rig_state(r, 1), SW_LEASED);
+	}
+	assert_int_equal(rig_state(r, 2), SW_NONE);
+}
+
+/* The status of item `i` of the answer to a report. */
+static int
+answer(struct rig *r, int i)
+{
+	struct sw_item it;
+
+	assert_true(rig_item(r, 1, SW_OP_DONE | SW_REPLY, i, &it));
+	return (int)sw_int(&it, SW_F_STATUS, 1);
+}
+
+/* An item of DONE, an ack with follow-ups of ids from `first` on. */
+static void
+ack_say(struct rig *r, int n, uint64_t token, int first, int follows)
+{
+	struct sw_id id = rig_id(n);
+	size_t mark = sw_item_begin(&r->b);
+
+	sw_put_id(&r->b, &id);
+	sw_put_int(&r->b, SW_F_TOKEN, (int64_t)token);
+	sw_put_int(&r->b, SW_F_OUTCOME, SW_ACK);
+	for (int i = 0; i < follows; i++) {
+		size_t nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
+		struct sw_id own = rig_id(first + i);
+
+		sw_put_id(&r->b, &own);
+		sw_put_text(&r->b, SW_F_QUEUE, "next");
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_nest_end(&r->b, nest);
+	}
+	sw_item_end(&r->b, mark);
+}
+
+/* Puts and leases jobs 1 to n. */
+static void
+many_run(struct rig *r, int n, uint64_t *token)
+{
+	for (int i = 1; i <= n; i++)
+		assert_int_equal(rig_put(r, i, "q", ""), 0);
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(rig_take(r, 1, &token[i]), i + 1);
+}
+
+static void
+more_follow_ups_than_one_job_may_bring_are_refused(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token[2];
+
+	many_run(r, 2, token);
+	rig_begin(r, SW_OP_DONE);
+	ack_say(r, 1, token[0], 1000, SW_FOLLOWS_MAX + 1);
+	ack_say(r, 2, token[1], 3000, SW_FOLLOWS_MAX);
+	rig_send(r, 1);
+	assert_int_equal(answer(r, 0), SW_ETOOBIG);
+	assert_int_equal(answer(r, 1), 0);
+	assert_int_equal(rig_state(r, 1), SW_LEASED);
+	assert_int_equal(rig_state(r, 1000), SW_NONE);
+	assert_int_equal(rig_state(r, 3000 + SW_FOLLOWS_MAX - 1), SW_READY);
+}
+
+static void
+the_limit_of_follow_ups_counts_for_each_job_of_a_message(void **state)
+{
+	enum { JOBS = 64, EACH_HAS = 25 };
+	struct rig *r = *state;
+	uint64_t token[JOBS];
+
+	many_run(r, JOBS, token);
+	rig_begin(r, SW_OP_DONE);
+	for (int i = 0; i < JOBS; i++)
+		ack_say(r, i + 1, token[i], 1000 + i * EACH_HAS, EACH_HAS);
+	rig_send(r, 1);
+	for (int i = 0; i < JOBS; i++)
+		assert_int_equal(answer(r, i), 0);
+	assert_int_equal(r->core->queues[1]->count[SW_READY], JOBS * EACH_HAS);
+}
+
+/* A turn takes what it has room for; the reports left over are sent again. */
+static void
+follow_ups_beyond_a_turn_wait_for_the_next(void **state)
+{
+	enum { JOBS = 20 };
+	struct rig *r = *state;
+	uint64_t token[JOBS];
+	int left = JOBS, turns = 0;
+
+	many_run(r, JOBS, token);
+	while (left > 0) {
+		assert_in_range(++turns, 1, JOBS);
+		rig_begin(r, SW_OP_DONE);
+		for (int i = 0; i < JOBS; i++)
+			ack_say(r, i + 1, token[i], 1000 * (i + 1),
+				SW_FOLLOWS_MAX);
+		rig_send(r, 1);
+		left = 0;
+		for (int i = 0; i < JOBS; i++)
+			if (answer(r, i) != 0) {
+				assert_int_equal(answer(r, i), SW_EBUSY);
+				left++;
+			}
+	}
+	assert_true(turns > 1);
+	assert_int_equal(
+		r->core->queues[1]->count[SW_READY], JOBS * SW_FOLLOWS_MAX);
+}
+
 int
 main(void)
 {
@@ -257,7 +413,12 @@ main(void)
 		T(large_bodies_are_compared_to_their_last_byte),
 		T(of_a_job_that_an_older_broker_ended_only_the_queue_is_known),
 		T(a_lease_has_one_outcome),
+		T(follow_ups_of_one_id_in_a_report_must_be_the_same),
+		T(only_an_ack_has_follow_ups),
 		T(a_follow_up_of_a_known_id_must_have_its_queue_and_body),
+		T(more_follow_ups_than_one_job_may_bring_are_refused),
+		T(the_limit_of_follow_ups_counts_for_each_job_of_a_message),
+		T(follow_ups_beyond_a_turn_wait_for_the_next),
 	};
 
 	return cmocka_run_group_tests_name("conflict", tests, NULL, NULL);
