@@ -164,7 +164,7 @@ take_queue(void *arg, const struct sw_item *it)
 	q->delayed = pair_int(it, SW_F_STAT, "delayed", 0);
 	q->dead = pair_int(it, SW_F_STAT, "dead", 0);
 	q->oldest_ms = pair_int(it, SW_F_STAT, "oldest_ready_ms", 0);
-	q->wanted = pair_int(it, SW_F_STAT, "workers_wanted", 0);
+	q->wanted = pair_int(it, SW_F_STAT, "workers_wanted", -1);
 	q->paused = pair_int(it, SW_F_SETTING, "paused", 0) != 0;
 	stat_text(it, "arrival_per_s", q->in, sizeof(q->in));
 	stat_text(it, "service_per_s", q->out, sizeof(q->out));
@@ -300,8 +300,9 @@ draw_queue(
 		out_colour(o, OUT_RED);
 	(void)fprintf(o->f, "%6s", human_short(d, q->dead));
 	out_colour(o, OUT_PLAIN);
-	(void)fprintf(o->f, " %7s %7s %7s %6" PRId64, q->in, q->out,
-		q->oldest_ms > 0 ? human_ms(e, q->oldest_ms) : "-", q->wanted);
+	(void)fprintf(o->f, " %7s %7s %7s %6s", q->in, q->out,
+		q->oldest_ms > 0 ? human_ms(e, q->oldest_ms) : "-",
+		q->wanted < 0 ? "-" : human_short(a, q->wanted));
 	line_end(t, o->f);
 }
 

@@ -120,10 +120,12 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	stat_put(b, "dead_total", q->total[TOTAL_DEAD]);
 	sw_put_fmt(b, SW_F_STAT, "arrival_per_s=%.1f", q->arrival_per_s);
 	sw_put_fmt(b, SW_F_STAT, "service_per_s=%.1f", q->service_per_s);
-	sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
+	if (q->has_run)
+		sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
 	stat_put(b, "workers", q->workers);
 	stat_put(b, "slots_free", free_slots);
-	stat_put(b, "workers_wanted", queue_slots_needed(q));
+	if (q->has_run)
+		stat_put(b, "workers_wanted", queue_slots_needed(q));
 	sw_item_end(b, mark);
 }
 

@@ -210,16 +210,18 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
 	return LIFE_RETRY;
 }
 
+/* A silent end tells no run time, nor does a clock that was set back. */
 static void
-means_update(struct core *c, const struct record *r, enum sw_outcome outcome)
+means_update(struct core *c, const struct record *r, enum sw_outcome outcome,
+	int silent)
 {
-	static const double share = 0.1;
 	struct session *s = r->lease->session;
-	double ms = (double)(c->now_ms - r->lease->since_ms);
+	int64_t ms = c->now_ms - r->lease->since_ms;
 
 	if (outcome == SW_RELEASE || outcome == SW_STOPPED)
 		return;
-	r->q->run_ms += (r->q->run_ms > 0 ? share : 1) * (ms - r->q->run_ms);
+	if (ms >= 0 && !silent)
+		queue_run_add(r->q, ms);
 	if (s != NULL)
 		*(outcome == SW_ACK ? &s->done : &s->failed) += 1;
 }
@@ -233,7 +235,7 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 	struct attempt counted = attempt_counted(r, a, cost);
 	struct bytes event = history_entry(c, r, &counted, room, sizeof(room));
 
-	means_update(c, r, counted.outcome);
+	means_update(c, r, counted.outcome, a->silent);
 	if (a->report != NULL) {
 		/* done_again() recognises the same report sent again. */
 		r->token = r->lease->token;

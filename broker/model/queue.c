@@ -357,14 +357,23 @@ queue_means_update(struct queue *q)
 	q->done_before = done;
 }
 
+void
+queue_run_add(struct queue *q, int64_t ms)
+{
+	static const double share = 0.1; /* weight of the last attempt */
+
+	q->run_ms += (q->has_run ? share : 1) * ((double)ms - q->run_ms);
+	q->has_run = 1;
+}
+
 int64_t
 queue_slots_needed(const struct queue *q)
 {
 	static const double drain_s = 60; /* to finish the backlog */
-	double run_s = q->run_ms > 0 ? q->run_ms / MILLI : 1;
 	double per_s = q->arrival_per_s + (double)q->count[SW_READY] / drain_s;
 
-	return (int64_t)ceil(per_s * run_s - 1e-9);
+	return q->has_run ? (int64_t)ceil(per_s * q->run_ms / MILLI - 1e-9)
+			  : -1;
 }
 
 enum { NUMBERS = SW_STATES + QUEUE_TOTALS };

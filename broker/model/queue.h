@@ -66,6 +66,7 @@ struct queue {
 
 	/* Exponential means over about ten seconds. */
 	double arrival_per_s, service_per_s, run_ms;
+	int has_run; /* since the start; without it run_ms is not known */
 	int64_t put_before, done_before; /* totals a second ago */
 
 	unsigned workers;  /* sessions that serve the queue */
@@ -115,8 +116,11 @@ void queue_rate_spend(struct queue *);
 /* To be called once a second. */
 void queue_means_update(struct queue *);
 
+/* Adds the run time of an attempt to the mean. */
+void queue_run_add(struct queue *, int64_t ms);
+
 /* How many worker slots would keep up with the arrivals and finish the ready
- * jobs within a minute. */
+ * jobs within a minute; -1: not known, for no attempt has ended. */
 int64_t queue_slots_needed(const struct queue *);
 
 /*
