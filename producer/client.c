@@ -115,6 +115,16 @@ client_up(const struct client *c)
 }
 
 int
+client_has_sent(const struct client *c)
+{
+	const struct client_req *r = c->first;
+
+	while (r != NULL && r->epoch == 0)
+		r = r->next;
+	return r != NULL;
+}
+
+int
 client_foreign(const struct client *c)
 {
 	return dial_foreign(&c->dial);

@@ -60,6 +60,10 @@ const char *client_endpoint(const struct client *);
 /* 1: the client is connected; 0: it is not, or has not noticed yet. */
 int client_up(const struct client *);
 
+/* 1: a request without an answer was sent, over a link that may be gone: its
+ * outcome is unknown. */
+int client_has_sent(const struct client *);
+
 /* 1: this process is a fork of the one that opened the client. */
 int client_foreign(const struct client *);
 

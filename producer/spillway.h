@@ -228,7 +228,8 @@ SW_API int sw_process(struct sw_client *, int64_t timeout_ms);
 
 /*
  * Sends submitted jobs and waits until all of them are answered.
- * SW_ETIMEOUT or SW_ELINK: some are not; these stay submitted.
+ * SW_ETIMEOUT, or if none of them was sent SW_ELINK: some are not answered, and
+ * stay submitted.
  */
 SW_API int sw_flush(struct sw_client *, int64_t timeout_ms);
 

@@ -87,7 +87,8 @@ sw_flush(struct sw_client *c, int64_t timeout_ms)
 		return inside_fail(c, err, sw_strerror(err));
 	if (c->open_n == 0)
 		return 0;
-	err = client_up(c->link) ? SW_ETIMEOUT : SW_ELINK;
+	err = client_up(c->link) || client_has_sent(c->link) ? SW_ETIMEOUT
+							     : SW_ELINK;
 	return inside_fail(c, err, sw_strerror(err));
 }
 

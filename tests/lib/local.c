@@ -194,7 +194,8 @@ garbage_send(struct local *l, const struct out *o)
 static void
 answer_send(struct local *l, const struct out *o)
 {
-	if (l->act == LOCAL_DROP || l->act == LOCAL_BREAK)
+	if (l->act == LOCAL_DROP || l->act == LOCAL_BREAK ||
+		l->act == LOCAL_CUT)
 		return;
 	if (l->act == LOCAL_HOLD) {
 		late_set(l, o);
@@ -310,9 +311,13 @@ serve(struct local *l, const struct out *request)
 	if (l->act != LOCAL_LOSE)
 		request_do(l, &m);
 	l->of = NULL;
-	if (l->act == LOCAL_BREAK) {
+	if (l->act == LOCAL_BREAK || l->act == LOCAL_CUT)
 		listen_off(l);
+	if (l->act == LOCAL_BREAK)
 		listen_on(l);
+	if (l->act == LOCAL_CUT) {
+		l->want_up = 0;
+		l->is_up = 0;
 	}
 	pthread_cond_broadcast(&l->news);
 }

@@ -27,6 +27,7 @@ enum local_act {
 	LOCAL_DROP,  /* does what was asked, says nothing */
 	LOCAL_LOSE,  /* does nothing, says nothing */
 	LOCAL_BREAK, /* as DROP, and the link breaks and comes back */
+	LOCAL_CUT,   /* as DROP, and the link breaks until local_up() */
 	LOCAL_TWICE, /* answers twice */
 	LOCAL_HOLD,  /* answers at local_release() or before the next answer */
 	LOCAL_GARBAGE, /* sends all sorts of rubbish first, then answers */

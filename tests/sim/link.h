@@ -16,6 +16,7 @@
 #define client_endpoint_check sim_client_endpoint_check
 #define client_fd	      sim_client_fd
 #define client_foreign	      sim_client_foreign
+#define client_has_sent	      sim_client_has_sent
 #define client_last_error     sim_client_last_error
 #define client_now_ms	      sim_client_now_ms
 #define client_open	      sim_client_open

@@ -171,6 +171,23 @@ a_call_that_is_not_answered_times_out(void **state)
 	assert_non_null(strstr(client_why(r->c), "no answer"));
 }
 
+/* The link is cut after the request was sent, and stays so: the outcome is
+ * unknown, and "no broker" would be untrue. */
+static void
+what_was_sent_before_the_link_was_cut_is_unknown(void **state)
+{
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_CUT};
+	struct room *r = *state;
+
+	local_script(r->broker, acts, 2);
+	assert_int_equal(stats(r, PLENTY_MS), 0);
+	assert_int_equal(stats(r, 300), SW_ETIMEOUT);
+	assert_int_equal(local_requests(r->broker, SW_OP_STATS), 2);
+	while (client_up(r->c))
+		assert_true(client_turn(r->c, 10) >= 0);
+	assert_int_equal(stats(r, 30), SW_ELINK); /* this one was not sent */
+}
+
 static void
 a_request_waits_for_a_broker_to_come(void **state)
 {
@@ -481,6 +498,7 @@ main(void)
 		WITH(a_call_gets_its_reply),
 		WITHOUT(a_call_without_a_broker_says_so),
 		WITH(a_call_that_is_not_answered_times_out),
+		WITH(what_was_sent_before_the_link_was_cut_is_unknown),
 		WITHOUT(a_request_waits_for_a_broker_to_come),
 		WITH(a_broken_link_sends_the_same_bytes_again),
 		WITH(silence_sends_the_same_bytes_again),

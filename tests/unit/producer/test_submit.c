@@ -192,6 +192,25 @@ a_flush_without_a_broker_keeps_what_is_submitted(void **state)
 }
 
 static void
+a_flush_of_what_was_sent_before_the_link_was_cut_is_unknown(void **state)
+{
+	static const enum local_act acts[] = {LOCAL_OK, LOCAL_CUT};
+	struct api_room *r = *state;
+	struct api_tally t = {0};
+
+	local_script(r->broker, acts, 2);
+	assert_int_equal(api_put_email(r, PLENTY_MS), 0);
+	api_submit_emails(r->c, 2, &t);
+	assert_int_equal(sw_flush(r->c, 300), SW_ETIMEOUT);
+	assert_int_equal(local_jobs(r->broker), 3); /* stored, unknown to us */
+	assert_int_equal(t.calls, 0);
+	local_up(r->broker);
+	assert_int_equal(sw_flush(r->c, PLENTY_MS), 0);
+	assert_int_equal(t.good, 2);
+	assert_int_equal(local_jobs(r->broker), 3);
+}
+
+static void
 a_timeout_ends_what_is_not_answered(void **state)
 {
 	struct api_room *r = *state;
@@ -256,6 +275,7 @@ main(void)
 		WITH(a_callback_may_submit_but_not_wait),
 		WITH(the_descriptor_tells_when_a_timeout_ends),
 		WITHOUT(a_flush_without_a_broker_keeps_what_is_submitted),
+		WITH(a_flush_of_what_was_sent_before_the_link_was_cut_is_unknown),
 		WITHOUT(a_timeout_ends_what_is_not_answered),
 		WITHOUT(the_old_name_of_the_timeout_still_works),
 		WITH(a_put_leaves_after_what_was_submitted),
