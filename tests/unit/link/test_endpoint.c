@@ -157,12 +157,51 @@ a_probe_says_why_nobody_is_reached(void **state)
 	folder_remove(dir);
 }
 
+static int
+option_of(void *socket, int option)
+{
+	int value = -1;
+	size_t len = sizeof(value);
+
+	assert_int_equal(zmq_getsockopt(socket, option, &value, &len), 0);
+	return value;
+}
+
+/*
+ * A link whose other end is silent is closed within four seconds.  Over an
+ * outage, however long, the pause between two attempts to connect grows, and
+ * stays below a second.
+ */
+static void
+a_socket_notices_a_dead_link_and_comes_back_after_a_long_outage(void **state)
+{
+	void *ctx = zmq_ctx_new(), *s = zmq_socket(ctx, ZMQ_DEALER);
+	int every, silence;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(sw_socket_set(s), 0);
+	every = option_of(s, ZMQ_HEARTBEAT_IVL);
+	silence = option_of(s, ZMQ_HEARTBEAT_TIMEOUT);
+	assert_in_range(every, 100, 1000);
+	assert_in_range(silence, 2 * every, 4000 - every);
+	assert_in_range(option_of(s, ZMQ_RECONNECT_IVL), 10, 100);
+	assert_in_range(option_of(s, ZMQ_RECONNECT_IVL_MAX),
+		option_of(s, ZMQ_RECONNECT_IVL) * 2, 1000);
+	assert_in_range(option_of(s, ZMQ_HANDSHAKE_IVL), 1000, 10000);
+	assert_int_equal(option_of(s, ZMQ_LINGER), 0);
+	assert_int_equal(zmq_close(s), 0);
+	assert_int_equal(zmq_ctx_term(ctx), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_check_names_what_an_endpoint_must_be),
 		cmocka_unit_test(what_the_check_takes_libzmq_takes),
+		cmocka_unit_test(
+			a_socket_notices_a_dead_link_and_comes_back_after_a_long_outage),
 		cmocka_unit_test(a_path_may_be_as_long_as_a_socket_s_address),
 		cmocka_unit_test(a_default_that_is_too_long_is_refused_by_name),
 		cmocka_unit_test(a_probe_says_why_nobody_is_reached),
