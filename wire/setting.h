@@ -23,9 +23,9 @@
 #define SW_SETTING_MAP(X)                                                                                 \
 	X(max_attempts, UNIT_COUNT, 1, SW_ATTEMPTS_MAX, 25, "attempts before a job is dead")              \
 	X(max_crashes, UNIT_COUNT, 1, 1000, 3, "attempts that may kill their process or its memory")      \
-	X(backoff_ms, UNIT_MS, 0, SW_YEAR_MS, 10000, "wait before the second attempt, or up to 25 % less") \
+	X(backoff_ms, UNIT_MS, 0, SW_YEAR_MS, 10000, "wait before the second attempt, give or take 25 %") \
 	X(backoff_factor, UNIT_COUNT, 1, 100, 2, "by which each further wait is longer")                  \
-	X(backoff_cap_ms, UNIT_MS, 0, SW_YEAR_MS, 10800000, "longest wait before any attempt")            \
+	X(backoff_cap_ms, UNIT_MS, 0, SW_YEAR_MS, 10800000, "longest wait before any attempt, give or take 25 %")            \
 	X(timeout_ms, UNIT_MS, 1, SW_YEAR_MS, 60000, "longest run of one attempt")                        \
 	X(lease_ms, UNIT_MS, 1000, SW_YEAR_MS, 4000, "silence after which a worker has lost its jobs")    \
 	X(delay_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "delay of jobs that name none")                            \

@@ -56,25 +56,26 @@ history_entry(struct core *c, const struct record *r, const struct attempt *a,
 }
 
 /*
- * Exponential back-off with a cap: before attempt n + 1 a wait of at most the
- * bound, of which up to BACKOFF_JITTER percent are taken off at random, so that
- * jobs that failed together do not come back together.  The core has no random
- * source, so a hash of the job and `seed` takes its place.
+ * Exponential back-off with a cap: before attempt n + 1 a wait that differs
+ * from the bound by up to BACKOFF_JITTER percent at random, so that jobs that
+ * failed together do not come back together.  The core has no random source, so
+ * a hash of the job and `seed` takes its place.
  */
 static int64_t
 backoff_ms(const struct record *r, int64_t nth, uint64_t seed)
 {
 	const int64_t *set = r->q->set;
 	int64_t bound = set[SW_S_backoff_ms], cap = set[SW_S_backoff_cap_ms];
-	int64_t off;
+	int64_t most_off;
 	uint64_t chance = XXH3_64bits_withSeed(r->id.b, SW_ID_LEN, seed);
 
 	for (int64_t n = 1; n < nth && bound < cap; n++)
 		bound *= set[SW_S_backoff_factor];
 	if (bound > cap)
 		bound = cap;
-	off = bound * BACKOFF_JITTER / 100;
-	return bound - (int64_t)(chance % (uint64_t)(off + 1));
+	most_off = bound * BACKOFF_JITTER / 100;
+	return bound - most_off +
+	       (int64_t)(chance % (uint64_t)(2 * most_off + 1));
 }
 
 static int

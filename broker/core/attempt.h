@@ -32,7 +32,7 @@
 
 #include "broker/core/state.h"
 
-enum { BACKOFF_JITTER = 25 }; /* percent by which a back-off may be shorter */
+enum { BACKOFF_JITTER = 25 }; /* percent by which a back-off may differ */
 
 struct attempt { /* how an attempt ended */
 	enum sw_outcome outcome;
