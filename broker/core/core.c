@@ -10,6 +10,7 @@
 #include "broker/core/admin.h"
 #include "broker/core/ask.h"
 #include "broker/core/attempt.h"
+#include "broker/core/due.h"
 #include "broker/core/hello.h"
 #include "broker/core/job.h"
 #include "broker/core/list.h"
@@ -60,7 +61,6 @@ core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	c->rate_wait_ms = SECOND_MS;
 	c->next_token =
 		(planted(TOKEN_AGAIN) ? 1 : claim->epoch) << TOKEN_BITS | 1;
-	window_init(&c->timers, c->timer_entries, TIMER_ENTRIES);
 	arena_init(&c->out_arena);
 	c->outs = calloc(OUTS_MAX, sizeof(*c->outs));
 	err = c->outs == NULL ? -ENOMEM : batch_init(&c->batch);
@@ -123,6 +123,7 @@ core_fini(struct core *c)
 	HASH_CLEAR(hh, c->queues_by_name);
 	for (unsigned i = 0; i < c->queues_n; i++)
 		queue_free(c->queues[i]);
+	timer_heap_fini(&c->timers);
 	lease_table_fini(&c->leases);
 	batch_fini(&c->batch);
 	arena_fini(&c->out_arena);
@@ -155,13 +156,10 @@ core_reload(struct core *c, int64_t full_ms)
 /* --- a turn ------------------------------------------------------------- */
 
 static void
-windows_refill(struct core *c)
+read_ahead(struct core *c)
 {
-	struct key t = key_start('t');
-	int err = 0;
+	int err = due_read(c);
 
-	if (window_low(&c->timers))
-		err = window_refill(&c->timers, c->store, c->claim.shard, &t);
 	for (unsigned i = 0; err == 0 && i < c->queues_n; i++)
 		if (c->queues[i] != NULL && queue_ready_low(c->queues[i]))
 			err = queue_ready_refill(
@@ -199,7 +197,7 @@ core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
 	}
 	usage_read(c);
 	if (c->batch.n == 0)
-		windows_refill(c);
+		read_ahead(c);
 	else
 		c->more = 1; /* core_undelivered() has filled the batch */
 }
@@ -225,51 +223,6 @@ core_take(struct core *c, const struct peer *peer, struct bytes frame)
 		return;
 	}
 	operations[rq.msg.op](&rq);
-}
-
-/*
- * A timer row names a job and a time, not what is due: the record decides.  A
- * timer that no longer matches its record is deleted and nothing else happens.
- */
-static void
-timer_fire(struct core *c, const struct entry *e)
-{
-	struct key k = key_timer(e->at, &e->id);
-	struct record r;
-	int err = job_load(c, &e->id, &r);
-
-	batch_delete(&c->batch, key_bytes(&k));
-	if (err == SW_ECORRUPT)
-		job_bury_from_timer(c, &e->id);
-	if (err < 0)
-		return;
-	/* A job that is due and expired at the same time has one timer. */
-	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
-		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
-		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);
-	else if (r.state == SW_DELAYED && r.run_at_ms <= c->now_ms)
-		job_move(c, &r, LIFE_DUE, bytes_of(NULL, 0));
-	else if ((r.state == SW_DONE || r.state == SW_CANCELLED) &&
-		 r.keep_until_ms <= c->now_ms)
-		job_forget(c, &r);
-}
-
-static void
-timers_fire(struct core *c)
-{
-	const struct entry *e;
-
-	for (int i = 0; i < TURN_TIMERS; i++) {
-		struct entry due;
-
-		e = window_first(&c->timers);
-		if (e == NULL || e->at > (uint64_t)c->now_ms)
-			return;
-		due = *e;
-		window_pop(&c->timers);
-		timer_fire(c, &due);
-	}
-	c->more = 1;
 }
 
 static void
@@ -329,7 +282,7 @@ sessions_forget(struct core *c)
 void
 core_tick(struct core *c)
 {
-	timers_fire(c);
+	due_fire(c);
 	leases_missed(c);
 	leases_expire(c);
 	sessions_forget(c);
@@ -402,27 +355,15 @@ core_undelivered(struct core *c, struct bytes frame)
 	c->more = 1;
 }
 
-static int64_t
-sooner(int64_t wait, int64_t at, int64_t now)
-{
-	int64_t w = at > now ? at - now : 0;
-
-	return w < wait ? w : wait;
-}
-
 int64_t
 core_wait_ms(const struct core *c)
 {
-	const struct entry *e = window_first(&c->timers);
-	int64_t wait = c->more ? 0 : c->rate_wait_ms;
+	int64_t wait = due_wait_ms(c, c->more ? 0 : c->rate_wait_ms);
+	int64_t lease = c->leases.earliest_ms;
 
-	if (e != NULL) /* `at` of a corrupt row may exceed INT64_MAX */
-		wait = sooner(wait,
-			e->at < INT64_MAX ? (int64_t)e->at : INT64_MAX,
-			c->now_ms);
-	else if (window_low(&c->timers))
-		wait = 0;
-	if (c->leases.earliest_ms != INT64_MAX)
-		wait = sooner(wait, c->leases.earliest_ms, c->mono_ms);
-	return wait;
+	if (lease <= c->mono_ms)
+		return 0;
+	return lease != INT64_MAX && lease - c->mono_ms < wait
+		       ? lease - c->mono_ms
+		       : wait;
 }

@@ -50,28 +50,19 @@ job_load(struct core *c, const struct sw_id *id, struct record *r)
 
 /* --- index rows --------------------------------------------------------- */
 
-/* Keys of timers and ready rows end in a number and the id: the entry of a
- * window. */
+/* The key of a ready row ends in a number and the id: the entry of a window. */
 static void
-window_of_row_add(struct core *c, const struct record *r, const struct key *k)
+row_in_memory_add(struct core *c, const struct record *r, const struct key *k)
 {
-	if (k->b[0] == 't')
-		window_add(&c->timers, be_get(k->b + 1, 8), &r->id);
+	enum timer_kind kind = timer_kind_of((char)k->b[0]);
+
+	if (kind != TIMER_KINDS)
+		timer_lower(
+			&c->timers, &r->q->timers[kind], be_get(k->b + 5, 8));
 	else if (k->b[0] == 'r' &&
 		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
 		queue_ready_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
 			&r->id);
-}
-
-static void
-window_of_row_remove(
-	struct core *c, const struct record *r, const struct key *k)
-{
-	if (k->b[0] == 't')
-		window_remove(&c->timers, be_get(k->b + 1, 8), &r->id);
-	else if (k->b[0] == 'r')
-		queue_ready_remove(r->q, be_get(k->b + 5, 8),
-			be_get(k->b + 13, 8), &r->id);
 }
 
 static void
@@ -84,14 +75,16 @@ row_add(struct core *c, const struct record *r, const struct key *k,
 		return;
 	}
 	batch_insert(&c->batch, key_bytes(k), empty_value);
-	window_of_row_add(c, r, k);
+	row_in_memory_add(c, r, k);
 }
 
 static void
 row_remove(struct core *c, const struct record *r, const struct key *k)
 {
 	batch_delete(&c->batch, key_bytes(k));
-	window_of_row_remove(c, r, k);
+	if (k->b[0] == 'r')
+		queue_ready_remove(r->q, be_get(k->b + 5, 8),
+			be_get(k->b + 13, 8), &r->id);
 }
 
 static int
@@ -100,10 +93,7 @@ key_same(const struct key *a, const struct key *b)
 	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
 }
 
-/*
- * Rows that both have are not touched.  Removes before it adds: a row of `is`
- * may have the key of another slot of `was`, a timer of the same time.
- */
+/* Rows that both have are not touched. */
 static void
 index_rows_update(struct core *c, const struct record *r,
 	const struct index *was, const struct index *is)

@@ -4,11 +4,16 @@
 #include "base/error.h"
 #include "broker/core/attempt.h"
 #include "broker/core/job.h"
+#include "broker/model/index.h"
 
 /*
- * A page is made in two steps: one scan of index rows collects ids, then each
- * job is loaded and compared with the selector.  The scan sees the rows of the
- * last commit; job_load() sees the changes of this turn, too.
+ * A page is made in two steps: scans of index rows collect ids, then each job
+ * is loaded and compared with the selector.  The scans see the rows of the last
+ * commit; job_load() sees the changes of this turn, too.
+ *
+ * The rows of a state are of one letter, and those of a queue lie together.
+ * With any state the records themselves are scanned, in the order of ids, so
+ * that no job evades the walk by changing its state.
  */
 
 /* Longest delay of a redriven job; a hundred years. */
@@ -26,7 +31,6 @@ struct list_selector {
 
 struct list_page {
 	struct key from, to;
-	size_t id_at; /* offset of the id in a key */
 	size_t n;
 	struct sw_id ids[PAGE_LOOK];
 	struct { /* the other parts of the key of a dead row */
@@ -107,19 +111,22 @@ static void
 page_range(const struct list_selector *sel, const struct sw_item *it,
 	struct list_page *p)
 {
+	static const char letters[SW_STATES] = {[SW_NONE] = 'j',
+		[SW_DELAYED] = 'w',
+		[SW_READY] = 'r',
+		[SW_LEASED] = 'l',
+		[SW_DONE] = 'k',
+		[SW_DEAD] = 'x',
+		[SW_CANCELLED] = 'n'};
 	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
+	int of_queue = sel->q != NULL && sel->state != SW_NONE &&
+		       sel->state != SW_LEASED;
 
 	p->n = 0;
 	p->last.len = 0;
-	p->id_at = 1;
-	if (sel->state == SW_DEAD) {
-		p->from = key_start('x');
-		p->id_at = 1 + 4 + 8;
-		if (sel->q != NULL)
-			key_num(&p->from, 4, sel->q->no);
-	} else {
-		p->from = key_start(sel->state == SW_LEASED ? 'l' : 'j');
-	}
+	p->from = key_start(letters[sel->state]);
+	if (of_queue)
+		key_num(&p->from, 4, sel->q->no);
 	p->to = key_after(p->from);
 	_Static_assert(SW_CURSOR_MAX < sizeof(p->from.b), "a cursor fits");
 	if (cursor.len > p->from.len &&
@@ -135,15 +142,18 @@ page_each(void *arg, struct bytes key, struct bytes val)
 {
 	struct list_page *p = arg;
 	const uint8_t *b = key.p;
+	size_t id_at = b[0] == 'j' || b[0] == 'l' ? 1
+		       : b[0] == 'r'		  ? 1 + 4 + 8 + 8
+						  : 1 + 4 + 8;
 
 	(void)val;
-	if (key.len != p->id_at + SW_ID_LEN)
+	if (key.len != id_at + SW_ID_LEN)
 		return 0;
 	if (b[0] == 'x') {
 		p->death[p->n].queue = (uint32_t)be_get(b + 1, 4);
 		p->death[p->n].at_ms = (int64_t)be_get(b + 5, 8);
 	}
-	memcpy(p->ids[p->n++].b, b + p->id_at, SW_ID_LEN);
+	memcpy(p->ids[p->n++].b, b + id_at, SW_ID_LEN);
 	p->last.len = 0;
 	key_raw(&p->last, key.p, key.len);
 	return 0;
@@ -177,9 +187,12 @@ typedef int list_each_fn(struct core *, struct record *,
 static struct key
 cursor_of(const struct list_selector *sel, const struct record *r)
 {
-	if (sel->state == SW_DEAD)
-		return key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
-	return key_id(sel->state == SW_LEASED ? 'l' : 'j', &r->id);
+	struct index x;
+
+	if (sel->state == SW_NONE || sel->state == SW_LEASED)
+		return key_id(sel->state == SW_LEASED ? 'l' : 'j', &r->id);
+	index_of(r, sel->state, &x);
+	return x.row[INDEX_PLACE];
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/plant.h"
+#include "broker/core/due.h"
 #include "broker/core/job.h"
 #include "broker/core/lease.h"
 
@@ -165,6 +166,8 @@ core_load(struct core *c)
 		err = ld->err;
 	if (err == 0)
 		err = load_leases(c, ld);
+	if (err == 0)
+		err = due_load(c);
 	free(ld);
 	return err;
 }

@@ -22,7 +22,6 @@ enum {
 	TURN_TIMERS = 512,    /* timers fired, and leases ended, in a turn */
 	TURN_LEASES = 2048,   /* jobs handed out in a turn */
 	OUTS_MAX = 16 * 1024, /* messages of a turn */
-	TIMER_ENTRIES = 1024, /* timers in memory */
 	PAGE_LOOK = 2000,     /* index rows scanned for one page of a list */
 	FULL_PERCENT = 90,    /* of the store's pages: puts are refused */
 	BACKUP_FULL_PERCENT = 95, /* ... and a backup is ended, at the latest */
@@ -31,6 +30,12 @@ enum {
 struct out { /* a message that the caller sends after the commit */
 	struct peer peer;
 	struct bytes frame;
+};
+
+struct due_row { /* whose time has come */
+	struct entry e;
+	uint32_t queue;
+	enum timer_kind kind;
 };
 
 struct waiter { /* a WAIT request that is answered when its job ends */
@@ -77,8 +82,9 @@ struct core {
 	int listed; /* a worker has named all its leases in this turn */
 	struct waiter *waiters; /* by job */
 	unsigned waiters_n;
-	struct window timers; /* the earliest rows `t` */
-	struct entry timer_entries[TIMER_ENTRIES];
+	struct timer_heap timers;
+	struct due_row due[TURN_TIMERS]; /* read for this turn */
+	unsigned due_n;
 
 	int full;	       /* puts are refused with SW_EFULL */
 	int64_t full_until_ms; /* boot clock; `full` at least until then */

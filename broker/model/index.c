@@ -26,12 +26,13 @@ place_of(const struct record *r, enum sw_state state)
 	case SW_READY:
 		return key_ready(r->q->no, r->lane, r->rank, &r->id);
 	case SW_DELAYED:
-		return key_timer((uint64_t)r->run_at_ms, &r->id);
+		return key_timed('w', r->q->no, (uint64_t)r->run_at_ms, &r->id);
 	case SW_DEAD:
 		return key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
 	case SW_DONE:
 	case SW_CANCELLED:
-		return key_timer((uint64_t)r->keep_until_ms, &r->id);
+		return key_timed(state == SW_DONE ? 'k' : 'n', r->q->no,
+			(uint64_t)r->keep_until_ms, &r->id);
 	case SW_NONE:
 	case SW_LEASED:
 	case SW_STATES:
@@ -48,11 +49,9 @@ index_of(const struct record *r, enum sw_state state, struct index *x)
 	x->row[INDEX_PLACE] = place_of(r, state);
 	x->row[INDEX_EXPIRY].len = 0;
 	x->row[INDEX_UNIQUE].len = 0;
-	/* A job that is due and expired at the same time has one timer. */
-	if (startable && r->expires_at_ms != 0 &&
-		!(state == SW_DELAYED && r->expires_at_ms == r->run_at_ms))
-		x->row[INDEX_EXPIRY] = key_timer(
-			(uint64_t)r->expires_at_ms, &r->id);
+	if (startable && r->expires_at_ms != 0)
+		x->row[INDEX_EXPIRY] = key_timed(
+			'e', r->q->no, (uint64_t)r->expires_at_ms, &r->id);
 	if (has_unique_row(r, state))
 		x->row[INDEX_UNIQUE] = key_unique(r->q->no, r->unique);
 }

@@ -13,8 +13,8 @@
 #include "broker/model/record.h"
 
 enum index_slot {
-	INDEX_PLACE,  /* ready, timer or dead row, by the state */
-	INDEX_EXPIRY, /* the timer of expires_at */
+	INDEX_PLACE,  /* the row by which the state is listed */
+	INDEX_EXPIRY, /* the row of expires_at */
 	INDEX_UNIQUE, /* the unique key; the row's value is the job's id */
 	INDEX_ROWS,
 };

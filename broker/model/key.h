@@ -4,7 +4,10 @@
  *
  *	j id                    the record of a job
  *	r queue lane rank id    a ready job, in the order of hand-out; empty
- *	t time id               a timer: due, expiry or end of retention; empty
+ *	w queue time id         a delayed job, by the time when it is due; empty
+ *	k queue time id         a done job, by the end of its retention; empty
+ *	n queue time id         a cancelled job, by the same; empty
+ *	e queue time id         the expiry of a delayed or ready job; empty
  *	l id                    a lease: token, start, worker, queue
  *	x queue time id         a dead job, by time of death; empty
  *	u queue unique-key      the id of the job that has the unique key
@@ -63,12 +66,21 @@ key_id(char letter, const struct sw_id *id)
 	return k;
 }
 
+/* The rows of one letter in one queue. */
+static inline struct key
+key_of_queue(char letter, uint32_t queue)
+{
+	struct key k = key_start(letter);
+
+	key_num(&k, 4, queue);
+	return k;
+}
+
 static inline struct key
 key_lane(uint32_t queue, uint64_t lane)
 {
-	struct key k = key_start('r');
+	struct key k = key_of_queue('r', queue);
 
-	key_num(&k, 4, queue);
 	key_num(&k, 8, lane);
 	return k;
 }
@@ -83,10 +95,11 @@ key_ready(uint32_t queue, uint64_t lane, uint64_t rank, const struct sw_id *id)
 	return k;
 }
 
+/* The key of a row `w`, `k`, `n`, `e` or `x`. */
 static inline struct key
-key_timer(uint64_t at_ms, const struct sw_id *id)
+key_timed(char letter, uint32_t queue, uint64_t at_ms, const struct sw_id *id)
 {
-	struct key k = key_start('t');
+	struct key k = key_of_queue(letter, queue);
 
 	key_num(&k, 8, at_ms);
 	key_raw(&k, id->b, SW_ID_LEN);
@@ -96,20 +109,14 @@ key_timer(uint64_t at_ms, const struct sw_id *id)
 static inline struct key
 key_dead(uint32_t queue, uint64_t at_ms, const struct sw_id *id)
 {
-	struct key k = key_start('x');
-
-	key_num(&k, 4, queue);
-	key_num(&k, 8, at_ms);
-	key_raw(&k, id->b, SW_ID_LEN);
-	return k;
+	return key_timed('x', queue, at_ms, id);
 }
 
 static inline struct key
 key_unique(uint32_t queue, struct bytes unique)
 {
-	struct key k = key_start('u');
+	struct key k = key_of_queue('u', queue);
 
-	key_num(&k, 4, queue);
 	key_raw(&k, unique.p, unique.len);
 	return k;
 }
@@ -117,10 +124,7 @@ key_unique(uint32_t queue, struct bytes unique)
 static inline struct key
 key_queue(uint32_t queue)
 {
-	struct key k = key_start('q');
-
-	key_num(&k, 4, queue);
-	return k;
+	return key_of_queue('q', queue);
 }
 
 /* The first key behind all keys that start with `k`, which begins with a

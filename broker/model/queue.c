@@ -23,6 +23,10 @@ queue_new(const char *name, uint32_t no)
 	q->no = no;
 	for (int i = 0; i < SW_SETTINGS; i++)
 		q->set[i] = sw_setting_rules[i].def;
+	for (int i = 0; i < TIMER_KINDS; i++)
+		q->timers[i] = (struct timer){.at_ms = TIMER_NEVER,
+			.queue = no,
+			.kind = (enum timer_kind)i};
 	q->lo = 0;
 	q->hi = UINT64_MAX; /* the store has no lane of a new queue */
 	return q;

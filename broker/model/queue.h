@@ -22,6 +22,7 @@
 #include "wire/setting.h"
 #include <uthash.h>
 
+#include "broker/model/timer.h"
 #include "broker/model/window.h"
 
 enum {
@@ -59,6 +60,8 @@ struct queue {
 	unsigned lanes_n;
 	uint64_t lo, hi;    /* the range of hashes whose lanes are in memory */
 	uint64_t next_lane; /* the next lane to serve has at least this hash */
+
+	struct timer timers[TIMER_KINDS];
 
 	int64_t tokens;	      /* token bucket of the rate limit, see TOKEN */
 	int64_t tokens_at_ms; /* boot clock, of the last refill: a queue that is

@@ -63,7 +63,9 @@ row_each(void *arg, struct bytes key, struct bytes val)
 
 	(void)val;
 	rows->there[letter]++;
-	if (letter == 't' || letter == 'r') {
+	if (timer_kind_of((char)letter) != TIMER_KINDS)
+		assert_true(row_has_timer(rows->r->core, key));
+	if (letter == 'r') {
 		in = row_in_window(rows->r->core, key);
 		assert_int_not_equal(in, 0);
 		rows->in_windows += in > 0;
@@ -86,7 +88,7 @@ rig_check_rows(struct rig *r)
 	assert_int_equal(r->store->driver->scan(r->store, 0, bytes_of("", 0),
 				 bytes_of("", 0), SIZE_MAX, row_each, &rows),
 		0);
-	for (const char *letter = "rtlxu"; *letter != '\0'; letter++)
+	for (const char *letter = ROWS_LETTERS; *letter != '\0'; letter++)
 		assert_int_equal(rows.wanted[(uint8_t)*letter],
 			rows.there[(uint8_t)*letter]);
 	assert_int_equal(rows.in_windows, windows_entries(c));

@@ -13,32 +13,27 @@ holds_unique(const struct record *r, enum sw_state s)
 	return 1;
 }
 
-/* The one timer that the state itself asks for; -1: none. */
-static int64_t
-timer_of(const struct record *r, enum sw_state s)
-{
-	if (s == SW_DELAYED)
-		return r->run_at_ms;
-	return s == SW_DONE || s == SW_CANCELLED ? r->keep_until_ms : -1;
-}
-
 int
 rows_of(const struct record *r, enum sw_state s, struct key keys[ROWS_MAX])
 {
-	int64_t at = timer_of(r, s), expires = r->expires_at_ms;
+	uint32_t no = r->q->no;
 	int n = 0;
 
 	if (s == SW_READY)
-		keys[n++] = key_ready(r->q->no, r->lane, r->rank, &r->id);
+		keys[n++] = key_ready(no, r->lane, r->rank, &r->id);
 	if (s == SW_LEASED)
 		keys[n++] = key_id('l', &r->id);
 	if (s == SW_DEAD)
-		keys[n++] = key_dead(
-			r->q->no, (uint64_t)r->ended_at_ms, &r->id);
-	if (at >= 0)
-		keys[n++] = key_timer((uint64_t)at, &r->id);
-	if ((s == SW_DELAYED || s == SW_READY) && expires != 0 && expires != at)
-		keys[n++] = key_timer((uint64_t)expires, &r->id);
+		keys[n++] = key_timed(
+			'x', no, (uint64_t)r->ended_at_ms, &r->id);
+	if (s == SW_DELAYED)
+		keys[n++] = key_timed('w', no, (uint64_t)r->run_at_ms, &r->id);
+	if (s == SW_DONE || s == SW_CANCELLED)
+		keys[n++] = key_timed(s == SW_DONE ? 'k' : 'n', no,
+			(uint64_t)r->keep_until_ms, &r->id);
+	if ((s == SW_DELAYED || s == SW_READY) && r->expires_at_ms != 0)
+		keys[n++] = key_timed(
+			'e', no, (uint64_t)r->expires_at_ms, &r->id);
 	if (holds_unique(r, s))
 		keys[n++] = key_unique(r->q->no, r->unique);
 	return n;
@@ -91,8 +86,6 @@ row_in_window(const struct core *c, struct bytes key)
 	uint64_t lane;
 
 	memcpy(e.id.b, end, SW_ID_LEN);
-	if (p[0] == 't')
-		return in_window(&c->timers, &e);
 	q = c->queues[be_get(p + 1, 4)];
 	lane = be_get(p + 5, 8);
 	for (unsigned i = 0; i < q->lanes_n; i++)
@@ -101,10 +94,20 @@ row_in_window(const struct core *c, struct bytes key)
 	return lane < q->lo || lane > q->hi ? -1 : 0;
 }
 
+int
+row_has_timer(const struct core *c, struct bytes key)
+{
+	const uint8_t *p = key.p;
+	const struct queue *q = c->queues[be_get(p + 1, 4)];
+	const struct timer *t = &q->timers[timer_kind_of((char)p[0])];
+
+	return t->at_ms <= be_get(p + 5, 8) && t->place != 0;
+}
+
 size_t
 windows_entries(const struct core *c)
 {
-	size_t n = c->timers.n;
+	size_t n = 0;
 
 	for (unsigned i = 0; i < c->queues_n; i++)
 		for (unsigned l = 0; l < c->queues[i]->lanes_n; l++)

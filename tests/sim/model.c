@@ -252,9 +252,10 @@ job_of_row(struct bytes key, struct sw_id *id)
 	case 'r':
 		at = 1 + 4 + 8 + 8;
 		break;
-	case 't':
-		at = 1 + 8;
-		break;
+	case 'w':
+	case 'k':
+	case 'n':
+	case 'e':
 	case 'x':
 		at = 1 + 4 + 8;
 		break;

@@ -33,9 +33,11 @@ row_check(struct sim *w, const struct sim_look *n, const struct key *k)
 			sw_state_name((int)n->state), k->b[0]);
 	if (k->b[0] == 'u' && memcmp(val.p, n->r.id.b, SW_ID_LEN) != 0)
 		wrong(w, n, "it does not hold its unique key");
-	if ((k->b[0] == 'r' || k->b[0] == 't') &&
-		row_in_window(w->core, key_bytes(k)) == 0)
+	if (k->b[0] == 'r' && row_in_window(w->core, key_bytes(k)) == 0)
 		wrong(w, n, "a window in memory does not know of it");
+	if (timer_kind_of((char)k->b[0]) != TIMER_KINDS &&
+		!row_has_timer(w->core, key_bytes(k)))
+		wrong(w, n, "no timer knows of it");
 }
 
 void
@@ -63,9 +65,6 @@ overdue_check(struct sim *w, const struct sim_look *n)
 	const struct core *c = w->core;
 
 	if (c->more || w->model->fresh || w->now < w->busy_until)
-		return;
-	/* All that was near is done: the next turn, at once, looks further. */
-	if (window_first(&c->timers) == NULL && window_low(&c->timers))
 		return;
 	if (n->state == SW_LEASED && n->job->ends_max <= c->mono_ms)
 		wrong(w, n, "its lease has run out");
@@ -104,7 +103,10 @@ row_each(void *arg, struct bytes key, struct bytes val)
 
 	(void)val;
 	s->there[letter]++;
-	if (letter != 't' && letter != 'r')
+	if (timer_kind_of((char)letter) != TIMER_KINDS &&
+		!row_has_timer(s->w->core, key))
+		sim_fail(s->w, "no timer knows of a row of kind %c", letter);
+	if (letter != 'r')
 		return 0;
 	in = row_in_window(s->w->core, key);
 	if (in == 0)
@@ -153,7 +155,7 @@ sim_model_scan(struct sim *w)
 		     job_each, &s) == 0);
 	must(m->driver->scan(m, 0, bytes_of("", 0), bytes_of("", 0), SIZE_MAX,
 		     row_each, &s) == 0);
-	for (const char *l = "jrltxu"; *l != '\0'; l++)
+	for (const char *l = "j" ROWS_LETTERS; *l != '\0'; l++)
 		if (s.there[(uint8_t)*l] != s.wanted[(uint8_t)*l])
 			sim_fail(w, "there are %zu rows of kind %c, not %zu",
 				s.there[(uint8_t)*l], *l,

@@ -67,7 +67,7 @@ a_job_that_is_done_is_not_handed_out_for_an_orphan_row(void **unused)
 static void
 a_row_too_short_for_its_index_is_damage(void **unused)
 {
-	static const char letters[] = {'r', 't'};
+	static const char letters[] = {'r', 'w'};
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(letters); i++) {
@@ -116,7 +116,7 @@ a_timer_beyond_all_time_keeps_nobody_awake(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
-	struct key k = key_timer((uint64_t)1 << 63, &id);
+	struct key k = key_timed('w', 0, (uint64_t)1 << 63, &id);
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
@@ -399,7 +399,7 @@ a_damaged_job_that_is_not_delayed_is_not_buried_by_a_timer(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
-	struct key k = key_timer((uint64_t)r->now_ms, &id);
+	struct key k = key_timed('w', 0, (uint64_t)r->now_ms, &id);
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);

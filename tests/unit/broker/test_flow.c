@@ -210,7 +210,7 @@ a_timer_that_comes_too_early_changes_nothing(void **state)
 	assert_int_equal(rig_put(r, 5, "q", ""), 0);
 	for (int n = 0; n <= 5; n++) {
 		struct sw_id id = rig_id(n);
-		struct key k = key_timer((uint64_t)r->now_ms, &id);
+		struct key k = key_timed('w', 0, (uint64_t)r->now_ms, &id);
 
 		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 	}
@@ -218,7 +218,7 @@ a_timer_that_comes_too_early_changes_nothing(void **state)
 	rig_pass(r, 1);
 	for (int n = 0; n <= 5; n++) {
 		struct sw_id id = rig_id(n);
-		struct key k = key_timer((uint64_t)r->now_ms - 1, &id);
+		struct key k = key_timed('w', 0, (uint64_t)r->now_ms - 1, &id);
 
 		assert_int_equal(rig_state(r, n), states[n]);
 		assert_false(rig_row_is_there(r, &k));

@@ -126,7 +126,7 @@ static void
 corrupt_record_add(struct rig *r)
 {
 	struct sw_id id = rig_id(60);
-	struct key j = key_id('j', &id), t = key_timer(1, &id);
+	struct key j = key_id('j', &id), t = key_timed('w', 0, 1, &id);
 	struct store_op ops[] = {{STORE_PUT, key_bytes(&j), bytes_of("?", 1)},
 		{STORE_PUT, key_bytes(&t), bytes_of("", 0)}};
 
