@@ -145,6 +145,10 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 	}
 	err = core_init(&br->core, br->store, &br->claim,
 		clock_now_ms(CLOCK_REALTIME), clock_now_ms(CLOCK_BOOTTIME));
+	if (err == 0 && br->core.converted > 0)
+		sw_log(SW_LOG_INFO, "converted", "rows",
+			sw_num((int64_t)br->core.converted), "format",
+			sw_num(STORE_FORMAT), NULL);
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "load", "at", cfg->data, "error",
 			sw_errname(err), "text", sw_strerror(err), "why",

@@ -378,21 +378,30 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted at its death */
 }
 
+int
+corrupt_peek(struct core *c, const struct sw_id *id, struct queue **q,
+	enum sw_state *was)
+{
+	struct key k = key_id('j', id);
+	struct sw_item it;
+	struct bytes raw;
+
+	if (row_get(c, key_bytes(&k), &raw) < 0 || corrupt_open(raw, &it) < 0)
+		return SW_ECORRUPT;
+	*q = queue_find(c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
+	*was = (enum sw_state)sw_int(&it, SW_F_STATE, SW_NONE);
+	if (*q == NULL ||
+		(*was != SW_DELAYED && *was != SW_DONE && *was != SW_CANCELLED))
+		return SW_ECORRUPT;
+	return (*q)->count[*was] > 0 ? 0 : SW_ECORRUPT;
+}
+
 void
 job_bury_from_timer(struct core *c, const struct sw_id *id)
 {
-	struct key k = key_id('j', id);
+	enum sw_state was;
 	struct queue *q;
-	struct sw_item it;
-	struct bytes raw;
-	int64_t was;
 
-	if (row_get(c, key_bytes(&k), &raw) < 0 || corrupt_open(raw, &it) < 0)
-		return;
-	q = queue_find(c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
-	was = sw_int(&it, SW_F_STATE, SW_NONE);
-	if (q != NULL &&
-		(was == SW_DELAYED || was == SW_DONE || was == SW_CANCELLED) &&
-		q->count[was] > 0)
-		job_bury_corrupt(c, q, id, (enum sw_state)was, c->now_ms);
+	if (corrupt_peek(c, id, &q, &was) == 0)
+		job_bury_corrupt(c, q, id, was, c->now_ms);
 }

@@ -69,6 +69,14 @@ void job_bury_corrupt(struct core *, struct queue *, const struct sw_id *,
 	enum sw_state was, int64_t at_ms);
 
 /*
+ * Sets queue and state, delayed, done or cancelled, from a corrupt record, as
+ * far as the queue counts such a job.  SW_ECORRUPT: they are unreadable or
+ * others.
+ */
+int corrupt_peek(struct core *, const struct sw_id *, struct queue **,
+	enum sw_state *) __attribute__((warn_unused_result));
+
+/*
  * As job_bury_corrupt(), for a corrupt record that a timer has led to.  Queue
  * and state come from the corrupt record; does nothing if they are unreadable
  * or the state has no timer.

@@ -10,6 +10,7 @@
 #include "broker/core/admin.h"
 #include "broker/core/ask.h"
 #include "broker/core/attempt.h"
+#include "broker/core/convert.h"
 #include "broker/core/due.h"
 #include "broker/core/hello.h"
 #include "broker/core/job.h"
@@ -67,10 +68,20 @@ core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	if (err == 0)
 		err = lease_table_init(&c->leases);
 	if (err == 0)
+		err = convert_look(c);
+	if (err == 0)
 		err = core_load(c);
 	if (err < 0)
 		core_fini(c);
 	return err;
+}
+
+int
+core_convert(struct core *c)
+{
+	int err = convert_run(c, CONVERT_PAGE);
+
+	return err < 0 ? err : due_load(c);
 }
 
 int
@@ -79,11 +90,18 @@ core_init(struct core *c, struct store *s, const struct claim *claim,
 {
 	int err = core_init_any(c, s, claim, now_ms, mono_ms);
 
-	if (err < 0 || c->queues_lost == 0)
+	if (err < 0)
 		return err;
-	(void)snprintf(s->why, sizeof(s->why), "corrupt: %s", c->damage);
-	core_fini(c);
-	return SW_ECORRUPT;
+	if (c->queues_lost > 0) {
+		(void)snprintf(
+			s->why, sizeof(s->why), "corrupt: %s", c->damage);
+		err = SW_ECORRUPT;
+	} else if (c->format < STORE_FORMAT) {
+		err = core_convert(c);
+	}
+	if (err < 0)
+		core_fini(c);
+	return err;
 }
 
 /* HASH_CLEAR leaves the entries linked by hh.next. */
@@ -313,6 +331,8 @@ core_close(struct core *c)
 		batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
 		q->dirty = 0;
 	}
+	if (c->unstamped && c->format == STORE_FORMAT && c->batch.n > 0)
+		stamp_put(c);
 	batch_close(&c->batch);
 }
 

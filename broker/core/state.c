@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "broker/model/stamp.h"
 
 int
 core_has_room(const struct core *c)
@@ -22,6 +23,18 @@ core_damage(struct core *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(c->damage, sizeof(c->damage), fmt, ap);
 	va_end(ap);
+}
+
+void
+stamp_put(struct core *c)
+{
+	const struct stamp stamp = {.format = STORE_FORMAT};
+	struct key k = key_start('a');
+	uint8_t row[STAMP_BYTES];
+
+	stamp_encode(&stamp, row);
+	batch_put(&c->batch, key_bytes(&k), bytes_of(row, sizeof(row)));
+	c->unstamped = 0;
 }
 
 int

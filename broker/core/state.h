@@ -86,6 +86,10 @@ struct core {
 	struct due_row due[TURN_TIMERS]; /* read for this turn */
 	unsigned due_n;
 
+	uint64_t format;    /* of the rows */
+	int unstamped;	    /* the row `a` must be written */
+	uint64_t converted; /* rows of an older format, at the start */
+
 	int full;	       /* puts are refused with SW_EFULL */
 	int64_t full_until_ms; /* boot clock; `full` at least until then */
 	int64_t rate_wait_ms;  /* until a rate limit lets a job start */
@@ -104,6 +108,9 @@ int core_has_room(const struct core *);
 /* Counts one piece of corrupt data and keeps its description for the log. */
 void core_damage(struct core *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Adds the row `a` to the batch. */
+void stamp_put(struct core *);
 
 /*
  * Finds the queue of that name, or makes it with the default settings.

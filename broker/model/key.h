@@ -13,6 +13,7 @@
  *	u queue unique-key      the id of the job that has the unique key
  *	q queue                 settings and counters of a queue
  *	c id                    the bytes of a corrupt record
+ *	a                       the format of all rows (stamp.h)
  *
  * Numbers are big-endian, so that memcmp orders them: queue 4 bytes; lane,
  * rank and time (Unix, ms) 8.  Ids are 16 bytes and grow with time (UUIDv7).

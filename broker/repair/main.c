@@ -256,6 +256,22 @@ core_open(struct core *c, struct store *s, int repair)
 	return err;
 }
 
+/* A repair converts the rows; a check writes nothing, so it can only say what
+ * to do. */
+static int
+format_look(const struct repair_task *t, struct core *c, int repair)
+{
+	if (c->format >= STORE_FORMAT)
+		return 0;
+	if (repair)
+		return core_convert(c);
+	(void)snprintf(c->store->why, sizeof(c->store->why),
+		"%s: the rows have format %llu; a start of spillway-broker "
+		"converts them to format %d, and so does --rebuild",
+		t->data, (unsigned long long)c->format, STORE_FORMAT);
+	return SW_EFORMAT;
+}
+
 /* Checks, or repairs, the whole store once. */
 static int
 pass_run(struct repair_task *t, struct verify *v)
@@ -273,7 +289,9 @@ pass_run(struct repair_task *t, struct verify *v)
 		err = core_open(&core, s, v->repair);
 	if (err == 0) {
 		v->core = &core;
-		err = verify_run(v);
+		err = format_look(t, &core, v->repair);
+		if (err == 0)
+			err = verify_run(v);
 		core_fini(&core);
 	}
 	return store_end(t, s, err);

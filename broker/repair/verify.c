@@ -10,18 +10,13 @@
 #include "broker/core/job.h"
 #include "broker/core/lease.h"
 #include "broker/model/index.h"
+#include "broker/model/stamp.h"
+#include "broker/repair/row_key.h"
 
-enum { PAGE = 1000, KEY_TEXT = 24 };
+enum { PAGE = 1000 };
 
 struct queue_tally { /* of one queue */
 	int64_t count[SW_STATES], bytes;
-};
-
-/* Of a row of any length that the store allows: a corrupt row, or the second
- * row of one key (repair/lmdb.h), may have a longer key than any job's row. */
-struct row_key {
-	uint8_t b[STORE_KEY_MAX + 1]; /* + 1: the zero that page_next() adds */
-	size_t len;
 };
 
 struct verify_page {
@@ -74,22 +69,6 @@ finding_report(
 
 /* --- pages of rows ------------------------------------------------------- */
 
-static struct bytes
-row_key_bytes(const struct row_key *k)
-{
-	return bytes_of(k->b, k->len);
-}
-
-/* Only a key whose length is corrupt is cut, and it stays longer than that of
- * any job's row. */
-static void
-row_key_set(struct row_key *k, struct bytes key)
-{
-	k->len = key.len <= STORE_KEY_MAX ? key.len : STORE_KEY_MAX;
-	if (k->len > 0)
-		memcpy(k->b, key.p, k->len);
-}
-
 static int
 page_take(void *arg, struct bytes key, struct bytes val)
 {
@@ -123,15 +102,6 @@ page_commit(struct core *c)
 	return err < 0 ? err : result;
 }
 
-static int
-key_cmp(const struct row_key *a, const struct row_key *b)
-{
-	size_t n = a->len < b->len ? a->len : b->len;
-	int c = memcmp(a->b, b->b, n);
-
-	return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
-}
-
 /*
  * The first key of the next page.  A corrupt key may be out of order, so the
  * page's highest key counts, and the walk never goes back.
@@ -144,7 +114,7 @@ page_next(struct verify_pass *p, const struct row_key *from, row_fn *each)
 	size_t misplaced = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		if (key_cmp(&g->keys[i], &last) >= 0)
+		if (row_key_cmp(&g->keys[i], &last) >= 0)
 			last = g->keys[i];
 		else
 			misplaced++;
@@ -405,18 +375,6 @@ row_is_of(const struct row_key *k, const struct record *r)
 	return 0;
 }
 
-static void
-key_text(const struct row_key *k, char text[2 * KEY_TEXT + 4])
-{
-	size_t n = k->len < KEY_TEXT ? k->len : KEY_TEXT;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < n; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", k->b[i]);
-	if (n < k->len)
-		strcat(text, "...");
-}
-
 /* Finds a queue row that core_init_any() has skipped: a corrupt one or the
  * second of one queue. */
 static void
@@ -424,7 +382,7 @@ queue_row_check(struct verify_pass *p, const struct row_key *k)
 {
 	struct core *c = p->v->core;
 	struct queue *q = queue_new("", 0), *known;
-	char text[2 * KEY_TEXT + 4];
+	char text[ROW_KEY_TEXT];
 	struct bytes val;
 	int sound;
 
@@ -435,7 +393,7 @@ queue_row_check(struct verify_pass *p, const struct row_key *k)
 		      : NULL;
 	sound = known != NULL && known->no == be_get(k->b + 1, 4);
 	if (!sound) {
-		key_text(k, text);
+		row_key_text(k, text);
 		if (known != NULL)
 			finding_report(p, VERIFY_ROW,
 				"row %s: queue %s has another row, too", text,
@@ -473,10 +431,27 @@ lease_row_check(
 }
 
 static void
+stamp_check(struct verify_pass *p, const struct row_key *k)
+{
+	struct core *c = p->v->core;
+	struct stamp stamp;
+	struct bytes val;
+
+	if (k->len == 1 && row_get(c, row_key_bytes(k), &val) == 0 &&
+		stamp_decode(&stamp, val) == 0)
+		return;
+	finding_report(p, VERIFY_ROW, "row a: the store's format is corrupt");
+	if (p->v->repair && k->len == 1)
+		stamp_put(c);
+	else if (p->v->repair)
+		batch_delete(&c->batch, row_key_bytes(k));
+}
+
+static void
 row_check(struct verify_pass *p, const struct row_key *k,
 	const struct sw_id *owner)
 {
-	char text[2 * KEY_TEXT + 4];
+	char text[ROW_KEY_TEXT];
 	struct sw_id id = *owner;
 	struct record r;
 	int err = SW_ENOJOB;
@@ -484,7 +459,9 @@ row_check(struct verify_pass *p, const struct row_key *k,
 	p->v->rows++;
 	if (k->b[0] == 'q')
 		queue_row_check(p, k);
-	if (k->b[0] == 'j' || k->b[0] == 'q')
+	if (k->b[0] == 'a')
+		stamp_check(p, k);
+	if (strchr("jqa", k->b[0]) != NULL)
 		return;
 	if (k->b[0] != 'u' && k->len > SW_ID_LEN)
 		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
@@ -497,7 +474,7 @@ row_check(struct verify_pass *p, const struct row_key *k,
 	if (err == SW_ECORRUPT || (err == 0 && row_is_of(k, &r)) ||
 		(err < 0 && err != SW_ENOJOB))
 		return;
-	key_text(k, text);
+	row_key_text(k, text);
 	finding_report(p, VERIFY_ORPHAN, "row %s is an orphan: %s", text,
 		err == 0 ? "its job does not have this row"
 			 : "there is no such job");

@@ -263,6 +263,16 @@ ops_apply(const uint8_t *p, size_t len, journal_apply_fn *apply, void *arg)
 	return err;
 }
 
+/* The file begins with a record, and its magic ends in the journal's format. */
+static int
+is_newer(const uint8_t *file)
+{
+	uint8_t magic[4];
+
+	le_set(magic, sizeof(magic), MAGIC);
+	return memcmp(file, magic, 3) == 0 && file[3] > magic[3];
+}
+
 static int
 file_read(const struct journal *j, uint8_t *file)
 {
@@ -340,6 +350,8 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 		return err;
 	file = malloc(j->size);
 	err = file == NULL ? -ENOMEM : file_read(j, file);
+	if (err == 0 && is_newer(file))
+		err = SW_EFORMAT;
 	if (err == 0)
 		err = records_apply(j, file, apply, arg);
 	if (err == 0)

@@ -10,7 +10,7 @@
  *
  * A record, little-endian, begins at a multiple of JOURNAL_ALIGN:
  *
- *	0   u32  magic "SWJ1"
+ *	0   u32  magic "SWJ1"; a later format ends in a later digit
  *	4   u32  length of the operations
  *	8   u64  generation
  *	16  u64  number within the generation, from 0
@@ -59,7 +59,7 @@ void journal_close(struct journal *);
  * Calls `apply` for every batch of `generation`, in order, until it returns an
  * error, which is returned; then the next append goes behind them.
  * SW_ECORRUPT: see above, or the file has not the length of a
- * journal; or -errno.
+ * journal; SW_EFORMAT: it is of a later format; or -errno.
  *
  * A lenient replay is no error for that: it sets `broken`, and ends before
  * the batch that is missing.  A checkpoint under a generation above `highest`

@@ -537,6 +537,7 @@ const struct store_driver store_lmdb = {
 	.usage = lmdb_usage,
 	.check = lmdb_files_check,
 	.share = lmdb_share,
+	.room = lmdb_room,
 	.fd = lmdb_fd,
 	.turn = lmdb_turn,
 };

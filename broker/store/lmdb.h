@@ -170,6 +170,8 @@ int lmdb_files_linked(struct lmdb *);
 
 /* The driver's check(), see store.h. */
 int lmdb_files_check(struct store *);
+/* The driver's room(), see store.h. */
+int lmdb_room(struct store *, uint64_t *bytes);
 
 /* In lmdb_open.c: */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);

@@ -316,7 +316,9 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 	err = l->journal.fd >= 0 ? lmdb_replay(l, generation) : 0;
 	if (err < 0)
 		return lmdb_fail(l, err, dir,
-			err != SW_ECORRUPT ? sw_strerror(err)
+			err == SW_EFORMAT ? "the journal has the format of a "
+					    "newer version"
+			: err != SW_ECORRUPT ? sw_strerror(err)
 			: l->journal.size == 0
 				? "the journal is empty"
 				: "the journal is corrupt, or data.mdb is an "
@@ -332,25 +334,38 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 		       : journal_replace(l, dir, journal_size(o));
 }
 
+static int
+format_check(struct lmdb *l, const char *dir)
+{
+	uint64_t format = lmdb_meta_get(l, "format", 0);
+	char why[128];
+
+	if (format <= STORE_FORMAT)
+		return 0;
+	(void)snprintf(why, sizeof(why),
+		"the store has format %llu of a newer version; this version "
+		"reads up to %d",
+		(unsigned long long)format, STORE_FORMAT);
+	return lmdb_fail(l, SW_EFORMAT, dir, why);
+}
+
 /* Opens the tables, checks the format, applies the journal. */
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
-	uint64_t generation, format, salt;
+	uint64_t generation, salt;
 	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
 		err = lmdb_convert(l, lmdb_tables_make(l), dir);
 	if (err == SW_ENOJOB)
 		err = lmdb_fail(l, SW_EFORMAT, dir, "data.mdb has no tables");
+	if (err == 0)
+		err = format_check(l, dir);
 	if (err < 0)
 		return err;
-	format = lmdb_meta_get(l, "format", 0);
 	generation = lmdb_meta_get(l, "journal", 0);
 	salt = lmdb_meta_get(l, "salt", 0);
-	if (format > STORE_FORMAT) /* format 1 is format 2 without a salt */
-		return lmdb_fail(l, SW_EFORMAT, dir,
-			"the store was written by a newer version");
 	err = handles_keep(l, dir);
 	if (err == 0)
 		err = journal_find(l, dir, o, generation);

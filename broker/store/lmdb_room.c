@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -204,5 +205,25 @@ lmdb_usage(struct store *s, struct store_usage *u)
 	if (l->disk_full) /* the disk may have room again */
 		lmdb_room_reserve(l);
 	full_show(l, u);
+	return 0;
+}
+
+/* Free pages count as room, and so do blocks that are reserved ahead. */
+int
+lmdb_room(struct store *s, uint64_t *bytes)
+{
+	struct lmdb *l = (struct lmdb *)s;
+	struct lmdb_extent x;
+	struct statvfs fs;
+	uint64_t map, disk;
+
+	lmdb_extent(l, &x);
+	if (fstatvfs(x.fd, &fs) != 0)
+		return lmdb_fail(l, -errno, "data.mdb", strerror(errno));
+	map = l->map_size > (size_t)x.end ? l->map_size - (size_t)x.end : 0;
+	disk = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (l->reserved > x.end)
+		disk += (uint64_t)(l->reserved - x.end);
+	*bytes = (map < disk ? map : disk) + free_count(l) * x.page_size;
 	return 0;
 }

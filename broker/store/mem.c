@@ -223,6 +223,14 @@ mem_share(struct store *s, int on)
 }
 
 static int
+mem_room(struct store *s, uint64_t *bytes)
+{
+	(void)s;
+	*bytes = UINT64_MAX;
+	return 0;
+}
+
+static int
 mem_fd(struct store *s)
 {
 	(void)s;
@@ -249,6 +257,7 @@ const struct store_driver store_mem = {
 	.usage = mem_usage,
 	.check = mem_check,
 	.share = mem_share,
+	.room = mem_room,
 	.fd = mem_fd,
 	.turn = mem_turn,
 };

@@ -34,7 +34,11 @@
 enum {
 	STORE_KEY_MAX = 511, /* LMDB's limit */
 	STORE_VAL_MAX = 4 << 20,
-	STORE_FORMAT = 2, /* version of the files */
+	/*
+	 * Version of the files and of the rows.  1: journal without salt; 2:
+	 * with it; 3: rows of a state and queue lie together (core/convert.h).
+	 */
+	STORE_FORMAT = 3,
 };
 
 struct store { /* the first member of a driver's own struct */
@@ -144,6 +148,9 @@ struct store_driver {
 	 * checkpoint; or another error.
 	 */
 	int (*share)(struct store *, int on);
+
+	/* Bytes that the store may still grow by, as map and disk allow. */
+	int (*room)(struct store *, uint64_t *bytes);
 
 	/* A descriptor that is readable when `turn` has to be called, which
 	 * calls `done` of finished commits.  -1: commit does not return before

@@ -27,7 +27,7 @@ refused 75 "process $broker has the store open" spillway-repair --data "$dir/dat
 refused 75 "process $broker has the store open" spillway-repair --data "$dir/data" --rebuild
 kill -9 "$broker" && wait "$broker" || :
 before=$(files)
-[ "$(repair)" = "1 jobs, 3 rows: all in order" ] || fail "$(repair)"
+[ "$(repair)" = "1 jobs, 4 rows: all in order" ] || fail "$(repair)"
 [ "$(files)" = "$before" ] || fail "a check has changed a file"
 broker_start
 stop
@@ -53,11 +53,11 @@ status=0
 found=$(repair) || status=$?
 [ $status = 65 ] || fail "status $status: $found"
 grep -q "job $id is ready in queue q: its index row is missing" <<<"$found" || fail "$found"
-grep -q "1 jobs, 3 rows, 1 missing rows, 1 orphan rows" <<<"$found" || fail "$found"
+grep -q "1 jobs, 4 rows, 1 missing rows, 1 orphan rows" <<<"$found" || fail "$found"
 [ "$(files)" = "$before" ] || fail "a check has changed a file"
 
 found=$(repair --rebuild) || fail "$found"
-grep -q "^repaired: 1 jobs, 3 rows: all in order" <<<"$found" || fail "$found"
+grep -q "^repaired: 1 jobs, 4 rows: all in order" <<<"$found" || fail "$found"
 broker_start
 worker_start w --queue q=noop
 spillway wait "$id" --timeout "${DEADLINE_S}s" >/dev/null || fail "the job does not run"

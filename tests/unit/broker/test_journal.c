@@ -234,6 +234,25 @@ damage_in_the_middle_of_the_journal_is_refused(void **state)
 }
 
 static void
+a_journal_of_a_newer_format_is_refused_by_name(void **state)
+{
+	struct store *s;
+	int fd;
+
+	(void)state;
+	(void)with_journal(3);
+	fd = file_of("journal");
+	assert_int_equal(pwrite(fd, "2", 1, 3), 1);
+	assert_int_equal(store_open(&s, dir, &options), SW_EFORMAT);
+	assert_non_null(strstr(s->why, "newer version"));
+	s->driver->close(s);
+	assert_int_equal(pwrite(fd, "1", 1, 3), 1);
+	close(fd);
+	assert_int_equal(store_open(&s, dir, &options), 0);
+	s->driver->close(s);
+}
+
+static void
 a_missing_journal_is_refused(void **state)
 {
 	struct store *s;
@@ -399,6 +418,7 @@ main(void)
 		T(batches_beyond_the_journals_size_are_durable_too),
 		T(a_torn_last_record_is_dropped_and_all_before_it_kept),
 		T(damage_in_the_middle_of_the_journal_is_refused),
+		T(a_journal_of_a_newer_format_is_refused_by_name),
 		T(a_missing_journal_is_refused),
 		T(an_older_index_beside_the_journal_is_refused),
 		T(a_body_that_looks_like_a_record_of_the_journal_is_only_a_body),

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * convert.h - rows of an older format become rows of this one
+ *
+ * The formats 1 and 2 had one range of timers for all queues, rows `t time id`.
+ * Records, leases, dead rows, unique keys and the rows of queues, with every
+ * setting as it was stored, are those of format 3.
+ *
+ * Each batch is one commit that writes the new rows of some jobs and deletes
+ * their rows `t`; the last one writes the row `a` (model/stamp.h).  So a
+ * process that is killed leaves a store that the next start converts further.
+ */
+#ifndef BROKER_CORE_CONVERT_H
+#define BROKER_CORE_CONVERT_H
+
+#include "broker/core/state.h"
+
+enum {
+	CONVERT_PAGE = 2000,	     /* rows `t` for one batch */
+	CONVERT_ROW_BYTES = 128,     /* of the store, for each row; too many */
+	CONVERT_MORE_BYTES = 8 << 20 /* ... and in all */
+};
+
+/*
+ * Sets core->format to that of the rows; STORE_FORMAT for an empty store.
+ * SW_EFORMAT: it is newer, and the store's `why` says so; or an error of the
+ * store.
+ */
+int convert_look(struct core *) __attribute__((warn_unused_result));
+
+/*
+ * Converts the rows, if they are older, `page` rows `t` in a commit; the queues
+ * have been read.  SW_EFULL: map or disk have too little room, and the store's
+ * `why` has the figures; or an error of the store.
+ */
+int convert_run(struct core *, size_t page) __attribute__((warn_unused_result));
+
+#endif

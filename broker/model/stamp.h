@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stamp.h - the row `a`: the format of all rows
+ *
+ * Stores of the formats 1 and 2 have no such row.  The file of the store has a
+ * format of its own (STORE_FORMAT in store.h), which is never older than that
+ * of the rows, so that an older program does not open the file.
+ */
+#ifndef BROKER_MODEL_STAMP_H
+#define BROKER_MODEL_STAMP_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum { STAMP_BYTES = 16 };
+
+struct stamp {
+	uint64_t format;
+};
+
+void stamp_encode(const struct stamp *, uint8_t row[STAMP_BYTES]);
+
+/* SW_ECORRUPT: a wrong length or checksum. */
+int stamp_decode(struct stamp *, struct bytes row)
+	__attribute__((warn_unused_result));
+
+#endif
