@@ -35,6 +35,7 @@
 	X(DEAF_LIST)	    /* a worker's list of its leases frees none */     \
 	X(RASH_LIST)	    /* ... frees those that it names, too */           \
 	X(ASK_ONCE)	    /* a client never repeats a request */             \
+	X(WALL_TIME)	    /* broker time is the wall clock */                \
 	X(NO_CHECKSUM)	    /* the checksum of a record is ignored */          \
 	X(NO_SYNC)	    /* the index is committed with MDB_NOSYNC */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -131,6 +132,7 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 {
 	struct store_options o = {
 		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
+	struct core_start at = {.boot_id = boot_number()};
 	int err = store_open(&br->store, cfg->data, &o);
 
 	if (err == 0)
@@ -143,8 +145,9 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 			br->store != NULL ? br->store->why : "", NULL);
 		return err;
 	}
-	err = core_init(&br->core, br->store, &br->claim,
-		clock_now_ms(CLOCK_REALTIME), clock_now_ms(CLOCK_BOOTTIME));
+	at.boot_ms = clock_now_ms(CLOCK_BOOTTIME);
+	at.wall_ms = clock_now_ms(CLOCK_REALTIME);
+	err = core_init(&br->core, br->store, &br->claim, &at);
 	if (err == 0 && br->core.converted > 0)
 		sw_log(SW_LOG_INFO, "converted", "rows",
 			sw_num((int64_t)br->core.converted), "format",
@@ -330,14 +333,6 @@ stall_note(struct broker *br)
 			"every lease got that time back", NULL);
 }
 
-/* The time that leases run on. */
-static int64_t
-lease_clock_ms(const struct broker *br)
-{
-	return planted(NO_STALL_OFFSET) ? br->boot_ms
-					: steady_ms(&br->steady, br->boot_ms);
-}
-
 static void
 wait_for_work(struct broker *br)
 {
@@ -432,7 +427,8 @@ turn(struct broker *br)
 	err = own_check_due(br);
 	if (err < 0)
 		return err;
-	core_begin(c, clock_now_ms(CLOCK_REALTIME), lease_clock_ms(br));
+	core_stalled(c, planted(NO_STALL_OFFSET) ? 0 : br->steady.lost_ms);
+	core_begin(c, clock_now_ms(CLOCK_REALTIME), br->boot_ms);
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);

@@ -72,8 +72,9 @@ oldest_ready_ms(struct core *c, struct queue *q)
 
 		if (e == NULL || job_load(c, &e->id, &r) < 0)
 			continue;
-		since = r.run_at_ms > r.created_at_ms ? r.run_at_ms
-						      : r.created_at_ms;
+		since = r.due_ms != 0 ? r.due_ms : r.run_at_ms;
+		if (since < r.created_at_ms)
+			since = r.created_at_ms;
 		if (c->now_ms - since > oldest)
 			oldest = c->now_ms - since;
 	}

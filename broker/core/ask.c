@@ -226,7 +226,8 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 static void
 why_delayed(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 {
-	int64_t in_ms = r->run_at_ms - c->now_ms;
+	int64_t in_ms = r->due_ms != 0 ? r->due_ms - c->now_ms
+				       : r->run_at_ms - c->wall_ms;
 	char what[128] = "the job is delayed";
 
 	if (r->cause == SW_C_DRAIN && r->releases > 0)

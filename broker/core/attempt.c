@@ -166,9 +166,9 @@ cost_count(struct record *r, enum cost cost, enum sw_cause cause)
 static void
 run_later(struct core *c, struct record *r, int64_t delay_ms)
 {
-	r->run_at_ms = c->now_ms + delay_ms;
+	record_due_set(r, c->now_ms + delay_ms);
 	if (!planted(OLD_RANK))
-		record_rank_set(r);
+		r->rank = record_rank(r);
 }
 
 /* The delay of the nth of its kind; its seeds are none of an attempt's. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/convert.h"
+#include "broker/core/load.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,28 +36,28 @@ look_for_rows(struct core *c, struct bytes from, struct bytes to)
 		c->store, c->claim.shard, from, to, 1, found_each, &found);
 
 	c->format = found ? OLD_FORMAT : STORE_FORMAT;
-	c->unstamped = 1;
 	return err;
 }
 
 int
-convert_look(struct core *c)
+convert_look(struct core *c, struct stamp *stamp)
 {
 	struct key k = key_start('a'), t = key_start('t'), u = key_after(t);
-	struct stamp stamp;
 	struct bytes val;
 	int err = c->store->driver->get(
 		c->store, c->claim.shard, key_bytes(&k), &val);
 
+	*stamp = (struct stamp){0};
 	if (err == SW_ENOJOB)
 		return look_for_rows(c, bytes_of("", 0), bytes_of("", 0));
 	if (err < 0)
 		return err;
-	if (stamp_decode(&stamp, val) < 0) {
+	if (stamp_decode(stamp, val) < 0) {
+		*stamp = (struct stamp){0};
 		core_damage(c, "the row of the store's format");
 		return look_for_rows(c, key_bytes(&t), key_bytes(&u));
 	}
-	c->format = stamp.format;
+	c->format = stamp->format;
 	if (c->format <= STORE_FORMAT)
 		return 0;
 	(void)snprintf(c->store->why, sizeof(c->store->why),

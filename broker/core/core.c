@@ -10,7 +10,6 @@
 #include "broker/core/admin.h"
 #include "broker/core/ask.h"
 #include "broker/core/attempt.h"
-#include "broker/core/convert.h"
 #include "broker/core/due.h"
 #include "broker/core/hello.h"
 #include "broker/core/job.h"
@@ -48,17 +47,25 @@ static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_IMPORT] = op_import,
 };
 
+static void
+time_set(struct core *c)
+{
+	c->now_ms = c->clocks.now_ms;
+	c->wall_ms = c->clocks.wall_ms;
+}
+
 /* --- restart ------------------------------------------------------------ */
 
 int
 core_init_any(struct core *c, struct store *s, const struct claim *claim,
-	int64_t now_ms, int64_t mono_ms)
+	const struct core_start *at)
 {
+	struct stamp stamp;
 	int err;
 
 	*c = (struct core){.store = s, .claim = *claim};
-	c->now_ms = c->started_ms = now_ms;
-	c->mono_ms = c->second_ms = mono_ms;
+	c->stalled_ms = at->stalled_ms;
+	c->mono_ms = c->second_ms = at->boot_ms - at->stalled_ms;
 	c->rate_wait_ms = SECOND_MS;
 	c->next_token =
 		(planted(TOKEN_AGAIN) ? 1 : claim->epoch) << TOKEN_BITS | 1;
@@ -68,9 +75,17 @@ core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	if (err == 0)
 		err = lease_table_init(&c->leases);
 	if (err == 0)
-		err = convert_look(c);
-	if (err == 0)
+		err = convert_look(c, &stamp);
+	if (err == 0) {
+		clocks_start(&c->clocks, stamp.format != 0 ? &stamp : NULL,
+			at->boot_id, at->wall_ms, at->boot_ms);
+		time_set(c);
+		c->started_ms = c->now_ms;
+		c->settled_ms = stamp.format == 0
+					? c->now_ms
+					: stamp.until_ms - CLOCKS_AHEAD_MS;
 		err = core_load(c);
+	}
 	if (err < 0)
 		core_fini(c);
 	return err;
@@ -86,9 +101,9 @@ core_convert(struct core *c)
 
 int
 core_init(struct core *c, struct store *s, const struct claim *claim,
-	int64_t now_ms, int64_t mono_ms)
+	const struct core_start *at)
 {
-	int err = core_init_any(c, s, claim, now_ms, mono_ms);
+	int err = core_init_any(c, s, claim, at);
 
 	if (err < 0)
 		return err;
@@ -142,6 +157,7 @@ core_fini(struct core *c)
 	for (unsigned i = 0; i < c->queues_n; i++)
 		queue_free(c->queues[i]);
 	timer_heap_fini(&c->timers);
+	timer_heap_fini(&c->wall_timers);
 	lease_table_fini(&c->leases);
 	batch_fini(&c->batch);
 	arena_fini(&c->out_arena);
@@ -154,20 +170,27 @@ core_reload(struct core *c, int64_t full_ms)
 {
 	struct store *s = c->store;
 	struct claim claim = c->claim;
-	int64_t now_ms = c->now_ms, mono_ms = c->mono_ms;
+	struct clocks clocks = c->clocks;
+	struct core_start at = {.wall_ms = c->wall_ms,
+		.boot_ms = c->mono_ms + c->stalled_ms,
+		.stalled_ms = c->stalled_ms,
+		.boot_id = clocks.boot_id};
 	int64_t started_ms = c->started_ms;
 	uint64_t next_token = c->next_token;
 	struct backup backup = c->backup;
 	int err;
 
 	core_fini(c);
-	err = core_init(c, s, &claim, now_ms, mono_ms);
+	err = core_init(c, s, &claim, &at);
 	if (err < 0)
 		return err;
+	c->clocks = clocks; /* the store may have no time yet */
+	c->clocks.until_ms = 0;
+	time_set(c);
 	c->next_token = next_token; /* no fencing token is used twice */
 	c->started_ms = started_ms;
 	c->backup = backup; /* its process runs on */
-	c->full_until_ms = mono_ms + full_ms;
+	c->full_until_ms = c->mono_ms + full_ms;
 	return 0;
 }
 
@@ -199,10 +222,17 @@ usage_read(struct core *c)
 }
 
 void
-core_begin(struct core *c, int64_t now_ms, int64_t mono_ms)
+core_stalled(struct core *c, int64_t all_ms)
 {
-	c->now_ms = now_ms;
-	c->mono_ms = mono_ms;
+	c->stalled_ms = all_ms;
+}
+
+void
+core_begin(struct core *c, int64_t wall_ms, int64_t boot_ms)
+{
+	clocks_set(&c->clocks, wall_ms, boot_ms);
+	time_set(c);
+	c->mono_ms = boot_ms - c->stalled_ms;
 	c->more = 0;
 	c->rate_wait_ms = SECOND_MS;
 	if (c->mono_ms - c->second_ms > SECONDS_MAX * SECOND_MS)
@@ -331,7 +361,8 @@ core_close(struct core *c)
 		batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
 		q->dirty = 0;
 	}
-	if (c->unstamped && c->format == STORE_FORMAT && c->batch.n > 0)
+	if (c->format == STORE_FORMAT && c->batch.n > 0 &&
+		clocks_are_due(&c->clocks))
 		stamp_put(c);
 	batch_close(&c->batch);
 }

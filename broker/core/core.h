@@ -36,32 +36,43 @@
 
 #include "broker/core/state.h"
 
+struct core_start {
+	int64_t wall_ms;    /* Unix time */
+	int64_t boot_ms;    /* the boot clock */
+	int64_t stalled_ms; /* as core_stalled() */
+	uint64_t boot_id;   /* base/boot.h */
+};
+
 /*
  * Initialises the core and reads queues and leases from the store, which is
- * borrowed until core_fini().  `now_ms` is Unix time, `mono_ms` the boot
- * clock.  -ENOMEM; SW_EBUSY: more leases than LEASES_MAX; SW_ECORRUPT: the row
- * of a queue is corrupt, and the store's `why` names the queue; SW_EFORMAT: the
- * rows are of a newer version; or another error of the store.  After an error
- * the core needs no core_fini().
+ * borrowed until core_fini().  -ENOMEM; SW_EBUSY: more leases than LEASES_MAX;
+ * SW_ECORRUPT: the row of a queue is corrupt, and the store's `why` names the
+ * queue; SW_EFORMAT: the rows are of a newer version; or another error of the
+ * store.  After an error the core needs no core_fini().
  *
- * Rows of an older format are converted, in commits of their own (convert.h),
+ * Rows of an older format are converted, in commits of their own (load.h),
  * and core->converted is their number.  SW_EFULL: there is too little room for
  * that.
  */
 int core_init(struct core *, struct store *, const struct claim *,
-	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
+	const struct core_start *) __attribute__((warn_unused_result));
 
 /* As core_init(), but without the queues whose rows are corrupt, and without a
  * conversion: only a repair may open a store so. */
 int core_init_any(struct core *, struct store *, const struct claim *,
-	int64_t now_ms, int64_t mono_ms) __attribute__((warn_unused_result));
+	const struct core_start *) __attribute__((warn_unused_result));
 
 /* Converts the rows after core_init_any().  Errors as core_init(). */
 int core_convert(struct core *) __attribute__((warn_unused_result));
 
 void core_fini(struct core *);
 
-void core_begin(struct core *, int64_t now_ms, int64_t mono_ms);
+/* `wall_ms` is Unix time; `boot_ms` is the boot clock, read before. */
+void core_begin(struct core *, int64_t wall_ms, int64_t boot_ms);
+
+/* The length of all stalls until now (base/steady.h): leases, sessions and
+ * rates run on the boot clock without it.  To be called before core_begin(). */
+void core_stalled(struct core *, int64_t all_ms);
 
 /* Decides one request of `peer`.  `frame` is borrowed for the call. */
 void core_take(struct core *, const struct peer *, struct bytes frame);

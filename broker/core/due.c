@@ -45,7 +45,7 @@ bound_set(struct core *c, enum timer_kind kind, const struct first_row *f)
 	struct queue *q = f->queue < c->queues_n ? c->queues[f->queue] : NULL;
 
 	if (q != NULL)
-		timer_set(&c->timers, &q->timers[kind], f->at_ms);
+		timer_set(core_timers(c, kind), &q->timers[kind], f->at_ms);
 }
 
 static int
@@ -113,39 +113,78 @@ due_each(void *arg, struct bytes key, struct bytes val)
 }
 
 static int
-timer_read(struct core *c, struct timer *t)
+timer_read(struct core *c, struct timer *t, int64_t now_ms)
 {
 	struct key from = key_of_queue(timer_letter(t->kind), t->queue);
 	struct key to = key_after(from);
-	struct due_scan s = {c, t, (uint64_t)c->now_ms, TIMER_NEVER, 0};
+	struct due_scan s = {c, t, (uint64_t)now_ms, TIMER_NEVER, 0};
 	int err = c->store->driver->scan(c->store, c->claim.shard,
 		key_bytes(&from), key_bytes(&to), TURN_TIMERS + 1, due_each,
 		&s);
 
-	timer_set(&c->timers, t, s.next_ms);
+	timer_set(core_timers(c, t->kind), t, s.next_ms);
 	return err < 0 ? err : s.err;
 }
 
-int
-due_read(struct core *c)
+static int
+heap_read(struct core *c, const struct timer_heap *h, int64_t now_ms)
 {
 	int err = 0;
 
 	for (int looks = 0; err == 0; looks++) {
-		struct timer *t = timer_first(&c->timers);
+		struct timer *t = timer_first(h);
 
-		if (t == NULL || t->at_ms > (uint64_t)c->now_ms)
+		if (t == NULL || t->at_ms > (uint64_t)now_ms)
 			break;
 		if (c->due_n == TURN_TIMERS || looks == LOOKS) {
 			c->more = 1;
 			break;
 		}
-		err = timer_read(c, t);
+		err = timer_read(c, t, now_ms);
 	}
 	return err;
 }
 
+int
+due_read(struct core *c)
+{
+	int err = heap_read(c, &c->wall_timers, c->wall_ms);
+
+	return err < 0 ? err : heap_read(c, &c->timers, c->now_ms);
+}
+
 /* --- firing --------------------------------------------------------------- */
+
+/*
+ * The wall clock has reached the job's run_at: since when the job is ready, in
+ * broker time.  A clock that was set forward makes many jobs due at once, and
+ * these are not older than the jobs that are ready already.
+ */
+static int64_t
+due_since(const struct core *c, const struct record *r)
+{
+	int64_t since_ms = c->now_ms - (c->wall_ms - r->run_at_ms);
+
+	return since_ms > c->settled_ms ? since_ms : c->settled_ms;
+}
+
+static void
+job_start(struct core *c, struct record *r)
+{
+	if (r->due_ms == 0) {
+		r->due_ms = due_since(c, r);
+		r->run_at_ms = 0;
+		r->rank = record_rank(r);
+	}
+	job_move(c, r, LIFE_DUE, bytes_of(NULL, 0));
+}
+
+static int
+is_due(const struct core *c, const struct record *r)
+{
+	return r->due_ms != 0 ? r->due_ms <= c->now_ms
+			      : r->run_at_ms <= c->wall_ms;
+}
 
 static void
 row_fire(struct core *c, const struct due_row *row)
@@ -163,8 +202,8 @@ row_fire(struct core *c, const struct due_row *row)
 	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
 		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
 		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);
-	else if (r.state == SW_DELAYED && r.run_at_ms <= c->now_ms)
-		job_move(c, &r, LIFE_DUE, bytes_of(NULL, 0));
+	else if (r.state == SW_DELAYED && is_due(c, &r))
+		job_start(c, &r);
 	else if ((r.state == SW_DONE || r.state == SW_CANCELLED) &&
 		 r.keep_until_ms <= c->now_ms)
 		job_forget(c, &r);
@@ -176,6 +215,9 @@ due_fire(struct core *c)
 	for (unsigned i = 0; i < c->due_n; i++)
 		row_fire(c, &c->due[i]);
 	c->due_n = 0;
+	if (timer_first(&c->wall_timers) == NULL ||
+		timer_first(&c->wall_timers)->at_ms > (uint64_t)c->wall_ms)
+		c->settled_ms = c->now_ms;
 }
 
 static int64_t
@@ -195,5 +237,6 @@ sooner(int64_t wait_ms, const struct timer_heap *h, int64_t now_ms)
 int64_t
 due_wait_ms(const struct core *c, int64_t most_ms)
 {
+	most_ms = sooner(most_ms, &c->wall_timers, c->wall_ms);
 	return sooner(most_ms, &c->timers, c->now_ms);
 }

@@ -30,6 +30,7 @@ struct list_selector {
 };
 
 struct list_page {
+	const char *letters; /* of the rows from here on */
 	struct key from, to;
 	size_t n;
 	struct sw_id ids[PAGE_LOOK];
@@ -55,6 +56,10 @@ selector_read(
 	};
 	if (sel->state < SW_NONE || sel->state >= SW_STATES)
 		return SW_EINVAL;
+	if (sw_has(it, SW_F_SINCE_MS))
+		sel->since_ms = core_time_of(c, sel->since_ms);
+	if (sw_has(it, SW_F_UNTIL_MS))
+		sel->until_ms = core_time_of(c, sel->until_ms);
 	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
 		sel->limit = SW_ITEMS_MAX - 1; /* the first is the summary */
 	if (sw_has(it, SW_F_QUEUE)) {
@@ -106,28 +111,40 @@ selects(const struct list_selector *sel, const struct record *r)
 	return 1;
 }
 
-/* Sets the range of keys in which all jobs of the selected state are. */
+/* The letters of the rows of a state, one range after the other. */
+static const char *const letters[SW_STATES] = {[SW_NONE] = "j",
+	[SW_DELAYED] = "dw",
+	[SW_READY] = "r",
+	[SW_LEASED] = "l",
+	[SW_DONE] = "k",
+	[SW_DEAD] = "x",
+	[SW_CANCELLED] = "n"};
+
+/* Sets the range of the first of the page's letters. */
+static void
+range_set(const struct list_selector *sel, struct list_page *p)
+{
+	p->from = key_start(p->letters[0]);
+	if (sel->q != NULL && sel->state != SW_NONE && sel->state != SW_LEASED)
+		key_num(&p->from, 4, sel->q->no);
+	p->to = key_after(p->from);
+}
+
+/* The page begins at the start, or behind the cursor if it is of this list. */
 static void
 page_range(const struct list_selector *sel, const struct sw_item *it,
 	struct list_page *p)
 {
-	static const char letters[SW_STATES] = {[SW_NONE] = 'j',
-		[SW_DELAYED] = 'w',
-		[SW_READY] = 'r',
-		[SW_LEASED] = 'l',
-		[SW_DONE] = 'k',
-		[SW_DEAD] = 'x',
-		[SW_CANCELLED] = 'n'};
 	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
-	int of_queue = sel->q != NULL && sel->state != SW_NONE &&
-		       sel->state != SW_LEASED;
+	const char *letter = cursor.len == 0 ? NULL
+					     : strchr(letters[sel->state],
+						       *(const char *)cursor.p);
 
 	p->n = 0;
 	p->last.len = 0;
-	p->from = key_start(letters[sel->state]);
-	if (of_queue)
-		key_num(&p->from, 4, sel->q->no);
-	p->to = key_after(p->from);
+	p->letters = letter != NULL && *letter != '\0' ? letter
+						       : letters[sel->state];
+	range_set(sel, p);
 	_Static_assert(SW_CURSOR_MAX < sizeof(p->from.b), "a cursor fits");
 	if (cursor.len > p->from.len &&
 		memcmp(cursor.p, p->from.b, p->from.len) == 0) {
@@ -160,12 +177,19 @@ page_each(void *arg, struct bytes key, struct bytes val)
 }
 
 static void
-page_scan(struct core *c, struct list_page *p)
+page_scan(struct core *c, const struct list_selector *sel, struct list_page *p)
 {
-	int err = c->store->driver->scan(c->store, c->claim.shard,
-		key_bytes(&p->from), key_bytes(&p->to), PAGE_LOOK, page_each,
-		p);
+	int err;
 
+	for (;;) {
+		err = c->store->driver->scan(c->store, c->claim.shard,
+			key_bytes(&p->from), key_bytes(&p->to),
+			PAGE_LOOK - p->n, page_each, p);
+		if (err < 0 || p->n == PAGE_LOOK || p->letters[1] == '\0')
+			break;
+		p->letters++;
+		range_set(sel, p);
+	}
 	if (err < 0)
 		c->err = err;
 }
@@ -308,7 +332,7 @@ page_walk(struct request *rq, list_each_fn *each)
 	if (sel.id.len > 0)
 		page_of_one(&sel, p);
 	else
-		page_scan(c, p);
+		page_scan(c, &sel, p);
 	out_begin(c, &f.items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
 	page_load(c, p, &sel, each, (rq->msg.flags & SW_FLAG_DRY_RUN) != 0, &f);
 	arena_trim(&c->out_arena, f.items.p, f.items.len);
@@ -360,12 +384,12 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	r->attempt = r->crashes = r->releases = r->lapses = 0;
 	r->cause = SW_C_NONE;
 	r->expires_at_ms = 0; /* a redriven job does not expire */
-	r->run_at_ms = c->now_ms + redrive_delay_ms(ask, count);
-	record_rank_set(r);
+	record_due_set(r, c->now_ms + redrive_delay_ms(ask, count));
+	r->rank = record_rank(r);
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
 	job_move(c, r,
-		r->run_at_ms > c->now_ms ? LIFE_REDRIVE_LATER : LIFE_REDRIVE,
+		r->due_ms > c->now_ms ? LIFE_REDRIVE_LATER : LIFE_REDRIVE,
 		sw_buf_bytes(&e));
 	return 0;
 }

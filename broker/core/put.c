@@ -72,23 +72,32 @@ put_check(struct core *c, const struct sw_item *it,
 	return err;
 }
 
+/* A run_at in the future is left to the wall clock; otherwise the job is due
+ * after its delay, in broker time. */
+static void
+due_set(const struct core *c, struct record *r)
+{
+	int has_time = sw_has(&r->it, SW_F_RUN_AT_MS);
+	int64_t delay_ms = sw_int(
+		&r->it, SW_F_DELAY_MS, r->q->set[SW_S_delay_ms]);
+
+	if (has_time && r->run_at_ms > c->wall_ms)
+		return;
+	record_due_set(r, c->now_ms + (has_time ? 0 : delay_ms));
+	r->rank = record_rank(r);
+}
+
 /* `r` is of record_of_put(), with a created_at_ms. */
 static void
 put_record(struct core *c, struct record *r)
 {
-	int has_time = sw_has(&r->it, SW_F_RUN_AT_MS);
-	int64_t delay;
+	int later;
 
 	r->q = queue_find(c->queues_by_name, sw_bytes(&r->it, SW_F_QUEUE));
-	delay = sw_int(
-		&r->it, SW_F_DELAY_MS, has_time ? 0 : r->q->set[SW_S_delay_ms]);
-	if (!has_time)
-		r->run_at_ms = c->now_ms + delay;
-	if (r->run_at_ms < c->now_ms)
-		r->run_at_ms = c->now_ms;
-	record_rank_set(r);
-	job_move(c, r, r->run_at_ms > c->now_ms ? LIFE_PUT_LATER : LIFE_PUT,
-		bytes_of(NULL, 0));
+	r->expires_at_ms = core_time_of(c, r->expires_at_ms);
+	due_set(c, r);
+	later = r->due_ms == 0 || r->due_ms > c->now_ms;
+	job_move(c, r, later ? LIFE_PUT_LATER : LIFE_PUT, bytes_of(NULL, 0));
 }
 
 void
@@ -227,9 +236,9 @@ import_check(
 static int64_t
 time_of(const struct core *c, const struct sw_item *it, enum sw_tag tag)
 {
-	int64_t at = sw_int(it, tag, c->now_ms);
+	int64_t at = core_time_of(c, sw_int(it, tag, 0));
 
-	return at < c->now_ms ? at : c->now_ms;
+	return at != 0 && at < c->now_ms ? at : c->now_ms;
 }
 
 static void
@@ -248,6 +257,7 @@ import_apply(struct core *c, const struct sw_item *it)
 	}
 	r.q = queue_find(c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
 	r.state = SW_DEAD;
+	r.expires_at_ms = core_time_of(c, r.expires_at_ms);
 	r.ended_at_ms = time_of(c, it, SW_F_ENDED_AT_MS);
 	record_put_dead(c, &r, bytes_of(NULL, 0));
 }

@@ -88,17 +88,40 @@ reply_no_queue(struct request *rq, struct bytes name)
 	reply_refuse(rq->core, rq->peer, rq->msg.seq, SW_ENOQUEUE, why);
 }
 
-/* Fields of a record that no answer shows. */
+#define TIMES                                                                  \
+	(SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_AT_MS) |                         \
+		SW_BIT(SW_F_CREATED_AT_MS) | SW_BIT(SW_F_ENDED_AT_MS) |        \
+		SW_BIT(SW_F_EXPIRES_AT_MS))
+
+/* Fields of a record that no answer shows, or not as they are stored. */
 #define INTERNAL                                                               \
 	(SW_BIT(SW_F_RANK) | SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_STATE) | \
 		SW_BIT(SW_F_TOKEN) | SW_BIT(SW_F_OUTCOME) |                    \
-		SW_BIT(SW_F_MATCH))
+		SW_BIT(SW_F_MATCH) | TIMES)
 
 static void
-lease_show(struct sw_buf *b, const struct lease *l)
+time_show(struct core *c, struct sw_buf *b, enum sw_tag tag, int64_t at_ms)
+{
+	if (at_ms != 0)
+		sw_put_int(b, tag, core_shown_ms(c, at_ms));
+}
+
+static void
+times_show(struct core *c, struct sw_buf *b, const struct record *r)
+{
+	if (r->due_ms == 0 && r->run_at_ms != 0)
+		sw_put_int(b, SW_F_RUN_AT_MS, r->run_at_ms);
+	time_show(c, b, SW_F_RUN_AT_MS, r->due_ms);
+	time_show(c, b, SW_F_CREATED_AT_MS, r->created_at_ms);
+	time_show(c, b, SW_F_ENDED_AT_MS, r->ended_at_ms);
+	time_show(c, b, SW_F_EXPIRES_AT_MS, r->expires_at_ms);
+}
+
+static void
+lease_show(struct core *c, struct sw_buf *b, const struct lease *l)
 {
 	sw_put_text(b, SW_F_WORKER, l->worker);
-	sw_put_int(b, SW_F_AT_MS, l->since_ms);
+	time_show(c, b, SW_F_AT_MS, l->since_ms);
 	if (l->begun)
 		sw_put_int(b, SW_F_BEGUN, 1);
 	if (l->progress >= 0)
@@ -108,12 +131,25 @@ lease_show(struct sw_buf *b, const struct lease *l)
 }
 
 static void
-event_show(struct sw_buf *b, enum sw_event kind, int64_t at_ms)
+put_show(struct core *c, struct sw_buf *b, const struct record *r)
 {
 	size_t mark = sw_nest_begin(b, SW_F_EVENT);
 
-	sw_put_int(b, SW_F_KIND, kind);
-	sw_put_int(b, SW_F_AT_MS, at_ms);
+	sw_put_int(b, SW_F_KIND, SW_EV_PUT);
+	time_show(c, b, SW_F_AT_MS, r->created_at_ms);
+	sw_nest_end(b, mark);
+}
+
+static void
+event_show(struct core *c, struct sw_buf *b, struct bytes event)
+{
+	size_t mark = sw_nest_begin(b, SW_F_EVENT);
+	struct sw_item it;
+
+	if (sw_item_open(event, &it) == 0) {
+		sw_copy_without(b, &it, SW_BIT(SW_F_AT_MS));
+		time_show(c, b, SW_F_AT_MS, sw_int(&it, SW_F_AT_MS, 0));
+	}
 	sw_nest_end(b, mark);
 }
 
@@ -124,20 +160,20 @@ job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 	struct bytes e, error;
 	size_t at = 0;
 
-	(void)c;
 	if (!whole)
 		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
 	sw_put_int(b, SW_F_STATE, r->state);
 	sw_copy_without(b, &r->it, hide);
+	times_show(c, b, r);
 	if (r->lease != NULL)
-		lease_show(b, r->lease);
+		lease_show(c, b, r->lease);
 	if (!whole) {
 		error = record_last_error(r);
 		if (error.len > 0)
 			sw_put_bytes(b, SW_F_ERROR, error);
 		return;
 	}
-	event_show(b, SW_EV_PUT, r->created_at_ms);
+	put_show(c, b, r);
 	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
-		sw_put_bytes(b, SW_F_EVENT, e);
+		event_show(c, b, e);
 }

@@ -28,13 +28,35 @@ core_damage(struct core *c, const char *fmt, ...)
 void
 stamp_put(struct core *c)
 {
-	const struct stamp stamp = {.format = STORE_FORMAT};
+	struct stamp stamp = {.format = STORE_FORMAT};
 	struct key k = key_start('a');
 	uint8_t row[STAMP_BYTES];
 
+	clocks_store(&c->clocks, &stamp);
 	stamp_encode(&stamp, row);
 	batch_put(&c->batch, key_bytes(&k), bytes_of(row, sizeof(row)));
-	c->unstamped = 0;
+}
+
+int64_t
+core_shown_ms(const struct core *c, int64_t at_ms)
+{
+	return at_ms == 0 ? 0 : at_ms + c->clocks.shown_ms;
+}
+
+int64_t
+core_time_of(const struct core *c, int64_t shown_ms)
+{
+	int64_t at_ms = shown_ms - c->clocks.shown_ms;
+
+	if (shown_ms == 0)
+		return 0;
+	return at_ms > 1 ? at_ms : 1;
+}
+
+struct timer_heap *
+core_timers(struct core *c, enum timer_kind kind)
+{
+	return kind == TIMER_RUN_AT ? &c->wall_timers : &c->timers;
 }
 
 int

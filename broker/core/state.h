@@ -8,6 +8,7 @@
 #define BROKER_CORE_STATE_H
 
 #include "broker/model/batch.h"
+#include "broker/model/clocks.h"
 #include "broker/model/record.h"
 #include "broker/model/session.h"
 
@@ -60,11 +61,15 @@ struct backup { /* the one request, see admin.h */
 struct core {
 	struct store *store;
 	struct claim claim;
-	int err;	     /* of a read that failed, else 0 */
-	int64_t now_ms;	     /* Unix time: run_at, expiry, retention, history */
-	int64_t mono_ms;     /* boot clock: leases, sessions, rate limits */
+	int err; /* of a read that failed, else 0 */
+	struct clocks clocks;
+	int64_t now_ms;	 /* broker time: all but what follows */
+	int64_t wall_ms; /* Unix time: run_at */
+	int64_t mono_ms; /* boot clock less stalls: leases, sessions, rates */
+	int64_t stalled_ms;  /* by all stalls */
+	int64_t settled_ms;  /* broker time: no run_at was due at that time */
 	int64_t second_ms;   /* boot clock, of the last queue_means_update() */
-	int64_t started_ms;  /* Unix time */
+	int64_t started_ms;  /* broker time */
 	uint64_t next_token; /* fencing token: epoch << 40 | counter */
 
 	struct batch batch;
@@ -82,12 +87,11 @@ struct core {
 	int listed; /* a worker has named all its leases in this turn */
 	struct waiter *waiters; /* by job */
 	unsigned waiters_n;
-	struct timer_heap timers;
-	struct due_row due[TURN_TIMERS]; /* read for this turn */
+	struct timer_heap timers, wall_timers; /* wall: of TIMER_RUN_AT */
+	struct due_row due[TURN_TIMERS];       /* read for this turn */
 	unsigned due_n;
 
 	uint64_t format;    /* of the rows */
-	int unstamped;	    /* the row `a` must be written */
 	uint64_t converted; /* rows of an older format, at the start */
 
 	int full;	       /* puts are refused with SW_EFULL */
@@ -111,6 +115,14 @@ void core_damage(struct core *, const char *fmt, ...)
 
 /* Adds the row `a` to the batch. */
 void stamp_put(struct core *);
+
+/* Broker time as it is shown, and back; 0, which is no time, stays 0, and what
+ * is shown as a time before all becomes 1. */
+int64_t core_shown_ms(const struct core *, int64_t at_ms);
+int64_t core_time_of(const struct core *, int64_t shown_ms);
+
+/* The heap of a timer. */
+struct timer_heap *core_timers(struct core *, enum timer_kind);
 
 /*
  * Finds the queue of that name, or makes it with the default settings.

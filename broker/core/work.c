@@ -392,18 +392,19 @@ settings_send(struct sw_buf *b, const struct queue *q)
 }
 
 static void
-job_send(struct sw_buf *b, const struct record *r, const struct lease *l)
+job_send(const struct core *c, struct sw_buf *b, const struct record *r,
+	const struct lease *l)
 {
 	static const uint64_t keep = SW_BIT(SW_F_ID) | SW_BIT(SW_F_QUEUE) |
 				     SW_BIT(SW_F_BODY) |
 				     SW_BIT(SW_F_CONTENT_TYPE) |
-				     SW_BIT(SW_F_PRIORITY) |
-				     SW_BIT(SW_F_CREATED_AT_MS) |
-				     SW_BIT(SW_F_FAIR) | SW_BIT(SW_F_HEADER);
+				     SW_BIT(SW_F_PRIORITY) | SW_BIT(SW_F_FAIR) |
+				     SW_BIT(SW_F_HEADER);
 	const int64_t *set = r->q->set;
 	size_t mark = sw_item_begin(b);
 
 	sw_copy_without(b, &r->it, ~keep);
+	sw_put_int(b, SW_F_CREATED_AT_MS, core_shown_ms(c, r->created_at_ms));
 	sw_put_int(b, SW_F_TOKEN, (int64_t)l->token);
 	sw_put_int(b, SW_F_ATTEMPT, r->attempt + 1);
 	sw_put_int(b, SW_F_MAX_ATTEMPTS,
@@ -452,7 +453,7 @@ jobs_hand_out(struct core *c, struct session *s, int most)
 			continue;
 		}
 		l = lease_give(c, s, &r);
-		job_send(&b, &r, l);
+		job_send(c, &b, &r, l);
 		given++;
 	}
 	if (given > 0)

@@ -26,7 +26,10 @@ place_of(const struct record *r, enum sw_state state)
 	case SW_READY:
 		return key_ready(r->q->no, r->lane, r->rank, &r->id);
 	case SW_DELAYED:
-		return key_timed('w', r->q->no, (uint64_t)r->run_at_ms, &r->id);
+		return r->due_ms != 0 ? key_timed('d', r->q->no,
+						(uint64_t)r->due_ms, &r->id)
+				      : key_timed('w', r->q->no,
+						(uint64_t)r->run_at_ms, &r->id);
 	case SW_DEAD:
 		return key_dead(r->q->no, (uint64_t)r->ended_at_ms, &r->id);
 	case SW_DONE:

@@ -4,7 +4,8 @@
  *
  *	j id                    the record of a job
  *	r queue lane rank id    a ready job, in the order of hand-out; empty
- *	w queue time id         a delayed job, by the time when it is due; empty
+ *	w queue time id         a job that is due by the wall clock; empty
+ *	d queue time id         a job that is due by broker time; empty
  *	k queue time id         a done job, by the end of its retention; empty
  *	n queue time id         a cancelled job, by the same; empty
  *	e queue time id         the expiry of a delayed or ready job; empty
@@ -13,10 +14,10 @@
  *	u queue unique-key      the id of the job that has the unique key
  *	q queue                 settings and counters of a queue
  *	c id                    the bytes of a corrupt record
- *	a                       the format of all rows (stamp.h)
+ *	a                       format of all rows, broker time (stamp.h)
  *
  * Numbers are big-endian, so that memcmp orders them: queue 4 bytes; lane,
- * rank and time (Unix, ms) 8.  Ids are 16 bytes and grow with time (UUIDv7).
+ * rank and time (ms) 8.  Ids are 16 bytes and grow with time (UUIDv7).
  * New rows come last in the range of their letter: growing keys cost a B+tree
  * a quarter of what random ones cost.
  */
@@ -96,7 +97,7 @@ key_ready(uint32_t queue, uint64_t lane, uint64_t rank, const struct sw_id *id)
 	return k;
 }
 
-/* The key of a row `w`, `k`, `n`, `e` or `x`. */
+/* The key of a row `w`, `d`, `k`, `n`, `e` or `x`. */
 static inline struct key
 key_timed(char letter, uint32_t queue, uint64_t at_ms, const struct sw_id *id)
 {

@@ -4,7 +4,7 @@
  *
  * Ready jobs are in lanes, one for each value of the fair key; lane 0 is for
  * jobs without one.  Lanes are served one job each in turn; within a lane the
- * lowest rank goes first, rank = run_at_ms + (9 - priority) * ageing_ms.  So a
+ * lowest rank goes first, rank = due_ms + (9 - priority) * ageing_ms.  So a
  * tenant that floods the queue delays another tenant by one job per round, and
  * a job of low priority waits behind newer urgent ones for at most
  * 9 * ageing_ms.

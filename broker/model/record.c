@@ -13,9 +13,10 @@ enum { SUM = RECORD_SUM };
 /* Fields that record_seal() writes from the members. */
 #define MEMBERS                                                                \
 	(SW_BIT(SW_F_STATE) | SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_CRASHES) |    \
-		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_CREATED_AT_MS) |          \
-		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_KEEP_UNTIL_MS) |        \
-		SW_BIT(SW_F_CAUSE) | SW_BIT(SW_F_RANK) | SW_BIT(SW_F_TOKEN) |  \
+		SW_BIT(SW_F_RUN_AT_MS) | SW_BIT(SW_F_AT_MS) |                  \
+		SW_BIT(SW_F_CREATED_AT_MS) | SW_BIT(SW_F_ENDED_AT_MS) |        \
+		SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_CAUSE) |              \
+		SW_BIT(SW_F_RANK) | SW_BIT(SW_F_TOKEN) |                       \
 		SW_BIT(SW_F_RELEASES) | SW_BIT(SW_F_LAPSES) |                  \
 		SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_RESULT) |                   \
 		SW_BIT(SW_F_DELAY_MS) | SW_BIT(SW_F_EXPIRES_AT_MS) |           \
@@ -33,6 +34,7 @@ members_read(struct record *r, const struct sw_item *it)
 	r->releases = sw_int(it, SW_F_RELEASES, 0);
 	r->lapses = sw_int(it, SW_F_LAPSES, 0);
 	r->run_at_ms = sw_int(it, SW_F_RUN_AT_MS, 0);
+	r->due_ms = sw_int(it, SW_F_AT_MS, 0);
 	r->expires_at_ms = sw_int(it, SW_F_EXPIRES_AT_MS, 0);
 	r->created_at_ms = sw_int(it, SW_F_CREATED_AT_MS, 0);
 	r->ended_at_ms = sw_int(it, SW_F_ENDED_AT_MS, 0);
@@ -97,19 +99,12 @@ record_of_put(struct record *r, const struct sw_item *it)
 	members_read(r, it);
 	r->state = SW_NONE;
 	r->attempt = r->crashes = r->releases = r->lapses = 0;
-	r->ended_at_ms = r->keep_until_ms = 0;
+	r->due_ms = r->ended_at_ms = r->keep_until_ms = 0;
 	r->cause = SW_C_NONE;
 	r->token = 0;
 	r->outcome = 0;
 	r->result = bytes_of("", 0);
 	(void)sw_get_id(it, &r->id);
-}
-
-void
-record_rank_set(struct record *r)
-{
-	r->rank = (uint64_t)(r->run_at_ms + (SW_PRIORITY_MAX - r->priority) *
-						    r->q->set[SW_S_ageing_ms]);
 }
 
 static void
@@ -189,6 +184,7 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	int_unless_zero(&b, SW_F_RELEASES, r->releases);
 	int_unless_zero(&b, SW_F_LAPSES, r->lapses);
 	int_unless_zero(&b, SW_F_RUN_AT_MS, r->run_at_ms);
+	int_unless_zero(&b, SW_F_AT_MS, r->due_ms);
 	int_unless_zero(&b, SW_F_EXPIRES_AT_MS, r->expires_at_ms);
 	int_unless_zero(&b, SW_F_CREATED_AT_MS, r->created_at_ms);
 	int_unless_zero(&b, SW_F_ENDED_AT_MS, r->ended_at_ms);

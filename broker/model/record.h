@@ -26,14 +26,17 @@ struct record {
 	struct queue *q;
 	struct lease *lease; /* NULL unless state is SW_LEASED */
 	enum sw_state state;
-	int64_t attempt;  /* attempts that have ended */
-	int64_t crashes;  /* by a crash or out of memory, also in company */
-	int64_t releases; /* hand-backs of the begun job that were free */
-	int64_t lapses;	  /* leases that ended by silence before the job began,
-			     or by a fault of the worker, since the last
-			     attempt */
-	int64_t run_at_ms, expires_at_ms, created_at_ms;
-	int64_t ended_at_ms, keep_until_ms;
+	int64_t attempt;   /* attempts that have ended */
+	int64_t crashes;   /* by a crash or out of memory, also in company */
+	int64_t releases;  /* hand-backs of the begun job that were free */
+	int64_t lapses;	   /* leases that ended by silence before the job began,
+			      or by a fault of the worker, since the last
+			      attempt */
+	int64_t run_at_ms; /* Unix time, of a job that waits for it; the other
+			      times are broker time */
+	int64_t due_ms;	   /* since when, or from when, the job is ready; 0: by
+			      run_at_ms */
+	int64_t expires_at_ms, created_at_ms, ended_at_ms, keep_until_ms;
 	int64_t cause, unique_also, max_attempts;
 	int64_t outcome; /* of the last report, under `token`; 0: not known */
 	int64_t priority;
@@ -60,13 +63,6 @@ int record_owner(struct bytes stored, struct sw_id *)
 void record_of_put(struct record *, const struct sw_item *it);
 
 /*
- * Sets the place among the queue's ready jobs by run_at_ms: at the put, and
- * anew at each retry, hand-back and redrive, so that a job that comes back is
- * behind those that were ready before.
- */
-void record_rank_set(struct record *);
-
-/*
  * Encodes a record in the arena: the fields of `it` except those in `without`
  * (SW_BIT), the members above, and `event`, the fields of an entry that is
  * added to the history, or empty.  In the place of a body that is left out
@@ -87,5 +83,25 @@ int record_put_check(const struct record *r, const struct sw_item *put,
 /* The error text of the last attempt; empty: it left none, or the job is done.
  */
 struct bytes record_last_error(const struct record *);
+
+/* The job is due at this broker time, whatever the wall clock says. */
+static inline void
+record_due_set(struct record *r, int64_t due_ms)
+{
+	r->due_ms = due_ms;
+	r->run_at_ms = 0;
+}
+
+/*
+ * The place among the queue's ready jobs of one that is ready since due_ms.  It
+ * is set at the put, and anew at each retry, hand-back and redrive, so that a
+ * job that comes back is behind those that were ready before.
+ */
+static inline uint64_t
+record_rank(const struct record *r)
+{
+	return (uint64_t)(r->due_ms + (SW_PRIORITY_MAX - r->priority) *
+					      r->q->set[SW_S_ageing_ms]);
+}
 
 #endif

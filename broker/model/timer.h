@@ -20,6 +20,7 @@
 /* X(symbol, letter): the rows `letter` of a queue */
 #define TIMER_MAP(X)                                                           \
 	X(TIMER_RUN_AT, 'w')                                                   \
+	X(TIMER_DELAY, 'd')                                                    \
 	X(TIMER_DONE, 'k')                                                     \
 	X(TIMER_CANCELLED, 'n')                                                \
 	X(TIMER_EXPIRY, 'e')

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
@@ -246,13 +247,15 @@ static int
 core_open(struct core *c, struct store *s, int repair)
 {
 	struct claim claim = {.shard = SHARD};
+	struct core_start at = {.boot_ms = clock_now_ms(CLOCK_BOOTTIME),
+		.wall_ms = clock_now_ms(CLOCK_REALTIME),
+		.boot_id = boot_number()};
 	int err = 0;
 
 	if (repair)
 		err = s->driver->claim(s, SHARD, 0, &claim);
 	if (err == 0)
-		err = core_init_any(c, s, &claim, clock_now_ms(CLOCK_REALTIME),
-			clock_now_ms(CLOCK_BOOTTIME));
+		err = core_init_any(c, s, &claim, &at);
 	return err;
 }
 

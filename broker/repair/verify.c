@@ -465,7 +465,7 @@ row_check(struct verify_pass *p, const struct row_key *k,
 		return;
 	if (k->b[0] != 'u' && k->len > SW_ID_LEN)
 		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
-	if (strchr("rwknexulc", k->b[0]) != NULL)
+	if (strchr("rwdknexulc", k->b[0]) != NULL)
 		err = job_load(p->v->core, &id, &r);
 	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
 		(err == 0 || err == SW_ECORRUPT))

@@ -94,7 +94,9 @@ is_well(const char *what, int said)
 static int
 afterwards(int put_said)
 {
-	if (core_init(&core, rig.store, &rig.claim, NOW_MS, NOW_MS) < 0)
+	struct core_start at = rig_now(&rig);
+
+	if (core_init(&core, rig.store, &rig.claim, &at) < 0)
 		return sweep_wrong("does not start again");
 	if (put_said == 0 && !is_there())
 		return sweep_wrong("a confirmed job is lost");

@@ -138,11 +138,14 @@ pieces(const uint8_t *p, size_t left)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	now_ms = 1700000000000;
-	mono_ms = 5000;
+	struct core_start at = {
+		.wall_ms = 1700000000000, .boot_ms = 5000, .boot_id = 1};
+
+	now_ms = at.wall_ms;
+	mono_ms = at.boot_ms;
 	expect(store_mem.open(&store, "", NULL) == 0 &&
 		store->driver->claim(store, 0, 0, &claim) == 0 &&
-		core_init(&core, store, &claim, now_ms, mono_ms) == 0);
+		core_init(&core, store, &claim, &at) == 0);
 	jobs_make();
 	pieces(data, size);
 	core_fini(&core);

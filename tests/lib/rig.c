@@ -11,24 +11,35 @@
 
 /* --- start and end ------------------------------------------------------- */
 
+struct core_start
+rig_now(const struct rig *r)
+{
+	return (struct core_start){.wall_ms = r->now_ms,
+		.boot_ms = r->mono_ms,
+		.boot_id = r->boot_id};
+}
+
 int
 rig_start(struct rig *r, const char *uri, const struct store_options *o,
 	rig_init_fn *init)
 {
+	struct core_start at = rig_now(r);
 	int err = store_open(&r->store, uri, o);
 
 	if (err == 0)
 		err = r->store->driver->claim(r->store, 0, 0, &r->claim);
 	if (err == 0)
-		err = init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+		err = init(r->core, r->store, &r->claim, &at);
 	return err;
 }
 
 int
 rig_start_again(struct rig *r)
 {
+	struct core_start at = rig_now(r);
+
 	core_fini(r->core);
-	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+	return core_init(r->core, r->store, &r->claim, &at);
 }
 
 struct rig *
@@ -40,6 +51,7 @@ rig_open(const char *uri)
 	assert_non_null(r);
 	r->now_ms = 1700000000000;
 	r->mono_ms = 5000;
+	r->boot_id = 1;
 	r->core = calloc(1, sizeof(*r->core));
 	assert_non_null(r->core);
 	assert_int_equal(rig_start(r, uri, &options, core_init), 0);
@@ -100,11 +112,11 @@ rig_teardown_rows(void **state)
 void
 rig_restart(struct rig *r)
 {
+	struct core_start at = rig_now(r);
+
 	core_fini(r->core);
 	assert_int_equal(r->store->driver->claim(r->store, 0, 0, &r->claim), 0);
-	assert_int_equal(
-		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
-		0);
+	assert_int_equal(core_init(r->core, r->store, &r->claim, &at), 0);
 }
 
 /* --- turns --------------------------------------------------------------- */

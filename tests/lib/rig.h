@@ -22,7 +22,8 @@ struct rig {
 	struct core *core;
 	struct store *store;
 	struct claim claim;
-	int64_t now_ms, mono_ms;
+	int64_t now_ms, mono_ms; /* wall clock and boot clock */
+	uint64_t boot_id;
 
 	/* Sees each message that leaves: 1: that was all; 0, and where this is
 	 * NULL: it is kept in `outs`. */
@@ -131,7 +132,9 @@ rig_put_with(struct rig *, int n, int field, int64_t value, const char *unique);
 /* --- that leave what is wrong to the caller ------------------------------ */
 
 typedef int rig_init_fn(struct core *, struct store *, const struct claim *,
-	int64_t now_ms, int64_t mono_ms);
+	const struct core_start *);
+
+struct core_start rig_now(const struct rig *);
 
 /*
  * Opens the store and starts rig->core, which the caller provides, by `init`.

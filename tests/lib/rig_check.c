@@ -159,16 +159,14 @@ verified(struct rig *r, int repair, char line[VERIFY_LINE])
 		.report = line_keep,
 		.arg = line};
 
+	struct core_start at = rig_now(r);
+
 	line[0] = '\0';
 	core_fini(r->core);
-	assert_int_equal(core_init_any(r->core, r->store, &r->claim, r->now_ms,
-				 r->mono_ms),
-		0);
+	assert_int_equal(core_init_any(r->core, r->store, &r->claim, &at), 0);
 	assert_int_equal(verify_run(&v), 0);
 	core_fini(r->core);
-	assert_int_equal(core_init_any(r->core, r->store, &r->claim, r->now_ms,
-				 r->mono_ms),
-		0);
+	assert_int_equal(core_init_any(r->core, r->store, &r->claim, &at), 0);
 	return v;
 }
 

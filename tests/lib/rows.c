@@ -26,8 +26,10 @@ rows_of(const struct record *r, enum sw_state s, struct key keys[ROWS_MAX])
 	if (s == SW_DEAD)
 		keys[n++] = key_timed(
 			'x', no, (uint64_t)r->ended_at_ms, &r->id);
-	if (s == SW_DELAYED)
+	if (s == SW_DELAYED && r->due_ms == 0)
 		keys[n++] = key_timed('w', no, (uint64_t)r->run_at_ms, &r->id);
+	if (s == SW_DELAYED && r->due_ms != 0)
+		keys[n++] = key_timed('d', no, (uint64_t)r->due_ms, &r->id);
 	if (s == SW_DONE || s == SW_CANCELLED)
 		keys[n++] = key_timed(s == SW_DONE ? 'k' : 'n', no,
 			(uint64_t)r->keep_until_ms, &r->id);

@@ -13,7 +13,7 @@ enum { ROWS_MAX = 4 };
 int rows_of(const struct record *, enum sw_state, struct key keys[ROWS_MAX]);
 
 /* The letters of the rows that a job may have beside its record. */
-#define ROWS_LETTERS "rwknelxu"
+#define ROWS_LETTERS "rwdknelxu"
 
 /*
  * Whether the row of a ready job is in its window: 1, as it has to be; -1: it

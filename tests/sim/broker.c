@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/boot.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "broker/config.h"
@@ -110,6 +111,12 @@ sim_poll(zmq_pollitem_t *items, int n, long ms)
 	return 0;
 }
 
+static uint64_t
+sim_boot_number(void)
+{
+	return (uint64_t)sim_here->boots + 1;
+}
+
 static ssize_t
 sim_read(int fd, void *to, size_t len)
 {
@@ -144,6 +151,7 @@ sim_undelivered(struct core *c, struct bytes frame)
 #define GUARD_MS	 1000 /* no turn comes for the guard alone */
 #define read		 sim_read
 #define store_open	 sim_store_open
+#define boot_number	 sim_boot_number
 #define core_undelivered sim_undelivered
 #define broker_open	 sim_unused_open
 #define broker_close	 sim_unused_close
@@ -157,6 +165,8 @@ sim_broker_start(struct sim *w)
 	struct broker *br = calloc(1, sizeof(*br));
 
 	must(br != NULL);
+	if (sim_one_in(w, w->plan.mood.reboot))
+		w->boots++;
 	br->data = cfg.data;
 	br->signals = -1;
 	br->socket = w;

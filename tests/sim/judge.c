@@ -234,6 +234,8 @@ born_judge(struct sim *w, const struct sim_look *n)
 
 	if (n->r.attempt != 0)
 		wrong(w, n, "it is new and has been tried");
+	if (n->r.created_at_ms != w->core->now_ms)
+		wrong(w, n, "it is not of this moment");
 	for (; i >= 0; i = m->facts[i].next) {
 		const struct sim_fact *f = &m->facts[i];
 
@@ -246,6 +248,18 @@ born_judge(struct sim *w, const struct sim_look *n)
 	wrong(w, n, "it came from nowhere");
 }
 
+/*
+ * Whether an ended job has been kept for its retention, by the machine's own
+ * clock.  In another boot broker time may begin with a wall clock that was set
+ * forward, so nothing is said of jobs that ended before.
+ */
+static int
+was_kept(const struct sim *w, const struct sim_job *j)
+{
+	return j->ended_boot != w->boots ||
+	       w->now + w->late_ms - j->ended_now >= j->retain;
+}
+
 /* Whether its record may have been removed in this turn. */
 static int
 may_go(const struct sim *w, const struct sim_job *j)
@@ -255,7 +269,8 @@ may_go(const struct sim *w, const struct sim_job *j)
 	int ends = acked(w, j) || j->cancel || sim_heard(w, j, SW_OP_CANCEL);
 
 	return w->model->purge ||
-	       (was_final && j->keep_until <= w->core->now_ms) ||
+	       (was_final && j->keep_until <= w->core->now_ms &&
+		       was_kept(w, j)) ||
 	       (ends && (retain == 0 || w->model->set));
 }
 
@@ -271,6 +286,20 @@ dead_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it is dead for no reason");
 	if (!ways_of(w, j).fail && !w->model->set && !spent(n))
 		wrong(w, n, "it is dead and could be tried again");
+}
+
+/* A job that starts: by the time that was stored before. */
+static int
+is_early(const struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+
+	if (j->state == SW_NONE)
+		return n->r.due_ms > w->core->now_ms;
+	if (j->state != SW_DELAYED)
+		return 0;
+	return j->due != 0 ? j->due > w->core->now_ms
+			   : j->run_at > w->core->wall_ms;
 }
 
 static void
@@ -290,8 +319,7 @@ state_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it is cancelled, and nobody asked for it");
 	if (n->state == SW_DEAD)
 		dead_judge(w, n);
-	if (starts && n->r.run_at_ms > w->core->now_ms &&
-		(j->state == SW_DELAYED || j->state == SW_NONE))
+	if (starts && is_early(w, n))
 		wrong(w, n, "it runs before its time");
 }
 
@@ -304,12 +332,10 @@ rank_judge(struct sim *w, const struct sim_look *n)
 		    n->state == SW_LEASED;
 	int moved = j->state == SW_NONE || j->state == SW_DEAD || n->reborn ||
 		    n->r.attempt != j->attempt || n->r.releases != j->releases;
-	int64_t steps = SW_PRIORITY_MAX - n->r.priority;
 
-	if (!n->there || !waits || !moved || w->model->set)
+	if (!n->there || !waits || !moved || w->model->set || n->r.due_ms == 0)
 		return;
-	if (n->r.rank != (uint64_t)(n->r.run_at_ms +
-				    steps * n->r.q->set[SW_S_ageing_ms]))
+	if (n->r.rank != record_rank(&n->r))
 		wrong(w, n, "its place among the ready jobs is an old one");
 }
 

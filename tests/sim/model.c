@@ -253,6 +253,7 @@ job_of_row(struct bytes key, struct sw_id *id)
 		at = 1 + 4 + 8 + 8;
 		break;
 	case 'w':
+	case 'd':
 	case 'k':
 	case 'n':
 	case 'e':
@@ -395,6 +396,11 @@ adopt(struct sim *w, const struct sim_look *n)
 	if (n->token != j->token)
 		lease_adopt(w, j, n);
 	j->cancel = n->cancel;
+	if (n->there && (n->state != j->state || n->reborn)) {
+		j->ended_now = w->now;
+		j->ended_boot = w->boots;
+		j->retain = n->r.keep_until_ms - w->core->now_ms;
+	}
 	j->state = n->state;
 	if (n->there) {
 		j->existed = 1;
@@ -407,6 +413,7 @@ adopt(struct sim *w, const struct sim_look *n)
 			j->put_len = sw_has(&n->r.it, SW_F_BODY) ? n->r.body_len
 								 : -1;
 		j->run_at = n->r.run_at_ms;
+		j->due = n->r.due_ms;
 		j->keep_until = n->r.keep_until_ms;
 		m->shelf[j->q].stored += fresh;
 	}
@@ -444,11 +451,36 @@ follows_check(struct sim *w)
 	}
 }
 
+/*
+ * Broker time advances with the boot clock, whatever the wall clock does, and
+ * never goes back, not in another boot either.
+ */
+static void
+time_judge(struct sim *w)
+{
+	struct sim_model *m = w->model;
+	const struct core *c = w->core;
+	int64_t boot_ms = c->mono_ms + c->stalled_ms;
+
+	if (m->time != 0 && m->time_boot == w->boots &&
+		c->now_ms - m->time != boot_ms - m->time_at)
+		sim_fail(w, "broker time advances by %lld ms in %lld",
+			(long long)(c->now_ms - m->time),
+			(long long)(boot_ms - m->time_at));
+	if (c->now_ms < m->time)
+		sim_fail(w, "broker time goes back by %lld ms",
+			(long long)(m->time - c->now_ms));
+	m->time = c->now_ms;
+	m->time_at = boot_ms;
+	m->time_boot = w->boots;
+}
+
 void
 sim_model_commit(struct sim *w, const struct store_op *ops, size_t n)
 {
 	struct sim_model *m = w->model;
 
+	time_judge(w);
 	looks_take(w, ops, n);
 	if (m->looks_n > 0)
 		qsort(m->looks, (size_t)m->looks_n, sizeof(*m->looks),

@@ -23,9 +23,11 @@ struct sim_job {
 	int q; /* the queue's number */
 	enum sw_state state;
 	int existed; /* it was committed once */
-	int64_t attempt, bytes, run_at, keep_until;
+	int64_t attempt, bytes, run_at, due, keep_until;
 	int64_t releases, lapses;
 	int64_t put_len;	    /* of the body that was put; -1: not seen */
+	int64_t ended_now, retain; /* when it ended, and how long it is kept */
+	int ended_boot;
 	uint64_t token;		    /* of its lease; 0: none */
 	uint64_t ended_token;	    /* of the last one that ended by a report */
 	int ended_outcome;	    /* ... and what that was; 0: not seen */
@@ -81,7 +83,9 @@ struct sim_model {
 	struct sim_job *jobs;
 	struct sim_shelf shelf[SIM_QUEUES_MAX];
 	uint64_t turn, max_token;
-	int fresh; /* the core has just been read */
+	int fresh;	       /* the core has just been read */
+	int64_t time, time_at; /* broker time, last, and when; 0: never */
+	int time_boot;
 	struct sim_fact *facts;
 	int facts_n, facts_cap;
 	struct sim_heard *heard;

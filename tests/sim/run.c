@@ -197,10 +197,16 @@ fault_pause(struct sim *w)
 static void
 fault_jump(struct sim *w)
 {
-	int64_t ms = sim_about(w, 4000) * (sim_one_in(w, 2) ? 1 : -1);
+	static const int day_ms = 24 * 3600 * 1000;
+	int64_t ms = sim_one_in(w, 3) ? day_ms : sim_about(w, 4000);
+
+	if (sim_one_in(w, 2))
+		ms = -ms;
 
 	sim_note(w, "-- the wall clock jumps by %lld ms", (long long)ms);
 	w->wall_ms += ms;
+	if (w->wall_ms > w->wall_most_ms)
+		w->wall_most_ms = w->wall_ms;
 	sim_wake(w, SIM_BROKER, w->now);
 }
 
@@ -273,6 +279,7 @@ plan_draw(struct sim *w)
 	m->pause = rarely(w, 3);
 	m->kill = rarely(w, 5);
 	m->jump = rarely(w, 10);
+	m->reboot = rarely(w, 2);
 	m->disk = rarely(w, 10);
 	p->steps = 2000 + sim_pick(w, 20000);
 	p->order_ms = flood ? 5 : 10 + sim_pick(w, 200);
@@ -300,7 +307,7 @@ world_open(struct sim *w, uint64_t seed, int trace)
 	w->rand = seed * 0x9e3779b97f4a7c15U + 1;
 	w->trace = trace;
 	w->now = 5000;
-	w->wall_ms = 1700000000000;
+	w->wall_ms = w->wall_most_ms = 1700000000000;
 	for (int i = 0; i <= SIM_ENDS; i++)
 		w->wake_at[i] = INT64_MAX;
 	plan_draw(w);
@@ -409,6 +416,7 @@ calm_down(struct sim *w)
 	w->calm = 1;
 	w->plan.mood = (struct sim_mood){0};
 	w->disk_full_until = 0;
+	w->wall_ms = w->wall_most_ms; /* so that every run_at comes */
 	for (int i = 0; i < SIM_ENDS; i++) {
 		w->ends[i].stalled_until = 0;
 		sim_wake(w, i, w->now);

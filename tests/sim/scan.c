@@ -68,7 +68,9 @@ overdue_check(struct sim *w, const struct sim_look *n)
 		return;
 	if (n->state == SW_LEASED && n->job->ends_max <= c->mono_ms)
 		wrong(w, n, "its lease has run out");
-	if (n->state == SW_DELAYED && n->r.run_at_ms < c->now_ms)
+	if (n->state == SW_DELAYED &&
+		(n->r.due_ms != 0 ? n->r.due_ms < c->now_ms
+				  : n->r.run_at_ms < c->wall_ms))
 		wrong(w, n, "it is due");
 }
 

@@ -44,7 +44,8 @@ struct sim_mood {
 	int pause;		       /* the broker, or the whole machine */
 	int kill;		       /* the broker, between two turns */
 	int jump;		       /* the wall clock */
-	int disk; /* the store is nearly full for a while */
+	int reboot; /* one start of the broker in so many is in another boot */
+	int disk;   /* the store is nearly full for a while */
 };
 
 struct sim_plan { /* what the world is like; drawn from the seed */
@@ -106,7 +107,8 @@ struct sim_link {
 
 struct sim {
 	uint64_t seed, rand;
-	int64_t now, wall_ms;
+	int64_t now, wall_ms, wall_most_ms;
+	int boots; /* of the machine */
 	uint64_t steps, order;
 	uint64_t still; /* steps at this very instant */
 	int trace, calm;

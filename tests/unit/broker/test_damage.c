@@ -15,8 +15,7 @@
 static int
 starts(struct rig *r)
 {
-	core_fini(r->core);
-	return core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms);
+	return rig_start_again(r);
 }
 
 /* A second ready row, before the job's own one. */

@@ -263,7 +263,8 @@ a_job_due_in_the_moment_it_expires_is_dead(void **state)
 	struct rig *r = *state;
 
 	put_due_and_expiring(r, 1000, 1000);
-	assert_int_equal(r->core->timers.n, 2);
+	assert_int_equal(r->core->timers.n, 1);
+	assert_int_equal(r->core->wall_timers.n, 1);
 	rig_restart(r);
 	rig_pass(r, 1000);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);

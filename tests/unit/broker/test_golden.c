@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "broker/core/convert.h"
+#include "broker/core/load.h"
 #include "broker/model/stamp.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/rig.h"

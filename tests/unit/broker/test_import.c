@@ -106,7 +106,7 @@ a_waiting_job_keeps_its_attempts_and_its_age(void **state)
 	assert_int_equal(rec.attempt, 3);
 	assert_int_equal(rec.crashes, 1);
 	assert_int_equal(rec.created_at_ms, r->now_ms - 9000);
-	assert_int_equal(rec.run_at_ms, r->now_ms);
+	assert_int_equal(rec.due_ms, r->now_ms);
 	assert_true(bytes_eq(record_last_error(&rec), bytes_str("oops")));
 	rig_check_rows(r);
 	verify_sound(r);

@@ -142,10 +142,7 @@ a_store_with_a_corrupt_queue_row_is_not_served_and_says_which(void **state)
 
 	(void)state;
 	rig_row_change(r, STORE_PUT, &k, bytes_str("?"));
-	core_fini(r->core);
-	assert_int_equal(
-		core_init(r->core, r->store, &r->claim, r->now_ms, r->mono_ms),
-		SW_ECORRUPT);
+	assert_int_equal(rig_start_again(r), SW_ECORRUPT);
 	assert_string_equal(
 		r->store->why, "corrupt: the row of queue number 1");
 	rig_drop(r);
