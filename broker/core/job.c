@@ -213,12 +213,36 @@ lease_end(struct core *c, struct record *r)
 	r->lease = NULL;
 }
 
+/* Removes the record, and the rows that the job has. */
+static void
+record_forget(struct core *c, struct record *r, const struct index *rows)
+{
+	struct key k = key_id('j', &r->id);
+	struct index none;
+
+	must(r->lease == NULL);
+	index_of(r, SW_NONE, &none);
+	index_rows_update(c, r, rows, &none);
+	batch_delete(&c->batch, key_bytes(&k));
+	if (r->cause == SW_C_CORRUPT) {
+		k = key_id('c', &r->id);
+		batch_delete(&c->batch, key_bytes(&k));
+	}
+	waiters_answer(c, r, SW_ENOJOB);
+	if (index_is_pending(r->state) || r->state == SW_DEAD)
+		r->q->total[TOTAL_BYTES] -= r->body_len;
+	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
+	queue_touch(r->q);
+}
+
+/* A job without a retention gets no rows: they would be due at once. */
 void
 job_move(struct core *c, struct record *r, enum life_event how,
 	struct bytes event)
 {
 	enum sw_state was = r->state, is = life_next(was, how);
 	struct index before, after;
+	int gone;
 
 	must(is != SW_NONE && is != SW_LEASED);
 	index_of(r, was, &before);
@@ -233,35 +257,23 @@ job_move(struct core *c, struct record *r, enum life_event how,
 		r->ended_at_ms = 0;
 	if (is == SW_DONE || is == SW_CANCELLED)
 		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
+	gone = dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms;
 	record_write(c, r, was == SW_NONE, event);
-	index_of(r, is, &after);
+	index_of(r, gone ? SW_NONE : is, &after);
 	index_rows_update(c, r, &before, &after);
 	if (r->ended_at_ms != 0)
 		waiters_answer(c, r, 0);
-	if (dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms)
-		job_forget(c, r);
+	if (gone)
+		record_forget(c, r, &after);
 }
 
 void
 job_forget(struct core *c, struct record *r)
 {
-	struct key k = key_id('j', &r->id);
-	struct index before, after;
+	struct index rows;
 
-	must(r->lease == NULL);
-	index_of(r, r->state, &before);
-	index_of(r, SW_NONE, &after);
-	index_rows_update(c, r, &before, &after);
-	batch_delete(&c->batch, key_bytes(&k));
-	if (r->cause == SW_C_CORRUPT) {
-		k = key_id('c', &r->id);
-		batch_delete(&c->batch, key_bytes(&k));
-	}
-	waiters_answer(c, r, SW_ENOJOB);
-	if (index_is_pending(r->state) || r->state == SW_DEAD)
-		r->q->total[TOTAL_BYTES] -= r->body_len;
-	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
-	queue_touch(r->q);
+	index_of(r, r->state, &rows);
+	record_forget(c, r, &rows);
 }
 
 void

@@ -214,6 +214,19 @@ a_row_that_is_gone_wakes_nobody_for_long(void **unused)
 }
 
 static void
+a_job_that_is_not_kept_wakes_nobody(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	uint64_t token = rig_run(r, 1, "x");
+
+	(void)unused;
+	rig_set(r, "q", "retain_done_ms=0");
+	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
+	assert_int_equal(core_wait_ms(r->core), 1000);
+	rig_close(r);
+}
+
+static void
 after_a_restart_rows_of_every_queue_come_in_time(void **unused)
 {
 	struct rig *r = rig_open("mem:");
@@ -248,6 +261,7 @@ main(void)
 		cmocka_unit_test(
 			more_rows_than_fit_a_turn_are_fired_in_the_next_ones),
 		cmocka_unit_test(a_row_that_is_gone_wakes_nobody_for_long),
+		cmocka_unit_test(a_job_that_is_not_kept_wakes_nobody),
 		cmocka_unit_test(
 			after_a_restart_rows_of_every_queue_come_in_time),
 	};
