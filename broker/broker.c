@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "base/boot.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -132,7 +131,7 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 {
 	struct store_options o = {
 		.map_size = (uint64_t)cfg->map_size, .force = (int)cfg->force};
-	struct core_start at = {.boot_id = boot_number()};
+	struct core_start at = {.boot_id = clock_boot_id()};
 	int err = store_open(&br->store, cfg->data, &o);
 
 	if (err == 0)

@@ -40,7 +40,7 @@ struct core_start {
 	int64_t wall_ms;    /* Unix time */
 	int64_t boot_ms;    /* the boot clock */
 	int64_t stalled_ms; /* as core_stalled() */
-	uint64_t boot_id;   /* base/boot.h */
+	uint64_t boot_id;   /* base/clock.h */
 };
 
 /*

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/boot.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
@@ -249,7 +248,7 @@ core_open(struct core *c, struct store *s, int repair)
 	struct claim claim = {.shard = SHARD};
 	struct core_start at = {.boot_ms = clock_now_ms(CLOCK_BOOTTIME),
 		.wall_ms = clock_now_ms(CLOCK_REALTIME),
-		.boot_id = boot_number()};
+		.boot_id = clock_boot_id()};
 	int err = 0;
 
 	if (repair)

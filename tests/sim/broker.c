@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "base/boot.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "broker/config.h"
@@ -112,7 +111,7 @@ sim_poll(zmq_pollitem_t *items, int n, long ms)
 }
 
 static uint64_t
-sim_boot_number(void)
+sim_boot_id(void)
 {
 	return (uint64_t)sim_here->boots + 1;
 }
@@ -151,11 +150,12 @@ sim_undelivered(struct core *c, struct bytes frame)
 #define GUARD_MS	 1000 /* no turn comes for the guard alone */
 #define read		 sim_read
 #define store_open	 sim_store_open
-#define boot_number	 sim_boot_number
 #define core_undelivered sim_undelivered
 #define broker_open	 sim_unused_open
 #define broker_close	 sim_unused_close
 #define broker_run	 sim_unused_run
+#include "base/clock.h" /* its clock is the simulated one */
+#define clock_boot_id sim_boot_id
 #include "broker/broker.c"
 
 void

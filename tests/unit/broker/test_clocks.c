@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/boot.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "broker/model/clocks.h"
 #include "tests/lib/rig.h"
@@ -120,8 +120,8 @@ static void
 the_number_of_the_boot_stays(void **unused)
 {
 	(void)unused;
-	assert_int_not_equal(boot_number(), 0);
-	assert_int_equal(boot_number(), boot_number());
+	assert_int_not_equal(clock_boot_id(), 0);
+	assert_int_equal(clock_boot_id(), clock_boot_id());
 }
 
 /* --- the broker ----------------------------------------------------------- */
