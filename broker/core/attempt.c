@@ -211,7 +211,7 @@ event_of_outcome(struct core *c, struct record *r, const struct attempt *a,
 	return LIFE_RETRY;
 }
 
-/* A silent end tells no run time, nor does a clock that was set back. */
+/* A silent end tells no run time. */
 static void
 means_update(struct core *c, const struct record *r, enum sw_outcome outcome,
 	int silent)
@@ -221,7 +221,7 @@ means_update(struct core *c, const struct record *r, enum sw_outcome outcome,
 
 	if (outcome == SW_RELEASE || outcome == SW_STOPPED)
 		return;
-	if (ms >= 0 && !silent)
+	if (!silent)
 		queue_run_add(r->q, ms);
 	if (s != NULL)
 		*(outcome == SW_ACK ? &s->done : &s->failed) += 1;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "broker/core/load.h"
 #include "broker/model/stamp.h"
 #include "tests/lib/folder.h"
@@ -176,7 +177,7 @@ settings_check(struct golden *g)
 	const struct queue *wait = queue_of(g, "wait");
 
 	assert_int_equal(wait->set[SW_S_paused], 1);
-	assert_int_equal(wait->set[SW_S_rate], 7);
+	assert_int_equal(wait->set[SW_S_rate], 7 * UNIT_RATE_SECOND);
 	assert_int_equal(wait->set[SW_S_max_crashes], 9);
 	assert_int_equal(wait->set[SW_S_max_attempts], 5);
 	assert_int_equal(wait->set[SW_S_backoff_ms], 1000);

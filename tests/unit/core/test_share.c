@@ -183,16 +183,16 @@ what_has_not_run_wants_no_number_of_workers(void **state)
 
 /* The wall clock is set back by an hour while the job runs. */
 static void
-a_clock_that_was_set_back_tells_no_run_time(void **state)
+a_clock_that_was_set_back_changes_no_run_time(void **state)
 {
 	struct rig *r = *state;
 	uint64_t token = rig_run(r, 1, "");
 
 	r->now_ms -= 3600000;
+	rig_pass(r, 400);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_ACK, 0), 0);
 	assert_int_equal(rig_state(r, 1), SW_DONE);
-	assert_int_equal(stat_of(r, SW_OP_QUEUES, "workers_wanted"), -1);
-	assert_int_equal(stat_of(r, SW_OP_QUEUES, "mean_run_ms"), -1);
+	assert_int_equal(stat_of(r, SW_OP_QUEUES, "mean_run_ms"), 400);
 }
 
 /* --- rows that lie ----------------------------------------------------------
@@ -277,7 +277,7 @@ main(void)
 		T(a_queue_that_cannot_start_jobs_leaves_its_share_to_the_others),
 		T(leased_falls_with_each_end_of_a_lease),
 		T(what_has_not_run_wants_no_number_of_workers),
-		T(a_clock_that_was_set_back_tells_no_run_time),
+		T(a_clock_that_was_set_back_changes_no_run_time),
 		T(a_stale_ready_row_hands_out_nothing),
 		T(a_ready_row_at_another_place_is_dropped),
 		T(a_corrupt_job_is_not_redriven_without_its_body),
