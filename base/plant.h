@@ -36,6 +36,8 @@
 	X(RASH_LIST)	    /* ... frees those that it names, too */           \
 	X(ASK_ONCE)	    /* a client never repeats a request */             \
 	X(WALL_TIME)	    /* broker time is the wall clock */                \
+	X(ENDLESS_HOPS)	    /* a job dies from queue to queue for ever */      \
+	X(BLIND_MOVE)	    /* ... whether or not that queue has room */       \
 	X(NO_CHECKSUM)	    /* the checksum of a record is ignored */          \
 	X(NO_SYNC)	    /* the index is committed with MDB_NOSYNC */
 

@@ -443,6 +443,7 @@ turn(struct broker *br)
 		return err;
 	core_committed(c);
 	backup_watch(&br->backup, c);
+	dead_log_write(&br->dead_log, c, br->boot_ms);
 	answers_send(br);
 	err = backup_start(&br->backup, c);
 	if (err < 0)

@@ -31,12 +31,17 @@ static const struct config_key broker_keys[] = {
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
+static const char queue_section[] = "queue ";
+
 static const struct config_key queue_keys[] = {
 #define X(name, unit, min, max, def, text)                                     \
 	{#name, (int)unit, min, max, #def, text},
 	SW_SETTING_MAP(X)
 #undef X
-		{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
+#define X(name, kind, text) {#name, CONFIG_TEXT, 0, 0, NULL, text},
+		SW_TEXT_SETTING_MAP(X)
+#undef X
+			{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
 /* To connect to a socket is to write to it; its owner is the broker. */
@@ -118,11 +123,23 @@ queue_check(const char *name, char why[INI_WHY])
 	return sw_queue_check(name, strlen(name));
 }
 
+static int
+queue_text_check(
+	const struct config_key *k, const char *value, char why[INI_WHY])
+{
+	const struct sw_text_rule *r = sw_text_rule_find(
+		k->name, strlen(k->name));
+
+	(void)snprintf(
+		why, INI_WHY, "must be %s, or empty", sw_text_must(r->kind));
+	return sw_text_check(r->kind, bytes_str(value));
+}
+
 static const struct config_group groups[] = {
 	{"broker", NULL, "the broker itself; every key is an option too",
 		broker_keys, NULL, text_check},
 	{"queue", "NAME", "settings of one queue, from this start on",
-		queue_keys, queue_check, NULL},
+		queue_keys, queue_check, queue_text_check},
 	{NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -212,6 +229,27 @@ socket_access_find(struct broker_config *cfg)
 	return 0;
 }
 
+/* What one value alone does not show. */
+static int
+setting_check(void *arg, const char *queue, const char *setting)
+{
+	struct broker_config *cfg = arg;
+	struct sw_settings s = {.given = 0};
+	char wrong[INI_WHY], why[INI_WHY];
+	int err = sw_settings_parse(
+		&s, setting, strlen(setting), wrong, sizeof(wrong));
+
+	if (err == 0)
+		err = sw_settings_check(
+			&s, bytes_str(queue), wrong, sizeof(wrong));
+	if (err < 0) {
+		(void)snprintf(
+			why, sizeof(why), "[queue %s]: %.300s", queue, wrong);
+		cfg->status = program_fail(&program, EXIT_CONFIG, why);
+	}
+	return err;
+}
+
 static int
 action_take(struct broker_config *cfg)
 {
@@ -242,7 +280,8 @@ broker_config_read(struct broker_config *cfg, int argc, char **argv)
 	cfg->link_memory = config_number(c, "broker", "link_memory");
 	cfg->force = config_number(c, "broker", "force");
 	cfg->verbose = config_number(c, "broker", "verbose");
-	return action_take(cfg) != 0 || data_find(cfg) != 0 ||
+	return broker_config_settings(cfg, setting_check, cfg) < 0 ||
+	       action_take(cfg) != 0 || data_find(cfg) != 0 ||
 	       listen_find(cfg) != 0 || socket_access_find(cfg) != 0;
 }
 
@@ -253,31 +292,41 @@ broker_config_fini(struct broker_config *cfg)
 	*cfg = (struct broker_config){0};
 }
 
+static int
+section_settings(const struct config *c, const char *section,
+	int (*fn)(void *arg, const char *queue, const char *setting), void *arg)
+{
+	const struct config_value *v;
+	char setting[SW_TEXT_MAX + 1], number[UNIT_TEXT];
+	int err = 0;
+
+	for (size_t k = 0;
+		err == 0 && (v = config_value(c, section, k)) != NULL; k++) {
+		const char *value = v->text;
+
+		if (v->key->type != CONFIG_TEXT)
+			value = unit_format((enum unit)v->key->type,
+				config_number(c, section, v->key->name),
+				number);
+		(void)snprintf(
+			setting, sizeof(setting), "%s=%s", v->key->name, value);
+		err = fn(arg, section + strlen(queue_section), setting);
+	}
+	return err;
+}
+
 int
 broker_config_settings(const struct broker_config *cfg,
 	int (*fn)(void *arg, const char *queue, const char *setting), void *arg)
 {
 	const struct config *c = cfg->options.config;
-	const struct config_value *v;
 	const char *section;
-	char setting[SW_TEXT_MAX], value[UNIT_TEXT];
 	int err = 0;
 
 	for (size_t i = 0; c != NULL && err == 0 &&
 			   (section = config_section(c, i)) != NULL;
-		i++) {
-		if (strncmp(section, "queue ", 6) != 0)
-			continue;
-		for (size_t k = 0;
-			err == 0 && (v = config_value(c, section, k)) != NULL;
-			k++) {
-			(void)snprintf(setting, sizeof(setting), "%s=%s",
-				v->key->name,
-				unit_format((enum unit)v->key->type,
-					config_number(c, section, v->key->name),
-					value));
-			err = fn(arg, section + 6, setting);
-		}
-	}
+		i++)
+		if (strncmp(section, queue_section, strlen(queue_section)) == 0)
+			err = section_settings(c, section, fn, arg);
 	return err;
 }

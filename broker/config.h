@@ -40,8 +40,8 @@ void broker_config_fini(struct broker_config *);
 
 /*
  * Calls `fn` with each "name=value" of the queues in the file, in its order,
- * until one call returns an error, which is returned.  The value is a plain
- * number of the setting's unit.
+ * until one call returns an error, which is returned.  The value is a text or
+ * a plain number of the setting's unit.
  */
 int broker_config_settings(const struct broker_config *,
 	int (*fn)(void *arg, const char *queue, const char *setting), void *arg)

@@ -41,6 +41,10 @@ settings_help(FILE *f)
 			unit_range_format(r->unit, r->min, r->max, must),
 			unit_format(r->unit, r->def, def));
 	}
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		(void)fprintf(f, "  %-15s  %s\n%19s%s; none by default\n",
+			sw_text_rules[i].name, sw_text_rules[i].text, "",
+			sw_text_must(sw_text_rules[i].kind));
 }
 
 static void

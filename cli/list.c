@@ -64,6 +64,19 @@ cell_note(struct listing *l, const struct sw_item *it)
 	table_bytes(&l->table, error);
 }
 
+/* The queue and, of a job in a dead-letter queue, the one that it died in. */
+static void
+cell_queue(struct listing *l, const struct sw_item *it)
+{
+	struct bytes q = sw_bytes(it, SW_F_QUEUE);
+	struct bytes from = sw_bytes(it, SW_F_ORIGIN);
+	char text[2 * SW_QUEUE_MAX + 16];
+
+	(void)snprintf(text, sizeof(text), "%.*s (of %.*s)", (int)q.len,
+		(const char *)q.p, (int)from.len, (const char *)from.p);
+	table_bytes(&l->table, from.len > 0 ? bytes_str(text) : q);
+}
+
 static void
 row_add(struct listing *l, const struct sw_item *it)
 {
@@ -74,7 +87,7 @@ row_add(struct listing *l, const struct sw_item *it)
 	if (sw_get_id(it, &raw))
 		sw_id_format(&raw, id);
 	table_text(&l->table, id);
-	table_bytes(&l->table, sw_bytes(it, SW_F_QUEUE));
+	cell_queue(l, it);
 	table_text(
 		&l->table, sw_state_name((int)sw_int(it, SW_F_STATE, SW_NONE)));
 	(void)snprintf(n, sizeof(n), "%" PRId64, sw_int(it, SW_F_ATTEMPT, 0));

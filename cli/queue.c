@@ -117,6 +117,7 @@ pairs_table(struct cmd *c, const struct sw_item *it, enum sw_tag tag)
 					     ? bytes_of("", 0)
 					     : bytes_of(eq + 1, b.len - n - 1);
 		const struct sw_setting_rule *r = setting_find(bytes_of(p, n));
+		const struct sw_text_rule *text = sw_text_rule_find(p, n);
 
 		table_bytes(&t, bytes_of(p, n));
 		if (!is_setting) {
@@ -124,7 +125,9 @@ pairs_table(struct cmd *c, const struct sw_item *it, enum sw_tag tag)
 			continue;
 		}
 		setting_value(&t, r, value);
-		table_text(&t, r == NULL ? "" : r->text);
+		table_text(&t, r != NULL      ? r->text
+			       : text != NULL ? text->text
+					      : "");
 	}
 	table_print(&t, &c->out);
 	table_fini(&t);
@@ -210,15 +213,17 @@ settings_send(struct cmd *c, char **settings, int n)
 static int
 settings_check(struct cmd *c, char **settings, int n)
 {
-	int64_t values[SW_SETTINGS];
-	uint32_t given = 0;
+	struct sw_settings s = {.given = 0};
 	char why[SW_WHY_ROOM];
+	int err = 0;
 
-	for (int i = 0; i < n; i++)
-		if (sw_setting_parse(settings[i], strlen(settings[i]), values,
-			    &given, why, sizeof(why)) < 0)
-			return cmd_usage(c, "%s", why);
-	return CMD_OK;
+	for (int i = 0; err == 0 && i < n; i++)
+		err = sw_settings_parse(
+			&s, settings[i], strlen(settings[i]), why, sizeof(why));
+	if (err == 0)
+		err = sw_settings_check(
+			&s, bytes_str(c->words[0]), why, sizeof(why));
+	return err < 0 ? cmd_usage(c, "%s", why) : CMD_OK;
 }
 
 int

@@ -171,6 +171,10 @@ event_show(struct cmd *c, const struct sw_item *ev)
 		(void)fprintf(f, "  %s",
 			sw_outcome_name((int)sw_int(ev, SW_F_OUTCOME, 0)));
 	event_figures(c, ev);
+	if (sw_has(ev, SW_F_QUEUE)) {
+		(void)fputs("  from ", f);
+		out_text(f, ev->f[SW_F_QUEUE], OUT_LINE);
+	}
 	if (sw_has(ev, SW_F_WORKER)) {
 		(void)fputs("  on ", f);
 		out_text(f, ev->f[SW_F_WORKER], OUT_LINE);
@@ -242,6 +246,7 @@ cmd_job_show(struct cmd *c, const struct sw_item *it)
 		sw_id_format(&id, text);
 	line_print(c, "job", bytes_str(text));
 	line_if(c, "queue", it, SW_F_QUEUE);
+	line_if(c, "died in", it, SW_F_ORIGIN);
 	line_state(c, it);
 	line_attempts(c, it);
 	line_if(c, "worker", it, SW_F_WORKER);

@@ -100,6 +100,17 @@ verbs_print(FILE *f, const struct cmd_verb *verbs, const char *before,
 				(int)strcspn(v->name, " "), v->name, after);
 }
 
+static void
+settings_print(FILE *f, const char *before, const char *after)
+{
+	for (int i = 0; i < SW_SETTINGS; i++)
+		(void)fprintf(
+			f, "%s%s=%s", before, sw_setting_rules[i].name, after);
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		(void)fprintf(
+			f, "%s%s=%s", before, sw_text_rules[i].name, after);
+}
+
 void
 words_print(FILE *f, const char *kind, const struct cmd_verb *verbs,
 	const char *before, const char *after)
@@ -112,9 +123,8 @@ words_print(FILE *f, const char *kind, const struct cmd_verb *verbs,
 		list_print(f, unique_also, before, after);
 	else if (strcmp(kind, "verb") == 0)
 		verbs_print(f, verbs, before, after);
-	for (int i = 0; strcmp(kind, "setting") == 0 && i < SW_SETTINGS; i++)
-		(void)fprintf(
-			f, "%s%s=%s", before, sw_setting_rules[i].name, after);
+	else if (strcmp(kind, "setting") == 0)
+		settings_print(f, before, after);
 }
 
 void

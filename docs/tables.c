@@ -150,6 +150,11 @@ settings_print(FILE *f)
 			unit_range_format(r->unit, r->min, r->max, must),
 			unit_format(r->unit, r->def, def), r->text);
 	}
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		fprintf(f, "| %s | %s, or empty | | %s |\n",
+			sw_text_rules[i].name,
+			sw_text_must(sw_text_rules[i].kind),
+			sw_text_rules[i].text);
 	fputs("\n", f);
 }
 

@@ -108,7 +108,8 @@ enum sw_cause {
 	X(SW_EV_CANCEL, 4, "cancel")                                           \
 	X(SW_EV_EXPIRED, 5, "expired")                                         \
 	X(SW_EV_CORRUPT, 6, "corrupt")                                         \
-	X(SW_EV_DONE, 7, "done")
+	X(SW_EV_DONE, 7, "done")                                               \
+	X(SW_EV_MOVE, 8, "move") /* to another queue */
 
 enum sw_event {
 #define X(sym, num, name) sym = num,

@@ -5,11 +5,18 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "wire/proto.h"
 
 const struct sw_setting_rule sw_setting_rules[SW_SETTINGS] = {
 #define X(name, unit, min, max, def, text)                                     \
 	[SW_S_##name] = {#name, unit, min, max, def, text},
 	SW_SETTING_MAP(X)
+#undef X
+};
+
+const struct sw_text_rule sw_text_rules[SW_TEXT_SETTINGS] = {
+#define X(name, kind, text) [SW_TS_##name] = {#name, kind, text},
+	SW_TEXT_SETTING_MAP(X)
 #undef X
 };
 
@@ -84,4 +91,99 @@ sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 	if (err == 0)
 		*given |= bit;
 	return err;
+}
+
+/* --- texts -------------------------------------------------------------- */
+
+const struct sw_text_rule *
+sw_text_rule_find(const char *name, size_t len)
+{
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		if (bytes_eq(bytes_str(sw_text_rules[i].name),
+			    bytes_of(name, len)))
+			return &sw_text_rules[i];
+	return NULL;
+}
+
+static int
+queue_is_valid(struct bytes value)
+{
+	return sw_queue_check(value.p, value.len) == 0;
+}
+
+static const struct {
+	const char *must;
+	int (*is_valid)(struct bytes);
+} kinds[] = {
+	[SW_TEXT_QUEUE] = {"the name of a queue", queue_is_valid},
+};
+
+const char *
+sw_text_must(enum sw_text_kind kind)
+{
+	return kinds[kind].must;
+}
+
+int
+sw_text_check(enum sw_text_kind kind, struct bytes value)
+{
+	return value.len == 0 || kinds[kind].is_valid(value) ? 0 : SW_ESETTING;
+}
+
+static int
+text_parse(struct sw_settings *s, const struct sw_text_rule *r,
+	struct bytes value, char *why, size_t why_cap)
+{
+	uint32_t bit = 1U << (r - sw_text_rules);
+
+	if ((s->texts_given & bit) != 0) {
+		(void)snprintf(why, why_cap, "%s is given twice", r->name);
+		return SW_ESETTING;
+	}
+	if (sw_text_check(r->kind, value) < 0) {
+		(void)snprintf(why, why_cap,
+			"%s is '%.*s': must be %s, or "
+			"empty",
+			r->name, shown_len(value.len), (const char *)value.p,
+			sw_text_must(r->kind));
+		return SW_ESETTING;
+	}
+	s->texts[r - sw_text_rules] = value;
+	s->texts_given |= bit;
+	return 0;
+}
+
+int
+sw_settings_parse(struct sw_settings *s, const char *text, size_t len,
+	char *why, size_t why_cap)
+{
+	const char *eq = memchr(text, '=', len);
+	const struct sw_text_rule *r =
+		eq != NULL && memchr(text, 0, len) == NULL
+			? sw_text_rule_find(text, (size_t)(eq - text))
+			: NULL;
+	size_t name_len;
+
+	if (r == NULL)
+		return sw_setting_parse(
+			text, len, s->values, &s->given, why, why_cap);
+	name_len = (size_t)(eq - text);
+	return text_parse(
+		s, r, bytes_of(eq + 1, len - name_len - 1), why, why_cap);
+}
+
+int
+sw_settings_check(const struct sw_settings *s, struct bytes queue, char *why,
+	size_t why_cap)
+{
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		if (sw_text_rules[i].kind == SW_TEXT_QUEUE && queue.len > 0 &&
+			bytes_eq(s->texts[i], queue)) {
+			(void)snprintf(why, why_cap,
+				"%s is '%.*s': must be another queue",
+				sw_text_rules[i].name, (int)queue.len,
+				(const char *)queue.p);
+			return SW_ESETTING;
+		}
+	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * setting.h - a queue's settings: one table makes parser, help and manual
+ * setting.h - a queue's settings: their tables make parser, help and manual
  *
- * Values are integers, written in the grammar of base/units.h: "30s", "20g",
- * "10/m", "yes", "term".  0 in a limit means: none, unless the text says
+ * Most values are integers, written in the grammar of base/units.h: "30s",
+ * "20g", "10/m", "yes", "term".  0 in a limit means: none, unless the text says
  * otherwise.  Stored by position: append, never reorder.
  */
 #ifndef SW_SETTING_H
@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/units.h"
 #include "wire/limits.h"
 
@@ -50,6 +51,15 @@
 /* clang-format on */
 
 /*
+ * Settings whose value is a text; the empty text takes one back.  Stored by
+ * name.
+ *
+ * X(name, kind, text)
+ */
+#define SW_TEXT_SETTING_MAP(X)                                                 \
+	X(dead_to, SW_TEXT_QUEUE, "queue to which dead jobs move, to run there")
+
+/*
  * The settings that a worker must know.  Each comes with a leased job, as a
  * field SETTING, unless its value is the default.
  */
@@ -78,6 +88,42 @@ struct sw_setting_rule {
 
 extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 
+enum sw_text_kind {
+	SW_TEXT_QUEUE, /* the name of a queue */
+};
+
+enum sw_text_setting {
+#define X(name, kind, text) SW_TS_##name,
+	SW_TEXT_SETTING_MAP(X)
+#undef X
+		SW_TEXT_SETTINGS,
+};
+
+struct sw_text_rule {
+	const char *name;
+	enum sw_text_kind kind;
+	const char *text;
+};
+
+extern const struct sw_text_rule sw_text_rules[SW_TEXT_SETTINGS];
+
+/* What the value must be: "a queue's name"; static. */
+const char *sw_text_must(enum sw_text_kind);
+
+/* 0, or SW_ESETTING: the value is neither empty nor what it must be. */
+int sw_text_check(enum sw_text_kind, struct bytes value)
+	__attribute__((warn_unused_result));
+
+/* The text setting of that name, or NULL. */
+const struct sw_text_rule *sw_text_rule_find(const char *name, size_t len);
+
+/* Settings that were read, of both kinds; zeroed: none. */
+struct sw_settings {
+	int64_t values[SW_SETTINGS];
+	struct bytes texts[SW_TEXT_SETTINGS]; /* borrowed from what was read */
+	uint32_t given, texts_given;	      /* a bit for each */
+};
+
 /*
  * Reads "name=value" (len bytes, no NUL needed) into values[].  *given has a
  * bit for each setting that was read before, begins at 0, and gets this one's.
@@ -87,5 +133,16 @@ extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 int sw_setting_parse(const char *text, size_t len, int64_t values[SW_SETTINGS],
 	uint32_t *given, char *why, size_t why_cap)
 	__attribute__((warn_unused_result));
+
+/*
+ * Whether the settings may be those of the queue: 0, or SW_ESETTING and one
+ * line in `why`: "dead_to is 'q': must be another queue".
+ */
+int sw_settings_check(const struct sw_settings *, struct bytes queue, char *why,
+	size_t why_cap) __attribute__((warn_unused_result));
+
+/* As sw_setting_parse(), for settings of both kinds. */
+int sw_settings_parse(struct sw_settings *, const char *text, size_t len,
+	char *why, size_t why_cap) __attribute__((warn_unused_result));
 
 #endif

@@ -14,17 +14,16 @@
 static int
 queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
 {
-	int64_t set[SW_SETTINGS];
-	uint32_t given = 0;
+	struct sw_settings set = {.given = 0};
 	struct bytes s;
 	size_t at = 0;
 	int err = 0;
 
 	while (err == 0 && sw_item_each(it, SW_F_SETTING, &at, &s))
-		err = sw_setting_parse(s.p, s.len, set, &given, why, cap);
+		err = sw_settings_parse(&set, s.p, s.len, why, cap);
 	return err < 0 ? err
-		       : core_settings_apply(c, sw_bytes(it, SW_F_QUEUE), set,
-				 given, why, cap);
+		       : core_settings_apply(
+				 c, sw_bytes(it, SW_F_QUEUE), &set, why, cap);
 }
 
 void
@@ -111,6 +110,9 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	sw_put_text(b, SW_F_QUEUE, q->name);
 	for (int i = 0; i < SW_SETTINGS; i++)
 		setting_put(b, q, (enum sw_setting)i);
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		sw_put_fmt(b, SW_F_SETTING, "%s=%s", sw_text_rules[i].name,
+			queue_text(q, (enum sw_text_setting)i));
 	for (int s = SW_DELAYED; s < SW_STATES; s++)
 		stat_put(b, sw_state_name(s), q->count[s]);
 	stat_put(b, "bytes", q->total[TOTAL_BYTES]);

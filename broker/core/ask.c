@@ -285,6 +285,11 @@ why_waiting(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			"crash before it had begun, or by a fault of its "
 			"worker",
 			r->lapses);
+	n = strlen(why);
+	if (r->origin.len > 0)
+		(void)snprintf(why + n, SW_TEXT_MAX + 1 - n,
+			"; it died in queue %.*s and has moved here",
+			(int)r->origin.len, (const char *)r->origin.p);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/core/dead.h"
 #include "broker/core/job.h"
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL, 0};
@@ -87,11 +88,8 @@ is_crash(enum sw_cause cause)
 static int
 attempts_used_up(const struct record *r, enum sw_cause cause)
 {
-	int64_t max = r->max_attempts > 0 ? r->max_attempts
-					  : r->q->set[SW_S_max_attempts];
-
 	/* A crash in company was counted, and was no attempt: see attempt.h. */
-	return r->attempt >= max ||
+	return r->attempt >= record_max_attempts(r) ||
 	       (is_crash(cause) && r->crashes >= r->q->set[SW_S_max_crashes]);
 }
 
@@ -245,6 +243,8 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}
 	job_move(c, r, event_of_outcome(c, r, &counted, cost), event);
+	if (r->state == SW_DEAD)
+		job_died(c, r);
 }
 
 static struct bytes
@@ -266,6 +266,7 @@ job_bury(struct core *c, struct record *r, enum sw_cause cause,
 
 	r->cause = cause;
 	job_move(c, r, LIFE_BURY, history_entry_plain(c, &b, kind, cause));
+	job_died(c, r);
 }
 
 /* Decodes the fields of a record whose checksum is wrong, if possible. */

@@ -348,7 +348,7 @@ core_close(struct core *c)
 {
 	for (unsigned i = 0; i < c->queues_n; i++) {
 		struct queue *q = c->queues[i];
-		struct sw_buf b = {.cap = 1024};
+		struct sw_buf b = {.cap = QUEUE_ROW_MAX};
 		struct key k;
 
 		if (q == NULL || !q->dirty)

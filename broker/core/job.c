@@ -79,12 +79,13 @@ row_add(struct core *c, const struct record *r, const struct key *k,
 }
 
 static void
-row_remove(struct core *c, const struct record *r, const struct key *k)
+row_remove(struct core *c, struct queue *q, const struct record *r,
+	const struct key *k)
 {
 	batch_delete(&c->batch, key_bytes(k));
 	if (k->b[0] == 'r')
-		queue_ready_remove(r->q, be_get(k->b + 5, 8),
-			be_get(k->b + 13, 8), &r->id);
+		queue_ready_remove(
+			q, be_get(k->b + 5, 8), be_get(k->b + 13, 8), &r->id);
 }
 
 static int
@@ -93,14 +94,15 @@ key_same(const struct key *a, const struct key *b)
 	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
 }
 
-/* Rows that both have are not touched. */
+/* `was` are rows of queue `from`, `is` of r->q.  Rows that both have are not
+ * touched. */
 static void
-index_rows_update(struct core *c, const struct record *r,
+index_rows_update(struct core *c, const struct record *r, struct queue *from,
 	const struct index *was, const struct index *is)
 {
 	for (int i = 0; i < INDEX_ROWS; i++)
 		if (was->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
-			row_remove(c, r, &was->row[i]);
+			row_remove(c, from, r, &was->row[i]);
 	for (int i = 0; i < INDEX_ROWS; i++)
 		if (is->row[i].len > 0 && !key_same(&was->row[i], &is->row[i]))
 			row_add(c, r, &is->row[i], (enum index_slot)i);
@@ -158,21 +160,27 @@ waiters_answer(struct core *c, const struct record *r, int status)
 	}
 }
 
-static void
-counters_move(struct queue *q, const struct record *r, enum sw_state was,
-	enum sw_state is)
+static int
+counts_bytes(enum sw_state s)
 {
-	int before = index_is_pending(was) || was == SW_DEAD;
-	int after = index_is_pending(is) || is == SW_DEAD;
+	return index_is_pending(s) || s == SW_DEAD;
+}
+
+static void
+counters_move(struct queue *from, enum sw_state was, const struct record *r)
+{
+	struct queue *to = r->q;
 
 	if (was != SW_NONE)
-		q->count[was]--;
-	q->count[is]++;
-	q->total[TOTAL_BYTES] += (after - before) * r->body_len;
-	q->total[TOTAL_PUT] += was == SW_NONE;
-	q->total[TOTAL_DONE] += is == SW_DONE;
-	q->total[TOTAL_DEAD] += is == SW_DEAD;
-	queue_touch(q);
+		from->count[was]--;
+	to->count[r->state]++;
+	from->total[TOTAL_BYTES] -= counts_bytes(was) * r->body_len;
+	to->total[TOTAL_BYTES] += counts_bytes(r->state) * r->body_len;
+	to->total[TOTAL_PUT] += was == SW_NONE || from != to;
+	to->total[TOTAL_DONE] += r->state == SW_DONE;
+	to->total[TOTAL_DEAD] += r->state == SW_DEAD;
+	queue_touch(from);
+	queue_touch(to);
 }
 
 /* Fields that the record of a job in state `s` no longer needs. */
@@ -222,7 +230,7 @@ record_forget(struct core *c, struct record *r, const struct index *rows)
 
 	must(r->lease == NULL);
 	index_of(r, SW_NONE, &none);
-	index_rows_update(c, r, rows, &none);
+	index_rows_update(c, r, r->q, rows, &none);
 	batch_delete(&c->batch, key_bytes(&k));
 	if (r->cause == SW_C_CORRUPT) {
 		k = key_id('c', &r->id);
@@ -240,7 +248,24 @@ void
 job_move(struct core *c, struct record *r, enum life_event how,
 	struct bytes event)
 {
+	job_move_to(c, r, how, r->q, event);
+}
+
+static void
+queue_change(struct record *r, struct queue *to)
+{
+	r->q = to;
+	r->queue = bytes_str(to->name);
+	if (r->due_ms != 0)
+		r->rank = record_rank(r);
+}
+
+void
+job_move_to(struct core *c, struct record *r, enum life_event how,
+	struct queue *to, struct bytes event)
+{
 	enum sw_state was = r->state, is = life_next(was, how);
+	struct queue *from = r->q;
 	struct index before, after;
 	int gone;
 
@@ -248,9 +273,10 @@ job_move(struct core *c, struct record *r, enum life_event how,
 	index_of(r, was, &before);
 	if (r->lease != NULL)
 		lease_end(c, r);
-	counters_move(r->q, r, was, is);
-
 	r->state = is;
+	if (to != from)
+		queue_change(r, to);
+	counters_move(from, was, r);
 	if (is == SW_DONE || is == SW_DEAD || is == SW_CANCELLED)
 		r->ended_at_ms = c->now_ms;
 	else
@@ -260,7 +286,7 @@ job_move(struct core *c, struct record *r, enum life_event how,
 	gone = dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms;
 	record_write(c, r, was == SW_NONE, event);
 	index_of(r, gone ? SW_NONE : is, &after);
-	index_rows_update(c, r, &before, &after);
+	index_rows_update(c, r, from, &before, &after);
 	if (r->ended_at_ms != 0)
 		waiters_answer(c, r, 0);
 	if (gone)
@@ -281,12 +307,12 @@ record_put_dead(struct core *c, struct record *r, struct bytes event)
 {
 	struct index before, after;
 
-	counters_move(r->q, r, SW_NONE, SW_DEAD);
+	counters_move(r->q, SW_NONE, r);
 	r->q->total[TOTAL_PUT]--;
 	record_write(c, r, 0, event);
 	index_of(r, SW_NONE, &before);
 	index_of(r, SW_DEAD, &after);
-	index_rows_update(c, r, &before, &after);
+	index_rows_update(c, r, r->q, &before, &after);
 	waiters_answer(c, r, 0);
 }
 
@@ -306,5 +332,5 @@ expiry_row_remove(struct core *c, const struct record *r)
 
 	index_of(r, SW_READY, &x);
 	if (x.row[INDEX_EXPIRY].len > 0)
-		row_remove(c, r, &x.row[INDEX_EXPIRY]);
+		row_remove(c, r->q, r, &x.row[INDEX_EXPIRY]);
 }

@@ -44,6 +44,13 @@ job_is_lost(int err)
 void
 job_move(struct core *, struct record *, enum life_event, struct bytes event);
 
+/*
+ * As job_move(), and the job goes to another queue with a place among its ready
+ * jobs of its own.  The caller has made sure that the unique key is free there.
+ */
+void job_move_to(struct core *, struct record *, enum life_event,
+	struct queue *to, struct bytes event);
+
 /* Whether another job has the unique key that `r` would take with a redrive. */
 int unique_taken(struct core *, const struct record *);
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "broker/core/attempt.h"
+#include "broker/core/dead.h"
 #include "broker/core/job.h"
 #include "broker/model/index.h"
 
@@ -366,31 +367,65 @@ redrive_delay_ms(const struct sw_item *ask, int64_t count)
 	return ms < REDRIVE_MAX_MS ? ms : REDRIVE_MAX_MS;
 }
 
+/*
+ * Where a redrive takes the job: back to its origin, if it has one, or nowhere.
+ * A dry run makes no queue: *to is NULL for one that is to be made.
+ */
+static int
+redrive_target(
+	struct core *c, const struct record *r, int dry, struct queue **to)
+{
+	*to = r->q;
+	if (r->origin.len > 0) {
+		*to = queue_find(c->queues_by_name, r->origin);
+		if (*to == NULL)
+			return dry ? 0 : core_queue_get(c, r->origin, to);
+	}
+	if (*to != r->q)
+		return job_move_check(c, r, *to);
+	return unique_taken(c, r) ? SW_EUNIQUE : 0;
+}
+
+/* `r` as it is before its first attempt. */
+static void
+redrive_prepare(struct core *c, struct record *r, const struct sw_item *ask,
+	int64_t nth)
+{
+	r->attempt = r->crashes = r->releases = r->lapses = 0;
+	r->cause = SW_C_NONE;
+	r->origin.len = 0;
+	r->expires_at_ms = 0; /* a redriven job does not expire */
+	record_due_set(r, c->now_ms + redrive_delay_ms(ask, nth));
+	r->rank = record_rank(r);
+}
+
 static int
 redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 	int64_t count, int dry)
 {
+	int waits = r->state == SW_READY || r->state == SW_DELAYED;
+	int move = r->origin.len > 0, later;
 	uint8_t room[64];
 	struct sw_buf e = {.p = room, .cap = sizeof(room)};
+	struct queue *to;
+	int err;
 
-	if (r->state != SW_DEAD)
+	if (r->state != SW_DEAD && !(waits && move))
 		return SW_ESTATE;
 	if (r->cause == SW_C_CORRUPT)
 		return SW_ECORRUPT;
-	if (unique_taken(c, r))
-		return SW_EUNIQUE;
-	if (dry)
-		return 0;
-	r->attempt = r->crashes = r->releases = r->lapses = 0;
-	r->cause = SW_C_NONE;
-	r->expires_at_ms = 0; /* a redriven job does not expire */
-	record_due_set(r, c->now_ms + redrive_delay_ms(ask, count));
-	r->rank = record_rank(r);
+	err = redrive_target(c, r, dry, &to);
+	if (err < 0 || dry)
+		return err;
+	redrive_prepare(c, r, ask, count);
+	later = r->due_ms > c->now_ms;
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
-	job_move(c, r,
-		r->due_ms > c->now_ms ? LIFE_REDRIVE_LATER : LIFE_REDRIVE,
-		sw_buf_bytes(&e));
+	job_move_to(c, r,
+		move	? (later ? LIFE_MOVE_LATER : LIFE_MOVE)
+		: later ? LIFE_REDRIVE_LATER
+			: LIFE_REDRIVE,
+		to, sw_buf_bytes(&e));
 	return 0;
 }
 

@@ -6,18 +6,16 @@
 #include "broker/core/job.h"
 #include "wire/put.h"
 
-static int
-limits_check(const struct core *c, const struct queue *q,
-	const struct sw_item *it, const struct put_ahead *ahead, char *why)
+int
+put_room(const struct queue *q, int64_t body_len, const struct put_ahead *ahead,
+	char *why)
 {
 	int64_t jobs = q->count[SW_DELAYED] + q->count[SW_READY] +
 		       q->count[SW_LEASED] + q->count[SW_DEAD];
-	int64_t bytes = q->total[TOTAL_BYTES] + (int64_t)it->f[SW_F_BODY].len;
+	int64_t bytes = q->total[TOTAL_BYTES] + body_len;
 	int64_t max_jobs = q->set[SW_S_max_jobs];
 	int64_t max_bytes = q->set[SW_S_max_bytes];
 
-	if (c->full)
-		return SW_EFULL;
 	if (max_jobs > 0 && jobs + ahead->jobs >= max_jobs)
 		return sw_refuse(why, SW_EMAXJOBS,
 			"queue %s has its max_jobs of %lld", q->name,
@@ -30,7 +28,15 @@ limits_check(const struct core *c, const struct queue *q,
 }
 
 static int
-unique_check(struct core *c, const struct queue *q, struct bytes unique,
+limits_check(const struct core *c, const struct queue *q,
+	const struct sw_item *it, const struct put_ahead *ahead, char *why)
+{
+	return c->full ? SW_EFULL
+		       : put_room(q, (int64_t)it->f[SW_F_BODY].len, ahead, why);
+}
+
+int
+put_unique(struct core *c, const struct queue *q, struct bytes unique,
 	struct sw_id *holder)
 {
 	struct key k = key_unique(q->no, unique);
@@ -65,7 +71,7 @@ put_check(struct core *c, const struct sw_item *it,
 	if (err == 0)
 		err = limits_check(c, q, it, ahead, refusal->why);
 	if (err == 0)
-		err = unique_check(
+		err = put_unique(
 			c, q, sw_bytes(it, SW_F_UNIQUE), &refusal->holder);
 	if (err < 0)
 		core_queues_drop(c, queues_n);

@@ -23,6 +23,16 @@ struct put_refusal {
 	char why[SW_WHY_ROOM]; /* one line that names the field, or "" */
 };
 
+/* Whether the limits of the queue leave room for a job, counting `ahead`: 0,
+ * SW_EMAXJOBS or SW_EMAXBYTES, and unless it is NULL `why` says which. */
+int put_room(const struct queue *, int64_t body_len, const struct put_ahead *,
+	char *why) __attribute__((warn_unused_result));
+
+/* Whether the unique key, or none, is free in the queue: 0; SW_EUNIQUE, and
+ * *holder is the job that has it; SW_ECORRUPT, or an error of the store. */
+int put_unique(struct core *, const struct queue *, struct bytes unique,
+	struct sw_id *holder) __attribute__((warn_unused_result));
+
 /*
  * Whether `it` may be put now; then makes the queue if there is none.  Sets the
  * refusal on an error.  SW_EINVAL, SW_ETOOBIG, SW_EQUEUE: sw_put_check();

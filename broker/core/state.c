@@ -59,6 +59,16 @@ core_timers(struct core *c, enum timer_kind kind)
 	return kind == TIMER_RUN_AT ? &c->wall_timers : &c->timers;
 }
 
+void
+job_tally_add(struct job_tally *t, const struct queue *q,
+	const struct sw_id *id, int err)
+{
+	t->n++;
+	memcpy(t->queue, q->name, sizeof(t->queue));
+	t->id = *id;
+	t->err = err;
+}
+
 int
 core_queue_make(
 	struct core *c, struct bytes name, unsigned no, struct queue **out)
@@ -113,34 +123,41 @@ core_queues_drop(struct core *c, unsigned n)
 	}
 }
 
+static void
+settings_copy(struct queue *q, const struct sw_settings *s)
+{
+	for (int i = 0; i < SW_SETTINGS; i++)
+		if ((s->given >> i & 1) != 0)
+			q->set[i] = s->values[i];
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		if ((s->texts_given >> i & 1) != 0)
+			queue_text_set(q, (enum sw_text_setting)i, s->texts[i]);
+	queue_touch(q);
+}
+
 int
 core_settings_apply(struct core *c, struct bytes name,
-	const int64_t set[SW_SETTINGS], uint32_t given, char *why,
-	size_t why_cap)
+	const struct sw_settings *s, char *why, size_t why_cap)
 {
 	struct queue *q;
-	int err = core_queue_get(c, name, &q);
+	int err = sw_settings_check(s, name, why, why_cap);
 
-	if (err < 0) {
-		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
+	if (err < 0)
 		return err;
-	}
-	for (int i = 0; i < SW_SETTINGS; i++)
-		if ((given >> i & 1) != 0)
-			q->set[i] = set[i];
-	queue_touch(q);
-	return 0;
+	err = core_queue_get(c, name, &q);
+	if (err < 0)
+		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
+	else
+		settings_copy(q, s);
+	return err;
 }
 
 int
 core_queue_set(struct core *c, struct bytes name, struct bytes setting,
 	char *why, size_t why_cap)
 {
-	int64_t set[SW_SETTINGS];
-	uint32_t given = 0;
-	int err = sw_setting_parse(
-		setting.p, setting.len, set, &given, why, why_cap);
+	struct sw_settings s = {.given = 0};
+	int err = sw_settings_parse(&s, setting.p, setting.len, why, why_cap);
 
-	return err < 0 ? err
-		       : core_settings_apply(c, name, set, given, why, why_cap);
+	return err < 0 ? err : core_settings_apply(c, name, &s, why, why_cap);
 }

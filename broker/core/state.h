@@ -39,6 +39,14 @@ struct due_row { /* whose time has come */
 	enum timer_kind kind;
 };
 
+struct job_tally {  /* things of one kind, of which the log has a line a second
+		     */
+	uint64_t n; /* since the last line */
+	char queue[SW_QUEUE_MAX + 1]; /* of the last one */
+	struct sw_id id;
+	int err;
+};
+
 struct waiter { /* a WAIT request that is answered when its job ends */
 	struct sw_id id;
 	struct peer peer;
@@ -104,6 +112,7 @@ struct core {
 	uint64_t damaged;     /* pieces of corrupt data found and skipped */
 	unsigned queues_lost; /* ... among them rows of queues, at the start */
 	char damage[128];     /* the last of these pieces, for the log */
+	struct job_tally kept_dead; /* dead-letter queues have refused them */
 };
 
 /* Whether batch and answers have room for another request in this turn. */
@@ -112,6 +121,9 @@ int core_has_room(const struct core *);
 /* Counts one piece of corrupt data and keeps its description for the log. */
 void core_damage(struct core *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+void job_tally_add(struct job_tally *, const struct queue *,
+	const struct sw_id *, int err);
 
 /* Adds the row `a` to the batch. */
 void stamp_put(struct core *);
@@ -143,13 +155,13 @@ int core_queue_make(struct core *, struct bytes name, unsigned no,
 void core_queues_drop(struct core *, unsigned n);
 
 /*
- * Changes the settings of a queue that have their bit in `given`, and makes the
- * queue if there is none.  On an error, one of core_queue_get(), `why` says
- * what is wrong.
+ * Changes the given settings of a queue, and makes the queue if there is none.
+ * On an error `why` says what is wrong: one of core_queue_get(), or
+ * SW_ESETTING: a setting that must name another queue names this one.
  */
 int core_settings_apply(struct core *, struct bytes name,
-	const int64_t set[SW_SETTINGS], uint32_t given, char *why,
-	size_t why_cap) __attribute__((warn_unused_result));
+	const struct sw_settings *, char *why, size_t why_cap)
+	__attribute__((warn_unused_result));
 
 /*
  * Changes one setting, "name=value", of a queue, which is made if there is

@@ -407,8 +407,7 @@ job_send(const struct core *c, struct sw_buf *b, const struct record *r,
 	sw_put_int(b, SW_F_CREATED_AT_MS, core_shown_ms(c, r->created_at_ms));
 	sw_put_int(b, SW_F_TOKEN, (int64_t)l->token);
 	sw_put_int(b, SW_F_ATTEMPT, r->attempt + 1);
-	sw_put_int(b, SW_F_MAX_ATTEMPTS,
-		r->max_attempts > 0 ? r->max_attempts : set[SW_S_max_attempts]);
+	sw_put_int(b, SW_F_MAX_ATTEMPTS, record_max_attempts(r));
 	sw_put_int(b, SW_F_TIMEOUT_MS,
 		sw_int(&r->it, SW_F_TIMEOUT_MS, set[SW_S_timeout_ms]));
 	sw_put_int(b, SW_F_LEASE_MS, set[SW_S_lease_ms]);

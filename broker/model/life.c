@@ -13,12 +13,16 @@ static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
 			[LIFE_DUE] = SW_READY,
 			[LIFE_BURY] = SW_DEAD, /* expired, corrupt */
 			[LIFE_CANCEL] = SW_CANCELLED,
+			[LIFE_MOVE] = SW_READY,
+			[LIFE_MOVE_LATER] = SW_DELAYED,
 		},
 	[SW_READY] =
 		{
 			[LIFE_LEASE] = SW_LEASED,
 			[LIFE_BURY] = SW_DEAD, /* expired, corrupt */
 			[LIFE_CANCEL] = SW_CANCELLED,
+			[LIFE_MOVE] = SW_READY,
+			[LIFE_MOVE_LATER] = SW_DELAYED,
 		},
 	[SW_LEASED] =
 		{
@@ -33,6 +37,8 @@ static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
 		{
 			[LIFE_REDRIVE] = SW_READY,
 			[LIFE_REDRIVE_LATER] = SW_DELAYED,
+			[LIFE_MOVE] = SW_READY,
+			[LIFE_MOVE_LATER] = SW_DELAYED,
 		},
 };
 

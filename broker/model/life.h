@@ -20,7 +20,9 @@
 	X(LIFE_CANCEL, "cancel")                                               \
 	X(LIFE_STOPPED, "stopped")                                             \
 	X(LIFE_REDRIVE, "redrive")                                             \
-	X(LIFE_REDRIVE_LATER, "redrive later")
+	X(LIFE_REDRIVE_LATER, "redrive later")                                 \
+	X(LIFE_MOVE, "move") /* to another queue */                            \
+	X(LIFE_MOVE_LATER, "move later")
 
 enum life_event {
 #define X(sym, name) sym,

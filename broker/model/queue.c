@@ -39,6 +39,8 @@ queue_free(struct queue *q)
 		return;
 	for (unsigned i = 0; i < q->lanes_n; i++)
 		free(q->lanes[i]);
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		free(q->text[i]);
 	free(q);
 }
 
@@ -49,6 +51,23 @@ queue_find(struct queue *all, struct bytes name)
 
 	HASH_FIND(hh, all, name.p, name.len, q);
 	return q;
+}
+
+const char *
+queue_text(const struct queue *q, enum sw_text_setting i)
+{
+	return q->text[i] != NULL ? q->text[i] : "";
+}
+
+void
+queue_text_set(struct queue *q, enum sw_text_setting i, struct bytes value)
+{
+	free(q->text[i]);
+	q->text[i] = NULL;
+	if (value.len == 0)
+		return;
+	q->text[i] = strndup(value.p, value.len);
+	must_have(q->text[i]);
 }
 
 void
@@ -407,6 +426,10 @@ queue_encode(const struct queue *q, struct sw_buf *b)
 	sw_put_bytes(b, SW_F_BODY, bytes_of(set, sizeof(set)));
 	sw_put_bytes(b, SW_F_RESULT, bytes_of(numbers, sizeof(numbers)));
 	sw_put_int(b, SW_F_RATE, q->set[SW_S_rate]);
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		if (q->text[i] != NULL)
+			sw_put_fmt(b, SW_F_SETTING, "%s=%s",
+				sw_text_rules[i].name, q->text[i]);
 }
 
 /* Settings are only ever appended: an older row has fewer. */
@@ -418,6 +441,25 @@ settings_decode(struct queue *q, struct bytes set, const struct sw_item *it)
 	if (set.len / 8 > SW_S_rate)
 		q->set[SW_S_rate] = sw_int(
 			it, SW_F_RATE, q->set[SW_S_rate] * UNIT_RATE_SECOND);
+}
+
+/* Skips what this broker does not know. */
+static void
+texts_decode(struct queue *q, const struct sw_item *it)
+{
+	struct bytes s;
+	size_t at = 0;
+
+	while (sw_item_each(it, SW_F_SETTING, &at, &s)) {
+		struct sw_settings set = {.given = 0};
+
+		if (sw_settings_parse(&set, s.p, s.len, NULL, 0) < 0)
+			continue;
+		for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+			if ((set.texts_given >> i & 1) != 0)
+				queue_text_set(q, (enum sw_text_setting)i,
+					set.texts[i]);
+	}
 }
 
 int
@@ -441,6 +483,7 @@ queue_decode(struct queue *q, struct bytes row)
 	for (size_t i = 0; i < QUEUE_TOTALS; i++)
 		q->total[i] = (int64_t)le_get(
 			(const uint8_t *)numbers.p + (SW_STATES + i) * 8, 8);
+	texts_decode(q, &it);
 	q->put_before = q->total[TOTAL_PUT];
 	q->done_before = q->total[TOTAL_DONE];
 	q->lo = 1; /* an empty range: */

@@ -30,6 +30,7 @@ enum {
 	LANE_ENTRIES = 64,	  /* jobs of a lane in memory */
 	LANE_ENTRIES_MAIN = 1024, /* ... of the lane without a fair key */
 	QUEUE_LATE_MS = 40,	  /* starts this late are made up for */
+	QUEUE_ROW_MAX = 1024 + SW_TEXT_SETTINGS * (SW_TEXT_MAX + 4),
 };
 
 struct lane {
@@ -51,8 +52,9 @@ enum queue_total {
 struct queue {
 	char name[SW_QUEUE_MAX + 1];
 	uint32_t no;
-	int64_t set[SW_SETTINGS]; /* by enum sw_setting, wire/setting.h */
-	int64_t count[SW_STATES]; /* jobs by state */
+	int64_t set[SW_SETTINGS];     /* by enum sw_setting, wire/setting.h */
+	char *text[SW_TEXT_SETTINGS]; /* NULL: not set; queue_text() */
+	int64_t count[SW_STATES];     /* jobs by state */
 	int64_t total[QUEUE_TOTALS];
 	int dirty; /* core_close() writes the row */
 
@@ -82,6 +84,10 @@ void queue_free(struct queue *);
 
 /* The queue of that name in a table by name, or NULL. */
 struct queue *queue_find(struct queue *all, struct bytes name);
+
+/* The value of a text setting, "" unless set; borrowed until it is set. */
+const char *queue_text(const struct queue *, enum sw_text_setting);
+void queue_text_set(struct queue *, enum sw_text_setting, struct bytes value);
 
 /* Marks the row of the queue to be written in this turn. */
 void queue_touch(struct queue *);
@@ -127,8 +133,9 @@ void queue_run_add(struct queue *, int64_t ms);
 int64_t queue_slots_needed(const struct queue *);
 
 /*
- * The row of a queue: an item with QUEUE, BODY (settings) and RESULT (counts
- * and totals), both as 8-byte little-endian numbers, and RATE.  The rate is
+ * The row of a queue, at most QUEUE_ROW_MAX bytes: an item with QUEUE, BODY
+ * (settings) and RESULT (counts and totals), both as 8-byte little-endian
+ * numbers, RATE, and a SETTING "name=value" for each text setting.  The rate is
  * among the settings too, in whole jobs per second, as it was before there was
  * RATE.  decode: SW_ECORRUPT.
  */

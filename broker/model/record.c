@@ -8,7 +8,10 @@
 #include "base/must.h"
 #include "base/plant.h"
 
-enum { SUM = RECORD_SUM };
+enum {
+	SUM = RECORD_SUM,
+	SEAL_ROOM = 512 + 2 * SW_QUEUE_MAX, /* of the members */
+};
 
 /* Fields that record_seal() writes from the members. */
 #define MEMBERS                                                                \
@@ -20,7 +23,7 @@ enum { SUM = RECORD_SUM };
 		SW_BIT(SW_F_RELEASES) | SW_BIT(SW_F_LAPSES) |                  \
 		SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_RESULT) |                   \
 		SW_BIT(SW_F_DELAY_MS) | SW_BIT(SW_F_EXPIRES_AT_MS) |           \
-		SW_BIT(SW_F_EVENT))
+		SW_BIT(SW_F_EVENT) | SW_BIT(SW_F_QUEUE) | SW_BIT(SW_F_ORIGIN))
 
 static void
 members_read(struct record *r, const struct sw_item *it)
@@ -46,6 +49,8 @@ members_read(struct record *r, const struct sw_item *it)
 	r->priority = sw_int(it, SW_F_PRIORITY, SW_PRIORITY_DEFAULT);
 	r->rank = (uint64_t)sw_int(it, SW_F_RANK, 0);
 	r->token = (uint64_t)sw_int(it, SW_F_TOKEN, 0);
+	r->queue = sw_bytes(it, SW_F_QUEUE);
+	r->origin = sw_bytes(it, SW_F_ORIGIN);
 	r->unique = sw_bytes(it, SW_F_UNIQUE);
 	r->result = sw_bytes(it, SW_F_RESULT);
 	r->body_len = (int64_t)sw_bytes(it, SW_F_BODY).len;
@@ -135,15 +140,27 @@ body_is_same(const struct record *r, struct bytes body)
 int
 record_put_check(const struct record *r, const struct sw_item *put, char *why)
 {
+	struct bytes into = r->origin.len > 0 ? r->origin
+					      : bytes_str(r->q->name);
+
 	if (planted(LOST_CONFLICT))
 		return 0;
-	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), bytes_str(r->q->name)))
+	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), into))
 		return sw_refuse(why, SW_ECONFLICT,
-			"the job with this id is in queue %s", r->q->name);
+			"the job with this id is in queue %.*s", (int)into.len,
+			(const char *)into.p);
 	if (!body_is_same(r, sw_bytes(put, SW_F_BODY)))
 		return sw_refuse(why, SW_ECONFLICT,
 			"the job with this id has another body");
 	return 0;
+}
+
+int64_t
+record_max_attempts(const struct record *r)
+{
+	return r->max_attempts > 0 && r->origin.len == 0
+		       ? r->max_attempts
+		       : r->q->set[SW_S_max_attempts];
 }
 
 /* Keeps the first entry of the history and, of the rest, the newest. */
@@ -174,10 +191,14 @@ struct bytes
 record_seal(struct arena *a, const struct record *r, uint64_t without,
 	struct bytes event)
 {
-	size_t cap = SUM + r->it.raw.len + r->result.len + event.len + 512;
+	size_t cap = SUM + r->it.raw.len + r->result.len + event.len +
+		     SEAL_ROOM;
 	struct sw_buf b = {.p = arena_take(a, cap), .len = SUM, .cap = cap};
 
 	sw_copy_without(&b, &r->it, without | MEMBERS);
+	sw_put_bytes(&b, SW_F_QUEUE, r->queue);
+	if (r->origin.len > 0)
+		sw_put_bytes(&b, SW_F_ORIGIN, r->origin);
 	sw_put_int(&b, SW_F_STATE, r->state);
 	int_unless_zero(&b, SW_F_ATTEMPT, r->attempt);
 	int_unless_zero(&b, SW_F_CRASHES, r->crashes);

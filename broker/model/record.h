@@ -41,6 +41,8 @@ struct record {
 	int64_t outcome; /* of the last report, under `token`; 0: not known */
 	int64_t priority;
 	uint64_t rank, lane, token;
+	struct bytes queue;  /* its name */
+	struct bytes origin; /* the queue that it has left, dead; or empty */
 	struct bytes unique, result;
 	int64_t body_len;
 	struct sw_item it; /* borrowed, as the bytes above */
@@ -61,6 +63,10 @@ int record_owner(struct bytes stored, struct sw_id *)
 
 /* Sets the members from `it`, a checked item of PUT; the state is SW_NONE. */
 void record_of_put(struct record *, const struct sw_item *it);
+
+/* Attempts before the job is dead: its own maximum, but not in a dead-letter
+ * queue, or else the queue's. */
+int64_t record_max_attempts(const struct record *);
 
 /*
  * Encodes a record in the arena: the fields of `it` except those in `without`

@@ -35,14 +35,14 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static int
 setting_expect(void *arg, const char *queue, const char *setting)
 {
-	int64_t values[SW_SETTINGS];
-	uint32_t given = 0;
+	struct sw_settings s = {.given = 0};
 	char why[256];
 
 	(void)arg;
 	expect(sw_queue_check(queue, strlen(queue)) == 0);
-	expect(sw_setting_parse(setting, strlen(setting), values, &given, why,
-		       sizeof(why)) == 0);
+	expect(sw_settings_parse(
+		       &s, setting, strlen(setting), why, sizeof(why)) == 0);
+	expect(sw_settings_check(&s, bytes_str(queue), why, sizeof(why)) == 0);
 	return 0;
 }
 

@@ -89,11 +89,26 @@ ways_of(const struct sim *w, const struct sim_job *j)
 	return y;
 }
 
+/* Its own maximum does not count in a dead-letter queue. */
+static int
+has_own_most(const struct sim_look *n)
+{
+	return n->r.max_attempts > 0 && n->r.origin.len == 0;
+}
+
 static int64_t
 most_attempts(const struct sim_look *n)
 {
-	return n->r.max_attempts > 0 ? n->r.max_attempts
-				     : n->r.q->set[SW_S_max_attempts];
+	return has_own_most(n) ? n->r.max_attempts
+			       : n->r.q->set[SW_S_max_attempts];
+}
+
+/* Whether it is in another queue than before. */
+static int
+moved(const struct sim_look *n)
+{
+	return n->there && !n->reborn && n->job->state != SW_NONE &&
+	       n->job->q != (int)n->r.q->no;
 }
 
 static int
@@ -152,7 +167,7 @@ attempts_judge(struct sim *w, const struct sim_look *n, int ended,
 	int64_t returned = n->r.releases - j->releases;
 	struct costs c = {.free = 1};
 
-	if (w->model->redrive && n->r.attempt == 0)
+	if ((w->model->redrive || moved(n)) && n->r.attempt == 0)
 		return; /* begun anew */
 	if (ended)
 		c = costs_of(w, n, y);
@@ -163,9 +178,8 @@ attempts_judge(struct sim *w, const struct sim_look *n, int ended,
 		wrong(w, n, "its attempts are counted wrongly");
 	if (more == 1 && !w->model->set &&
 		n->r.attempt >
-			(n->r.max_attempts > 0
-					? n->r.max_attempts
-					: w->model->shelf[j->q].attempts))
+			(has_own_most(n) ? n->r.max_attempts
+					 : w->model->shelf[j->q].attempts))
 		wrong(w, n, "it was tried too often");
 }
 
@@ -183,7 +197,7 @@ end_judge(struct sim *w, const struct sim_look *n, const struct ways *y)
 			wrong(w, n, "its lease has ended, and nobody ended it");
 		sim_missed_judge(w, j);
 	}
-	if (!n->there || n->reborn || w->model->redrive)
+	if (!n->there || n->reborn || w->model->redrive || moved(n))
 		return;
 	if (j->cancel && !y->ack && n->state != SW_CANCELLED)
 		wrong(w, n, "it was to be cancelled");
@@ -274,12 +288,27 @@ may_go(const struct sim *w, const struct sim_job *j)
 	       (ends && (retain == 0 || w->model->set));
 }
 
+/* The dead-letter queue would have taken the job for certain. */
+static int
+must_move(const struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	const char *name = queue_text(n->r.q, SW_TS_dead_to);
+	const struct queue *to = queue_find(
+		w->core->queues_by_name, bytes_str(name));
+
+	return to != NULL && j->origin < 0 && n->r.unique.len == 0 &&
+	       to->set[SW_S_max_jobs] == 0 && to->set[SW_S_max_bytes] == 0;
+}
+
 static void
 dead_judge(struct sim *w, const struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
 	int ended = j->token != 0;
 
+	if (!w->model->set && must_move(w, n))
+		wrong(w, n, "it is dead, and its dead-letter queue has room");
 	if (expired(w, n))
 		return;
 	if (!ended)
@@ -294,12 +323,60 @@ is_early(const struct sim *w, const struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
 
-	if (j->state == SW_NONE)
+	if (j->state == SW_NONE || moved(n))
 		return n->r.due_ms > w->core->now_ms;
 	if (j->state != SW_DELAYED)
 		return 0;
 	return j->due != 0 ? j->due > w->core->now_ms
 			   : j->run_at > w->core->wall_ms;
+}
+
+/* One more attempt, maybe by a crash, and the queue `q` gives it up. */
+static int
+spent_in(const struct sim_job *j, const struct queue *q, int64_t own)
+{
+	int64_t most = own > 0 ? own : q->set[SW_S_max_attempts];
+
+	return j->attempt + 1 >= most ||
+	       j->crashes + 1 >= q->set[SW_S_max_crashes];
+}
+
+/* It died in the queue where it was, and moved to its dead-letter queue. */
+static void
+dead_letter_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+	const struct queue *from = w->core->queues[j->q];
+
+	if (j->origin >= 0)
+		wrong(w, n, "it dies from queue to queue");
+	if (sim_queue_no(w, n->r.origin) != j->q)
+		wrong(w, n, "it does not name the queue that it died in");
+	if (w->model->set)
+		return;
+	if (strcmp(queue_text(from, SW_TS_dead_to), n->r.q->name) != 0)
+		wrong(w, n, "it moved to a queue that is not for its dead");
+	if (n->state == SW_DELAYED || n->r.attempt != 0)
+		wrong(w, n, "it has moved and does not begin anew");
+	if (n->r.cause == SW_C_EXPIRED)
+		return;
+	if (j->token == 0)
+		wrong(w, n, "it has moved for no reason");
+	if (!ways_of(w, j).fail && !spent_in(j, from, n->r.max_attempts))
+		wrong(w, n, "it has moved and could be tried again");
+}
+
+static void
+move_judge(struct sim *w, const struct sim_look *n)
+{
+	const struct sim_job *j = n->job;
+
+	if (n->r.origin.len > 0)
+		dead_letter_judge(w, n);
+	else if (!w->model->redrive)
+		wrong(w, n, "it has moved, and nobody redrove it");
+	else if (j->origin != (int)n->r.q->no)
+		wrong(w, n, "it was redriven to a queue that is not its own");
 }
 
 static void
@@ -357,6 +434,8 @@ sim_judge(struct sim *w, struct sim_look *n)
 	if (n->there && !n->reborn && n->state != j->state)
 		state_judge(w, n);
 	rank_judge(w, n);
+	if (moved(n))
+		move_judge(w, n);
 }
 
 /* --- queues ------------------------------------------------------------- */

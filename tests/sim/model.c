@@ -43,6 +43,7 @@ sim_job_of(struct sim_model *m, const struct sw_id *id)
 	j = calloc(1, sizeof(*j));
 	must(j != NULL);
 	j->id = *id;
+	j->origin = -1;
 	HASH_ADD(hh, m->jobs, id.b, SW_ID_LEN, j);
 	return j;
 }
@@ -383,12 +384,21 @@ lease_adopt(struct sim *w, struct sim_job *j, const struct sim_look *n)
 	j->ends_least = sim_steady(w) + n->r.q->set[SW_S_lease_ms];
 }
 
+int
+sim_queue_no(const struct sim *w, struct bytes name)
+{
+	const struct queue *q = queue_find(w->core->queues_by_name, name);
+
+	return q != NULL ? (int)q->no : -1;
+}
+
 static void
 adopt(struct sim *w, const struct sim_look *n)
 {
 	struct sim_model *m = w->model;
 	struct sim_job *j = n->job;
-	int fresh = j->state == SW_NONE && n->there;
+	int fresh = n->there &&
+		    (j->state == SW_NONE || j->q != (int)n->r.q->no);
 
 	shelve(m, j, -1);
 	j->was_token = j->token;
@@ -408,6 +418,8 @@ adopt(struct sim *w, const struct sim_look *n)
 		j->attempt = n->r.attempt;
 		j->releases = n->r.releases;
 		j->lapses = n->r.lapses;
+		j->crashes = n->r.crashes;
+		j->origin = sim_queue_no(w, n->r.origin);
 		j->bytes = n->r.body_len;
 		if (fresh || n->reborn)
 			j->put_len = sw_has(&n->r.it, SW_F_BODY) ? n->r.body_len

@@ -24,16 +24,17 @@ struct sim_job {
 	enum sw_state state;
 	int existed; /* it was committed once */
 	int64_t attempt, bytes, run_at, due, keep_until;
-	int64_t releases, lapses;
-	int64_t put_len;	    /* of the body that was put; -1: not seen */
+	int64_t releases, lapses, crashes;
+	int64_t put_len;	   /* of the body that was put; -1: not seen */
 	int64_t ended_now, retain; /* when it ended, and how long it is kept */
 	int ended_boot;
-	uint64_t token;		    /* of its lease; 0: none */
-	uint64_t ended_token;	    /* of the last one that ended by a report */
-	int ended_outcome;	    /* ... and what that was; 0: not seen */
-	uint32_t link;		    /* who holds the lease */
-	struct sw_id worker;	    /* whom it was given to, or nil */
-	int missed;		    /* the job has never reached that one */
+	int origin;	      /* the number of the queue it died in; -1: none */
+	uint64_t token;	      /* of its lease; 0: none */
+	uint64_t ended_token; /* of the last one that ended by a report */
+	int ended_outcome;    /* ... and what that was; 0: not seen */
+	uint32_t link;	      /* who holds the lease */
+	struct sw_id worker;  /* whom it was given to, or nil */
+	int missed;	      /* the job has never reached that one */
 	int64_t ends_min, ends_max; /* of the lease, if nobody speaks */
 	int64_t ends_least;	    /* the same on sim_steady() */
 	int begun;		    /* the broker has heard so of this lease */
@@ -123,6 +124,8 @@ struct sw_id sim_model_any(struct sim *);
 /* Inside: made if it is not there. */
 struct sim_job *sim_job_of(struct sim_model *, const struct sw_id *);
 void sim_look(struct sim *, struct sim_job *, struct sim_look *);
+
+int sim_queue_no(const struct sim *, struct bytes name); /* -1: none */
 
 /* Whether a message of this turn with this operation names the job. */
 int sim_heard(const struct sim *, const struct sim_job *, int op);

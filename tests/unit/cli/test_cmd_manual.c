@@ -227,9 +227,15 @@ the_manual_lists_the_settings_that_there_are(void **state)
 		if (!has_line(line))
 			fail_msg("the manual lacks '%s'", line);
 	}
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++) {
+		(void)snprintf(
+			line, sizeof(line), ".It Cm %s", sw_text_rules[i].name);
+		if (!has_line(line) || !has_line(sw_text_rules[i].text))
+			fail_msg("the manual lacks '%s' or its text", line);
+	}
 	for (; (p = strstr(p, "\n.It Cm ")) != NULL && p < end; p++)
 		found++;
-	assert_int_equal(found, SW_SETTINGS);
+	assert_int_equal(found, SW_SETTINGS + SW_TEXT_SETTINGS);
 }
 
 /* As "(DEFAULT)", or "(0: no limit)" where the text of the table has it. */

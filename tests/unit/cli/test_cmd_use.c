@@ -276,6 +276,16 @@ the_help_has_what_each_setting_must_be_and_its_default(void **state)
 			unit_format(r->unit, r->def, def));
 		has_row(seen.out, r->name, want);
 	}
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++) {
+		const struct sw_text_rule *r = &sw_text_rules[i];
+		char want[512];
+
+		(void)snprintf(want, sizeof(want),
+			"%s\n%*s%s; none by "
+			"default\n",
+			r->text, 19, "", sw_text_must(r->kind));
+		has_row(seen.out, r->name, want);
+	}
 }
 
 /* The content of a file of the repository; the caller frees it. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/dead_log.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+enum { LINE_MS = 1000 };
+
+/* Whether a line is to be written now. */
+static int
+is_due(const struct job_tally *t, int64_t boot_ms, int64_t *logged_ms)
+{
+	if (t->n == 0 || boot_ms - *logged_ms < LINE_MS)
+		return 0;
+	*logged_ms = boot_ms;
+	return 1;
+}
+
+void
+dead_log_write(struct dead_log *l, struct core *c, int64_t boot_ms)
+{
+	char id[SW_ID_TEXT];
+	struct job_tally *t = &c->kept_dead;
+
+	if (is_due(t, boot_ms, &l->kept_ms)) {
+		sw_id_format(&t->id, id);
+		sw_log(SW_LOG_WARN, "dead-letter-refused", "queue", t->queue,
+			"job", id, "error", sw_errname(t->err), "text",
+			sw_strerror(t->err), "jobs", sw_num((int64_t)t->n),
+			NULL);
+		t->n = 0;
+	}
+}
