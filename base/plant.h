@@ -38,6 +38,7 @@
 	X(WALL_TIME)	    /* broker time is the wall clock */                \
 	X(ENDLESS_HOPS)	    /* a job dies from queue to queue for ever */      \
 	X(BLIND_MOVE)	    /* ... whether or not that queue has room */       \
+	X(RASH_RETAIN)	    /* dead jobs are kept for half their time */       \
 	X(NO_CHECKSUM)	    /* the checksum of a record is ignored */          \
 	X(NO_SYNC)	    /* the index is committed with MDB_NOSYNC */
 

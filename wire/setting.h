@@ -47,7 +47,8 @@
 	X(cpu_limit, UNIT_MS, 0, SW_YEAR_MS, 0, "processor seconds of a job, rounded up; 0: no limit")     \
 	X(files_limit, UNIT_COUNT, 16, 1000000, 1024, "open files of a job's process")                    \
 	X(core_limit, UNIT_BYTES, 0, INT64_MAX, 0, "largest core dump of a job's process; 0: none")       \
-	X(processes_limit, UNIT_COUNT, 0, 1000000, 0, "processes of a job's user; 0: no limit")
+	X(processes_limit, UNIT_COUNT, 0, 1000000, 0, "processes of a job's user; 0: no limit")           \
+	X(retain_dead_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "how long a dead job is kept; 0: for ever")
 /* clang-format on */
 
 /*

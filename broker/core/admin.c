@@ -121,6 +121,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	stat_put(b, "done_total", q->total[TOTAL_DONE]);
 	stat_put(b, "failed_total", q->total[TOTAL_FAILED]);
 	stat_put(b, "dead_total", q->total[TOTAL_DEAD]);
+	stat_put(b, "dead_deleted_total", q->total[TOTAL_DROPPED]);
 	sw_put_fmt(b, SW_F_STAT, "arrival_per_s=%.1f", q->arrival_per_s);
 	sw_put_fmt(b, SW_F_STAT, "service_per_s=%.1f", q->service_per_s);
 	if (q->has_run)

@@ -42,6 +42,14 @@ dead_letter(struct core *c, struct record *r, struct queue *to)
 }
 
 void
+dead_drop(struct core *c, struct record *r)
+{
+	r->q->total[TOTAL_DROPPED]++;
+	job_tally_add(&c->dropped, r->q, &r->id, 0);
+	job_forget(c, r);
+}
+
+void
 job_died(struct core *c, struct record *r)
 {
 	struct bytes name = bytes_str(queue_text(r->q, SW_TS_dead_to));

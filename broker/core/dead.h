@@ -22,6 +22,9 @@
 
 #include "broker/core/state.h"
 
+/* Deletes a dead job whose queue keeps it no longer (retain_dead_ms). */
+void dead_drop(struct core *, struct record *);
+
 /* To be called after each move to SW_DEAD. */
 void job_died(struct core *, struct record *);
 

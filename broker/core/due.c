@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "broker/core/attempt.h"
+#include "broker/core/dead.h"
 #include "broker/core/job.h"
 
 enum { LOOKS = TURN_TIMERS }; /* letters and queues scanned in a turn */
@@ -45,7 +46,8 @@ bound_set(struct core *c, enum timer_kind kind, const struct first_row *f)
 	struct queue *q = f->queue < c->queues_n ? c->queues[f->queue] : NULL;
 
 	if (q != NULL)
-		timer_set(core_timers(c, kind), &q->timers[kind], f->at_ms);
+		timer_set(core_timers(c, kind), &q->timers[kind],
+			queue_row_due_ms(q, kind, f->at_ms));
 }
 
 static int
@@ -82,6 +84,7 @@ due_load(struct core *c)
 
 struct due_scan {
 	struct core *core;
+	const struct queue *q;
 	const struct timer *timer;
 	uint64_t now_ms, next_ms; /* next: of the first row that is not taken */
 	int err;
@@ -93,21 +96,23 @@ due_each(void *arg, struct bytes key, struct bytes val)
 	struct due_scan *s = arg;
 	struct core *c = s->core;
 	const uint8_t *p = key.p;
-	struct due_row *row = &c->due[c->due_n];
+	struct due_row *row;
+	uint64_t at_ms;
 
 	(void)val;
 	if (!is_timed(key)) {
 		s->err = SW_ECORRUPT;
 		return 1;
 	}
-	s->next_ms = be_get(p + 5, 8);
+	at_ms = be_get(p + 5, 8);
+	s->next_ms = queue_row_due_ms(s->q, s->timer->kind, at_ms);
 	if (s->next_ms > s->now_ms || c->due_n == TURN_TIMERS)
 		return 1;
-	row->e.at = s->next_ms;
+	row = &c->due[c->due_n++];
+	row->e.at = at_ms;
 	memcpy(row->e.id.b, p + 13, SW_ID_LEN);
 	row->queue = s->timer->queue;
 	row->kind = s->timer->kind;
-	c->due_n++;
 	s->next_ms = TIMER_NEVER;
 	return 0;
 }
@@ -117,7 +122,8 @@ timer_read(struct core *c, struct timer *t, int64_t now_ms)
 {
 	struct key from = key_of_queue(timer_letter(t->kind), t->queue);
 	struct key to = key_after(from);
-	struct due_scan s = {c, t, (uint64_t)now_ms, TIMER_NEVER, 0};
+	struct due_scan s = {
+		c, c->queues[t->queue], t, (uint64_t)now_ms, TIMER_NEVER, 0};
 	int err = c->store->driver->scan(c->store, c->claim.shard,
 		key_bytes(&from), key_bytes(&to), TURN_TIMERS + 1, due_each,
 		&s);
@@ -187,6 +193,21 @@ is_due(const struct core *c, const struct record *r)
 }
 
 static void
+dead_row_fire(struct core *c, const struct due_row *row)
+{
+	struct queue *q = c->queues[row->queue];
+	struct record r;
+	int err = job_load(c, &row->e.id, &r);
+
+	if (err == SW_ECORRUPT && q->count[SW_DEAD] > 0)
+		job_bury_corrupt(c, q, &row->e.id, SW_DEAD, (int64_t)row->e.at);
+	else if (err == 0 && r.state == SW_DEAD && r.q == q &&
+		 queue_row_due_ms(q, TIMER_DEAD, (uint64_t)r.ended_at_ms) <=
+			 (uint64_t)c->now_ms)
+		dead_drop(c, &r);
+}
+
+static void
 row_fire(struct core *c, const struct due_row *row)
 {
 	struct key k = key_timed(
@@ -213,7 +234,8 @@ void
 due_fire(struct core *c)
 {
 	for (unsigned i = 0; i < c->due_n; i++)
-		row_fire(c, &c->due[i]);
+		(c->due[i].kind == TIMER_DEAD ? dead_row_fire : row_fire)(
+			c, &c->due[i]);
 	c->due_n = 0;
 	if (timer_first(&c->wall_timers) == NULL ||
 		timer_first(&c->wall_timers)->at_ms > (uint64_t)c->wall_ms)

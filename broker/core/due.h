@@ -2,6 +2,8 @@
 /*
  * due.h - rows whose time has come: delayed jobs, expiry, end of retention
  *
+ * The row of a dead job stays unless its queue deletes such jobs by now.
+ *
  * A row names a job and a time, not what is due: the record decides.  A row
  * that no longer matches its record is deleted and nothing else happens.
  */

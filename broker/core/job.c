@@ -58,7 +58,7 @@ row_in_memory_add(struct core *c, const struct record *r, const struct key *k)
 
 	if (kind != TIMER_KINDS)
 		timer_lower(core_timers(c, kind), &r->q->timers[kind],
-			be_get(k->b + 5, 8));
+			queue_row_due_ms(r->q, kind, be_get(k->b + 5, 8)));
 	else if (k->b[0] == 'r' &&
 		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
 		queue_ready_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),

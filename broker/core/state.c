@@ -123,8 +123,9 @@ core_queues_drop(struct core *c, unsigned n)
 	}
 }
 
+/* After a change of retain_dead_ms a look at the store finds what is due. */
 static void
-settings_copy(struct queue *q, const struct sw_settings *s)
+settings_copy(struct core *c, struct queue *q, const struct sw_settings *s)
 {
 	for (int i = 0; i < SW_SETTINGS; i++)
 		if ((s->given >> i & 1) != 0)
@@ -132,6 +133,9 @@ settings_copy(struct queue *q, const struct sw_settings *s)
 	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
 		if ((s->texts_given >> i & 1) != 0)
 			queue_text_set(q, (enum sw_text_setting)i, s->texts[i]);
+	if ((s->given >> SW_S_retain_dead_ms & 1) != 0)
+		timer_set(&c->timers, &q->timers[TIMER_DEAD],
+			q->count[SW_DEAD] > 0 ? 0 : TIMER_NEVER);
 	queue_touch(q);
 }
 
@@ -148,7 +152,7 @@ core_settings_apply(struct core *c, struct bytes name,
 	if (err < 0)
 		(void)snprintf(why, why_cap, "%s", sw_strerror(err));
 	else
-		settings_copy(q, s);
+		settings_copy(c, q, s);
 	return err;
 }
 

@@ -113,6 +113,7 @@ struct core {
 	unsigned queues_lost; /* ... among them rows of queues, at the start */
 	char damage[128];     /* the last of these pieces, for the log */
 	struct job_tally kept_dead; /* dead-letter queues have refused them */
+	struct job_tally dropped;   /* deleted after retain_dead_ms */
 };
 
 /* Whether batch and answers have room for another request in this turn. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/must.h"
+#include "base/plant.h"
 
 enum { MILLI = 1000 };
 
@@ -68,6 +69,18 @@ queue_text_set(struct queue *q, enum sw_text_setting i, struct bytes value)
 		return;
 	q->text[i] = strndup(value.p, value.len);
 	must_have(q->text[i]);
+}
+
+uint64_t
+queue_row_due_ms(const struct queue *q, enum timer_kind kind, uint64_t at_ms)
+{
+	uint64_t retain_ms = (uint64_t)q->set[SW_S_retain_dead_ms];
+
+	if (kind != TIMER_DEAD || at_ms > INT64_MAX)
+		return at_ms;
+	if (retain_ms == 0)
+		return TIMER_NEVER;
+	return at_ms + (planted(RASH_RETAIN) ? retain_ms / 2 : retain_ms);
 }
 
 void
@@ -399,7 +412,10 @@ queue_slots_needed(const struct queue *q)
 			  : -1;
 }
 
-enum { NUMBERS = SW_STATES + QUEUE_TOTALS };
+enum {
+	NUMBERS = SW_STATES + QUEUE_TOTALS,
+	NUMBERS_LEAST = SW_STATES + TOTAL_DROPPED, /* in the oldest rows */
+};
 
 /* As older brokers wrote it: whole, and 0 for no limit alone. */
 static uint64_t
@@ -472,7 +488,9 @@ queue_decode(struct queue *q, struct bytes row)
 		return SW_ECORRUPT;
 	set = sw_bytes(&it, SW_F_BODY);
 	numbers = sw_bytes(&it, SW_F_RESULT);
-	if (numbers.len != (size_t)NUMBERS * 8 || set.len % 8 != 0)
+	if (numbers.len < (size_t)NUMBERS_LEAST * 8 ||
+		numbers.len > (size_t)NUMBERS * 8 || numbers.len % 8 != 0 ||
+		set.len % 8 != 0)
 		return SW_ECORRUPT;
 	sw_get_text(&it, SW_F_QUEUE, q->name, sizeof(q->name));
 
@@ -480,7 +498,7 @@ queue_decode(struct queue *q, struct bytes row)
 	for (size_t i = 0; i < SW_STATES; i++)
 		q->count[i] = (int64_t)le_get(
 			(const uint8_t *)numbers.p + i * 8, 8);
-	for (size_t i = 0; i < QUEUE_TOTALS; i++)
+	for (size_t i = 0; SW_STATES + i < numbers.len / 8; i++)
 		q->total[i] = (int64_t)le_get(
 			(const uint8_t *)numbers.p + (SW_STATES + i) * 8, 8);
 	texts_decode(q, &it);

@@ -46,7 +46,8 @@ enum queue_total {
 	TOTAL_FAILED,
 	TOTAL_DEAD,
 	TOTAL_BYTES,
-	QUEUE_TOTALS, /* TOTAL_BYTES is no total: the bodies stored now */
+	TOTAL_DROPPED, /* dead jobs that were deleted after retain_dead_ms */
+	QUEUE_TOTALS,  /* TOTAL_BYTES is no total: the bodies stored now */
 };
 
 struct queue {
@@ -88,6 +89,10 @@ struct queue *queue_find(struct queue *all, struct bytes name);
 /* The value of a text setting, "" unless set; borrowed until it is set. */
 const char *queue_text(const struct queue *, enum sw_text_setting);
 void queue_text_set(struct queue *, enum sw_text_setting, struct bytes value);
+
+/* When a row whose key has the time `at_ms` is due; TIMER_NEVER: never. */
+uint64_t
+queue_row_due_ms(const struct queue *, enum timer_kind, uint64_t at_ms);
 
 /* Marks the row of the queue to be written in this turn. */
 void queue_touch(struct queue *);

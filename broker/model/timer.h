@@ -7,6 +7,8 @@
  * has an earlier time.  A heap orders the bounds.  Memory does not grow with
  * the number of rows.
  *
+ * A row is due at its time, one of TIMER_DEAD later (queue_row_due_ms()).
+ *
  * A bound may be too early, for the row that it was set for may be gone: then
  * one look at the store sets it right.
  */
@@ -23,7 +25,8 @@
 	X(TIMER_DELAY, 'd')                                                    \
 	X(TIMER_DONE, 'k')                                                     \
 	X(TIMER_CANCELLED, 'n')                                                \
-	X(TIMER_EXPIRY, 'e')
+	X(TIMER_EXPIRY, 'e')                                                   \
+	X(TIMER_DEAD, 'x') /* due retain_dead_ms after its time */
 
 enum timer_kind {
 #define X(sym, letter) sym,
@@ -33,7 +36,7 @@ enum timer_kind {
 };
 
 struct timer {
-	uint64_t at_ms; /* no row is earlier; TIMER_NEVER: there is no row */
+	uint64_t at_ms; /* no row is due earlier; TIMER_NEVER: none ever is */
 	uint32_t queue;
 	enum timer_kind kind;
 	uint32_t place; /* in the heap, from 1; 0: in none */

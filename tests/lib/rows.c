@@ -103,7 +103,13 @@ row_has_timer(const struct core *c, struct bytes key)
 	const struct queue *q = c->queues[be_get(p + 1, 4)];
 	const struct timer *t = &q->timers[timer_kind_of((char)p[0])];
 
-	return t->at_ms <= be_get(p + 5, 8) && t->place != 0;
+	int64_t retain_ms = q->set[SW_S_retain_dead_ms];
+
+	if (p[0] == 'x' && retain_ms == 0)
+		return 1;
+	return t->at_ms <= be_get(p + 5, 8) +
+				   (uint64_t)(p[0] == 'x' ? retain_ms : 0) &&
+	       t->place != 0;
 }
 
 size_t

@@ -274,6 +274,17 @@ was_kept(const struct sim *w, const struct sim_job *j)
 	       w->now + w->late_ms - j->ended_now >= j->retain;
 }
 
+/* Whether its queue keeps the dead for no longer than that. */
+static int
+dead_may_go(const struct sim *w, const struct sim_job *j)
+{
+	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_dead_ms];
+
+	return j->state == SW_DEAD &&
+	       (w->model->set ||
+		       (retain > 0 && j->ended_at + retain <= w->core->now_ms));
+}
+
 /* Whether its record may have been removed in this turn. */
 static int
 may_go(const struct sim *w, const struct sim_job *j)
@@ -282,7 +293,7 @@ may_go(const struct sim *w, const struct sim_job *j)
 	int was_final = j->state == SW_DONE || j->state == SW_CANCELLED;
 	int ends = acked(w, j) || j->cancel || sim_heard(w, j, SW_OP_CANCEL);
 
-	return w->model->purge ||
+	return w->model->purge || dead_may_go(w, j) ||
 	       (was_final && j->keep_until <= w->core->now_ms &&
 		       was_kept(w, j)) ||
 	       (ends && (retain == 0 || w->model->set));

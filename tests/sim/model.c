@@ -427,6 +427,7 @@ adopt(struct sim *w, const struct sim_look *n)
 		j->run_at = n->r.run_at_ms;
 		j->due = n->r.due_ms;
 		j->keep_until = n->r.keep_until_ms;
+		j->ended_at = n->r.ended_at_ms;
 		m->shelf[j->q].stored += fresh;
 	}
 	shelve(m, j, 1);

@@ -23,7 +23,7 @@ struct sim_job {
 	int q; /* the queue's number */
 	enum sw_state state;
 	int existed; /* it was committed once */
-	int64_t attempt, bytes, run_at, due, keep_until;
+	int64_t attempt, bytes, run_at, due, keep_until, ended_at;
 	int64_t releases, lapses, crashes;
 	int64_t put_len;	   /* of the body that was put; -1: not seen */
 	int64_t ended_now, retain; /* when it ended, and how long it is kept */

@@ -202,7 +202,9 @@ ask_setting(struct sim_person *s)
 		"max_crashes=1", "max_crashes=3", "max_releases=0",
 		"max_releases=2", "max_releases=20", "ageing_ms=100",
 		"weight=5", "delay_ms=0", "delay_ms=700", "dead_to=mail",
-		"dead_to=video", "dead_to=short", "dead_to=fair", "dead_to="};
+		"dead_to=video", "dead_to=short", "dead_to=fair",
+		"dead_to=", "retain_dead_ms=0", "retain_dead_ms=500",
+		"retain_dead_ms=20s"};
 	struct sim *w = s->w;
 	size_t n = sizeof(settings) / sizeof(settings[0]);
 

@@ -63,6 +63,7 @@ static void
 overdue_check(struct sim *w, const struct sim_look *n)
 {
 	const struct core *c = w->core;
+	int64_t retain;
 
 	if (c->more || w->model->fresh || w->now < w->busy_until)
 		return;
@@ -72,6 +73,10 @@ overdue_check(struct sim *w, const struct sim_look *n)
 		(n->r.due_ms != 0 ? n->r.due_ms < c->now_ms
 				  : n->r.run_at_ms < c->wall_ms))
 		wrong(w, n, "it is due");
+	retain = n->r.q->set[SW_S_retain_dead_ms];
+	if (n->state == SW_DEAD && retain > 0 &&
+		n->r.ended_at_ms + retain < c->now_ms)
+		wrong(w, n, "its time is over");
 }
 
 static int

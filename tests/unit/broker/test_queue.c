@@ -305,14 +305,21 @@ row_write(struct sw_buf *b, uint8_t *room, size_t cap, const char *name,
 static void
 a_queues_row_without_name_or_of_a_wrong_length_is_damage(void **state)
 {
-	enum { NUMBERS = (SW_STATES + QUEUE_TOTALS) * 8 };
+	enum {
+		NUMBERS = (SW_STATES + QUEUE_TOTALS) * 8,
+		OLDEST = (SW_STATES + TOTAL_DROPPED) * 8,
+	};
 	struct queue *q = ((struct line *)*state)->q;
 	uint8_t room[2048];
 	struct sw_buf b;
 
 	row_write(&b, room, sizeof(room), NULL, 8, NUMBERS);
 	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
-	row_write(&b, room, sizeof(room), "q", 8, NUMBERS - 8);
+	row_write(&b, room, sizeof(room), "q", 8, NUMBERS - 4);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
+	row_write(&b, room, sizeof(room), "q", 8, NUMBERS + 8);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
+	row_write(&b, room, sizeof(room), "q", 8, OLDEST - 8);
 	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
 	row_write(&b, room, sizeof(room), "q", 7, NUMBERS);
 	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), SW_ECORRUPT);
@@ -338,6 +345,9 @@ a_row_of_an_older_or_newer_broker_gives_the_settings_that_both_know(
 	row_write(&b, room, sizeof(room), "q", (SW_SETTINGS + 2) * 8, NUMBERS);
 	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
 	assert_int_equal(q->set[SW_SETTINGS - 1], 0);
+	row_write(&b, room, sizeof(room), "q", 8,
+		(SW_STATES + TOTAL_DROPPED) * 8);
+	assert_int_equal(queue_decode(q, sw_buf_bytes(&b)), 0);
 }
 
 /* --- keys ---------------------------------------------------------------- */
