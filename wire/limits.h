@@ -23,6 +23,7 @@ enum {
 	SW_NAME_MAX = 127, /* a worker's name */
 	SW_TEXT_MAX = 512,
 	SW_CURSOR_MAX = 128,
+	SW_NAMES_MAX = 400, /* bytes of redact_headers or redact_members */
 
 	SW_ITEMS_MAX = 100,	      /* items in one message, SW_ETOOBIG */
 	SW_FOLLOWS_MAX = 1000,	      /* follow-ups of one job, SW_ETOOBIG */

@@ -111,12 +111,42 @@ queue_is_valid(struct bytes value)
 	return sw_queue_check(value.p, value.len) == 0;
 }
 
+/* Control characters, and blanks around a name, are mistakes. */
+static int
+name_is_valid(const char *p, size_t len)
+{
+	if (len == 0 || p[0] == ' ' || p[len - 1] == ' ')
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
+			return 0;
+	return 1;
+}
+
+static int
+names_are_valid(struct bytes value)
+{
+	const char *p = value.p, *end = p + value.len, *comma;
+
+	if (value.len > SW_NAMES_MAX)
+		return 0;
+	for (; (comma = memchr(p, ',', (size_t)(end - p))) != NULL;
+		p = comma + 1)
+		if (!name_is_valid(p, (size_t)(comma - p)))
+			return 0;
+	return name_is_valid(p, (size_t)(end - p));
+}
+
 static const struct {
 	const char *must;
 	int (*is_valid)(struct bytes);
 } kinds[] = {
 	[SW_TEXT_QUEUE] = {"the name of a queue", queue_is_valid},
+	[SW_TEXT_NAMES] = {"names with commas between them, 400 bytes at most",
+		names_are_valid},
 };
+
+_Static_assert(SW_NAMES_MAX == 400, "as the text above says");
 
 const char *
 sw_text_must(enum sw_text_kind kind)

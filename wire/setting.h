@@ -58,7 +58,12 @@
  * X(name, kind, text)
  */
 #define SW_TEXT_SETTING_MAP(X)                                                 \
-	X(dead_to, SW_TEXT_QUEUE, "queue to which dead jobs move, to run there")
+	X(dead_to, SW_TEXT_QUEUE,                                              \
+		"queue to which dead jobs move, to run there")                 \
+	X(redact_headers, SW_TEXT_NAMES,                                       \
+		"headers whose values no answer shows")                        \
+	X(redact_members, SW_TEXT_NAMES,                                       \
+		"members of JSON bodies and results that no answer shows")
 
 /*
  * The settings that a worker must know.  Each comes with a leased job, as a
@@ -91,6 +96,7 @@ extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 
 enum sw_text_kind {
 	SW_TEXT_QUEUE, /* the name of a queue */
+	SW_TEXT_NAMES, /* some names */
 };
 
 enum sw_text_setting {

@@ -6,6 +6,7 @@
 #include "broker/core/dead.h"
 #include "broker/core/job.h"
 #include "broker/model/index.h"
+#include "broker/model/redact.h"
 
 /*
  * A page is made in two steps: scans of index rows collect ids, then each job
@@ -72,12 +73,15 @@ selector_read(
 	return 0;
 }
 
+/* A selector must not find out the value of a header that is not shown. */
 static int
 header_has(const struct record *r, struct bytes header)
 {
 	struct bytes h;
 	size_t at = 0;
 
+	if (redact_is_header(queue_text(r->q, SW_TS_redact_headers), header))
+		return 0;
 	while (sw_item_each(&r->it, SW_F_HEADER, &at, &h))
 		if (bytes_eq(h, header))
 			return 1;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/must.h"
+#include "broker/model/redact.h"
 
 void
 out_begin(struct core *c, struct sw_buf *b, size_t cap, int op, uint64_t seq)
@@ -153,6 +154,47 @@ event_show(struct core *c, struct sw_buf *b, struct bytes event)
 	sw_nest_end(b, mark);
 }
 
+static void
+headers_show(struct sw_buf *b, const struct record *r, const char *names)
+{
+	struct bytes header;
+	size_t at = 0;
+
+	while (sw_item_each(&r->it, SW_F_HEADER, &at, &header))
+		redact_put_header(b, names, header);
+}
+
+/* A body that is no JSON text is not shown: what it is made of is unknown. */
+static void
+texts_show(struct sw_buf *b, const struct record *r, const char *names)
+{
+	struct bytes result = sw_bytes(&r->it, SW_F_RESULT);
+
+	if (sw_has(&r->it, SW_F_BODY))
+		(void)redact_put_json(
+			b, SW_F_BODY, names, sw_bytes(&r->it, SW_F_BODY));
+	if (result.len > 0 && !redact_put_json(b, SW_F_RESULT, names, result))
+		sw_put_bytes(b, SW_F_RESULT, result);
+}
+
+/* The fields of the record but those in `hide` and what the queue redacts. */
+static void
+fields_show(struct sw_buf *b, const struct record *r, uint64_t hide, int whole)
+{
+	const char *headers = queue_text(r->q, SW_TS_redact_headers);
+	const char *members = queue_text(r->q, SW_TS_redact_members);
+
+	if (*headers != '\0')
+		hide |= SW_BIT(SW_F_HEADER);
+	if (*members != '\0')
+		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
+	sw_copy_without(b, &r->it, hide);
+	if (*headers != '\0')
+		headers_show(b, r, headers);
+	if (*members != '\0' && whole)
+		texts_show(b, r, members);
+}
+
 void
 job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 {
@@ -163,7 +205,7 @@ job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 	if (!whole)
 		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
 	sw_put_int(b, SW_F_STATE, r->state);
-	sw_copy_without(b, &r->it, hide);
+	fields_show(b, r, hide, whole);
 	times_show(c, b, r);
 	if (r->lease != NULL)
 		lease_show(c, b, r->lease);

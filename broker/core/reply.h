@@ -48,8 +48,11 @@ void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,
 /* As reply_refuse(), with SW_ENOQUEUE and the name, which the request had. */
 void reply_no_queue(struct request *, struct bytes name);
 
-/* Adds the fields of a job: all that GET shows if `whole`, else without body,
- * result and history, as in a list. */
+/*
+ * Adds the fields of a job: all that GET shows if `whole`, else without body,
+ * result and history, as in a list.  What the queue redacts is left out here,
+ * where all answers about a job come by.
+ */
 void job_show(struct core *, struct sw_buf *, const struct record *, int whole);
 
 #endif

@@ -63,8 +63,33 @@ a_wrong_text_is_refused_with_what_it_must_be(void **state)
 	(void)state;
 	refuse("dead_to=A b", "dead_to is 'A b': must be the name of a queue, "
 			      "or empty");
+	refuse("redact_headers=a, b",
+		"redact_headers is 'a, b': must be names with commas between "
+		"them, 400 bytes at most, or empty");
+	refuse("redact_members=a,,b",
+		"redact_members is 'a,,b': must be names with commas between "
+		"them, 400 bytes at most, or empty");
 	refuse("dead_t=b", "'dead_t': no such queue setting");
 	refuse("dead_to", "'dead_to': must be key=value");
+}
+
+static void
+names_have_a_limit(void **state)
+{
+	struct sw_settings s = {.given = 0};
+	char text[SW_NAMES_MAX + 32] = "redact_members=", why[ROOM];
+	size_t n = strlen(text);
+
+	(void)state;
+	memset(text + n, 'x', SW_NAMES_MAX);
+	text[n + SW_NAMES_MAX] = '\0';
+	assert_int_equal(parse(&s, text, why), 0);
+	s.texts_given = 0;
+	text[n + SW_NAMES_MAX] = 'x';
+	text[n + SW_NAMES_MAX + 1] = '\0';
+	assert_int_equal(parse(&s, text, why), SW_ESETTING);
+	s.texts_given = 0;
+	assert_int_equal(parse(&s, "redact_members=one two,x-3", why), 0);
 }
 
 static void
@@ -101,6 +126,7 @@ main(void)
 		cmocka_unit_test(both_kinds_are_read_by_one_call),
 		cmocka_unit_test(the_empty_text_takes_a_setting_back),
 		cmocka_unit_test(a_wrong_text_is_refused_with_what_it_must_be),
+		cmocka_unit_test(names_have_a_limit),
 		cmocka_unit_test(a_text_that_is_given_twice_is_refused),
 		cmocka_unit_test(a_queue_is_not_named_by_its_own_settings),
 	};
