@@ -206,6 +206,14 @@ rate_read(struct dead_sweep *s)
 		cmd_opts[CMD_O_RATE].name, why, text);
 }
 
+/* A job that waits in a dead-letter queue is redriven, too. */
+static int
+waits(const struct dead_sweep *s)
+{
+	return s->op == SW_OP_REDRIVE &&
+	       (s->sel.state == SW_READY || s->sel.state == SW_DELAYED);
+}
+
 /* The checks before the first request. */
 static int
 sweep_check(struct dead_sweep *s, int state)
@@ -214,6 +222,8 @@ sweep_check(struct dead_sweep *s, int state)
 	struct selector *sel = &s->sel;
 	int rc;
 
+	if (waits(s))
+		state = sel->state;
 	if (state != SW_NONE && sel->state != SW_NONE && sel->state != state)
 		return cmd_usage(c, "state must be dead here, not %s%s",
 			sw_state_name(sel->state),

@@ -210,6 +210,9 @@ end_print(struct cmd *c, const char *id, const struct sw_item *it)
 		bytes_print(c, sw_bytes(it, SW_F_RESULT));
 	if (state == SW_DONE)
 		return CMD_OK;
+	if (state != SW_DEAD && sw_has(it, SW_F_ORIGIN))
+		return cmd_refuse(
+			c, "%s died, and has moved to a dead-letter queue", id);
 	if (state != SW_DEAD)
 		return cmd_refuse(c, "%s ended %s", id, sw_state_name(state));
 	out_lines(c->err, client_last_error(it), "    ", ERROR_LINES);

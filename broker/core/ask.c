@@ -88,7 +88,8 @@ op_wait(struct request *rq)
 		return;
 	}
 	err = job_load(rq->core, &id, &r);
-	if (err == 0 && !is_ended(r.state)) {
+	/* One that died and has moved was the end of this wait before. */
+	if (err == 0 && !is_ended(r.state) && r.origin.len == 0) {
 		err = waiter_add(rq, &id);
 		if (err == 0)
 			return;

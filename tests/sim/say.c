@@ -136,7 +136,8 @@ wait_said(struct sim *w, struct sw_msg *m)
 		return; /* an error has no id */
 	j = sim_job_of(w->model, &id);
 	state = (int)sw_int(&it, SW_F_STATE, SW_NONE);
-	if (state != SW_DONE && state != SW_DEAD && state != SW_CANCELLED)
+	if (state != SW_DONE && state != SW_DEAD && state != SW_CANCELLED &&
+		!sw_has(&it, SW_F_ORIGIN))
 		wrong(w, j, "who waits for it is told that it has not ended");
 	if (j->state == SW_NONE && sim_passed(w, j))
 		return;

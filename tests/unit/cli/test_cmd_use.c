@@ -71,7 +71,7 @@ static const char *const misuses[][2] = {
 	{"dead|list|state=done", "spillway list"},
 	{"dead|redrive", "--all"},
 	{"dead|redrive|--all|queue=q", "--all cannot be used with a selector"},
-	{"dead|redrive|state=ready", "state must be dead here, not ready"},
+	{"dead|redrive|state=done", "state must be dead here, not done"},
 	{"dead|redrive|--all|--rate=x", 
 		"--rate must be a rate, 0.001/h to 1000000/s, not 'x'"},
 	{"dead|purge|--yes", "--all"},

@@ -261,6 +261,9 @@ whoever_waits_for_the_job_reads_that_it_died(void **state)
 	(void)job_end(r, "q", 1, SW_FAIL);
 	assert_true(rig_item(r, 7, SW_OP_WAIT | SW_REPLY, 0, &it));
 	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DEAD);
+	mark = rig_say(r, SW_OP_WAIT, 1); /* too late to see that */
+	assert_int_equal(rig_ask(r, 7, SW_OP_WAIT, mark, &it), 0);
+	text_is(&it, SW_F_ORIGIN, "q");
 }
 
 static void
