@@ -75,12 +75,14 @@ selector_read(
 
 /* A selector must not find out the value of a header that is not shown. */
 static int
-header_has(const struct record *r, struct bytes header)
+header_has(struct core *c, const struct record *r, struct bytes header)
 {
+	char names[REDACTED_ROOM];
 	struct bytes h;
 	size_t at = 0;
 
-	if (redact_is_header(queue_text(r->q, SW_TS_redact_headers), header))
+	if (redact_is_header(
+		    redacted_names(c, r, SW_TS_redact_headers, names), header))
 		return 0;
 	while (sw_item_each(&r->it, SW_F_HEADER, &at, &h))
 		if (bytes_eq(h, header))
@@ -100,7 +102,7 @@ error_matches(const struct record *r, struct bytes match)
 }
 
 static int
-selects(const struct list_selector *sel, const struct record *r)
+selects(struct core *c, const struct list_selector *sel, const struct record *r)
 {
 	int64_t at = r->ended_at_ms != 0 ? r->ended_at_ms : r->created_at_ms;
 	struct bytes h;
@@ -111,7 +113,7 @@ selects(const struct list_selector *sel, const struct record *r)
 		at > sel->until_ms || !error_matches(r, sel->match))
 		return 0;
 	while (sw_item_each(sel->it, SW_F_HEADER, &at_header, &h))
-		if (!header_has(r, h))
+		if (!header_has(c, r, h))
 			return 0;
 	return 1;
 }
@@ -276,7 +278,7 @@ page_load(struct core *c, const struct list_page *p,
 		struct record r;
 		int status = 0;
 
-		if (page_job(c, p, i, &r) < 0 || !selects(sel, &r))
+		if (page_job(c, p, i, &r) < 0 || !selects(c, sel, &r))
 			continue;
 		if (f->shown == sel->limit || f->items.len > SW_BATCH_MAX)
 			return;

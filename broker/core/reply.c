@@ -177,12 +177,29 @@ texts_show(struct sw_buf *b, const struct record *r, const char *names)
 		sw_put_bytes(b, SW_F_RESULT, result);
 }
 
-/* The fields of the record but those in `hide` and what the queue redacts. */
-static void
-fields_show(struct sw_buf *b, const struct record *r, uint64_t hide, int whole)
+const char *
+redacted_names(struct core *c, const struct record *r, enum sw_text_setting i,
+	char names[REDACTED_ROOM])
 {
-	const char *headers = queue_text(r->q, SW_TS_redact_headers);
-	const char *members = queue_text(r->q, SW_TS_redact_members);
+	const struct queue *origin = queue_find(c->queues_by_name, r->origin);
+	const char *own = queue_text(r->q, i);
+	const char *old = origin != NULL ? queue_text(origin, i) : "";
+
+	(void)snprintf(names, REDACTED_ROOM, "%s%s%s", own,
+		*own != '\0' && *old != '\0' ? "," : "", old);
+	return names;
+}
+
+/* The fields of the record but those in `hide` and what is redacted. */
+static void
+fields_show(struct core *c, struct sw_buf *b, const struct record *r,
+	uint64_t hide, int whole)
+{
+	char room[2][REDACTED_ROOM];
+	const char *headers = redacted_names(
+		c, r, SW_TS_redact_headers, room[0]);
+	const char *members = redacted_names(
+		c, r, SW_TS_redact_members, room[1]);
 
 	if (*headers != '\0')
 		hide |= SW_BIT(SW_F_HEADER);
@@ -205,7 +222,7 @@ job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 	if (!whole)
 		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
 	sw_put_int(b, SW_F_STATE, r->state);
-	fields_show(b, r, hide, whole);
+	fields_show(c, b, r, hide, whole);
 	times_show(c, b, r);
 	if (r->lease != NULL)
 		lease_show(c, b, r->lease);

@@ -11,6 +11,7 @@
 enum {
 	REPLY_SMALL = 64 * 1024, /* bytes for 100 items of some numbers */
 	SHOW_ROOM = 1024,	 /* bytes that job_show() adds to a record */
+	REDACTED_ROOM = 2 * (SW_NAMES_MAX + 1), /* of redacted_names() */
 };
 
 /* A request that is being answered. */
@@ -47,6 +48,11 @@ void reply_refuse(struct core *, const struct peer *, uint64_t seq, int status,
 
 /* As reply_refuse(), with SW_ENOQUEUE and the name, which the request had. */
 void reply_no_queue(struct request *, struct bytes name);
+
+/* The names of a setting redact_*, of the job's queue and of its origin: what
+ * has moved is shown no more than before.  Returns `names`. */
+const char *redacted_names(struct core *, const struct record *,
+	enum sw_text_setting, char names[REDACTED_ROOM]);
 
 /*
  * Adds the fields of a job: all that GET shows if `whole`, else without body,

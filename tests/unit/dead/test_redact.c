@@ -268,6 +268,30 @@ no_selector_finds_out_the_value_of_such_a_header(void **state)
 	}
 }
 
+static void
+a_job_in_a_dead_letter_queue_is_redacted_as_before(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token;
+	struct sw_item it;
+	size_t mark;
+
+	redact(r);
+	rig_set(r, "q", "dead_to=graves");
+	rig_set(r, "graves", "redact_members=x");
+	secret_put(r, 1, "q", "{\"pin\":\"secret\"}");
+	rig_hello(r, 1, "q", 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	rig_done(r, 1, 1, token, SW_FAIL, SW_C_ERROR);
+	inspect(r, SW_OP_GET);
+	assert_false(answered_secret(r));
+	mark = rig_say(r, SW_OP_LIST, 0);
+	sw_put_int(&r->b, SW_F_STATE, SW_READY);
+	sw_put_text(&r->b, SW_F_HEADER, "Authorization=secret");
+	assert_int_equal(rig_ask(r, 100, SW_OP_LIST, mark, &it), 0);
+	assert_int_equal(sw_int(&it, SW_F_COUNT, -1), 0);
+}
+
 /* The masked answer must have room where the plain one had just enough. */
 static void
 very_many_empty_headers_do_not_make_an_answer_grow(void **state)
@@ -307,6 +331,7 @@ main(void)
 		TEST(whoever_waits_reads_no_secret_in_body_and_result),
 		TEST(a_body_that_is_no_json_is_left_out),
 		TEST(no_selector_finds_out_the_value_of_such_a_header),
+		TEST(a_job_in_a_dead_letter_queue_is_redacted_as_before),
 		TEST(very_many_empty_headers_do_not_make_an_answer_grow),
 	};
 
