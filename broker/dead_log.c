@@ -17,14 +17,14 @@ is_due(const struct job_tally *t, int64_t boot_ms, int64_t *logged_ms)
 }
 
 static void
-refused_write(struct job_tally *t)
+refused_write(struct job_tally *t, const char *event)
 {
 	char id[SW_ID_TEXT];
 
 	sw_id_format(&t->id, id);
-	sw_log(SW_LOG_WARN, "dead-letter-refused", "queue", t->queue, "job", id,
-		"error", sw_errname(t->err), "text", sw_strerror(t->err),
-		"jobs", sw_num((int64_t)t->n), NULL);
+	sw_log(SW_LOG_WARN, event, "queue", t->queue, "job", id, "error",
+		sw_errname(t->err), "text", sw_strerror(t->err), "jobs",
+		sw_num((int64_t)t->n), NULL);
 	t->n = 0;
 }
 
@@ -43,7 +43,9 @@ void
 dead_log_write(struct dead_log *l, struct core *c, int64_t boot_ms)
 {
 	if (is_due(&c->kept_dead, boot_ms, &l->kept_ms))
-		refused_write(&c->kept_dead);
+		refused_write(&c->kept_dead, "dead-letter-refused");
+	if (is_due(&c->untold, boot_ms, &l->untold_ms))
+		refused_write(&c->untold, "notice-refused");
 	if (is_due(&c->dropped, boot_ms, &l->dropped_ms))
 		dropped_write(&c->dropped);
 }

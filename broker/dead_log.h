@@ -8,7 +8,8 @@
 #include "broker/core/core.h"
 
 struct dead_log {
-	int64_t kept_ms, dropped_ms; /* boot clock, of the last line */
+	int64_t kept_ms, untold_ms,
+		dropped_ms; /* boot clock, of the last line */
 };
 
 /* Writes a line for each kind that has happened, but one a second at most:

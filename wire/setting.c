@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "wire/proto.h"
+#include "wire/put.h"
 
 const struct sw_setting_rule sw_setting_rules[SW_SETTINGS] = {
 #define X(name, unit, min, max, def, text)                                     \
@@ -137,6 +138,12 @@ names_are_valid(struct bytes value)
 	return name_is_valid(p, (size_t)(end - p));
 }
 
+static int
+header_is_valid(struct bytes value)
+{
+	return sw_put_header_check(value, NULL) == 0;
+}
+
 static const struct {
 	const char *must;
 	int (*is_valid)(struct bytes);
@@ -144,6 +151,7 @@ static const struct {
 	[SW_TEXT_QUEUE] = {"the name of a queue", queue_is_valid},
 	[SW_TEXT_NAMES] = {"names with commas between them, 400 bytes at most",
 		names_are_valid},
+	[SW_TEXT_HEADER] = {"a header, name=value", header_is_valid},
 };
 
 _Static_assert(SW_NAMES_MAX == 400, "as the text above says");

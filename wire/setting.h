@@ -48,7 +48,8 @@
 	X(files_limit, UNIT_COUNT, 16, 1000000, 1024, "open files of a job's process")                    \
 	X(core_limit, UNIT_BYTES, 0, INT64_MAX, 0, "largest core dump of a job's process; 0: none")       \
 	X(processes_limit, UNIT_COUNT, 0, 1000000, 0, "processes of a job's user; 0: no limit")           \
-	X(retain_dead_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "how long a dead job is kept; 0: for ever")
+	X(retain_dead_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "how long a dead job is kept; 0: for ever") \
+	X(on_age_ms, UNIT_MS, 0, SW_YEAR_MS, 0, "age of the oldest ready job that on_age tells; 0: never")
 /* clang-format on */
 
 /*
@@ -63,7 +64,12 @@
 	X(redact_headers, SW_TEXT_NAMES,                                       \
 		"headers whose values no answer shows")                        \
 	X(redact_members, SW_TEXT_NAMES,                                       \
-		"members of JSON bodies and results that no answer shows")
+		"members of JSON bodies and results that no answer shows")     \
+	X(on_dead, SW_TEXT_QUEUE, "queue that gets a job when a job dies")     \
+	X(on_age, SW_TEXT_QUEUE,                                               \
+		"queue that gets a job when on_age_ms is exceeded")            \
+	X(notice_header, SW_TEXT_HEADER,                                       \
+		"header of the jobs of on_dead and on_age")
 
 /*
  * The settings that a worker must know.  Each comes with a leased job, as a
@@ -97,6 +103,7 @@ extern const struct sw_setting_rule sw_setting_rules[SW_SETTINGS];
 enum sw_text_kind {
 	SW_TEXT_QUEUE, /* the name of a queue */
 	SW_TEXT_NAMES, /* some names */
+	SW_TEXT_HEADER,
 };
 
 enum sw_text_setting {

@@ -53,33 +53,6 @@ stat_put(struct sw_buf *b, const char *name, int64_t v)
 	sw_put_fmt(b, SW_F_STAT, "%s=%" PRId64, name, v);
 }
 
-/*
- * The longest wait among the next job of each lane in memory.  An estimate:
- * ready jobs are ordered by rank, which does not tell when a job became ready.
- * Exact while all jobs of the queue have one priority and few fair keys, and
- * the next ones were not tried before.
- */
-static int64_t
-oldest_ready_ms(struct core *c, struct queue *q)
-{
-	int64_t oldest = 0;
-
-	for (unsigned i = 0; i < q->lanes_n; i++) {
-		const struct entry *e = window_first(&q->lanes[i]->w);
-		struct record r;
-		int64_t since;
-
-		if (e == NULL || job_load(c, &e->id, &r) < 0)
-			continue;
-		since = r.due_ms != 0 ? r.due_ms : r.run_at_ms;
-		if (since < r.created_at_ms)
-			since = r.created_at_ms;
-		if (c->now_ms - since > oldest)
-			oldest = c->now_ms - since;
-	}
-	return oldest;
-}
-
 /* Plain numbers; a rate that is not whole per second has its unit. */
 static void
 setting_put(struct sw_buf *b, const struct queue *q, enum sw_setting i)
@@ -101,6 +74,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 {
 	size_t mark = sw_item_begin(b);
 	int64_t free_slots = 0;
+	struct sw_id oldest;
 
 	for (struct session *s = c->sessions; s != NULL; s = s->hh.next)
 		for (unsigned i = 0; i < s->subs_n; i++)
@@ -116,7 +90,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	for (int s = SW_DELAYED; s < SW_STATES; s++)
 		stat_put(b, sw_state_name(s), q->count[s]);
 	stat_put(b, "bytes", q->total[TOTAL_BYTES]);
-	stat_put(b, "oldest_ready_ms", oldest_ready_ms(c, q));
+	stat_put(b, "oldest_ready_ms", oldest_ready_ms(c, q, &oldest));
 	stat_put(b, "put_total", q->total[TOTAL_PUT]);
 	stat_put(b, "done_total", q->total[TOTAL_DONE]);
 	stat_put(b, "failed_total", q->total[TOTAL_FAILED]);

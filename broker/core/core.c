@@ -15,6 +15,7 @@
 #include "broker/core/job.h"
 #include "broker/core/list.h"
 #include "broker/core/load.h"
+#include "broker/core/notice.h"
 #include "broker/core/put.h"
 #include "broker/core/reply.h"
 #include "broker/core/work.h"
@@ -333,6 +334,7 @@ core_tick(struct core *c)
 	due_fire(c);
 	leases_missed(c);
 	leases_expire(c);
+	notices_tick(c);
 	sessions_forget(c);
 }
 

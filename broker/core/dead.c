@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/plant.h"
 #include "broker/core/job.h"
+#include "broker/core/notice.h"
 #include "broker/core/put.h"
 
 int
@@ -56,6 +57,7 @@ job_died(struct core *c, struct record *r)
 	struct queue *to = NULL;
 	int err;
 
+	notice_death(c, r);
 	if (name.len == 0 || (r->origin.len > 0 && !planted(ENDLESS_HOPS)))
 		return;
 	err = core_queue_get(c, name, &to);

@@ -334,3 +334,26 @@ expiry_row_remove(struct core *c, const struct record *r)
 	if (x.row[INDEX_EXPIRY].len > 0)
 		row_remove(c, r->q, r, &x.row[INDEX_EXPIRY]);
 }
+
+int64_t
+oldest_ready_ms(struct core *c, const struct queue *q, struct sw_id *id)
+{
+	int64_t oldest = 0;
+
+	for (unsigned i = 0; i < q->lanes_n; i++) {
+		const struct entry *e = window_first(&q->lanes[i]->w);
+		struct record r;
+		int64_t since;
+
+		if (e == NULL || job_load(c, &e->id, &r) < 0)
+			continue;
+		since = r.due_ms != 0 ? r.due_ms : r.run_at_ms;
+		if (since < r.created_at_ms)
+			since = r.created_at_ms;
+		if (c->now_ms - since <= oldest)
+			continue;
+		oldest = c->now_ms - since;
+		*id = e->id;
+	}
+	return oldest;
+}

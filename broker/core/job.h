@@ -66,6 +66,14 @@ void expiry_row_remove(struct core *, const struct record *);
 /* Writes a dead job in the place of a record that is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
+/*
+ * The longest wait among the next job of each lane in memory, and that job; 0:
+ * none waits.  An estimate: ready jobs are ordered by rank, which does not tell
+ * when a job became ready.  Exact while all jobs of the queue have one priority
+ * and few fair keys, and the next ones were not tried before.
+ */
+int64_t oldest_ready_ms(struct core *, const struct queue *, struct sw_id *);
+
 /* Removes record and rows of a job that is not leased. */
 void job_forget(struct core *, struct record *);
 

@@ -74,11 +74,13 @@ struct core {
 	int64_t now_ms;	 /* broker time: all but what follows */
 	int64_t wall_ms; /* Unix time: run_at */
 	int64_t mono_ms; /* boot clock less stalls: leases, sessions, rates */
-	int64_t stalled_ms;  /* by all stalls */
-	int64_t settled_ms;  /* broker time: no run_at was due at that time */
-	int64_t second_ms;   /* boot clock, of the last queue_means_update() */
-	int64_t started_ms;  /* broker time */
-	uint64_t next_token; /* fencing token: epoch << 40 | counter */
+	int64_t stalled_ms;   /* by all stalls */
+	int64_t settled_ms;   /* broker time: no run_at was due at that time */
+	int64_t second_ms;    /* boot clock, of the last queue_means_update() */
+	int64_t started_ms;   /* broker time */
+	int64_t noticed_ms;   /* boot clock, of the last notices_tick() */
+	unsigned notice_next; /* modulo queues_n: where that goes on */
+	uint64_t next_token;  /* fencing token: epoch << 40 | counter */
 
 	struct batch batch;
 	struct arena out_arena; /* memory of the messages */
@@ -113,6 +115,7 @@ struct core {
 	unsigned queues_lost; /* ... among them rows of queues, at the start */
 	char damage[128];     /* the last of these pieces, for the log */
 	struct job_tally kept_dead; /* dead-letter queues have refused them */
+	struct job_tally untold;    /* queues have refused notices of them */
 	struct job_tally dropped;   /* deleted after retain_dead_ms */
 };
 

@@ -50,6 +50,14 @@ enum queue_total {
 	QUEUE_TOTALS,  /* TOTAL_BYTES is no total: the bodies stored now */
 };
 
+struct queue_notices {	 /* core/notice.h */
+	int64_t sent_ms; /* boot clock, of the last one */
+	int64_t deaths;	 /* not told yet; the last of them: */
+	struct sw_id id;
+	int64_t cause, attempts, at_ms;
+	int aged; /* the age has been told */
+};
+
 struct queue {
 	char name[SW_QUEUE_MAX + 1];
 	uint32_t no;
@@ -74,6 +82,8 @@ struct queue {
 	double arrival_per_s, service_per_s, run_ms;
 	int has_run; /* since the start; without it run_ms is not known */
 	int64_t put_before, done_before; /* totals a second ago */
+
+	struct queue_notices notices;
 
 	unsigned workers;  /* sessions that serve the queue */
 	UT_hash_handle hh; /* by name */

@@ -132,7 +132,7 @@ complete -c spillway -n '__spillway_at any queues' -l json -d 'one JSON object p
 complete -c spillway -n '__spillway_at 0 queue show' -a '(__spillway_queues)'
 complete -c spillway -n '__spillway_at any queue show' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at 0 queue set' -a '(__spillway_queues)'
-complete -c spillway -n '__spillway_at more queue set' -a 'max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= dead_to= redact_headers= redact_members= '
+complete -c spillway -n '__spillway_at more queue set' -a 'max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= on_age_ms= dead_to= redact_headers= redact_members= on_dead= on_age= notice_header= '
 complete -c spillway -n '__spillway_at 0 pause' -a '(__spillway_queues)'
 complete -c spillway -n '__spillway_at 0 resume' -a '(__spillway_queues)'
 complete -c spillway -n '__spillway_at 0 dead list' -a '(__spillway_selectors)'

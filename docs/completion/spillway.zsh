@@ -23,7 +23,7 @@ _spillway_selector()
 
 _spillway_setting()
 {
-	compadd -S '' -- max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= dead_to= redact_headers= redact_members=
+	compadd -S '' -- max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= on_age_ms= dead_to= redact_headers= redact_members= on_dead= on_age= notice_header=
 }
 
 _spillway_verb()

@@ -239,6 +239,24 @@ acked(const struct sim *w, const struct sim_job *j)
 	return j->token != 0 && ways_of(w, j).ack;
 }
 
+/* A notice of some queue, in the queue that is to get it. */
+static int
+is_notice(const struct sim *w, const struct sim_look *n)
+{
+	const char *to = n->r.q->name;
+	struct bytes h = sw_bytes(&n->r.it, SW_F_HEADER);
+
+	if (h.len < 16 || memcmp(h.p, "spillway-notice=", 16) != 0)
+		return 0;
+	for (unsigned i = 0; i < w->core->queues_n; i++)
+		if (strcmp(queue_text(w->core->queues[i], SW_TS_on_dead), to) ==
+				0 ||
+			strcmp(queue_text(w->core->queues[i], SW_TS_on_age),
+				to) == 0)
+			return 1;
+	return w->model->set;
+}
+
 static void
 born_judge(struct sim *w, const struct sim_look *n)
 {
@@ -259,7 +277,8 @@ born_judge(struct sim *w, const struct sim_look *n)
 			(f->parent->token == f->token && f->token != 0))
 			return;
 	}
-	wrong(w, n, "it came from nowhere");
+	if (!is_notice(w, n))
+		wrong(w, n, "it came from nowhere");
 }
 
 /*

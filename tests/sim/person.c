@@ -204,7 +204,8 @@ ask_setting(struct sim_person *s)
 		"weight=5", "delay_ms=0", "delay_ms=700", "dead_to=mail",
 		"dead_to=video", "dead_to=short", "dead_to=fair",
 		"dead_to=", "retain_dead_ms=0", "retain_dead_ms=500",
-		"retain_dead_ms=20s"};
+		"retain_dead_ms=20s", "on_dead=short", "on_dead=mail",
+		"on_dead=", "on_age=fair", "on_age_ms=2s"};
 	struct sim *w = s->w;
 	size_t n = sizeof(settings) / sizeof(settings[0]);
 

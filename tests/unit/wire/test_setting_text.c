@@ -69,6 +69,8 @@ a_wrong_text_is_refused_with_what_it_must_be(void **state)
 	refuse("redact_members=a,,b",
 		"redact_members is 'a,,b': must be names with commas between "
 		"them, 400 bytes at most, or empty");
+	refuse("notice_header=x", "notice_header is 'x': must be a header, "
+				  "name=value, or empty");
 	refuse("dead_t=b", "'dead_t': no such queue setting");
 	refuse("dead_to", "'dead_to': must be key=value");
 }
