@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/manual.h"
 
 enum kind { KEY, FILE_NAME, ACTION, UNKNOWN };
@@ -299,4 +300,178 @@ options_start(struct options *o, const struct program *p, int argc, char **argv)
 	action_print(p, o->action);
 	o->status = fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_IO;
 	return 1;
+}
+
+/* --- reading anew ----------------------------------------------------------
+ */
+
+/* Whether a section has one value of the key, or several under the name. */
+static int
+is_single(const struct config_key *k)
+{
+	return (k->type & CONFIG_MANY) == 0 &&
+	       k->name[strlen(k->name) - 1] != '.';
+}
+
+static int
+is_same(const struct config_key *k, const char *a, const char *b)
+{
+	int64_t x, y;
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	if ((k->type & ~CONFIG_MANY) >= CONFIG_TEXT)
+		return strcmp(a, b) == 0;
+	return unit_parse((enum unit)k->type, a, &x) == 0 &&
+	       unit_parse((enum unit)k->type, b, &y) == 0 && x == y;
+}
+
+static int
+has_value(const struct config *c, const char *section,
+	const struct config_value *v)
+{
+	const struct config_value *w;
+
+	for (size_t i = 0; (w = config_value(c, section, i)) != NULL; i++)
+		if (w->key == v->key && strcmp(w->name, v->name) == 0 &&
+			is_same(v->key, w->text, v->text))
+			return 1;
+	return 0;
+}
+
+/* What counts in place of the value of another configuration. */
+static const char *
+counterpart(
+	const struct config *c, const char *section, const struct config_key *k)
+{
+	return is_single(k) && config_has(c, section)
+		       ? config_text(c, section, k->name)
+		       : NULL;
+}
+
+struct comparing {
+	const struct config *from, *to;
+	options_change_fn *fn;
+	void *arg;
+	int n;
+};
+
+static void
+change(struct comparing *m, const struct options_change *ch)
+{
+	if (is_same(ch->key, ch->old, ch->now))
+		return;
+	m->n++;
+	m->fn(m->arg, ch);
+}
+
+static void
+given_before(
+	struct comparing *m, const char *section, const struct config_value *v)
+{
+	struct options_change ch = {.section = section,
+		.key = v->key,
+		.name = v->name,
+		.old = v->text,
+		.now = counterpart(m->to, section, v->key)};
+
+	ch.removed = !is_single(v->key) ||
+		     !config_given(m->to, section, v->key->name);
+	if (!has_value(m->to, section, v))
+		change(m, &ch);
+}
+
+static void
+given_now(
+	struct comparing *m, const char *section, const struct config_value *v)
+{
+	struct options_change ch = {.section = section,
+		.key = v->key,
+		.name = v->name,
+		.old = counterpart(m->from, section, v->key),
+		.now = v->text};
+
+	if (has_value(m->from, section, v) ||
+		(is_single(v->key) &&
+			config_given(m->from, section, v->key->name)))
+		return;
+	change(m, &ch);
+}
+
+static void
+values_each(struct comparing *m, const struct config *c,
+	void (*f)(struct comparing *, const char *section,
+		const struct config_value *))
+{
+	const struct config_value *v;
+	const char *section;
+
+	for (size_t i = 0; (section = config_section(c, i)) != NULL; i++)
+		for (size_t k = 0; (v = config_value(c, section, k)) != NULL;
+			k++)
+			f(m, section, v);
+}
+
+int
+options_changes(const struct config *from, const struct config *to,
+	options_change_fn *fn, void *arg)
+{
+	struct comparing m = {from, to, fn, arg, 0};
+
+	values_each(&m, from, given_before);
+	values_each(&m, to, given_now);
+	return m.n;
+}
+
+/* --- changes in the log
+ * -------------------------------------------------------------- */
+
+static const char *
+shown(const struct config_key *k, const char *text, char to[INI_SHOWN])
+{
+	int type = k->type & ~CONFIG_MANY;
+
+	if (text == NULL)
+		return "";
+	if (type == CONFIG_URI)
+		return "(not shown)";
+	ini_show(text, to);
+	if (type == CONFIG_PAIR)
+		to[strcspn(to, "=")] = '\0';
+	return to;
+}
+
+void
+options_change_log(const struct options_change *ch, const char *effect)
+{
+	char old[INI_SHOWN], now[INI_SHOWN];
+
+	sw_log(effect != NULL ? SW_LOG_WARN : SW_LOG_INFO, "reload", "section",
+		ch->section, "key", ch->name, "old",
+		shown(ch->key, ch->old, old), "new",
+		shown(ch->key, ch->now, now), "effect",
+		effect != NULL ? effect : "now", NULL);
+}
+
+const char *
+options_change_effect(const struct options_change *ch, const char *const live[])
+{
+	for (; *live != NULL; live++)
+		if (strcmp(*live, ch->key->name) == 0)
+			return NULL;
+	return "at the next start";
+}
+
+void
+options_reload_refused(const char *why)
+{
+	sw_log(SW_LOG_ERR, "reload-refused", "why", why, "text",
+		"the earlier configuration stays", NULL);
+}
+
+void
+options_reload_done(const char *file, int changes)
+{
+	sw_log(SW_LOG_INFO, "reload-done", "file", file != NULL ? file : "",
+		"changes", sw_num(changes), NULL);
 }

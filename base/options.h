@@ -8,6 +8,10 @@
  * --name=value or --name value; of a flag it may be left out: --force,
  * --force=no.  Every program has --help and --version; one with a file also
  * --check-config and --example, and --man for its page of section 5.
+ *
+ * A daemon that reads its configuration anew logs a line for each key that has
+ * another value than before:
+ *	ev=reload section=broker key=verbose old=no new=yes effect=now
  */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
@@ -53,5 +57,47 @@ int options_start(struct options *o, const struct program *, int argc,
 /* Writes "spillway-broker: WHY" to stderr; returns `status`. */
 enum exit_status
 program_fail(const struct program *, enum exit_status status, const char *why);
+
+/* --- reading anew ----------------------------------------------------------
+ */
+
+struct options_change {
+	const char *section;
+	const struct config_key *key;
+	const char *name;      /* the key's; of one such as "set." the whole */
+	const char *old, *now; /* the default where none is given; or NULL */
+	int removed;	       /* the new configuration does not give it */
+};
+
+typedef void options_change_fn(void *arg, const struct options_change *);
+
+/*
+ * Calls `fn` for each key of the same program whose value differs: first for
+ * those that `from` gives, then for those that only `to` gives.  30s and
+ * 30000ms are the same.  Of a key that may stand more than once each value that
+ * is gone has `old` alone, and each that is new `now` alone.  Returns how many.
+ */
+int options_changes(const struct config *from, const struct config *to,
+	options_change_fn *fn, void *arg);
+
+/*
+ * Logs a change; `effect` says what becomes of it, NULL: it holds from now on.
+ * What may have a secret in it is not shown: of NAME=VALUE the value, and a
+ * URI.
+ */
+void options_change_log(const struct options_change *, const char *effect);
+
+/*
+ * The effect of a key of the program itself: NULL if the key is in `live`, a
+ * list up to NULL; of others it is that they count at the next start.
+ */
+const char *
+options_change_effect(const struct options_change *, const char *const live[]);
+
+/* The configuration was refused, and the earlier one stays. */
+void options_reload_refused(const char *why);
+
+/* It was accepted. */
+void options_reload_done(const char *file, int changes);
 
 #endif

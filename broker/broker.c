@@ -120,6 +120,7 @@ signals_open(struct broker *br)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	br->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -159,24 +160,14 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 	return err;
 }
 
-static int
-setting_apply(void *arg, const char *queue, const char *setting)
-{
-	struct broker *br = arg;
-	char why[256];
-	int err = core_queue_set(&br->core, bytes_str(queue),
-		bytes_str(setting), why, sizeof(why));
-
-	return err < 0 ? error_log(err, "config", why) : 0;
-}
-
 int
-broker_open(struct broker *br, const struct broker_config *cfg)
+broker_open(struct broker *br, struct broker_config *cfg)
 {
 	uint64_t watchdog_us = 0;
 	int err;
 
-	*br = (struct broker){.data = cfg->data,
+	*br = (struct broker){.reload.cfg = cfg,
+		.data = cfg->data,
 		.signals = -1,
 		.guard.statm = -1,
 		.listener.lock = -1,
@@ -189,7 +180,7 @@ broker_open(struct broker *br, const struct broker_config *cfg)
 	if (err == 0)
 		err = signals_open(br);
 	if (err == 0)
-		err = broker_config_settings(cfg, setting_apply, br);
+		err = reload_settings(&br->reload, &br->core);
 	if (err == 0)
 		err = listen_open(br);
 	if (err == 0)
@@ -333,6 +324,22 @@ stall_note(struct broker *br)
 }
 
 static void
+signals_take(struct broker *br)
+{
+	struct signalfd_siginfo si;
+
+	if (read(br->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP) {
+		reload_configuration(&br->reload, &br->guard);
+		return;
+	}
+	br->stop = 1;
+	sw_log(SW_LOG_INFO, "stop", "signal",
+		si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+}
+
+static void
 wait_for_work(struct broker *br)
 {
 	zmq_pollitem_t items[] = {
@@ -341,7 +348,6 @@ wait_for_work(struct broker *br)
 		{.fd = br->backup.out, .events = ZMQ_POLLIN},
 	};
 	int n = br->backup.pid > 0 ? 3 : 2;
-	struct signalfd_siginfo si;
 	int64_t wait = core_wait_ms(&br->core);
 
 	if (wait > GUARD_MS)
@@ -349,11 +355,7 @@ wait_for_work(struct broker *br)
 	steady_sleep(&br->steady, clock_now_ms(CLOCK_BOOTTIME), wait);
 	zmq_poll(items, n, (long)wait);
 	stall_note(br);
-	if (read(br->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		br->stop = 1;
-		sw_log(SW_LOG_INFO, "stop", "signal",
-			si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
-	}
+	signals_take(br);
 }
 
 static void
@@ -428,6 +430,7 @@ turn(struct broker *br)
 		return err;
 	core_stalled(c, planted(NO_STALL_OFFSET) ? 0 : br->steady.lost_ms);
 	core_begin(c, clock_now_ms(CLOCK_REALTIME), br->boot_ms);
+	reload_settings_again(&br->reload, c);
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);
@@ -444,6 +447,7 @@ turn(struct broker *br)
 	core_committed(c);
 	backup_watch(&br->backup, c);
 	dead_log_write(&br->dead_log, c, br->boot_ms);
+	br->reload.settings_due = 0;
 	answers_send(br);
 	err = backup_start(&br->backup, c);
 	if (err < 0)

@@ -15,6 +15,7 @@
 #include "broker/dead_log.h"
 #include "broker/listener.h"
 #include "broker/notices.h"
+#include "broker/reload.h"
 #include "link/guard.h"
 
 struct broker {
@@ -30,6 +31,7 @@ struct broker {
 	int64_t boot_ms; /* the boot clock at the begin of the turn */
 	int signals;	 /* signalfd */
 	int stop;
+	struct reload reload;
 	int committed; /* the outcome of the commit; 1: not known yet */
 	enum exit_status status; /* of the program, after an error */
 	int64_t checked_ms;	 /* see own_check() */
@@ -41,12 +43,13 @@ struct broker {
 
 /*
  * Opens store, socket and signals; the configuration is borrowed until
- * broker_close(), which must follow also after an error.  An error is logged,
+ * broker_close(), which must follow also after an error.  SIGHUP reads it anew
+ * (reload.h).  An error is logged,
  * and `status` says how the program is to end.  -EBUSY: another process has
  * the store open or listens at the endpoint; or an error of core_init(), of
  * the store or of a system call.
  */
-int broker_open(struct broker *, const struct broker_config *)
+int broker_open(struct broker *, struct broker_config *)
 	__attribute__((warn_unused_result));
 void broker_close(struct broker *);
 

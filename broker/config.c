@@ -138,7 +138,7 @@ queue_text_check(
 static const struct config_group groups[] = {
 	{"broker", NULL, "the broker itself; every key is an option too",
 		broker_keys, NULL, text_check},
-	{"queue", "NAME", "settings of one queue, from this start on",
+	{"queue", "NAME", "settings of one queue, set at each start and reload",
 		queue_keys, queue_check, queue_text_check},
 	{NULL, NULL, NULL, NULL, NULL, NULL},
 };
@@ -163,7 +163,8 @@ static const struct program program = {
 static int
 fail(struct broker_config *cfg, const char *why)
 {
-	cfg->status = program_fail(&program, EXIT_USE, why);
+	cfg->status = EXIT_USE;
+	(void)snprintf(cfg->why, sizeof(cfg->why), "%s", why);
 	return 1;
 }
 
@@ -265,17 +266,11 @@ action_take(struct broker_config *cfg)
 	return fail(cfg, why);
 }
 
-int
-broker_config_read(struct broker_config *cfg, int argc, char **argv)
+static int
+values_take(struct broker_config *cfg)
 {
-	const struct config *c;
+	const struct config *c = cfg->options.config;
 
-	*cfg = (struct broker_config){0};
-	if (options_start(&cfg->options, &program, argc, argv) != 0) {
-		cfg->status = cfg->options.status;
-		return 1;
-	}
-	c = cfg->options.config;
 	cfg->map_size = config_number(c, "broker", "map_size");
 	cfg->link_memory = config_number(c, "broker", "link_memory");
 	cfg->force = config_number(c, "broker", "force");
@@ -283,6 +278,30 @@ broker_config_read(struct broker_config *cfg, int argc, char **argv)
 	return broker_config_settings(cfg, setting_check, cfg) < 0 ||
 	       action_take(cfg) != 0 || data_find(cfg) != 0 ||
 	       listen_find(cfg) != 0 || socket_access_find(cfg) != 0;
+}
+
+int
+broker_config_read(struct broker_config *cfg, int argc, char **argv)
+{
+	*cfg = (struct broker_config){.argc = argc, .argv = argv};
+	if (options_start(&cfg->options, &program, argc, argv) != 0) {
+		cfg->status = cfg->options.status;
+		return 1;
+	}
+	if (values_take(cfg) == 0)
+		return 0;
+	(void)program_fail(&program, cfg->status, cfg->why);
+	return 1;
+}
+
+int
+broker_config_again(struct broker_config *to, const struct broker_config *first)
+{
+	*to = (struct broker_config){.argc = first->argc, .argv = first->argv};
+	return options_read(
+		       &to->options, &program, to->argc, to->argv, to->why) < 0
+		       ? 1
+		       : values_take(to);
 }
 
 void

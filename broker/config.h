@@ -27,6 +27,9 @@ struct broker_config {
 	int check_only;
 	enum exit_status status; /* where broker_config_read() returns 1 */
 	struct options options;
+	int argc; /* the command line; borrowed */
+	char **argv;
+	char why[INI_WHY]; /* what is wrong, in one line */
 };
 
 /*
@@ -37,6 +40,14 @@ struct broker_config {
 int broker_config_read(struct broker_config *, int argc, char **argv)
 	__attribute__((warn_unused_result));
 void broker_config_fini(struct broker_config *);
+
+/*
+ * The same from the command line and the environment of `first`, and its file
+ * as the file is now.  0; or 1, and to->why is set; nothing is printed.
+ * broker_config_fini() in both cases.
+ */
+int broker_config_again(struct broker_config *to,
+	const struct broker_config *first) __attribute__((warn_unused_result));
 
 /*
  * Calls `fn` with each "name=value" of the queues in the file, in its order,

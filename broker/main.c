@@ -3,7 +3,7 @@
 #include "broker/broker.h"
 
 static enum exit_status
-store_serve(const struct broker_config *cfg)
+store_serve(struct broker_config *cfg)
 {
 	static struct broker br;
 	enum exit_status status;
