@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "link/endpoint.h"
 #include "wire/limits.h"
 #include "worker/check.h"
@@ -118,7 +117,8 @@ static const struct program program = {
 static int
 config_fail(struct worker_config *cfg, enum exit_status status, const char *why)
 {
-	cfg->status = program_fail(&program, status, why);
+	cfg->status = status;
+	(void)snprintf(cfg->why, sizeof(cfg->why), "%s", why);
 	return 1;
 }
 
@@ -220,8 +220,7 @@ rest_set(struct worker_config *cfg)
 	cfg->worker.run.limits.memory = config_number(c, SECTION, "memory");
 	cfg->worker.run.limits.log_output = (int)config_number(
 		c, SECTION, "log_output");
-	if (config_number(c, SECTION, "verbose"))
-		sw_log_set(SW_LOG_DEBUG);
+	cfg->verbose = (int)config_number(c, SECTION, "verbose");
 }
 
 /*
@@ -282,19 +281,54 @@ programs_check(struct worker_config *cfg)
 	return err != 0;
 }
 
+static int
+values_take(struct worker_config *cfg)
+{
+	if (routes_set(cfg) != 0 || endpoint_set(cfg) != 0)
+		return 1;
+	rest_set(cfg);
+	return paths_set(cfg);
+}
+
 int
 worker_config_read(struct worker_config *cfg, int argc, char **argv)
 {
 	memset(cfg, 0, sizeof(*cfg));
+	cfg->argc = argc;
+	cfg->argv = argv;
 	if (options_start(&cfg->options, &program, argc, argv) != 0) {
 		cfg->status = cfg->options.status;
 		return 1;
 	}
 	cfg->check_only = cfg->options.action != NULL;
-	if (routes_set(cfg) != 0 || endpoint_set(cfg) != 0)
-		return 1;
-	rest_set(cfg);
-	return paths_set(cfg) != 0 ? 1 : programs_check(cfg);
+	if (values_take(cfg) == 0)
+		return programs_check(cfg);
+	(void)program_fail(&program, cfg->status, cfg->why);
+	return 1;
+}
+
+int
+worker_config_again(struct worker_config *to, const struct worker_config *first)
+{
+	memset(to, 0, sizeof(*to));
+	to->argc = first->argc;
+	to->argv = first->argv;
+	return options_read(
+		       &to->options, &program, to->argc, to->argv, to->why) < 0
+		       ? 1
+		       : values_take(to);
+}
+
+int
+worker_config_is_live(const struct config_key *k)
+{
+	static const char *const live[] = {
+		"grace", "memory", "log_output", "verbose"};
+
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+		if (strcmp(k->name, live[i]) == 0)
+			return 1;
+	return 0;
 }
 
 void

@@ -13,8 +13,11 @@
 
 struct worker_config {
 	struct worker_options worker; /* points into the rest */
-	int check_only;
+	int check_only, verbose;
 	enum exit_status status; /* where worker_config_read() returns 1 */
+	char why[INI_WHY];	 /* what is wrong, in one line; or "" */
+	int argc;		 /* the command line; borrowed */
+	char **argv;
 
 	/* its own: */
 	struct worker_route routes[SW_QUEUES_PER_WORKER];
@@ -32,5 +35,15 @@ struct worker_config {
 int worker_config_read(struct worker_config *, int argc, char **argv)
 	__attribute__((warn_unused_result));
 void worker_config_fini(struct worker_config *);
+
+/*
+ * The same from the command line of `first`, and its file as the file is now;
+ * asks no program and prints nothing.  0; or 1, and to->why is set.
+ */
+int worker_config_again(struct worker_config *to,
+	const struct worker_config *first) __attribute__((warn_unused_result));
+
+/* The key's changes hold at once: others need the worker's parts anew. */
+int worker_config_is_live(const struct config_key *);
 
 #endif

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "worker/config.h"
+#include "worker/renewal.h"
 
 int
 main(int argc, char **argv)
 {
-	static struct worker_config cfg;
-	static struct worker w;
+	static struct renewal r;
 	enum exit_status status;
 
-	if (worker_config_read(&cfg, argc, argv) != 0 || cfg.check_only) {
-		status = cfg.status;
-	} else {
-		if (worker_open(&w, &cfg.worker, &status) == 0) {
-			worker_run(&w);
-			status = EXIT_OK;
-		}
-		worker_close(&w);
-	}
-	worker_config_fini(&cfg);
+	if (renewal_init(&r, argc, argv, &status) == 0)
+		status = renewal_run(&r);
+	renewal_fini(&r);
 	return (int)status;
 }

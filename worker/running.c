@@ -395,12 +395,16 @@ running_tick(struct running *r)
 void
 running_reap(struct running *r)
 {
+	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == r->spawn.pid) {
 			r->spawn.pid = 0;
 			r->lost = 1;
+		} else if (pid == r->helper.pid) {
+			r->helper = (struct running_helper){
+				.ended = 1, .status = status};
 		}
 }
 

@@ -42,12 +42,19 @@ struct running_options {
 	const char *programs; /* the folder of ours; NULL: the worker's own */
 };
 
+/* A process of the worker's that is neither the spawner nor a job. */
+struct running_helper {
+	pid_t pid;	   /* 0: there is none */
+	int ended, status; /* as of waitpid() */
+};
+
 struct running {
 	struct running_options o;
 	struct leases *leases;
 	const int64_t *now_ms; /* the steady clock */
 	struct spawn spawn;
 	struct watch spawn_watch;
+	struct running_helper helper;
 	struct child_host host;
 	struct child *children; /* one for each slot */
 	struct child *free;	/* linked by `next` */
@@ -93,7 +100,7 @@ int running_start(struct running *);
 /* Ten times a second: deadlines, jobs to be stopped, faults that are over. */
 void running_tick(struct running *);
 
-/* A process of the worker's own has ended. */
+/* A process of the worker's own has ended: the spawner, or the helper. */
 void running_reap(struct running *);
 
 /* No further job begins: waiting ones go back, idle kept processes end. */

@@ -43,6 +43,7 @@ signals_open(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -121,6 +122,15 @@ turn_wait(struct worker *w, struct watches *ready, int64_t wait)
 	return gap;
 }
 
+static void
+watchdog_feed(struct worker *w)
+{
+	if (w->watchdog_ms > 0 && w->now_ms - w->fed_ms >= w->watchdog_ms) {
+		w->fed_ms = w->now_ms;
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
 /* Waits until a process of each kept queue is ready: 0; or an error, logged. */
 static int
 kept_wait(struct worker *w, enum exit_status *status)
@@ -132,6 +142,7 @@ kept_wait(struct worker *w, enum exit_status *status)
 		(void)turn_wait(w, &ready, TICK_MS);
 		watches_call(&ready);
 		running_tick(&w->running);
+		watchdog_feed(w);
 	}
 	if (got == -EINVAL)
 		*status = EXIT_CONFIG;
@@ -225,11 +236,18 @@ drain_tick(struct worker *w)
 			&w->running, end_ms, w->now_ms >= end_ms - TERM_MS);
 }
 
+/* A renewal waits for the broker to confirm all reports. */
+static int
+may_renew(const struct worker *w)
+{
+	return w->renewing && w->leases.used == 0 && w->running.helper.pid == 0;
+}
+
 /* Whether all reports and bye are confirmed, or bye has timed out. */
 static int
 worker_drained(struct worker *w)
 {
-	if (w->drain_ms == 0 || w->leases.running > 0)
+	if (w->leases.running > 0 || !(w->drain_ms != 0 || may_renew(w)))
 		return 0;
 	if (w->bye_ms == 0)
 		w->bye_ms = w->now_ms;
@@ -250,10 +268,12 @@ signals_ready(void *arg)
 	struct signalfd_siginfo si;
 
 	while (read(w->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		if (si.ssi_signo != SIGCHLD)
-			stop_requested(w);
-		else
+		if (si.ssi_signo == SIGCHLD)
 			w->reap = 1;
+		else if (si.ssi_signo == SIGHUP)
+			w->o.hooks.reload(w->o.hooks.arg, w);
+		else
+			stop_requested(w);
 }
 
 /* Returns 1 if there may be more. */
@@ -296,7 +316,8 @@ wait_ms(struct worker *w)
 
 	if (w->more || link_has_messages(w))
 		return 0;
-	if ((w->leases.running > 0 || w->drain_ms != 0 || w->running.lost) &&
+	if ((w->leases.running > 0 || w->drain_ms != 0 || w->renewing ||
+		    w->running.lost) &&
 		wait > TICK_MS)
 		wait = TICK_MS;
 	return wait;
@@ -327,6 +348,8 @@ tick(struct worker *w)
 	if (w->reap)
 		running_reap(&w->running);
 	w->reap = 0;
+	if (w->running.helper.ended)
+		w->o.hooks.helped(w->o.hooks.arg, w);
 	if (w->now_ms - w->tick_ms < TICK_MS)
 		return;
 	w->tick_ms = w->now_ms;
@@ -386,16 +409,7 @@ broker_watch(struct worker *w)
 			NULL);
 }
 
-static void
-watchdog_feed(struct worker *w)
-{
-	if (w->watchdog_ms > 0 && w->now_ms - w->fed_ms >= w->watchdog_ms) {
-		w->fed_ms = w->now_ms;
-		sd_notify(0, "WATCHDOG=1");
-	}
-}
-
-void
+int
 worker_run(struct worker *w)
 {
 	while (!worker_drained(w)) {
@@ -407,4 +421,24 @@ worker_run(struct worker *w)
 		broker_watch(w);
 		watchdog_feed(w);
 	}
+	return w->drain_ms == 0;
+}
+
+void
+worker_change(struct worker *w, const struct worker_options *o)
+{
+	struct child_limits *limits = &w->running.o.limits;
+
+	w->o.grace_ms = o->grace_ms;
+	limits->memory = o->run.limits.memory;
+	limits->log_output = o->run.limits.log_output;
+}
+
+void
+worker_renew(struct worker *w)
+{
+	if (w->renewing || w->drain_ms != 0)
+		return;
+	w->renewing = 1;
+	running_stop(&w->running);
 }

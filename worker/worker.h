@@ -16,10 +16,20 @@
 #include "worker/away.h"
 #include "worker/running.h"
 
+struct worker;
+
+/* What SIGHUP begins: another configuration, see renewal.h. */
+struct worker_hooks {
+	void (*reload)(void *arg, struct worker *);
+	void (*helped)(void *arg, struct worker *); /* the helper has ended */
+	void *arg;
+};
+
 struct worker_options {
 	struct running_options run;
 	const char *endpoint, *name;
 	int64_t grace_ms;
+	struct worker_hooks hooks;
 };
 
 struct worker {
@@ -32,6 +42,7 @@ struct worker {
 	struct steady clock;
 	int64_t now_ms, tick_ms;
 	int64_t drain_ms, bye_ms; /* when drain and bye began; 0: not yet */
+	int renewing;		  /* ends, to begin anew */
 	int more;		  /* is left for the next turn */
 	int reap;		  /* a process of our own has ended */
 	int told;		  /* systemd: 0 nothing, 1 away, 2 reached */
@@ -47,7 +58,19 @@ int worker_open(struct worker *, const struct worker_options *,
 	enum exit_status *status) __attribute__((warn_unused_result));
 void worker_close(struct worker *);
 
-/* Runs until SIGTERM or SIGINT has drained the worker. */
-void worker_run(struct worker *);
+/*
+ * Runs until SIGTERM or SIGINT has drained the worker: 0; or until all has
+ * ended for a renewal: 1.
+ */
+int worker_run(struct worker *);
+
+/* Takes over what may change while jobs run: grace, limits, what is logged. */
+void worker_change(struct worker *, const struct worker_options *);
+
+/*
+ * Leases no further job and hands back those that have not begun; worker_run()
+ * ends when the running ones have, and the broker has confirmed it.
+ */
+void worker_renew(struct worker *);
 
 #endif

@@ -17,6 +17,10 @@ for u in systemd/*.service systemd/*.socket; do
 		exit 1
 	fi
 done
+if grep -L '^ExecReload=/bin/kill -HUP $MAINPID$' systemd/*.service | grep .; then
+	echo "a daemon that 'systemctl reload' cannot reach"
+	exit 1
+fi
 export SYSTEMD_UNIT_PATH="$dir:"
 
 # It also reads units that ours name; only lines about ours are ours.
