@@ -14,13 +14,23 @@ place() {
 	fi
 }
 
+# loader_knows FOLDER: whether programs find libraries there without being told.
+loader_knows() {
+	PATH=$PATH:/usr/sbin:/sbin ldconfig -N -X -v 2>/dev/null | sed -n 's|^\(/[^:]*\):.*|\1|p' |
+		while read -r known; do readlink -f "$known" || :; done | grep -Fxq "$(readlink -m "$1")"
+}
+
+# Elsewhere a program that is linked with a library is told where it is.
+rpath=
+loader_knows "$LIBDIR" || rpath=" -Wl,-rpath,\${libdir}"
+
 # Texts have @BINDIR@ and the like in them.
 sed_or_copy() {
 	case $2 in
 	*.service | *.pc.in)
 		sed -e "s|@BINDIR@|$BINDIR|g" -e "s|@PREFIX@|$PREFIX|g" \
 			-e "s|@LIBDIR@|$LIBDIR|g" -e "s|@VERSION@|$VERSION|g" \
-			-e "s|@INCLUDEDIR@|$INCLUDEDIR|g" "$2" >"$3"
+			-e "s|@INCLUDEDIR@|$INCLUDEDIR|g" -e "s|@RPATH@|$rpath|g" "$2" >"$3"
 		chmod "$1" "$3"
 		;;
 	*) install -m "$1" "$2" "$3" ;;
@@ -50,8 +60,8 @@ for u in systemd/*.service systemd/*.socket; do
 	place 644 "$u" "$UNITDIR/$(basename "$u")"
 done
 place 644 systemd/spillway.sysusers "$PREFIX/lib/sysusers.d/spillway.conf"
-for c in broker front jobs nginx; do
-	place 644 "examples/$c.conf" "$PREFIX/share/doc/spillway/$c.conf"
+for c in broker.conf front.conf jobs.conf nginx.conf broker.env worker.env; do
+	place 644 "examples/$c" "$PREFIX/share/doc/spillway/$c"
 done
 for l in libspillway libspillway-job; do
 	if [ "$what" = install ]; then
@@ -60,3 +70,13 @@ for l in libspillway libspillway-job; do
 		rm -f "$DESTDIR$LIBDIR/$l.so"
 	fi
 done
+[ "$what" = install ] || rmdir "$DESTDIR$PREFIX/share/doc/spillway" 2>/dev/null || :
+
+# The loader finds what is new by its cache, which a package's scripts renew.
+if [ -z "$DESTDIR" ] && [ -z "$rpath" ]; then
+	if [ "$(id -u)" = 0 ]; then
+		PATH=$PATH:/usr/sbin:/sbin ldconfig
+	else
+		echo "run 'ldconfig' as root: programs then find libspillway in $LIBDIR"
+	fi
+fi
