@@ -240,7 +240,7 @@ add_many(json_t *o, enum sw_tag tag, const struct sw_item *it)
 		else if (r->type != SW_T_ITEM) {
 			if (json_array_append_new(list, json_value(b, 0)) != 0)
 				json_give_up();
-		} else if (sw_item_open(b, &nested) == 0 &&
+		} else if (sw_item_open_newer(b, &nested) == 0 &&
 			   json_array_append_new(list, json_item(&nested)) != 0)
 			json_give_up();
 	}

@@ -198,7 +198,7 @@ ledger_show(struct cmd *c, const struct sw_item *it)
 	int n = 0;
 
 	while (sw_item_each(it, SW_F_EVENT, &at, &b)) {
-		if (sw_item_open(b, &ev) < 0)
+		if (sw_item_open_newer(b, &ev) < 0)
 			continue;
 		if (n++ == 0)
 			(void)fputs("history\n", c->out.f);

@@ -478,7 +478,7 @@ client_last_error(const struct sw_item *it)
 	if (sw_int(it, SW_F_STATE, SW_NONE) == SW_DONE)
 		return bytes_of("", 0);
 	while (sw_item_each(it, SW_F_EVENT, &at, &raw))
-		if (sw_item_open(raw, &event) == 0 &&
+		if (sw_item_open_newer(raw, &event) == 0 &&
 			sw_has(&event, SW_F_ERROR))
 			last = sw_bytes(&event, SW_F_ERROR);
 	return last;

@@ -15,11 +15,17 @@ is_sized(const struct sw_field_rule *r)
 }
 
 static inline int
+is_unknown(unsigned tag)
+{
+	return tag >= SW_TAGS || sw_field_rules[tag].name == NULL;
+}
+
+static inline int
 field_fits(unsigned tag, struct bytes value)
 {
 	const struct sw_field_rule *r = &sw_field_rules[tag % SW_TAGS];
 
-	if (tag >= SW_TAGS || r->name == NULL || value.len > r->longest)
+	if (is_unknown(tag) || value.len > r->longest)
 		return 0;
 	if (is_sized(r))
 		return value.len == r->longest;
@@ -32,7 +38,7 @@ field_refuse(unsigned tag, struct bytes value, char *why)
 {
 	const struct sw_field_rule *r = &sw_field_rules[tag % SW_TAGS];
 
-	if (tag >= SW_TAGS || r->name == NULL)
+	if (is_unknown(tag))
 		return sw_refuse(why, SW_EINVAL, "field %u is unknown", tag);
 	if (is_sized(r))
 		return sw_refuse(why, SW_EINVAL, "%s must be %u bytes, not %zu",
@@ -72,24 +78,13 @@ field_split(struct bytes *rest, unsigned *tag, struct bytes *value)
 }
 
 /*
- * field_split() with the rules of the field table: 0, or as sw_field_check().
- * The line in `why` is written where the check fails, so that the two cannot
- * disagree; sw_msg_open() passes NULL and pays nothing for it.
+ * Checks one level; `skip`: passes over unknown fields.  The line in `why` is
+ * written where the check fails, so that the two cannot disagree; sw_msg_open()
+ * passes NULL and pays nothing for it.  A nested item is checked when its
+ * reader opens it, so a deeply nested message costs no recursion here.
  */
 static int
-field_take(struct bytes *rest, unsigned *tag, struct bytes *value, char *why)
-{
-	if (!field_split(rest, tag, value))
-		return sw_refuse(why, SW_EINVAL, "a field is cut short");
-	return sw_field_check(*tag, *value, why);
-}
-
-/*
- * Checks one level.  A nested item is checked when its reader opens it, so a
- * deeply nested message costs no recursion here.
- */
-static int
-item_open(struct bytes raw, struct sw_item *it, char *why)
+item_open(struct bytes raw, int skip, struct sw_item *it, char *why)
 {
 	struct bytes rest = raw, value;
 	unsigned tag = 0;
@@ -97,8 +92,15 @@ item_open(struct bytes raw, struct sw_item *it, char *why)
 	it->have = 0;
 	it->raw = raw;
 	while (rest.len > 0) {
-		int err = field_take(&rest, &tag, &value, why);
+		int err = field_split(&rest, &tag, &value)
+				  ? 0
+				  : sw_refuse(why, SW_EINVAL,
+					    "a field is cut short");
 
+		if (err == 0 && skip && is_unknown(tag))
+			continue;
+		if (err == 0)
+			err = sw_field_check(tag, value, why);
 		if (err < 0)
 			return err;
 		if (it->have >> tag & 1) {
@@ -116,14 +118,20 @@ item_open(struct bytes raw, struct sw_item *it, char *why)
 int
 sw_item_open(struct bytes raw, struct sw_item *it)
 {
-	return item_open(raw, it, NULL);
+	return item_open(raw, 0, it, NULL);
+}
+
+int
+sw_item_open_newer(struct bytes raw, struct sw_item *it)
+{
+	return item_open(raw, 1, it, NULL);
 }
 
 void
 sw_item_why(struct bytes raw, char *why)
 {
 	struct sw_item it;
-	int err = item_open(raw, &it, why);
+	int err = item_open(raw, 0, &it, why);
 
 	if (err == 0)
 		(void)sw_refuse(why, 0, "%s", sw_strerror(0));
@@ -152,7 +160,7 @@ sw_item_each(const struct sw_item *it, enum sw_tag want, size_t *at,
 
 /* Takes one item off the front of `rest`: 0 or an error. */
 static int
-item_take(struct bytes *rest, struct sw_item *it, char *why)
+item_take(struct bytes *rest, int skip, struct sw_item *it, char *why)
 {
 	const uint8_t *p = rest->p;
 	size_t len;
@@ -163,7 +171,7 @@ item_take(struct bytes *rest, struct sw_item *it, char *why)
 	len = le_get(p, WORD);
 	if (len > rest->len - WORD)
 		return sw_refuse(why, SW_EINVAL, "the item is cut short");
-	err = item_open(bytes_of(p + WORD, len), it, why);
+	err = item_open(bytes_of(p + WORD, len), skip, it, why);
 	if (err == 0)
 		*rest = bytes_of(p + WORD + len, rest->len - WORD - len);
 	return err;
@@ -181,7 +189,7 @@ items_check(const struct sw_msg *m, unsigned *bad, char *why)
 			"a message must have at most %d items, not %u",
 			SW_ITEMS_MAX, m->count);
 	for (unsigned i = 0; i < m->count; i++) {
-		int err = item_take(&rest, &it, why);
+		int err = item_take(&rest, m->skip, &it, why);
 
 		if (err < 0) {
 			*bad = i + 1;
@@ -194,6 +202,16 @@ items_check(const struct sw_msg *m, unsigned *bad, char *why)
 	return 0;
 }
 
+/* Replies, and what a broker and its workers say to each other. */
+static int
+is_between_versions(unsigned op)
+{
+	static const uint8_t ops[] = {SW_OP_HELLO, SW_OP_WANT, SW_OP_DONE,
+		SW_OP_EXTEND, SW_OP_BYE, SW_OP_JOBS, SW_OP_STOP};
+
+	return op >= SW_REPLY || memchr(ops, (int)op, sizeof(ops)) != NULL;
+}
+
 static int
 header_open(struct bytes frame, struct sw_msg *m)
 {
@@ -202,6 +220,7 @@ header_open(struct bytes frame, struct sw_msg *m)
 	if (frame.len < SW_HEADER_LEN || le_get(p, 2) != SW_MAGIC)
 		return SW_EINVAL;
 	m->op = p[3];
+	m->skip = is_between_versions(m->op);
 	m->flags = (uint16_t)le_get(p + 4, 2);
 	m->count = (uint16_t)le_get(p + 6, 2);
 	m->seq = le_get(p + 8, 8);
@@ -238,7 +257,7 @@ sw_msg_why(struct bytes frame, char *why)
 int
 sw_msg_next(struct sw_msg *m, struct sw_item *it)
 {
-	return m->items.len > 0 && item_take(&m->items, it, NULL) == 0;
+	return m->items.len > 0 && item_take(&m->items, m->skip, it, NULL) == 0;
 }
 
 void

@@ -40,6 +40,7 @@ struct sw_buf {
 
 struct sw_msg {
 	uint8_t op;
+	int skip; /* unknown fields are passed over */
 	uint16_t flags;
 	uint16_t count;
 	uint64_t seq;
@@ -55,7 +56,9 @@ struct sw_item {
 
 /*
  * Checks a whole frame.  SW_EINVAL: the bytes are not a message, or a field
- * is unknown, of the wrong size, or repeated although it may not be;
+ * is unknown, of the wrong size, or repeated although it may not be; in replies
+ * and between broker and workers unknown fields are passed over, since the
+ * other side may be newer;
  * SW_EVERSION: another version (op and seq are set, for the reply);
  * SW_ETOOBIG: more than SW_ITEMS_MAX items, or a field is too long;
  * SW_EQUEUE: a queue's name is too long.
@@ -84,6 +87,10 @@ int sw_msg_next(struct sw_msg *m, struct sw_item *);
 
 /* Checks and decodes the fields in `raw`; errors as of sw_msg_open(). */
 int sw_item_open(struct bytes raw, struct sw_item *)
+	__attribute__((warn_unused_result));
+
+/* The same where unknown fields, of a newer program, are passed over. */
+int sw_item_open_newer(struct bytes raw, struct sw_item *)
 	__attribute__((warn_unused_result));
 
 /* The next of a repeated field: 1, or 0: no more.  Start with *at = 0. */

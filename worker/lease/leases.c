@@ -181,7 +181,7 @@ job_copy(struct worker_lease *j, const struct sw_item *it)
 	if (j->raw == NULL)
 		return 0;
 	memcpy(j->raw, it->raw.p, it->raw.len);
-	if (sw_item_open(bytes_of(j->raw, it->raw.len), &j->item) == 0)
+	if (sw_item_open_newer(bytes_of(j->raw, it->raw.len), &j->item) == 0)
 		return 1;
 	free(j->raw);
 	j->raw = NULL;
