@@ -13,6 +13,21 @@ is_same_boot(const struct stamp *stored, uint64_t boot_id, int64_t boot_ms)
 		       stored->until_ms - CLOCKS_AHEAD_MS;
 }
 
+/*
+ * The two clocks are read one after the other, and are rounded, so that their
+ * difference varies although nobody sets them.  A time that has been shown must
+ * not vary with it.
+ */
+static void
+shown_set(struct clocks *k)
+{
+	int64_t shown_ms = k->wall_ms - k->now_ms;
+
+	if (shown_ms < k->shown_ms - CLOCKS_APART_MS ||
+		shown_ms > k->shown_ms + CLOCKS_APART_MS)
+		k->shown_ms = shown_ms;
+}
+
 void
 clocks_start(struct clocks *k, const struct stamp *stored, uint64_t boot_id,
 	int64_t wall_ms, int64_t boot_ms)
@@ -26,22 +41,8 @@ clocks_start(struct clocks *k, const struct stamp *stored, uint64_t boot_id,
 	*k = (struct clocks){.boot_id = boot_id,
 		.offset_ms = now_ms - boot_ms,
 		.now_ms = now_ms,
-		.wall_ms = wall_ms,
-		.shown_ms = wall_ms - now_ms};
-}
-
-/*
- * The caller reads the boot clock first, and may be interrupted before it reads
- * the wall clock: of two differences the smaller one is right, unless the wall
- * clock was set.
- */
-static void
-shown_set(struct clocks *k)
-{
-	int64_t shown_ms = k->wall_ms - k->now_ms;
-
-	if (shown_ms < k->shown_ms || shown_ms > k->shown_ms + CLOCKS_APART_MS)
-		k->shown_ms = shown_ms;
+		.wall_ms = wall_ms};
+	shown_set(k);
 }
 
 void

@@ -22,49 +22,56 @@ struct export
 
 /* --- queues ------------------------------------------------------------ */
 
-/* The rule of a setting "name=value" whose value is not the default, with the
- * value; NULL: the default, or no setting of this version. */
-static const struct sw_setting_rule *
-setting_changed(struct bytes s, int64_t *value)
+/* The value of a numeric setting in the words of `queue set`; NULL: it is the
+ * default, or no setting of this version. */
+static const char *
+number_changed(const char *name, const char *value, char text[UNIT_TEXT])
 {
-	char text[SW_TEXT_MAX + 1], *eq, *end;
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		const struct sw_setting_rule *r = &sw_setting_rules[i];
+		int64_t n;
 
-	memcpy(text, s.p, s.len);
-	text[s.len] = '\0';
-	eq = strchr(text, '=');
-	if (eq == NULL)
-		return NULL;
-	*eq = '\0';
-	*value = strtoll(eq + 1, &end, 10);
-	for (int i = 0; i < SW_SETTINGS; i++)
-		if (strcmp(sw_setting_rules[i].name, text) == 0)
-			return *end != '\0' || *value == sw_setting_rules[i].def
+		if (strcmp(r->name, name) == 0)
+			return unit_parse(r->unit, value, &n) < 0 || n == r->def
 				       ? NULL
-				       : &sw_setting_rules[i];
+				       : unit_format(r->unit, n, text);
+	}
 	return NULL;
 }
 
-/* A page_fn: a queue with the settings that are not the default, in the words
- * of `queue set`. */
+static void
+setting_export(json_t *settings, struct bytes s)
+{
+	char line[SW_TEXT_MAX + 1], text[UNIT_TEXT], *value;
+	size_t len = s.len < sizeof(line) ? s.len : sizeof(line) - 1;
+	const char *changed;
+
+	memcpy(line, s.p, len);
+	line[len] = '\0';
+	value = strchr(line, '=');
+	if (value == NULL)
+		return;
+	*value++ = '\0';
+	changed = sw_text_rule_find(line, strlen(line)) != NULL && *value != '\0'
+			  ? value
+			  : number_changed(line, value, text);
+	if (changed != NULL)
+		json_add(settings, line, json_string(changed));
+}
+
+/* A page_fn: a queue with the settings that are not the default. */
 static void
 queue_export(void *arg, const struct sw_item *it)
 {
 	struct export *e = arg;
 	json_t *o = json_object(), *settings = json_object();
 	struct bytes s, name = sw_bytes(it, SW_F_QUEUE);
-	char text[UNIT_TEXT];
 	size_t at = 0;
 
 	json_add(o, "queue", json_stringn(name.p, name.len));
 	json_add(o, "settings", settings);
-	while (sw_item_each(it, SW_F_SETTING, &at, &s)) {
-		int64_t value;
-		const struct sw_setting_rule *r = setting_changed(s, &value);
-
-		if (r != NULL)
-			json_add(settings, r->name,
-				json_string(unit_format(r->unit, value, text)));
-	}
+	while (sw_item_each(it, SW_F_SETTING, &at, &s))
+		setting_export(settings, s);
 	json_print(&e->c->out, o);
 }
 

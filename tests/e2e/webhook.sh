@@ -240,7 +240,7 @@ P
 runs_in seconds 'waits == 3600000'
 runs_in date 'abs(waits - 7200000) <= 2000 + late'
 runs_in long 'waits == 36000000'
-for e in past words negative; do runs_in $e '0 < waits <= 101000'; done
+for e in past words negative; do runs_in $e '0 < waits <= 126000'; done
 
 # Limits of size and time, and receivers that cannot be reached.
 for e in flood heads; do

@@ -34,6 +34,7 @@ other() {
 
 broker_start
 spillway queue set q backoff_ms=90s max_attempts=1 rate=5/s paused=yes
+spillway queue set r rate=10/m dead_to=q
 text=$(spillway put q "a
 line \"quoted\" ü" --header who=me --header 'n="2"' --fair tenant --unique key --content-type text/plain)
 printf '\0\001\377 and more' >"$dir/bytes"
@@ -46,7 +47,7 @@ done=$(spillway put good "a done one" --wait >/dev/null && spillway list queue=g
 	python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["id"])')
 until_true count_is 1 bad dead
 spillway export >"$dir/all"
-[ "$(wc -l <"$dir/all")" = 9 ] || fail "$(cat "$dir/all")" # 3 queues, 5 jobs, the end
+[ "$(wc -l <"$dir/all")" = 10 ] || fail "$(cat "$dir/all")" # 4 queues, 5 jobs, the end
 ! grep -q "$done" "$dir/all" || fail "a done job"
 spillway export state=done | grep -q "$done" || fail "no done job"
 [ "$(spillway export "$later" | grep -c '"id"')" = 1 ] || fail "by id"
