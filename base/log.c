@@ -112,15 +112,14 @@ sink_write(const char *text, size_t len)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
 	struct stat err;
+	int known = fstat(STDERR_FILENO, &err) == 0;
 
-	if (fstat(STDERR_FILENO, &err) != 0)
-		return -1;
-	if (S_ISSOCK(err.st_mode))
+	if (known && S_ISSOCK(err.st_mode))
 		return send(
 			STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!S_ISFIFO(err.st_mode) && !S_ISCHR(err.st_mode))
+	if (known && !S_ISFIFO(err.st_mode) && !S_ISCHR(err.st_mode))
 		return write(STDERR_FILENO, text, len);
-	if (sink_own(&err) > 0)
+	if (known && sink_own(&err) > 0)
 		return write(sink.own, text, len);
 	return poll(&room, 1, 0) > 0 ? write(STDERR_FILENO, text, len) : -1;
 }
