@@ -23,7 +23,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
 JOB_KINDS := email exec logs noop transcode webhook
-CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli cli/transfer spawner worker \
+CODE := base wire link blob broker broker/core broker/model broker/store broker/repair producer cli cli/top cli/transfer spawner worker \
 	worker/kept worker/lease worker/process jobs $(JOB_KINDS:%=jobs/%) report front front/isolate
 TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c))))
 # A room's main.c is a program; tests/house.rooms says which room may include which.
@@ -68,14 +68,14 @@ $B/spillway-repair: $B/broker/repair/main.o $(REPAIR) $(CORE) $(WIRE)
 $B/spillway-worker: $B/worker/main.o $(WORKER) $(WIRE)
 $B/spillway-spawner: $B/spawner/main.o $(call objs,spawner) $B/base.a
 $(foreach k,$(JOB_KINDS),$(eval $B/spillway-job-$k: $B/jobs/$k/main.o $(call objs,jobs/$k) $(if $(filter logs,$k),$(REPORT)) $B/jobs.a $B/blob.a $(WIRE)))
-$B/spillway: $B/cli/main.o $(call objs,cli cli/transfer) $(LIB) $(call objs,blob) $(WIRE)
+$B/spillway: $B/cli/main.o $(call objs,cli cli/top cli/transfer) $(LIB) $(call objs,blob) $(WIRE)
 $B/spillway-report: $B/report/main.o $(call objs,report) $(WIRE)
 $B/loggen: $B/examples/loggen.o
 $B/spillway-front: $B/front/main.o $(FRONT) $(LIB) $(WIRE)
 $B/spillway-isolate: $(addprefix $B/front/isolate/,main.o zygote.o isolate.o mailbox.o sandbox.o) $(WIRE)
 $B/spillway-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $(WIRE)
 $B/protocol-tables: $B/docs/tables.o $(WIRE)
-$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli cli/transfer report spawner) $(WORKER) $(JOBS) $(call objs,blob) $(WIRE)
+$(TESTS): $B/%: $B/%.o $(UTIL) $(addprefix $B/front/isolate/,budget.o watch.o mailbox.o) $(BROKER) $(REPAIR) $(LIB) $(call objs,cli cli/top cli/transfer report spawner) $(WORKER) $(JOBS) $(call objs,blob) $(WIRE)
 $B/spillway-bench: LIBS_ALL += -lhiredis
 $(TESTS): private LIBS_ALL += -lcmocka
 # These run programs: never those of an earlier build.

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -138,17 +139,44 @@ line_write(const char *text, size_t len)
 	return n > 0;
 }
 
+static const char *
+level_name(enum sw_log_level lv)
+{
+	return lv == SW_LOG_ERR	   ? "error"
+	       : lv == SW_LOG_WARN ? "warn"
+	       : lv == SW_LOG_INFO ? "info"
+				   : "debug";
+}
+
+/* What a line begins with: the level for the journal, which has its own clock;
+ * time and level for a person at a terminal. */
+static size_t
+prefix_print(char *to, size_t cap, enum sw_log_level lv)
+{
+	struct timespec now;
+	struct tm tm;
+	char day[32];
+
+	if (!isatty(STDERR_FILENO) ||
+		clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+		gmtime_r(&now.tv_sec, &tm) == NULL ||
+		strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return (size_t)snprintf(to, cap, "<%d>", (int)lv);
+	return (size_t)snprintf(to, cap, "%s.%03ldZ %s ", day,
+		now.tv_nsec / 1000000, level_name(lv));
+}
+
 static void
 line_write_or_count(const char *text, size_t len)
 {
-	char report[64];
-	int n;
+	char report[96];
+	size_t n;
 
 	if (sink.lines > 0) {
-		n = snprintf(report, sizeof(report),
-			"<%d>ev=log-dropped lines=%lu\n", SW_LOG_WARN,
-			sink.lines);
-		if (line_write(report, (size_t)n))
+		n = prefix_print(report, sizeof(report), SW_LOG_WARN);
+		n += (size_t)snprintf(report + n, sizeof(report) - n,
+			"ev=log-dropped lines=%lu\n", sink.lines);
+		if (line_write(report, n))
 			sink.lines = 0;
 	}
 	if (sink.lines > 0 || !line_write(text, len))
@@ -160,13 +188,12 @@ sw_log(enum sw_log_level lv, const char *event, ...)
 {
 	struct log_line l = {.len = 0};
 	const char *key, *value;
-	char prefix[24];
 	va_list ap;
 
 	if (lv > level)
 		return;
-	line_add(&l, prefix,
-		(size_t)snprintf(prefix, sizeof(prefix), "<%d>ev=", (int)lv));
+	l.len = prefix_print(l.text, sizeof(l.text), lv);
+	line_add(&l, "ev=", 3);
 	line_add(&l, event, strlen(event));
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {

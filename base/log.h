@@ -3,7 +3,8 @@
  * log.h - the log: one line of logfmt on stderr for each event
  *
  * A line begins with the priority as systemd-journald(8) reads it, such as
- * "<6>", and the pair ev=NAME.  Values with blanks, quotes or '=' are quoted,
+ * "<6>", or on a terminal with the time (RFC 3339, UTC) and the level, and the
+ * pair ev=NAME.  Values with blanks, quotes or '=' are quoted,
  * control characters escaped as \xNN; lines are cut at 2 KB.  Bodies of jobs
  * must not be logged.
  *
@@ -15,10 +16,10 @@
 #define BASE_LOG_H
 
 enum sw_log_level {
-	SW_LOG_ERR = 3,
-	SW_LOG_WARN = 4,
-	SW_LOG_INFO = 6,
-	SW_LOG_DEBUG = 7
+	SW_LOG_ERR = 3,	 /* the program cannot do its work */
+	SW_LOG_WARN = 4, /* a person should look: work is lost or refused */
+	SW_LOG_INFO = 6, /* what has happened */
+	SW_LOG_DEBUG = 7 /* ... in detail, with --verbose */
 };
 
 /* Sets the least urgent level that is written; SW_LOG_INFO if never called. */

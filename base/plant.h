@@ -21,6 +21,8 @@
 	X(DEAF_WINDOW)	    /* urgent ready jobs are not added to memory */    \
 	X(LOST_MARK)	    /* a full window counts as whole */                \
 	X(SHORT_REARM)	    /* a restart gives leases no full term */          \
+	X(MOVE_TWICE)	    /* a moved job is counted in both queues */        \
+	X(RASH_RUN)	    /* what should run at once keeps its old time */   \
 	X(COUNTER_DRIFT)    /* a forgotten job is still counted */             \
 	X(FREE_EXPIRY)	    /* an expired lease costs no attempt */            \
 	X(NO_LAPSE_LIMIT)   /* unbegun, a job may be lost for ever */          \

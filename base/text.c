@@ -140,3 +140,15 @@ text_json(FILE *f, struct bytes text)
 	}
 	(void)fputc('"', f);
 }
+
+struct bytes
+text_last_line(struct bytes text)
+{
+	const char *p = text.p, *nl;
+
+	while (text.len > 0 && p[text.len - 1] == '\n')
+		text.len--;
+	nl = text.len > 0 ? memrchr(p, '\n', text.len) : NULL;
+	return nl == NULL ? text
+			  : bytes_of(nl + 1, (size_t)(p + text.len - nl) - 1);
+}

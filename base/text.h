@@ -31,6 +31,10 @@ int text_is_utf8(struct bytes);
  */
 void text_line(struct bytes text, char *to, size_t cap);
 
+/* The last line that is not empty, without its newline: of a standard error it
+ * mostly names the cause. */
+struct bytes text_last_line(struct bytes text);
+
 /*
  * Prints at most `max` bytes of `text`, safe for a terminal: control characters
  * (C0 and C1), bytes that are not UTF-8 and characters that change the

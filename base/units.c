@@ -383,3 +383,28 @@ unit_parse_within(enum unit unit, int64_t min, int64_t max, const char *text,
 		*value = v;
 	return err;
 }
+
+char *
+human_ms(char t[HUMAN_TEXT], int64_t ms)
+{
+	const char *minus = ms < 0 ? "-" : "";
+	uint64_t v = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms, s = v / 1000;
+
+	if (v < 1000)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "ms", minus, v);
+	else if (v < 10000)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 ".%" PRIu64 "s",
+			minus, s, v % 1000 / 100);
+	else if (s < 60)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "s", minus, s);
+	else if (s < 3600)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "m%02" PRIu64 "s",
+			minus, s / 60, s % 60);
+	else if (s < 86400)
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "h%02" PRIu64 "m",
+			minus, s / 3600, s / 60 % 60);
+	else
+		(void)snprintf(t, HUMAN_TEXT, "%s%" PRIu64 "d%02" PRIu64 "h",
+			minus, s / 86400, s / 3600 % 24);
+	return t;
+}

@@ -34,7 +34,7 @@ enum unit {
 	UNITS,
 };
 
-enum { UNIT_TEXT = 64, UNIT_WHY = 192 };
+enum { UNIT_TEXT = 64, UNIT_WHY = 192, HUMAN_TEXT = 40 };
 
 /* A rate of 1/s. */
 #define UNIT_RATE_SECOND INT64_C(3600000)
@@ -70,6 +70,10 @@ int unit_is_within(enum unit, int64_t min, int64_t max, int64_t value);
  * largest units: "1h30m", "64m", "50/s", "90/m", "yes".  Returns `text`.
  */
 char *unit_format(enum unit, int64_t value, char text[UNIT_TEXT]);
+
+/* Writes a duration for people, rounded down: "250ms", "3.2s", "4m10s",
+ * "5h03m", "12d00h".  Returns `text`. */
+char *human_ms(char text[HUMAN_TEXT], int64_t ms);
 
 /* "number", "duration", "size", "rate", "yes or no", "finish or term"; static.
  */

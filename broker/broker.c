@@ -446,9 +446,9 @@ turn(struct broker *br)
 		return err;
 	core_committed(c);
 	backup_watch(&br->backup, c);
-	dead_log_write(&br->dead_log, c, br->boot_ms);
 	br->reload.settings_due = 0;
 	answers_send(br);
+	events_log(&br->events, &c->notes, br->boot_ms);
 	err = backup_start(&br->backup, c);
 	if (err < 0)
 		return err;

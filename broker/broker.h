@@ -12,7 +12,7 @@
 #include "broker/backup.h"
 #include "broker/config.h"
 #include "broker/core/core.h"
-#include "broker/dead_log.h"
+#include "broker/events.h"
 #include "broker/listener.h"
 #include "broker/notices.h"
 #include "broker/reload.h"
@@ -36,7 +36,7 @@ struct broker {
 	enum exit_status status; /* of the program, after an error */
 	int64_t checked_ms;	 /* see own_check() */
 	struct notices notices;
-	struct dead_log dead_log;
+	struct events events;
 	int64_t watchdog_ms,
 		fed_ms; /* WATCHDOG=1: how often (0: never), when */
 };

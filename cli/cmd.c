@@ -119,8 +119,9 @@ cmd_refused(struct cmd *c, const char *what, const struct sw_item *it)
 {
 	char detail[SW_TEXT_MAX + 1], id_text[SW_ID_TEXT] = "";
 	int err = (int)sw_int(it, SW_F_STATUS, SW_EUNKNOWN);
-	const char *sep = what[0] == '\0' ? "" : ": ";
+	const char *sep = what[0] == '\0' ? "" : ": ", *text = sw_strerror(err);
 	struct sw_id id;
+	int whole; /* DETAIL begins with the text of the error */
 
 	sw_get_text(it, SW_F_DETAIL, detail, sizeof(detail));
 	if (err == SW_EUNIQUE && sw_get_id(it, &id))
@@ -128,9 +129,10 @@ cmd_refused(struct cmd *c, const char *what, const struct sw_item *it)
 	else if (err == SW_ESTATE && sw_has(it, SW_F_STATE))
 		(void)snprintf(id_text, sizeof(id_text), "it is %s",
 			sw_state_name((int)sw_int(it, SW_F_STATE, 0)));
-	return cmd_refuse(c, "%s%s%s%s%s%s%s", what, sep, sw_strerror(err),
+	whole = strncmp(detail, text, strlen(text)) == 0;
+	return cmd_refuse(c, "%s%s%s%s%s%s%s", what, sep, whole ? detail : text,
 		id_text[0] == '\0' ? "" : ": ", id_text,
-		detail[0] == '\0' ? "" : ": ", detail);
+		whole || detail[0] == '\0' ? "" : ": ", whole ? "" : detail);
 }
 
 int

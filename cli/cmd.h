@@ -58,7 +58,9 @@ enum {
 	X(CMD_O_RATE, "rate", "RATE", "let so many jobs become ready, as 50/s or 10/m")             \
 	X(CMD_O_ALL, "all", NULL, "really all of them: needed without a selector")                  \
 	X(CMD_O_LIMIT, "limit", "N", "stop after N jobs")                                           \
-	X(CMD_O_YES, "yes", NULL, "really delete")                                                  \
+	X(CMD_O_YES, "yes", NULL, "really do so")                                                  \
+	X(CMD_O_NEWEST, "newest", NULL, "the newest jobs first")                                    \
+	X(CMD_O_REASON, "reason", "TEXT", "shown as the job's last error")                          \
 	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two refreshes (1s)")                \
 	X(CMD_O_ONCE, "once", NULL, "print once, as plain text")                                    \
 	X(CMD_O_BLOBS, "blobs", "URI", "the store of blobs (else $SPILLWAY_BLOBS)")                 \
@@ -220,6 +222,9 @@ int cmd_get(struct cmd *);
 int cmd_wait(struct cmd *);
 int cmd_cancel(struct cmd *);
 int cmd_why(struct cmd *);
+int cmd_run(struct cmd *);
+int cmd_move(struct cmd *);
+int cmd_bury(struct cmd *);
 int cmd_list(struct cmd *);
 int cmd_queues(struct cmd *);
 int cmd_queue_show(struct cmd *);
@@ -249,6 +254,9 @@ void cmd_job_show(struct cmd *, const struct sw_item *);
 
 /* Waits for the end of a job and prints its result. */
 int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);
+
+/* dead.c: cancels the jobs that the command's words select. */
+int cmd_cancel_all(struct cmd *);
 
 struct selector;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dead.c - redrive and purge: changes to all jobs that a selector matches
+ * dead.c - redrive, purge, run, move, bury, cancel: changes to all jobs that a
+ * selector matches
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,17 +17,29 @@
 
 enum { SAMPLE = 10 }; /* jobs named to people */
 
+/* What a verb does to the jobs of a selector. */
+struct sweep_kind {
+	int op;
+	const char *word; /* "redriven" */
+	const char *sure; /* what --yes is needed for, "delete"; or NULL */
+	int any;	  /* a job that is named by its id may be in any state,
+			     and the broker refuses it by name */
+	int named;	  /* the selector must name a state */
+	int one;	  /* without a state it is the first of these alone */
+	int states[SW_STATES]; /* that it may name; SW_NONE ends them */
+};
+
 struct dead_sweep {
 	struct cmd *c;
-	int op;
+	const struct sweep_kind *kind;
 	int dry;
 	struct selector sel;
-	int64_t rate;	 /* as base/units.h; 0: no limit */
-	int64_t left;	 /* jobs that may still be changed */
-	int64_t changed; /* jobs so far; with --dry-run, that would be */
-	int64_t refused; /* jobs left as they were */
+	const char *text; /* the queue of a move, the reason of a burial */
+	int64_t rate;	  /* as base/units.h; 0: no limit */
+	int64_t left;	  /* jobs that may still be changed */
+	int64_t changed;  /* jobs so far; with --dry-run, that would be */
+	int64_t refused;  /* jobs left as they were */
 	int64_t named;
-	const char *word; /* "redriven" */
 };
 
 static void
@@ -50,7 +63,7 @@ job_name(struct dead_sweep *s, const struct sw_item *it)
 static void
 job_refused(struct dead_sweep *s, const struct sw_item *it)
 {
-	char text[SW_ID_TEXT] = "?";
+	char text[SW_ID_TEXT] = "?", why[SW_TEXT_MAX + 1];
 	struct sw_id id;
 
 	if (s->c->value[CMD_O_JSON] != NULL)
@@ -59,8 +72,10 @@ job_refused(struct dead_sweep *s, const struct sw_item *it)
 		return;
 	if (sw_get_id(it, &id))
 		sw_id_format(&id, text);
+	sw_get_text(it, SW_F_DETAIL, why, sizeof(why));
 	(void)cmd_refuse(s->c, "%s: not changed: %s", text,
-		sw_strerror((int)sw_int(it, SW_F_STATUS, 0)));
+		why[0] != '\0' ? why
+			       : sw_strerror((int)sw_int(it, SW_F_STATUS, 0)));
 }
 
 /* The protocol has whole rates per second, and for others the milliseconds
@@ -83,6 +98,10 @@ sweep_build(struct dead_sweep *s, struct sw_buf *b, int id, struct bytes cursor)
 	int64_t most = id < 0 ? SW_ITEMS_MAX - 1 : 1;
 
 	selector_put(b, &s->sel, id);
+	if (s->sel.state == SW_NONE)
+		sw_put_int(b, SW_F_STATE, SW_NONE);
+	if (s->text != NULL)
+		sw_put_text(b, SW_F_TEXT, s->text);
 	sw_put_int(b, SW_F_LIMIT, s->left < most ? s->left : most);
 	if (cursor.len > 0)
 		sw_put_bytes(b, SW_F_CURSOR, cursor);
@@ -98,7 +117,8 @@ static int
 sweep_page(struct dead_sweep *s, int id, uint8_t *cursor, size_t *len)
 {
 	struct cmd *c = s->c;
-	struct sw_buf b = cmd_begin(c, s->op, s->dry ? SW_FLAG_DRY_RUN : 0);
+	struct sw_buf b = cmd_begin(
+		c, s->kind->op, s->dry ? SW_FLAG_DRY_RUN : 0);
 	struct sw_msg reply;
 	struct sw_item it;
 	int64_t n;
@@ -166,21 +186,48 @@ sweep_print(struct dead_sweep *s)
 		(void)fputs("…\n", f);
 	(void)fprintf(f, "%s %s %s%s", human_count(n, s->changed),
 		s->changed == 1 ? "job" : "jobs", s->dry ? "would be " : "",
-		s->word);
+		s->kind->word);
 	if (s->rate > 0 && sweep_ms(s) >= 1000)
 		(void)fprintf(f, ", over %s", human_ms(span, sweep_ms(s)));
 	(void)fputc('\n', f);
 }
 
+/* Each of the states that the selector may have, or the one that it has. */
 static int
-sweep_run(struct dead_sweep *s)
+sweep_states(struct dead_sweep *s)
+{
+	const int *state = s->kind->states;
+	int rc = CMD_OK;
+
+	if (s->sel.state == SW_NONE && s->kind->one)
+		s->sel.state = *state;
+	if (s->sel.state != SW_NONE)
+		return sweep_pages(s, -1);
+	for (; *state != SW_NONE && rc == CMD_OK && s->left > 0; state++) {
+		s->sel.state = *state;
+		rc = sweep_pages(s, -1);
+	}
+	return rc;
+}
+
+static int
+sweep_ids(struct dead_sweep *s)
 {
 	int rc = CMD_OK, n = s->sel.n_ids;
 
-	if (n == 0)
-		rc = sweep_pages(s, -1);
+	if (s->sel.state == SW_NONE && !s->kind->any)
+		s->sel.state = s->kind->states[0];
 	for (int i = 0; i < n && rc == CMD_OK && s->left > 0; i++)
 		rc = sweep_pages(s, i);
+	return rc;
+}
+
+static int
+sweep_run(struct dead_sweep *s)
+{
+	int n = s->sel.n_ids;
+	int rc = n > 0 ? sweep_ids(s) : sweep_states(s);
+
 	if (rc == CMD_OK || s->changed > 0)
 		sweep_print(s);
 	if (rc == CMD_OK && s->refused > 0)
@@ -206,65 +253,92 @@ rate_read(struct dead_sweep *s)
 		cmd_opts[CMD_O_RATE].name, why, text);
 }
 
-/* A job that waits in a dead-letter queue is redriven, too. */
-static int
-waits(const struct dead_sweep *s)
+/* "delayed, ready or leased" */
+static const char *
+states_list(const struct sweep_kind *k, char text[64])
 {
-	return s->op == SW_OP_REDRIVE &&
-	       (s->sel.state == SW_READY || s->sel.state == SW_DELAYED);
+	size_t len = 0;
+
+	for (int i = 0; k->states[i] != SW_NONE; i++)
+		len += (size_t)snprintf(text + len, 64 - len, "%s%s",
+			i == 0			      ? ""
+			: k->states[i + 1] == SW_NONE ? " or "
+						      : ", ",
+			sw_state_name(k->states[i]));
+	return text;
+}
+
+static int
+state_check(struct dead_sweep *s)
+{
+	const struct sweep_kind *k = s->kind;
+	const int *state = k->states;
+	char text[64];
+
+	if (k->named && s->sel.state == SW_NONE)
+		return cmd_usage(s->c, "missing argument: state=STATE");
+	if (s->sel.state == SW_NONE)
+		return CMD_OK;
+	while (*state != SW_NONE && *state != s->sel.state)
+		state++;
+	if (*state != SW_NONE)
+		return CMD_OK;
+	if (s->sel.state == SW_LEASED && k->op == SW_OP_PURGE)
+		return cmd_usage(s->c, "running jobs cannot be purged: "
+				       "spillway cancel stops them");
+	return cmd_usage(s->c, "state must be %s here, not %s%s",
+		states_list(k, text), sw_state_name(s->sel.state),
+		k->op == SW_OP_PURGE ? ": spillway purge takes others" : "");
+}
+
+/* Whether the selector is no more than the state that must be named. */
+static int
+is_for_all(struct dead_sweep *s)
+{
+	int state = s->sel.state, empty;
+
+	if (s->kind->named)
+		s->sel.state = SW_NONE;
+	empty = selector_empty(&s->sel);
+	s->sel.state = state;
+	return empty;
 }
 
 /* The checks before the first request. */
 static int
-sweep_check(struct dead_sweep *s, int state)
+sweep_check(struct dead_sweep *s)
 {
 	struct cmd *c = s->c;
-	struct selector *sel = &s->sel;
-	int rc;
+	int rc = state_check(s), all = c->value[CMD_O_ALL] != NULL;
 
-	if (waits(s))
-		state = sel->state;
-	if (state != SW_NONE && sel->state != SW_NONE && sel->state != state)
-		return cmd_usage(c, "state must be dead here, not %s%s",
-			sw_state_name(sel->state),
-			s->op == SW_OP_PURGE ? ": spillway purge takes others"
-					     : "");
-	if (state == SW_NONE && sel->state == SW_NONE)
-		return cmd_usage(c, "missing argument: state=STATE");
-	if (sel->state == SW_LEASED)
-		return cmd_usage(c, "running jobs cannot be purged: "
-				    "spillway cancel stops them");
-	if (state == SW_NONE) {
-		state = sel->state;
-		sel->state = SW_NONE;
-	}
-	if (selector_empty(sel) && c->value[CMD_O_ALL] == NULL)
+	if (rc != CMD_OK)
+		return rc;
+	if (is_for_all(s) && !all)
 		return cmd_usage(c, "missing argument: a selector, or --all");
-	if (!selector_empty(sel) && c->value[CMD_O_ALL] != NULL)
+	if (!is_for_all(s) && all)
 		return cmd_usage(c, "--all cannot be used with a selector");
-	sel->state = state;
 	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &s->left);
 	return rc != CMD_OK ? rc : rate_read(s);
 }
 
-/* `state` SW_NONE: the selector must name one. */
 static int
-jobs_sweep(struct cmd *c, int op, int state, const char *word)
+jobs_sweep(struct cmd *c, const struct sweep_kind *kind, const char *text)
 {
 	struct dead_sweep s = {
-		.c = c, .op = op, .left = INT64_MAX, .word = word};
+		.c = c, .kind = kind, .left = INT64_MAX, .text = text};
 	int rc = cmd_selector(c, &s.sel), unsure;
 
 	if (rc != CMD_OK)
 		return rc;
-	unsure = op == SW_OP_PURGE && c->value[CMD_O_YES] == NULL &&
+	unsure = kind->sure != NULL && c->value[CMD_O_YES] == NULL &&
 		 c->value[CMD_O_DRY_RUN] == NULL;
 	s.dry = unsure || c->value[CMD_O_DRY_RUN] != NULL;
-	rc = sweep_check(&s, state);
+	rc = sweep_check(&s);
 	if (rc == CMD_OK)
 		rc = sweep_run(&s);
 	if (rc == CMD_OK && unsure)
-		rc = cmd_usage(c, "nothing was deleted: add --yes to delete");
+		rc = cmd_usage(c, "nothing was %s: add --yes to %s", kind->word,
+			kind->sure);
 	selector_fini(&s.sel);
 	return rc;
 }
@@ -272,17 +346,74 @@ jobs_sweep(struct cmd *c, int op, int state, const char *word)
 int
 cmd_dead_redrive(struct cmd *c)
 {
-	return jobs_sweep(c, SW_OP_REDRIVE, SW_DEAD, "redriven");
+	/* A job that waits in a dead-letter queue is redriven, too. */
+	static const struct sweep_kind kind = {SW_OP_REDRIVE, "redriven", NULL,
+		0, 0, 1, {SW_DEAD, SW_READY, SW_DELAYED}};
+
+	return jobs_sweep(c, &kind, NULL);
 }
 
 int
 cmd_dead_purge(struct cmd *c)
 {
-	return jobs_sweep(c, SW_OP_PURGE, SW_DEAD, "deleted");
+	static const struct sweep_kind kind = {
+		SW_OP_PURGE, "deleted", "delete", 0, 0, 0, {SW_DEAD}};
+
+	return jobs_sweep(c, &kind, NULL);
 }
 
 int
 cmd_purge(struct cmd *c)
 {
-	return jobs_sweep(c, SW_OP_PURGE, SW_NONE, "deleted");
+	static const struct sweep_kind kind = {SW_OP_PURGE, "deleted", "delete",
+		0, 1, 0,
+		{SW_DELAYED, SW_READY, SW_DONE, SW_DEAD, SW_CANCELLED}};
+
+	return jobs_sweep(c, &kind, NULL);
+}
+
+int
+cmd_run(struct cmd *c)
+{
+	static const struct sweep_kind kind = {
+		SW_OP_RUN, "made ready", NULL, 1, 0, 0, {SW_DELAYED}};
+
+	return jobs_sweep(c, &kind, NULL);
+}
+
+int
+cmd_move(struct cmd *c)
+{
+	static const struct sweep_kind kind = {SW_OP_MOVE, "moved", NULL, 1, 0,
+		0, {SW_DELAYED, SW_READY, SW_DEAD}};
+	const char *to = c->words[--c->n_words];
+
+	struct sw_id id;
+
+	if (sw_queue_check(to, strlen(to)) < 0 || sw_id_parse(to, &id) == 0)
+		return cmd_usage(
+			c, "the last word, '%.60s', must be a queue", to);
+	return jobs_sweep(c, &kind, to);
+}
+
+int
+cmd_bury(struct cmd *c)
+{
+	static const struct sweep_kind kind = {
+		SW_OP_BURY, "buried", NULL, 1, 0, 0, {SW_DELAYED, SW_READY}};
+	const char *reason = c->value[CMD_O_REASON];
+
+	if (reason != NULL && strlen(reason) > SW_TEXT_MAX)
+		return cmd_usage(
+			c, "--reason must be at most %d bytes", SW_TEXT_MAX);
+	return jobs_sweep(c, &kind, reason);
+}
+
+int
+cmd_cancel_all(struct cmd *c)
+{
+	static const struct sweep_kind kind = {SW_OP_CANCEL_ALL, "cancelled",
+		"cancel", 1, 0, 0, {SW_DELAYED, SW_READY, SW_LEASED}};
+
+	return jobs_sweep(c, &kind, NULL);
 }

@@ -171,9 +171,30 @@ cancel_print(struct cmd *c, const char *id, const struct sw_item *it)
 	return CMD_OK;
 }
 
+/* Whether a word is other than an id, or an option is that of a selector. */
+static int
+is_selector(const struct cmd *c)
+{
+	static const enum cmd_opt_id opts[] = {
+		CMD_O_ALL, CMD_O_LIMIT, CMD_O_DRY_RUN, CMD_O_YES};
+
+	for (size_t i = 0; i < sizeof(opts) / sizeof(opts[0]); i++)
+		if (c->value[opts[i]] != NULL)
+			return 1;
+	for (int i = 0; i < c->n_words; i++)
+		if (strpbrk(c->words[i], "=~") != NULL)
+			return 1;
+	return 0;
+}
+
 int
 cmd_cancel(struct cmd *c)
 {
+	if (is_selector(c))
+		return cmd_cancel_all(c);
+	if (c->n_words == 0)
+		return cmd_usage(
+			c, "missing argument: ids, a selector, or --all");
 	return ids_ask(c, SW_OP_CANCEL, cancel_print);
 }
 
@@ -184,6 +205,8 @@ why_print(struct cmd *c, const char *id, const struct sw_item *it)
 		json_with_id(c, id, it);
 		return CMD_OK;
 	}
+	if (c->n_words > 1)
+		(void)fprintf(c->out.f, "%s  ", id);
 	(void)fprintf(c->out.f,
 		"%s: ", sw_state_name((int)sw_int(it, SW_F_STATE, SW_NONE)));
 	out_text(c->out.f, sw_bytes(it, SW_F_TEXT), OUT_LINE);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/select.h"
@@ -13,12 +14,28 @@
 enum { LIST_SHOWN = 100 }; /* rows without --limit and --json */
 
 /* A listing: pages of one state after the other, of one id after the other. */
+struct job_copy;
+
 struct listing {
 	struct cmd *c;
 	struct selector sel;
 	struct out_table table;
 	int64_t left; /* jobs that may still be shown */
 	int more;     /* there were more */
+	unsigned flags;
+	struct job_copy *copies; /* to be sorted before they are shown */
+	size_t copies_n;
+	int sorted; /* copies are made */
+};
+
+struct job_copy {
+	int64_t at_ms;	 /* by which they are sorted */
+	uint8_t *fields; /* of the item; owned */
+	size_t len;
+};
+
+enum {
+	LIST_SORTED = 10000, /* jobs sorted in memory; more come by queue */
 };
 
 static void
@@ -39,11 +56,9 @@ cell_time(struct listing *l, const struct sw_item *it)
 static void
 cell_note(struct listing *l, const struct sw_item *it)
 {
-	struct bytes error = sw_bytes(it, SW_F_ERROR);
 	int state = (int)sw_int(it, SW_F_STATE, SW_NONE);
 	int64_t wait = sw_int(it, SW_F_RUN_AT_MS, 0) - l->c->now_ms;
 	char text[HUMAN_TEXT], cell[HUMAN_TEXT + 8];
-	const char *p = error.p, *nl;
 
 	if (state == SW_DELAYED && wait > 0) {
 		(void)snprintf(
@@ -55,13 +70,7 @@ cell_note(struct listing *l, const struct sw_item *it)
 		table_bytes(&l->table, sw_bytes(it, SW_F_WORKER));
 		return;
 	}
-	/* The last line of stderr mostly names the cause. */
-	while (error.len > 0 && p[error.len - 1] == '\n')
-		error.len--;
-	nl = memrchr(p, '\n', error.len);
-	if (nl != NULL)
-		error = bytes_of(nl + 1, (size_t)(p + error.len - nl) - 1);
-	table_bytes(&l->table, error);
+	table_bytes(&l->table, text_last_line(sw_bytes(it, SW_F_ERROR)));
 }
 
 /* The queue and, of a job in a dead-letter queue, the one that it died in. */
@@ -97,6 +106,54 @@ row_add(struct listing *l, const struct sw_item *it)
 	cell_note(l, it);
 }
 
+static void
+job_print(struct listing *l, const struct sw_item *it)
+{
+	if (l->c->value[CMD_O_JSON] != NULL)
+		json_print_item(&l->c->out, it);
+	else
+		row_add(l, it);
+}
+
+/* When the job ended, is due or was put. */
+static int64_t
+copy_at_ms(const struct sw_item *it)
+{
+	int64_t at = sw_int(it, SW_F_ENDED_AT_MS, 0);
+
+	if (at == 0 && sw_int(it, SW_F_STATE, SW_NONE) == SW_DELAYED)
+		at = sw_int(it, SW_F_RUN_AT_MS, 0);
+	return at != 0 ? at : sw_int(it, SW_F_CREATED_AT_MS, 0);
+}
+
+static int
+job_copy(struct listing *l, const struct sw_item *it)
+{
+	struct job_copy *more = reallocarray(
+		l->copies, l->copies_n + 1, sizeof(*more));
+	uint8_t *fields = malloc(it->raw.len);
+
+	if (more != NULL)
+		l->copies = more;
+	if (more == NULL || fields == NULL) {
+		free(fields);
+		return cmd_refuse(l->c, "out of memory");
+	}
+	memcpy(fields, it->raw.p, it->raw.len);
+	more[l->copies_n++] = (struct job_copy){
+		copy_at_ms(it), fields, it->raw.len};
+	return CMD_OK;
+}
+
+static int
+job_take(struct listing *l, const struct sw_item *it)
+{
+	if (l->sorted)
+		return job_copy(l, it);
+	job_print(l, it);
+	return CMD_OK;
+}
+
 /*
  * Lists one page; the cursor is replaced, empty at the end.  CURSOR is copied,
  * for the next call overwrites the reply.
@@ -105,7 +162,7 @@ static int
 list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
 {
 	struct cmd *c = l->c;
-	struct sw_buf b = cmd_begin(c, SW_OP_LIST, 0);
+	struct sw_buf b = cmd_begin(c, SW_OP_LIST, l->flags);
 	size_t mark = sw_item_begin(&b);
 	int64_t most = id < 0 ? SW_ITEMS_MAX - 1 : 1;
 	struct sw_msg reply;
@@ -126,13 +183,9 @@ list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
 		return cmd_refused(c, "", &it);
 	*cursor_len = sw_bytes(&it, SW_F_CURSOR).len;
 	memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, *cursor_len);
-	for (; sw_msg_next(&reply, &it); l->left--) {
-		if (c->value[CMD_O_JSON] != NULL)
-			json_print_item(&c->out, &it);
-		else
-			row_add(l, &it);
-	}
-	return CMD_OK;
+	for (; rc == CMD_OK && sw_msg_next(&reply, &it); l->left--)
+		rc = job_take(l, &it);
+	return rc;
 }
 
 /* All pages; those of an id end once its one job is found. */
@@ -167,6 +220,106 @@ list_ids(struct listing *l)
 	return rc;
 }
 
+/* --- the jobs of all queues, the newest first ----------------------------- */
+
+struct queue_names {
+	int state; /* of those that have such jobs */
+	char (*names)[SW_QUEUE_MAX + 1];
+	size_t n;
+	int failed; /* no memory */
+};
+
+static void
+queue_name_take(void *arg, const struct sw_item *it)
+{
+	struct queue_names *q = arg;
+	void *more;
+
+	if (pair_int(it, SW_F_STAT, sw_state_name(q->state), 0) == 0)
+		return;
+	more = reallocarray(q->names, q->n + 1, sizeof(*q->names));
+	if (more == NULL) {
+		q->failed = 1;
+		return;
+	}
+	q->names = more;
+	sw_get_text(it, SW_F_QUEUE, q->names[q->n++], sizeof(*q->names));
+}
+
+static int
+later_first(const void *a, const void *b)
+{
+	int64_t x = ((const struct job_copy *)a)->at_ms;
+	int64_t y = ((const struct job_copy *)b)->at_ms;
+
+	return (x < y) - (x > y);
+}
+
+/* Sorts the copies and drops those beyond `most`. */
+static void
+copies_sort(struct listing *l, int64_t most)
+{
+	if (l->copies_n > 0)
+		qsort(l->copies, l->copies_n, sizeof(*l->copies), later_first);
+	while (l->copies_n > 0 && l->copies_n > (size_t)most) {
+		free(l->copies[--l->copies_n].fields);
+		l->more = 1;
+	}
+}
+
+static void
+copies_print(struct listing *l)
+{
+	struct sw_item it;
+
+	for (size_t i = 0; i < l->copies_n; i++) {
+		const struct job_copy *j = &l->copies[i];
+
+		if (sw_item_open(bytes_of(j->fields, j->len), &it) == 0)
+			job_print(l, &it);
+		free(j->fields);
+	}
+	free(l->copies);
+	l->copies = NULL;
+	l->copies_n = 0;
+}
+
+/* The broker has an order within a queue; the jobs of several are merged,
+ * unless they are very many. */
+static int
+list_newest(struct listing *l)
+{
+	struct queue_names q = {.state = l->sel.state};
+	int64_t most = l->left;
+	int rc = cmd_pages(l->c, SW_OP_QUEUES, NULL, queue_name_take, &q);
+
+	if (rc == CMD_OK && q.failed)
+		rc = cmd_refuse(l->c, "out of memory");
+	l->sorted = most <= LIST_SORTED;
+	for (size_t i = 0; rc == CMD_OK && i < q.n; i++) {
+		l->sel.queue = q.names[i];
+		l->left = l->sorted ? most : l->left;
+		rc = list_pages(l, -1);
+		copies_sort(l, most);
+	}
+	if (l->sorted)
+		l->left = most - (int64_t)l->copies_n;
+	l->sorted = 0;
+	copies_print(l);
+	free(q.names);
+	l->sel.queue = NULL;
+	return rc;
+}
+
+static int
+list_state(struct listing *l)
+{
+	if ((l->flags & SW_FLAG_NEWEST) != 0 && l->sel.state != SW_LEASED &&
+		l->sel.queue == NULL && l->sel.n_ids == 0)
+		return list_newest(l);
+	return list_ids(l);
+}
+
 static int
 list_states(struct listing *l)
 {
@@ -176,10 +329,10 @@ list_states(struct listing *l)
 	int rc = CMD_OK;
 
 	if (l->sel.state != SW_NONE)
-		return list_ids(l);
+		return list_state(l);
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		l->sel.state = states[i];
-		rc = list_ids(l);
+		rc = list_state(l);
 		if (rc != CMD_OK)
 			break;
 	}
@@ -216,6 +369,8 @@ list_jobs(struct cmd *c, int state)
 
 	if (rc != CMD_OK)
 		return rc;
+	if (c->value[CMD_O_NEWEST] != NULL || state == SW_DEAD)
+		l.flags = SW_FLAG_NEWEST;
 	l.left = c->value[CMD_O_JSON] == NULL ? LIST_SHOWN : INT64_MAX;
 	rc = cmd_opt_number(c, CMD_O_LIMIT, 1, INT64_MAX, &l.left);
 	if (rc == CMD_OK && state != SW_NONE) {

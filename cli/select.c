@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/cmd.h"
 #include "cli/select.h"
 #include "cli/time.h"
@@ -88,6 +89,102 @@ word_error(struct selector_word *w)
 }
 
 static int
+word_priority(struct selector_word *w)
+{
+	if (w->s->priority >= 0)
+		return word_refuse(w, "priority= is given twice");
+	if (unit_parse(UNIT_COUNT, w->value, &w->s->priority) < 0 ||
+		w->s->priority > SW_PRIORITY_MAX) {
+		w->s->priority = -1;
+		return word_refuse(w, "must be 0 to 9");
+	}
+	return 0;
+}
+
+/* "3", "3-" or "3-5": from and to. */
+static int
+span_parse(const char *text, int64_t *from, int64_t *to)
+{
+	size_t len = strcspn(text, "-");
+	char first[24];
+
+	if (len >= sizeof(first))
+		return SW_EINVAL;
+	memcpy(first, text, len);
+	first[len] = '\0';
+	if (unit_parse(UNIT_COUNT, first, from) < 0)
+		return SW_EINVAL;
+	*to = *from;
+	if (text[len] == '\0')
+		return 0;
+	*to = INT64_MAX;
+	if (text[len + 1] == '\0')
+		return 0;
+	return unit_parse(UNIT_COUNT, text + len + 1, to) < 0 || *to < *from
+		       ? SW_EINVAL
+		       : 0;
+}
+
+static int
+word_attempts(struct selector_word *w)
+{
+	if (w->s->attempts >= 0)
+		return word_refuse(w, "attempts= is given twice");
+	if (span_parse(w->value, &w->s->attempts, &w->s->attempts_most) < 0) {
+		w->s->attempts = -1;
+		return word_refuse(w, "must be 3, 3- (or more) or 3-5");
+	}
+	return 0;
+}
+
+static const struct {
+	enum sw_tag tag;
+	const char *twice;
+} texts_known[SELECT_TEXTS] = {
+	[SELECT_FAIR] = {SW_F_FAIR, "fair= is given twice"},
+	[SELECT_UNIQUE] = {SW_F_UNIQUE, "unique= is given twice"},
+	[SELECT_TYPE] = {SW_F_CONTENT_TYPE, "content-type= is given twice"},
+	[SELECT_WORKER] = {SW_F_WORKER, "worker= is given twice"},
+};
+
+static int
+word_text(struct selector_word *w, int text)
+{
+	size_t len = strlen(w->value);
+
+	if (w->s->texts[text] != NULL)
+		return word_refuse(w, texts_known[text].twice);
+	if (len < 1 || len > sw_field_rules[texts_known[text].tag].longest)
+		return word_refuse(w, "is empty or too long");
+	w->s->texts[text] = w->value;
+	return 0;
+}
+
+static int
+word_fair(struct selector_word *w)
+{
+	return word_text(w, SELECT_FAIR);
+}
+
+static int
+word_unique(struct selector_word *w)
+{
+	return word_text(w, SELECT_UNIQUE);
+}
+
+static int
+word_type(struct selector_word *w)
+{
+	return word_text(w, SELECT_TYPE);
+}
+
+static int
+word_worker(struct selector_word *w)
+{
+	return word_text(w, SELECT_WORKER);
+}
+
+static int
 word_header(struct selector_word *w)
 {
 	const char *eq = strchr(w->value, '=');
@@ -127,6 +224,12 @@ static const struct {
 	{"error~", word_error},
 	{"header=", word_header},
 	{"id=", word_id},
+	{"priority=", word_priority},
+	{"attempts=", word_attempts},
+	{"worker=", word_worker},
+	{"fair=", word_fair},
+	{"unique=", word_unique},
+	{"content-type=", word_type},
 };
 
 static int
@@ -149,7 +252,9 @@ word_take(struct selector_word *w, const char *text)
 	if (sw_id_parse(text, &id) < 0)
 		return word_refuse(w,
 			"unknown selector: must be a job's id, queue=, "
-			"state=, since=, until=, error~, header= or id=");
+			"state=, since=, until=, error~, header=, id=, "
+			"priority=, attempts=, worker=, fair=, unique= or "
+			"content-type=");
 	return word_id(w);
 }
 
@@ -160,7 +265,8 @@ selector_parse(struct selector *s, char **words, int n, int64_t now_ms,
 	struct selector_word w;
 	int err = 0;
 
-	*s = (struct selector){.since_ms = -1, .until_ms = -1};
+	*s = (struct selector){
+		.since_ms = -1, .until_ms = -1, .priority = -1, .attempts = -1};
 	w = (struct selector_word){s, "", "", now_ms, why};
 	for (int i = 0; i < n && err == 0; i++)
 		err = word_take(&w, words[i]);
@@ -182,12 +288,34 @@ selector_fini(struct selector *s)
 	s->n_ids = 0;
 }
 
-int
-selector_empty(const struct selector *s)
+static int
+texts_empty(const struct selector *s)
+{
+	for (int i = 0; i < SELECT_TEXTS; i++)
+		if (s->texts[i] != NULL)
+			return 0;
+	return 1;
+}
+
+/* Whether nothing but ids is given. */
+static int
+words_empty(const struct selector *s)
 {
 	return s->state == SW_NONE && s->queue == NULL && s->match == NULL &&
 	       s->since_ms < 0 && s->until_ms < 0 && s->n_headers == 0 &&
-	       s->n_ids == 0;
+	       s->priority < 0 && s->attempts < 0 && texts_empty(s);
+}
+
+int
+selector_empty(const struct selector *s)
+{
+	return words_empty(s) && s->n_ids == 0;
+}
+
+int
+selector_only_ids(const struct selector *s)
+{
+	return words_empty(s) && s->n_ids > 0;
 }
 
 void
@@ -205,6 +333,16 @@ selector_put(struct sw_buf *b, const struct selector *s, int id)
 		sw_put_int(b, SW_F_UNTIL_MS, s->until_ms);
 	for (int i = 0; i < s->n_headers; i++)
 		sw_put_text(b, SW_F_HEADER, s->headers[i]);
+	if (s->priority >= 0)
+		sw_put_int(b, SW_F_PRIORITY, s->priority);
+	if (s->attempts >= 0) {
+		sw_put_int(b, SW_F_ATTEMPT, s->attempts);
+		sw_put_int(b, SW_F_MAX_ATTEMPTS, s->attempts_most);
+	}
+	for (int i = 0; i < SELECT_TEXTS; i++)
+		if (s->texts[i] != NULL)
+			sw_put_bytes(
+				b, texts_known[i].tag, bytes_str(s->texts[i]));
 	if (id >= 0)
 		sw_put_id(b, &s->ids[id]);
 }

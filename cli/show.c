@@ -9,7 +9,12 @@
 #include "cli/time.h"
 #include "wire/proto.h"
 
-enum { STDERR_LINES = 40, BODY_LINES = 12, BODY_BYTES = 2048 };
+enum {
+	STDERR_LINES = 40,
+	BODY_LINES = 12,
+	BODY_BYTES = 2048,
+	FIRST_EVENTS = 2, /* the put, and the first entry of the history */
+};
 
 static void
 label_print(struct cmd *c, const char *name)
@@ -195,6 +200,7 @@ ledger_show(struct cmd *c, const struct sw_item *it)
 	struct sw_item ev;
 	struct bytes b;
 	size_t at = 0;
+	int64_t left_out = sw_int(it, SW_F_COUNT, 0);
 	int n = 0;
 
 	while (sw_item_each(it, SW_F_EVENT, &at, &b)) {
@@ -203,6 +209,9 @@ ledger_show(struct cmd *c, const struct sw_item *it)
 		if (n++ == 0)
 			(void)fputs("history\n", c->out.f);
 		event_show(c, &ev);
+		if (n == FIRST_EVENTS && left_out > 0)
+			(void)fprintf(c->out.f,
+				"  … %" PRId64 " entries left out\n", left_out);
 	}
 	/* An item without a history may have the last error. */
 	if (n == 0 && sw_has(it, SW_F_ERROR)) {

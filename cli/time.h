@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "base/units.h"
+
 /*
  * A point in time: RFC 3339 with its zone ("2026-01-31T08:00:00Z"), a date
  * (its midnight, UTC), or a duration: before `now_ms` with sign -1, after
@@ -18,10 +20,7 @@
 int time_point(const char *, int64_t now_ms, int sign, int64_t *at_ms)
 	__attribute__((warn_unused_result));
 
-enum { HUMAN_TEXT = 40 };
-
-/* Each writes into the caller's text and returns it. */
-char *human_ms(char t[HUMAN_TEXT], int64_t ms);	      /* 3m12s */
+/* Each writes into the caller's text and returns it, as human_ms(). */
 char *human_bytes(char t[HUMAN_TEXT], int64_t bytes); /* 151.2 MB */
 char *human_count(char t[HUMAN_TEXT], int64_t n);     /* 1,234 */
 char *human_short(char t[HUMAN_TEXT], int64_t n);     /* 12.3k: 5 columns */

@@ -25,7 +25,14 @@ static const char selector_help[] =
 	"A selector is made of words, all of which must hold:\n"
 	"  queue=NAME  state=STATE  since=TIME  until=TIME  error~TEXT\n"
 	"  header=NAME=VALUE  id=UUID, or just the UUIDs\n"
+	"  priority=N  attempts=N, N- or N-M  worker=NAME\n"
+	"  fair=NAME  unique=KEY  content-type=TYPE\n"
 	"A TIME is a duration (2h: that long ago) or 2026-01-31T08:00:00Z.\n";
+
+static const char cancel_help[] =
+	"Ids alone are cancelled at once; jobs of another selector with "
+	"--yes.\n"
+	"The words of a selector are as in spillway list.\n";
 
 static const char put_help[] =
 	"The body is BODY, or stdin (-), or a file; '' is an empty one.\n"
@@ -79,16 +86,19 @@ const struct cmd_verb cmd_verbs[] = {
 	{"put", "QUEUE [BODY | -]", 1, 2, PUT_OPTS, "put a job, or a file of them", put_help, cmd_put, NULL},
 	{"get", "ID…", 1, -1, J | CMD_BIT(CMD_O_BODY), "show jobs with their history", NULL, cmd_get, NULL},
 	{"wait", "ID", 1, 1, J | CMD_BIT(CMD_O_TIMEOUT), "wait for a job's end, print its result", NULL, cmd_wait, NULL},
-	{"cancel", "ID…", 1, -1, J, "cancel jobs, waiting or running", NULL, cmd_cancel, NULL},
-	{"why", "ID", 1, 1, J, "say why a job is not running", NULL, cmd_why, NULL},
-	{"list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list jobs of any state", selector_help, cmd_list, NULL},
+	{"cancel", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "cancel jobs, waiting or running", cancel_help, cmd_cancel, NULL},
+	{"run", "[SELECTOR…]", 0, -1, CHANGE, "let delayed jobs and retries run now", selector_help, cmd_run, NULL},
+	{"move", "SELECTOR… QUEUE", 1, -1, CHANGE, "move waiting or dead jobs to another queue", selector_help, cmd_move, NULL},
+	{"bury", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_REASON), "make waiting jobs dead, by hand", selector_help, cmd_bury, NULL},
+	{"why", "ID…", 1, -1, J, "say why jobs are not running, or how they ended", NULL, cmd_why, NULL},
+	{"list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT) | CMD_BIT(CMD_O_NEWEST), "list jobs of any state", selector_help, cmd_list, NULL},
 	{"purge", "state=STATE [SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete jobs that are not running", selector_help, cmd_purge, NULL},
 	{"queues", "", 0, 0, J, "list the queues", NULL, cmd_queues, NULL},
 	{"queue show", "QUEUE", 1, 1, J, "show a queue's settings and figures", NULL, cmd_queue_show, NULL},
 	{"queue set", "QUEUE KEY=VALUE…", 2, -1, 0, "change a queue's settings, or make it", NULL, cmd_queue_set, NULL},
 	{"pause", "QUEUE", 1, 1, 0, "start no more jobs of a queue", NULL, cmd_pause, NULL},
 	{"resume", "QUEUE", 1, 1, 0, "end a pause", NULL, cmd_resume, NULL},
-	{"dead list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list dead jobs", selector_help, cmd_dead_list, NULL},
+	{"dead list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list dead jobs, the newest first", selector_help, cmd_dead_list, NULL},
 	{"dead show", "ID…", 1, -1, J, "show why jobs died, attempt by attempt", NULL, cmd_dead_show, NULL},
 	{"dead redrive", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_RATE), "make dead jobs ready again", selector_help, cmd_dead_redrive, "dead retry"},
 	{"dead purge", "[SELECTOR…]", 0, -1, CHANGE | CMD_BIT(CMD_O_YES), "delete dead jobs for good", selector_help, cmd_dead_purge, NULL},
@@ -101,7 +111,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"backup", "FOLDER", 1, 1, J, "copy the store, checked, while the broker runs", backup_help, cmd_backup, NULL},
 	{"export", "[SELECTOR…]", 0, -1, 0, "write jobs and queue settings as lines of JSON", export_help, cmd_export, NULL},
 	{"import", "", 0, 0, 0, "put the jobs that export has written", import_help, cmd_import, NULL},
-	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; q quits, p pauses it", NULL, cmd_top, NULL},
+	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; keys change what is selected", NULL, cmd_top, NULL},
 	{"help", "[VERB]", 0, 2, CMD_BIT(CMD_O_BASH), "show this, or what a verb takes", NULL, cmd_help, NULL},
 	{"completion", "SHELL", 1, 1, 0, "print the completion script for bash, zsh or fish", completion_help, cmd_completion, NULL},
 	{NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL},

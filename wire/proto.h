@@ -33,6 +33,10 @@
 	X(SW_OP_STATS, 15, "stats")                                            \
 	X(SW_OP_WHY, 16, "why")                                                \
 	X(SW_OP_BYE, 17, "bye")                                                \
+	X(SW_OP_RUN, 19, "run")                                                \
+	X(SW_OP_MOVE, 20, "move")                                              \
+	X(SW_OP_BURY, 21, "bury")                                              \
+	X(SW_OP_CANCEL_ALL, 22, "cancel-all")                                  \
 	X(SW_OP_BACKUP, 24, "backup")                                          \
 	X(SW_OP_IMPORT, 25, "import")                                          \
 	X(SW_OP_JOBS, 64, "jobs")    /* broker to worker, unasked */           \
@@ -46,8 +50,12 @@ enum sw_op {
 		SW_REPLY = 128,
 };
 
-/* Set in `flags` of REDRIVE and PURGE: count and show, change nothing. */
+/* Set in `flags` of what changes the jobs of a selector: count and show, change
+ * nothing. */
 enum { SW_FLAG_DRY_RUN = 1 };
+
+/* Set in `flags` of LIST: the newest first. */
+enum { SW_FLAG_NEWEST = 2 };
 
 #define SW_STATE_MAP(X)                                                        \
 	X(SW_NONE, 0, "none")                                                  \
@@ -91,7 +99,8 @@ enum sw_outcome {
 	X(SW_C_DRAIN, 7, "drain")	  /* its worker handed the job back */ \
 	X(SW_C_CANCELLED, 8, "cancelled")                                      \
 	X(SW_C_EXPIRED, 9, "expired")  /* not started before its expiry */     \
-	X(SW_C_CORRUPT, 10, "corrupt") /* its record fails its checksum */
+	X(SW_C_CORRUPT, 10, "corrupt") /* its record fails its checksum */     \
+	X(SW_C_BURIED, 11, "buried")   /* a person has buried it */
 
 enum sw_cause {
 #define X(sym, num, name) sym = num,
@@ -109,7 +118,9 @@ enum sw_cause {
 	X(SW_EV_EXPIRED, 5, "expired")                                         \
 	X(SW_EV_CORRUPT, 6, "corrupt")                                         \
 	X(SW_EV_DONE, 7, "done")                                               \
-	X(SW_EV_MOVE, 8, "move") /* to another queue */
+	X(SW_EV_MOVE, 8, "move")  /* QUEUE is where the job was */             \
+	X(SW_EV_RUN, 9, "run")	  /* a person has made it ready */             \
+	X(SW_EV_BURY, 10, "bury") /* a person has made it dead */
 
 enum sw_event {
 #define X(sym, num, name) sym = num,

@@ -22,15 +22,8 @@
 static void
 job_ended(struct running *r, struct worker_lease *j)
 {
-	char id[SW_ID_TEXT];
-
-	if (j->report.outcome != SW_ACK && j->stop == LEASE_KEEP) {
-		sw_id_format(&j->id, id);
-		sw_log(SW_LOG_INFO, "attempt", "job", id, "queue",
-			j->route->queue, "outcome",
-			sw_outcome_name(j->report.outcome), "cause",
-			sw_cause_name(j->report.cause), NULL);
-	}
+	if (j->report.outcome != SW_ACK && j->stop == LEASE_KEEP)
+		report_log(j);
 	leases_end(r->leases, j, *r->now_ms);
 }
 

@@ -37,9 +37,7 @@ op_queue_set(struct request *rq)
 		size_t mark = sw_item_begin(&rq->reply);
 		int err = queue_set_one(rq->core, &it, why, sizeof(why));
 
-		sw_put_int(&rq->reply, SW_F_STATUS, err);
-		if (err < 0)
-			sw_put_text(&rq->reply, SW_F_DETAIL, why);
+		reply_status_put(&rq->reply, err, err < 0 ? why : "");
 		sw_item_end(&rq->reply, mark);
 	}
 	reply_send(rq);

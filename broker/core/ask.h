@@ -10,6 +10,15 @@
 
 #include "broker/core/reply.h"
 
+struct record;
+
+/*
+ * Cancels a job that waits, or asks the worker of a leased one to stop it: 0.
+ * SW_ESTATE: the job has ended.
+ */
+int
+job_cancel(struct core *, struct record *) __attribute__((warn_unused_result));
+
 op_fn op_get, op_wait, op_why, op_cancel;
 
 #endif

@@ -233,6 +233,7 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 	enum cost cost = cost_of(r, a);
 	struct attempt counted = attempt_counted(r, a, cost);
 	struct bytes event = history_entry(c, r, &counted, room, sizeof(room));
+	enum life_event how;
 
 	means_update(c, r, counted.outcome, a->silent);
 	if (a->report != NULL) {
@@ -242,7 +243,10 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}
-	job_move(c, r, event_of_outcome(c, r, &counted, cost), event);
+	how = event_of_outcome(c, r, &counted, cost);
+	job_move(c, r, how, event);
+	if (how == LIFE_RETRY)
+		note_retry(&c->notes, r, c->now_ms);
 	if (r->state == SW_DEAD)
 		job_died(c, r);
 }
@@ -376,6 +380,7 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	r.state = SW_DEAD;
 	record_put_dead(
 		c, &r, history_entry_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
+	note_dead(&c->notes, &r, NULL);
 	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted at its death */
 }
 

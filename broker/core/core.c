@@ -44,6 +44,10 @@ static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_STATS] = op_stats,
 	[SW_OP_WHY] = op_why,
 	[SW_OP_BYE] = op_bye,
+	[SW_OP_RUN] = op_run,
+	[SW_OP_MOVE] = op_move,
+	[SW_OP_BURY] = op_bury,
+	[SW_OP_CANCEL_ALL] = op_cancel_all,
 	[SW_OP_BACKUP] = op_backup,
 	[SW_OP_IMPORT] = op_import,
 };
@@ -324,8 +328,10 @@ sessions_forget(struct core *c)
 	struct session *s, *tmp;
 
 	HASH_ITER(hh, c->sessions, s, tmp)
-	if (c->mono_ms - s->seen_ms > SESSION_SILENT_MS)
+	if (c->mono_ms - s->seen_ms > SESSION_SILENT_MS) {
+		note_worker(&c->notes, NOTE_LOST, s, c->mono_ms);
 		session_close(c, s);
+	}
 }
 
 void
@@ -362,6 +368,9 @@ core_close(struct core *c)
 		k = key_queue(q->no);
 		batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
 		q->dirty = 0;
+		if (!q->stored)
+			note_queue(&c->notes, NOTE_QUEUE, q);
+		q->stored = 1;
 	}
 	if (c->format == STORE_FORMAT && c->batch.n > 0 &&
 		clocks_are_due(&c->clocks))
@@ -403,8 +412,10 @@ core_undelivered(struct core *c, struct bytes frame)
 			s = r.lease->session;
 			attempt_end(c, &r, &attempt_missed);
 		}
-	if (s != NULL)
+	if (s != NULL) {
+		note_worker(&c->notes, NOTE_LOST, s, c->mono_ms);
 		session_close(c, s);
+	}
 	c->more = 1;
 }
 

@@ -6,15 +6,21 @@
 #include "broker/core/job.h"
 #include "broker/core/notice.h"
 #include "broker/core/put.h"
+#include "broker/model/index.h"
 
 int
-job_move_check(struct core *c, const struct record *r, const struct queue *to)
+job_move_check(struct core *c, const struct record *r, const struct queue *to,
+	enum sw_state state, char *why)
 {
 	static const struct put_ahead none;
 	struct sw_id holder;
-	int err = put_room(to, r->body_len, &none, NULL);
+	struct index rows;
+	int err = put_room(to, r->body_len, &none, why);
 
-	return err < 0 ? err : put_unique(c, to, r->unique, &holder);
+	index_of(r, state, &rows);
+	if (err < 0 || rows.row[INDEX_UNIQUE].len == 0)
+		return err;
+	return put_unique(c, to, r->unique, &holder);
 }
 
 static struct bytes
@@ -46,25 +52,39 @@ void
 dead_drop(struct core *c, struct record *r)
 {
 	r->q->total[TOTAL_DROPPED]++;
-	job_tally_add(&c->dropped, r->q, &r->id, 0);
+	note_dropped(&c->notes, r);
 	job_forget(c, r);
+}
+
+/* The queue that takes the job, which has died.  0, and *to is NULL: it stays;
+ * or why the dead-letter queue refuses the job. */
+static int
+letter_queue(struct core *c, const struct record *r, struct queue **to)
+{
+	struct bytes name = bytes_str(queue_text(r->q, SW_TS_dead_to));
+	int err;
+
+	if (name.len == 0 || (r->origin.len > 0 && !planted(ENDLESS_HOPS)))
+		return 0;
+	err = core_queue_get(c, name, to);
+	if (err == 0 && !planted(BLIND_MOVE))
+		err = job_move_check(c, r, *to, SW_READY, NULL);
+	return err;
 }
 
 void
 job_died(struct core *c, struct record *r)
 {
-	struct bytes name = bytes_str(queue_text(r->q, SW_TS_dead_to));
 	struct queue *to = NULL;
 	int err;
 
 	notice_death(c, r);
-	if (name.len == 0 || (r->origin.len > 0 && !planted(ENDLESS_HOPS)))
+	err = letter_queue(c, r, &to);
+	if (err < 0) {
+		note_refused(&c->notes, NOTE_KEPT, r->q, &r->id, err);
 		return;
-	err = core_queue_get(c, name, &to);
-	if (err == 0 && !planted(BLIND_MOVE))
-		err = job_move_check(c, r, to);
-	if (err == 0)
+	}
+	note_dead(&c->notes, r, to);
+	if (to != NULL)
 		dead_letter(c, r, to);
-	else
-		job_tally_add(&c->kept_dead, r->q, &r->id, err);
 }

@@ -29,10 +29,11 @@ void dead_drop(struct core *, struct record *);
 void job_died(struct core *, struct record *);
 
 /*
- * Whether a job may go to another queue: 0, SW_EMAXJOBS, SW_EMAXBYTES,
- * SW_EUNIQUE, SW_ECORRUPT, or another error of the store.
+ * Whether a job may go to another queue and be in that state there: 0,
+ * SW_EMAXJOBS, SW_EMAXBYTES, SW_EUNIQUE, SW_ECORRUPT, or another error of the
+ * store.  Unless it is NULL, `why` has a line about a limit.
  */
-int job_move_check(struct core *, const struct record *, const struct queue *to)
-	__attribute__((warn_unused_result));
+int job_move_check(struct core *, const struct record *, const struct queue *to,
+	enum sw_state, char *why) __attribute__((warn_unused_result));
 
 #endif

@@ -208,18 +208,27 @@ dead_row_fire(struct core *c, const struct due_row *row)
 }
 
 static void
-row_fire(struct core *c, const struct due_row *row)
+row_delete(struct core *c, const struct due_row *row, uint32_t queue)
 {
 	struct key k = key_timed(
-		timer_letter(row->kind), row->queue, row->e.at, &row->e.id);
+		timer_letter(row->kind), queue, row->e.at, &row->e.id);
+
+	batch_delete(&c->batch, key_bytes(&k));
+}
+
+static void
+row_fire(struct core *c, const struct due_row *row)
+{
 	struct record r;
 	int err = job_load(c, &row->e.id, &r);
 
-	batch_delete(&c->batch, key_bytes(&k));
+	row_delete(c, row, row->queue);
 	if (err == SW_ECORRUPT)
 		job_bury_from_timer(c, &row->e.id);
 	if (err < 0)
 		return;
+	if (r.q->no != row->queue) /* a job that has moved since it was read */
+		row_delete(c, row, r.q->no);
 	if ((r.state == SW_DELAYED || r.state == SW_READY) &&
 		r.expires_at_ms != 0 && r.expires_at_ms <= c->now_ms)
 		job_bury(c, &r, SW_C_EXPIRED, SW_EV_EXPIRED);

@@ -109,6 +109,7 @@ void
 op_hello(struct request *rq)
 {
 	struct core *c = rq->core;
+	int fresh = session_find(c->sessions, rq->peer) == NULL;
 	struct session *s = session_open(c, rq->peer);
 	int64_t lease_ms = INT64_MAX;
 	unsigned queues_n = c->queues_n;
@@ -137,6 +138,8 @@ op_hello(struct request *rq)
 		return;
 	}
 	worker_set(c, s, &id);
+	if (fresh)
+		note_worker(&c->notes, NOTE_JOINED, s, c->mono_ms);
 	reply_begin(rq, REPLY_SMALL);
 	mark = sw_item_begin(&rq->reply);
 	sw_put_int(&rq->reply, SW_F_STATUS, 0);
@@ -191,6 +194,7 @@ op_bye(struct request *rq)
 			l->released = 1; /* leases_expire() ends it later */
 			lease_extend(&c->leases, l, c->mono_ms);
 		}
+		note_worker(&c->notes, NOTE_LEFT, s, c->mono_ms);
 		session_close(c, s);
 	}
 	reply_begin(rq, REPLY_SMALL);

@@ -171,14 +171,14 @@ counters_move(struct queue *from, enum sw_state was, const struct record *r)
 {
 	struct queue *to = r->q;
 
-	if (was != SW_NONE)
+	if (was != SW_NONE && (from == to || !planted(MOVE_TWICE)))
 		from->count[was]--;
 	to->count[r->state]++;
 	from->total[TOTAL_BYTES] -= counts_bytes(was) * r->body_len;
 	to->total[TOTAL_BYTES] += counts_bytes(r->state) * r->body_len;
 	to->total[TOTAL_PUT] += was == SW_NONE || from != to;
 	to->total[TOTAL_DONE] += r->state == SW_DONE;
-	to->total[TOTAL_DEAD] += r->state == SW_DEAD;
+	to->total[TOTAL_DEAD] += r->state == SW_DEAD && was != SW_DEAD;
 	queue_touch(from);
 	queue_touch(to);
 }
@@ -277,10 +277,10 @@ job_move_to(struct core *c, struct record *r, enum life_event how,
 	if (to != from)
 		queue_change(r, to);
 	counters_move(from, was, r);
-	if (is == SW_DONE || is == SW_DEAD || is == SW_CANCELLED)
-		r->ended_at_ms = c->now_ms;
-	else
+	if (is != SW_DONE && is != SW_DEAD && is != SW_CANCELLED)
 		r->ended_at_ms = 0;
+	else if (was != is)
+		r->ended_at_ms = c->now_ms;
 	if (is == SW_DONE || is == SW_CANCELLED)
 		r->keep_until_ms = c->now_ms + r->q->set[SW_S_retain_done_ms];
 	gone = dropped_fields(is) != 0 && r->keep_until_ms <= c->now_ms;
@@ -291,6 +291,18 @@ job_move_to(struct core *c, struct record *r, enum life_event how,
 		waiters_answer(c, r, 0);
 	if (gone)
 		record_forget(c, r, &after);
+}
+
+void
+job_due_set(struct core *c, struct record *r, int64_t due_ms)
+{
+	struct index before, after;
+
+	index_of(r, r->state, &before);
+	record_due_set(r, due_ms);
+	r->rank = record_rank(r);
+	index_of(r, r->state, &after);
+	index_rows_update(c, r, r->q, &before, &after);
 }
 
 void

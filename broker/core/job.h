@@ -54,6 +54,10 @@ void job_move_to(struct core *, struct record *, enum life_event,
 /* Whether another job has the unique key that `r` would take with a redrive. */
 int unique_taken(struct core *, const struct record *);
 
+/* Gives a waiting or dead job another time to be due, in broker time, and the
+ * place among the ready jobs that goes with it. */
+void job_due_set(struct core *, struct record *, int64_t due_ms);
+
 /* Writes the ready row of a job again, also where the row exists. */
 void ready_row_add(struct core *, const struct record *);
 

@@ -6,6 +6,7 @@
 #include "broker/core/dead.h"
 #include "broker/core/job.h"
 #include "broker/model/index.h"
+#include "broker/model/match.h"
 #include "broker/model/redact.h"
 
 /*
@@ -29,6 +30,7 @@ struct list_selector {
 	struct bytes id;	  /* empty: any */
 	const struct sw_item *it; /* for its headers */
 	size_t limit;
+	int newest; /* the last row of the range comes first */
 };
 
 struct list_page {
@@ -115,7 +117,7 @@ selects(struct core *c, const struct list_selector *sel, const struct record *r)
 	while (sw_item_each(sel->it, SW_F_HEADER, &at_header, &h))
 		if (!header_has(c, r, h))
 			return 0;
-	return 1;
+	return match_job(sel->it, r);
 }
 
 /* The letters of the rows of a state, one range after the other. */
@@ -143,21 +145,25 @@ page_range(const struct list_selector *sel, const struct sw_item *it,
 	struct list_page *p)
 {
 	struct bytes cursor = sw_bytes(it, SW_F_CURSOR);
-	const char *letter = cursor.len == 0 ? NULL
-					     : strchr(letters[sel->state],
-						       *(const char *)cursor.p);
+	const char *all = letters[sel->state];
+	const char *letter =
+		cursor.len == 0 ? NULL : strchr(all, *(const char *)cursor.p);
 
 	p->n = 0;
 	p->last.len = 0;
-	p->letters = letter != NULL && *letter != '\0' ? letter
-						       : letters[sel->state];
+	p->letters = sel->newest ? all + strlen(all) - 1 : all;
+	if (letter != NULL && *letter != '\0')
+		p->letters = letter;
 	range_set(sel, p);
 	_Static_assert(SW_CURSOR_MAX < sizeof(p->from.b), "a cursor fits");
 	if (cursor.len > p->from.len &&
 		memcmp(cursor.p, p->from.b, p->from.len) == 0) {
-		p->from.len = 0;
-		key_raw(&p->from, cursor.p, cursor.len);
-		p->from.b[p->from.len++] = 0;
+		struct key *next = sel->newest ? &p->to : &p->from;
+
+		next->len = 0;
+		key_raw(next, cursor.p, cursor.len);
+		if (!sel->newest)
+			next->b[next->len++] = 0;
 	}
 }
 
@@ -183,20 +189,30 @@ page_each(void *arg, struct bytes key, struct bytes val)
 	return 0;
 }
 
+/* Goes on to the rows of the state's next letter.  0: there is none. */
+static int
+letter_next(const struct list_selector *sel, struct list_page *p)
+{
+	const char *all = letters[sel->state];
+
+	if (sel->newest ? p->letters == all : p->letters[1] == '\0')
+		return 0;
+	p->letters += sel->newest ? -1 : 1;
+	range_set(sel, p);
+	return 1;
+}
+
 static void
 page_scan(struct core *c, const struct list_selector *sel, struct list_page *p)
 {
+	const struct store_driver *d = c->store->driver;
 	int err;
 
-	for (;;) {
-		err = c->store->driver->scan(c->store, c->claim.shard,
-			key_bytes(&p->from), key_bytes(&p->to),
+	do
+		err = (sel->newest ? d->scan_back : d->scan)(c->store,
+			c->claim.shard, key_bytes(&p->from), key_bytes(&p->to),
 			PAGE_LOOK - p->n, page_each, p);
-		if (err < 0 || p->n == PAGE_LOOK || p->letters[1] == '\0')
-			break;
-		p->letters++;
-		range_set(sel, p);
-	}
+	while (err >= 0 && p->n < PAGE_LOOK && letter_next(sel, p));
 	if (err < 0)
 		c->err = err;
 }
@@ -210,11 +226,6 @@ page_of_one(const struct list_selector *sel, struct list_page *p)
 	p->last.len = 0;
 }
 
-/* Changes a selected job, unless `dry`; `count` jobs of the page were changed
- * before.  Returns the status of the job's item. */
-typedef int list_each_fn(struct core *, struct record *,
-	const struct sw_item *ask, int64_t count, int dry);
-
 static struct key
 cursor_of(const struct list_selector *sel, const struct record *r)
 {
@@ -227,16 +238,25 @@ cursor_of(const struct list_selector *sel, const struct record *r)
 }
 
 static void
-page_item(struct core *c, struct sw_buf *b, const struct record *r, int status,
-	int brief)
+page_item(struct core *c, struct sw_buf *b, const struct record *r)
 {
 	size_t mark = sw_item_begin(b);
 
-	sw_put_int(b, SW_F_STATUS, status);
-	if (brief)
-		sw_put_id(b, &r->id);
-	else
-		job_show(c, b, r, 0);
+	sw_put_int(b, SW_F_STATUS, 0);
+	job_show(c, b, r, 0);
+	sw_item_end(b, mark);
+}
+
+/* The item of a job that was changed, or is left as it was and why. */
+static void
+page_item_brief(
+	struct sw_buf *b, const struct record *r, int status, const char *why)
+{
+	size_t mark = sw_item_begin(b);
+
+	reply_status_put(b, status, why);
+	sw_put_id(b, &r->id);
+	sw_put_int(b, SW_F_STATE, r->state);
 	sw_item_end(b, mark);
 }
 
@@ -269,25 +289,40 @@ page_job(struct core *c, const struct list_page *p, size_t i, struct record *r)
 	return job_load(c, id, r);
 }
 
+/* A move over several queues comes by the jobs that it has moved. */
+static int
+is_there(const struct list_selector *sel, const struct list_change *ch,
+	const struct record *r)
+{
+	return ch != NULL && ch->to == r->q && sel->q == NULL &&
+	       sel->id.len == 0;
+}
+
 static void
 page_load(struct core *c, const struct list_page *p,
-	const struct list_selector *sel, list_each_fn *each, int dry,
+	const struct list_selector *sel, struct list_change *ch,
 	struct list_result *f)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct record r;
 		int status = 0;
 
-		if (page_job(c, p, i, &r) < 0 || !selects(c, sel, &r))
+		if (page_job(c, p, i, &r) < 0 || !selects(c, sel, &r) ||
+			is_there(sel, ch, &r))
 			continue;
 		if (f->shown == sel->limit || f->items.len > SW_BATCH_MAX)
 			return;
 		f->next = cursor_of(sel, &r);
-		if (each != NULL)
-			status = each(c, &r, sel->it, f->count, dry);
+		if (ch != NULL) {
+			ch->count = f->count;
+			ch->why[0] = '\0';
+			status = ch->op->each(c, &r, ch);
+			page_item_brief(&f->items, &r, status, ch->why);
+		} else {
+			page_item(c, &f->items, &r);
+		}
 		f->count += status == 0;
 		f->shown++;
-		page_item(c, &f->items, &r, status, each != NULL);
 	}
 	f->next = p->last; /* behind all jobs of this page */
 	if (p->n < PAGE_LOOK)
@@ -311,37 +346,68 @@ page_reply(struct request *rq, const struct list_result *f)
 	reply_send(rq);
 }
 
+static int
+selector_allowed(const struct list_selector *sel, const struct list_op *op,
+	char why[SW_WHY_ROOM])
+{
+	if (sel->state == SW_NONE &&
+		((op->states & SW_BIT(SW_NONE)) == 0 || sel->id.len == 0))
+		return sw_refuse(why, SW_EINVAL, "%s: %s",
+			sw_strerror(SW_EINVAL), "a change must name the state");
+	if ((op->states & SW_BIT(sel->state)) == 0)
+		return sw_refuse(why, SW_ESTATE, "%s: %s",
+			sw_strerror(SW_ESTATE), sw_state_name((int)sel->state));
+	return 0;
+}
+
+/* Reads the request's one item; after an error `why` has a line. */
+static int
+walk_begin(struct request *rq, struct list_selector *sel,
+	struct list_change *ch, struct sw_item *it, char why[SW_WHY_ROOM])
+{
+	int err;
+
+	(void)sw_msg_next(&rq->msg, it);
+	err = match_check(it, why);
+	if (err < 0)
+		return err;
+	err = selector_read(rq->core, it, sel);
+	if (err < 0 || ch == NULL)
+		return err < 0 ? sw_refuse(why, err, "%s", sw_strerror(err))
+			       : 0;
+	err = selector_allowed(sel, ch->op, why);
+	if (err == 0 && ch->op->begin != NULL)
+		err = ch->op->begin(rq->core, ch, why);
+	return err;
+}
+
 static void
-page_walk(struct request *rq, list_each_fn *each)
+page_walk(struct request *rq, struct list_change *ch)
 {
 	struct core *c = rq->core;
 	struct list_page *p = arena_take(&c->out_arena, sizeof(*p));
 	struct list_result f = {.count = 0};
-	struct list_selector sel;
+	struct list_selector sel = {.q = NULL};
 	struct sw_item it = {.have = 0, .raw = {"", 0}};
-	int err;
+	char why[SW_WHY_ROOM];
+	int err = walk_begin(rq, &sel, ch, &it, why);
 
-	(void)sw_msg_next(&rq->msg, &it);
-	err = selector_read(c, &it, &sel);
-	if (err == 0 && each != NULL && sel.state == SW_NONE)
-		err = SW_EINVAL; /* a change must name the state */
-	if (err == 0 && each != NULL)
-		err = sel.state == SW_LEASED ? SW_ESTATE : 0;
-	if (err == SW_ENOQUEUE) {
+	if (err == SW_ENOQUEUE && sel.q == NULL && sw_has(&it, SW_F_QUEUE)) {
 		reply_no_queue(rq, sw_bytes(&it, SW_F_QUEUE));
 		return;
 	}
 	if (err < 0) {
-		reply_refuse(c, rq->peer, rq->msg.seq, err, sw_strerror(err));
+		reply_refuse(c, rq->peer, rq->msg.seq, err, why);
 		return;
 	}
+	sel.newest = ch == NULL && (rq->msg.flags & SW_FLAG_NEWEST) != 0;
 	page_range(&sel, &it, p);
 	if (sel.id.len > 0)
 		page_of_one(&sel, p);
 	else
 		page_scan(c, &sel, p);
 	out_begin(c, &f.items, SW_MSG_MAX - REPLY_SMALL, rq->msg.op, 0);
-	page_load(c, p, &sel, each, (rq->msg.flags & SW_FLAG_DRY_RUN) != 0, &f);
+	page_load(c, p, &sel, ch, &f);
 	arena_trim(&c->out_arena, f.items.p, f.items.len);
 	page_reply(rq, &f);
 }
@@ -350,6 +416,18 @@ void
 op_list(struct request *rq)
 {
 	page_walk(rq, NULL);
+}
+
+void
+list_change(struct request *rq, const struct list_op *op)
+{
+	struct sw_msg m = rq->msg;
+	struct list_change ch = {.op = op,
+		.ask = {.have = 0, .raw = {"", 0}},
+		.dry = (m.flags & SW_FLAG_DRY_RUN) != 0};
+
+	(void)sw_msg_next(&m, &ch.ask);
+	page_walk(rq, &ch);
 }
 
 /* --- redrive and purge -------------------------------------------------- */
@@ -378,17 +456,17 @@ redrive_delay_ms(const struct sw_item *ask, int64_t count)
  * A dry run makes no queue: *to is NULL for one that is to be made.
  */
 static int
-redrive_target(
-	struct core *c, const struct record *r, int dry, struct queue **to)
+redrive_target(struct core *c, const struct record *r, struct list_change *ch,
+	struct queue **to)
 {
 	*to = r->q;
 	if (r->origin.len > 0) {
 		*to = queue_find(c->queues_by_name, r->origin);
 		if (*to == NULL)
-			return dry ? 0 : core_queue_get(c, r->origin, to);
+			return ch->dry ? 0 : core_queue_get(c, r->origin, to);
 	}
 	if (*to != r->q)
-		return job_move_check(c, r, *to);
+		return job_move_check(c, r, *to, SW_READY, ch->why);
 	return unique_taken(c, r) ? SW_EUNIQUE : 0;
 }
 
@@ -401,13 +479,11 @@ redrive_prepare(struct core *c, struct record *r, const struct sw_item *ask,
 	r->cause = SW_C_NONE;
 	r->origin.len = 0;
 	r->expires_at_ms = 0; /* a redriven job does not expire */
-	record_due_set(r, c->now_ms + redrive_delay_ms(ask, nth));
-	r->rank = record_rank(r);
+	job_due_set(c, r, c->now_ms + redrive_delay_ms(ask, nth));
 }
 
 static int
-redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
-	int64_t count, int dry)
+redrive_each(struct core *c, struct record *r, struct list_change *ch)
 {
 	int waits = r->state == SW_READY || r->state == SW_DELAYED;
 	int move = r->origin.len > 0, later;
@@ -420,10 +496,10 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 		return SW_ESTATE;
 	if (r->cause == SW_C_CORRUPT)
 		return SW_ECORRUPT;
-	err = redrive_target(c, r, dry, &to);
-	if (err < 0 || dry)
+	err = redrive_target(c, r, ch, &to);
+	if (err < 0 || ch->dry)
 		return err;
-	redrive_prepare(c, r, ask, count);
+	redrive_prepare(c, r, &ch->ask, ch->count);
 	later = r->due_ms > c->now_ms;
 	sw_put_int(&e, SW_F_KIND, SW_EV_REDRIVE);
 	sw_put_int(&e, SW_F_AT_MS, c->now_ms);
@@ -438,16 +514,15 @@ redrive_each(struct core *c, struct record *r, const struct sw_item *ask,
 void
 op_redrive(struct request *rq)
 {
-	page_walk(rq, redrive_each);
+	static const struct list_op op = {LIST_AT_REST, redrive_each, NULL};
+
+	list_change(rq, &op);
 }
 
 static int
-purge_each(struct core *c, struct record *r, const struct sw_item *ask,
-	int64_t count, int dry)
+purge_each(struct core *c, struct record *r, struct list_change *ch)
 {
-	(void)ask;
-	(void)count;
-	if (!dry)
+	if (!ch->dry)
 		job_forget(c, r);
 	return 0;
 }
@@ -455,5 +530,7 @@ purge_each(struct core *c, struct record *r, const struct sw_item *ask,
 void
 op_purge(struct request *rq)
 {
-	page_walk(rq, purge_each);
+	static const struct list_op op = {LIST_AT_REST, purge_each, NULL};
+
+	list_change(rq, &op);
 }

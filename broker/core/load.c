@@ -46,6 +46,7 @@ load_queue(void *arg, struct bytes key, struct bytes val)
 		queue_free(q);
 		return 0;
 	}
+	q->stored = 1;
 	q->tokens_at_ms = c->mono_ms;
 	q->count[SW_LEASED] = 0; /* lease_restore() counts */
 	c->queues[no] = q;

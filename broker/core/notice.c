@@ -110,7 +110,7 @@ notice_end(struct core *c, struct notice *n)
 	if (err == 0)
 		put_apply(c, &it);
 	else
-		job_tally_add(&c->untold, n->of, &n->id, err);
+		note_refused(&c->notes, NOTE_UNTOLD, n->of, &n->id, err);
 }
 
 static int

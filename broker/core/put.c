@@ -140,12 +140,10 @@ put_one(struct request *rq, const struct sw_item *it)
 		(planted(SILENT_DROP) && err == SW_EMAXJOBS))
 		err = 0;
 
-	sw_put_int(b, SW_F_STATUS, err);
+	reply_status_put(b, err, refusal.why);
 	if (known == 0 || known == SW_ECORRUPT)
 		sw_put_int(
 			b, SW_F_STATE, known == 0 ? (int)was.state : SW_DEAD);
-	if (err < 0 && refusal.why[0] != '\0')
-		sw_put_text(b, SW_F_DETAIL, refusal.why);
 	if (err == SW_EUNIQUE)
 		sw_put_id(b, &refusal.holder);
 	sw_item_end(b, mark);

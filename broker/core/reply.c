@@ -36,6 +36,15 @@ reply_send(struct request *rq)
 }
 
 void
+reply_status_put(struct sw_buf *b, int status, const char *why)
+{
+	sw_put_int(b, SW_F_STATUS, status);
+	if (status < 0)
+		sw_put_text(b, SW_F_DETAIL,
+			*why != '\0' ? why : sw_strerror(status));
+}
+
+void
 reply_status(struct request *rq, int status)
 {
 	reply_status_why(rq, status, "");
@@ -46,9 +55,7 @@ reply_status_why(struct request *rq, int status, const char *why)
 {
 	size_t mark = sw_item_begin(&rq->reply);
 
-	sw_put_int(&rq->reply, SW_F_STATUS, status);
-	if (*why != '\0')
-		sw_put_text(&rq->reply, SW_F_DETAIL, why);
+	reply_status_put(&rq->reply, status, why);
 	sw_item_end(&rq->reply, mark);
 }
 
@@ -220,7 +227,8 @@ job_show(struct core *c, struct sw_buf *b, const struct record *r, int whole)
 	size_t at = 0;
 
 	if (!whole)
-		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
+		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT) |
+			SW_BIT(SW_F_COUNT);
 	sw_put_int(b, SW_F_STATE, r->state);
 	fields_show(c, b, r, hide, whole);
 	times_show(c, b, r);

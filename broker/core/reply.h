@@ -35,7 +35,11 @@ void out_send(struct core *, struct sw_buf *, const struct peer *);
 void reply_begin(struct request *, size_t cap);
 void reply_send(struct request *);
 
-/* Adds an item with a status and, unless `why` is empty, the reason. */
+/* Adds STATUS to an item and, of an error, DETAIL: `why`, or if that is empty
+ * the text of the error. */
+void reply_status_put(struct sw_buf *, int status, const char *why);
+
+/* Adds an item with a status, as reply_status_put(). */
 void reply_status(struct request *, int status);
 void reply_status_why(struct request *, int status, const char *why);
 

@@ -59,16 +59,6 @@ core_timers(struct core *c, enum timer_kind kind)
 	return kind == TIMER_RUN_AT ? &c->wall_timers : &c->timers;
 }
 
-void
-job_tally_add(struct job_tally *t, const struct queue *q,
-	const struct sw_id *id, int err)
-{
-	t->n++;
-	memcpy(t->queue, q->name, sizeof(t->queue));
-	t->id = *id;
-	t->err = err;
-}
-
 int
 core_queue_make(
 	struct core *c, struct bytes name, unsigned no, struct queue **out)

@@ -9,6 +9,7 @@
 
 #include "broker/model/batch.h"
 #include "broker/model/clocks.h"
+#include "broker/model/note.h"
 #include "broker/model/record.h"
 #include "broker/model/session.h"
 
@@ -37,14 +38,6 @@ struct due_row { /* whose time has come */
 	struct entry e;
 	uint32_t queue;
 	enum timer_kind kind;
-};
-
-struct job_tally {  /* things of one kind, of which the log has a line a second
-		     */
-	uint64_t n; /* since the last line */
-	char queue[SW_QUEUE_MAX + 1]; /* of the last one */
-	struct sw_id id;
-	int err;
 };
 
 struct waiter { /* a WAIT request that is answered when its job ends */
@@ -109,14 +102,13 @@ struct core {
 	int64_t rate_wait_ms;  /* until a rate limit lets a job start */
 	int more;	       /* the next turn must not wait */
 	struct backup backup;
+	struct notes notes; /* of this turn, for the log; the caller empties
+			       them */
 	struct store_usage usage;
 	uint64_t commits, ops, handed_out, stale, refused;
 	uint64_t damaged;     /* pieces of corrupt data found and skipped */
 	unsigned queues_lost; /* ... among them rows of queues, at the start */
 	char damage[128];     /* the last of these pieces, for the log */
-	struct job_tally kept_dead; /* dead-letter queues have refused them */
-	struct job_tally untold;    /* queues have refused notices of them */
-	struct job_tally dropped;   /* deleted after retain_dead_ms */
 };
 
 /* Whether batch and answers have room for another request in this turn. */
@@ -125,9 +117,6 @@ int core_has_room(const struct core *);
 /* Counts one piece of corrupt data and keeps its description for the log. */
 void core_damage(struct core *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-void job_tally_add(struct job_tally *, const struct queue *,
-	const struct sw_id *, int err);
 
 /* Adds the row `a` to the batch. */
 void stamp_put(struct core *);

@@ -39,6 +39,7 @@ static const unsigned char next[SW_STATES][LIFE_EVENTS] = {
 			[LIFE_REDRIVE_LATER] = SW_DELAYED,
 			[LIFE_MOVE] = SW_READY,
 			[LIFE_MOVE_LATER] = SW_DELAYED,
+			[LIFE_MOVE_DEAD] = SW_DEAD,
 		},
 };
 

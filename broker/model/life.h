@@ -22,7 +22,8 @@
 	X(LIFE_REDRIVE, "redrive")                                             \
 	X(LIFE_REDRIVE_LATER, "redrive later")                                 \
 	X(LIFE_MOVE, "move") /* to another queue */                            \
-	X(LIFE_MOVE_LATER, "move later")
+	X(LIFE_MOVE_LATER, "move later")                                       \
+	X(LIFE_MOVE_DEAD, "move dead")
 
 enum life_event {
 #define X(sym, name) sym,

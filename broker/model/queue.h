@@ -65,7 +65,8 @@ struct queue {
 	char *text[SW_TEXT_SETTINGS]; /* NULL: not set; queue_text() */
 	int64_t count[SW_STATES];     /* jobs by state */
 	int64_t total[QUEUE_TOTALS];
-	int dirty; /* core_close() writes the row */
+	int dirty;  /* core_close() writes the row */
+	int stored; /* the store has the row */
 
 	struct lane *lanes[QUEUE_LANES]; /* by hash */
 	unsigned lanes_n;

@@ -23,7 +23,8 @@ enum {
 		SW_BIT(SW_F_RELEASES) | SW_BIT(SW_F_LAPSES) |                  \
 		SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_RESULT) |                   \
 		SW_BIT(SW_F_DELAY_MS) | SW_BIT(SW_F_EXPIRES_AT_MS) |           \
-		SW_BIT(SW_F_EVENT) | SW_BIT(SW_F_QUEUE) | SW_BIT(SW_F_ORIGIN))
+		SW_BIT(SW_F_COUNT) | SW_BIT(SW_F_EVENT) | SW_BIT(SW_F_QUEUE) | \
+		SW_BIT(SW_F_ORIGIN))
 
 static void
 members_read(struct record *r, const struct sw_item *it)
@@ -137,6 +138,22 @@ body_is_same(const struct record *r, struct bytes body)
 	return bytes_eq(sw_bytes(&r->it, SW_F_MATCH), put.f[SW_F_MATCH]);
 }
 
+/* Whether a person has moved the job out of this queue. */
+static int
+was_in(const struct record *r, struct bytes queue)
+{
+	struct bytes e;
+	struct sw_item it;
+	size_t at = 0;
+
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
+		if (sw_item_open(e, &it) == 0 &&
+			sw_int(&it, SW_F_KIND, 0) == SW_EV_MOVE &&
+			bytes_eq(sw_bytes(&it, SW_F_QUEUE), queue))
+			return 1;
+	return 0;
+}
+
 int
 record_put_check(const struct record *r, const struct sw_item *put, char *why)
 {
@@ -145,7 +162,8 @@ record_put_check(const struct record *r, const struct sw_item *put, char *why)
 
 	if (planted(LOST_CONFLICT))
 		return 0;
-	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), into))
+	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), into) &&
+		!was_in(r, sw_bytes(put, SW_F_QUEUE)))
 		return sw_refuse(why, SW_ECONFLICT,
 			"the job with this id is in queue %.*s", (int)into.len,
 			(const char *)into.p);
@@ -163,11 +181,20 @@ record_max_attempts(const struct record *r)
 		       : r->q->set[SW_S_max_attempts];
 }
 
-/* Keeps the first entry of the history and, of the rest, the newest. */
+static void
+int_unless_zero(struct sw_buf *b, enum sw_tag tag, int64_t v)
+{
+	if (v != 0)
+		sw_put_int(b, tag, v);
+}
+
+/* Keeps the first entry of the history and, of the rest, the newest.  COUNT is
+ * the number of entries that were left out by now. */
 static void
 events_copy(struct sw_buf *b, const struct record *r, size_t extra)
 {
 	size_t n = 0, at = 0, i = 0;
+	int64_t left_out = sw_int(&r->it, SW_F_COUNT, 0);
 	struct bytes e;
 
 	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
@@ -176,15 +203,11 @@ events_copy(struct sw_buf *b, const struct record *r, size_t extra)
 	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e)) {
 		if (i == 0 || n - i + extra < RECORD_EVENTS)
 			sw_put_bytes(b, SW_F_EVENT, e);
+		else
+			left_out++;
 		i++;
 	}
-}
-
-static void
-int_unless_zero(struct sw_buf *b, enum sw_tag tag, int64_t v)
-{
-	if (v != 0)
-		sw_put_int(b, tag, v);
+	int_unless_zero(b, SW_F_COUNT, left_out);
 }
 
 struct bytes
@@ -236,9 +259,13 @@ record_last_error(const struct record *r)
 
 	if (r->state == SW_DONE)
 		return error;
-	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e))
-		if (sw_item_open(e, &it) == 0 &&
-			sw_int(&it, SW_F_KIND, 0) == SW_EV_ATTEMPT)
+	while (sw_item_each(&r->it, SW_F_EVENT, &at, &e)) {
+		int64_t kind = sw_item_open(e, &it) == 0
+				       ? sw_int(&it, SW_F_KIND, 0)
+				       : 0;
+
+		if (kind == SW_EV_ATTEMPT || kind == SW_EV_BURY)
 			error = sw_bytes(&it, SW_F_ERROR);
+	}
 	return error;
 }

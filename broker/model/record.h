@@ -16,7 +16,8 @@
 #include "wire/msg.h"
 
 enum {
-	RECORD_EVENTS = 32, /* of the history: the first and the newest */
+	RECORD_EVENTS = 32, /* of the history: the first and the newest; COUNT
+			       has the number of those left out */
 	RECORD_SUM = 8,	    /* bytes of the checksum, at the front */
 	RECORD_MAX = 1024 * 1024,
 };
@@ -79,15 +80,16 @@ struct bytes record_seal(struct arena *, const struct record *,
 
 /*
  * Whether a put under the id of `r` is that of `r` sent again: 0, or
- * SW_ECONFLICT with a line in `why`: the queue or the body is another.  The
- * body of an ended job is compared by its digest; that of a corrupt job, or of
- * a job that an older broker has ended, is not known and so not compared.
+ * SW_ECONFLICT with a line in `why`: the queue or the body is another.  A job
+ * that was moved is still that of the queues it was in.  The body of an ended
+ * job is compared by its digest; that of a corrupt job, or of a job that an
+ * older broker has ended, is not known and so not compared.
  */
 int record_put_check(const struct record *r, const struct sw_item *put,
 	char *why) __attribute__((warn_unused_result));
 
-/* The error text of the last attempt; empty: it left none, or the job is done.
- */
+/* The error text of the last attempt, or the reason of a burial after it;
+ * empty: there is none, or the job is done. */
 struct bytes record_last_error(const struct record *);
 
 /* The job is due at this broker time, whatever the wall clock says. */
@@ -100,8 +102,9 @@ record_due_set(struct record *r, int64_t due_ms)
 
 /*
  * The place among the queue's ready jobs of one that is ready since due_ms.  It
- * is set at the put, and anew at each retry, hand-back and redrive, so that a
- * job that comes back is behind those that were ready before.
+ * is set at the put, and anew at each retry, hand-back and redrive, and where a
+ * person lets the job run at once or moves it, so that a job that comes back is
+ * behind those that were ready before.
  */
 static inline uint64_t
 record_rank(const struct record *r)

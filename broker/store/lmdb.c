@@ -497,6 +497,48 @@ lmdb_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
 }
 
+/* Sets the cursor to the last key before `to`. */
+static int
+cursor_before(MDB_cursor *cur, struct bytes to, MDB_val *k, MDB_val *v)
+{
+	union {
+		const void *c;
+		void *p;
+	} kp = {to.p};
+	int rc = MDB_NOTFOUND;
+
+	*k = (MDB_val){to.len, kp.p};
+	if (to.len > 0)
+		rc = mdb_cursor_get(cur, k, v, MDB_SET_RANGE);
+	return mdb_cursor_get(cur, k, v, rc == 0 ? MDB_PREV : MDB_LAST);
+}
+
+static int
+lmdb_scan_back(struct store *s, uint32_t shard, struct bytes from,
+	struct bytes to, size_t limit, store_each_fn *each, void *arg)
+{
+	struct lmdb *l = (struct lmdb *)s;
+	MDB_val k, v;
+	MDB_cursor *cur;
+	int rc, err = shard == 0 ? lmdb_txn_ensure(l) : -EINVAL;
+
+	if (err < 0)
+		return err;
+	rc = mdb_cursor_open(l->txn, l->rows[shard], &cur);
+	if (rc != 0)
+		return lmdb_convert(l, rc, "scan");
+	for (rc = cursor_before(cur, to, &k, &v); rc == 0 && limit > 0;
+		limit--) {
+		if (key_is_before(&k, from) ||
+			each(arg, bytes_of(k.mv_data, k.mv_size),
+				value_bytes(l, &v)) != 0)
+			break;
+		rc = mdb_cursor_get(cur, &k, &v, MDB_PREV);
+	}
+	mdb_cursor_close(cur);
+	return rc == MDB_NOTFOUND ? 0 : lmdb_convert(l, rc, "scan");
+}
+
 static int
 lmdb_share(struct store *s, int on)
 {
@@ -533,6 +575,7 @@ const struct store_driver store_lmdb = {
 	.release = lmdb_renew,
 	.commit = lmdb_commit,
 	.scan = lmdb_scan,
+	.scan_back = lmdb_scan_back,
 	.get = lmdb_get,
 	.usage = lmdb_usage,
 	.check = lmdb_files_check,

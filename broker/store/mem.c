@@ -185,6 +185,24 @@ mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 }
 
 static int
+mem_scan_back(struct store *s, uint32_t shard, struct bytes from,
+	struct bytes to, size_t limit, store_each_fn *each, void *arg)
+{
+	const struct mem_shard *sh = shard_of(s, shard);
+	size_t i;
+
+	if (sh == NULL)
+		return -EINVAL;
+	for (i = to.len > 0 ? row_at(sh, to) : sh->n; i > 0 && limit > 0;
+		i--, limit--)
+		if (key_cmp(sh->rows[i - 1].key, from) < 0 ||
+			each(arg, sh->rows[i - 1].key, sh->rows[i - 1].val) !=
+				0)
+			break;
+	return 0;
+}
+
+static int
 mem_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 {
 	const struct mem_shard *sh = shard_of(s, shard);
@@ -253,6 +271,7 @@ const struct store_driver store_mem = {
 	.release = mem_renew,
 	.commit = mem_commit,
 	.scan = mem_scan,
+	.scan_back = mem_scan_back,
 	.get = mem_get,
 	.usage = mem_usage,
 	.check = mem_check,

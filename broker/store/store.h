@@ -124,6 +124,10 @@ struct store_driver {
 	int (*scan)(struct store *, uint32_t shard, struct bytes from,
 		struct bytes to, size_t limit, store_each_fn *each, void *arg);
 
+	/* The same rows, from the last to the first. */
+	int (*scan_back)(struct store *, uint32_t shard, struct bytes from,
+		struct bytes to, size_t limit, store_each_fn *each, void *arg);
+
 	/* Reads one row.  *val is valid until the next commit or usage.
 	 * SW_ENOJOB: no such key. */
 	int (*get)(struct store *, uint32_t shard, struct bytes key,

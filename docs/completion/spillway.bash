@@ -14,9 +14,9 @@ _spillway_words()
 	queue:*) _spillway_queues ;;
 	selector:queue=*) _spillway_queues | sed 's/^/queue=/' ;;
 	selector:state=*) echo "state=delayed state=ready state=leased state=done state=dead state=cancelled " ;;
-	selector:*) echo "queue= state= since= until= error~ header= id= " ;;
+	selector:*) echo "queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type= " ;;
 	setting:*) echo "max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= on_age_ms= dead_to= redact_headers= redact_members= on_dead= on_age= notice_header= " ;;
-	verb:*) echo "put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
+	verb:*) echo "put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
 	shell:*) echo "bash zsh fish " ;;
 	states:*) echo "dead done dead,done " ;;
 	esac
@@ -28,7 +28,7 @@ _spillway_value()
 	case $1 in
 	--file | --lines | --blob | --output | -o) kind=file ;;
 	--unique-also) kind=states ;;
-	--broker | --broker-timeout | --chunk | --id | --delay | --at | --priority | --unique | --fair | --max-attempts | --timeout | --expires | --header | --content-type | --wait-for | --rate | --limit | --interval | --blobs | --range | --older) kind=other ;;
+	--broker | --broker-timeout | --chunk | --id | --delay | --at | --priority | --unique | --fair | --max-attempts | --timeout | --expires | --header | --content-type | --wait-for | --rate | --limit | --reason | --interval | --blobs | --range | --older) kind=other ;;
 	*) kind= ;;
 	esac
 }
@@ -38,16 +38,19 @@ _spillway_value()
 _spillway_verb()
 {
 	case $1 in
-	"") options="--broker --help --version" list="put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
+	"") options="--broker --help --version" list="put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
 	"queue") list="show set" ;;
 	"dead") list="list show redrive purge" ;;
 	"blob") list="put get ls gc" ;;
 	"put") options=" --broker --broker-timeout --help --json --file --lines --each --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check" first=queue rest= ;;
 	"get") options=" --broker --broker-timeout --help --json --body" first= rest= ;;
 	"wait") options=" --broker --broker-timeout --help --json --timeout" first= rest= ;;
-	"cancel") options=" --broker --broker-timeout --help --json" first= rest= ;;
+	"cancel") options=" --broker --broker-timeout --help --json --dry-run --all --limit --yes" first=selector rest=selector ;;
+	"run") options=" --broker --broker-timeout --help --json --dry-run --all --limit" first=selector rest=selector ;;
+	"move") options=" --broker --broker-timeout --help --json --dry-run --all --limit" first=selector rest=queue ;;
+	"bury") options=" --broker --broker-timeout --help --json --dry-run --all --limit --reason" first=selector rest=selector ;;
 	"why") options=" --broker --broker-timeout --help --json" first= rest= ;;
-	"list") options=" --broker --broker-timeout --help --json --limit" first=selector rest=selector ;;
+	"list") options=" --broker --broker-timeout --help --json --limit --newest" first=selector rest=selector ;;
 	"purge") options=" --broker --broker-timeout --help --json --dry-run --all --limit --yes" first=selector rest=selector ;;
 	"queues") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"queue show") options=" --broker --broker-timeout --help --json" first=queue rest= ;;

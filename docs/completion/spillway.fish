@@ -13,14 +13,14 @@ function __spillway_selectors
 		case 'state=*'
 			printf '%s\n' state=delayed state=ready state=leased state=done state=dead state=cancelled
 		case '*'
-			printf '%s\n' queue= state= since= until= error~ header= id=
+			printf '%s\n' queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type=
 	end
 end
 
 # __spillway_at COUNT VERB...: the words before the cursor are the verb and
 # COUNT more: a number, "more" (at least one) or "any".
 function __spillway_at
-	set -l valued --broker --broker-timeout --file --lines --chunk --id --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait-for --rate --limit --interval --blobs --blob --output --range --older -o
+	set -l valued --broker --broker-timeout --file --lines --chunk --id --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait-for --rate --limit --reason --interval --blobs --blob --output --range --older -o
 	set -l words
 	set -l tokens (commandline -opc)
 	set -l is_value 0
@@ -60,7 +60,10 @@ complete -c spillway -n '__spillway_at 0' -a put -d 'put a job, or a file of the
 complete -c spillway -n '__spillway_at 0' -a get -d 'show jobs with their history'
 complete -c spillway -n '__spillway_at 0' -a wait -d 'wait for a job\'s end, print its result'
 complete -c spillway -n '__spillway_at 0' -a cancel -d 'cancel jobs, waiting or running'
-complete -c spillway -n '__spillway_at 0' -a why -d 'say why a job is not running'
+complete -c spillway -n '__spillway_at 0' -a run -d 'let delayed jobs and retries run now'
+complete -c spillway -n '__spillway_at 0' -a move -d 'move waiting or dead jobs to another queue'
+complete -c spillway -n '__spillway_at 0' -a bury -d 'make waiting jobs dead, by hand'
+complete -c spillway -n '__spillway_at 0' -a why -d 'say why jobs are not running, or how they ended'
 complete -c spillway -n '__spillway_at 0' -a list -d 'list jobs of any state'
 complete -c spillway -n '__spillway_at 0' -a purge -d 'delete jobs that are not running'
 complete -c spillway -n '__spillway_at 0' -a queues -d 'list the queues'
@@ -70,7 +73,7 @@ complete -c spillway -n '__spillway_at 0 queue' -a set -d 'change a queue\'s set
 complete -c spillway -n '__spillway_at 0' -a pause -d 'start no more jobs of a queue'
 complete -c spillway -n '__spillway_at 0' -a resume -d 'end a pause'
 complete -c spillway -n '__spillway_at 0' -a dead -d 'list, show, redrive, purge'
-complete -c spillway -n '__spillway_at 0 dead' -a list -d 'list dead jobs'
+complete -c spillway -n '__spillway_at 0 dead' -a list -d 'list dead jobs, the newest first'
 complete -c spillway -n '__spillway_at 0 dead' -a show -d 'show why jobs died, attempt by attempt'
 complete -c spillway -n '__spillway_at 0 dead' -a redrive -d 'make dead jobs ready again'
 complete -c spillway -n '__spillway_at 0 dead' -a purge -d 'delete dead jobs for good'
@@ -84,7 +87,7 @@ complete -c spillway -n '__spillway_at 0' -a stats -d 'show the broker\'s own fi
 complete -c spillway -n '__spillway_at 0' -a backup -d 'copy the store, checked, while the broker runs'
 complete -c spillway -n '__spillway_at 0' -a export -d 'write jobs and queue settings as lines of JSON'
 complete -c spillway -n '__spillway_at 0' -a import -d 'put the jobs that export has written'
-complete -c spillway -n '__spillway_at 0' -a top -d 'a live screen; q quits, p pauses it'
+complete -c spillway -n '__spillway_at 0' -a top -d 'a live screen; keys change what is selected'
 complete -c spillway -n '__spillway_at 0' -a help -d 'show this, or what a verb takes'
 complete -c spillway -n '__spillway_at 0' -a completion -d 'print the completion script for bash, zsh or fish'
 complete -c spillway -n '__spillway_at 0 put' -a '(__spillway_queues)'
@@ -115,19 +118,45 @@ complete -c spillway -n '__spillway_at any get' -l json -d 'one JSON object per 
 complete -c spillway -n '__spillway_at any get' -l body -d 'print the body alone'
 complete -c spillway -n '__spillway_at any wait' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at any wait' -l timeout -x -d 'longest run of one try; of wait: longest wait'
+complete -c spillway -n '__spillway_at 0 cancel' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at more cancel' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at any cancel' -l json -d 'one JSON object per line'
+complete -c spillway -n '__spillway_at any cancel' -l dry-run -d 'count and show, change nothing'
+complete -c spillway -n '__spillway_at any cancel' -l all -d 'really all of them: needed without a selector'
+complete -c spillway -n '__spillway_at any cancel' -l limit -x -d 'stop after N jobs'
+complete -c spillway -n '__spillway_at any cancel' -l yes -d 'really do so'
+complete -c spillway -n '__spillway_at 0 run' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at more run' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at any run' -l json -d 'one JSON object per line'
+complete -c spillway -n '__spillway_at any run' -l dry-run -d 'count and show, change nothing'
+complete -c spillway -n '__spillway_at any run' -l all -d 'really all of them: needed without a selector'
+complete -c spillway -n '__spillway_at any run' -l limit -x -d 'stop after N jobs'
+complete -c spillway -n '__spillway_at 0 move' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at more move' -a '(__spillway_queues)'
+complete -c spillway -n '__spillway_at any move' -l json -d 'one JSON object per line'
+complete -c spillway -n '__spillway_at any move' -l dry-run -d 'count and show, change nothing'
+complete -c spillway -n '__spillway_at any move' -l all -d 'really all of them: needed without a selector'
+complete -c spillway -n '__spillway_at any move' -l limit -x -d 'stop after N jobs'
+complete -c spillway -n '__spillway_at 0 bury' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at more bury' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at any bury' -l json -d 'one JSON object per line'
+complete -c spillway -n '__spillway_at any bury' -l dry-run -d 'count and show, change nothing'
+complete -c spillway -n '__spillway_at any bury' -l all -d 'really all of them: needed without a selector'
+complete -c spillway -n '__spillway_at any bury' -l limit -x -d 'stop after N jobs'
+complete -c spillway -n '__spillway_at any bury' -l reason -x -d 'shown as the job\'s last error'
 complete -c spillway -n '__spillway_at any why' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at 0 list' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at more list' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at any list' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at any list' -l limit -x -d 'stop after N jobs'
+complete -c spillway -n '__spillway_at any list' -l newest -d 'the newest jobs first'
 complete -c spillway -n '__spillway_at 0 purge' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at more purge' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at any purge' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at any purge' -l dry-run -d 'count and show, change nothing'
 complete -c spillway -n '__spillway_at any purge' -l all -d 'really all of them: needed without a selector'
 complete -c spillway -n '__spillway_at any purge' -l limit -x -d 'stop after N jobs'
-complete -c spillway -n '__spillway_at any purge' -l yes -d 'really delete'
+complete -c spillway -n '__spillway_at any purge' -l yes -d 'really do so'
 complete -c spillway -n '__spillway_at any queues' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at 0 queue show' -a '(__spillway_queues)'
 complete -c spillway -n '__spillway_at any queue show' -l json -d 'one JSON object per line'
@@ -153,7 +182,7 @@ complete -c spillway -n '__spillway_at any dead purge' -l json -d 'one JSON obje
 complete -c spillway -n '__spillway_at any dead purge' -l dry-run -d 'count and show, change nothing'
 complete -c spillway -n '__spillway_at any dead purge' -l all -d 'really all of them: needed without a selector'
 complete -c spillway -n '__spillway_at any dead purge' -l limit -x -d 'stop after N jobs'
-complete -c spillway -n '__spillway_at any dead purge' -l yes -d 'really delete'
+complete -c spillway -n '__spillway_at any dead purge' -l yes -d 'really do so'
 complete -c spillway -n '__spillway_at 0 blob put' -F
 complete -c spillway -n '__spillway_at more blob put' -F
 complete -c spillway -n '__spillway_at any blob put' -l json -d 'one JSON object per line'
@@ -175,6 +204,6 @@ complete -c spillway -n '__spillway_at 0 export' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at more export' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at any top' -l interval -x -d 'time between two refreshes (1s)'
 complete -c spillway -n '__spillway_at any top' -l once -d 'print once, as plain text'
-complete -c spillway -n '__spillway_at 0 help' -a 'put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion '
+complete -c spillway -n '__spillway_at 0 help' -a 'put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion '
 complete -c spillway -n '__spillway_at any help' -l bash -d 'the same as spillway completion bash'
 complete -c spillway -n '__spillway_at 0 completion' -a 'bash zsh fish '

@@ -17,7 +17,7 @@ _spillway_selector()
 	elif compset -P 'state='; then
 		compadd -- delayed ready leased done dead cancelled
 	else
-		compadd -S '' -- queue= state= since= until= error~ header= id=
+		compadd -S '' -- queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type=
 	fi
 }
 
@@ -28,7 +28,7 @@ _spillway_setting()
 
 _spillway_verb()
 {
-	compadd -- put get wait cancel why list purge queues queue pause resume dead blob workers stats backup export import top help completion
+	compadd -- put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion
 }
 
 _spillway_shell()
@@ -60,7 +60,7 @@ _spillway_word()
 	dead)
 		if ((CURRENT == 2)); then
 			verbs=(
-				'list:list dead jobs'
+				'list:list dead jobs, the newest first'
 				'show:show why jobs died, attempt by attempt'
 				'redrive:make dead jobs ready again'
 				'purge:delete dead jobs for good')
@@ -124,7 +124,41 @@ _spillway_word()
 		;;
 	'cancel')
 		_arguments $always \
-		'--json[one JSON object per line]'
+		'--json[one JSON object per line]' \
+		'--dry-run[count and show, change nothing]' \
+		'--all[really all of them\: needed without a selector]' \
+		'--limit=[stop after N jobs]:N: ' \
+		'--yes[really do so]' \
+		'1:word:_spillway_selector' \
+		'*:word:_spillway_selector'
+		;;
+	'run')
+		_arguments $always \
+		'--json[one JSON object per line]' \
+		'--dry-run[count and show, change nothing]' \
+		'--all[really all of them\: needed without a selector]' \
+		'--limit=[stop after N jobs]:N: ' \
+		'1:word:_spillway_selector' \
+		'*:word:_spillway_selector'
+		;;
+	'move')
+		_arguments $always \
+		'--json[one JSON object per line]' \
+		'--dry-run[count and show, change nothing]' \
+		'--all[really all of them\: needed without a selector]' \
+		'--limit=[stop after N jobs]:N: ' \
+		'1:word:_spillway_selector' \
+		'*:word:_spillway_queue'
+		;;
+	'bury')
+		_arguments $always \
+		'--json[one JSON object per line]' \
+		'--dry-run[count and show, change nothing]' \
+		'--all[really all of them\: needed without a selector]' \
+		'--limit=[stop after N jobs]:N: ' \
+		'--reason=[shown as the job'\''s last error]:TEXT: ' \
+		'1:word:_spillway_selector' \
+		'*:word:_spillway_selector'
 		;;
 	'why')
 		_arguments $always \
@@ -134,6 +168,7 @@ _spillway_word()
 		_arguments $always \
 		'--json[one JSON object per line]' \
 		'--limit=[stop after N jobs]:N: ' \
+		'--newest[the newest jobs first]' \
 		'1:word:_spillway_selector' \
 		'*:word:_spillway_selector'
 		;;
@@ -143,7 +178,7 @@ _spillway_word()
 		'--dry-run[count and show, change nothing]' \
 		'--all[really all of them\: needed without a selector]' \
 		'--limit=[stop after N jobs]:N: ' \
-		'--yes[really delete]' \
+		'--yes[really do so]' \
 		'1:word:_spillway_selector' \
 		'*:word:_spillway_selector'
 		;;
@@ -196,7 +231,7 @@ _spillway_word()
 		'--dry-run[count and show, change nothing]' \
 		'--all[really all of them\: needed without a selector]' \
 		'--limit=[stop after N jobs]:N: ' \
-		'--yes[really delete]' \
+		'--yes[really do so]' \
 		'1:word:_spillway_selector' \
 		'*:word:_spillway_selector'
 		;;
@@ -274,7 +309,10 @@ _spillway()
 		'get:show jobs with their history'
 		'wait:wait for a job'\''s end, print its result'
 		'cancel:cancel jobs, waiting or running'
-		'why:say why a job is not running'
+		'run:let delayed jobs and retries run now'
+		'move:move waiting or dead jobs to another queue'
+		'bury:make waiting jobs dead, by hand'
+		'why:say why jobs are not running, or how they ended'
 		'list:list jobs of any state'
 		'purge:delete jobs that are not running'
 		'queues:list the queues'
@@ -288,7 +326,7 @@ _spillway()
 		'backup:copy the store, checked, while the broker runs'
 		'export:write jobs and queue settings as lines of JSON'
 		'import:put the jobs that export has written'
-		'top:a live screen; q quits, p pauses it'
+		'top:a live screen; keys change what is selected'
 		'help:show this, or what a verb takes'
 		'completion:print the completion script for bash, zsh or fish')
 	always=( \

@@ -30,6 +30,8 @@ sim_heard(const struct sim *w, const struct sim_job *j, int op)
 	const struct sim_model *m = w->model;
 	int i = j->heard_turn == m->turn ? j->heard : -1;
 
+	if (op == SW_OP_CANCEL && m->cancel)
+		return 1;
 	for (; i >= 0; i = m->facts[i].next)
 		if (m->facts[i].op == op)
 			return 1;
@@ -143,7 +145,7 @@ costs_of(const struct sim *w, const struct sim_look *n, const struct ways *y)
 	int back = y->release || y->stopped || y->back;
 	int lapses_up = j->lapses + 1 >= set[SW_S_max_crashes];
 	int releases_up = j->releases >= set[SW_S_max_releases];
-	int any = w->model->set;
+	int any = w->model->set || moved(n);
 	struct costs c = {0};
 
 	c.charged = y->ack || y->retry || y->fail ||
@@ -167,7 +169,8 @@ attempts_judge(struct sim *w, const struct sim_look *n, int ended,
 	int64_t returned = n->r.releases - j->releases;
 	struct costs c = {.free = 1};
 
-	if ((w->model->redrive || moved(n)) && n->r.attempt == 0)
+	if ((w->model->redrive || w->model->move || moved(n)) &&
+		n->r.attempt == 0)
 		return; /* begun anew */
 	if (ended)
 		c = costs_of(w, n, y);
@@ -254,20 +257,16 @@ is_notice(const struct sim *w, const struct sim_look *n)
 			strcmp(queue_text(w->core->queues[i], SW_TS_on_age),
 				to) == 0)
 			return 1;
-	return w->model->set;
+	return w->model->set || w->model->move;
 }
 
-static void
-born_judge(struct sim *w, const struct sim_look *n)
+/* Whether a put of this turn, or a report with a follow-up, makes the job. */
+static int
+is_put(const struct sim *w, const struct sim_job *j)
 {
 	const struct sim_model *m = w->model;
-	const struct sim_job *j = n->job;
 	int i = j->heard_turn == m->turn ? j->heard : -1;
 
-	if (n->r.attempt != 0)
-		wrong(w, n, "it is new and has been tried");
-	if (n->r.created_at_ms != w->core->now_ms)
-		wrong(w, n, "it is not of this moment");
 	for (; i >= 0; i = m->facts[i].next) {
 		const struct sim_fact *f = &m->facts[i];
 
@@ -275,9 +274,19 @@ born_judge(struct sim *w, const struct sim_look *n)
 			continue;
 		if (f->parent == NULL ||
 			(f->parent->token == f->token && f->token != 0))
-			return;
+			return 1;
 	}
-	if (!is_notice(w, n))
+	return 0;
+}
+
+static void
+born_judge(struct sim *w, const struct sim_look *n)
+{
+	if (n->r.attempt != 0)
+		wrong(w, n, "it is new and has been tried");
+	if (n->r.created_at_ms != w->core->now_ms)
+		wrong(w, n, "it is not of this moment");
+	if (!is_put(w, n->job) && !is_notice(w, n))
 		wrong(w, n, "it came from nowhere");
 }
 
@@ -300,7 +309,7 @@ dead_may_go(const struct sim *w, const struct sim_job *j)
 	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_dead_ms];
 
 	return j->state == SW_DEAD &&
-	       (w->model->set ||
+	       (w->model->set || w->model->move ||
 		       (retain > 0 && j->ended_at + retain <= w->core->now_ms));
 }
 
@@ -315,7 +324,7 @@ may_go(const struct sim *w, const struct sim_job *j)
 	return w->model->purge || dead_may_go(w, j) ||
 	       (was_final && j->keep_until <= w->core->now_ms &&
 		       was_kept(w, j)) ||
-	       (ends && (retain == 0 || w->model->set));
+	       (ends && (retain == 0 || w->model->set || w->model->move));
 }
 
 /* The dead-letter queue would have taken the job for certain. */
@@ -337,25 +346,34 @@ dead_judge(struct sim *w, const struct sim_look *n)
 	const struct sim_job *j = n->job;
 	int ended = j->token != 0;
 
-	if (!w->model->set && must_move(w, n))
+	if (!w->model->set && !w->model->move && must_move(w, n))
 		wrong(w, n, "it is dead, and its dead-letter queue has room");
 	if (expired(w, n))
 		return;
+	if (n->r.cause == SW_C_BURIED) {
+		if (!w->model->bury)
+			wrong(w, n, "it is buried, and nobody asked for it");
+		return;
+	}
 	if (!ended)
 		wrong(w, n, "it is dead for no reason");
+	if (moved(n))
+		return; /* the settings of the other queue let it die */
 	if (!ways_of(w, j).fail && !w->model->set && !spent(n))
 		wrong(w, n, "it is dead and could be tried again");
 }
 
-/* A job that starts: by the time that was stored before. */
+/* A job that starts: by its time, and unless a person lets it run, or buries
+ * it and takes it back, by the time that was stored before. */
 static int
 is_early(const struct sim *w, const struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
 
-	if (j->state == SW_NONE || moved(n))
-		return n->r.due_ms > w->core->now_ms;
-	if (j->state != SW_DELAYED)
+	if (n->r.due_ms > w->core->now_ms)
+		return 1;
+	if (j->state != SW_DELAYED || moved(n) || w->model->run ||
+		(w->model->bury && (w->model->redrive || w->model->move)))
 		return 0;
 	return j->due != 0 ? j->due > w->core->now_ms
 			   : j->run_at > w->core->wall_ms;
@@ -388,8 +406,9 @@ dead_letter_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it moved to a queue that is not for its dead");
 	if (n->state == SW_DELAYED || n->r.attempt != 0)
 		wrong(w, n, "it has moved and does not begin anew");
-	if (n->r.cause == SW_C_EXPIRED)
-		return;
+	if (n->r.cause == SW_C_EXPIRED || w->model->bury ||
+		n->state == SW_CANCELLED)
+		return; /* a cancel leaves another cause */
 	if (j->token == 0)
 		wrong(w, n, "it has moved for no reason");
 	if (!ways_of(w, j).fail && !spent_in(j, from, n->r.max_attempts))
@@ -401,6 +420,10 @@ move_judge(struct sim *w, const struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
 
+	if (j->state == SW_DONE || j->state == SW_CANCELLED)
+		wrong(w, n, "it was moved as it had ended");
+	if (w->model->move)
+		return;
 	if (n->r.origin.len > 0)
 		dead_letter_judge(w, n);
 	else if (!w->model->redrive)
@@ -455,7 +478,7 @@ sim_judge(struct sim *w, struct sim_look *n)
 		return; /* it came and went within this turn */
 	n->reborn = n->there && j->state != SW_NONE && n->r.attempt == 0 &&
 		    n->r.created_at_ms == w->core->now_ms && may_go(w, j) &&
-		    sim_heard(w, j, SW_OP_PUT);
+		    is_put(w, j);
 	if (j->state == SW_NONE || n->reborn)
 		born_judge(w, n);
 	lease_judge(w, n);

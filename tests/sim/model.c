@@ -92,6 +92,7 @@ sim_model_turn(struct sim *w)
 	m->fresh = 0;
 	m->facts_n = m->heard_n = 0;
 	m->bye = m->set = m->redrive = m->purge = 0;
+	m->run = m->move = m->bury = m->cancel = 0;
 }
 
 static struct sim_fact *
@@ -228,6 +229,10 @@ sim_model_hear(struct sim *w, struct sim_frame *f)
 	m->set |= msg.op == SW_OP_QUEUE_SET;
 	m->redrive |= msg.op == SW_OP_REDRIVE && !dry;
 	m->purge |= msg.op == SW_OP_PURGE && !dry;
+	m->run |= msg.op == SW_OP_RUN && !dry;
+	m->move |= msg.op == SW_OP_MOVE && !dry;
+	m->bury |= msg.op == SW_OP_BURY && !dry;
+	m->cancel |= msg.op == SW_OP_CANCEL_ALL && !dry;
 	again = msg;
 	while (sw_msg_next(&msg, &it))
 		hear_item(w, h, &it);
@@ -411,6 +416,8 @@ adopt(struct sim *w, const struct sim_look *n)
 		j->ended_boot = w->boots;
 		j->retain = n->r.keep_until_ms - w->core->now_ms;
 	}
+	if (n->reborn)
+		j->reborn_turn = m->turn;
 	j->state = n->state;
 	if (n->there) {
 		j->existed = 1;

@@ -40,6 +40,7 @@ struct sim_job {
 	int begun;		    /* the broker has heard so of this lease */
 	int cancel, back, unsent;   /* the lease is to end so */
 	uint64_t heard_turn, touched_turn;
+	uint64_t reborn_turn; /* forgotten, and then put again */
 	uint64_t was_token, was_ended; /* before the change of that turn */
 	int heard;		       /* first fact of this turn */
 	UT_hash_handle hh;
@@ -92,6 +93,7 @@ struct sim_model {
 	struct sim_heard *heard;
 	int heard_n, heard_cap;
 	int bye, set, redrive, purge; /* this turn has heard one */
+	int run, move, bury, cancel;  /* ... over a selector */
 	struct sim_look *looks;
 	int looks_n, looks_cap;
 };

@@ -158,10 +158,21 @@ ask_page(struct sim_person *s, int op)
 
 	if (op == SW_OP_PURGE)
 		state = purged[sim_pick(w, 6)];
+	else if (op == SW_OP_RUN)
+		state = SW_DELAYED;
+	else if (op == SW_OP_MOVE || op == SW_OP_BURY)
+		state = SW_DELAYED + sim_pick(w, 2);
+	else if (op == SW_OP_CANCEL_ALL)
+		state = SW_DELAYED + sim_pick(w, 3);
 	else if (op == SW_OP_LIST)
 		state = SW_DELAYED + sim_pick(w, SW_STATES - SW_DELAYED);
+	if (op == SW_OP_MOVE && sim_one_in(w, 4))
+		state = SW_DEAD;
 	sw_put_int(&a->b, SW_F_STATE, state);
 	sw_put_int(&a->b, SW_F_LIMIT, 1 + sim_pick(w, 30));
+	if (op == SW_OP_MOVE)
+		sw_put_text(
+			&a->b, SW_F_TEXT, sim_queues[sim_pick(w, SIM_QUEUES)]);
 	if (op == SW_OP_REDRIVE && sim_one_in(w, 2))
 		sw_put_int(&a->b, SW_F_RATE, 1 + sim_pick(w, 20));
 	if (sim_one_in(w, 2))
@@ -222,13 +233,15 @@ ask_all(struct sim_person *s, int op)
 static void
 ask_one(struct sim_person *s)
 {
+	static const int changes[] = {SW_OP_RUN, SW_OP_RUN, SW_OP_MOVE,
+		SW_OP_MOVE, SW_OP_BURY, SW_OP_CANCEL_ALL};
 	struct sim *w = s->w;
 
 	if (s->hurried < SIM_QUEUES) {
 		ask_set(s, sim_queues[s->hurried++], "backoff_ms=1s");
 		return;
 	}
-	switch (sim_pick(w, 16)) {
+	switch (sim_pick(w, 20)) {
 	case 0:
 	case 1:
 	case 2:
@@ -258,6 +271,12 @@ ask_one(struct sim_person *s)
 		break;
 	case 11:
 		ask_other(s);
+		break;
+	case 12:
+	case 13:
+	case 14:
+	case 15:
+		ask_page(s, changes[sim_pick(w, 6)]);
 		break;
 	default:
 		ask_setting(s);

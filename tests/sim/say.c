@@ -28,8 +28,9 @@ put_said(struct sim *w, const struct said *s)
 	if (s->status == 0 && !s->job->existed)
 		wrong(w, s->job, "a put was confirmed and is not stored");
 	if (s->job->put_len < 0 || sim_passed(w, s->job) ||
-		s->job->state == SW_NONE)
-		return;
+		s->job->state == SW_NONE ||
+		s->job->reborn_turn == w->model->turn)
+		return; /* the answer may be of the job before */
 	if (s->status == 0 && s->f->body_len != s->job->put_len)
 		wrong(w, s->job, "a put was confirmed, and another is stored");
 	if (s->status == SW_ECONFLICT && s->f->body_len == s->job->put_len)

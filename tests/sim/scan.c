@@ -73,6 +73,8 @@ overdue_check(struct sim *w, const struct sim_look *n)
 		(n->r.due_ms != 0 ? n->r.due_ms < c->now_ms
 				  : n->r.run_at_ms < c->wall_ms))
 		wrong(w, n, "it is due");
+	if (w->model->set || w->model->move)
+		return; /* of dead jobs the next turn reads what they change */
 	retain = n->r.q->set[SW_S_retain_dead_ms];
 	if (n->state == SW_DEAD && retain > 0 &&
 		n->r.ended_at_ms + retain < c->now_ms)

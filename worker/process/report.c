@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "wire/kept.h"
 #include "wire/put.h"
@@ -18,7 +19,8 @@ enum {
 	ROOM_FIRST = 1024,
 	FIELD_SPARE = 16,
 	FOLLOW_SPARE = 256,
-	WARNED_MAX = 4096
+	WARNED_MAX = 4096,
+	ERROR_LOGGED = 201 /* bytes of an error in the log, with its NUL */
 };
 
 static const char no_memory[] =
@@ -317,4 +319,23 @@ follow_put(struct sw_buf *b, const char *queue, struct bytes headers,
 	else
 		sw_nest_end(b, mark);
 	return err;
+}
+
+void
+report_log(const struct worker_lease *j)
+{
+	char id[SW_ID_TEXT], error[ERROR_LOGGED] = "";
+	struct sw_item fields;
+
+	sw_id_format(&j->id, id);
+	if (sw_item_open(bytes_of(j->report.fields, j->report.fields_len),
+		    &fields) == 0)
+		text_line(text_last_line(sw_bytes(&fields, SW_F_ERROR)), error,
+			sizeof(error));
+	sw_log(SW_LOG_INFO, "attempt", "job", id, "queue", j->route->queue,
+		"outcome", sw_outcome_name(j->report.outcome), "cause",
+		sw_cause_name(j->report.cause), "attempt",
+		sw_num(sw_int(&j->item, SW_F_ATTEMPT, 1)), "of",
+		sw_num(sw_int(&j->item, SW_F_MAX_ATTEMPTS, 1)), "error", error,
+		NULL);
 }

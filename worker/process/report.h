@@ -81,4 +81,8 @@ int follow_put(struct sw_buf *, const char *queue, struct bytes headers,
 	struct bytes body, char *why) __attribute__((warn_unused_result));
 size_t follow_len_max(struct bytes headers, struct bytes body);
 
+/* Logs an attempt that did not succeed: which of how many, its cause and the
+ * last line of its error. */
+void report_log(const struct worker_lease *);
+
 #endif

@@ -79,6 +79,32 @@ a_line_starts_with_its_level_and_event(void **state)
 	assert_string_equal(logged(), "<6>ev=lease queue=email attempt=2\n");
 }
 
+/* On a terminal, which has no clock of its own. */
+static void
+a_person_reads_time_and_level(void **state)
+{
+	char line[256];
+	int at = posix_openpt(O_RDWR | O_NOCTTY), terminal, was;
+	ssize_t n;
+
+	(void)state;
+	assert_true(at >= 0 && grantpt(at) == 0 && unlockpt(at) == 0);
+	terminal = open(ptsname(at), O_RDWR | O_NOCTTY);
+	assert_true(terminal >= 0);
+	was = dup(STDERR_FILENO);
+	assert_true(dup2(terminal, STDERR_FILENO) >= 0);
+	sw_log(SW_LOG_WARN, "dead", "queue", "q", NULL);
+	assert_true(dup2(was, STDERR_FILENO) >= 0);
+	n = read(at, line, sizeof(line) - 1);
+	assert_true(n > 0);
+	line[n] = '\0';
+	assert_memory_equal(line + 4, "-", 1); /* 2026-01-31T08:00:00.000Z */
+	assert_string_equal(line + 23, "Z warn ev=dead queue=q\r\n");
+	(void)close(was);
+	(void)close(terminal);
+	(void)close(at);
+}
+
 static void
 less_urgent_lines_are_left_out(void **state)
 {
@@ -290,6 +316,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LOG_TEST(a_line_starts_with_its_level_and_event),
+		LOG_TEST(a_person_reads_time_and_level),
 		LOG_TEST(less_urgent_lines_are_left_out),
 		LOG_TEST(plain_values_stand_as_they_are),
 		LOG_TEST(values_that_would_break_the_line_are_quoted),

@@ -165,7 +165,83 @@ a_done_job_has_its_errors_in_its_history_alone(void **state)
 	mark = rig_say(r, SW_OP_WHY, 1);
 	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_TEXT),
-		bytes_str("the job has ended: done")));
+		bytes_str("the job ended 0ms ago: attempt 2 took 0ms on "
+			  "worker worker-1")));
+}
+
+static const char *
+why(struct rig *r, int n)
+{
+	static char text[SW_TEXT_MAX + 1];
+	struct sw_item it;
+	size_t mark = rig_say(r, SW_OP_WHY, n);
+
+	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
+	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
+	return text;
+}
+
+static void
+why_says_how_attempts_failed_and_what_to_do(void **state)
+{
+	struct rig *r = *state;
+
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 2, NULL);
+	assert_int_equal(rig_set(r, "q", "backoff_ms=0"), 0);
+	fail_with(r, SW_RETRY, "a trace\nno such \xff host\n\n");
+	rig_pass(r, 1);
+	assert_string_equal(why(r, 1),
+		"all slots of the 1 workers of queue q are taken; 1 jobs are "
+		"ready; 1 of 2 attempts have failed; last error: no such ? "
+		"host");
+	fail_with(r, SW_RETRY, "it snowed");
+	rig_pass(r, 250 * 1000);
+	assert_string_equal(why(r, 1),
+		"the job died 4m10s ago, cause error, after 2 of 2 attempts; "
+		"last error: it snowed; spillway dead redrive makes it ready");
+}
+
+static void
+why_says_when_the_next_attempt_is(void **state)
+{
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	struct sw_item it;
+	uint64_t token;
+	size_t mark;
+
+	rig_hello(r, 1, "q", 0);
+	rig_put(r, 1, "q", "x");
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	mark = rig_report(r, &id, token, SW_RETRY, SW_C_ERROR);
+	sw_put_int(&r->b, SW_F_DELAY_MS, 250 * 1000);
+	sw_put_text(&r->b, SW_F_ERROR, "it hailed");
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	rig_set(r, "q", "max_attempts=25");
+	assert_string_equal(why(r, 1),
+		"attempt 1 of 25 failed; the next one starts in 4m10s; last "
+		"error: it hailed");
+}
+
+/* A history of 40 failures has the first, the newest, and the others' number.
+ */
+static void
+entries_that_a_history_leaves_out_are_counted(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+
+	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 40, NULL);
+	rig_set(r, "q", "backoff_ms=0");
+	for (int i = 0; i < 40; i++) {
+		fail_with(r, SW_RETRY, "again");
+		rig_pass(r, 1);
+	}
+	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), RECORD_EVENTS);
+	mark = rig_say(r, SW_OP_GET, 1);
+	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
+	assert_int_equal(sw_int(&it, SW_F_COUNT, 0), 40 - RECORD_EVENTS);
 }
 
 static void
@@ -248,6 +324,9 @@ main(void)
 		T(every_attempt_is_in_the_ledger_of_the_dead),
 		T(the_dead_come_back_by_redrive_and_keep_their_history),
 		T(a_done_job_has_its_errors_in_its_history_alone),
+		T(why_says_how_attempts_failed_and_what_to_do),
+		T(why_says_when_the_next_attempt_is),
+		T(entries_that_a_history_leaves_out_are_counted),
 		T(a_redrive_with_a_rate_spreads_the_jobs),
 		T(a_redrive_with_a_time_between_two_jobs_spreads_them),
 		T(the_dead_stay_for_ever_until_a_person_purges_them),

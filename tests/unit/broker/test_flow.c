@@ -463,13 +463,14 @@ why_a_job_is_not_running_is_said(void **state)
 	assert_non_null(strstr(why(r, 1), "paused"));
 	rig_set(r, "q", "paused=no");
 	rig_take(r, 1, &token);
-	assert_non_null(strstr(why(r, 1),
-		"the job is leased to worker worker-1, for 0 ms now, and is "
-		"not known to have begun"));
+	assert_non_null(strstr(why(r, 1), "attempt 1 of 25 is leased to worker "
+					  "worker-1, for 0ms now, and is "
+					  "not known to have begun"));
 	assert_int_equal(rig_extend(r, 1, 1, token, 1), 0);
 	assert_non_null(strstr(why(r, 1), "runs on worker worker-1"));
 	put_with(r, 2, "q", (struct extra){SW_F_DELAY_MS, NULL, 5000}, none);
-	assert_non_null(strstr(why(r, 2), "delayed for another 5.0 s"));
+	assert_non_null(
+		strstr(why(r, 2), "the job is delayed; it starts in 5.0s"));
 }
 
 static void

@@ -41,6 +41,7 @@ static const struct {
 	{SW_READY, LIFE_MOVE_LATER, SW_DELAYED},
 	{SW_DEAD, LIFE_MOVE, SW_READY},
 	{SW_DEAD, LIFE_MOVE_LATER, SW_DELAYED},
+	{SW_DEAD, LIFE_MOVE_DEAD, SW_DEAD},
 };
 /* clang-format on */
 
@@ -83,7 +84,8 @@ a_dead_job_comes_back_only_by_redrive_or_in_another_queue(void **state)
 		if (life_next(SW_DEAD, (enum life_event)e) != SW_NONE)
 			assert_true(e == LIFE_REDRIVE ||
 				    e == LIFE_REDRIVE_LATER || e == LIFE_MOVE ||
-				    e == LIFE_MOVE_LATER);
+				    e == LIFE_MOVE_LATER ||
+				    e == LIFE_MOVE_DEAD);
 }
 
 int

@@ -95,6 +95,34 @@ a_scan_is_in_key_order_and_ends_before_its_end(void **state)
 }
 
 static void
+seen_back_is(struct fixture *f, const char *from, const char *to, size_t limit,
+	const char *want)
+{
+	struct fx_seen seen = {0};
+
+	assert_int_equal(f->s->driver->scan_back(f->s, 0, bytes_str(from),
+				 bytes_str(to), limit, fx_see, &seen),
+		0);
+	assert_string_equal(seen.text, want);
+}
+
+static void
+a_scan_back_has_the_same_rows_from_the_last_on(void **state)
+{
+	struct fixture *f = *state;
+
+	seen_back_is(f, "", "", 99, "");
+	letters(f);
+	seen_back_is(f, "a", "", 99, "d=4 c=3 bb=22 b=2 a=1 ");
+	seen_back_is(f, "", "", 2, "d=4 c=3 ");
+	seen_back_is(f, "b", "c", 99, "bb=22 b=2 ");
+	seen_back_is(f, "ba", "cc", 99, "c=3 bb=22 ");
+	seen_back_is(f, "", "a", 99, "");
+	seen_back_is(f, "e", "", 99, "");
+	seen_back_is(f, "a", "z", 0, "");
+}
+
+static void
 a_scan_from_nothing_begins_at_the_first_key(void **state)
 {
 	struct fixture *f = *state;
@@ -489,6 +517,7 @@ main(void)
 		BOTH(deleting_what_is_not_there_is_no_error),
 		BOTH(an_empty_batch_is_a_commit),
 		BOTH(a_scan_is_in_key_order_and_ends_before_its_end),
+		BOTH(a_scan_back_has_the_same_rows_from_the_last_on),
 		BOTH(a_scan_from_nothing_begins_at_the_first_key),
 		BOTH(a_scan_stops_at_its_limit_and_when_told),
 		BOTH(keys_order_as_memcmp_over_all_byte_values),

@@ -18,13 +18,11 @@
 #include "cli/cmd.h"
 #include "cli/json.h"
 #include "cli/lines.h"
-#include "cli/select.h"
 #include "cli/time.h"
 #include "tests/lib/chance.h"
 #include "wire/proto.h"
 
 #define ID1 "01935af0-0000-7000-8000-000000000001"
-#define ID2 "01935af0-0000-7000-8000-000000000002"
 
 /* 2026-01-31T08:00:00Z */
 #define NOW 1769846400000LL
@@ -203,101 +201,6 @@ no_terminal_obeys_what_is_shown(void **state)
 	ESCAPES_STYLE("{\"a\":\"\xc2\x9b\"}", "{\"a\":\"\\u009b\"}", OUT_JSON);
 }
 
-static int
-parse(struct selector *s, const char *words, char why[SELECT_WHY])
-{
-	static char copy[512];
-	char *list[16], *at = copy;
-	int n = 0;
-
-	(void)snprintf(copy, sizeof(copy), "%s", words);
-	while ((list[n] = strtok(n == 0 ? at : NULL, "|")) != NULL)
-		n++;
-	return selector_parse(s, list, n, NOW, why);
-}
-
-static void
-a_selector_is_words_that_all_hold(void **state)
-{
-	struct selector s;
-	char why[SELECT_WHY] = "";
-
-	(void)state;
-	assert_int_equal(
-		parse(&s,
-			"queue=email|state=dead|since=2h|until=2026-01-31T07:"
-			"00:00Z|"
-			"error~no such host|header=tenant=a=b|header=x=|" ID1
-			"|id=" ID2,
-			why),
-		0);
-	assert_string_equal(s.queue, "email");
-	assert_int_equal(s.state, SW_DEAD);
-	assert_int_equal(s.since_ms, NOW - 7200000);
-	assert_int_equal(s.until_ms, NOW - 3600000);
-	assert_string_equal(s.match, "no such host");
-	assert_int_equal(s.n_headers, 2);
-	assert_string_equal(s.headers[0], "tenant=a=b");
-	assert_int_equal(s.n_ids, 2);
-	assert_int_equal(s.ids[1].b[15], 2);
-	assert_false(selector_empty(&s));
-	selector_fini(&s);
-
-	assert_int_equal(parse(&s, "", why), 0);
-	assert_true(selector_empty(&s));
-	selector_fini(&s);
-}
-
-static void
-a_bad_selector_is_named(void **state)
-{
-	/* clang-format off */
-	static const char *const rows[][2] = {
-		{"queue=Bad", "'queue=Bad': must be 1 to 63 of"}, {"queue=", "queue"},
-		{"queue=a|queue=b", "twice"}, {"state=ded", "'state=ded': must be delayed,"},
-		{"state=dead|state=done", "twice"}, {"since=soon", "'since=soon': must be a time"},
-		{"since=1h|since=2h", "twice"}, {"error~", "error~"},
-		{"error~a|error~b", "twice"}, {"header=x", "NAME=VALUE"},
-		{"header==x", "NAME=VALUE"}, {"id=7", "UUID"},
-		{"quue=a", "'quue=a': unknown selector"}, {"since=1h|until=2h", "since= must be before until="},
-		{ID1 "x", "'" ID1 "x'"},
-	};
-	/* clang-format on */
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct selector s;
-		char why[SELECT_WHY] = "";
-
-		assert_int_equal(parse(&s, rows[i][0], why), SW_EINVAL);
-		assert_non_null(strstr(why, rows[i][1]));
-	}
-}
-
-static void
-a_selector_goes_into_an_item(void **state)
-{
-	uint8_t room[1024];
-	struct sw_buf b = {.p = room, .cap = sizeof(room)};
-	struct selector s;
-	struct sw_item it;
-	struct sw_id id;
-	char why[SELECT_WHY];
-
-	(void)state;
-	assert_int_equal(
-		parse(&s, "queue=q|state=done|error~e|" ID1 "|" ID2, why), 0);
-	selector_put(&b, &s, 1);
-	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
-	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DONE);
-	assert_true(bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("q")));
-	assert_true(bytes_eq(sw_bytes(&it, SW_F_MATCH), bytes_str("e")));
-	assert_false(sw_has(&it, SW_F_SINCE_MS));
-	assert_true(sw_get_id(&it, &id));
-	assert_int_equal(id.b[15], 2);
-	selector_fini(&s);
-}
-
 static void
 an_item_becomes_json(void **state)
 {
@@ -382,6 +285,39 @@ json_is_valid_whatever_the_item_holds(void **state)
 		"\"beyond\":\"18446744073709551616\",\"text\":\"007\"}}");
 	free(text);
 	json_decref(j);
+}
+
+static void
+a_history_says_what_it_leaves_out(void **state)
+{
+	static const int kinds[] = {SW_EV_PUT, SW_EV_ATTEMPT, SW_EV_ATTEMPT};
+	static const int attempts[] = {0, 1, 10};
+	static struct cmd c;
+	uint8_t room[1024];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct sw_item it;
+	char *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	sw_put_int(&b, SW_F_COUNT, 8);
+	for (int i = 0; i < 3; i++) {
+		size_t mark = sw_nest_begin(&b, SW_F_EVENT);
+
+		sw_put_int(&b, SW_F_KIND, kinds[i]);
+		if (attempts[i] > 0)
+			sw_put_int(&b, SW_F_ATTEMPT, attempts[i]);
+		sw_nest_end(&b, mark);
+	}
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
+	c.out.f = open_memstream(&text, &len);
+	assert_non_null(c.out.f);
+	cmd_job_show(&c, &it);
+	assert_int_equal(fclose(c.out.f), 0);
+	assert_non_null(strstr(text,
+		"attempt 1\n  … 8 entries left out\n  1970-01-01T00:00:00Z  "
+		"attempt 10\n"));
+	free(text);
 }
 
 static void
@@ -584,11 +520,9 @@ main(void)
 		cmocka_unit_test(figures_are_written_for_people),
 		cmocka_unit_test(what_people_are_shown_can_be_given_back),
 		cmocka_unit_test(no_terminal_obeys_what_is_shown),
-		cmocka_unit_test(a_selector_is_words_that_all_hold),
-		cmocka_unit_test(a_bad_selector_is_named),
-		cmocka_unit_test(a_selector_goes_into_an_item),
 		cmocka_unit_test(an_item_becomes_json),
 		cmocka_unit_test(json_is_valid_whatever_the_item_holds),
+		cmocka_unit_test(a_history_says_what_it_leaves_out),
 		cmocka_unit_test(a_table_is_aligned),
 		cmocka_unit_test(packing_cuts_no_line_and_loses_no_byte),
 		cmocka_unit_test(random_lines_are_packed_whole),

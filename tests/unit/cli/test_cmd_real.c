@@ -20,6 +20,7 @@
 #include "tests/lib/command.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/proc.h"
+#include "wire/setting.h"
 
 static struct proc broker;
 static char dir[FOLDER_PATH];
@@ -143,6 +144,93 @@ a_redrive_by_id_leaves_the_other_dead_alone(void **state)
 }
 
 static void
+put_later(const char *queue, char id[SW_ID_TEXT])
+{
+	char words[64];
+
+	(void)snprintf(words, sizeof(words), "put|%s|x|--delay=1h", queue);
+	assert_int_equal(seen_run(words), CMD_OK);
+	memcpy(id, seen.out, SW_ID_TEXT - 1);
+	id[SW_ID_TEXT - 1] = '\0';
+}
+
+static void
+waiting_jobs_are_moved_run_and_buried(void **state)
+{
+	char one[SW_ID_TEXT], two[SW_ID_TEXT], words[160];
+
+	(void)state;
+	put_later("e", one);
+	put_later("e", two);
+	assert_int_equal(seen_run("queue|set|f|rate=0"), CMD_OK);
+	(void)snprintf(words, sizeof(words), "move|%s|f", one);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_string_equal(seen.out, "1 job moved\n");
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "the job is in queue f already"));
+	assert_int_equal(seen_run("move|queue=e|nowhere"), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "no such queue: nowhere"));
+	assert_int_equal(seen_run("run|queue=f"), CMD_OK);
+	assert_string_equal(seen.out, "1 job made ready\n");
+	(void)snprintf(words, sizeof(words), "run|%s", one);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "not changed: the job is ready"));
+	(void)snprintf(
+		words, sizeof(words), "bury|%s|--reason=no recipient", two);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_int_equal(seen_run("dead|list|queue=e"), CMD_OK);
+	assert_non_null(strstr(seen.out, "buried  no recipient"));
+}
+
+/* Also where they are in several queues. */
+static void
+the_dead_are_listed_newest_first(void **state)
+{
+	char one[SW_ID_TEXT], two[SW_ID_TEXT], three[SW_ID_TEXT];
+	const char *a, *b, *c;
+
+	(void)state;
+	bury("nb", one);
+	bury("na", two);
+	bury("nb", three);
+	assert_int_equal(seen_run("dead|list|--limit=50"), CMD_OK);
+	a = strstr(seen.out, one);
+	b = strstr(seen.out, two);
+	c = strstr(seen.out, three);
+	assert_true(a != NULL && b != NULL && c != NULL && c < b && b < a);
+	assert_int_equal(seen_run("dead|list|--limit=1|--json"), CMD_OK);
+	assert_non_null(strstr(seen.out, three));
+	assert_int_equal(lines_of(seen.out), 1);
+	assert_int_equal(
+		seen_run("list|queue=nb|state=dead|--limit=1"), CMD_OK);
+	assert_non_null(strstr(seen.out, one));
+	assert_int_equal(
+		seen_run("list|queue=nb|state=dead|--limit=1|--newest"),
+		CMD_OK);
+	assert_non_null(strstr(seen.out, three));
+}
+
+static void
+jobs_of_a_selector_are_cancelled_with_yes(void **state)
+{
+	char one[SW_ID_TEXT], other[SW_ID_TEXT], words[128];
+
+	(void)state;
+	put_later("g", one);
+	put_later("h", other);
+	assert_int_equal(seen_run("cancel|queue=g"), CMD_USAGE);
+	assert_non_null(strstr(seen.out, "1 job would be cancelled\n"));
+	assert_non_null(
+		strstr(seen.err, "nothing was cancelled: add --yes to cancel"));
+	assert_int_equal(seen_run("cancel|queue=g|--yes"), CMD_OK);
+	assert_string_equal(seen.out, "1 job cancelled\n");
+	(void)snprintf(words, sizeof(words), "why|%s|%s", one, other);
+	assert_int_equal(seen_run(words), CMD_OK);
+	assert_non_null(strstr(seen.out, "cancelled: "));
+	assert_non_null(strstr(seen.out, "delayed: "));
+}
+
+static void
 a_purge_by_id_or_header_deletes_just_those(void **state)
 {
 	char one[SW_ID_TEXT], two[SW_ID_TEXT], three[SW_ID_TEXT], words[128];
@@ -205,6 +293,40 @@ queues_keep_what_is_set(void **state)
 	assert_int_equal(seen_run("top"), CMD_OK);
 }
 
+static void
+what_queue_show_prints_can_be_set(void **state)
+{
+	static char shown[16 * 1024];
+	int found = 0;
+
+	(void)state;
+	assert_int_equal(
+		seen_run("queue|set|s|timeout_ms=90m|max_bytes=1536k|rate=2|"
+			 "drain=term|memory_limit=64m"),
+		CMD_OK);
+	assert_int_equal(seen_run("queue|show|s"), CMD_OK);
+	(void)snprintf(shown, sizeof(shown), "%s", seen.out);
+	assert_non_null(strstr(shown, "1h30m"));
+	for (int i = 0; i < SW_SETTINGS; i++) {
+		char head[64], value[64], words[160];
+		const char *at;
+
+		(void)snprintf(
+			head, sizeof(head), "\n%s ", sw_setting_rules[i].name);
+		at = strstr(shown, head);
+		assert_non_null(at);
+		assert_int_equal(sscanf(at + strlen(head), "%63s", value), 1);
+		(void)snprintf(words, sizeof(words), "queue|set|s|%s=%s",
+			sw_setting_rules[i].name, value);
+		if (seen_run(words) != CMD_OK)
+			fail_msg("%s: %s", words, seen.err);
+		found++;
+	}
+	assert_int_equal(found, SW_SETTINGS);
+	assert_int_equal(seen_run("queue|show|s"), CMD_OK);
+	assert_string_equal(seen.out, shown);
+}
+
 int
 main(void)
 {
@@ -212,9 +334,13 @@ main(void)
 		cmocka_unit_test(a_job_is_put_found_and_cancelled),
 		cmocka_unit_test(a_refused_put_names_the_limit),
 		cmocka_unit_test(a_redrive_by_id_leaves_the_other_dead_alone),
+		cmocka_unit_test(waiting_jobs_are_moved_run_and_buried),
+		cmocka_unit_test(the_dead_are_listed_newest_first),
+		cmocka_unit_test(jobs_of_a_selector_are_cancelled_with_yes),
 		cmocka_unit_test(a_purge_by_id_or_header_deletes_just_those),
 		cmocka_unit_test(a_queue_that_is_missing_is_named_and_not_made),
 		cmocka_unit_test(queues_keep_what_is_set),
+		cmocka_unit_test(what_queue_show_prints_can_be_set),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

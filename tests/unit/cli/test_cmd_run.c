@@ -216,8 +216,7 @@ each_id_gets_its_answer_though_replies_are_short(void **state)
 		CMD_REFUSED);
 	assert_int_equal(script.asked_n, 2);
 	HAS(seen.err, NONE ": no such job");
-	HAS(seen.out,
-		"\"status_text\":\"no such job\",\"id\":\"" NONE "\"}\n{");
+	HAS(seen.out, "\"detail\":\"no such job\",\"id\":\"" NONE "\"}\n{");
 	HAS(seen.out, "\"body_base64\":\"dG86IP8ACg==\"");
 	HAS(seen.out, "{\"attempt\":2,\"outcome\":\"fail\","
 		      "\"cause\":\"crash\",\"signal\":11,");
@@ -267,6 +266,8 @@ cancel_and_why_answer_in_one_line(void **state)
 	HAS(seen.err, DEAD ": the job's state does not allow this: it is dead");
 	assert_int_equal(seen_run("why|" DONE), CMD_OK);
 	assert_string_equal(seen.out, "ready: queue mail is \\x1b[5mpaused\n");
+	assert_int_equal(seen_run("why|" DONE "|" DONE), CMD_OK);
+	HAS(seen.out, DONE "  ready: queue mail is");
 	assert_int_equal(seen_run("why|" DONE "|--json"), CMD_OK);
 	HAS(seen.out, "\"text\":\"queue mail is \\u001b[5mpaused\"");
 }
@@ -287,8 +288,9 @@ a_listing_walks_all_pages(void **state)
 	HAS(seen.out, "  crash  no such host\n" DEAD);
 
 	assert_int_equal(seen_run("dead|list|--json|--limit=1"), CMD_OK);
-	assert_int_equal(script.asked_n, 1);
-	it = script_asked(0, SW_OP_LIST);
+	assert_int_equal(script.asked_n, 2); /* first which queues there are */
+	it = script_asked(1, SW_OP_LIST);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_QUEUE), bytes_str("mail")));
 	assert_int_equal(sw_int(&it, SW_F_LIMIT, 0), 1);
 	assert_ptr_equal(strchr(seen.out, '\n'), seen.out + seen.out_len - 1);
 

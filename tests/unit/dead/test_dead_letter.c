@@ -121,8 +121,8 @@ a_dead_job_moves_to_its_dead_letter_queue_ready_to_run(void **state)
 	text_is(&it, SW_F_BODY, "body");
 	assert_true(event_get(r, 1, SW_EV_ATTEMPT, &event));
 	assert_true(event_get(r, 1, SW_EV_MOVE, &event));
-	assert_int_equal(rig_put(r, 1, "q", "body"), 0); /* sent again */
 	text_is(&event, SW_F_QUEUE, "q");
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0); /* sent again */
 	assert_string_equal(rig_drain(r, 1, "graves"), "1");
 	assert_int_equal(rig_state(r, 1), SW_DONE);
 }
@@ -191,10 +191,14 @@ a_queue_is_not_its_own_dead_letter_queue(void **state)
 static void
 stays_dead(struct rig *r, int err)
 {
+	const struct notes *ns = &r->core->notes;
+	const struct note *last = &ns->list[ns->n - 1];
+
 	job_is(r, 1, SW_DEAD, "q", "");
-	assert_int_equal(r->core->kept_dead.n, 1);
-	assert_int_equal(r->core->kept_dead.err, err);
-	assert_string_equal(r->core->kept_dead.queue, "q");
+	assert_int_equal(ns->of_kind[NOTE_KEPT], 1);
+	assert_int_equal(last->kind, NOTE_KEPT);
+	assert_int_equal(last->err, err);
+	assert_string_equal(last->queue, "q");
 }
 
 static void
@@ -310,6 +314,7 @@ a_redrive_takes_jobs_that_wait_there_back_to_their_queue(void **state)
 	assert_int_equal(
 		redriven(r, "graves", SW_READY, SW_FLAG_DRY_RUN, 0), 2);
 	job_is(r, 1, SW_READY, "graves", "q");
+	rig_pass(r, 1000);
 	assert_int_equal(redriven(r, "graves", SW_READY, 0, 0), 2);
 	job_is(r, 1, SW_READY, "q", "");
 	job_is(r, 3, SW_READY, "graves", "");

@@ -234,14 +234,19 @@ static void
 a_full_queue_of_notices_keeps_no_job_from_dying(void **state)
 {
 	struct rig *r = *state;
+	const struct notes *ns = &r->core->notes;
+	const struct note *n = ns->list;
 
 	rig_set(r, "q", "on_dead=alerts");
 	rig_put(r, 9, "alerts", "x");
 	rig_set(r, "alerts", "max_jobs=1");
 	job_kill(r, 1, "q", "x");
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(r->core->untold.n, 1);
-	assert_int_equal(r->core->untold.err, SW_EMAXJOBS);
+	assert_int_equal(ns->of_kind[NOTE_UNTOLD], 1);
+	while (n < &ns->list[ns->n] && n->kind != NOTE_UNTOLD)
+		n++;
+	assert_true(n < &ns->list[ns->n]);
+	assert_int_equal(n->err, SW_EMAXJOBS);
 }
 
 static void

@@ -63,7 +63,7 @@ it_is_deleted_when_its_time_is_over_and_counted(void **state)
 	assert_true(is_gone(r, 1));
 	assert_false(is_gone(r, 2));
 	assert_int_equal(dropped_total(r), 1);
-	assert_int_equal(r->core->dropped.n, 1);
+	assert_int_equal(r->core->notes.of_kind[NOTE_DROPPED], 1);
 	rig_restart(r);
 	assert_int_equal(dropped_total(r), 1);
 	rig_pass(r, 1000);

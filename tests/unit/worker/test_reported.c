@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "base/error.h"
 #include "wire/kept.h"
 #include "worker/process/report.h"
@@ -328,6 +331,48 @@ what_a_kit_lets_through_has_room(void **state)
 	job_report_fini(&r);
 }
 
+/* What `report_log` writes for the job's second attempt of five. */
+static const char *
+logged_for(struct attempt_report *report)
+{
+	static char text[1024];
+	static const struct worker_route route = {.queue = "mail"};
+	uint8_t room[64];
+	struct sw_buf b = {.p = room, .cap = sizeof(room)};
+	struct worker_lease j = {.route = &route, .report = *report};
+	int to = memfd_create("log", MFD_CLOEXEC), was = dup(STDERR_FILENO);
+	ssize_t n;
+
+	sw_put_int(&b, SW_F_ATTEMPT, 2);
+	sw_put_int(&b, SW_F_MAX_ATTEMPTS, 5);
+	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &j.item), 0);
+	assert_true(to >= 0 && was >= 0);
+	assert_int_equal(dup2(to, STDERR_FILENO), STDERR_FILENO);
+	report_log(&j);
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	n = pread(to, text, sizeof(text) - 1, 0);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	close(to);
+	close(was);
+	return text;
+}
+
+static void
+an_attempt_that_failed_is_logged_with_number_and_error(void **state)
+{
+	struct attempt_report out = {.outcome = SW_RETRY, .cause = SW_C_ERROR};
+	struct job_report r;
+
+	(void)state;
+	job_report_init(&r);
+	job_report_close(&r, bytes_str("a trace\nno such host\n"), &out);
+	assert_non_null(strstr(logged_for(&out),
+		"queue=mail outcome=retry cause=error attempt=2 of=5 "
+		"error=\"no such host\"\n"));
+	free(out.fields);
+}
+
 int
 main(void)
 {
@@ -345,6 +390,8 @@ main(void)
 			warnings_are_kept_up_to_a_number_whatever_the_outcome),
 		cmocka_unit_test(lines_of_descriptor_3_become_a_report),
 		cmocka_unit_test(what_a_kit_lets_through_has_room),
+		cmocka_unit_test(
+			an_attempt_that_failed_is_logged_with_number_and_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
