@@ -17,6 +17,7 @@ import sys
 LEAST = 95.0
 AREAS = {
     "broker/core": "core",
+    "broker/job": "core",
     "broker/model": "core",
     "broker/repair": "core",
     "broker/store": "store",

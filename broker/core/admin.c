@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/must.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 /* --- queue-set ---------------------------------------------------------- */
 

@@ -13,7 +13,7 @@
 #ifndef BROKER_CORE_ADMIN_H
 #define BROKER_CORE_ADMIN_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 op_fn op_queue_set, op_queues, op_workers, op_stats, op_backup;
 

@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "broker/core/job.h"
-#include "broker/core/lease.h"
+#include "broker/job/job.h"
+#include "broker/job/lease.h"
 
 enum { ERROR_SHOWN = 201 }; /* bytes of an error in a line, with its NUL */
 

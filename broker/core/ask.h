@@ -8,7 +8,7 @@
 #ifndef BROKER_CORE_ASK_H
 #define BROKER_CORE_ASK_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 struct record;
 

@@ -8,7 +8,7 @@
 #include "base/must.h"
 #include "base/plant.h"
 #include "broker/core/dead.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL, 0};
 const struct attempt attempt_missed = {SW_RELEASE, SW_C_LOST, 0, NULL, 0};

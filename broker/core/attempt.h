@@ -30,7 +30,7 @@
 #ifndef BROKER_CORE_ATTEMPT_H
 #define BROKER_CORE_ATTEMPT_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 enum { BACKOFF_JITTER = 25 }; /* percent by which a back-off may differ */
 

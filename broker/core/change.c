@@ -7,7 +7,7 @@
 #include "base/plant.h"
 #include "broker/core/ask.h"
 #include "broker/core/dead.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 #define WAITING (SW_BIT(SW_DELAYED) | SW_BIT(SW_READY))
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "broker/core/attempt.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "broker/model/index.h"
 #include "broker/model/stamp.h"
 

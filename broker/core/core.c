@@ -12,13 +12,13 @@
 #include "broker/core/attempt.h"
 #include "broker/core/due.h"
 #include "broker/core/hello.h"
-#include "broker/core/job.h"
 #include "broker/core/list.h"
 #include "broker/core/load.h"
 #include "broker/core/notice.h"
 #include "broker/core/put.h"
-#include "broker/core/reply.h"
 #include "broker/core/work.h"
+#include "broker/job/job.h"
+#include "broker/job/reply.h"
 
 enum {
 	SECOND_MS = 1000,

@@ -34,7 +34,7 @@
 #ifndef BROKER_CORE_CORE_H
 #define BROKER_CORE_CORE_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 struct core_start {
 	int64_t wall_ms;    /* Unix time */

@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "base/plant.h"
-#include "broker/core/job.h"
 #include "broker/core/notice.h"
 #include "broker/core/put.h"
+#include "broker/job/job.h"
 #include "broker/model/index.h"
 
 int

@@ -20,7 +20,7 @@
 #ifndef BROKER_CORE_DEAD_H
 #define BROKER_CORE_DEAD_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 /* Deletes a dead job whose queue keeps it no longer (retain_dead_ms). */
 void dead_drop(struct core *, struct record *);

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "broker/core/attempt.h"
 #include "broker/core/dead.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 enum { LOOKS = TURN_TIMERS }; /* letters and queues scanned in a turn */
 

@@ -10,7 +10,7 @@
 #ifndef BROKER_CORE_DUE_H
 #define BROKER_CORE_DUE_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 /* At the start: finds the first row of each letter and queue.  0 or an error of
  * the store. */

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/plant.h"
 #include "broker/core/attempt.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 static const struct sw_id nil;
 

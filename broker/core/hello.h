@@ -16,7 +16,7 @@
 #ifndef BROKER_CORE_HELLO_H
 #define BROKER_CORE_HELLO_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 /* Forgets a session and frees it.  Its leases run on until they expire or the
  * worker, with a new session, extends them. */

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "broker/core/attempt.h"
 #include "broker/core/dead.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "broker/model/index.h"
 #include "broker/model/match.h"
 #include "broker/model/redact.h"

@@ -8,7 +8,7 @@
 #ifndef BROKER_CORE_LIST_H
 #define BROKER_CORE_LIST_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 #include "broker/model/record.h"
 
 op_fn op_list, op_redrive, op_purge;

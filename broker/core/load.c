@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/plant.h"
 #include "broker/core/due.h"
-#include "broker/core/job.h"
-#include "broker/core/lease.h"
+#include "broker/job/job.h"
+#include "broker/job/lease.h"
 
 enum { KEY_MOST = sizeof(((struct key *)NULL)->b) - 1 };
 

@@ -14,7 +14,7 @@
 #ifndef BROKER_CORE_LOAD_H
 #define BROKER_CORE_LOAD_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 /*
  * Reads queues and leases into an empty core.  Corrupt rows are skipped and

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "base/text.h"
-#include "broker/core/job.h"
 #include "broker/core/put.h"
+#include "broker/job/job.h"
 
 static const char header[] = "spillway-notice=";
 

@@ -19,7 +19,7 @@
 #ifndef BROKER_CORE_NOTICE_H
 #define BROKER_CORE_NOTICE_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 enum {
 	NOTICE_MS = 1000,

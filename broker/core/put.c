@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/plant.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "wire/put.h"
 
 int

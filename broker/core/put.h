@@ -10,7 +10,7 @@
 #ifndef BROKER_CORE_PUT_H
 #define BROKER_CORE_PUT_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 /* Jobs of the same queue that are checked but not yet put. */
 struct put_ahead {

@@ -8,9 +8,9 @@
 #include "base/plant.h"
 #include "broker/core/attempt.h"
 #include "broker/core/hello.h"
-#include "broker/core/job.h"
-#include "broker/core/lease.h"
 #include "broker/core/put.h"
+#include "broker/job/job.h"
+#include "broker/job/lease.h"
 #include "broker/model/index.h"
 
 enum {

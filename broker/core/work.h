@@ -14,7 +14,7 @@
 #ifndef BROKER_CORE_WORK_H
 #define BROKER_CORE_WORK_H
 
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 /*
  * Leases ready jobs to workers that were sent fewer jobs than their credit: at

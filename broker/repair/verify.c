@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "broker/core/job.h"
-#include "broker/core/lease.h"
+#include "broker/job/job.h"
+#include "broker/job/lease.h"
 #include "broker/model/index.h"
 #include "broker/model/stamp.h"
 #include "broker/repair/row_key.h"

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "broker/core/attempt.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "tests/lib/rig.h"
 
 /* --- put ---------------------------------------------------------------- */

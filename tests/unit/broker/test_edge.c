@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "broker/core/attempt.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "tests/lib/rig.h"
 
 /* A put of one item; the caller adds fields before put_end(). */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 #include "tests/lib/rig.h"
 
 /* Begins job `n` of queue "q" in that state; its mark. */

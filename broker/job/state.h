@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state.h - the core's state, which all files of this folder share
+ * state.h - the core's state, which broker/core and this folder share
  *
  * core.h has the turn; nothing in this file decides.
  */

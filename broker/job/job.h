@@ -5,11 +5,11 @@
  * job_move() is the only way from one state to another (model/life.h has the
  * table).  It keeps record, index rows, windows, counters and waiters in step.
  */
-#ifndef BROKER_CORE_JOB_H
-#define BROKER_CORE_JOB_H
+#ifndef BROKER_JOB_JOB_H
+#define BROKER_JOB_JOB_H
 
 #include "base/error.h"
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 #include "broker/model/life.h"
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/lease.h"
+#include "broker/job/lease.h"
 
 #include "base/error.h"
 

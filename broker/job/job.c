@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/job.h"
+#include "broker/job/job.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
-#include "broker/core/reply.h"
+#include "broker/job/reply.h"
 #include "broker/model/index.h"
 
 enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of a turn's answers to waiters */

@@ -2,10 +2,10 @@
 /*
  * reply.h - composing the messages that are sent after the commit
  */
-#ifndef BROKER_CORE_REPLY_H
-#define BROKER_CORE_REPLY_H
+#ifndef BROKER_JOB_REPLY_H
+#define BROKER_JOB_REPLY_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 #include "wire/msg.h"
 
 enum {

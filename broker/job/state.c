@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 #include <stdarg.h>
 #include <stdio.h>

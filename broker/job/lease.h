@@ -6,10 +6,10 @@
  * cancel.  The deadline is not stored: a restart restores each lease with a
  * full term.
  */
-#ifndef BROKER_CORE_LEASE_H
-#define BROKER_CORE_LEASE_H
+#ifndef BROKER_JOB_LEASE_H
+#define BROKER_JOB_LEASE_H
 
-#include "broker/core/state.h"
+#include "broker/job/state.h"
 
 /* Writes the row of a lease from its present members. */
 void lease_row_write(struct core *, const struct lease *);
