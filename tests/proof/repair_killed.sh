@@ -71,8 +71,9 @@ import sys
 data = bytearray(open(sys.argv[1], "rb").read(8 << 20))
 key, i, n = b"\x05\0" + bytes.fromhex("7100000001"), -1, 0
 while (i := data.find(key, i + 1)) > 0:
-    data[i - 3] |= 0x40
-    n += 1
+    if data[(i & -4096) + 10] & 2:  # P_LEAF: a key of a branch page leads on to a page
+        data[i - 3] |= 0x40
+        n += 1
 assert n > 0
 open(sys.argv[1], "r+b").write(data)
 E2
