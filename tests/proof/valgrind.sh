@@ -8,11 +8,13 @@
 # which valgrind has its own; test_transcode puts programs into a sandbox, and memcheck
 # does not live in one; test_corpus_core does for two minutes what test_core does;
 # test_store_lmdb and test_repair_lmdb map 64 GiB, for which memcheck has no room;
-# test_cmd_real waits for a broker by pidfd_open(2), which memcheck does not know.
+# test_cmd_real waits for a broker by pidfd_open(2), which memcheck does not know;
+# test_cgroup starts children by vfork(2), of which memcheck makes a fork(2), so that a
+# child cannot leave its parent the reason of a failed start.
 set -u
 b=${SPILLWAY_BIN:?"must be the build folder"}
 case $b in *asan | *tsan) echo "skipped: all: a sanitizer is in it already"; exit ;; esac
-never='test_(cmd_real|accept|guard|transcode|corpus_core|store_lmdb|repair_lmdb)'
+never='test_(cmd_real|cgroup|accept|guard|transcode|corpus_core|store_lmdb|repair_lmdb)'
 slow='test_(blob|edge|random|store)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}

@@ -109,10 +109,12 @@ stat_of(struct rig *r, int op, const char *name)
 	rig_send(r, 9);
 	assert_true(rig_item(r, 9, op | SW_REPLY, 1, &it));
 	while (sw_item_each(&it, SW_F_STAT, &at, &s)) {
-		const char *p = s.p;
+		char text[SW_TEXT_MAX + 1] = "";
 
-		if (s.len > len && memcmp(p, name, len) == 0 && p[len] == '=')
-			return (int64_t)strtod(p + len + 1, NULL);
+		assert_true(s.len < sizeof(text));
+		memcpy(text, s.p, s.len);
+		if (strncmp(text, name, len) == 0 && text[len] == '=')
+			return (int64_t)strtod(text + len + 1, NULL);
 	}
 	return -1;
 }
