@@ -10,11 +10,12 @@
 # test_store_lmdb and test_repair_lmdb map 64 GiB, for which memcheck has no room;
 # test_cmd_real waits for a broker by pidfd_open(2), which memcheck does not know;
 # test_cgroup starts children by vfork(2), of which memcheck makes a fork(2), so that a
-# child cannot leave its parent the reason of a failed start.
+# child cannot leave its parent the reason of a failed start; test_spawn_cgroup starts
+# /proc/self/exe as the spawner, which is valgrind then.
 set -u
 b=${SPILLWAY_BIN:?"must be the build folder"}
 case $b in *asan | *tsan) echo "skipped: all: a sanitizer is in it already"; exit ;; esac
-never='test_(cmd_real|cgroup|accept|guard|transcode|corpus_core|store_lmdb|repair_lmdb)'
+never='test_(cmd_real|cgroup|spawn_cgroup|accept|guard|transcode|corpus_core|store_lmdb|repair_lmdb)'
 slow='test_(blob|edge|random|store)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}
