@@ -13,9 +13,9 @@
 
 enum { LIST_SHOWN = 100 }; /* rows without --limit and --json */
 
-/* A listing: pages of one state after the other, of one id after the other. */
 struct job_copy;
 
+/* A listing: pages of one state after the other, of one id after the other. */
 struct listing {
 	struct cmd *c;
 	struct selector sel;
@@ -275,7 +275,7 @@ copies_print(struct listing *l)
 	for (size_t i = 0; i < l->copies_n; i++) {
 		const struct job_copy *j = &l->copies[i];
 
-		if (sw_item_open(bytes_of(j->fields, j->len), &it) == 0)
+		if (sw_item_open_newer(bytes_of(j->fields, j->len), &it) == 0)
 			job_print(l, &it);
 		free(j->fields);
 	}

@@ -21,6 +21,7 @@ enum {
 	STORED = 8 << 20,
 	CPU_MS = 40,
 	RSS_KB = 12595,
+	NEWER = 200, /* a tag that nobody knows */
 };
 
 /* 2026-01-31T08:00:00Z, when the jobs were put. */
@@ -186,6 +187,7 @@ all_list(struct sw_buf *b, const struct sw_item *it)
 	mark = sw_item_begin(b);
 	dead_fields(b);
 	sw_put_text(b, SW_F_ERROR, "trace\nno such host\n");
+	sw_put_text(b, (enum sw_tag)NEWER, "a field of a newer broker");
 	sw_item_end(b, mark);
 }
 
