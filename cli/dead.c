@@ -387,7 +387,6 @@ cmd_move(struct cmd *c)
 	static const struct sweep_kind kind = {SW_OP_MOVE, "moved", NULL, 1, 0,
 		0, {SW_DELAYED, SW_READY, SW_DEAD}};
 	const char *to = c->words[--c->n_words];
-
 	struct sw_id id;
 
 	if (sw_queue_check(to, strlen(to)) < 0 || sw_id_parse(to, &id) == 0)

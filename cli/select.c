@@ -297,25 +297,13 @@ texts_empty(const struct selector *s)
 	return 1;
 }
 
-/* Whether nothing but ids is given. */
-static int
-words_empty(const struct selector *s)
-{
-	return s->state == SW_NONE && s->queue == NULL && s->match == NULL &&
-	       s->since_ms < 0 && s->until_ms < 0 && s->n_headers == 0 &&
-	       s->priority < 0 && s->attempts < 0 && texts_empty(s);
-}
-
 int
 selector_empty(const struct selector *s)
 {
-	return words_empty(s) && s->n_ids == 0;
-}
-
-int
-selector_only_ids(const struct selector *s)
-{
-	return words_empty(s) && s->n_ids > 0;
+	return s->state == SW_NONE && s->queue == NULL && s->match == NULL &&
+	       s->since_ms < 0 && s->until_ms < 0 && s->n_headers == 0 &&
+	       s->n_ids == 0 && s->priority < 0 && s->attempts < 0 &&
+	       texts_empty(s);
 }
 
 void

@@ -45,9 +45,6 @@ void selector_fini(struct selector *);
 /* Whether nothing is given: every job matches. */
 int selector_empty(const struct selector *);
 
-/* Whether ids are given and nothing else. */
-int selector_only_ids(const struct selector *);
-
 /* Writes the selector's fields into a begun item; `id`: an index, -1: none. */
 void selector_put(struct sw_buf *, const struct selector *, int id);
 

@@ -215,9 +215,8 @@ draw_rest(const struct top *t, const struct cmd_out *o, size_t n, const char *s)
 static void
 rows_share(size_t room, const size_t want[TABLES], size_t got[TABLES])
 {
-	for (int i = 0; i < TABLES; i++) {
+	for (int i = 0; i < TABLES; i++)
 		got[i] = want[i] < room / TABLES ? want[i] : room / TABLES;
-	}
 	for (int i = 0; i < TABLES; i++) {
 		size_t left = room - got[0] - got[1] - got[2];
 		size_t more = want[i] - got[i];

@@ -163,7 +163,6 @@ other_fields_are_sent_as_they_are_given(void **state)
 				 why),
 		0);
 	assert_false(selector_empty(&s));
-	assert_false(selector_only_ids(&s));
 	selector_put(&b, &s, -1);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 	assert_int_equal(sw_int(&it, SW_F_PRIORITY, -1), 0);
