@@ -116,11 +116,18 @@ put_apply(struct core *c, const struct sw_item *it)
 	put_record(c, &r);
 }
 
+/* How a put and an import differ. */
+struct put_kind {
+	int (*check)(
+		struct core *, const struct sw_item *, struct put_refusal *);
+	void (*apply)(struct core *, const struct sw_item *);
+};
+
 static void
-put_one(struct request *rq, const struct sw_item *it)
+put_one(struct request *rq, const struct sw_item *it,
+	const struct put_kind *kind)
 {
 	struct sw_buf *b = &rq->reply;
-	static const struct put_ahead none;
 	struct put_refusal refusal;
 	struct sw_id id;
 	struct record was;
@@ -131,9 +138,9 @@ put_one(struct request *rq, const struct sw_item *it)
 	if (sw_get_id(it, &id) && !planted(LOST_DEDUPE))
 		known = job_load(rq->core, &id, &was);
 	if (known == SW_ENOJOB)
-		err = put_check(rq->core, it, &none, &refusal);
+		err = kind->check(rq->core, it, &refusal);
 	if (known == SW_ENOJOB && err == 0)
-		put_apply(rq->core, it);
+		kind->apply(rq->core, it);
 	if (known == 0)
 		err = record_put_check(&was, it, refusal.why);
 	if (known == SW_ECORRUPT ||
@@ -149,15 +156,32 @@ put_one(struct request *rq, const struct sw_item *it)
 	sw_item_end(b, mark);
 }
 
-void
-op_put(struct request *rq)
+static void
+put_all(struct request *rq, const struct put_kind *kind)
 {
 	struct sw_item it;
 
 	reply_begin(rq, REPLY_SMALL);
 	while (sw_msg_next(&rq->msg, &it))
-		put_one(rq, &it);
+		put_one(rq, &it, kind);
 	reply_send(rq);
+}
+
+static int
+put_alone_check(
+	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
+{
+	static const struct put_ahead none;
+
+	return put_check(c, it, &none, refusal);
+}
+
+void
+op_put(struct request *rq)
+{
+	static const struct put_kind put = {put_alone_check, put_apply};
+
+	put_all(rq, &put);
 }
 
 /* --- import -------------------------------------------------------------- */
@@ -223,17 +247,15 @@ static int
 import_check(
 	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
 {
-	static const struct put_ahead none;
 	struct sw_item put = *it;
 
-	refusal->why[0] = '\0';
 	put.have &= ~IMPORTED;
 	if (sw_int(it, SW_F_STATE, 0) == SW_DEAD &&
 		(sw_int(it, SW_F_UNIQUE_ALSO, 0) & SW_UNIQUE_DEAD) == 0)
 		put.have &= ~SW_BIT(SW_F_UNIQUE);
 	if (imported_check(it, refusal->why) < 0)
 		return SW_EINVAL;
-	return put_check(c, &put, &none, refusal);
+	return put_alone_check(c, &put, refusal);
 }
 
 /* Times of another machine's clock may be later than now. */
@@ -266,43 +288,10 @@ import_apply(struct core *c, const struct sw_item *it)
 	record_put_dead(c, &r, bytes_of(NULL, 0));
 }
 
-static int
-import_one(struct core *c, const struct sw_item *it,
-	struct put_refusal *refusal, enum sw_state *was)
-{
-	struct record known;
-	struct sw_id id;
-	int err = sw_get_id(it, &id) ? job_load(c, &id, &known) : SW_ENOJOB;
-
-	if (err == 0)
-		*was = known.state;
-	if (err != SW_ENOJOB)
-		return err;
-	err = import_check(c, it, refusal);
-	if (err == 0)
-		import_apply(c, it);
-	return err;
-}
-
 void
 op_import(struct request *rq)
 {
-	struct sw_buf *b = &rq->reply;
-	struct sw_item it;
+	static const struct put_kind import = {import_check, import_apply};
 
-	reply_begin(rq, REPLY_SMALL * 2);
-	while (sw_msg_next(&rq->msg, &it)) {
-		struct put_refusal refusal = {.why = ""};
-		enum sw_state was = SW_NONE;
-		size_t mark = sw_item_begin(b);
-
-		sw_put_int(b, SW_F_STATUS,
-			import_one(rq->core, &it, &refusal, &was));
-		if (was != SW_NONE)
-			sw_put_int(b, SW_F_STATE, was);
-		if (refusal.why[0] != '\0')
-			sw_put_text(b, SW_F_DETAIL, refusal.why);
-		sw_item_end(b, mark);
-	}
-	reply_send(rq);
+	put_all(rq, &import);
 }

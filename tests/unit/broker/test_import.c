@@ -139,6 +139,40 @@ a_job_that_is_known_stays_as_it_is(void **state)
 	assert_int_equal(rig_state(r, 1), SW_CANCELLED);
 }
 
+static void
+a_job_whose_id_is_that_of_another_is_a_conflict(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+
+	assert_int_equal(import(r, 1, SW_READY), 0);
+	mark = rig_say(r, SW_OP_IMPORT, 1);
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_put_text(&r->b, SW_F_BODY, "another body");
+	sw_put_int(&r->b, SW_F_STATE, SW_READY);
+	assert_int_equal(rig_ask(r, 9, SW_OP_IMPORT, mark, &it), SW_ECONFLICT);
+	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_READY);
+	assert_true(sw_bytes(&it, SW_F_DETAIL).len > 0);
+}
+
+static void
+a_refused_job_says_why_and_who_has_its_key(void **state)
+{
+	struct rig *r = *state;
+	struct sw_id holder, id = rig_id(1);
+	struct sw_item it;
+	size_t mark;
+
+	rig_put_with(r, 1, 0, 0, "key");
+	mark = job_begin(r, 2, SW_READY);
+	sw_put_text(&r->b, SW_F_UNIQUE, "key");
+	assert_int_equal(rig_ask(r, 9, SW_OP_IMPORT, mark, &it), SW_EUNIQUE);
+	assert_true(sw_bytes(&it, SW_F_DETAIL).len > 0);
+	assert_true(sw_get_id(&it, &holder));
+	assert_memory_equal(&holder, &id, sizeof(id));
+}
+
 /* Else an export could bring jobs that no broker can have. */
 static void
 what_no_job_can_have_is_refused(void **state)
@@ -236,6 +270,8 @@ main(void)
 		T(a_waiting_job_keeps_its_attempts_and_its_age),
 		T(a_delayed_job_waits_for_its_time),
 		T(a_job_that_is_known_stays_as_it_is),
+		T(a_job_whose_id_is_that_of_another_is_a_conflict),
+		T(a_refused_job_says_why_and_who_has_its_key),
 		T(what_no_job_can_have_is_refused),
 		T(a_malformed_history_is_refused),
 		T(times_later_than_now_are_taken_as_now),
