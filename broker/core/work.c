@@ -2,6 +2,7 @@
 #include "broker/core/work.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/must.h"
@@ -216,9 +217,9 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		return 0;
 	}
 	err = follow_ups_check(c, it, refusal);
-	/* The checks read the store, so the pointers in *r are no longer valid.
-	 */
-	if (err == 0)
+	/* The checks of follow-ups read the store, so the pointers in *r are
+	 * no longer valid. */
+	if (err == 0 && sw_has(it, SW_F_FOLLOW))
 		err = job_load(c, &r->id, r);
 	if (err < 0) {
 		core_queues_drop(c, queues_n);
