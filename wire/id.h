@@ -9,6 +9,7 @@
 #define SW_ID_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "wire/limits.h"
 
@@ -22,6 +23,15 @@ struct sw_id {
  * the rest is random.  Safe to call from any thread.
  */
 struct sw_id sw_id_make(int64_t now_ms);
+
+/* Whether all bytes are 0: no job and no worker has such an id. */
+static inline int
+sw_id_is_nil(const struct sw_id *id)
+{
+	static const struct sw_id nil;
+
+	return memcmp(id, &nil, sizeof(nil)) == 0;
+}
 
 /* Reads a UUID of any version: 0, or SW_EID: `text` is not a UUID. */
 int sw_id_parse(const char *text, struct sw_id *)

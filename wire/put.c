@@ -31,7 +31,6 @@ name_of_first(uint64_t fields)
 static int
 fields_check(const struct sw_item *it, char *why)
 {
-	static const struct sw_id nil;
 	struct sw_id id;
 
 	if ((it->have & ~may) != 0)
@@ -40,7 +39,7 @@ fields_check(const struct sw_item *it, char *why)
 	if ((must_have & ~it->have) != 0)
 		return sw_refuse(why, SW_EINVAL, "%s is missing",
 			name_of_first(must_have & ~it->have));
-	if (sw_get_id(it, &id) && memcmp(&id, &nil, sizeof(nil)) == 0)
+	if (sw_get_id(it, &id) && sw_id_is_nil(&id))
 		return sw_refuse(why, SW_EINVAL, "id must not be nil");
 	return sw_field_queue_check(it->f[SW_F_QUEUE], why);
 }

@@ -121,7 +121,7 @@ struct sw_text_rule {
 
 extern const struct sw_text_rule sw_text_rules[SW_TEXT_SETTINGS];
 
-/* What the value must be: "a queue's name"; static. */
+/* What the value must be: "the name of a queue"; static. */
 const char *sw_text_must(enum sw_text_kind);
 
 /* 0, or SW_ESETTING: the value is neither empty nor what it must be. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/must.h"
+#include "broker/core/hello.h"
 #include "broker/job/job.h"
 
 /* --- queue-set ---------------------------------------------------------- */
@@ -71,13 +72,8 @@ static void
 queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 {
 	size_t mark = sw_item_begin(b);
-	int64_t free_slots = 0;
 	struct sw_id oldest;
 
-	for (struct session *s = c->sessions; s != NULL; s = s->hh.next)
-		for (unsigned i = 0; i < s->subs_n; i++)
-			if (s->subs[i].q == q && s->credit > s->sent)
-				free_slots += s->credit - s->sent;
 	sw_put_int(b, SW_F_STATUS, 0);
 	sw_put_text(b, SW_F_QUEUE, q->name);
 	for (int i = 0; i < SW_SETTINGS; i++)
@@ -99,7 +95,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	if (q->has_run)
 		sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
 	stat_put(b, "workers", q->workers);
-	stat_put(b, "slots_free", free_slots);
+	stat_put(b, "slots_free", sessions_slots_free(c, q));
 	if (q->has_run)
 		stat_put(b, "workers_wanted", queue_slots_needed(q));
 	sw_item_end(b, mark);
@@ -269,9 +265,8 @@ backup_refuse(struct request *rq, int status, const char *detail)
 }
 
 /*
- * A client that gets no answer asks again, and may do so on another link: who
- * asks for the folder that is being written gets the answer in the place of who
- * asked before.
+ * A client that gets no answer asks again, and may do so on another link: of
+ * all requests for the folder that is being written the last one is answered.
  */
 static void
 backup_join(struct request *rq, const char *dir)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "broker/core/hello.h"
 #include "broker/job/job.h"
 #include "broker/job/lease.h"
 
@@ -186,19 +187,6 @@ op_cancel(struct request *rq)
 
 /* --- why is it not running ---------------------------------------------- */
 
-static int64_t
-slots_free(const struct core *c, const struct queue *q)
-{
-	const struct session *s;
-	int64_t n = 0;
-
-	for (s = c->sessions; s != NULL; s = s->hh.next)
-		for (unsigned i = 0; i < s->subs_n; i++)
-			if (s->subs[i].q == q && s->credit > s->sent)
-				n += s->credit - s->sent;
-	return n;
-}
-
 /* These print one line into `why`. */
 static void
 why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
@@ -226,7 +214,7 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			q->name,
 			unit_format(UNIT_RATE, q->set[SW_S_rate], rate),
 			q->count[SW_READY]);
-	else if (slots_free(c, q) == 0)
+	else if (sessions_slots_free(c, q) == 0)
 		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"all slots of the %u workers of queue %s are taken; "
 			"%" PRId64 " jobs are ready",

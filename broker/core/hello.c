@@ -8,20 +8,12 @@
 #include "broker/core/attempt.h"
 #include "broker/job/job.h"
 
-static const struct sw_id nil;
-
-static int
-is_nil(const struct sw_id *id)
-{
-	return memcmp(id, &nil, sizeof(nil)) == 0;
-}
-
 static void
 worker_forget(struct core *c, struct session *s)
 {
-	if (!is_nil(&s->worker))
+	if (!sw_id_is_nil(&s->worker))
 		HASH_DELETE(hh_worker, c->by_worker, s);
-	s->worker = nil;
+	s->worker = (struct sw_id){{0}};
 }
 
 /* A worker has one link at a time: what it had before is broken. */
@@ -31,7 +23,7 @@ worker_set(struct core *c, struct session *s, const struct sw_id *id)
 	struct session *earlier;
 
 	worker_forget(c, s);
-	if (is_nil(id))
+	if (sw_id_is_nil(id))
 		return;
 	earlier = session_of_worker(c->by_worker, id);
 	if (earlier != NULL)
@@ -62,6 +54,18 @@ session_close(struct core *c, struct session *s)
 		c->next_session = s->hh.next;
 	HASH_DEL(c->sessions, s);
 	free(s);
+}
+
+int64_t
+sessions_slots_free(const struct core *c, const struct queue *q)
+{
+	int64_t n = 0;
+
+	for (const struct session *s = c->sessions; s != NULL; s = s->hh.next)
+		for (unsigned i = 0; i < s->subs_n; i++)
+			if (s->subs[i].q == q && s->credit > s->sent)
+				n += s->credit - s->sent;
+	return n;
 }
 
 static struct session *
@@ -113,7 +117,7 @@ op_hello(struct request *rq)
 	struct session *s = session_open(c, rq->peer);
 	int64_t lease_ms = INT64_MAX;
 	unsigned queues_n = c->queues_n;
-	struct sw_id id = nil;
+	struct sw_id id = {{0}};
 	struct sw_item it;
 	int err = s == NULL ? SW_EBUSY : 0;
 	size_t mark;

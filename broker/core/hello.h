@@ -22,6 +22,9 @@
  * worker, with a new session, extends them. */
 void session_close(struct core *, struct session *);
 
+/* The credit of the queue's workers that is not used. */
+int64_t sessions_slots_free(const struct core *, const struct queue *);
+
 /* The worker says that it has named its leases since hello, and that they are
  * `n`.  SW_EINVAL: the broker has counted others, so that nothing follows. */
 int session_listed(struct core *, struct session *, int64_t n)

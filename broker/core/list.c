@@ -289,7 +289,7 @@ page_job(struct core *c, const struct list_page *p, size_t i, struct record *r)
 	return job_load(c, id, r);
 }
 
-/* A move over several queues comes by the jobs that it has moved. */
+/* A move over several queues meets the jobs that it has moved. */
 static int
 is_there(const struct list_selector *sel, const struct list_change *ch,
 	const struct record *r)

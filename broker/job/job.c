@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/job/job.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
@@ -243,7 +240,6 @@ record_forget(struct core *c, struct record *r, const struct index *rows)
 	queue_touch(r->q);
 }
 
-/* A job without a retention gets no rows: they would be due at once. */
 void
 job_move(struct core *c, struct record *r, enum life_event how,
 	struct bytes event)
@@ -260,6 +256,7 @@ queue_change(struct record *r, struct queue *to)
 		r->rank = record_rank(r);
 }
 
+/* A job without a retention gets no rows: they would be due at once. */
 void
 job_move_to(struct core *c, struct record *r, enum life_event how,
 	struct queue *to, struct bytes event)

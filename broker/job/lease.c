@@ -7,14 +7,13 @@ void
 lease_row_write(struct core *c, const struct lease *l)
 {
 	uint8_t room[SW_NAME_MAX + SW_QUEUE_MAX + 96];
-	static const struct sw_id nil;
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 	struct key k = key_id('l', &l->id);
 
 	sw_put_int(&b, SW_F_TOKEN, (int64_t)l->token);
 	sw_put_int(&b, SW_F_AT_MS, l->since_ms);
 	sw_put_text(&b, SW_F_WORKER, l->worker);
-	if (memcmp(&l->worker_id, &nil, sizeof(nil)) != 0)
+	if (!sw_id_is_nil(&l->worker_id))
 		sw_put_id(&b, &l->worker_id);
 	sw_put_text(&b, SW_F_QUEUE, l->q->name);
 	if (l->cancel)

@@ -61,7 +61,7 @@ const char *redacted_names(struct core *, const struct record *,
 /*
  * Adds the fields of a job: all that GET shows if `whole`, else without body,
  * result and history, as in a list.  What the queue redacts is left out here,
- * where all answers about a job come by.
+ * for every answer about a job is made here.
  */
 void job_show(struct core *, struct sw_buf *, const struct record *, int whole);
 

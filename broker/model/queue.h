@@ -45,9 +45,9 @@ enum queue_total {
 	TOTAL_DONE,
 	TOTAL_FAILED,
 	TOTAL_DEAD,
-	TOTAL_BYTES,
+	TOTAL_BYTES,   /* no total: the bodies stored now */
 	TOTAL_DROPPED, /* dead jobs that were deleted after retain_dead_ms */
-	QUEUE_TOTALS,  /* TOTAL_BYTES is no total: the bodies stored now */
+	QUEUE_TOTALS,
 };
 
 struct queue_notices {	 /* core/notice.h */

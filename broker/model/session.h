@@ -3,7 +3,7 @@
  * session.h - tables of sessions (connected workers) and of leases
  *
  * Both are in memory and bounded.  Sessions are not stored.  Leases have rows
- * `l` in the store (core/lease.h): a restart restores each with a full term,
+ * `l` in the store (job/lease.h): a restart restores each with a full term,
  * without a session until its worker sends a heartbeat.
  */
 #ifndef BROKER_MODEL_SESSION_H

@@ -64,9 +64,7 @@ leases_message_lease(const struct lease_message *m, int at)
 int
 leases_have_id(const struct leases *l)
 {
-	static const struct sw_id nil;
-
-	return memcmp(&l->id, &nil, sizeof(nil)) != 0;
+	return !sw_id_is_nil(&l->id);
 }
 
 /* A hello must name a queue: where all routes are closed it names all, and no
