@@ -263,13 +263,16 @@ pause_next(void)
 int
 groups_turn(int64_t now_ms)
 {
-	int n = 0, wait_ms = cgroups_turn(state.cgroups, now_ms);
+	int n = 0, live, wait_ms;
 
 	while (n < GROUP_REAPS && one_reap(now_ms))
 		n++;
 	if (state.left)
 		state.left = children_kill(0) > 0;
-	if (ends_report(now_ms) > 0)
+	live = ends_report(now_ms);
+	/* Last: ends leave groups to it. */
+	wait_ms = cgroups_turn(state.cgroups, now_ms);
+	if (live > 0)
 		wait_ms = sooner(wait_ms, pause_next());
 	if (n == GROUP_REAPS)
 		return 0;

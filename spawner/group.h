@@ -14,7 +14,7 @@
  * control group.
  *
  * The kernel lists children in /proc/self/task/TID/children.  Where it does
- * not, what has left its group lives on: group_open() says so.
+ * not, what has left its group lives on: groups_open() says so.
  */
 #ifndef SPAWNER_GROUP_H
 #define SPAWNER_GROUP_H
