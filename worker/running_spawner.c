@@ -188,6 +188,12 @@ stuck_kill(struct running *r)
 }
 
 static void
+orphans_kill(struct running *r)
+{
+	r->orphans = spawn_orphans_kill(&r->spawn, r->helper.pid);
+}
+
+static void
 up_tick(struct running *r)
 {
 	if (!r->lost) {
@@ -202,7 +208,7 @@ up_tick(struct running *r)
 		NULL);
 	spawn_leave(&r->spawn);
 	r->lost_ms = *r->now_ms;
-	r->orphans = spawn_orphans_kill(&r->spawn);
+	orphans_kill(r);
 	r->phase = SPAWNER_ENDING;
 	ending_tick(r);
 }
@@ -218,6 +224,6 @@ running_spawner_tick(struct running *r)
 	};
 
 	if (r->orphans)
-		r->orphans = spawn_orphans_kill(&r->spawn);
+		orphans_kill(r);
 	ticks[r->phase](r);
 }

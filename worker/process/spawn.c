@@ -422,7 +422,7 @@ spawn_is_stuck(struct spawn *s, int64_t now_ms)
 /* --- what a lost spawner has left ----------------------------------------- */
 
 int
-spawn_orphans_kill(const struct spawn *s)
+spawn_orphans_kill(const struct spawn *s, pid_t helper)
 {
 	char path[64], list[4096];
 	FILE *f;
@@ -436,7 +436,7 @@ spawn_orphans_kill(const struct spawn *s)
 		return 0;
 	setvbuf(f, list, _IOFBF, sizeof(list));
 	while (fscanf(f, "%ld", &pid) == 1) {
-		if ((pid_t)pid == s->pid)
+		if ((pid_t)pid == s->pid || (pid_t)pid == helper)
 			continue;
 		some |= kill((pid_t)pid, SIGKILL) == 0;
 		(void)waitpid((pid_t)pid, NULL, WNOHANG);

@@ -133,8 +133,9 @@ int spawn_is_stuck(struct spawn *, int64_t now_ms);
 
 /*
  * After a spawner was lost: what it had started is the worker's by now, which
- * is a subreaper.  Kills all of it.  1: some may live, to be called again.
+ * is a subreaper.  Kills all of it, but not `helper`, a child of the worker's
+ * own, or 0.  1: some may live, to be called again.
  */
-int spawn_orphans_kill(const struct spawn *);
+int spawn_orphans_kill(const struct spawn *, pid_t helper);
 
 #endif

@@ -5,6 +5,7 @@
 #include "tests/unit/worker/logged.h"
 
 #include <poll.h>
+#include <spawn.h>
 #include <sys/socket.h>
 
 static void
@@ -442,6 +443,28 @@ no_process_is_started_before_the_spawner_is_open(void **state)
 	(void)job_begins(FILM);
 }
 
+/* The check of another configuration is no job's. */
+static void
+the_helper_outlives_a_lost_spawner(void **state)
+{
+	static char name[] = "sleep", time[] = "1000";
+	char *argv[] = {name, time, NULL};
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(
+		posix_spawnp(&pid, name, NULL, NULL, argv, environ), 0);
+	rig.r.helper.pid = pid;
+	(void)job_begins(MAIL);
+	assert_int_equal(kill(rig.r.spawn.pid, SIGKILL), 0);
+	UNTIL(rig.r.lost);
+	UNTIL(rig.r.phase == SPAWNER_UP && !rig.r.lost);
+	assert_int_equal(rig.r.helper.pid, pid);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	UNTIL(rig.r.helper.ended);
+	assert_int_equal(rig.r.helper.status, SIGTERM);
+}
+
 /* Else the start of the worker waits for ever. */
 static void
 the_first_process_of_a_queue_is_started_again_by_the_next_spawner(void **state)
@@ -477,6 +500,7 @@ main(void)
 		T(jobs_that_wait_for_a_start_go_back_when_there_is_no_spawner),
 		T(a_stop_hands_back_the_job_that_waits_for_the_spawner),
 		T(no_process_is_started_before_the_spawner_is_open),
+		T(the_helper_outlives_a_lost_spawner),
 		T(the_first_process_of_a_queue_is_started_again_by_the_next_spawner),
 	};
 
