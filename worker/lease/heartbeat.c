@@ -57,14 +57,6 @@ extend_begin(struct leases *l, int64_t now_ms)
 	l->settle_left = 0;
 }
 
-void
-leases_settle_note(struct leases *l)
-{
-	if (l->unsettled && l->settle_left == 0 &&
-		l->settle_to != LEASE_SETTLE_OPEN)
-		l->unsettled = 0;
-}
-
 static int
 must_list(const struct leases *l)
 {
@@ -105,10 +97,8 @@ extend_message(struct leases *l)
 	leases_message_send(l, &b);
 	l->settle_left += l->settle_to == LEASE_SETTLE_OPEN;
 	l->extending = extend_seek(l) != NULL || must_list(l);
-	if (l->extending || l->settle_to != LEASE_SETTLE_OPEN)
-		return;
-	l->settle_to = m->seq;
-	leases_settle_note(l);
+	if (!l->extending && l->settle_to == LEASE_SETTLE_OPEN)
+		l->settle_to = m->seq;
 }
 
 void

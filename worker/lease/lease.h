@@ -197,7 +197,4 @@ int leases_have_id(const struct leases *);
 /* Begins a heartbeat when it is due, and sends a part of it. */
 void leases_extend(struct leases *, int64_t now_ms);
 
-/* Ends what a stall has begun once all of its heartbeat is answered. */
-void leases_settle_note(struct leases *);
-
 #endif

@@ -296,10 +296,9 @@ extend_received(struct leases *l, struct sw_msg *m)
 						     : LEASE_STALE);
 	}
 	if (l->unsettled && m->seq >= l->settle_from &&
-		m->seq <= l->settle_to) {
-		l->settle_left--;
-		leases_settle_note(l);
-	}
+		m->seq <= l->settle_to && --l->settle_left == 0 &&
+		l->settle_to != LEASE_SETTLE_OPEN)
+		l->unsettled = 0;
 }
 
 /* The line that says why the broker has refused something. */
