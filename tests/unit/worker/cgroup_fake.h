@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgroup_fake.h - a folder that stands in for the kernel's control groups
+ * cgroup_fake.h - plain folders with the files of a control group, in place of
+ * the kernel's
  *
  * A new group has the files of a group.  It cannot be removed while there is a
  * group in it, or while its cgroup.events says that something lives in it: a
@@ -84,10 +85,10 @@ fake_make(int dir, const char *name)
 }
 
 static inline int
-fake_folders(int dir)
+fake_folders(int dir, const char *name)
 {
 	const struct dirent *e;
-	DIR *d = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY));
+	DIR *d = fdopendir(openat(dir, name, O_RDONLY | O_DIRECTORY));
 	int n = 0;
 
 	assert_non_null(d);
@@ -107,7 +108,7 @@ fake_remove(int dir, const char *name)
 	if (fd < 0)
 		return -1;
 	fake_get(fd, "cgroup.events", text);
-	busy = fake_folders(fd) || strstr(text, "populated 1") != NULL;
+	busy = fake_folders(fd, ".") || strstr(text, "populated 1") != NULL;
 	for (int i = 0; i < FAKE_FILES && !busy; i++)
 		(void)unlinkat(fd, fake_files[i], 0);
 	close(fd);

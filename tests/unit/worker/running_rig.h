@@ -63,6 +63,15 @@ turn(void)
 
 /* --- the programs --------------------------------------------------------- */
 
+static inline const char *
+path_of(const char *name)
+{
+	static char path[FOLDER_FILE];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
 static inline void
 script_write(const char *name, const char *text)
 {
@@ -77,11 +86,8 @@ script_write(const char *name, const char *text)
 static inline void
 program_is(const char *name, const char *path)
 {
-	char link[FOLDER_FILE];
-
-	(void)snprintf(link, sizeof(link), "%s/%s", folder, name);
-	(void)unlink(link);
-	assert_int_equal(symlink(path, link), 0);
+	(void)unlink(path_of(name));
+	assert_int_equal(symlink(path, path_of(name)), 0);
 }
 
 static inline void
@@ -95,12 +101,9 @@ mark(const char *name)
 static inline int
 lines_of(const char *name)
 {
-	char path[FOLDER_FILE];
+	FILE *f = fopen(path_of(name), "re");
 	int c, n = 0;
-	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "re");
 	while (f != NULL && (c = getc(f)) != EOF)
 		n += c == '\n';
 	if (f != NULL)

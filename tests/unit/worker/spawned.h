@@ -162,6 +162,17 @@ shell_run(const char *text, struct kid *k)
 	kid_wait(k);
 }
 
+/* Runs a command line, with nothing on its stdin. */
+static inline void
+command_run(uint32_t command, struct kid *k)
+{
+	struct spawn_request r = request_of("", k);
+
+	r.command = command;
+	request_start(&r, k);
+	kid_wait(k);
+}
+
 /* Whether a process runs: a zombie does not. */
 static inline int
 is_alive(pid_t pid)

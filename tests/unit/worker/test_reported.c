@@ -10,10 +10,8 @@
 
 #include <cmocka.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "base/error.h"
+#include "tests/unit/worker/logged.h"
 #include "wire/kept.h"
 #include "worker/process/report.h"
 
@@ -335,26 +333,19 @@ what_a_kit_lets_through_has_room(void **state)
 static const char *
 logged_for(struct attempt_report *report)
 {
-	static char text[1024];
 	static const struct worker_route route = {.queue = "mail"};
 	uint8_t room[64];
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 	struct worker_lease j = {.route = &route, .report = *report};
-	int to = memfd_create("log", MFD_CLOEXEC), was = dup(STDERR_FILENO);
-	ssize_t n;
+	const char *text;
 
 	sw_put_int(&b, SW_F_ATTEMPT, 2);
 	sw_put_int(&b, SW_F_MAX_ATTEMPTS, 5);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &j.item), 0);
-	assert_true(to >= 0 && was >= 0);
-	assert_int_equal(dup2(to, STDERR_FILENO), STDERR_FILENO);
+	logged_begin(SW_LOG_INFO);
 	report_log(&j);
-	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
-	n = pread(to, text, sizeof(text) - 1, 0);
-	assert_true(n >= 0);
-	text[n] = '\0';
-	close(to);
-	close(was);
+	text = logged_text();
+	logged_end();
 	return text;
 }
 

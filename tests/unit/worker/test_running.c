@@ -41,11 +41,10 @@ a_stop_ends_idle_processes_and_begins_no_job(void **state)
 /* --- SIGTERM -------------------------------------------------------------- */
 
 static void
-a_drain_tells_the_exec_jobs_whose_queue_says_so_and_then_all(void **state)
+drain_tells_some_and_then_all(int route)
 {
-	struct worker_lease *a = job_begins(MAIL), *b = job_begins(MAIL);
+	struct worker_lease *a = job_begins(route), *b = job_begins(route);
 
-	(void)state;
 	a->settings.drain = 1;
 	b->settings.drain = 0;
 	running_stop(&rig.r);
@@ -58,26 +57,21 @@ a_drain_tells_the_exec_jobs_whose_queue_says_so_and_then_all(void **state)
 	UNTIL(rig.t->h.running == 0);
 	assert_ended(b, SW_ACK, SW_C_NONE);
 	assert_int_equal(lines_of("told"), 2);
+	UNTIL(running_stopped(&rig.r));
+}
+
+static void
+a_drain_tells_the_exec_jobs_whose_queue_says_so_and_then_all(void **state)
+{
+	(void)state;
+	drain_tells_some_and_then_all(MAIL);
 }
 
 static void
 a_drain_tells_the_kept_jobs_whose_queue_says_so_and_then_all(void **state)
 {
-	struct worker_lease *a = job_begins(FILM), *b = job_begins(FILM);
-
 	(void)state;
-	a->settings.drain = 1;
-	b->settings.drain = 0;
-	running_stop(&rig.r);
-	running_drain(&rig.r, rig.t->now + 1000, 0);
-	UNTIL(rig.t->h.running == 1);
-	assert_ended(a, SW_ACK, SW_C_NONE);
-	assert_int_equal(b->stop, LEASE_KEEP);
-	assert_int_equal(lines_of("told"), 1);
-	running_drain(&rig.r, rig.t->now + 1000, 1);
-	UNTIL(rig.t->h.running == 0);
-	assert_ended(b, SW_ACK, SW_C_NONE);
-	UNTIL(running_stopped(&rig.r));
+	drain_tells_some_and_then_all(FILM);
 }
 
 static void
@@ -168,10 +162,7 @@ assert_closed_for(const char *name)
 static void
 remove_file(const char *name)
 {
-	char path[FOLDER_FILE];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(path_of(name)), 0);
 }
 
 static void
@@ -243,8 +234,7 @@ a_job_cannot_say_that_it_was_not_run(void **state)
 static void
 a_job_with_a_blob_that_says_so_closes_nothing(void **state)
 {
-	static const char *const scripts[] = {
-		"echo not-run 2 >&3; exit 127\n",
+	static const char *const scripts[] = {"echo not-run 2 >&3; exit 127\n",
 		"echo not-run 12 >&3; exit 127\n"};
 	struct worker_lease *j;
 
@@ -265,12 +255,9 @@ a_job_with_a_blob_that_says_so_closes_nothing(void **state)
 static int
 none_is_alive(void)
 {
-	char path[FOLDER_FILE];
+	FILE *f = fopen(path_of("up"), "re");
 	int pid, n = 0;
-	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "%s/up", folder);
-	f = fopen(path, "re");
 	assert_non_null(f);
 	while (fscanf(f, "%d", &pid) == 1)
 		n += kill(pid, 0) == 0;

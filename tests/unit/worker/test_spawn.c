@@ -63,20 +63,14 @@ static void
 a_failed_step_is_named_with_its_cause(void **state)
 {
 	struct kid k;
-	struct spawn_request r = request_of("", &k);
 
 	(void)state;
-	r.command = MISSING;
-	request_start(&r, &k);
-	kid_wait(&k);
+	command_run(MISSING, &k);
 	assert_int_equal(k.starts + k.ends, 0);
 	assert_int_equal(k.failed.step, SPAWN_EXEC);
 	assert_int_equal(k.failed.error, -ENOENT);
-	r = request_of("", &k);
-	r.command = GOES;
 	assert_int_equal(chmod(goes, 0600), 0);
-	request_start(&r, &k);
-	kid_wait(&k);
+	command_run(GOES, &k);
 	assert_int_equal(k.failed.step, SPAWN_EXEC);
 	assert_int_equal(k.failed.error, -EACCES);
 	assert_int_equal(spawn.children, 0);
@@ -86,12 +80,9 @@ static void
 a_script_without_an_interpreter_line_is_the_shell_s(void **state)
 {
 	struct kid k;
-	struct spawn_request r = request_of("", &k);
 
 	(void)state;
-	r.command = SCRIPT;
-	request_start(&r, &k);
-	kid_wait(&k);
+	command_run(SCRIPT, &k);
 	assert_string_equal(k.text, "ran with a b\n");
 }
 

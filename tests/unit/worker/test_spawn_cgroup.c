@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole spawner with control groups, by its client: the spawner is this
- * program, started again, with a folder that stands in for the kernel's.
+ * program, started again, with plain folders in place of the kernel's.
  */
 #include "tests/unit/worker/spawned.h"
 
@@ -65,20 +65,28 @@ groups_down(void **state)
 	return 0;
 }
 
-/* Groups of children in the one root. */
+/* A path in the one root. */
+static const char *
+path_of(const char *name)
+{
+	static char path[2 * FOLDER_FILE];
+
+	(void)snprintf(path, sizeof(path), "%s/spillway-worker.%d-1/%s", place,
+		spawn.pid, name);
+	return path;
+}
+
+/* Groups of children. */
 static int
 groups_left(void)
 {
-	char path[FOLDER_FILE];
-	int dir = open(place, O_RDONLY | O_DIRECTORY), fd, n;
+	return fake_folders(AT_FDCWD, path_of(""));
+}
 
-	(void)snprintf(path, sizeof(path), "spillway-worker.%d-1", spawn.pid);
-	fd = openat(dir, path, O_RDONLY | O_DIRECTORY);
-	assert_true(fd >= 0);
-	n = fake_folders(fd);
-	close(fd);
-	close(dir);
-	return n;
+static int
+roots_left(void)
+{
+	return fake_folders(AT_FDCWD, place);
 }
 
 static void
@@ -103,27 +111,22 @@ each_child_is_in_a_group_of_its_own_and_takes_it_away(void **state)
 static void
 groups_that_cannot_be_entered_are_not_used(void **state)
 {
-	int dir = open(place, O_RDONLY | O_DIRECTORY);
 	struct kid k;
 
 	(void)state;
 	assert_int_equal(spawn.cgroup_error, -ENOSPC);
 	shell_run("exit 7", &k);
 	assert_int_equal(WEXITSTATUS(k.ended.status), 7);
-	assert_int_equal(fake_folders(dir), 0);
-	close(dir);
+	assert_int_equal(roots_left(), 0);
 }
 
 static void
 a_failed_start_leaves_no_group(void **state)
 {
 	struct kid k;
-	struct spawn_request r = request_of("", &k);
 
 	(void)state;
-	r.command = MISSING;
-	request_start(&r, &k);
-	kid_wait(&k);
+	command_run(MISSING, &k);
 	assert_int_equal(k.failed.step, SPAWN_EXEC);
 	assert_int_equal(groups_left(), 0);
 }
@@ -132,21 +135,17 @@ a_failed_start_leaves_no_group(void **state)
 static void
 what_lives_in_a_group_after_the_end_is_killed(void **state)
 {
-	char path[2 * FOLDER_FILE], text[FAKE_TEXT];
+	char text[FAKE_TEXT];
 	struct kid k;
 
 	(void)state;
 	shell_start("cd $" PLACE "/*/spillway-job-*; "
 		    "echo populated 1 >cgroup.events",
 		&k);
-	(void)snprintf(path, sizeof(path),
-		"%s/spillway-worker.%d-1/spillway-job-2/cgroup.kill", place,
-		spawn.pid);
-	UNTIL((fake_get(AT_FDCWD, path, text), text[0] == '1'));
-	(void)snprintf(path, sizeof(path),
-		"%s/spillway-worker.%d-1/spillway-job-2/cgroup.events", place,
-		spawn.pid);
-	fake_put(AT_FDCWD, path, "populated 0\n");
+	UNTIL((fake_get(AT_FDCWD, path_of("spillway-job-2/cgroup.kill"), text),
+		text[0] == '1'));
+	fake_put(AT_FDCWD, path_of("spillway-job-2/cgroup.events"),
+		"populated 0\n");
 	kid_wait(&k);
 	assert_int_equal(k.ended.status, 0);
 	UNTIL(groups_left() == 0);
@@ -177,17 +176,15 @@ a_group_ends_whatever_its_modes(void **state)
 static void
 the_end_of_the_worker_removes_the_root(void **state)
 {
-	int dir = open(place, O_RDONLY | O_DIRECTORY);
 	struct kid k;
 
 	(void)state;
 	shell_start("exec sleep 1000", &k);
 	UNTIL(k.starts == 1);
 	close(k.out);
-	assert_int_equal(fake_folders(dir), 1);
+	assert_int_equal(roots_left(), 1);
 	spawn_close(&spawn);
-	assert_int_equal(fake_folders(dir), 0);
-	close(dir);
+	assert_int_equal(roots_left(), 0);
 }
 
 int
@@ -204,12 +201,12 @@ main(void)
 		T(a_group_ends_whatever_its_modes),
 		T(the_end_of_the_worker_removes_the_root),
 	};
-	const struct serve_cgroups stand_in = {
+	const struct serve_cgroups own = {
 		getenv(CGROUP_FILE), getenv(MOUNTS_FILE), &fake_kernel};
 
 	fake.procs_full = getenv(PROCS_FULL) != NULL;
 	if (serve_is_asked())
-		return (int)serve_worker(&stand_in);
+		return (int)serve_worker(&own);
 	return cmocka_run_group_tests_name(
 		"spawn_cgroup", tests, begin, finish);
 }
