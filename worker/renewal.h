@@ -21,7 +21,7 @@
 
 enum renewal_config {
 	RENEWAL_NOW,   /* the worker's */
-	RENEWAL_NEXT,  /* its after it has ended its parts, or before */
+	RENEWAL_NEXT,  /* to be opened next; once opened: the earlier one */
 	RENEWAL_DRAFT, /* is being checked */
 	RENEWAL_CONFIGS
 };

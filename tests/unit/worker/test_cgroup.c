@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Control groups of children, in a folder that stands in for the kernel's. */
+/* Control groups of children: plain folders, in place of the kernel's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
