@@ -447,6 +447,13 @@ stamp_check(struct verify_pass *p, const struct row_key *k)
 		batch_delete(&c->batch, row_key_bytes(k));
 }
 
+/* A corrupt key may begin with a zero, which strchr() finds in every text. */
+static int
+is_one_of(uint8_t letter, const char *letters)
+{
+	return letter != 0 && strchr(letters, letter) != NULL;
+}
+
 static void
 row_check(struct verify_pass *p, const struct row_key *k,
 	const struct sw_id *owner)
@@ -461,11 +468,11 @@ row_check(struct verify_pass *p, const struct row_key *k,
 		queue_row_check(p, k);
 	if (k->b[0] == 'a')
 		stamp_check(p, k);
-	if (strchr("jqa", k->b[0]) != NULL)
+	if (is_one_of(k->b[0], "jqa"))
 		return;
 	if (k->b[0] != 'u' && k->len > SW_ID_LEN)
 		memcpy(id.b, k->b + k->len - SW_ID_LEN, SW_ID_LEN);
-	if (strchr("rwdknexulc", k->b[0]) != NULL)
+	if (is_one_of(k->b[0], "rwdknexulc"))
 		err = job_load(p->v->core, &id, &r);
 	if (k->b[0] == 'l' && k->len == 1 + SW_ID_LEN &&
 		(err == 0 || err == SW_ECORRUPT))

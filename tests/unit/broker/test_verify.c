@@ -99,7 +99,7 @@ each_row_that_is_lost_is_missed_and_made_again(void **state)
 		assert_true(rig_row_is_there(r, &k.all[i]));
 		verify_sound(r);
 	}
-	assert_int_equal(tried, 7); /* r; t of jobs 1, 4, 5, 6; x; u */
+	assert_int_equal(tried, 7); /* r; k, n, d and e of four jobs; x; u */
 	rig_close(r);
 }
 
@@ -144,7 +144,7 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 	struct key orphan[] = {key_ready(0, 0, 5, &none),
 		key_ready(0, 0, 5, &done), key_timed('w', 0, 7, &done),
 		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
-		key_id('c', &done), key_start('?'),
+		key_id('c', &done), key_start('?'), key_start('\0'),
 		/* keys of a wrong length that end in a right id */
 		key_behind('l', &leased), key_behind('c', &done)};
 
