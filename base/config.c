@@ -69,8 +69,8 @@ letter(char c)
 	return c == '-' ? '_' : c;
 }
 
-static int
-key_is_prefix(const struct config_key *k)
+int
+config_key_is_prefix(const struct config_key *k)
 {
 	return k->name[strlen(k->name) - 1] == '.';
 }
@@ -401,7 +401,7 @@ key_take(struct filling *f, const struct ini_item *item, char why[INI_WHY])
 		return refuse(why, "too many values: '", item->key, rest);
 	for (size_t i = 0; i < s->values_n && !(k->type & CONFIG_MANY); i++)
 		if (s->values[i].key == k &&
-			(!key_is_prefix(k) ||
+			(!config_key_is_prefix(k) ||
 				strcmp(s->values[i].name, item->key) == 0))
 			return twice(
 				why, "key '", item->key, s->values[i].line);

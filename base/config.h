@@ -156,4 +156,7 @@ const char *config_type_name(int type);
 const struct config_key *
 config_key_find(const struct config_key *, const char *name);
 
+/* Whether the key is one such as "set.". */
+int config_key_is_prefix(const struct config_key *);
+
 #endif

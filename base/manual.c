@@ -15,19 +15,12 @@ const struct option_common option_commons[] = {
 	{NULL, NULL, 0},
 };
 
-/* "set.", which stands for all names that begin with it. */
-static int
-key_is_prefix(const struct config_key *k)
-{
-	return k->name[strlen(k->name) - 1] == '.';
-}
-
 /* "map_size", "set.NAME" */
 static char *
 name_format(const struct config_key *k, char to[NAME_MAX_LEN])
 {
 	(void)snprintf(to, NAME_MAX_LEN, "%s%s", k->name,
-		key_is_prefix(k) ? "NAME" : "");
+		config_key_is_prefix(k) ? "NAME" : "");
 	return to;
 }
 
@@ -198,7 +191,7 @@ key_page(FILE *f, const struct config_key *k)
 	const char *def = default_format(k, format);
 
 	(void)fprintf(f, ".It Cm %s%s\n", k->name,
-		key_is_prefix(k) ? " Ns Ar NAME" : "");
+		config_key_is_prefix(k) ? " Ns Ar NAME" : "");
 	text_print(f, k->text, 1);
 	(void)fputs(".\n", f);
 	text_print(f, range_format(k, range), 1);

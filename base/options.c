@@ -302,28 +302,27 @@ options_start(struct options *o, const struct program *p, int argc, char **argv)
 	return 1;
 }
 
-/* --- reading anew ----------------------------------------------------------
- */
+/* --- reading anew --------------------------------------------------------- */
 
 /* Whether a section has one value of the key, or several under the name. */
 static int
 is_single(const struct config_key *k)
 {
-	return (k->type & CONFIG_MANY) == 0 &&
-	       k->name[strlen(k->name) - 1] != '.';
+	return (k->type & CONFIG_MANY) == 0 && !config_key_is_prefix(k);
 }
 
 static int
 is_same(const struct config_key *k, const char *a, const char *b)
 {
+	int type = k->type & ~CONFIG_MANY;
 	int64_t x, y;
 
 	if (a == NULL || b == NULL)
 		return a == b;
-	if ((k->type & ~CONFIG_MANY) >= CONFIG_TEXT)
+	if (type >= CONFIG_TEXT)
 		return strcmp(a, b) == 0;
-	return unit_parse((enum unit)k->type, a, &x) == 0 &&
-	       unit_parse((enum unit)k->type, b, &y) == 0 && x == y;
+	return unit_parse((enum unit)type, a, &x) == 0 &&
+	       unit_parse((enum unit)type, b, &y) == 0 && x == y;
 }
 
 static int
@@ -423,8 +422,7 @@ options_changes(const struct config *from, const struct config *to,
 	return m.n;
 }
 
-/* --- changes in the log
- * -------------------------------------------------------------- */
+/* --- changes in the log --------------------------------------------------- */
 
 static const char *
 shown(const struct config_key *k, const char *text, char to[INI_SHOWN])

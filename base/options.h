@@ -58,8 +58,7 @@ int options_start(struct options *o, const struct program *, int argc,
 enum exit_status
 program_fail(const struct program *, enum exit_status status, const char *why);
 
-/* --- reading anew ----------------------------------------------------------
- */
+/* --- reading anew --------------------------------------------------------- */
 
 struct options_change {
 	const char *section;

@@ -20,6 +20,7 @@ static const struct config_key shop_keys[] = {
 	{"owner", CONFIG_TEXT, 0, 0, "Ann", "who"},
 	{"pause_ms", CONFIG_MS, 0, 60000, "2s", "between them"},
 	{"tls", CONFIG_FLAG, 0, 1, "yes", "whether"},
+	{"shut_ms", CONFIG_MS | CONFIG_MANY, 0, 60000, NULL, "when"},
 	{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
@@ -112,6 +113,9 @@ of_a_key_that_stands_often_each_value_counts(void **state)
 	changes_are("[shop]\nserve = a=1\nserve = b=1\n",
 		"[shop]\nserve = b=1\nserve = a=2\n",
 		"shop.serve a=1->- gone\nshop.serve -->a=2\n");
+	changes_are("[shop]\nshut_ms = 30s\nshut_ms = 1s\n",
+		"[shop]\nshut_ms = 2s\nshut_ms = 30000ms\n",
+		"shop.shut_ms 1s->- gone\nshop.shut_ms -->2s\n");
 	changes_are("[shelf x]\nset.A = 1\nset.B = 1\n",
 		"[shelf x]\nset.A = 2\nset.B = 1\n",
 		"shelf x.set.A 1->- gone\nshelf x.set.A -->2\n");
