@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "base/lock.h"
+#include "link/endpoint.h"
 
 #define NO_GROUP ((gid_t)-1)
 
@@ -109,17 +108,6 @@ listener_is_closed_off(struct listener *l)
 
 /* --- what is there -------------------------------------------------------- */
 
-static pid_t
-peer_pid(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
-		       ? peer.pid
-		       : 0;
-}
-
 static int
 in_use(struct listener *l, pid_t pid)
 {
@@ -138,22 +126,14 @@ in_use(struct listener *l, pid_t pid)
 static int
 socket_look(struct listener *l)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err = 0;
+	pid_t pid;
+	int err = sw_endpoint_probe(l->endpoint, &pid);
 
-	if (fd < 0)
-		return fail_errno(l, l->path);
-	memcpy(at.sun_path, l->path, sizeof(l->path));
-	if (connect(fd, (const struct sockaddr *)(const void *)&at,
-		    sizeof(at)) == 0)
-		err = in_use(l, peer_pid(fd));
-	else if (errno == EAGAIN || errno == EPROTOTYPE)
-		err = in_use(l, 0);
-	else if (errno != ECONNREFUSED && errno != ENOENT)
-		err = fail_errno(l, l->path);
-	close(fd);
-	return err;
+	if (err == -ECONNREFUSED || err == -ENOENT)
+		return 0;
+	return err == 0 || err == -EPROTOTYPE
+		       ? in_use(l, pid)
+		       : fail(l, err, l->path, strerror(-err));
 }
 
 static int

@@ -134,14 +134,27 @@ sw_listen_check(const char *endpoint, char *why, size_t why_cap)
 	return -EINVAL;
 }
 
+static pid_t
+peer_pid(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0
+		       ? peer.pid
+		       : 0;
+}
+
 int
-sw_endpoint_probe(const char *endpoint)
+sw_endpoint_probe(const char *endpoint, pid_t *listener)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const char *path = endpoint + sizeof(IPC) - 1;
 	size_t len = strlen(endpoint);
 	int fd, err;
 
+	if (listener != NULL)
+		*listener = 0;
 	if (!is_ipc(endpoint))
 		return 0;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -157,6 +170,8 @@ sw_endpoint_probe(const char *endpoint)
 			      errno != EAGAIN
 		      ? -errno
 		      : 0;
+	if (err == 0 && listener != NULL)
+		*listener = peer_pid(fd);
 	close(fd);
 	return err;
 }

@@ -6,6 +6,7 @@
 #define LINK_ENDPOINT_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Writes the default endpoint, NUL included, to `buf` of `cap` bytes: ipc:// in
@@ -23,11 +24,12 @@ const char *sw_endpoint_default_why(int err);
 int sw_endpoint_is_long(const char *endpoint);
 
 /*
- * Tries to connect to an ipc:// endpoint, for a message: 0; or -ENOENT: there
- * is no socket, -ECONNREFUSED: nobody listens, -EACCES: this process may not
- * connect, or another -errno.  0 for tcp://, which is not tried.
+ * Tries to connect to an ipc:// endpoint: 0; or -ENOENT: there is no socket,
+ * -ECONNREFUSED: nobody listens, -EACCES: this process may not connect, or
+ * another -errno.  0 for tcp://, which is not tried.  *listener, unless NULL:
+ * the process that listens; 0: not known.
  */
-int sw_endpoint_probe(const char *endpoint);
+int sw_endpoint_probe(const char *endpoint, pid_t *listener);
 
 /*
  * Check an endpoint without using it: one to connect to, and one to listen at,

@@ -237,7 +237,7 @@ client_drop(struct client *c, struct client_req *r)
 static void
 unreached_explain(struct client *c)
 {
-	int err = sw_endpoint_probe(c->endpoint);
+	int err = sw_endpoint_probe(c->endpoint, NULL);
 
 	(void)snprintf(c->why, sizeof(c->why),
 		err == -EACCES || err == -EPERM ? "permission denied: %s"

@@ -369,7 +369,7 @@ broker_reached(const struct worker *w)
 static const char *
 away_why(const struct worker *w)
 {
-	switch (sw_endpoint_probe(w->o.endpoint)) {
+	switch (sw_endpoint_probe(w->o.endpoint, NULL)) {
 	case 0:
 		return "no answer";
 	case -EACCES:

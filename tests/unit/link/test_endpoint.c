@@ -139,21 +139,24 @@ a_probe_says_why_nobody_is_reached(void **state)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	char dir[64], endpoint[80];
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid = -1;
 
 	(void)state;
 	folder_make(dir);
 	(void)snprintf(endpoint, sizeof(endpoint), "ipc://%s/s", dir);
 	strcpy(at.sun_path, endpoint + 6);
-	assert_int_equal(sw_endpoint_probe(endpoint), -ENOENT);
+	assert_int_equal(sw_endpoint_probe(endpoint, &pid), -ENOENT);
+	assert_int_equal(pid, 0);
 	assert_int_equal(
 		bind(s, (const struct sockaddr *)(const void *)&at, sizeof(at)),
 		0);
-	assert_int_equal(sw_endpoint_probe(endpoint), -ECONNREFUSED);
+	assert_int_equal(sw_endpoint_probe(endpoint, NULL), -ECONNREFUSED);
 	assert_int_equal(listen(s, 4), 0);
-	assert_int_equal(sw_endpoint_probe(endpoint), 0);
+	assert_int_equal(sw_endpoint_probe(endpoint, &pid), 0);
+	assert_int_equal(pid, getpid());
 	close(s);
-	assert_int_equal(sw_endpoint_probe(endpoint), -ECONNREFUSED);
-	assert_int_equal(sw_endpoint_probe("tcp://127.0.0.1:1"), 0);
+	assert_int_equal(sw_endpoint_probe(endpoint, NULL), -ECONNREFUSED);
+	assert_int_equal(sw_endpoint_probe("tcp://127.0.0.1:1", NULL), 0);
 	folder_remove(dir);
 }
 
