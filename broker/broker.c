@@ -33,17 +33,6 @@ error_log(int err, const char *event, const char *what)
 	return err;
 }
 
-/* The command that the log recommends for a corrupt store. */
-static const char *
-repair_command(const struct broker *br)
-{
-	static char text[PATH_MAX + 64];
-
-	(void)snprintf(text, sizeof(text),
-		"spillway-repair --data %s --rebuild", br->data);
-	return text;
-}
-
 /* --- opening ------------------------------------------------------------ */
 
 static int
@@ -156,7 +145,7 @@ store_ready(struct broker *br, const struct broker_config *cfg)
 		sw_log(SW_LOG_ERR, "load", "at", cfg->data, "error",
 			sw_errname(err), "text", sw_strerror(err), "why",
 			br->store->why, "run",
-			err == SW_ECORRUPT ? repair_command(br) : "", NULL);
+			err == SW_ECORRUPT ? br->repair : "", NULL);
 	return err;
 }
 
@@ -172,6 +161,8 @@ broker_open(struct broker *br, struct broker_config *cfg)
 		.guard.statm = -1,
 		.listener.lock = -1,
 		.status = EXIT_SOFTWARE};
+	(void)snprintf(br->repair, sizeof(br->repair),
+		"spillway-repair --data %s --rebuild", br->data);
 	backup_init(&br->backup, cfg->data, cfg->map_size);
 	umask(077);
 	err = listen_claim(br, cfg);
@@ -355,7 +346,8 @@ wait_for_work(struct broker *br)
 	steady_sleep(&br->steady, clock_now_ms(CLOCK_BOOTTIME), wait);
 	zmq_poll(items, n, (long)wait);
 	stall_note(br);
-	signals_take(br);
+	if (items[1].revents != 0)
+		signals_take(br);
 }
 
 static void
@@ -434,7 +426,7 @@ turn(struct broker *br)
 	requests_take(br);
 	core_tick(c);
 	core_hand_out(c);
-	notices_log(&br->notices, c, repair_command(br), br->boot_ms);
+	notices_log(&br->notices, c, br->repair, br->boot_ms);
 	if (c->err < 0)
 		return c->err;
 	if (planted(EARLY_ANSWER))
@@ -464,7 +456,7 @@ store_failed(const struct broker *br, int err)
 
 	sw_log(SW_LOG_ERR, "store", "error", sw_errname(err), "text",
 		sw_strerror(err), "why", br->store->why, "run",
-		repair ? repair_command(br) : "", NULL);
+		repair ? br->repair : "", NULL);
 }
 
 int

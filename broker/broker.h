@@ -21,6 +21,8 @@
 struct broker {
 	struct core core;
 	const char *data; /* the folder; borrowed from the configuration */
+	char repair[PATH_MAX + 64]; /* the command that the log recommends for a
+				       corrupt store */
 	struct store *store;
 	struct claim claim;
 	void *ctx, *socket; /* ZeroMQ: the context and the ROUTER */
@@ -44,10 +46,9 @@ struct broker {
 /*
  * Opens store, socket and signals; the configuration is borrowed until
  * broker_close(), which must follow also after an error.  SIGHUP reads it anew
- * (reload.h).  An error is logged,
- * and `status` says how the program is to end.  -EBUSY: another process has
- * the store open or listens at the endpoint; or an error of core_init(), of
- * the store or of a system call.
+ * (reload.h).  An error is logged, and `status` says how the program is to end.
+ * -EBUSY: another process has the store open or listens at the endpoint; or an
+ * error of core_init(), of the store or of a system call.
  */
 int broker_open(struct broker *, struct broker_config *)
 	__attribute__((warn_unused_result));

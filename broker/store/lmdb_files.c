@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/must.h"
 #include "broker/store/lmdb.h"
 
 static const char *const names[LMDB_FILES] = {
@@ -151,10 +152,10 @@ lmdb_files_close(struct lmdb *l)
 static int
 index_fd(const struct lmdb *l)
 {
-	struct lmdb_extent x;
+	int fd;
 
-	lmdb_extent(l, &x);
-	return x.fd;
+	must(mdb_env_get_fd(l->env, &fd) == 0); /* it is open */
+	return fd;
 }
 
 int
