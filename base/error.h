@@ -36,7 +36,7 @@
 	X(SW_EID, -5022, "malformed id: must be a UUID")                       \
 	X(SW_ECANCEL, -5023, "a cancel of the job was requested")              \
 	X(SW_ENOQUEUE, -5024, "no such queue")                                 \
-	X(SW_ECONFLICT, -5025, "another job has this id")                     \
+	X(SW_ECONFLICT, -5025, "another job has this id")                      \
 	X(SW_EBACKUP, -5030, "the backup was not made")
 
 enum sw_error {

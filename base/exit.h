@@ -4,10 +4,9 @@
  *
  * The command `spillway` has 0 to 4, on which scripts rely: append, never
  * renumber.  All other programs have the numbers of sysexits.h, and two of the
- * broker's own, 79 and 80.  A fault of
- * the configuration has the same status in each of them: EXIT_CONFIG where the
- * fault is in a file, EXIT_USE where it is on the command line.  The service
- * manager restarts neither.
+ * broker's own, 79 and 80.  A fault of the configuration has the same status in
+ * each of them: EXIT_CONFIG where the fault is in a file, EXIT_USE where it is
+ * on the command line.  The service manager restarts neither.
  */
 #ifndef BASE_EXIT_H
 #define BASE_EXIT_H

@@ -30,7 +30,7 @@ enum unit {
 	UNIT_BYTES_OR_0, /* of a range that has 0 beside min to max */
 	UNIT_RATE,	 /* in thousandths per hour */
 	UNIT_FLAG,	 /* 0 or 1 */
-	UNIT_ENDING, /* of what still runs at a stop: 0 finishes, 1 is told */
+	UNIT_ENDING,	 /* of a job at a stop: 0 finishes, 1 gets SIGTERM */
 	UNITS,
 };
 

@@ -14,8 +14,8 @@
  *	dead-deleted	a dead job's retain_dead_ms is over
  *
  * dead, worker-lost and the refusals are warnings, the others are of level
- * info.  A second
- * has EVENTS_MOST lines of each kind; "left-out" has the number of the others.
+ * info.  A second has EVENTS_MOST lines of each kind; "left-out" has the number
+ * of the others.
  */
 #ifndef BROKER_EVENTS_H
 #define BROKER_EVENTS_H

@@ -7,7 +7,7 @@
  * repair writes all rows to a new file under another name, which replaces the
  * old one when it is complete and synced.
  *
- * lmdb_check() and lmdb_rebuild() take a store that the LMDB driver has opened.
+ * Functions with a struct store take one that the LMDB driver has opened.
  * SW_ECORRUPT: the table of the store's own numbers cannot be read; or another
  * error of the store, or -errno.  The store's `why` has a description.
  */

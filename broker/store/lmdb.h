@@ -138,8 +138,9 @@ int lmdb_may_write(const struct lmdb *);
 /* Of the driver's share(): pages freed from now on are not free, or are. */
 void lmdb_room_share(struct lmdb *, int on);
 
-/* The driver's usage(), see store.h. */
+/* The driver's usage() and room(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);
+int lmdb_room(struct store *, uint64_t *bytes);
 
 /* In lmdb_files.c; DIR is the store's folder: */
 
@@ -156,8 +157,8 @@ int lmdb_owner_set(int fd, const char *dir);
 int lmdb_lock_ensure(struct lmdb *, const char *dir, enum lmdb_file);
 
 /* -EBUSY, with the holder's process id in `why`: another process has the
- * store open.  The second locks those of data.mdb and the journal that exist
- * and are not locked yet. */
+ * store open.  lmdb_files_lock() locks those of data.mdb and the journal that
+ * exist and are not locked yet. */
 int lmdb_folder_lock(struct lmdb *, const char *dir);
 int lmdb_files_lock(struct lmdb *, const char *dir);
 void lmdb_files_close(struct lmdb *);
@@ -170,8 +171,6 @@ int lmdb_files_linked(struct lmdb *);
 
 /* The driver's check(), see store.h. */
 int lmdb_files_check(struct store *);
-/* The driver's room(), see store.h. */
-int lmdb_room(struct store *, uint64_t *bytes);
 
 /* In lmdb_open.c: */
 int lmdb_open(struct store **, const char *dir, const struct store_options *);
