@@ -79,6 +79,20 @@ enum sw_state rig_state(struct rig *, int n);
 int rig_set(struct rig *, const char *queue, const char *setting);
 
 /*
+ * Job `n`, which must be there, as GET shows it, borrowed until the next turn;
+ * _shown: a number of it, 0: none; _last_event: the last entry of its history.
+ */
+void rig_get(struct rig *, int n, struct sw_item *);
+int64_t rig_shown(struct rig *, int n, enum sw_tag);
+struct sw_item rig_last_event(struct rig *, int n);
+
+/* What WHY says of job `n`; static. */
+const char *rig_why(struct rig *, int n);
+
+/* The field is this text; "": also where there is none. */
+void rig_text_is(const struct sw_item *, enum sw_tag, const char *text);
+
+/*
  * Gives `who` credit for one more job than it has had; its number and token;
  * 0: none came.
  */
@@ -87,8 +101,14 @@ int rig_take(struct rig *, int who, uint64_t *token);
 /* Says hello as `who` and takes the one job that must be there; its token. */
 uint64_t rig_next(struct rig *, int who, const char *queue, struct sw_id *id);
 
+/* Puts `n` jobs, numbered from `from` on, with empty bodies. */
+void rig_put_many(struct rig *, int from, int n, const char *queue);
+
 /* Puts job `n` in "q" and gives it to worker 1, who says hello; its token. */
 uint64_t rig_run(struct rig *, int n, const char *body);
+
+/* Worker 1 takes job `n`, the next one, and ends it with this error text. */
+void rig_fail(struct rig *, int n, int outcome, int cause, const char *error);
 
 /* Takes and acks jobs until none comes; their numbers, static. */
 const char *rig_drain(struct rig *, int who, const char *queue);

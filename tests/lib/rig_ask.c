@@ -68,6 +68,24 @@ rig_put(struct rig *r, int n, const char *queue, const char *body)
 	return rig_ask(r, RIG_ASKER, SW_OP_PUT, mark, &it);
 }
 
+void
+rig_put_many(struct rig *r, int from, int n, const char *queue)
+{
+	for (int i = 0; i < n;) {
+		rig_begin(r, SW_OP_PUT);
+		for (int j = 0; j < SW_ITEMS_MAX && i < n; j++) {
+			struct sw_id id = rig_id(from + i++);
+			size_t mark = sw_item_begin(&r->b);
+
+			sw_put_id(&r->b, &id);
+			sw_put_text(&r->b, SW_F_QUEUE, queue);
+			sw_put_text(&r->b, SW_F_BODY, "");
+			sw_item_end(&r->b, mark);
+		}
+		rig_send(r, RIG_ASKER);
+	}
+}
+
 int
 rig_cancel(struct rig *r, int n)
 {
@@ -96,6 +114,57 @@ rig_set(struct rig *r, const char *queue, const char *setting)
 	sw_put_text(&r->b, SW_F_QUEUE, queue);
 	sw_put_text(&r->b, SW_F_SETTING, setting);
 	return rig_ask(r, RIG_ASKER + 2, SW_OP_QUEUE_SET, mark, &it);
+}
+
+void
+rig_get(struct rig *r, int n, struct sw_item *it)
+{
+	size_t mark = rig_say(r, SW_OP_GET, n);
+
+	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, it), 0);
+}
+
+int64_t
+rig_shown(struct rig *r, int n, enum sw_tag tag)
+{
+	struct sw_item it;
+
+	rig_get(r, n, &it);
+	return sw_int(&it, tag, 0);
+}
+
+struct sw_item
+rig_last_event(struct rig *r, int n)
+{
+	struct sw_item it, event = {0};
+	struct bytes raw;
+	size_t at = 0;
+
+	rig_get(r, n, &it);
+	while (sw_item_each(&it, SW_F_EVENT, &at, &raw))
+		assert_int_equal(sw_item_open(raw, &event), 0);
+	return event;
+}
+
+const char *
+rig_why(struct rig *r, int n)
+{
+	static char text[SW_TEXT_MAX + 1];
+	size_t mark = rig_say(r, SW_OP_WHY, n);
+	struct sw_item it;
+
+	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_WHY, mark, &it), 0);
+	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
+	return text;
+}
+
+void
+rig_text_is(const struct sw_item *it, enum sw_tag tag, const char *text)
+{
+	char got[SW_TEXT_MAX + 1];
+
+	sw_get_text(it, tag, got, sizeof(got));
+	assert_string_equal(got, text);
 }
 
 void
@@ -177,6 +246,20 @@ rig_done(struct rig *r, int who, int n, uint64_t token, int outcome, int cause)
 	struct sw_item it;
 
 	return rig_ask(r, who, SW_OP_DONE, mark, &it);
+}
+
+void
+rig_fail(struct rig *r, int n, int outcome, int cause, const char *error)
+{
+	struct sw_id id = rig_id(n);
+	struct sw_item it;
+	uint64_t token;
+	size_t mark;
+
+	assert_int_equal(rig_take(r, 1, &token), n);
+	mark = rig_report(r, &id, token, outcome, cause);
+	sw_put_text(&r->b, SW_F_ERROR, error);
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
 }
 
 int

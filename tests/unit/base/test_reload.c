@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/options.h"
+#include "tests/unit/worker/logged.h"
 
 static const struct config_key shop_keys[] = {
 	{"listen", CONFIG_ADDRESS | CONFIG_MANY, 0, 0, NULL, "where"},
@@ -148,7 +149,7 @@ a_key_takes_effect_now_or_at_the_next_start(void **state)
 
 /* --- the log -------------------------------------------------------------- */
 
-static char line[4096];
+static const char *line;
 
 static void
 log_it(void *arg, const struct options_change *ch)
@@ -157,24 +158,16 @@ log_it(void *arg, const struct options_change *ch)
 	options_change_log(ch, NULL);
 }
 
-/* What a change logs, read from a file in place of stderr. */
+/* What a change logs. */
 static const char *
 logged(const char *before, const char *now)
 {
 	struct config *from = config_of(before), *to = config_of(now);
-	FILE *file = tmpfile();
-	int saved = dup(STDERR_FILENO);
-	size_t n;
 
-	assert_non_null(file);
-	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+	logged_begin(SW_LOG_INFO);
 	(void)options_changes(from, to, log_it, NULL);
-	assert_true(dup2(saved, STDERR_FILENO) >= 0);
-	close(saved);
-	rewind(file);
-	n = fread(line, 1, sizeof(line) - 1, file);
-	line[n] = '\0';
-	fclose(file);
+	line = logged_text();
+	logged_end();
 	config_free(from);
 	config_free(to);
 	return line;

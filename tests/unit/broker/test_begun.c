@@ -68,20 +68,6 @@ a_job_tells_its_worker_how_often_it_has_crashed(void **state)
 
 /* --- what the history keeps of a report ----------------------------------- */
 
-/* The newest entry of the job's history. */
-static struct sw_item
-last_event(struct rig *r, int n)
-{
-	size_t mark = rig_say(r, SW_OP_GET, n), at = 0;
-	struct sw_item it, event = {0};
-	struct bytes e;
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	while (sw_item_each(&it, SW_F_EVENT, &at, &e))
-		assert_int_equal(sw_item_open(e, &event), 0);
-	return event;
-}
-
 static void
 report_with_texts(struct rig *r, int n, uint64_t token, int outcome)
 {
@@ -122,14 +108,14 @@ the_history_has_output_of_done_errors_of_failed_attempts(void **state)
 	token = rig_run(r, 1, "");
 	assert_int_equal(rig_put(r, 2, "q", ""), 0);
 	report_with_texts(r, 1, token, SW_ACK);
-	ev = last_event(r, 1);
+	ev = rig_last_event(r, 1);
 	assert_int_equal(sw_bytes(&ev, SW_F_OUTPUT).len, SW_ERROR_MAX);
 	assert_false(sw_has(&ev, SW_F_ERROR));
 	assert_int_equal(warnings_of(&ev), SW_WARNINGS_MAX);
 
 	assert_int_equal(rig_take(r, 1, &token), 2);
 	report_with_texts(r, 2, token, SW_FAIL);
-	ev = last_event(r, 2);
+	ev = rig_last_event(r, 2);
 	assert_int_equal(sw_bytes(&ev, SW_F_ERROR).len, SW_ERROR_MAX);
 	assert_false(sw_has(&ev, SW_F_OUTPUT));
 	assert_int_equal(warnings_of(&ev), SW_WARNINGS_MAX);
@@ -139,36 +125,13 @@ the_history_has_output_of_done_errors_of_failed_attempts(void **state)
 
 enum { LEASE_MS = 4000, LONG_MS = 3600000 };
 
-/* A number of the job, as GET shows it. */
-static int64_t
-shown(struct rig *r, int n, enum sw_tag tag)
-{
-	size_t mark = rig_say(r, SW_OP_GET, n);
-	struct sw_item it;
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	return sw_int(&it, tag, 0);
-}
-
 static void
 counts_are(struct rig *r, int n, int64_t attempts, int64_t releases,
 	int64_t lapses)
 {
-	assert_int_equal(shown(r, n, SW_F_ATTEMPT), attempts);
-	assert_int_equal(shown(r, n, SW_F_RELEASES), releases);
-	assert_int_equal(shown(r, n, SW_F_LAPSES), lapses);
-}
-
-static const char *
-why(struct rig *r, int n)
-{
-	static char text[SW_TEXT_MAX + 1];
-	size_t mark = rig_say(r, SW_OP_WHY, n);
-	struct sw_item it;
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_WHY, mark, &it), 0);
-	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
-	return text;
+	assert_int_equal(rig_shown(r, n, SW_F_ATTEMPT), attempts);
+	assert_int_equal(rig_shown(r, n, SW_F_RELEASES), releases);
+	assert_int_equal(rig_shown(r, n, SW_F_LAPSES), lapses);
 }
 
 /* Takes the only job, which must be there; begun or not. */
@@ -192,11 +155,11 @@ a_begun_job_whose_worker_is_silent_costs_an_attempt(void **state)
 
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	(void)taken(r, 1, 1);
-	assert_int_equal(shown(r, 1, SW_F_BEGUN), 1);
+	assert_int_equal(rig_shown(r, 1, SW_F_BEGUN), 1);
 	rig_pass(r, LEASE_MS);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
 	counts_are(r, 1, 1, 0, 0);
-	ev = last_event(r, 1);
+	ev = rig_last_event(r, 1);
 	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RETRY);
 	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_LOST);
 }
@@ -209,14 +172,14 @@ an_unbegun_job_whose_worker_is_silent_is_ready_again_and_free(void **state)
 
 	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 1, NULL);
 	(void)taken(r, 1, 0);
-	assert_int_equal(shown(r, 1, SW_F_BEGUN), 0);
+	assert_int_equal(rig_shown(r, 1, SW_F_BEGUN), 0);
 	rig_pass(r, LEASE_MS);
 	assert_int_equal(rig_state(r, 1), SW_READY);
 	counts_are(r, 1, 0, 0, 1);
-	ev = last_event(r, 1);
+	ev = rig_last_event(r, 1);
 	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RELEASE);
 	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_LOST);
-	assert_non_null(strstr(why(r, 1),
+	assert_non_null(strstr(rig_why(r, 1),
 		"; 1 of its leases ended by silence or a crash before it had "
 		"begun, or by a fault of its worker"));
 }
@@ -238,7 +201,7 @@ a_job_that_kills_each_worker_before_it_begins_is_dead_in_the_end(void **state)
 		rig_pass(r, 0);
 	}
 	assert_int_equal(starts, 4);
-	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_LOST);
+	assert_int_equal(rig_shown(r, 1, SW_F_CAUSE), SW_C_LOST);
 }
 
 static void
@@ -260,7 +223,7 @@ a_job_that_kills_each_process_before_it_begins_is_dead_in_the_end(void **state)
 		rig_pass(r, 0);
 	}
 	assert_int_equal(starts, 4);
-	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
+	assert_int_equal(rig_shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
 }
 
 static void
@@ -289,7 +252,7 @@ after_a_restart_a_job_is_begun_once_its_worker_says_so(void **state)
 	assert_int_equal(rig_put(r, 1, "q", ""), 0);
 	token = taken(r, 1, 1);
 	rig_restart(r);
-	assert_int_equal(shown(r, 1, SW_F_BEGUN), 0);
+	assert_int_equal(rig_shown(r, 1, SW_F_BEGUN), 0);
 	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
 	assert_int_equal(rig_extend(r, 1, 1, token, 1), 0);
 	rig_pass(r, LEASE_MS);
@@ -367,9 +330,10 @@ a_fault_of_the_worker_is_no_hand_back_but_waits_and_is_bounded(void **state)
 		begun_release(r, SW_C_LOST);
 		counts_are(r, 1, 0, 0, i);
 		assert_int_equal(rig_state(r, 1), SW_DELAYED);
-		wait = shown(r, 1, SW_F_RUN_AT_MS) - r->now_ms;
+		wait = rig_shown(r, 1, SW_F_RUN_AT_MS) - r->now_ms;
 		assert_in_range(wait, bound - bound / 4, bound + bound / 4);
-		assert_non_null(strstr(why(r, 1), "worker lost its process"));
+		assert_non_null(
+			strstr(rig_why(r, 1), "worker lost its process"));
 		rig_pass(r, LONG_MS);
 	}
 	begun_release(r, SW_C_LOST);
@@ -381,7 +345,7 @@ a_fault_of_the_worker_is_no_hand_back_but_waits_and_is_bounded(void **state)
 		rig_pass(r, LONG_MS);
 	}
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_LOST);
+	assert_int_equal(rig_shown(r, 1, SW_F_CAUSE), SW_C_LOST);
 }
 
 static void
@@ -394,9 +358,9 @@ a_crash_in_company_is_a_crash_and_no_attempt(void **state)
 	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 3, NULL);
 	begun_release(r, SW_C_CRASH);
 	counts_are(r, 1, 0, 1, 0);
-	assert_int_equal(shown(r, 1, SW_F_CRASHES), 1);
+	assert_int_equal(rig_shown(r, 1, SW_F_CRASHES), 1);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
-	ev = last_event(r, 1);
+	ev = rig_last_event(r, 1);
 	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RELEASE);
 	assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_CRASH);
 	rig_pass(r, LONG_MS);
@@ -420,7 +384,7 @@ a_crash_in_company_beyond_max_releases_is_an_attempt(void **state)
 	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 1, NULL);
 	begun_release(r, SW_C_CRASH);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
+	assert_int_equal(rig_shown(r, 1, SW_F_CAUSE), SW_C_CRASH);
 }
 
 static void
@@ -438,17 +402,18 @@ hand_backs_of_a_begun_job_have_a_back_off_and_a_limit(void **state)
 		int64_t wait;
 
 		begun_hand_back(r, i % 2 ? SW_RELEASE : SW_STOPPED);
-		wait = shown(r, 1, SW_F_RUN_AT_MS) - r->now_ms;
+		wait = rig_shown(r, 1, SW_F_RUN_AT_MS) - r->now_ms;
 		assert_in_range(wait, bound - bound / 4, bound + bound / 4);
 		counts_are(r, 1, 0, i, 0);
 		assert_int_equal(rig_state(r, 1), SW_DELAYED);
-		assert_non_null(strstr(why(r, 1), "the job was handed back, "));
+		assert_non_null(
+			strstr(rig_why(r, 1), "the job was handed back, "));
 		rig_pass(r, LONG_MS);
 	}
 	for (int i = 1; i <= 2; i++) {
 		begun_hand_back(r, i % 2 ? SW_RELEASE : SW_STOPPED);
 		counts_are(r, 1, i, 4, 0);
-		ev = last_event(r, 1);
+		ev = rig_last_event(r, 1);
 		assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_RETRY);
 		assert_int_equal(sw_int(&ev, SW_F_CAUSE, 0), SW_C_DRAIN);
 		rig_pass(r, LONG_MS);
@@ -486,7 +451,7 @@ a_begun_job_that_is_cancelled_is_no_hand_back(void **state)
 		rig_done(r, 1, 1, token, SW_STOPPED, SW_C_CANCELLED), 0);
 	assert_int_equal(rig_state(r, 1), SW_CANCELLED);
 	counts_are(r, 1, 0, 0, 0);
-	ev = last_event(r, 1);
+	ev = rig_last_event(r, 1);
 	assert_int_equal(sw_int(&ev, SW_F_OUTCOME, 0), SW_STOPPED);
 }
 
@@ -507,7 +472,7 @@ a_redriven_job_starts_with_fresh_counts(void **state)
 	counts_are(r, 1, 0, 1, 1);
 	begun_hand_back(r, SW_RELEASE);
 	assert_int_equal(rig_state(r, 1), SW_DEAD);
-	assert_int_equal(shown(r, 1, SW_F_CAUSE), SW_C_DRAIN);
+	assert_int_equal(rig_shown(r, 1, SW_F_CAUSE), SW_C_DRAIN);
 	mark = rig_say(r, SW_OP_REDRIVE, 1);
 	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_REDRIVE, mark, &it), 0);
 	counts_are(r, 1, 0, 0, 0);

@@ -57,11 +57,10 @@ events_of(struct rig *r, int n, enum sw_event kind)
 {
 	struct sw_item it, event;
 	struct bytes raw;
-	size_t mark, at = 0;
+	size_t at = 0;
 	int found = 0;
 
-	mark = rig_say(r, SW_OP_GET, n);
-	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
+	rig_get(r, n, &it);
 	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
 		assert_int_equal(sw_item_open(raw, &event), 0);
 		found += sw_int(&event, SW_F_KIND, 0) == kind;
@@ -125,16 +124,8 @@ listed(struct rig *r, enum sw_state state, const char *match,
 static void
 fail_with(struct rig *r, int outcome, const char *error)
 {
-	struct sw_id id = rig_id(1);
-	struct sw_item it;
-	uint64_t token;
-	size_t mark;
-
 	rig_hello(r, 1, "q", 0);
-	assert_int_equal(rig_take(r, 1, &token), 1);
-	mark = rig_report(r, &id, token, outcome, SW_C_ERROR);
-	sw_put_text(&r->b, SW_F_ERROR, error);
-	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	rig_fail(r, 1, outcome, SW_C_ERROR, error);
 }
 
 /* A redrive clears the cause, and a retry does not. */
@@ -143,7 +134,6 @@ a_done_job_has_its_errors_in_its_history_alone(void **state)
 {
 	struct rig *r = *state;
 	struct sw_item it;
-	size_t mark;
 
 	rig_put(r, 1, "q", "x");
 	fail_with(r, SW_FAIL, "it rained");
@@ -162,23 +152,8 @@ a_done_job_has_its_errors_in_its_history_alone(void **state)
 	assert_false(sw_has(&it, SW_F_CAUSE));
 	assert_int_equal(listed(r, SW_DONE, "snow", &it), 0);
 	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), 2);
-	mark = rig_say(r, SW_OP_WHY, 1);
-	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
-	assert_true(bytes_eq(sw_bytes(&it, SW_F_TEXT),
-		bytes_str("the job ended 0ms ago: attempt 2 took 0ms on "
-			  "worker worker-1")));
-}
-
-static const char *
-why(struct rig *r, int n)
-{
-	static char text[SW_TEXT_MAX + 1];
-	struct sw_item it;
-	size_t mark = rig_say(r, SW_OP_WHY, n);
-
-	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
-	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
-	return text;
+	assert_string_equal(rig_why(r, 1),
+		"the job ended 0ms ago: attempt 2 took 0ms on worker worker-1");
 }
 
 static void
@@ -190,13 +165,13 @@ why_says_how_attempts_failed_and_what_to_do(void **state)
 	assert_int_equal(rig_set(r, "q", "backoff_ms=0"), 0);
 	fail_with(r, SW_RETRY, "a trace\nno such \xff host\n\n");
 	rig_pass(r, 1);
-	assert_string_equal(why(r, 1),
+	assert_string_equal(rig_why(r, 1),
 		"all slots of the 1 workers of queue q are taken; 1 jobs are "
 		"ready; 1 of 2 attempts have failed; last error: no such ? "
 		"host");
 	fail_with(r, SW_RETRY, "it snowed");
 	rig_pass(r, 250 * 1000);
-	assert_string_equal(why(r, 1),
+	assert_string_equal(rig_why(r, 1),
 		"the job died 4m10s ago, cause error, after 2 of 2 attempts; "
 		"last error: it snowed; spillway dead redrive makes it ready");
 }
@@ -218,7 +193,7 @@ why_says_when_the_next_attempt_is(void **state)
 	sw_put_text(&r->b, SW_F_ERROR, "it hailed");
 	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
 	rig_set(r, "q", "max_attempts=25");
-	assert_string_equal(why(r, 1),
+	assert_string_equal(rig_why(r, 1),
 		"attempt 1 of 25 failed; the next one starts in 4m10s; last "
 		"error: it hailed");
 }
@@ -229,8 +204,6 @@ static void
 entries_that_a_history_leaves_out_are_counted(void **state)
 {
 	struct rig *r = *state;
-	struct sw_item it;
-	size_t mark;
 
 	rig_put_with(r, 1, SW_F_MAX_ATTEMPTS, 40, NULL);
 	rig_set(r, "q", "backoff_ms=0");
@@ -239,9 +212,7 @@ entries_that_a_history_leaves_out_are_counted(void **state)
 		rig_pass(r, 1);
 	}
 	assert_int_equal(events_of(r, 1, SW_EV_ATTEMPT), RECORD_EVENTS);
-	mark = rig_say(r, SW_OP_GET, 1);
-	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
-	assert_int_equal(sw_int(&it, SW_F_COUNT, 0), 40 - RECORD_EVENTS);
+	assert_int_equal(rig_shown(r, 1, SW_F_COUNT), 40 - RECORD_EVENTS);
 }
 
 static void
@@ -281,10 +252,8 @@ a_redrive_with_a_time_between_two_jobs_spreads_them(void **state)
 	rig_pass(r, 1);
 	assert_string_equal(rig_drain(r, 1, "q"), "2");
 	assert_int_equal(rig_state(r, 3), SW_DELAYED);
-	mark = rig_say(r, SW_OP_GET, 3);
-	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, &it), 0);
 	assert_in_range(
-		sw_int(&it, SW_F_RUN_AT_MS, 0), r->now_ms, SW_TIME_MAX_MS);
+		rig_shown(r, 3, SW_F_RUN_AT_MS), r->now_ms, SW_TIME_MAX_MS);
 }
 
 static void

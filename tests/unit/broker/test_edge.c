@@ -66,24 +66,6 @@ the_largest_jobs_fit_in_what_is_handed_out(void **state)
 }
 
 static void
-many_put(struct rig *r, int n)
-{
-	for (int i = 0; i < n; i += SW_ITEMS_MAX) {
-		rig_begin(r, SW_OP_PUT);
-		for (int j = 0; j < SW_ITEMS_MAX; j++) {
-			struct sw_id id = rig_id(1 + i + j);
-			size_t mark = sw_item_begin(&r->b);
-
-			sw_put_id(&r->b, &id);
-			sw_put_text(&r->b, SW_F_QUEUE, "q");
-			sw_put_text(&r->b, SW_F_BODY, "");
-			sw_item_end(&r->b, mark);
-		}
-		rig_send(r, 100);
-	}
-}
-
-static void
 a_worker_that_leaves_hands_back_however_many_it_has(void **state)
 {
 	enum { JOBS = 12000 };
@@ -91,7 +73,7 @@ a_worker_that_leaves_hands_back_however_many_it_has(void **state)
 	struct rig *r = *state;
 	struct queue *q;
 
-	many_put(r, JOBS);
+	rig_put_many(r, 1, JOBS, "q");
 	q = r->core->queues[0];
 	rig_hello(r, 1, "q", 0);
 	rig_want(r, 1, INT64_MAX);

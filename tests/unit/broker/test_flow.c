@@ -437,18 +437,6 @@ who_waits_for_a_job_is_answered_at_its_end(void **state)
 	assert_int_equal(wait_for(r, 50, 1), 1);
 }
 
-static const char *
-why(struct rig *r, int n)
-{
-	static char text[SW_TEXT_MAX + 1];
-	struct sw_item it;
-	size_t mark = rig_say(r, SW_OP_WHY, n);
-
-	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
-	sw_get_text(&it, SW_F_TEXT, text, sizeof(text));
-	return text;
-}
-
 static void
 why_a_job_is_not_running_is_said(void **state)
 {
@@ -456,21 +444,22 @@ why_a_job_is_not_running_is_said(void **state)
 	uint64_t token;
 
 	rig_put(r, 1, "q", "x");
-	assert_non_null(strstr(why(r, 1), "no worker serves queue q"));
+	assert_non_null(strstr(rig_why(r, 1), "no worker serves queue q"));
 	rig_hello(r, 1, "q", 0);
-	assert_non_null(strstr(why(r, 1), "slots"));
+	assert_non_null(strstr(rig_why(r, 1), "slots"));
 	rig_set(r, "q", "paused=yes");
-	assert_non_null(strstr(why(r, 1), "paused"));
+	assert_non_null(strstr(rig_why(r, 1), "paused"));
 	rig_set(r, "q", "paused=no");
 	rig_take(r, 1, &token);
-	assert_non_null(strstr(why(r, 1), "attempt 1 of 25 is leased to worker "
-					  "worker-1, for 0ms now, and is "
-					  "not known to have begun"));
+	assert_non_null(
+		strstr(rig_why(r, 1), "attempt 1 of 25 is leased to worker "
+				      "worker-1, for 0ms now, and is "
+				      "not known to have begun"));
 	assert_int_equal(rig_extend(r, 1, 1, token, 1), 0);
-	assert_non_null(strstr(why(r, 1), "runs on worker worker-1"));
+	assert_non_null(strstr(rig_why(r, 1), "runs on worker worker-1"));
 	put_with(r, 2, "q", (struct extra){SW_F_DELAY_MS, NULL, 5000}, none);
 	assert_non_null(
-		strstr(why(r, 2), "the job is delayed; it starts in 5.0s"));
+		strstr(rig_why(r, 2), "the job is delayed; it starts in 5.0s"));
 }
 
 static void

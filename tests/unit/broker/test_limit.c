@@ -34,24 +34,6 @@ id_say(struct rig *r, int n)
 	sw_item_end(&r->b, mark);
 }
 
-static void
-many_put(struct rig *r, int from, int n, const char *queue)
-{
-	for (int i = 0; i < n;) {
-		rig_begin(r, SW_OP_PUT);
-		for (int j = 0; j < SW_ITEMS_MAX && i < n; j++) {
-			struct sw_id id = rig_id(from + ++i);
-			size_t mark = sw_item_begin(&r->b);
-
-			sw_put_id(&r->b, &id);
-			sw_put_text(&r->b, SW_F_QUEUE, queue);
-			sw_put_text(&r->b, SW_F_BODY, "");
-			sw_item_end(&r->b, mark);
-		}
-		rig_send(r, 100);
-	}
-}
-
 /* --- tables that are full ------------------------------------------------ */
 
 static void
@@ -370,7 +352,7 @@ a_turn_hands_out_its_share_and_all_leases_outlive_a_restart(void **state)
 		const char *name = (const char *[]){"a", "b", "c"}[i];
 
 		assert_int_equal(rig_hello(r, i, name, 0), 0);
-		many_put(r, i * EACH, EACH, name);
+		rig_put_many(r, 1 + i * EACH, EACH, name);
 	}
 	for (struct session *s = r->core->sessions; s != NULL; s = s->hh.next)
 		s->credit = EACH;
@@ -390,7 +372,7 @@ more_jobs_due_at_once_than_a_turn_looks_at_come_in_the_next(void **state)
 	struct queue *q;
 
 	assert_int_equal(rig_set(r, "q", "delay_ms=1s"), 0);
-	many_put(r, 0, TURN_TIMERS + 100, "q");
+	rig_put_many(r, 1, TURN_TIMERS + 100, "q");
 	q = r->core->queues[0];
 	rig_pass(r, 1000);
 	assert_int_equal(q->count[SW_READY], TURN_TIMERS);

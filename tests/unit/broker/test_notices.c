@@ -8,13 +8,10 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "broker/notices.h"
+#include "tests/unit/worker/logged.h"
 
-static char said[8192];
+static const char *said;
 static struct store store;
 static struct core core;
 
@@ -22,20 +19,12 @@ static struct core core;
 static const char *
 turn(struct notices *n, int64_t boot_ms)
 {
-	int to = memfd_create("log", MFD_CLOEXEC), was = dup(STDERR_FILENO);
-	ssize_t len;
-
-	assert_true(to >= 0 && was >= 0);
-	assert_int_equal(dup2(to, STDERR_FILENO), STDERR_FILENO);
 	core.store = &store;
 	core.mono_ms = boot_ms;
+	logged_begin(SW_LOG_INFO);
 	notices_log(n, &core, "a repair", boot_ms);
-	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
-	len = pread(to, said, sizeof(said) - 1, 0);
-	assert_true(len >= 0);
-	said[len] = '\0';
-	close(to);
-	close(was);
+	said = logged_text();
+	logged_end();
 	return said;
 }
 

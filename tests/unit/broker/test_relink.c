@@ -129,23 +129,13 @@ list(struct rig *r, int who, int from, int to)
 
 /* --- what the test looks at ----------------------------------------------- */
 
-static int64_t
-shown(struct rig *r, int n, enum sw_tag tag)
-{
-	size_t mark = rig_say(r, SW_OP_GET, n);
-	struct sw_item it;
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	return sw_int(&it, tag, 0);
-}
-
 static void
 is_free(struct rig *r, int n)
 {
 	assert_int_equal(rig_state(r, n), SW_READY);
-	assert_int_equal(shown(r, n, SW_F_ATTEMPT), 0);
-	assert_int_equal(shown(r, n, SW_F_LAPSES), 0);
-	assert_int_equal(shown(r, n, SW_F_RELEASES), 0);
+	assert_int_equal(rig_shown(r, n, SW_F_ATTEMPT), 0);
+	assert_int_equal(rig_shown(r, n, SW_F_LAPSES), 0);
+	assert_int_equal(rig_shown(r, n, SW_F_RELEASES), 0);
 }
 
 static int
@@ -178,18 +168,13 @@ static void
 what_a_worker_that_comes_again_does_not_name_is_free_at_once(void **state)
 {
 	struct rig *r = *state;
-	struct sw_item it, event = {0};
-	struct bytes e;
-	size_t mark, at = 0;
+	struct sw_item event;
 
 	assert_int_equal(list(r, B, 2, 2), 0);
 	is_free(r, 1);
 	is_free(r, 3);
 	assert_int_equal(rig_state(r, 2), SW_LEASED);
-	mark = rig_say(r, SW_OP_GET, 1);
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	while (sw_item_each(&it, SW_F_EVENT, &at, &e))
-		assert_int_equal(sw_item_open(e, &event), 0);
+	event = rig_last_event(r, 1);
 	assert_int_equal(sw_int(&event, SW_F_OUTCOME, 0), SW_RELEASE);
 	assert_int_equal(sw_int(&event, SW_F_CAUSE, 0), SW_C_LOST);
 }
@@ -282,7 +267,7 @@ a_begun_job_that_is_not_named_has_its_lease(void **state)
 	assert_int_equal(list(r, A, 2, 3), 0);
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	rig_pass(r, LEASE_MS);
-	assert_int_equal(shown(r, 1, SW_F_ATTEMPT), 1);
+	assert_int_equal(rig_shown(r, 1, SW_F_ATTEMPT), 1);
 }
 
 static void
@@ -327,7 +312,7 @@ without_an_id_a_lease_ends_by_its_time(void **state)
 	assert_int_equal(list(r, B, 1, 0), 0);
 	assert_int_equal(rig_state(r, 1), SW_LEASED);
 	rig_pass(r, LEASE_MS);
-	assert_int_equal(shown(r, 1, SW_F_ATTEMPT), 1);
+	assert_int_equal(rig_shown(r, 1, SW_F_ATTEMPT), 1);
 }
 
 static void
@@ -337,7 +322,7 @@ a_hello_ends_the_earlier_session(void **state)
 
 	assert_int_equal(HASH_COUNT(r->core->sessions), 1);
 	assert_int_equal(rig_extend(r, A, 1, tokens[1], 1), SW_ESESSION);
-	assert_int_equal(shown(r, 1, SW_F_BEGUN), 0);
+	assert_int_equal(rig_shown(r, 1, SW_F_BEGUN), 0);
 	assert_int_equal(rig_put(r, 4, "q", ""), 0);
 	rig_want(r, A, 100);
 	assert_int_equal(rig_state(r, 4), SW_READY);
@@ -426,7 +411,7 @@ very_many_go_back_over_several_turns(void **state)
 	assert_int_equal(turns, JOBS_MAX / TURN_TIMERS - 1);
 	is_free(r, 1);
 	rig_pass(r, LEASE_MS);
-	assert_int_equal(shown(r, JOBS_MAX, SW_F_ATTEMPT), 1);
+	assert_int_equal(rig_shown(r, JOBS_MAX, SW_F_ATTEMPT), 1);
 }
 
 int

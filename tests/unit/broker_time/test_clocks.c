@@ -136,31 +136,13 @@ wall_jumps(struct rig *r, int64_t ms)
 	rig_pass(r, 0);
 }
 
-static int64_t
-shown(struct rig *r, int n, enum sw_tag tag)
-{
-	struct sw_item it;
-	size_t mark = rig_say(r, SW_OP_GET, n);
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	return sw_int(&it, tag, 0);
-}
-
-/* A field of the last entry of the history. */
+/* A number of the last entry of the history; -1: none. */
 static int64_t
 last_event(struct rig *r, int n, enum sw_tag tag)
 {
-	struct sw_item it, event;
-	size_t mark = rig_say(r, SW_OP_GET, n), at = 0;
-	struct bytes raw;
-	int64_t value = -1;
+	struct sw_item event = rig_last_event(r, n);
 
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
-		assert_int_equal(sw_item_open(raw, &event), 0);
-		value = sw_int(&event, tag, -1);
-	}
-	return value;
+	return sw_int(&event, tag, -1);
 }
 
 static void
@@ -291,7 +273,7 @@ only_a_time_of_the_wall_clock_follows_it(void **state)
 	wall_jumps(r, -DAY_MS);
 	rig_pass(r, 2 * HOUR_MS);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
-	assert_int_equal(shown(r, 1, SW_F_RUN_AT_MS), at);
+	assert_int_equal(rig_shown(r, 1, SW_F_RUN_AT_MS), at);
 	wall_jumps(r, at - r->now_ms - 1);
 	assert_int_equal(rig_state(r, 1), SW_DELAYED);
 	wall_jumps(r, 1);
@@ -307,18 +289,19 @@ times_are_shown_by_the_present_wall_clock(void **state)
 	uint64_t token = rig_run(r, 1, "x");
 
 	rig_put_with(r, 2, SW_F_EXPIRES_AT_MS, put_ms + HOUR_MS, NULL);
-	assert_int_equal(shown(r, 2, SW_F_EXPIRES_AT_MS), put_ms + HOUR_MS);
+	assert_int_equal(rig_shown(r, 2, SW_F_EXPIRES_AT_MS), put_ms + HOUR_MS);
 	rig_pass(r, 1000);
 	assert_int_equal(rig_done(r, 1, 1, token, SW_FAIL, SW_C_PERMANENT), 0);
-	assert_int_equal(shown(r, 1, SW_F_CREATED_AT_MS), put_ms);
-	assert_int_equal(shown(r, 1, SW_F_ENDED_AT_MS), put_ms + 1000);
+	assert_int_equal(rig_shown(r, 1, SW_F_CREATED_AT_MS), put_ms);
+	assert_int_equal(rig_shown(r, 1, SW_F_ENDED_AT_MS), put_ms + 1000);
 	wall_jumps(r, DAY_MS);
-	assert_int_equal(shown(r, 1, SW_F_CREATED_AT_MS), put_ms + DAY_MS);
-	assert_int_equal(shown(r, 1, SW_F_ENDED_AT_MS), put_ms + DAY_MS + 1000);
+	assert_int_equal(rig_shown(r, 1, SW_F_CREATED_AT_MS), put_ms + DAY_MS);
+	assert_int_equal(
+		rig_shown(r, 1, SW_F_ENDED_AT_MS), put_ms + DAY_MS + 1000);
 	assert_int_equal(last_event(r, 1, SW_F_AT_MS), put_ms + DAY_MS + 1000);
-	assert_int_equal(shown(r, 2, SW_F_RUN_AT_MS), put_ms + DAY_MS);
+	assert_int_equal(rig_shown(r, 2, SW_F_RUN_AT_MS), put_ms + DAY_MS);
 	wall_jumps(r, -DAY_MS);
-	assert_int_equal(shown(r, 1, SW_F_CREATED_AT_MS), put_ms);
+	assert_int_equal(rig_shown(r, 1, SW_F_CREATED_AT_MS), put_ms);
 }
 
 static void

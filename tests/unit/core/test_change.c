@@ -54,29 +54,6 @@ changed(struct rig *r, int op, int n, const char *text, struct sw_item *it)
 	return selected(r, op, mark, it);
 }
 
-/* The last entry of the history. */
-static int
-last_event(struct rig *r, int n, struct sw_item *event)
-{
-	struct sw_item it;
-	struct bytes raw;
-	size_t at = 0, mark = rig_say(r, SW_OP_GET, n);
-
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	while (sw_item_each(&it, SW_F_EVENT, &at, &raw))
-		assert_int_equal(sw_item_open(raw, event), 0);
-	return (int)sw_int(event, SW_F_KIND, 0);
-}
-
-static void
-text_is(const struct sw_item *it, enum sw_tag tag, const char *text)
-{
-	char got[SW_TEXT_MAX + 1];
-
-	sw_get_text(it, tag, got, sizeof(got));
-	assert_string_equal(got, text);
-}
-
 /* --- run ---------------------------------------------------------------- */
 
 static void
@@ -91,7 +68,8 @@ a_delayed_job_runs_at_once_and_in_its_turn(void **state)
 	rig_pass(r, 10);
 	assert_int_equal(changed(r, SW_OP_RUN, 1, NULL, &it), 0);
 	assert_int_equal(rig_state(r, 1), SW_READY);
-	assert_int_equal(last_event(r, 1, &it), SW_EV_RUN);
+	it = rig_last_event(r, 1);
+	assert_int_equal(sw_int(&it, SW_F_KIND, 0), SW_EV_RUN);
 	rig_put(r, 3, "q", "x");
 	assert_string_equal(rig_drain(r, 1, "q"), "2 1 3");
 }
@@ -133,7 +111,7 @@ only_a_delayed_job_can_be_run(void **state)
 	rig_put(r, 1, "q", "x");
 	assert_int_equal(changed(r, SW_OP_RUN, 1, NULL, &it), SW_ESTATE);
 	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_READY);
-	text_is(&it, SW_F_DETAIL, "the job is ready");
+	rig_text_is(&it, SW_F_DETAIL, "the job is ready");
 	assert_int_equal(changed(r, SW_OP_RUN, 9, NULL, &it), 1);
 }
 
@@ -149,14 +127,15 @@ a_job_moves_with_body_and_history(void **state)
 	rig_set(r, "other", "max_attempts=3");
 	rig_put(r, 1, "q", "the body");
 	assert_int_equal(changed(r, SW_OP_MOVE, 1, "other", &it), 0);
-	assert_int_equal(last_event(r, 1, &it), SW_EV_MOVE);
-	text_is(&it, SW_F_QUEUE, "q");
+	it = rig_last_event(r, 1);
+	assert_int_equal(sw_int(&it, SW_F_KIND, 0), SW_EV_MOVE);
+	rig_text_is(&it, SW_F_QUEUE, "q");
 	rig_restart(r);
 	assert_string_equal(rig_drain(r, 1, "q"), "");
 	rig_hello(r, 2, "other", 0);
 	assert_int_equal(rig_take(r, 2, &token), 1);
 	assert_true(rig_item(r, 2, SW_OP_JOBS, 0, &it));
-	text_is(&it, SW_F_QUEUE, "other");
+	rig_text_is(&it, SW_F_QUEUE, "other");
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_BODY), bytes_str("the body")));
 	assert_int_equal(sw_int(&it, SW_F_MAX_ATTEMPTS, 0), 3);
 }
@@ -231,16 +210,14 @@ a_move_from_a_dead_letter_queue_ends_the_way_back(void **state)
 {
 	struct rig *r = *state;
 	struct sw_item it;
-	size_t mark;
 
 	rig_set(r, "q", "dead_to=graves");
 	rig_set(r, "z", "dead_to=graves");
 	rig_put(r, 1, "q", "x");
 	assert_int_equal(changed(r, SW_OP_BURY, 1, NULL, &it), 0);
 	assert_int_equal(changed(r, SW_OP_MOVE, 1, "z", &it), 0);
-	mark = rig_say(r, SW_OP_GET, 1);
-	assert_int_equal(rig_ask(r, RIG_ASKER, SW_OP_GET, mark, &it), 0);
-	text_is(&it, SW_F_QUEUE, "z");
+	rig_get(r, 1, &it);
+	rig_text_is(&it, SW_F_QUEUE, "z");
 	assert_false(sw_has(&it, SW_F_ORIGIN));
 	assert_int_equal(rig_state(r, 1), SW_READY);
 }
@@ -256,7 +233,7 @@ a_move_keeps_to_the_limits_of_the_other_queue(void **state)
 	rig_put(r, 2, "q", "x");
 	assert_int_equal(changed(r, SW_OP_MOVE, 1, "other", &it), 0);
 	assert_int_equal(changed(r, SW_OP_MOVE, 2, "other", &it), SW_EMAXJOBS);
-	text_is(&it, SW_F_DETAIL, "queue other has its max_jobs of 1");
+	rig_text_is(&it, SW_F_DETAIL, "queue other has its max_jobs of 1");
 	assert_int_equal(rig_state(r, 2), SW_READY);
 }
 
@@ -293,7 +270,7 @@ a_move_makes_no_queue_and_leaves_running_jobs(void **state)
 	assert_int_equal(changed(r, SW_OP_MOVE, 2, "q", &it), SW_EINVAL);
 	rig_set(r, "other", "rate=0");
 	assert_int_equal(changed(r, SW_OP_MOVE, 1, "other", &it), SW_ESTATE);
-	text_is(&it, SW_F_DETAIL, "the job is leased");
+	rig_text_is(&it, SW_F_DETAIL, "the job is leased");
 }
 
 /* --- bury --------------------------------------------------------------- */
@@ -389,7 +366,7 @@ a_field_that_no_selector_has_is_refused(void **state)
 	sw_put_int(&r->b, SW_F_RANK, 1);
 	assert_int_equal(
 		rig_ask(r, RIG_ASKER, SW_OP_PURGE, mark, &it), SW_EINVAL);
-	text_is(&it, SW_F_DETAIL, "rank is not a field of a selector");
+	rig_text_is(&it, SW_F_DETAIL, "rank is not a field of a selector");
 }
 
 /* How many ready jobs have the number, or text, in this field. */
@@ -530,7 +507,7 @@ each_refused_item_says_why(void **state)
 
 		sw_put_int(&r->b, SW_F_TOKEN, 1);
 		assert_int_equal(rig_ask(r, 9, ops[i], mark, &it), SW_ENOJOB);
-		text_is(&it, SW_F_DETAIL, "no such job");
+		rig_text_is(&it, SW_F_DETAIL, "no such job");
 	}
 }
 

@@ -9,32 +9,22 @@
 
 #include <cmocka.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "base/error.h"
 #include "broker/events.h"
 #include "tests/lib/rig.h"
+#include "tests/unit/worker/logged.h"
 
-static char said[64 * 1024];
+static const char *said;
 static struct events events;
 
 /* Logs what the core has noted: what has come on stderr. */
 static const char *
 logged(struct rig *r)
 {
-	int to = memfd_create("log", MFD_CLOEXEC), was = dup(STDERR_FILENO);
-	ssize_t len;
-
-	assert_true(to >= 0 && was >= 0);
-	assert_int_equal(dup2(to, STDERR_FILENO), STDERR_FILENO);
+	logged_begin(SW_LOG_INFO);
 	events_log(&events, &r->core->notes, r->mono_ms);
-	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
-	len = pread(to, said, sizeof(said) - 1, 0);
-	assert_true(len >= 0);
-	said[len] = '\0';
-	close(to);
-	close(was);
+	said = logged_text();
+	logged_end();
 	return said;
 }
 
@@ -43,32 +33,6 @@ set_up(void **state)
 {
 	events = (struct events){.second_ms = 0};
 	return rig_setup(state);
-}
-
-static int
-count_of(const char *text, const char *word)
-{
-	int n = 0;
-
-	while ((text = strstr(text, word)) != NULL) {
-		text += strlen(word);
-		n++;
-	}
-	return n;
-}
-
-static void
-attempt_fail(struct rig *r, int n, int outcome, const char *error)
-{
-	struct sw_id id = rig_id(n);
-	struct sw_item it;
-	uint64_t token;
-	size_t mark;
-
-	assert_int_equal(rig_take(r, 1, &token), n);
-	mark = rig_report(r, &id, token, outcome, SW_C_ERROR);
-	sw_put_text(&r->b, SW_F_ERROR, error);
-	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
 }
 
 static void
@@ -81,13 +45,13 @@ a_retry_and_a_death_are_logged_with_their_error(void **state)
 	rig_set(r, "mail", "backoff_ms=0");
 	rig_put(r, 1, "mail", "x");
 	(void)logged(r);
-	attempt_fail(r, 1, SW_RETRY, "a trace\nno such host\n");
+	rig_fail(r, 1, SW_RETRY, SW_C_ERROR, "a trace\nno such host\n");
 	assert_non_null(strstr(logged(r), "<6>ev=retry job="));
 	assert_non_null(strstr(said,
 		" queue=mail cause=error attempt=1 of=2 next_in=0ms "
 		"error=\"no such host\"\n"));
 	rig_pass(r, 1);
-	attempt_fail(r, 1, SW_RETRY, "gone");
+	rig_fail(r, 1, SW_RETRY, SW_C_ERROR, "gone");
 	assert_non_null(strstr(logged(r), "<4>ev=dead job="));
 	assert_non_null(strstr(
 		said, " queue=mail cause=error attempts=2 of=2 error=gone\n"));
@@ -100,8 +64,8 @@ workers_that_come_and_go_are_logged(void **state)
 	struct rig *r = *state;
 
 	rig_hello(r, 1, "q", 0);
-	assert_non_null(strstr(logged(r),
-		"<6>ev=worker-joined worker=worker-1 slots="));
+	assert_non_null(strstr(
+		logged(r), "<6>ev=worker-joined worker=worker-1 slots="));
 	rig_hello(r, 1, "q", 0);
 	assert_string_equal(logged(r), "");
 	rig_begin(r, SW_OP_BYE);
@@ -140,8 +104,8 @@ a_flood_is_bounded_and_counted(void **state)
 	(void)logged(r);
 	for (int n = 1; n <= 100; n++) {
 		rig_put(r, n, "q", "x");
-		attempt_fail(r, n, SW_FAIL, "no");
-		lines += count_of(logged(r), "ev=dead");
+		rig_fail(r, n, SW_FAIL, SW_C_ERROR, "no");
+		lines += logged_count(logged(r), "ev=dead");
 	}
 	assert_int_equal(lines, EVENTS_MOST);
 	rig_pass(r, 1000);
@@ -166,7 +130,7 @@ a_turn_keeps_a_few_notes_of_each_kind(void **state)
 	mark = rig_say(r, SW_OP_BURY, 0);
 	sw_put_int(&r->b, SW_F_STATE, SW_READY);
 	assert_int_equal(rig_ask(r, 9, SW_OP_BURY, mark, &it), 0);
-	assert_int_equal(count_of(logged(r), "ev=dead"), NOTES_OF_KIND);
+	assert_int_equal(logged_count(logged(r), "ev=dead"), NOTES_OF_KIND);
 	rig_pass(r, 1000);
 	assert_string_equal(logged(r), "<4>ev=left-out of=dead n=34\n");
 }

@@ -27,24 +27,6 @@ out_drop(void *arg, const struct out *o)
 }
 
 static void
-many_put(struct rig *r, int n)
-{
-	for (int i = 0; i < n;) {
-		rig_begin(r, SW_OP_PUT);
-		for (int j = 0; j < SW_ITEMS_MAX && i < n; j++) {
-			struct sw_id id = rig_id(++i);
-			size_t mark = sw_item_begin(&r->b);
-
-			sw_put_id(&r->b, &id);
-			sw_put_text(&r->b, SW_F_QUEUE, "q");
-			sw_put_text(&r->b, SW_F_BODY, "");
-			sw_item_end(&r->b, mark);
-		}
-		rig_send(r, RIG_ASKER);
-	}
-}
-
-static void
 rate_set(struct rig *r, const char *rate)
 {
 	char setting[32];
@@ -60,7 +42,7 @@ backlog_make(struct rig *r, int jobs)
 {
 	struct peer p = rig_peer(WORKER);
 
-	many_put(r, jobs);
+	rig_put_many(r, 1, jobs, "q");
 	assert_int_equal(rig_hello(r, WORKER, "q", 0), 0);
 	r->on_out = out_drop;
 	session_find(r->core->sessions, &p)->credit = jobs;

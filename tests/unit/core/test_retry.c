@@ -78,16 +78,16 @@ redrive(struct rig *r, int64_t rate)
 	assert_int_equal(rig_ask(r, 1, SW_OP_REDRIVE, mark, &it), 0);
 }
 
+/* Jobs 1 to `n` are dead. */
 static void
-put_urgent(struct rig *r, int n, int priority)
+jobs_kill(struct rig *r, int n)
 {
-	size_t mark = rig_say(r, SW_OP_PUT, n);
-	struct sw_item it;
+	for (int i = 1; i <= n; i++) {
+		uint64_t token = rig_run(r, i, "");
 
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	sw_put_text(&r->b, SW_F_BODY, "");
-	sw_put_int(&r->b, SW_F_PRIORITY, priority);
-	assert_int_equal(rig_ask(r, 2, SW_OP_PUT, mark, &it), 0);
+		assert_int_equal(
+			rig_done(r, 1, i, token, SW_FAIL, SW_C_ERROR), 0);
+	}
 }
 
 /* With its first rank a job that died an hour ago would be before all. */
@@ -95,17 +95,12 @@ static void
 redriven_jobs_are_behind_new_urgent_ones(void **state)
 {
 	struct rig *r = *state;
-	uint64_t token;
 
-	for (int n = 1; n <= 3; n++) {
-		token = rig_run(r, n, "");
-		assert_int_equal(
-			rig_done(r, 1, n, token, SW_FAIL, SW_C_ERROR), 0);
-	}
+	jobs_kill(r, 3);
 	rig_pass(r, 3600000);
-	put_urgent(r, 4, 5);
+	rig_put_with(r, 4, SW_F_PRIORITY, 5, NULL);
 	redrive(r, 0);
-	put_urgent(r, 5, 5);
+	rig_put_with(r, 5, SW_F_PRIORITY, 5, NULL);
 	assert_string_equal(rig_drain(r, 1, "q"), "4 5 1 2 3");
 }
 
@@ -113,13 +108,8 @@ static void
 a_slow_redrive_puts_each_job_behind_those_of_its_time(void **state)
 {
 	struct rig *r = *state;
-	uint64_t token;
 
-	for (int n = 1; n <= 2; n++) {
-		token = rig_run(r, n, "");
-		assert_int_equal(
-			rig_done(r, 1, n, token, SW_FAIL, SW_C_ERROR), 0);
-	}
+	jobs_kill(r, 2);
 	rig_pass(r, 3600000);
 	redrive(r, 1);
 	rig_pass(r, 500);
@@ -152,17 +142,13 @@ a_past_run_at_does_not_jump_the_line(void **state)
 static int64_t
 fail_once(struct rig *r, int n)
 {
-	size_t mark;
-	struct sw_item it;
 	uint64_t token;
 
 	assert_int_equal(rig_take(r, 1, &token), n);
 	assert_int_equal(rig_done(r, 1, n, token, SW_RETRY, SW_C_ERROR), 0);
 	if (rig_state(r, n) == SW_DEAD)
 		return -1;
-	mark = rig_say(r, SW_OP_GET, n);
-	assert_int_equal(rig_ask(r, 2, SW_OP_GET, mark, &it), 0);
-	return sw_int(&it, SW_F_RUN_AT_MS, 0) - r->now_ms;
+	return rig_shown(r, n, SW_F_RUN_AT_MS) - r->now_ms;
 }
 
 /* A failing job of a queue without settings; its whole life in ms. */

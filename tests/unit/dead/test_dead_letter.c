@@ -11,23 +11,6 @@
 #include "base/error.h"
 #include "tests/lib/rig.h"
 
-static void
-job_get(struct rig *r, int n, struct sw_item *it)
-{
-	size_t mark = rig_say(r, SW_OP_GET, n);
-
-	assert_int_equal(rig_ask(r, 100, SW_OP_GET, mark, it), 0);
-}
-
-static void
-text_is(const struct sw_item *it, enum sw_tag tag, const char *text)
-{
-	char is[SW_TEXT_MAX + 1];
-
-	sw_get_text(it, tag, is, sizeof(is));
-	assert_string_equal(is, text);
-}
-
 /* The job's state, queue and origin. */
 static void
 job_is(struct rig *r, int n, enum sw_state state, const char *queue,
@@ -35,10 +18,10 @@ job_is(struct rig *r, int n, enum sw_state state, const char *queue,
 {
 	struct sw_item it;
 
-	job_get(r, n, &it);
+	rig_get(r, n, &it);
 	assert_int_equal(sw_int(&it, SW_F_STATE, -1), state);
-	text_is(&it, SW_F_QUEUE, queue);
-	text_is(&it, SW_F_ORIGIN, origin);
+	rig_text_is(&it, SW_F_QUEUE, queue);
+	rig_text_is(&it, SW_F_ORIGIN, origin);
 }
 
 /* The n-th entry of that kind in the history. */
@@ -49,7 +32,7 @@ event_get(struct rig *r, int n, enum sw_event kind, struct sw_item *event)
 	struct bytes raw;
 	size_t at = 0;
 
-	job_get(r, n, &it);
+	rig_get(r, n, &it);
 	while (sw_item_each(&it, SW_F_EVENT, &at, &raw)) {
 		assert_int_equal(sw_item_open(raw, event), 0);
 		if (sw_int(event, SW_F_KIND, 0) == kind)
@@ -115,13 +98,13 @@ a_dead_job_moves_to_its_dead_letter_queue_ready_to_run(void **state)
 	rig_set(r, "q", "dead_to=graves");
 	job_kill(r, "q", 1);
 	job_is(r, 1, SW_READY, "graves", "q");
-	job_get(r, 1, &it);
+	rig_get(r, 1, &it);
 	assert_int_equal(sw_int(&it, SW_F_ATTEMPT, 0), 0);
 	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_ERROR);
-	text_is(&it, SW_F_BODY, "body");
+	rig_text_is(&it, SW_F_BODY, "body");
 	assert_true(event_get(r, 1, SW_EV_ATTEMPT, &event));
 	assert_true(event_get(r, 1, SW_EV_MOVE, &event));
-	text_is(&event, SW_F_QUEUE, "q");
+	rig_text_is(&event, SW_F_QUEUE, "q");
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0); /* sent again */
 	assert_string_equal(rig_drain(r, 1, "graves"), "1");
 	assert_int_equal(rig_state(r, 1), SW_DONE);
@@ -267,7 +250,7 @@ whoever_waits_for_the_job_reads_that_it_died(void **state)
 	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_DEAD);
 	mark = rig_say(r, SW_OP_WAIT, 1); /* too late to see that */
 	assert_int_equal(rig_ask(r, 7, SW_OP_WAIT, mark, &it), 0);
-	text_is(&it, SW_F_ORIGIN, "q");
+	rig_text_is(&it, SW_F_ORIGIN, "q");
 }
 
 static void
@@ -287,16 +270,10 @@ static void
 why_names_the_queue_that_the_job_died_in(void **state)
 {
 	struct rig *r = *state;
-	char why[SW_TEXT_MAX + 1];
-	struct sw_item it;
-	size_t mark;
 
 	rig_set(r, "q", "dead_to=graves");
 	job_kill(r, "q", 1);
-	mark = rig_say(r, SW_OP_WHY, 1);
-	assert_int_equal(rig_ask(r, 100, SW_OP_WHY, mark, &it), 0);
-	sw_get_text(&it, SW_F_TEXT, why, sizeof(why));
-	assert_non_null(strstr(why, "it died in queue q "));
+	assert_non_null(strstr(rig_why(r, 1), "it died in queue q "));
 }
 
 /* --- the way back -------------------------------------------------------- */
@@ -318,7 +295,7 @@ a_redrive_takes_jobs_that_wait_there_back_to_their_queue(void **state)
 	assert_int_equal(redriven(r, "graves", SW_READY, 0, 0), 2);
 	job_is(r, 1, SW_READY, "q", "");
 	job_is(r, 3, SW_READY, "graves", "");
-	job_get(r, 1, &it);
+	rig_get(r, 1, &it);
 	assert_false(sw_has(&it, SW_F_CAUSE));
 	assert_true(event_get(r, 1, SW_EV_REDRIVE, &it));
 	assert_string_equal(rig_drain(r, 1, "q"), "1 2");

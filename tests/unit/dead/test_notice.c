@@ -88,17 +88,9 @@ no_notice(struct rig *r)
 static void
 job_kill(struct rig *r, int n, const char *queue, const char *error)
 {
-	struct sw_id id = rig_id(n);
-	struct sw_item it;
-	uint64_t token;
-	size_t mark;
-
 	assert_int_equal(rig_put(r, n, queue, "body"), 0);
 	assert_int_equal(rig_hello(r, 1, queue, 0), 0);
-	assert_int_equal(rig_take(r, 1, &token), n);
-	mark = rig_report(r, &id, token, SW_FAIL, SW_C_PERMANENT);
-	sw_put_text(&r->b, SW_F_ERROR, error);
-	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	rig_fail(r, n, SW_FAIL, SW_C_PERMANENT, error);
 }
 
 static void
