@@ -190,6 +190,13 @@ loss_print(struct repair_task *t, struct store *s)
 {
 	const struct lmdb_loss *loss = &((struct lmdb *)s)->loss;
 
+	if (loss->numbers) {
+		t->lost = 1;
+		puts("the numbers in data.mdb that the journal needs are "
+		     "corrupt; what was confirmed after the last checkpoint "
+		     "may be lost");
+		return;
+	}
 	if (loss->journal == LMDB_WHOLE)
 		return;
 	t->lost = 1;

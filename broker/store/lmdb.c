@@ -67,12 +67,6 @@ lmdb_convert(struct lmdb *l, int rc, const char *what)
 	return lmdb_fail(l, err, what, mdb_strerror(rc));
 }
 
-static uint64_t
-number_of(const MDB_val *v)
-{
-	return v->mv_size == 8 ? le_get(v->mv_data, 8) : UINT64_MAX;
-}
-
 int
 lmdb_txn_ensure(struct lmdb *l)
 {
@@ -83,33 +77,6 @@ lmdb_txn_ensure(struct lmdb *l)
 			"the outcome of an earlier commit is unknown");
 	return lmdb_convert(
 		l, mdb_txn_begin(l->env, NULL, 0, &l->txn), "begin");
-}
-
-uint64_t
-lmdb_meta_get(struct lmdb *l, const char *name, uint64_t otherwise)
-{
-	union {
-		const void *c;
-		void *p;
-	} key = {name};
-	MDB_val k = {strlen(name), key.p}, v;
-
-	return mdb_get(l->txn, l->meta, &k, &v) == 0 ? number_of(&v)
-						     : otherwise;
-}
-
-static int
-meta_put(struct lmdb *l, const char *name, uint64_t number)
-{
-	union {
-		const void *c;
-		void *p;
-	} key = {name};
-	uint8_t le[8];
-	MDB_val k = {strlen(name), key.p}, v = {sizeof(le), le};
-
-	le_set(le, sizeof(le), number);
-	return mdb_put(l->txn, l->meta, &k, &v, 0);
 }
 
 /*
@@ -177,13 +144,14 @@ txn_rebuild(struct lmdb *l)
 static int
 numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
-	int rc = meta_put(l, "journal", l->journal.generation + 1);
+	const struct lmdb_number own[] = {
+		{"journal", l->journal.generation + 1},
+		{"checkpoint_ms", (uint64_t)clock_now_ms(CLOCK_REALTIME)}};
+	int is_sound = l->loss.numbers || lmdb_meta_sound(l);
+	int rc = is_sound ? lmdb_meta_put(l, own, 2) : MDB_CORRUPTED;
 
 	if (rc == 0)
-		rc = meta_put(l, "checkpoint_ms",
-			(uint64_t)clock_now_ms(CLOCK_REALTIME));
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = meta_put(l, numbers[i].name, numbers[i].value);
+		rc = lmdb_meta_put(l, numbers, n);
 	if (rc == 0) {
 		rc = mdb_txn_commit(l->txn);
 		l->txn = NULL;

@@ -39,6 +39,8 @@ struct lmdb_loss {
 				 */
 	uint64_t applied;	/* batches of the journal since then */
 	int closed;		/* that checkpoint was the close of the store */
+	int numbers; /* these two and all others of the meta table are unsound
+		      */
 };
 
 /* A file in the folder of a copy that is not complete and checked: a store that
@@ -82,15 +84,17 @@ int lmdb_convert(struct lmdb *, int rc, const char *what);
 /* Begins the write transaction if there is none. */
 int lmdb_txn_ensure(struct lmdb *);
 
-/* A number of the meta table, or `otherwise` if there is none. */
-uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
-
 /*
  * Begins a transaction, if there is none, and applies the batches that the
  * journal has of `generation`.  If the map is too small for them it grows.
  * Returns 0 or the store's error.
  */
 int lmdb_replay(struct lmdb *, uint64_t generation);
+
+struct lmdb_number { /* of the meta table */
+	const char *name;
+	uint64_t value;
+};
 
 /*
  * Commits the transaction with all batches to data.mdb; the journal starts
@@ -101,11 +105,6 @@ int lmdb_replay(struct lmdb *, uint64_t generation);
  */
 int lmdb_checkpoint(struct lmdb *);
 
-struct lmdb_number { /* of the meta table */
-	const char *name;
-	uint64_t value;
-};
-
 /*
  * The same, and with the same commit writes the numbers.  Allowed only if the
  * transaction has nothing beside the journal's batches, so that a checkpoint
@@ -115,6 +114,18 @@ int lmdb_checkpoint_with(struct lmdb *, const struct lmdb_number *, size_t n);
 
 /* A journal_apply_fn over a struct lmdb. */
 int lmdb_batch_apply(void *arg, const struct store_op *ops, size_t n);
+
+/* In lmdb_meta.c, the numbers of the meta table: */
+
+/* A number, or `otherwise` if there is none. */
+uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
+
+/* Puts numbers into the transaction, and a seal over all that it has then.
+ * Returns LMDB's error. */
+int lmdb_meta_put(struct lmdb *, const struct lmdb_number *, size_t n);
+
+/* 0: a number or the seal is not as it was put, or is not there. */
+int lmdb_meta_sound(struct lmdb *);
 
 /* In lmdb_room.c: */
 

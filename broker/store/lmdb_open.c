@@ -13,10 +13,13 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
 #include "broker/store/lmdb.h"
+
+enum { HOUR_MS = 3600 * 1000 };
 
 #define JOURNAL_BYTES ((size_t)16 << 20) /* between two checkpoints */
 
@@ -226,13 +229,16 @@ handles_keep(struct lmdb *l, const char *dir)
 
 /*
  * A store without a salt gets one in the commit which makes its unsalted
- * records void; until then these are read without it.
+ * records void; until then these are read without it.  An epoch that is not
+ * known goes on from the hours since 1970, which no count of starts reaches.
  */
 static int
 first_checkpoint(struct lmdb *l)
 {
+	const uint64_t hours = (uint64_t)clock_now_ms(CLOCK_REALTIME) / HOUR_MS;
 	struct lmdb_number numbers[] = {{"format", STORE_FORMAT},
-		{"salt", l->journal.salt}, {"journal", l->journal.highest + 1}};
+		{"salt", l->journal.salt}, {"journal", l->journal.highest + 1},
+		{"epoch0", hours}};
 	uint64_t *salt = &numbers[1].value;
 	int err;
 
@@ -242,7 +248,7 @@ first_checkpoint(struct lmdb *l)
 			(ssize_t)sizeof(*salt));
 		*salt |= 1; /* 0: none yet */
 	}
-	err = lmdb_checkpoint_with(l, numbers, 3);
+	err = lmdb_checkpoint_with(l, numbers, l->loss.numbers ? 4 : 3);
 	if (err < 0)
 		return err;
 	l->journal.salt = *salt;
@@ -349,6 +355,17 @@ format_check(struct lmdb *l, const char *dir)
 	return lmdb_fail(l, SW_EFORMAT, dir, why);
 }
 
+static int
+numbers_check(struct lmdb *l, const char *dir, const struct store_options *o)
+{
+	l->loss.numbers = !lmdb_meta_sound(l);
+	return l->loss.numbers && !o->without_journal
+		       ? lmdb_fail(l, SW_ECORRUPT, dir,
+				 "the numbers in data.mdb that the journal "
+				 "needs are corrupt")
+		       : 0;
+}
+
 /* Opens the tables, checks the format, applies the journal. */
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
@@ -362,6 +379,8 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		err = lmdb_fail(l, SW_EFORMAT, dir, "data.mdb has no tables");
 	if (err == 0)
 		err = format_check(l, dir);
+	if (err == 0)
+		err = numbers_check(l, dir, o);
 	if (err < 0)
 		return err;
 	generation = lmdb_meta_get(l, "journal", 0);

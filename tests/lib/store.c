@@ -155,3 +155,23 @@ fx_assert_scan(struct fixture *f, const char *from, const char *to,
 		0);
 	assert_string_equal(seen.text, want);
 }
+
+struct fx_meta
+fx_meta_open(struct fixture *f)
+{
+	struct fx_meta m;
+
+	assert_int_equal(mdb_env_create(&m.env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(m.env, 20), 0);
+	assert_int_equal(mdb_env_open(m.env, f->dir, 0, 0600), 0);
+	assert_int_equal(mdb_txn_begin(m.env, NULL, 0, &m.txn), 0);
+	assert_int_equal(mdb_dbi_open(m.txn, "meta", 0, &m.dbi), 0);
+	return m;
+}
+
+void
+fx_meta_close(struct fx_meta *m)
+{
+	assert_int_equal(mdb_txn_commit(m->txn), 0);
+	mdb_env_close(m->env);
+}

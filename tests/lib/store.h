@@ -7,6 +7,8 @@
 #ifndef TESTS_STORE_H
 #define TESTS_STORE_H
 
+#include <lmdb.h>
+
 #include "broker/store/store.h"
 
 enum { FX_VAL_MAX = 140000 }; /* more than the largest body */
@@ -43,6 +45,16 @@ int fx_put(struct fixture *, const char *key, const char *val);
 /* Borrowed from the arguments. */
 struct store_op fx_op_put(const char *key, const char *val);
 struct store_op fx_op_delete(const char *key);
+
+/* The meta table of a closed store, opened by LMDB alone; the close commits. */
+struct fx_meta {
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+};
+
+struct fx_meta fx_meta_open(struct fixture *);
+void fx_meta_close(struct fx_meta *);
 
 struct fx_seen { /* what a store_each_fn saw, as "key=val key=val " */
 	char text[256];

@@ -91,6 +91,13 @@ kill "$broker" && wait "$broker"
 rm -r "$dir/data"
 mv "$dir/data.first" "$dir/data"
 
+# all_found WHAT: what was confirmed is ready.
+all_found() {
+	xargs -n 50 spillway --broker-timeout "${DEADLINE_S}s" get --json <"$dir/confirmed" >"$dir/found"
+	[ "$(grep -c '"state":"ready"' "$dir/found")" = "$(wc -l <"$dir/confirmed")" ] ||
+		fail "$1: $(wc -l <"$dir/confirmed") confirmed, $(wc -l <"$dir/found") found"
+}
+
 # puts: until the broker is gone; prints the ids that were confirmed.
 puts() {
 	while kill -0 "$broker" 2>/dev/null; do
@@ -117,9 +124,7 @@ for file in broker.lock lock.mdb journal data.mdb; do
 		wait "$producer" || :
 		mv "$dir/aside" "$dir/data/$file"
 		broker_start
-		xargs -n 50 spillway --broker-timeout "${DEADLINE_S}s" get --json <"$dir/confirmed" >"$dir/found"
-		[ "$(grep -c '"state":"ready"' "$dir/found")" = "$(wc -l <"$dir/confirmed")" ] ||
-			fail "$how $file: $(wc -l <"$dir/confirmed") confirmed, $(wc -l <"$dir/found") found"
+		all_found "$how $file"
 		kill "$broker" && wait "$broker"
 	done
 done
@@ -140,9 +145,31 @@ spillway-repair --data "$dir/data" --without-journal >"$dir/said" && fail "in or
 grep -q "the journal is missing; .*, when the broker stopped in order" "$dir/said" || fail "$(cat "$dir/said")"
 spillway-repair --data "$dir/data" --without-journal --rebuild >"$dir/said" || fail "$(cat "$dir/said")"
 broker_start
-xargs -n 50 spillway --broker-timeout "${DEADLINE_S}s" get --json <"$dir/confirmed" >"$dir/found"
-[ "$(grep -c '"state":"ready"' "$dir/found")" = "$(wc -l <"$dir/confirmed")" ] ||
-	fail "journal: $(wc -l <"$dir/confirmed") confirmed, $(wc -l <"$dir/found") found"
+all_found journal
+
+# A bit of a number that the journal needs: the value follows the name.
+kill "$broker" && wait "$broker"
+cp -r "$dir/data" "$dir/kept"
+python3 - "$dir/data/data.mdb" <<'EOF'
+import sys
+with open(sys.argv[1], "r+b") as f:
+	data = bytearray(f.read(1 << 20))
+	at = data.find(b"salt")
+	while at >= 0:
+		data[at + 4] ^= 1
+		at = data.find(b"salt", at + 1)
+	f.seek(0)
+	f.write(data)
+EOF
+refused 70 "the numbers in data.mdb that the journal needs are corrupt" spillway-broker \
+	--data "$dir/data" --listen "$SPILLWAY_BROKER"
+spillway-repair --data "$dir/data" --without-journal --rebuild >"$dir/said" || fail "$(cat "$dir/said")"
+grep -q "the numbers in data.mdb .* may be lost" "$dir/said" || fail "$(cat "$dir/said")"
+broker_start
+all_found numbers
+kill "$broker" && wait "$broker"
+rm -r "$dir/data" && mv "$dir/kept" "$dir/data"
+broker_start
 
 # data.mdb is unlinked: nothing more is confirmed, and no new store is made.
 kill "$broker" && wait "$broker"

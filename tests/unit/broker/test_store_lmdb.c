@@ -201,60 +201,36 @@ a_file_that_is_not_lmdb_is_refused(void **state)
 	assert_refused(f, SW_EFORMAT);
 }
 
-struct meta {
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi dbi;
-};
-
-static struct meta
-meta_open(struct fixture *f)
-{
-	struct meta m;
-
-	assert_int_equal(mdb_env_create(&m.env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(m.env, 20), 0);
-	assert_int_equal(mdb_env_open(m.env, f->dir, 0, 0600), 0);
-	assert_int_equal(mdb_txn_begin(m.env, NULL, 0, &m.txn), 0);
-	assert_int_equal(mdb_dbi_open(m.txn, "meta", 0, &m.dbi), 0);
-	return m;
-}
-
-static void
-meta_close(struct meta *m)
-{
-	assert_int_equal(mdb_txn_commit(m->txn), 0);
-	mdb_env_close(m->env);
-}
-
 /* Writes a format number with LMDB, as a later version would. */
 static void
 format_set(struct fixture *f, uint8_t format, size_t len)
 {
 	uint8_t le[8] = {format};
 	MDB_val k = {6, (char[]){"format"}}, v = {len, le};
-	struct meta m = meta_open(f);
+	struct fx_meta m = fx_meta_open(f);
 
 	assert_int_equal(mdb_put(m.txn, m.dbi, &k, &v, 0), 0);
-	meta_close(&m);
+	fx_meta_close(&m);
 }
 
-/* Makes a store of format 1: no salt, and one unsalted record in the journal.
- */
+/* Makes a store of format 1: no salt, no seal, and one unsalted record in the
+ * journal. */
 static void
 first_format_make(struct fixture *f, const struct store_op *op)
 {
-	MDB_val salt = {4, (char[]){"salt"}}, at = {7, (char[]){"journal"}}, v;
-	struct meta m = meta_open(f);
+	MDB_val salt = {4, (char[]){"salt"}}, seal = {4, (char[]){"seal"}};
+	MDB_val at = {7, (char[]){"journal"}}, v;
+	struct fx_meta m = fx_meta_open(f);
 	struct journal j;
 
 	assert_int_equal(mdb_del(m.txn, m.dbi, &salt, NULL), 0);
+	assert_int_equal(mdb_del(m.txn, m.dbi, &seal, NULL), 0);
 	assert_int_equal(mdb_get(m.txn, m.dbi, &at, &v), 0);
 	assert_int_equal(journal_open(&j, f->dir, 0, 0), 0);
 	journal_restart(&j, le_get(v.mv_data, 8));
 	assert_int_equal(journal_append(&j, op, 1), 0);
 	journal_close(&j);
-	meta_close(&m);
+	fx_meta_close(&m);
 	format_set(f, 1, 8);
 }
 
