@@ -105,6 +105,20 @@ puts() {
 	done
 }
 confirmed_at_least() { [ "$(wc -l <"$dir/confirmed")" -ge "$1" ]; }
+broker_start_with_puts() {
+	broker_start
+	: >"$dir/confirmed"
+	puts >"$dir/confirmed" &
+	producer=$!
+	pids+=("$producer")
+	until_true confirmed_at_least 20
+}
+
+# replaced FILE: the broker says so and ends, and with it the producer.
+replaced() {
+	ended 80 "ev=replaced .*$1: the file was removed or replaced"
+	wait "$producer" || :
+}
 
 # Each file of the store is removed, renamed, or replaced by its copy while jobs
 # are put.  The broker ends; every confirmed job is in the store again, once the
@@ -113,15 +127,9 @@ remove() { mv "$1" "$dir/aside"; }
 replace() { cp "$1" "$dir/copy" && mv "$1" "$dir/aside" && mv "$dir/copy" "$1"; }
 for file in broker.lock lock.mdb journal data.mdb; do
 	for how in remove replace; do
-		broker_start
-		: >"$dir/confirmed"
-		puts >"$dir/confirmed" &
-		producer=$!
-		pids+=("$producer")
-		until_true confirmed_at_least 20
+		broker_start_with_puts
 		$how "$dir/data/$file"
-		ended 80 "ev=replaced .*$file: the file was removed or replaced"
-		wait "$producer" || :
+		replaced "$file"
 		mv "$dir/aside" "$dir/data/$file"
 		broker_start
 		all_found "$how $file"
@@ -130,15 +138,9 @@ for file in broker.lock lock.mdb journal data.mdb; do
 done
 
 # The journal is unlinked: what was confirmed is in data.mdb.
-broker_start
-: >"$dir/confirmed"
-puts >"$dir/confirmed" &
-producer=$!
-pids+=("$producer")
-until_true confirmed_at_least 20
+broker_start_with_puts
 rm "$dir/data/journal"
-ended 80 "ev=replaced .*journal: the file was removed or replaced"
-wait "$producer" || :
+replaced journal
 refused 70 "the journal is missing" spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER"
 refused 65 "the journal is missing" spillway-repair --data "$dir/data"
 spillway-repair --data "$dir/data" --without-journal >"$dir/said" && fail "in order without a journal"
@@ -168,21 +170,13 @@ grep -q "the numbers in data.mdb .* may be lost" "$dir/said" || fail "$(cat "$di
 broker_start
 all_found numbers
 kill "$broker" && wait "$broker"
-rm -r "$dir/data" && mv "$dir/kept" "$dir/data"
-broker_start
+rm -r "$dir/data"
+cp -r "$dir/kept" "$dir/data"
 
 # data.mdb is unlinked: nothing more is confirmed, and no new store is made.
-kill "$broker" && wait "$broker"
-cp -r "$dir/data" "$dir/kept"
-broker_start
-: >"$dir/confirmed"
-puts >"$dir/confirmed" &
-producer=$!
-pids+=("$producer")
-until_true confirmed_at_least 20
+broker_start_with_puts
 rm "$dir/data/data.mdb"
-ended 80 "ev=replaced .*data.mdb: the file was removed or replaced"
-wait "$producer" || :
+replaced data.mdb
 refused 70 "data.mdb is missing, but the journal is not" \
 	spillway-broker --data "$dir/data" --listen "$SPILLWAY_BROKER"
 [ ! -e "$dir/data/data.mdb" ] || fail "a new store was made"
