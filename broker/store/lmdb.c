@@ -147,9 +147,10 @@ numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	const struct lmdb_number own[] = {
 		{"journal", l->journal.generation + 1},
 		{"checkpoint_ms", (uint64_t)clock_now_ms(CLOCK_REALTIME)}};
-	int is_sound = l->loss.numbers || lmdb_meta_sound(l);
-	int rc = is_sound ? lmdb_meta_put(l, own, 2) : MDB_CORRUPTED;
+	int rc = l->loss.numbers ? 0 : lmdb_meta_check(l);
 
+	if (rc == 0)
+		rc = lmdb_meta_put(l, own, 2);
 	if (rc == 0)
 		rc = lmdb_meta_put(l, numbers, n);
 	if (rc == 0) {

@@ -124,8 +124,9 @@ uint64_t lmdb_meta_get(struct lmdb *, const char *name, uint64_t otherwise);
  * Returns LMDB's error. */
 int lmdb_meta_put(struct lmdb *, const struct lmdb_number *, size_t n);
 
-/* 0: a number or the seal is not as it was put, or is not there. */
-int lmdb_meta_sound(struct lmdb *);
+/* Returns 0; MDB_CORRUPTED: a number or the seal is not as it was put, or is
+ * not there; or another error of LMDB. */
+int lmdb_meta_check(struct lmdb *);
 
 /* In lmdb_room.c: */
 

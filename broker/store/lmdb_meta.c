@@ -104,12 +104,18 @@ lmdb_meta_put(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 
 /* A store of an older format has no seal, and nor has one that is just made. */
 int
-lmdb_meta_sound(struct lmdb *l)
+lmdb_meta_check(struct lmdb *l)
 {
 	MDB_val k = name_val(seal_name), v;
 	uint64_t sum;
+	int rc = sum_of_rows(l, &sum), is_sound;
 
-	if (mdb_get(l->txn, l->meta, &k, &v) != 0)
-		return lmdb_meta_get(l, "format", 0) < SEALED_SINCE;
-	return sum_of_rows(l, &sum) == 0 && number_of(&v) == sum;
+	if (rc != 0)
+		return rc;
+	rc = mdb_get(l->txn, l->meta, &k, &v);
+	if (rc == MDB_NOTFOUND)
+		is_sound = lmdb_meta_get(l, "format", 0) < SEALED_SINCE;
+	else
+		is_sound = rc == 0 && number_of(&v) == sum;
+	return is_sound ? 0 : MDB_CORRUPTED;
 }

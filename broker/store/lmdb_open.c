@@ -358,12 +358,16 @@ format_check(struct lmdb *l, const char *dir)
 static int
 numbers_check(struct lmdb *l, const char *dir, const struct store_options *o)
 {
-	l->loss.numbers = !lmdb_meta_sound(l);
-	return l->loss.numbers && !o->without_journal
-		       ? lmdb_fail(l, SW_ECORRUPT, dir,
+	int rc = lmdb_meta_check(l);
+
+	l->loss.numbers = rc == MDB_CORRUPTED;
+	if (!l->loss.numbers)
+		return lmdb_convert(l, rc, dir);
+	return o->without_journal
+		       ? 0
+		       : lmdb_fail(l, SW_ECORRUPT, dir,
 				 "the numbers in data.mdb that the journal "
-				 "needs are corrupt")
-		       : 0;
+				 "needs are corrupt");
 }
 
 /* Opens the tables, checks the format, applies the journal. */
