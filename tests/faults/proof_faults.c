@@ -538,7 +538,7 @@ main(void)
 	if (CONTROLS == 1)
 		puts("skipped: careless: a sanitizer's malloc cannot be made "
 		     "to fail");
-	if (sweep_control(controls, CONTROLS, 1) != 0)
+	if (sweep_control(controls, CONTROLS) != 0)
 		return 1;
 	return sweep_run("in one process", sweeps,
 		sizeof(sweeps) / sizeof(sweeps[0]), 11);

@@ -30,9 +30,6 @@ enum { LINES = 5, IDS_MAX = 64, STEP_MS = 20, STARTS = 3 };
 /* Shorter than the scene, longer than a busy machine needs. */
 #define TIMEOUT_OPTION "--broker-timeout=30s"
 
-/* Of a broker; those before it make the store. */
-enum { FIRST_WRITE = 9 };
-
 enum target { BROKER, WORKER, LINES_PUT, PUT, LIST, TABLE, TARGETS };
 
 static const char *const target_names[TARGETS + 1] = {
@@ -544,7 +541,7 @@ main(int argc, char **argv)
 	(void)snprintf(
 		preload_env, sizeof(preload_env), "LD_PRELOAD=%s", preload);
 	zmq_aborts = sweep_share(sizeof(*zmq_aborts));
-	if (sweep_control(controls, 1, FIRST_WRITE) != 0)
+	if (sweep_control(controls, 1) != 0)
 		return 1;
 	failed = sweep_run("real programs", sweeps,
 		sizeof(sweeps) / sizeof(sweeps[0]), 21);

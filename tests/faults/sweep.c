@@ -335,9 +335,9 @@ play_quietly(const struct sweep *s, struct fault_block *plan)
 }
 
 static int
-control_found(const struct sweep *s, const struct sweep_case *c, unsigned at)
+control_found(const struct sweep *s, const struct sweep_case *c)
 {
-	for (unsigned end = at + CONTROL_TRIES; at < end; at++) {
+	for (unsigned at = 1; at <= CONTROL_TRIES; at++) {
 		struct point p = {s, c, at, at};
 		struct fault_block plan = plan_of(&p);
 		char name[128];
@@ -352,7 +352,7 @@ control_found(const struct sweep *s, const struct sweep_case *c, unsigned at)
 }
 
 int
-sweep_control(const struct sweep *sweeps, int n, unsigned at)
+sweep_control(const struct sweep *sweeps, int n)
 {
 	int missed = 0;
 
@@ -362,7 +362,7 @@ sweep_control(const struct sweep *sweeps, int n, unsigned at)
 		for (int k = 0; k < sweeps[i].cases_n; k++) {
 			const struct sweep_case *c = &sweeps[i].cases[k];
 
-			if (!control_found(&sweeps[i], c, at))
+			if (!control_found(&sweeps[i], c))
 				missed |= sweep_wrong("%s: a %s was not found",
 					sweeps[i].name, how_name(c->how));
 		}

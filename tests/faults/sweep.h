@@ -40,10 +40,10 @@ int sweep_run(const char *what, const struct sweep *, int n, int seconds);
 
 /*
  * The positive control: each case of each sweep is a lie or a crash, and
- * must be found wrong at one of its first calls from `at` on.  0; 1: one
+ * must be found wrong at one of its first calls.  0; 1: one
  * was not, and a line on stderr said which.
  */
-int sweep_control(const struct sweep *, int n, unsigned at);
+int sweep_control(const struct sweep *, int n);
 
 /*
  * Memory that is shared with the processes that one forks.  Points run in
