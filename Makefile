@@ -23,14 +23,14 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSPILLWAY_VERSION='"$(VERSION)"' -fPIC \
 	-fvisibility=hidden $(OPT_$(KIND)) $(WARN) -MMD -MP $(if $(PLANT),-DPLANT=PLANT_$(PLANT)) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(KIND))) $(LDFLAGS)
 JOB_KINDS := email exec logs noop transcode webhook
-CODE := base wire link blob broker broker/core broker/job broker/model broker/store broker/repair producer cli cli/top cli/transfer spawner worker \
+CODE := base wire link blob broker broker/core broker/job broker/model broker/time broker/store broker/repair producer cli cli/top cli/transfer spawner worker \
 	worker/kept worker/lease worker/process jobs $(JOB_KINDS:%=jobs/%) report front front/isolate
 TESTDIRS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/*.c tests/unit/*/*.c))))
 # A room's main.c is a program; tests/house.rooms says which room may include which.
 objs = $(patsubst %.c,$B/%.o,$(filter-out %/main.c,$(foreach d,$(1),$(wildcard $(d)/*.c))))
 # Archives: a program gets only the objects that it uses.
 WIRE := $(addprefix $B/,link.a wire.a base.a)
-CORE := $(call objs,broker/core broker/job broker/model broker/store)
+CORE := $(call objs,broker/core broker/job broker/model broker/time broker/store)
 REPAIR := $(call objs,broker/repair)
 BROKER := $(call objs,broker) $(CORE)
 REPORT := $(addprefix $B/report/,database.o hll.o path_times.o)

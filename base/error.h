@@ -37,6 +37,9 @@
 	X(SW_ECANCEL, -5023, "a cancel of the job was requested")              \
 	X(SW_ENOQUEUE, -5024, "no such queue")                                 \
 	X(SW_ECONFLICT, -5025, "another job has this id")                      \
+	X(SW_EQUEUES, -5026, "the broker has its largest number of queues")    \
+	X(SW_EINUSE, -5027, "the queue is in use")                             \
+	X(SW_EWAITS, -5028, "too many waits at a time")                        \
 	X(SW_EBACKUP, -5030, "the backup was not made")
 
 enum sw_error {

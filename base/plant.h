@@ -23,6 +23,10 @@
 	X(SHORT_REARM)	    /* a restart gives leases no full term */          \
 	X(MOVE_TWICE)	    /* a moved job is counted in both queues */        \
 	X(RASH_RUN)	    /* what should run at once keeps its old time */   \
+	X(FAIR_FIRST)	    /* the least urgent jobs are served first */       \
+	X(LOST_LANES)	    /* lanes dropped from memory count as empty */     \
+	X(FULL_DELETE)	    /* a queue that has jobs is deleted */             \
+	X(DEAF_WAIT)	    /* a wait does not end at its deadline */          \
 	X(COUNTER_DRIFT)    /* a forgotten job is still counted */             \
 	X(FREE_EXPIRY)	    /* an expired lease costs no attempt */            \
 	X(NO_LAPSE_LIMIT)   /* unbegun, a job may be lost for ever */          \

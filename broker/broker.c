@@ -235,7 +235,7 @@ requests_take(struct broker *br)
 	struct peer peer;
 	zmq_msg_t frame;
 
-	while (core_has_room(&br->core)) {
+	while (core_may_take(&br->core)) {
 		int got;
 
 		zmq_msg_init(&frame);
@@ -466,7 +466,7 @@ broker_run(struct broker *br)
 
 	sd_notify(0, "READY=1");
 	sw_log(SW_LOG_INFO, "ready", "epoch", sw_num((int64_t)br->claim.epoch),
-		"queues", sw_num(br->core.queues_n), "leases",
+		"queues", sw_num(HASH_COUNT(br->core.queues_by_name)), "leases",
 		sw_num(lease_count(&br->core.leases)), "at",
 		br->listener.endpoint, NULL);
 	while (!br->stop && err == 0)

@@ -13,9 +13,8 @@ static int
 setting_set(void *arg, const char *queue, const char *setting)
 {
 	struct core *c = arg;
-	char why[256];
-	int err = core_queue_set(
-		c, bytes_str(queue), bytes_str(setting), why, sizeof(why));
+	char why[SW_WHY_ROOM];
+	int err = core_queue_set(c, bytes_str(queue), bytes_str(setting), why);
 
 	if (err < 0)
 		sw_log(SW_LOG_ERR, "config", "queue", queue, "at", why, "error",
@@ -40,7 +39,7 @@ static int
 setting_differs(const struct core *c, const char *queue, const char *setting,
 	struct setting_change *ch)
 {
-	const struct queue *q = queue_find(c->queues_by_name, bytes_str(queue));
+	const struct queue *q = core_queue_find(c, bytes_str(queue));
 	int64_t values[SW_SETTINGS];
 	uint32_t given = 0;
 	char why[UNIT_WHY];

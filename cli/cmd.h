@@ -61,6 +61,7 @@ enum {
 	X(CMD_O_YES, "yes", NULL, "really do so")                                                  \
 	X(CMD_O_NEWEST, "newest", NULL, "the newest jobs first")                                    \
 	X(CMD_O_REASON, "reason", "TEXT", "shown as the job's last error")                          \
+	X(CMD_O_PURGE, "purge", NULL, "delete the jobs of the queue, too")                          \
 	X(CMD_O_INTERVAL, "interval", "DURATION", "time between two refreshes (1s)")                \
 	X(CMD_O_ONCE, "once", NULL, "print once, as plain text")                                    \
 	X(CMD_O_BLOBS, "blobs", "URI", "the store of blobs (else $SPILLWAY_BLOBS)")                 \
@@ -229,6 +230,7 @@ int cmd_list(struct cmd *);
 int cmd_queues(struct cmd *);
 int cmd_queue_show(struct cmd *);
 int cmd_queue_set(struct cmd *);
+int cmd_queue_delete(struct cmd *);
 int cmd_pause(struct cmd *);
 int cmd_resume(struct cmd *);
 int cmd_dead_list(struct cmd *);
@@ -251,6 +253,9 @@ int cmd_completion(struct cmd *);
 
 /* Prints a job with its history for people. */
 void cmd_job_show(struct cmd *, const struct sw_item *);
+
+/* Deletes all jobs of a queue but those that run; adds their number. */
+int cmd_queue_purge(struct cmd *, const char *queue, int64_t *deleted);
 
 /* Waits for the end of a job and prints its result. */
 int cmd_job_wait(struct cmd *, const struct sw_id *, int64_t timeout_ms);

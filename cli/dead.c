@@ -362,14 +362,30 @@ cmd_dead_purge(struct cmd *c)
 	return jobs_sweep(c, &kind, NULL);
 }
 
+static const struct sweep_kind purge = {SW_OP_PURGE, "deleted", "delete", 0, 1,
+	0, {SW_DELAYED, SW_READY, SW_DONE, SW_DEAD, SW_CANCELLED}};
+
 int
 cmd_purge(struct cmd *c)
 {
-	static const struct sweep_kind kind = {SW_OP_PURGE, "deleted", "delete",
-		0, 1, 0,
-		{SW_DELAYED, SW_READY, SW_DONE, SW_DEAD, SW_CANCELLED}};
+	return jobs_sweep(c, &purge, NULL);
+}
 
-	return jobs_sweep(c, &kind, NULL);
+int
+cmd_queue_purge(struct cmd *c, const char *queue, int64_t *deleted)
+{
+	struct dead_sweep s = {.c = c,
+		.kind = &purge,
+		.left = INT64_MAX,
+		.sel = {.queue = queue,
+			.since_ms = -1,
+			.until_ms = -1,
+			.priority = -1,
+			.attempts = -1}};
+	int rc = sweep_states(&s);
+
+	*deleted += s.changed;
+	return rc;
 }
 
 int

@@ -8,7 +8,10 @@
 #include "cli/time.h"
 #include "wire/proto.h"
 
-enum { ERROR_LINES = 10 };
+enum {
+	ERROR_LINES = 10,
+	WAIT_LATE_MS = 5000, /* by which the answer to a wait may be late */
+};
 
 /* Handles the answer for one id; the exit code. */
 typedef int answer_fn(struct cmd *, const char *id, const struct sw_item *);
@@ -243,20 +246,46 @@ end_print(struct cmd *c, const char *id, const struct sw_item *it)
 		id, sw_cause_name(cause), id);
 }
 
+/* Asks once, for at most SW_WAIT_MS.  SW_ETIMEOUT: the job has not ended. */
+static int
+wait_part(struct cmd *c, const struct sw_id *id, int64_t left_ms,
+	struct sw_msg *reply, struct sw_item *it)
+{
+	int64_t part = left_ms < 0 || left_ms > SW_WAIT_MS ? SW_WAIT_MS
+							   : left_ms;
+	struct sw_buf b = cmd_begin(c, SW_OP_WAIT, 0);
+	size_t mark = sw_item_begin(&b);
+	int err;
+
+	sw_put_id(&b, id);
+	sw_put_int(&b, SW_F_TIMEOUT_MS, part);
+	sw_item_end(&b, mark);
+	if (left_ms < 0 || left_ms > part + WAIT_LATE_MS)
+		left_ms = part + WAIT_LATE_MS;
+	err = client_call(c->client, &b, left_ms, reply);
+	if (err < 0)
+		return err;
+	if (!sw_msg_next(reply, it))
+		return SW_EUNKNOWN;
+	return sw_int(it, SW_F_STATUS, 0) == SW_ETIMEOUT ? SW_ETIMEOUT : 0;
+}
+
 int
 cmd_job_wait(struct cmd *c, const struct sw_id *id, int64_t timeout_ms)
 {
-	struct sw_buf b = cmd_begin(c, SW_OP_WAIT, 0);
-	size_t mark = sw_item_begin(&b);
+	int64_t began_ms = client_now_ms(), left_ms = timeout_ms;
 	char text[SW_ID_TEXT], human[HUMAN_TEXT];
 	struct sw_msg reply;
 	struct sw_item it;
 	int err;
 
-	sw_put_id(&b, id);
-	sw_item_end(&b, mark);
+	do {
+		err = wait_part(c, id, left_ms, &reply, &it);
+		if (timeout_ms >= 0)
+			left_ms = timeout_ms - (client_now_ms() - began_ms);
+	} while ((err == SW_ETIMEOUT || err == SW_ELINK) &&
+		 (timeout_ms < 0 || left_ms > 0));
 	sw_id_format(id, text);
-	err = client_call(c->client, &b, timeout_ms, &reply);
 	if (err == SW_ETIMEOUT) {
 		(void)cmd_refuse(c, "%s has not ended within %s", text,
 			human_ms(human, timeout_ms));
@@ -264,8 +293,6 @@ cmd_job_wait(struct cmd *c, const struct sw_id *id, int64_t timeout_ms)
 	}
 	if (err < 0)
 		return cmd_fail(c, err);
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(c, SW_EUNKNOWN);
 	return answer_take(c, id, &it, end_print);
 }
 

@@ -241,6 +241,81 @@ cmd_queue_set(struct cmd *c)
 			    : settings_send(c, c->words + 1, c->n_words - 1);
 }
 
+/* --- delete -------------------------------------------------------------- */
+
+struct queue_use {
+	int64_t workers, leased;
+};
+
+static void
+queue_use_read(void *arg, const struct sw_item *it)
+{
+	struct queue_use *u = arg;
+
+	u->workers = pair_int(it, SW_F_STAT, "workers", 0);
+	u->leased = pair_int(it, SW_F_STAT, "leased", 0);
+}
+
+/* Refuses before a job is gone: the queue could not be deleted afterwards. */
+static int
+queue_empty(struct cmd *c)
+{
+	const char *name = c->words[0];
+	struct queue_use use = {0};
+	char n[HUMAN_TEXT];
+	int64_t deleted = 0;
+	int rc = cmd_pages(c, SW_OP_QUEUES, name, queue_use_read, &use);
+
+	if (rc != CMD_OK)
+		return rc;
+	if (use.workers > 0)
+		return cmd_refuse(c, "queue %s has %" PRId64 " workers", name,
+			use.workers);
+	if (use.leased > 0)
+		return cmd_refuse(c, "queue %s has %" PRId64 " running jobs",
+			name, use.leased);
+	rc = cmd_queue_purge(c, name, &deleted);
+	if (deleted > 0)
+		(void)fprintf(c->out.f, "%s %s deleted\n",
+			human_count(n, deleted), deleted == 1 ? "job" : "jobs");
+	return rc;
+}
+
+int
+cmd_queue_delete(struct cmd *c)
+{
+	const char *name = c->words[0];
+	struct sw_msg reply;
+	struct sw_item it;
+	struct sw_buf b;
+	size_t mark;
+	int rc = CMD_OK;
+
+	if (sw_queue_check(name, strlen(name)) < 0)
+		return cmd_usage(c,
+			"queue name '%.70s' must be 1 to 63 of a-z, 0-9, _ and "
+			"-",
+			name);
+	if (c->value[CMD_O_PURGE] != NULL)
+		rc = queue_empty(c);
+	if (rc != CMD_OK)
+		return rc;
+	b = cmd_begin(c, SW_OP_QUEUE_DELETE, 0);
+	mark = sw_item_begin(&b);
+	sw_put_text(&b, SW_F_QUEUE, name);
+	sw_item_end(&b, mark);
+	rc = cmd_call(c, &b, &reply);
+	if (rc != CMD_OK)
+		return rc;
+	if (!sw_msg_next(&reply, &it))
+		return cmd_fail(c, SW_EUNKNOWN);
+	return sw_int(&it, SW_F_STATUS, SW_EUNKNOWN) == 0
+		       ? CMD_OK
+		       : cmd_refused(c, name, &it);
+}
+
+/* --- pause and resume ---------------------------------------------------- */
+
 /* Setting makes a missing queue: a mistyped name must not. */
 static int
 pause_set(struct cmd *c, const char *setting)

@@ -56,8 +56,13 @@ static const char gc_help[] =
 	"for the time of --older after its last put.\n"
 	"All jobs that use the store must be of this one broker.\n";
 
+static const char delete_help[] =
+	"A queue without jobs, workers and settings goes by itself, an hour\n"
+	"after its last job.  A put makes a queue again.\n";
+
 static const char backup_help[] =
-	"FOLDER must be empty or not there; the broker writes it, with its own\n"
+	"FOLDER must be empty or not there; the broker writes it, with its "
+	"own\n"
 	"rights.  To restore, stop the broker and put FOLDER in the place of\n"
 	"the data folder.  docs/operations.md has more.\n";
 
@@ -96,6 +101,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"queues", "", 0, 0, J, "list the queues", NULL, cmd_queues, NULL},
 	{"queue show", "QUEUE", 1, 1, J, "show a queue's settings and figures", NULL, cmd_queue_show, NULL},
 	{"queue set", "QUEUE KEY=VALUE…", 2, -1, 0, "change a queue's settings, or make it", NULL, cmd_queue_set, NULL},
+	{"queue delete", "QUEUE", 1, 1, CMD_BIT(CMD_O_PURGE), "delete a queue that has no jobs and no workers", delete_help, cmd_queue_delete, NULL},
 	{"pause", "QUEUE", 1, 1, 0, "start no more jobs of a queue", NULL, cmd_pause, NULL},
 	{"resume", "QUEUE", 1, 1, 0, "end a pause", NULL, cmd_resume, NULL},
 	{"dead list", "[SELECTOR…]", 0, -1, J | CMD_BIT(CMD_O_LIMIT), "list dead jobs, the newest first", selector_help, cmd_dead_list, NULL},

@@ -10,7 +10,8 @@ import { Dealer } from "zeromq";
 
 const OPS = Object.fromEntries(`put hello want done extend cancel get wait list redrive purge
     queue-set queues workers stats why bye`.split(/\s+/).map((name, i) => [name, i + 1]));
-const JOBS = 64, STOP = 65, ACK = 1, RETRY = 2, FAIL = 3, STOPPED = 5, SESSION = -5015, CANCEL = -5023;
+const JOBS = 64, STOP = 65, ACK = 1, RETRY = 2, FAIL = 3, STOPPED = 5, SESSION = -5015, TIMEOUT = -5019,
+  CANCEL = -5023;
 // By tag, from 1 on.  $ text, % bytes, @ id, & item, else int; * may stand many times.
 const FIELDS = `id@ queue$ body% status detail$ state priority delay_ms run_at_ms expires_at_ms
     unique% unique_also fair$ max_attempts timeout_ms headers$* content_type$ token attempt crashes
@@ -88,8 +89,9 @@ export class Spillway {
     let late;
     return new Promise((resolve, reject) => {
       late = setTimeout(() => reject(new Error("no answer: the outcome is unknown")), timeout * 1000);
-      this.#waiting.set(seq, ({ items }) => !items[0]?.status ? resolve(items) :
-        reject(Object.assign(new Refused(items[0].detail ?? op), { code: items[0].status })));
+      this.#waiting.set(seq, ({ items: got }) => !got[0]?.status ? resolve(got) :
+        got[0].status === TIMEOUT ? this.send(op, items, seq) : // a wait is over before the job
+        reject(Object.assign(new Refused(got[0].detail ?? op), { code: got[0].status })));
     }).finally(() => (clearTimeout(late), clearInterval(repeat), this.#waiting.delete(seq)));
   }
   put = (queue, body, { id = uuid7(), ...fields } = {}) =>

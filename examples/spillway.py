@@ -9,7 +9,7 @@ import contextlib, itertools, os, queue, random, socket, struct, sys, threading,
 
 OPS = {name: op for op, name in enumerate("""put hello want done extend cancel get wait list
     redrive purge queue-set queues workers stats why bye""".split(), 1)}
-JOBS, STOP, ERROR, REPLY, SESSION, FULL = 64, 65, 255, 128, -5015, -5004
+JOBS, STOP, ERROR, REPLY, SESSION, FULL, TIMEOUT = 64, 65, 255, 128, -5015, -5004, -5019
 ACK, RETRY, FAIL, RELEASE, STOPPED = 1, 2, 3, 4, 5
 # By tag, from 1 on.  $ text, % bytes, @ id, & item, else int; * may come many times.
 FIELDS = """id@ queue$ body% status detail$ state priority delay_ms run_at_ms expires_at_ms
@@ -80,15 +80,15 @@ class Spillway:  # one connection, for one thread
             seq = self.send(op, *items, seq=seq)
             while self.sock.poll(1000 * max(0, min(now + again, end) - time.monotonic())):
                 got, to, reply = unpack(self.sock.recv())
-                if to == seq and got in (ERROR, OPS[op] + REPLY):
+                over = reply and reply[0].get("status") == TIMEOUT  # a wait, not the job: again
+                if to == seq and got in (ERROR, OPS[op] + REPLY) and not over:
                     if reply and reply[0].get("status"):
                         raise Refused(reply[0]["status"], reply[0].get("detail", op))
                     return reply
         raise TimeoutError("no answer: the outcome is unknown")
 
     def put(self, queue, body, **fields):
-        job = dict(id=uuid7(), queue=queue, body=body) | fields
-        self.call("put", job)
+        self.call("put", job := dict(id=uuid7(), queue=queue, body=body) | fields)
         return job["id"]
 
     def get(self, id, op="get", **how):

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 
-/* Sends `op` for one job: 0 or the STATUS.  Without a reply `it` is empty. */
+enum { WAIT_LATE_MS = 5000 }; /* by which the answer to a wait may be late */
+
+/* Sends `op` for one job: 0 or the STATUS.  Without a reply `it` is empty.
+ * `wait_ms` negative: the request has no time of its own. */
 static int
 job_ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
-	struct sw_item *it)
+	int64_t wait_ms, struct sw_item *it)
 {
 	uint8_t room[SW_HEADER_LEN + 64];
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
@@ -21,6 +24,8 @@ job_ask(struct sw_client *c, int op, const struct sw_id *id, int64_t timeout_ms,
 	sw_msg_begin(&b, op, 0, 0);
 	mark = sw_item_begin(&b);
 	sw_put_id(&b, id);
+	if (wait_ms >= 0)
+		sw_put_int(&b, SW_F_TIMEOUT_MS, wait_ms);
 	sw_item_end(&b, mark);
 
 	err = client_call(c->link, &b, timeout_ms, &reply);
@@ -65,34 +70,59 @@ info_read(const struct sw_item *it, const struct sw_id *id, struct sw_info *i)
 	sw_get_text(it, SW_F_WORKER, i->worker, sizeof(i->worker));
 }
 
-static int
-job_look(struct sw_client *c, int op, const struct sw_id *id,
-	int64_t timeout_ms, struct sw_info *info)
+int
+sw_get(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_info *info)
 {
 	struct sw_item it;
 	int err = inside_begin(c);
 
 	if (err < 0)
 		return err;
-	err = job_ask(c, op, id, timeout_ms, &it);
+	err = job_ask(c, SW_OP_GET, id, timeout_ms, -1, &it);
 	if (err == 0)
 		info_read(&it, id, info);
 	inside_end(c);
 	return err;
 }
 
-int
-sw_get(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
-	struct sw_info *info)
+/* A wait is in the broker for at most SW_WAIT_MS, so a long one is some. */
+static int
+wait_ask(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
+	struct sw_item *it)
 {
-	return job_look(c, SW_OP_GET, id, timeout_ms, info);
+	int64_t left = timeout_ms, until = inside_until(timeout_ms);
+	int err;
+
+	do {
+		int64_t part = left;
+
+		if (part < 0 || part > SW_WAIT_MS)
+			part = SW_WAIT_MS;
+		err = job_ask(c, SW_OP_WAIT, id,
+			left < 0 || left > part + WAIT_LATE_MS
+				? part + WAIT_LATE_MS
+				: left,
+			part, it);
+		left = inside_left(until);
+	} while ((err == SW_ETIMEOUT || err == SW_ELINK) && left != 0);
+	return err;
 }
 
 int
 sw_wait(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
 	struct sw_info *info)
 {
-	return job_look(c, SW_OP_WAIT, id, timeout_ms, info);
+	struct sw_item it;
+	int err = inside_begin(c);
+
+	if (err < 0)
+		return err;
+	err = wait_ask(c, id, timeout_ms, &it);
+	if (err == 0)
+		info_read(&it, id, info);
+	inside_end(c);
+	return err;
 }
 
 int
@@ -104,7 +134,7 @@ sw_cancel(struct sw_client *c, const struct sw_id *id, int64_t timeout_ms,
 
 	if (err < 0)
 		return err;
-	err = job_ask(c, SW_OP_CANCEL, id, timeout_ms, &it);
+	err = job_ask(c, SW_OP_CANCEL, id, timeout_ms, -1, &it);
 	if (state != NULL && (err == 0 || err == SW_ESTATE))
 		*state = (int)sw_int(&it, SW_F_STATE, SW_NONE);
 	inside_end(c);

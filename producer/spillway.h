@@ -87,7 +87,10 @@ enum sw_error {
 	SW_EID = -5022,	      /* malformed id: must be a UUID */
 	SW_ECANCEL = -5023,   /* the job is to be cancelled */
 	SW_ENOQUEUE = -5024,  /* no such queue */
-	SW_ECONFLICT = -5025  /* a job of this id has another queue or body */
+	SW_ECONFLICT = -5025, /* a job of this id has another queue or body */
+	SW_EQUEUES = -5026,   /* the broker has its largest number of queues */
+	SW_EINUSE = -5027,    /* the queue is in use */
+	SW_EWAITS = -5028     /* too many waits at a time */
 };
 #endif
 
@@ -117,10 +120,8 @@ struct sw_client;
 
 #ifndef SW_JOB_H
 enum { SW_PRIORITY_LOWEST = -1 }; /* for sw_job.priority: below 1 */
-/*
- * A job to be put.  Zero means "not set" throughout.  Pointers are borrowed
- * until the call returns.
- */
+/* A job to be put.  Zero means "not set" throughout.  Pointers are borrowed
+ * until the call returns. */
 struct sw_job {
 	struct sw_id id;   /* zero: an id is made and written here */
 	const char *queue; /* required: 1-63 of [a-z0-9_-] */
@@ -158,10 +159,8 @@ struct sw_put_result {
  */
 SW_API int sw_open(struct sw_client **, const char *endpoint);
 
-/*
- * Closes a client, or NULL.  Submitted jobs without an answer are called back
- * with SW_EUNKNOWN: sw_flush() first.  Does nothing in a sw_done_fn.
- */
+/* Closes a client, or NULL.  Submitted jobs without an answer are called back
+ * with SW_EUNKNOWN: sw_flush() first.  Does nothing in a sw_done_fn. */
 SW_API void sw_close(struct sw_client *);
 
 /* One line on why the last call failed, or in a sw_done_fn the job's put; ""
@@ -279,8 +278,8 @@ SW_API int sw_get(struct sw_client *, const struct sw_id *, int64_t timeout_ms,
 
 /*
  * Waits until a job has ended: done, dead or cancelled; `info` is then as
- * from sw_get().  SW_ENOJOB; SW_EBUSY: the broker has too many waits;
- * SW_ETIMEOUT: the job has not ended yet.
+ * from sw_get().  SW_ENOJOB; SW_EWAITS: broker or connection has too many
+ * waits; SW_ETIMEOUT: the job has not ended yet.
  */
 SW_API int sw_wait(struct sw_client *, const struct sw_id *, int64_t timeout_ms,
 	struct sw_info *);

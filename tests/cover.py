@@ -19,6 +19,7 @@ AREAS = {
     "broker/core": "core",
     "broker/job": "core",
     "broker/model": "core",
+    "broker/time": "core",
     "broker/repair": "core",
     "broker/store": "store",
     "wire": "wire",

@@ -38,7 +38,11 @@ enum {
 	/* Least address space in which a command such as true(1) starts. */
 	SW_JOB_MEMORY_MIN = 4 * 1024 * 1024, /* SW_ESETTING */
 
-	SW_QUEUES_PER_WORKER = 32, /* SW_EBUSY */
+	SW_QUEUES_MAX = 100000,	   /* SW_EQUEUES */
+	SW_QUEUES_PER_WORKER = 32, /* SW_ETOOBIG */
+	SW_WAITS_MAX = 4096,	   /* at a time, SW_EWAITS */
+	SW_WAITS_PER_PEER = 256,   /* ... of one connection, SW_EWAITS */
+	SW_WAIT_MS = 60 * 1000,	   /* longest time of one, then SW_ETIMEOUT */
 	SW_HEARTBEAT_MS = 1000, /* longest time between a worker's heartbeats */
 };
 

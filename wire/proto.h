@@ -33,6 +33,7 @@
 	X(SW_OP_STATS, 15, "stats")                                            \
 	X(SW_OP_WHY, 16, "why")                                                \
 	X(SW_OP_BYE, 17, "bye")                                                \
+	X(SW_OP_QUEUE_DELETE, 18, "queue-delete")                              \
 	X(SW_OP_RUN, 19, "run")                                                \
 	X(SW_OP_MOVE, 20, "move")                                              \
 	X(SW_OP_BURY, 21, "bury")                                              \

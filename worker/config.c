@@ -144,8 +144,12 @@ route_add(struct worker_config *cfg, const struct config_value *v)
 	struct worker_route *r = &cfg->routes[cfg->worker.run.routes_n];
 	char why[INI_WHY];
 
-	if (cfg->worker.run.routes_n == SW_QUEUES_PER_WORKER)
-		return queue_fail(cfg, v, "too many queues");
+	if (cfg->worker.run.routes_n == SW_QUEUES_PER_WORKER) {
+		(void)snprintf(why, sizeof(why),
+			"a worker serves at most %d queues",
+			SW_QUEUES_PER_WORKER);
+		return queue_fail(cfg, v, why);
+	}
 	if (route_parse(r, v->text, why, sizeof(why)) < 0 ||
 		route_resolve(r, why, sizeof(why)) < 0)
 		return queue_fail(cfg, v, why);

@@ -6,14 +6,14 @@
 
 #include "base/error.h"
 #include "base/must.h"
-#include "broker/core/hello.h"
+#include "base/plant.h"
 #include "broker/job/job.h"
 
 /* --- queue-set ---------------------------------------------------------- */
 
 /* Applies all settings of an item, or none of them and sets `why`. */
 static int
-queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
+queue_set_one(struct core *c, const struct sw_item *it, char *why)
 {
 	struct sw_settings set = {.given = 0};
 	struct bytes s;
@@ -21,25 +21,80 @@ queue_set_one(struct core *c, const struct sw_item *it, char *why, size_t cap)
 	int err = 0;
 
 	while (err == 0 && sw_item_each(it, SW_F_SETTING, &at, &s))
-		err = sw_settings_parse(&set, s.p, s.len, why, cap);
+		err = sw_settings_parse(&set, s.p, s.len, why, SW_WHY_ROOM);
 	return err < 0 ? err
 		       : core_settings_apply(
-				 c, sw_bytes(it, SW_F_QUEUE), &set, why, cap);
+				 c, sw_bytes(it, SW_F_QUEUE), &set, why);
 }
 
 void
 op_queue_set(struct request *rq)
 {
 	struct sw_item it;
-	char why[SW_TEXT_MAX];
+	char why[SW_WHY_ROOM];
 
 	reply_begin(rq, REPLY_SMALL * 2);
 	while (sw_msg_next(&rq->msg, &it)) {
-		size_t mark = sw_item_begin(&rq->reply);
-		int err = queue_set_one(rq->core, &it, why, sizeof(why));
+		why[0] = '\0';
+		reply_status_why(rq, queue_set_one(rq->core, &it, why), why);
+	}
+	reply_send(rq);
+}
 
-		reply_status_put(&rq->reply, err, err < 0 ? why : "");
-		sw_item_end(&rq->reply, mark);
+/* --- queue-delete -------------------------------------------------------- */
+
+/* Writes the jobs of a queue, "3 ready, 1 dead", into `text`; their number. */
+static int64_t
+jobs_count(const struct queue *q, char *text, size_t cap)
+{
+	int64_t n = 0;
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (int s = SW_DELAYED; s < SW_STATES; s++) {
+		if (q->count[s] == 0)
+			continue;
+		len += (size_t)snprintf(text + len, cap - len,
+			"%s%" PRId64 " %s", n > 0 ? ", " : "", q->count[s],
+			sw_state_name(s));
+		n += q->count[s];
+	}
+	return n;
+}
+
+static int
+queue_delete_one(struct core *c, const struct sw_item *it, char *why)
+{
+	struct bytes name = sw_bytes(it, SW_F_QUEUE);
+	struct queue *q = core_queue_find(c, name);
+	char jobs[SW_STATES * 32];
+	int err = sw_field_queue_check(name, why);
+
+	if (err < 0)
+		return err;
+	if (q == NULL)
+		return sw_refuse(why, SW_ENOQUEUE, "no such queue: %.*s",
+			(int)name.len, (const char *)name.p);
+	if (q->workers > 0)
+		return sw_refuse(why, SW_EINUSE, "queue %s has %u workers",
+			q->name, q->workers);
+	if (jobs_count(q, jobs, sizeof(jobs)) != 0 && !planted(FULL_DELETE))
+		return sw_refuse(
+			why, SW_EINUSE, "queue %s has jobs: %s", q->name, jobs);
+	core_queue_remove(c, q);
+	return 0;
+}
+
+void
+op_queue_delete(struct request *rq)
+{
+	struct sw_item it;
+	char why[SW_WHY_ROOM];
+
+	reply_begin(rq, REPLY_SMALL * 2);
+	while (sw_msg_next(&rq->msg, &it)) {
+		why[0] = '\0';
+		reply_status_why(rq, queue_delete_one(rq->core, &it, why), why);
 	}
 	reply_send(rq);
 }
@@ -95,7 +150,7 @@ queue_show(struct core *c, struct sw_buf *b, struct queue *q)
 	if (q->has_run)
 		sw_put_fmt(b, SW_F_STAT, "mean_run_ms=%.1f", q->run_ms);
 	stat_put(b, "workers", q->workers);
-	stat_put(b, "slots_free", sessions_slots_free(c, q));
+	stat_put(b, "slots_free", queue_slots_free(q));
 	if (q->has_run)
 		stat_put(b, "workers_wanted", queue_slots_needed(q));
 	sw_item_end(b, mark);
@@ -153,12 +208,12 @@ op_queues(struct request *rq)
 	struct core *c = rq->core;
 	struct sw_item it;
 	struct table_page w;
+	size_t before = c->read;
 	uint32_t i;
 
 	table_page_begin(rq, &w, &it);
 	if (sw_has(&it, SW_F_QUEUE)) {
-		struct queue *q = queue_find(
-			c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
+		struct queue *q = core_queue_find(c, sw_bytes(&it, SW_F_QUEUE));
 
 		if (q == NULL) {
 			reply_no_queue(rq, sw_bytes(&it, SW_F_QUEUE));
@@ -168,11 +223,14 @@ op_queues(struct request *rq)
 		table_page_reply(rq, &w);
 		return;
 	}
-	for (i = w.from; i < c->queues_n && !table_page_full(&w); i++)
+	for (i = w.from; i < c->queues_n && !table_page_full(&w) &&
+			 c->read - before < PAGE_READ;
+		i++)
 		if (c->queues[i] != NULL) {
 			queue_show(c, &w.items, c->queues[i]);
 			w.n++;
 		}
+	c->paged += c->read - before;
 	w.next = i < c->queues_n ? i : 0;
 	table_page_reply(rq, &w);
 }
@@ -250,8 +308,8 @@ op_stats(struct request *rq)
 	stat_put(b, "store_full", c->full);
 	stat_put(b, "leases", lease_count(&c->leases));
 	stat_put(b, "workers", HASH_COUNT(c->sessions));
-	stat_put(b, "queues", c->queues_n);
-	stat_put(b, "waiters", c->waiters_n);
+	stat_put(b, "queues", HASH_COUNT(c->queues_by_name));
+	stat_put(b, "waiters", c->waits.n);
 	sw_item_end(b, mark);
 	reply_send(rq);
 }

@@ -15,7 +15,7 @@
 
 #include "broker/job/reply.h"
 
-op_fn op_queue_set, op_queues, op_workers, op_stats, op_backup;
+op_fn op_queue_set, op_queue_delete, op_queues, op_workers, op_stats, op_backup;
 
 struct backup_result {
 	int status;	    /* 0, or an error */

@@ -4,12 +4,10 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "broker/core/hello.h"
 #include "broker/job/job.h"
 #include "broker/job/lease.h"
 
@@ -51,38 +49,10 @@ is_ended(enum sw_state s)
 	return s == SW_DONE || s == SW_DEAD || s == SW_CANCELLED;
 }
 
-static int
-waiter_add(struct request *rq, const struct sw_id *id)
-{
-	struct core *c = rq->core;
-	struct waiter *first, *w;
-
-	HASH_FIND(hh, c->waiters, id->b, SW_ID_LEN, first);
-	for (w = first; w != NULL; w = w->next)
-		if (w->seq == rq->msg.seq &&
-			memcmp(&w->peer, rq->peer, sizeof(w->peer)) == 0)
-			return 0; /* the same request, sent again */
-	if (c->waiters_n == WAITERS_MAX)
-		return SW_EBUSY;
-	w = calloc(1, sizeof(*w));
-	if (w == NULL)
-		return SW_EBUSY;
-	w->id = *id;
-	w->peer = *rq->peer;
-	w->seq = rq->msg.seq;
-	c->waiters_n++;
-	if (first != NULL) {
-		w->next = first->next;
-		first->next = w;
-	} else {
-		HASH_ADD(hh, c->waiters, id.b, SW_ID_LEN, w);
-	}
-	return 0;
-}
-
 void
 op_wait(struct request *rq)
 {
+	char why[SW_WHY_ROOM] = "";
 	struct sw_item it;
 	struct sw_id id;
 	struct record r;
@@ -96,13 +66,14 @@ op_wait(struct request *rq)
 	err = job_load(rq->core, &id, &r);
 	/* One that died and has moved was the end of this wait before. */
 	if (err == 0 && !is_ended(r.state) && r.origin.len == 0) {
-		err = waiter_add(rq, &id);
+		err = wait_add(
+			rq, &id, sw_int(&it, SW_F_TIMEOUT_MS, SW_WAIT_MS), why);
 		if (err == 0)
 			return;
 	}
 	reply_begin(rq, SW_MSG_MAX);
 	if (err < 0)
-		reply_status(rq, err);
+		reply_status_why(rq, err, why);
 	else
 		get_one(rq, &it);
 	reply_send(rq);
@@ -214,7 +185,7 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			q->name,
 			unit_format(UNIT_RATE, q->set[SW_S_rate], rate),
 			q->count[SW_READY]);
-	else if (sessions_slots_free(c, q) == 0)
+	else if (queue_slots_free(q) == 0)
 		(void)snprintf(why, SW_TEXT_MAX + 1,
 			"all slots of the %u workers of queue %s are taken; "
 			"%" PRId64 " jobs are ready",

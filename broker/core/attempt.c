@@ -394,7 +394,7 @@ corrupt_peek(struct core *c, const struct sw_id *id, struct queue **q,
 
 	if (row_get(c, key_bytes(&k), &raw) < 0 || corrupt_open(raw, &it) < 0)
 		return SW_ECORRUPT;
-	*q = queue_find(c->queues_by_name, sw_bytes(&it, SW_F_QUEUE));
+	*q = core_queue_find(c, sw_bytes(&it, SW_F_QUEUE));
 	*was = (enum sw_state)sw_int(&it, SW_F_STATE, SW_NONE);
 	if (*q == NULL ||
 		(*was != SW_DELAYED && *was != SW_DONE && *was != SW_CANCELLED))

@@ -68,7 +68,7 @@ move_begin(struct core *c, struct list_change *ch, char why[SW_WHY_ROOM])
 
 	if (err < 0)
 		return err;
-	ch->to = queue_find(c->queues_by_name, name);
+	ch->to = core_queue_find(c, name);
 	return ch->to != NULL ? 0
 			      : sw_refuse(why, SW_ENOQUEUE, "%s: %.*s",
 					sw_strerror(SW_ENOQUEUE), (int)name.len,

@@ -50,6 +50,7 @@ static op_fn *const operations[SW_REPLY] = {
 	[SW_OP_CANCEL_ALL] = op_cancel_all,
 	[SW_OP_BACKUP] = op_backup,
 	[SW_OP_IMPORT] = op_import,
+	[SW_OP_QUEUE_DELETE] = op_queue_delete,
 };
 
 static void
@@ -71,7 +72,7 @@ core_init_any(struct core *c, struct store *s, const struct claim *claim,
 	*c = (struct core){.store = s, .claim = *claim};
 	c->stalled_ms = at->stalled_ms;
 	c->mono_ms = c->second_ms = at->boot_ms - at->stalled_ms;
-	c->rate_wait_ms = SECOND_MS;
+	c->lists.pool.most = LANES_POOL;
 	c->next_token =
 		(planted(TOKEN_AGAIN) ? 1 : claim->epoch) << TOKEN_BITS | 1;
 	arena_init(&c->out_arena);
@@ -136,31 +137,26 @@ sessions_free(struct core *c)
 		next = s->hh.next;
 		free(s);
 	}
+	due_fini(&c->silent);
 }
 
 static void
-waiters_free(struct core *c)
+queues_free(struct core *c)
 {
-	struct waiter *first = c->waiters, *w, *next;
-
-	HASH_CLEAR(hh, c->waiters);
-	while ((w = first) != NULL) {
-		first = w->hh.next;
-		for (; w != NULL; w = next) {
-			next = w->next;
-			free(w);
-		}
-	}
+	HASH_CLEAR(hh, c->queues_by_name);
+	for (unsigned i = 0; i < c->queues_n; i++)
+		queue_free(c->queues[i]);
+	free(c->queues);
+	due_fini(&c->lists.rated);
+	due_fini(&c->lists.unused);
 }
 
 void
 core_fini(struct core *c)
 {
 	sessions_free(c);
-	waiters_free(c);
-	HASH_CLEAR(hh, c->queues_by_name);
-	for (unsigned i = 0; i < c->queues_n; i++)
-		queue_free(c->queues[i]);
+	waits_free(c);
+	queues_free(c);
 	timer_heap_fini(&c->timers);
 	timer_heap_fini(&c->wall_timers);
 	lease_table_fini(&c->leases);
@@ -201,15 +197,30 @@ core_reload(struct core *c, int64_t full_ms)
 
 /* --- a turn ------------------------------------------------------------- */
 
+static int
+ready_refill(struct core *c)
+{
+	struct queue *q;
+	int err = 0;
+
+	for (int i = 0; err == 0 && i < TURN_REFILLS; i++) {
+		q = queue_list_take(&c->lists, QUEUE_LOW);
+		if (q == NULL)
+			return 0;
+		err = lanes_refill(&q->lanes, c->store, c->claim.shard);
+		queue_wake(q);
+	}
+	c->more = 1;
+	return err;
+}
+
 static void
 read_ahead(struct core *c)
 {
 	int err = due_read(c);
 
-	for (unsigned i = 0; err == 0 && i < c->queues_n; i++)
-		if (c->queues[i] != NULL && queue_ready_low(c->queues[i]))
-			err = queue_ready_refill(
-				c->queues[i], c->store, c->claim.shard);
+	if (err == 0)
+		err = ready_refill(c);
 	if (err < 0)
 		c->err = err;
 }
@@ -226,6 +237,18 @@ usage_read(struct core *c)
 			  u->max_pages * FULL_PERCENT;
 }
 
+static void
+means_update(struct core *c)
+{
+	struct queue *q, *next;
+
+	for (q = c->lists.first[QUEUE_LIVELY]; q != NULL; q = next) {
+		next = q->link[QUEUE_LIVELY].next;
+		if (!queue_means_update(q))
+			queue_unlist(q, QUEUE_LIVELY);
+	}
+}
+
 void
 core_stalled(struct core *c, int64_t all_ms)
 {
@@ -239,14 +262,12 @@ core_begin(struct core *c, int64_t wall_ms, int64_t boot_ms)
 	time_set(c);
 	c->mono_ms = boot_ms - c->stalled_ms;
 	c->more = 0;
-	c->rate_wait_ms = SECOND_MS;
+	c->read = c->paged = 0;
 	if (c->mono_ms - c->second_ms > SECONDS_MAX * SECOND_MS)
 		c->second_ms = c->mono_ms - SECONDS_MAX * SECOND_MS;
 	while (c->mono_ms - c->second_ms >= SECOND_MS) {
 		c->second_ms += SECOND_MS;
-		for (unsigned i = 0; i < c->queues_n; i++)
-			if (c->queues[i] != NULL)
-				queue_means_update(c->queues[i]);
+		means_update(c);
 	}
 	usage_read(c);
 	if (c->batch.n == 0)
@@ -295,42 +316,59 @@ lease_expire(struct core *c, struct lease *l)
 				    : &lost);
 }
 
-/*
- * `earliest_ms` is a lower bound of all deadlines, for a heartbeat moves its
- * deadline away and leaves the bound.  A sweep makes the bound exact again, so
- * sweeps are about as rare as heartbeats.
- */
 static void
 leases_expire(struct core *c)
 {
-	struct lease *l, *tmp;
-	int64_t earliest = INT64_MAX;
-	int ended = 0;
+	struct lease *l;
 
-	if (c->mono_ms < c->leases.earliest_ms)
-		return;
-	HASH_ITER(hh, c->leases.by_id, l, tmp)
-	{
-		if (l->deadline_ms > c->mono_ms || ended == TURN_TIMERS) {
-			if (l->deadline_ms < earliest)
-				earliest = l->deadline_ms;
-			continue;
-		}
+	for (int i = 0; i < TURN_TIMERS && c->err == 0; i++) {
+		l = lease_expired(&c->leases, c->mono_ms);
+		if (l == NULL)
+			return;
 		lease_expire(c, l);
-		ended++;
 	}
-	c->leases.earliest_ms = earliest;
+	c->more = 1;
 }
 
 static void
 sessions_forget(struct core *c)
 {
-	struct session *s, *tmp;
+	struct due *d;
 
-	HASH_ITER(hh, c->sessions, s, tmp)
-	if (c->mono_ms - s->seen_ms > SESSION_SILENT_MS) {
+	while ((d = due_now(&c->silent, c->mono_ms)) != NULL) {
+		struct session *s = due_owner(d, struct session, silent);
+
 		note_worker(&c->notes, NOTE_LOST, s, c->mono_ms);
 		session_close(c, s);
+	}
+}
+
+static void
+queues_forget(struct core *c)
+{
+	for (int i = 0; i < TURN_REMOVES; i++) {
+		struct due *d = due_now(&c->lists.unused, c->mono_ms);
+		struct queue *q;
+
+		if (d == NULL)
+			return;
+		q = due_owner(d, struct queue, unused);
+		due_drop(&c->lists.unused, d);
+		if (queue_is_unused(q))
+			core_queue_remove(c, q);
+	}
+	c->more = 1;
+}
+
+/* Queues whose rate limit may let a job start now. */
+static void
+rates_wake(struct core *c)
+{
+	struct due *d;
+
+	while ((d = due_now(&c->lists.rated, c->mono_ms)) != NULL) {
+		due_drop(&c->lists.rated, d);
+		queue_wake(due_owner(d, struct queue, rated));
 	}
 }
 
@@ -342,6 +380,9 @@ core_tick(struct core *c)
 	leases_expire(c);
 	notices_tick(c);
 	sessions_forget(c);
+	waits_expire(c);
+	queues_forget(c);
+	rates_wake(c);
 }
 
 void
@@ -350,27 +391,31 @@ core_hand_out(struct core *c)
 	work_hand_out(c);
 }
 
+static void
+queue_row_write(struct core *c, struct queue *q)
+{
+	struct sw_buf b = {.cap = QUEUE_ROW_MAX};
+	struct key k = key_queue(q->no);
+
+	b.p = arena_take(&c->batch.arena, b.cap);
+	queue_encode(q, &b);
+	must(!b.full);
+	arena_trim(&c->batch.arena, b.p, b.len);
+	batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
+	if (!q->stored)
+		note_queue(&c->notes, NOTE_QUEUE, q);
+	q->stored = 1;
+}
+
 /* Writes one row for each queue that this turn has changed. */
 void
 core_close(struct core *c)
 {
-	for (unsigned i = 0; i < c->queues_n; i++) {
-		struct queue *q = c->queues[i];
-		struct sw_buf b = {.cap = QUEUE_ROW_MAX};
-		struct key k;
+	struct queue *q;
 
-		if (q == NULL || !q->dirty)
-			continue;
-		b.p = arena_take(&c->batch.arena, b.cap);
-		queue_encode(q, &b);
-		must(!b.full);
-		arena_trim(&c->batch.arena, b.p, b.len);
-		k = key_queue(q->no);
-		batch_put_taken(&c->batch, key_bytes(&k), sw_buf_bytes(&b), 0);
-		q->dirty = 0;
-		if (!q->stored)
-			note_queue(&c->notes, NOTE_QUEUE, q);
-		q->stored = 1;
+	while ((q = queue_list_take(&c->lists, QUEUE_DIRTY)) != NULL) {
+		queue_row_write(c, q);
+		core_queue_release(c, q);
 	}
 	if (c->format == STORE_FORMAT && c->batch.n > 0 &&
 		clocks_are_due(&c->clocks))
@@ -419,15 +464,24 @@ core_undelivered(struct core *c, struct bytes frame)
 	c->more = 1;
 }
 
+static int64_t
+sooner(int64_t wait, int64_t at, int64_t now)
+{
+	int64_t w = at > now ? at - now : 0;
+
+	return w < wait ? w : wait;
+}
+
 int64_t
 core_wait_ms(const struct core *c)
 {
-	int64_t wait = due_wait_ms(c, c->more ? 0 : c->rate_wait_ms);
-	int64_t lease = c->leases.earliest_ms;
+	const struct due_heap *const heaps[] = {&c->leases.deadlines, &c->waits,
+		&c->silent, &c->lists.rated, &c->lists.unused};
+	int64_t wait = due_wait_ms(c, c->more ? 0 : SECOND_MS);
 
-	if (lease <= c->mono_ms)
-		return 0;
-	return lease != INT64_MAX && lease - c->mono_ms < wait
-		       ? lease - c->mono_ms
-		       : wait;
+	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++)
+		if (due_first(heaps[i]) != NULL)
+			wait = sooner(
+				wait, due_first(heaps[i])->at, c->mono_ms);
+	return wait;
 }

@@ -9,7 +9,7 @@
  * The caller makes a turn of these calls, in this order:
  *
  *	core_begin	sets the time; reads ahead from the store
- *	core_take	decides one request, as long as core_has_room() is true
+ *	core_take	decides one request, as long as core_may_take() is true
  *	core_tick	starts delayed jobs that are due, ends expired leases
  *	core_hand_out	leases ready jobs to workers with credit
  *	core_close	completes core.batch

@@ -62,11 +62,12 @@ static int
 letter_queue(struct core *c, const struct record *r, struct queue **to)
 {
 	struct bytes name = bytes_str(queue_text(r->q, SW_TS_dead_to));
+	char why[SW_WHY_ROOM];
 	int err;
 
 	if (name.len == 0 || (r->origin.len > 0 && !planted(ENDLESS_HOPS)))
 		return 0;
-	err = core_queue_get(c, name, to);
+	err = core_queue_get(c, name, to, why);
 	if (err == 0 && !planted(BLIND_MOVE))
 		err = job_move_check(c, r, *to, SW_READY, NULL);
 	return err;

@@ -43,7 +43,7 @@ first_each(void *arg, struct bytes key, struct bytes val)
 static void
 bound_set(struct core *c, enum timer_kind kind, const struct first_row *f)
 {
-	struct queue *q = f->queue < c->queues_n ? c->queues[f->queue] : NULL;
+	struct queue *q = core_queue_of(c, f->queue);
 
 	if (q != NULL)
 		timer_set(core_timers(c, kind), &q->timers[kind],
@@ -195,10 +195,13 @@ is_due(const struct core *c, const struct record *r)
 static void
 dead_row_fire(struct core *c, const struct due_row *row)
 {
-	struct queue *q = c->queues[row->queue];
+	struct queue *q = core_queue_of(c, row->queue);
 	struct record r;
-	int err = job_load(c, &row->e.id, &r);
+	int err;
 
+	if (q == NULL) /* it was deleted after the row was read */
+		return;
+	err = job_load(c, &row->e.id, &r);
 	if (err == SW_ECORRUPT && q->count[SW_DEAD] > 0)
 		job_bury_corrupt(c, q, &row->e.id, SW_DEAD, (int64_t)row->e.at);
 	else if (err == 0 && r.state == SW_DEAD && r.q == q &&

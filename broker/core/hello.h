@@ -2,7 +2,9 @@
 /*
  * hello.h - the sessions of workers
  *
- *	op_hello	opens the session of a worker: name, id, slots, queues
+ *	op_hello	opens the session of a worker: name, id, slots, queues.
+ *			All of it is checked first, so that a refused hello
+ *			makes no queue
  *	op_want		sets the credit: how many jobs the worker may have been
  *			sent in all since its hello
  *	op_bye		closes the session and releases its leases
@@ -22,8 +24,8 @@
  * worker, with a new session, extends them. */
 void session_close(struct core *, struct session *);
 
-/* The credit of the queue's workers that is not used. */
-int64_t sessions_slots_free(const struct core *, const struct queue *);
+/* The worker was heard: the session lasts for another SESSION_SILENT_MS. */
+void session_seen(struct core *, struct session *);
 
 /* The worker says that it has named its leases since hello, and that they are
  * `n`.  SW_EINVAL: the broker has counted others, so that nothing follows. */

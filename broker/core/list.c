@@ -33,16 +33,18 @@ struct list_selector {
 	int newest; /* the last row of the range comes first */
 };
 
+struct page_row { /* a key: it ends in the id of a job */
+	uint8_t len, b[KEY_PLACE_MAX];
+};
+
 struct list_page {
 	const char *letters; /* of the rows from here on */
 	struct key from, to;
 	size_t n;
-	struct sw_id ids[PAGE_LOOK];
-	struct { /* the other parts of the key of a dead row */
-		uint32_t queue;
-		int64_t at_ms;
-	} death[PAGE_LOOK];
-	struct key last;
+	size_t read; /* bytes of the records that were scanned */
+	int more;    /* the scan has ended before the last range */
+	int is_scan; /* `rows` has the keys that a scan has found */
+	struct page_row rows[PAGE_LOOK];
 };
 
 static int
@@ -67,8 +69,7 @@ selector_read(
 	if (sel->limit < 1 || sel->limit >= SW_ITEMS_MAX)
 		sel->limit = SW_ITEMS_MAX - 1; /* the first is the summary */
 	if (sw_has(it, SW_F_QUEUE)) {
-		sel->q = queue_find(
-			c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
+		sel->q = core_queue_find(c, sw_bytes(it, SW_F_QUEUE));
 		if (sel->q == NULL)
 			return SW_ENOQUEUE;
 	}
@@ -149,8 +150,9 @@ page_range(const struct list_selector *sel, const struct sw_item *it,
 	const char *letter =
 		cursor.len == 0 ? NULL : strchr(all, *(const char *)cursor.p);
 
-	p->n = 0;
-	p->last.len = 0;
+	p->n = p->read = 0;
+	p->more = 0;
+	p->is_scan = 1;
 	p->letters = sel->newest ? all + strlen(all) - 1 : all;
 	if (letter != NULL && *letter != '\0')
 		p->letters = letter;
@@ -176,17 +178,13 @@ page_each(void *arg, struct bytes key, struct bytes val)
 		       : b[0] == 'r'		  ? 1 + 4 + 8 + 8
 						  : 1 + 4 + 8;
 
-	(void)val;
 	if (key.len != id_at + SW_ID_LEN)
 		return 0;
-	if (b[0] == 'x') {
-		p->death[p->n].queue = (uint32_t)be_get(b + 1, 4);
-		p->death[p->n].at_ms = (int64_t)be_get(b + 5, 8);
-	}
-	memcpy(p->ids[p->n++].b, b + id_at, SW_ID_LEN);
-	p->last.len = 0;
-	key_raw(&p->last, key.p, key.len);
-	return 0;
+	p->rows[p->n].len = (uint8_t)key.len;
+	memcpy(p->rows[p->n++].b, b, key.len);
+	p->read += val.len;
+	p->more = p->n == PAGE_LOOK || p->read >= PAGE_READ;
+	return p->more;
 }
 
 /* Goes on to the rows of the state's next letter.  0: there is none. */
@@ -211,8 +209,8 @@ page_scan(struct core *c, const struct list_selector *sel, struct list_page *p)
 	do
 		err = (sel->newest ? d->scan_back : d->scan)(c->store,
 			c->claim.shard, key_bytes(&p->from), key_bytes(&p->to),
-			PAGE_LOOK - p->n, page_each, p);
-	while (err >= 0 && p->n < PAGE_LOOK && letter_next(sel, p));
+			SIZE_MAX, page_each, p);
+	while (err >= 0 && !p->more && letter_next(sel, p));
 	if (err < 0)
 		c->err = err;
 }
@@ -221,20 +219,19 @@ page_scan(struct core *c, const struct list_selector *sel, struct list_page *p)
 static void
 page_of_one(const struct list_selector *sel, struct list_page *p)
 {
-	memcpy(p->ids[0].b, sel->id.p, SW_ID_LEN);
+	p->rows[0].len = SW_ID_LEN;
+	memcpy(p->rows[0].b, sel->id.p, SW_ID_LEN);
 	p->n = 1;
-	p->last.len = 0;
+	p->is_scan = 0;
 }
 
 static struct key
-cursor_of(const struct list_selector *sel, const struct record *r)
+row_key(const struct page_row *row)
 {
-	struct index x;
+	struct key k = {.len = 0};
 
-	if (sel->state == SW_NONE || sel->state == SW_LEASED)
-		return key_id(sel->state == SW_LEASED ? 'l' : 'j', &r->id);
-	index_of(r, sel->state, &x);
-	return x.row[INDEX_PLACE];
+	key_raw(&k, row->b, row->len);
+	return k;
 }
 
 static void
@@ -272,21 +269,21 @@ struct list_result {
 static int
 page_job(struct core *c, const struct list_page *p, size_t i, struct record *r)
 {
-	const struct sw_id *id = &p->ids[i];
-	int err = job_load(c, id, r);
+	const struct page_row *row = &p->rows[i];
+	struct sw_id id;
 	struct queue *q;
-	struct key k;
+	int err;
 
-	if (err != SW_ECORRUPT || p->from.b[0] != 'x' || p->last.len == 0)
+	memcpy(id.b, row->b + row->len - SW_ID_LEN, SW_ID_LEN);
+	err = job_load(c, &id, r);
+	if (err != SW_ECORRUPT || !p->is_scan || row->b[0] != 'x')
 		return err;
-	q = p->death[i].queue < c->queues_n ? c->queues[p->death[i].queue]
-					    : NULL;
+	q = core_queue_of(c, (uint32_t)be_get(row->b + 1, 4));
 	if (q == NULL || q->count[SW_DEAD] == 0)
 		return err;
-	k = key_dead(q->no, (uint64_t)p->death[i].at_ms, id);
-	batch_delete(&c->batch, key_bytes(&k));
-	job_bury_corrupt(c, q, id, SW_DEAD, p->death[i].at_ms);
-	return job_load(c, id, r);
+	batch_delete(&c->batch, bytes_of(row->b, row->len));
+	job_bury_corrupt(c, q, &id, SW_DEAD, (int64_t)be_get(row->b + 5, 8));
+	return job_load(c, &id, r);
 }
 
 /* A move over several queues meets the jobs that it has moved. */
@@ -298,34 +295,58 @@ is_there(const struct list_selector *sel, const struct list_change *ch,
 	       sel->id.len == 0;
 }
 
+/* Whether the page, for which `read` bytes were read, can have another item. */
+static int
+page_has_room(const struct core *c, const struct list_selector *sel,
+	const struct list_result *f, size_t read)
+{
+	return f->shown < sel->limit && f->items.len <= SW_BATCH_MAX &&
+	       read < PAGE_READ && core_has_room(c);
+}
+
+/* Changes the job, or shows it if `ch` is NULL.  Returns the item's status. */
+static int
+page_add(struct core *c, struct record *r, struct list_change *ch,
+	struct list_result *f)
+{
+	int status;
+
+	if (ch == NULL) {
+		page_item(c, &f->items, r);
+		return 0;
+	}
+	ch->count = f->count;
+	ch->why[0] = '\0';
+	status = ch->op->each(c, r, ch);
+	page_item_brief(&f->items, r, status, ch->why);
+	return status;
+}
+
+/* Loads at least one job, so that each page goes on behind the last. */
 static void
 page_load(struct core *c, const struct list_page *p,
 	const struct list_selector *sel, struct list_change *ch,
 	struct list_result *f)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		struct record r;
-		int status = 0;
+	size_t before = c->read, i;
 
+	for (i = 0; i < p->n; i++) {
+		struct record r;
+
+		if (i > 0 && !page_has_room(c, sel, f, c->read - before))
+			break;
+		if (p->is_scan)
+			f->next = row_key(&p->rows[i]);
 		if (page_job(c, p, i, &r) < 0 || !selects(c, sel, &r) ||
 			is_there(sel, ch, &r))
 			continue;
-		if (f->shown == sel->limit || f->items.len > SW_BATCH_MAX)
-			return;
-		f->next = cursor_of(sel, &r);
-		if (ch != NULL) {
-			ch->count = f->count;
-			ch->why[0] = '\0';
-			status = ch->op->each(c, &r, ch);
-			page_item_brief(&f->items, &r, status, ch->why);
-		} else {
-			page_item(c, &f->items, &r);
-		}
-		f->count += status == 0;
+		f->count += page_add(c, &r, ch, f) == 0;
 		f->shown++;
 	}
-	f->next = p->last; /* behind all jobs of this page */
-	if (p->n < PAGE_LOOK)
+	c->paged += c->read - before;
+	if (i == p->n && p->more)
+		f->next = row_key(&p->rows[i - 1]); /* behind all of them */
+	else if (i == p->n)
 		f->next.len = 0;
 }
 
@@ -461,9 +482,11 @@ redrive_target(struct core *c, const struct record *r, struct list_change *ch,
 {
 	*to = r->q;
 	if (r->origin.len > 0) {
-		*to = queue_find(c->queues_by_name, r->origin);
+		*to = core_queue_find(c, r->origin);
 		if (*to == NULL)
-			return ch->dry ? 0 : core_queue_get(c, r->origin, to);
+			return ch->dry ? 0
+				       : core_queue_get(
+						 c, r->origin, to, ch->why);
 	}
 	if (*to != r->q)
 		return job_move_check(c, r, *to, SW_READY, ch->why);

@@ -2,13 +2,14 @@
 /*
  * load.h - reading the store at the start, and converting an older one
  *
- * The formats 1 and 2 had one range of timers for all queues, rows `t time id`.
+ * The formats 1 and 2 had one range of timers for all queues, rows `t time id`,
+ * and a lane of ready jobs for each fair key, with jobs of any priority.
  * Records, leases, dead rows, unique keys and the rows of queues, with every
  * setting as it was stored, are those of format 3.
  *
  * Each batch of a conversion is one commit that writes the new rows of some
- * jobs and deletes their rows `t`; the last one writes the row `a`
- * (model/stamp.h).  So a process that is killed leaves a store that the next
+ * jobs and deletes their old rows `r` or `t`; the last one writes the row `a`
+ * (time/stamp.h).  So a process that is killed leaves a store that the next
  * start converts further.
  */
 #ifndef BROKER_CORE_LOAD_H
@@ -24,7 +25,7 @@
 int core_load(struct core *) __attribute__((warn_unused_result));
 
 enum {
-	CONVERT_PAGE = 2000,	     /* rows `t` for one batch */
+	CONVERT_PAGE = 2000,	     /* old rows for one batch */
 	CONVERT_ROW_BYTES = 128,     /* of the store, for each row; too many */
 	CONVERT_MORE_BYTES = 8 << 20 /* ... and in all */
 };
@@ -38,7 +39,7 @@ int convert_look(struct core *, struct stamp *stamp)
 	__attribute__((warn_unused_result));
 
 /*
- * Converts the rows, if they are older, `page` rows `t` in a commit; the queues
+ * Converts the rows, if they are older, `page` rows in a commit; the queues
  * have been read.  SW_EFULL: map or disk have too little room, and the store's
  * `why` has the figures; or an error of the store.
  */

@@ -89,7 +89,7 @@ notice_fields(const struct notice *n, const struct sw_id *id, size_t len,
 static void
 notice_end(struct core *c, struct notice *n)
 {
-	static const struct put_ahead none;
+	struct put_ahead none = {0};
 	uint8_t room[BODY_ROOM + SW_TEXT_MAX + 512];
 	struct sw_buf b = {.p = room, .cap = sizeof(room)};
 	struct sw_id id = notice_id(n);
@@ -179,6 +179,7 @@ notice_death(struct core *c, const struct record *r)
 	q->notices.at_ms = c->now_ms;
 	if (may_tell(c, q))
 		deaths_tell(c, q, r);
+	queue_watch(q);
 }
 
 static void
@@ -213,7 +214,7 @@ age_tell(struct core *c, struct queue *q, const struct sw_id *oldest,
 	notice_end(c, &n);
 }
 
-/* Returns how many jobs were read. */
+/* Returns how many jobs were read at most, and at least 1. */
 static int
 age_tick(struct core *c, struct queue *q)
 {
@@ -222,7 +223,7 @@ age_tick(struct core *c, struct queue *q)
 
 	if (most_ms == 0 || *queue_text(q, SW_TS_on_age) == '\0') {
 		q->notices.aged = 0;
-		return 0;
+		return 1;
 	}
 	age_ms = oldest_ready_ms(c, q, &oldest);
 	if (age_ms <= most_ms)
@@ -231,25 +232,28 @@ age_tick(struct core *c, struct queue *q)
 		q->notices.aged = 1;
 		age_tell(c, q, &oldest, age_ms);
 	}
-	return (int)q->lanes_n;
+	return q->count[SW_READY] > 0 ? OLDEST_LANES : 1;
 }
 
-/* Begins behind the queue where the second before has ended. */
+/* Begins with the queue where the second before has ended, and looks at none
+ * twice. */
 void
 notices_tick(struct core *c)
 {
+	const struct queue *again = NULL;
+	struct queue *q;
 	int looks = 0;
 
 	if (c->mono_ms - c->noticed_ms < NOTICE_MS)
 		return;
 	c->noticed_ms = c->mono_ms;
-	for (unsigned n = 0;
-		n < c->queues_n && looks < AGE_LOOKS && core_has_room(c); n++) {
-		struct queue *q = c->queues[c->notice_next++ % c->queues_n];
-
-		if (q == NULL)
-			continue;
+	while (looks < AGE_LOOKS && core_has_room(c) &&
+		(again == NULL || c->lists.first[QUEUE_TELLS] != again) &&
+		(q = queue_list_take(&c->lists, QUEUE_TELLS)) != NULL) {
 		deaths_tick(c, q);
 		looks += age_tick(c, q);
+		queue_watch(q);
+		if (again == NULL && (q->listed >> QUEUE_TELLS & 1) != 0)
+			again = q;
 	}
 }

@@ -2,6 +2,7 @@
 #include "broker/core/put.h"
 
 #include "base/error.h"
+#include "base/must.h"
 #include "base/plant.h"
 #include "broker/job/job.h"
 #include "wire/put.h"
@@ -27,14 +28,6 @@ put_room(const struct queue *q, int64_t body_len, const struct put_ahead *ahead,
 	return 0;
 }
 
-static int
-limits_check(const struct core *c, const struct queue *q,
-	const struct sw_item *it, const struct put_ahead *ahead, char *why)
-{
-	return c->full ? SW_EFULL
-		       : put_room(q, (int64_t)it->f[SW_F_BODY].len, ahead, why);
-}
-
 int
 put_unique(struct core *c, const struct queue *q, struct bytes unique,
 	struct sw_id *holder)
@@ -56,32 +49,35 @@ put_unique(struct core *c, const struct queue *q, struct bytes unique,
 	return SW_EUNIQUE;
 }
 
+/* A queue that does not exist has no limit of its own and no job. */
 int
-put_check(struct core *c, const struct sw_item *it,
-	const struct put_ahead *ahead, struct put_refusal *refusal)
+put_check(struct core *c, const struct sw_item *it, struct put_ahead *ahead,
+	struct put_refusal *refusal)
 {
-	unsigned queues_n = c->queues_n;
+	struct bytes name = sw_bytes(it, SW_F_QUEUE);
 	struct queue *q;
 	int err;
 
 	refusal->why[0] = '\0';
 	err = sw_put_check(it, refusal->why);
-	if (err == 0)
-		err = core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q);
-	if (err == 0)
-		err = limits_check(c, q, it, ahead, refusal->why);
+	if (err < 0)
+		return err;
+	if (c->full)
+		return SW_EFULL;
+	q = core_queue_find(c, name);
+	if (q == NULL)
+		return core_queue_check(c, name, ++ahead->queues, refusal->why);
+	err = put_room(q, (int64_t)it->f[SW_F_BODY].len, ahead, refusal->why);
 	if (err == 0)
 		err = put_unique(
 			c, q, sw_bytes(it, SW_F_UNIQUE), &refusal->holder);
-	if (err < 0)
-		core_queues_drop(c, queues_n);
 	return err;
 }
 
 /* A run_at in the future is left to the wall clock; otherwise the job is due
  * after its delay, in broker time. */
 static void
-due_set(const struct core *c, struct record *r)
+start_set(const struct core *c, struct record *r)
 {
 	int has_time = sw_has(&r->it, SW_F_RUN_AT_MS);
 	int64_t delay_ms = sw_int(
@@ -93,15 +89,26 @@ due_set(const struct core *c, struct record *r)
 	r->rank = record_rank(r);
 }
 
+/* The queue of a job that may be put; made if there is none. */
+static struct queue *
+queue_ensure(struct core *c, const struct sw_item *it)
+{
+	char why[SW_WHY_ROOM];
+	struct queue *q;
+
+	must(core_queue_get(c, sw_bytes(it, SW_F_QUEUE), &q, why) == 0);
+	return q;
+}
+
 /* `r` is of record_of_put(), with a created_at_ms. */
 static void
 put_record(struct core *c, struct record *r)
 {
 	int later;
 
-	r->q = queue_find(c->queues_by_name, sw_bytes(&r->it, SW_F_QUEUE));
+	r->q = queue_ensure(c, &r->it);
 	r->expires_at_ms = core_time_of(c, r->expires_at_ms);
-	due_set(c, r);
+	start_set(c, r);
 	later = r->due_ms == 0 || r->due_ms > c->now_ms;
 	job_move(c, r, later ? LIFE_PUT_LATER : LIFE_PUT, bytes_of(NULL, 0));
 }
@@ -171,7 +178,7 @@ static int
 put_alone_check(
 	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
 {
-	static const struct put_ahead none;
+	struct put_ahead none = {0};
 
 	return put_check(c, it, &none, refusal);
 }
@@ -281,7 +288,7 @@ import_apply(struct core *c, const struct sw_item *it)
 		put_record(c, &r);
 		return;
 	}
-	r.q = queue_find(c->queues_by_name, sw_bytes(it, SW_F_QUEUE));
+	r.q = queue_ensure(c, it);
 	r.state = SW_DEAD;
 	r.expires_at_ms = core_time_of(c, r.expires_at_ms);
 	r.ended_at_ms = time_of(c, it, SW_F_ENDED_AT_MS);

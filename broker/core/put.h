@@ -12,9 +12,10 @@
 
 #include "broker/job/reply.h"
 
-/* Jobs of the same queue that are checked but not yet put. */
+/* Jobs that are checked but not yet put, and queues that they make. */
 struct put_ahead {
 	int64_t jobs, bytes;
+	unsigned queues;
 };
 
 /* Why a job may not be put. */
@@ -34,17 +35,18 @@ int put_unique(struct core *, const struct queue *, struct bytes unique,
 	struct sw_id *holder) __attribute__((warn_unused_result));
 
 /*
- * Whether `it` may be put now; then makes the queue if there is none.  Sets the
- * refusal on an error.  SW_EINVAL, SW_ETOOBIG, SW_EQUEUE: sw_put_check();
- * SW_EBUSY: core_queue_get(); SW_EFULL: the store is nearly full; SW_EMAXJOBS,
- * SW_EMAXBYTES: the limits of the queue, counting `ahead`; SW_EUNIQUE: another
- * job has the unique key; SW_ECORRUPT: the row of the unique key is corrupt; or
- * another error of the store.
+ * Whether `it` may be put now; counts a queue that is to be made, and makes
+ * none.  Sets the refusal on an error.  SW_EINVAL, SW_ETOOBIG, SW_EQUEUE:
+ * sw_put_check(); SW_EQUEUES: core_queue_check(); SW_EFULL: the store is nearly
+ * full; SW_EMAXJOBS, SW_EMAXBYTES: the limits of the queue, counting `ahead`;
+ * SW_EUNIQUE: another job has the unique key; SW_ECORRUPT: the row of the
+ * unique key is corrupt; or another error of the store.
  */
-int put_check(struct core *, const struct sw_item *it, const struct put_ahead *,
+int put_check(struct core *, const struct sw_item *it, struct put_ahead *,
 	struct put_refusal *);
 
-/* Makes the job, ready or delayed; put_check() must have returned 0. */
+/* Makes the job, ready or delayed, and its queue if there is none; put_check()
+ * must have returned 0. */
 void put_apply(struct core *, const struct sw_item *it);
 
 /*

@@ -41,12 +41,7 @@ extend_one(struct core *c, struct session *s, const struct sw_item *it)
 		c->stale++;
 		return SW_ESTALE;
 	}
-	if (l->session != s) {
-		if (l->session != NULL)
-			l->session->leased--;
-		l->session = s;
-		s->leased++;
-	}
+	lease_move(&c->leases, l, s);
 	lease_extend(&c->leases, l, c->mono_ms + l->q->set[SW_S_lease_ms]);
 	l->released = l->missed = 0;
 	l->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
@@ -175,7 +170,6 @@ follow_ups_check(
 static void
 follow_ups_apply(struct core *c, const struct sw_item *it)
 {
-	static const struct put_ahead none;
 	struct bytes raw;
 	struct sw_item f;
 	struct put_refusal refusal;
@@ -184,6 +178,8 @@ follow_ups_apply(struct core *c, const struct sw_item *it)
 	size_t at = 0;
 
 	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
+		struct put_ahead none = {0};
+
 		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
 		if (job_load(c, &id, &known) == SW_ENOJOB &&
 			put_check(c, &f, &none, &refusal) == 0)
@@ -201,7 +197,6 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		.delay_ms = sw_int(it, SW_F_DELAY_MS, -1),
 		.report = it,
 	};
-	unsigned queues_n = c->queues_n;
 	int err;
 
 	if (a.outcome < SW_ACK || a.outcome > SW_STOPPED ||
@@ -221,10 +216,8 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	 * no longer valid. */
 	if (err == 0 && sw_has(it, SW_F_FOLLOW))
 		err = job_load(c, &r->id, r);
-	if (err < 0) {
-		core_queues_drop(c, queues_n);
+	if (err < 0)
 		return err;
-	}
 	attempt_end(c, r, &a);
 	follow_ups_apply(c, it);
 	return 0;
@@ -263,7 +256,7 @@ done_one(struct core *c, struct session *s, const struct sw_item *it,
 	if (r.lease == NULL || (r.lease->token != token && !planted(STALE_ACK)))
 		return done_again(c, &r, token, it, refusal->why);
 	if (s != NULL)
-		s->seen_ms = c->mono_ms;
+		session_seen(c, s);
 	r.lease->begun |= sw_int(it, SW_F_BEGUN, 0) != 0;
 	return done_apply(c, &r, it, refusal);
 }
@@ -290,8 +283,9 @@ op_done(struct request *rq)
 
 /*
  * Whether the queue has a job that may start now.  If not, and no request will
- * change that, sets when the next turn is needed: a rate limit ends with time,
- * and ready jobs that are not in memory are read at the start of a turn.
+ * change that, sees to it that the queue is looked at again: a rate limit ends
+ * with time, and ready jobs that are not in memory are read at the start of a
+ * turn.
  */
 static int
 queue_can_start(void *arg, struct queue *q)
@@ -307,15 +301,13 @@ queue_can_start(void *arg, struct queue *q)
 		return 0;
 	wait_ms = queue_rate_wait_ms(q, c->mono_ms);
 	if (wait_ms > 0) {
-		if (wait_ms < c->rate_wait_ms)
-			c->rate_wait_ms = wait_ms;
+		due_set(&c->lists.rated, &q->rated, c->mono_ms + wait_ms);
 		return 0;
 	}
-	if (queue_ready_next(q, &lane, &e))
+	if (lanes_next(&q->lanes, &lane, &e))
 		return 1;
 	/* Otherwise the counter includes a job whose ready row is lost. */
-	if (queue_ready_low(q))
-		c->more = 1;
+	core_ready_read(c, q);
 	return 0;
 }
 
@@ -356,7 +348,7 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	must(l != NULL); /* jobs_hand_out() has checked LEASES_MAX */
 	l->token = c->next_token++;
 	l->q = r->q;
-	l->session = s;
+	lease_move(&c->leases, l, s);
 	l->worker_id = s->worker;
 	l->since_ms = c->now_ms;
 	memcpy(l->worker, s->name, sizeof(l->worker));
@@ -369,7 +361,6 @@ lease_give(struct core *c, struct session *s, const struct record *r)
 	r->q->count[SW_LEASED]++;
 	queue_rate_spend(r->q);
 	queue_touch(r->q);
-	s->leased++;
 	s->sent++;
 	c->handed_out++;
 	return l;
@@ -438,9 +429,10 @@ jobs_hand_out(struct core *c, struct session *s, int most)
 		uint64_t lane;
 		int err;
 
-		must(queue_ready_next(
-			q, &lane, &e)); /* queue_can_start() was true */
-		queue_ready_pop(q, lane);
+		must(lanes_next(
+			&q->lanes, &lane, &e)); /* queue_can_start() was true */
+		if (lanes_pop(&q->lanes, lane))
+			queue_list(q, QUEUE_LOW);
 		err = job_load(c, &e.id, &r);
 		if (err < 0) {
 			ready_row_bury(c, q, lane, &e);
@@ -463,27 +455,33 @@ jobs_hand_out(struct core *c, struct session *s, int most)
 	return given;
 }
 
+/*
+ * Serves the active queues in turn, each by the worker that was served longest
+ * ago, a few jobs at a time, so that no worker takes all of a short backlog.
+ * A queue that has nothing to start leaves the list, until something changes.
+ */
 void
 work_hand_out(struct core *c)
 {
-	struct session *s = c->next_session;
-	int idle = 0, left = TURN_LEASES,
-	    workers = (int)HASH_COUNT(c->sessions);
+	int left = TURN_LEASES;
+	struct queue *q;
 
-	if (s == NULL)
-		s = c->sessions;
-	/* A few at a time, so that no worker takes all of a short backlog. */
-	while (idle < workers && left > 0) {
-		int given = 0;
+	while (left > 0 && core_has_room(c) &&
+		lease_count(&c->leases) < LEASES_MAX) {
+		struct session *s;
 
-		if (s->sent < s->credit && core_has_room(c))
-			given = jobs_hand_out(c, s,
-				left < HAND_OUT_STEP ? left : HAND_OUT_STEP);
-		left -= given;
-		idle = given > 0 ? 0 : idle + 1;
-		s = s->hh.next != NULL ? s->hh.next : c->sessions;
+		q = queue_list_take(&c->lists, QUEUE_ACTIVE);
+		if (q == NULL)
+			return;
+		if (q->hungry == NULL || !queue_can_start(c, q))
+			continue;
+		s = q->hungry->session;
+		left -= jobs_hand_out(
+			c, s, left < HAND_OUT_STEP ? left : HAND_OUT_STEP);
+		session_hunger(s);
+		queue_wake(q);
 	}
-	c->next_session = s;
-	if (left == 0 || !core_has_room(c))
+	if (c->lists.first[QUEUE_ACTIVE] != NULL &&
+		lease_count(&c->leases) < LEASES_MAX)
 		c->more = 1;
 }

@@ -18,8 +18,8 @@
 
 /*
  * Leases ready jobs to workers that were sent fewer jobs than their credit: at
- * most TURN_LEASES in a turn, a few for each worker in turn.  Skips queues
- * that are paused or at their concurrency or rate limit.
+ * most TURN_LEASES in a turn, a few for each queue and worker in turn.  Skips
+ * queues that are paused or at their concurrency or rate limit.
  */
 void work_hand_out(struct core *);
 

@@ -4,10 +4,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
-#include "broker/job/reply.h"
 #include "broker/model/index.h"
-
-enum { WAIT_BYTES = 8 * TURN_BYTES }; /* of a turn's answers to waiters */
 
 static const struct bytes empty_value = {"", 0};
 
@@ -20,6 +17,8 @@ row_get(struct core *c, struct bytes key, struct bytes *val)
 	if (found != BATCH_UNKNOWN)
 		return found == BATCH_PUT ? 0 : SW_ENOJOB;
 	err = c->store->driver->get(c->store, c->claim.shard, key, val);
+	if (err == 0)
+		c->read += val->len;
 	if (err < 0 && err != SW_ENOJOB)
 		c->err = err;
 	return err;
@@ -36,7 +35,7 @@ job_load(struct core *c, const struct sw_id *id, struct record *r)
 		err = record_open(val, id, r);
 	if (err < 0)
 		return err;
-	r->q = queue_find(c->queues_by_name, sw_bytes(&r->it, SW_F_QUEUE));
+	r->q = core_queue_find(c, sw_bytes(&r->it, SW_F_QUEUE));
 	if (r->q == NULL)
 		return SW_ECORRUPT;
 	r->lease = lease_find(&c->leases, id);
@@ -58,8 +57,8 @@ row_in_memory_add(struct core *c, const struct record *r, const struct key *k)
 			queue_row_due_ms(r->q, kind, be_get(k->b + 5, 8)));
 	else if (k->b[0] == 'r' &&
 		 (!planted(DEAF_WINDOW) || r->priority < SW_PRIORITY_MAX))
-		queue_ready_add(r->q, be_get(k->b + 5, 8), be_get(k->b + 13, 8),
-			&r->id);
+		lanes_add(&r->q->lanes, be_get(k->b + 5, 8),
+			be_get(k->b + 13, 8), &r->id);
 }
 
 static void
@@ -81,8 +80,8 @@ row_remove(struct core *c, struct queue *q, const struct record *r,
 {
 	batch_delete(&c->batch, key_bytes(k));
 	if (k->b[0] == 'r')
-		queue_ready_remove(
-			q, be_get(k->b + 5, 8), be_get(k->b + 13, 8), &r->id);
+		lanes_remove(&q->lanes, be_get(k->b + 5, 8),
+			be_get(k->b + 13, 8), &r->id);
 }
 
 static int
@@ -120,42 +119,6 @@ unique_taken(struct core *c, const struct record *r)
 }
 
 /* --- moving ------------------------------------------------------------- */
-
-/*
- * Answers all WAIT requests for the job.  Beyond WAIT_BYTES the answer is
- * SW_EBUSY: the client asks again and, as the job has ended, op_wait answers
- * at once.
- */
-static void
-waiters_answer(struct core *c, const struct record *r, int status)
-{
-	struct waiter *w, *next;
-
-	if (c->waiters_n == 0)
-		return;
-	HASH_FIND(hh, c->waiters, r->id.b, SW_ID_LEN, w);
-	if (w == NULL)
-		return;
-	HASH_DEL(c->waiters, w);
-	for (; w != NULL; w = next) {
-		struct sw_buf b;
-		size_t mark;
-
-		next = w->next;
-		if (status == 0 && c->out_arena.used > WAIT_BYTES)
-			status = SW_EBUSY;
-		out_begin(c, &b, r->it.raw.len + SHOW_ROOM,
-			SW_OP_WAIT | SW_REPLY, w->seq);
-		mark = sw_item_begin(&b);
-		sw_put_int(&b, SW_F_STATUS, status);
-		if (status == 0)
-			job_show(c, &b, r, 1);
-		sw_item_end(&b, mark);
-		out_send(c, &b, &w->peer);
-		free(w);
-		c->waiters_n--;
-	}
-}
 
 static int
 counts_bytes(enum sw_state s)
@@ -233,7 +196,7 @@ record_forget(struct core *c, struct record *r, const struct index *rows)
 		k = key_id('c', &r->id);
 		batch_delete(&c->batch, key_bytes(&k));
 	}
-	waiters_answer(c, r, SW_ENOJOB);
+	waits_answer(c, r, SW_ENOJOB);
 	if (index_is_pending(r->state) || r->state == SW_DEAD)
 		r->q->total[TOTAL_BYTES] -= r->body_len;
 	r->q->count[r->state] -= !planted(COUNTER_DRIFT);
@@ -285,7 +248,7 @@ job_move_to(struct core *c, struct record *r, enum life_event how,
 	index_of(r, gone ? SW_NONE : is, &after);
 	index_rows_update(c, r, from, &before, &after);
 	if (r->ended_at_ms != 0)
-		waiters_answer(c, r, 0);
+		waits_answer(c, r, 0);
 	if (gone)
 		record_forget(c, r, &after);
 }
@@ -322,7 +285,7 @@ record_put_dead(struct core *c, struct record *r, struct bytes event)
 	index_of(r, SW_NONE, &before);
 	index_of(r, SW_DEAD, &after);
 	index_rows_update(c, r, r->q, &before, &after);
-	waiters_answer(c, r, 0);
+	waits_answer(c, r, 0);
 }
 
 void
@@ -331,7 +294,7 @@ ready_row_add(struct core *c, const struct record *r)
 	struct key k = key_ready(r->q->no, r->lane, r->rank, &r->id);
 
 	batch_put(&c->batch, key_bytes(&k), empty_value);
-	queue_ready_add(r->q, r->lane, r->rank, &r->id);
+	lanes_add(&r->q->lanes, r->lane, r->rank, &r->id);
 }
 
 void
@@ -344,17 +307,69 @@ expiry_row_remove(struct core *c, const struct record *r)
 		row_remove(c, r->q, r, &x.row[INDEX_EXPIRY]);
 }
 
+/* --- the oldest ready job ------------------------------------------------ */
+
+struct oldest { /* of the first ready rows of some lanes */
+	struct sw_id ids[OLDEST_LANES];
+	unsigned n;
+};
+
+static void
+oldest_in_memory(const struct queue *q, struct oldest *o)
+{
+	for (unsigned i = 0; q->lanes.rounds != NULL && i < LANE_ROUNDS; i++) {
+		const struct round *r = q->lanes.rounds[i];
+
+		for (unsigned n = 0; r != NULL && n < r->n; n++) {
+			const struct entry *e = window_first(&r->lanes[n]->w);
+
+			if (e != NULL && o->n < OLDEST_LANES)
+				o->ids[o->n++] = e->id;
+		}
+	}
+}
+
+static int
+oldest_each(void *arg, struct bytes key, struct bytes val)
+{
+	struct oldest *o = arg;
+
+	(void)val;
+	if (key.len == LANE_KEY + 8 + SW_ID_LEN)
+		memcpy(o->ids[o->n++].b, (const uint8_t *)key.p + LANE_KEY + 8,
+			SW_ID_LEN);
+	return 1;
+}
+
+/* The first row that the store has of a queue without lanes in memory. */
+static void
+oldest_in_store(struct core *c, const struct queue *q, struct oldest *o)
+{
+	struct key from = key_lane(q->no, 0);
+	struct key to = key_after(key_lane(q->no, UINT64_MAX));
+	int err = c->store->driver->scan(c->store, c->claim.shard,
+		key_bytes(&from), key_bytes(&to), 1, oldest_each, o);
+
+	if (err < 0)
+		c->err = err;
+}
+
 int64_t
 oldest_ready_ms(struct core *c, const struct queue *q, struct sw_id *id)
 {
+	struct oldest o = {.n = 0};
 	int64_t oldest = 0;
 
-	for (unsigned i = 0; i < q->lanes_n; i++) {
-		const struct entry *e = window_first(&q->lanes[i]->w);
+	if (q->count[SW_READY] == 0)
+		return 0;
+	oldest_in_memory(q, &o);
+	if (o.n == 0)
+		oldest_in_store(c, q, &o);
+	for (unsigned i = 0; i < o.n; i++) {
 		struct record r;
 		int64_t since;
 
-		if (e == NULL || job_load(c, &e->id, &r) < 0)
+		if (job_load(c, &o.ids[i], &r) < 0)
 			continue;
 		since = r.due_ms != 0 ? r.due_ms : r.run_at_ms;
 		if (since < r.created_at_ms)
@@ -362,7 +377,7 @@ oldest_ready_ms(struct core *c, const struct queue *q, struct sw_id *id)
 		if (c->now_ms - since <= oldest)
 			continue;
 		oldest = c->now_ms - since;
-		*id = e->id;
+		*id = o.ids[i];
 	}
 	return oldest;
 }

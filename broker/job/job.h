@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * job.h - loading, moving and forgetting one job
+ * job.h - loading, moving and forgetting one job, and waits for its end
  *
  * job_move() is the only way from one state to another (model/life.h has the
- * table).  It keeps record, index rows, windows, counters and waiters in step.
+ * table).  It keeps record, index rows, windows, counters and waits in step.
  */
 #ifndef BROKER_JOB_JOB_H
 #define BROKER_JOB_JOB_H
@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "broker/job/state.h"
 #include "broker/model/life.h"
+
+struct request;
 
 /*
  * Reads one row, as this turn's batch or else the store has it.  *val is
@@ -70,15 +72,46 @@ void expiry_row_remove(struct core *, const struct record *);
 /* Writes a dead job in the place of a record that is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
+enum { OLDEST_LANES = 16 }; /* of a queue, looked at for its oldest job */
+
 /*
- * The longest wait among the next job of each lane in memory, and that job; 0:
- * none waits.  An estimate: ready jobs are ordered by rank, which does not tell
- * when a job became ready.  Exact while all jobs of the queue have one priority
- * and few fair keys, and the next ones were not tried before.
+ * The longest wait among the next jobs of some lanes, and that job; 0: none
+ * waits.  Reads at most OLDEST_LANES records.  An estimate: ready jobs are
+ * ordered by rank, which does not tell when a job became ready.  Exact while
+ * all jobs of the queue have one priority and few fair keys, and the next ones
+ * were not tried before.
  */
 int64_t oldest_ready_ms(struct core *, const struct queue *, struct sw_id *);
 
 /* Removes record and rows of a job that is not leased. */
 void job_forget(struct core *, struct record *);
+
+/* --- wait.c: WAIT requests, which are answered when their jobs end -------- */
+
+/*
+ * A wait ends with the answer to the end of its job, or with SW_ETIMEOUT at its
+ * deadline.  So a client that is gone takes its places in the table for at most
+ * SW_WAIT_MS, and never more than SW_WAITS_PER_PEER of them.
+ */
+
+/*
+ * Keeps a request for the end of a job that has not ended.  Sent again, it
+ * changes nothing.  SW_EWAITS: the table or the peer is at its limit, which
+ * `why` (SW_WHY_ROOM bytes) names; SW_EBUSY: no memory.
+ */
+int wait_add(struct request *, const struct sw_id *, int64_t timeout_ms,
+	char *why) __attribute__((warn_unused_result));
+
+/*
+ * Answers all waits for the job, with its record if `status` is 0.  Beyond
+ * WAIT_BYTES the answer is SW_EBUSY: the client asks again and, as the job has
+ * ended, op_wait() answers at once.
+ */
+void waits_answer(struct core *, const struct record *, int status);
+
+/* Ends the waits whose deadline has passed, at most TURN_TIMERS of them. */
+void waits_expire(struct core *);
+
+void waits_free(struct core *);
 
 #endif

@@ -26,6 +26,6 @@ lease_row_read(struct core *c, struct bytes val, struct lease_row *row)
 {
 	if (sw_item_open(val, &row->it) < 0)
 		row->it = (struct sw_item){.raw = {"", 0}};
-	row->q = queue_find(c->queues_by_name, sw_bytes(&row->it, SW_F_QUEUE));
+	row->q = core_queue_find(c, sw_bytes(&row->it, SW_F_QUEUE));
 	return row->q != NULL && sw_has(&row->it, SW_F_TOKEN) ? 0 : SW_ECORRUPT;
 }

@@ -188,7 +188,7 @@ const char *
 redacted_names(struct core *c, const struct record *r, enum sw_text_setting i,
 	char names[REDACTED_ROOM])
 {
-	const struct queue *origin = queue_find(c->queues_by_name, r->origin);
+	const struct queue *origin = core_queue_find(c, r->origin);
 	const char *own = queue_text(r->q, i);
 	const char *old = origin != NULL ? queue_text(origin, i) : "";
 

@@ -17,15 +17,17 @@
  *	a                       format of all rows, broker time (stamp.h)
  *
  * Numbers are big-endian, so that memcmp orders them: queue 4 bytes; lane,
- * rank and time (ms) 8.  Ids are 16 bytes and grow with time (UUIDv7).
- * New rows come last in the range of their letter: growing keys cost a B+tree
- * a quarter of what random ones cost.
+ * rank and time (ms) 8.  A lane's number is 9 - priority in its highest 4 bits
+ * and, below, 60 bits of a hash of the fair key; 0 there: no fair key.  Ids are
+ * 16 bytes and grow with time (UUIDv7).  New rows come last in the range of
+ * their letter: growing keys cost a B+tree a quarter of what random ones cost.
  */
 #ifndef BROKER_MODEL_KEY_H
 #define BROKER_MODEL_KEY_H
 
 #include "base/bytes.h"
 #include "wire/id.h"
+#include "wire/limits.h"
 
 struct key {
 	uint8_t b[1 + 4 + SW_UNIQUE_MAX];
@@ -76,6 +78,55 @@ key_of_queue(char letter, uint32_t queue)
 
 	key_num(&k, 4, queue);
 	return k;
+}
+
+enum {
+	/* A priority has a round; corrupt keys may have any. */
+	LANE_ROUNDS = 16,
+	LANE_SHIFT = 60,
+	LANE_KEY = 1 + 4 + 8, /* bytes of key_lane() */
+	/* ... of a row `r`, the longest that leads to a job by its place. */
+	KEY_PLACE_MAX = LANE_KEY + 8 + SW_ID_LEN,
+};
+
+/* The lanes of a round have numbers from first to last. */
+static inline uint64_t
+lane_first(unsigned round)
+{
+	return (uint64_t)round << LANE_SHIFT;
+}
+
+static inline uint64_t
+lane_last(unsigned round)
+{
+	return lane_first(round) | (UINT64_MAX >> (64 - LANE_SHIFT));
+}
+
+static inline unsigned
+lane_round(uint64_t number)
+{
+	return (unsigned)(number >> LANE_SHIFT);
+}
+
+/* Whether the lane is for jobs without a fair key. */
+static inline int
+lane_is_main(uint64_t number)
+{
+	return number == lane_first(lane_round(number));
+}
+
+/* The main lane of a priority, 0 to SW_PRIORITY_MAX. */
+static inline uint64_t
+lane_main(int64_t priority)
+{
+	return lane_first((unsigned)(SW_PRIORITY_MAX - priority) % LANE_ROUNDS);
+}
+
+/* The lane of a fair key with this hash. */
+static inline uint64_t
+lane_fair(int64_t priority, uint64_t hash)
+{
+	return lane_main(priority) | hash >> (64 - LANE_SHIFT) | 1;
 }
 
 static inline struct key

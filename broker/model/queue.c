@@ -13,8 +13,18 @@ enum { MILLI = 1000 };
 /* A job's start in the unit of the token bucket: a rate's, times a ms. */
 #define TOKEN (MILLI * UNIT_RATE_SECOND)
 
+static int64_t defaults[SW_SETTINGS];
+
+static const int64_t *
+settings_default(void)
+{
+	for (int i = 0; i < SW_SETTINGS; i++)
+		defaults[i] = sw_setting_rules[i].def;
+	return defaults;
+}
+
 struct queue *
-queue_new(const char *name, uint32_t no)
+queue_new(struct queue_lists *lists, const char *name, uint32_t no)
 {
 	struct queue *q = calloc(1, sizeof(*q));
 
@@ -22,15 +32,26 @@ queue_new(const char *name, uint32_t no)
 		return NULL;
 	memcpy(q->name, name, strlen(name));
 	q->no = no;
-	for (int i = 0; i < SW_SETTINGS; i++)
-		q->set[i] = sw_setting_rules[i].def;
+	q->set = settings_default();
+	q->lists = lists;
 	for (int i = 0; i < TIMER_KINDS; i++)
 		q->timers[i] = (struct timer){.at_ms = TIMER_NEVER,
 			.queue = no,
 			.kind = (enum timer_kind)i};
-	q->lo = 0;
-	q->hi = UINT64_MAX; /* the store has no lane of a new queue */
+	lanes_init(&q->lanes, &lists->pool, no, 0);
 	return q;
+}
+
+static void
+settings_free(struct queue *q)
+{
+	union {
+		const int64_t *c;
+		int64_t *p;
+	} own = {q->set};
+
+	if (q->set != defaults)
+		free(own.p);
 }
 
 void
@@ -38,10 +59,14 @@ queue_free(struct queue *q)
 {
 	if (q == NULL)
 		return;
-	for (unsigned i = 0; i < q->lanes_n; i++)
-		free(q->lanes[i]);
 	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
 		free(q->text[i]);
+	for (int i = 0; i < QUEUE_LISTS; i++)
+		queue_unlist(q, (enum queue_list)i);
+	due_drop(&q->lists->rated, &q->rated);
+	due_drop(&q->lists->unused, &q->unused);
+	lanes_fini(&q->lanes);
+	settings_free(q);
 	free(q);
 }
 
@@ -83,273 +108,110 @@ queue_row_due_ms(const struct queue *q, enum timer_kind kind, uint64_t at_ms)
 	return at_ms + (planted(RASH_RETAIN) ? retain_ms / 2 : retain_ms);
 }
 
+/* --- lists ---------------------------------------------------------------- */
+
+void
+queue_list(struct queue *q, enum queue_list which)
+{
+	struct queue_lists *l = q->lists;
+	struct queue_link *link = &q->link[which];
+
+	if ((q->listed >> which & 1) != 0)
+		return;
+	q->listed |= 1U << which;
+	*link = (struct queue_link){.prev = l->last[which]};
+	if (link->prev != NULL)
+		link->prev->link[which].next = q;
+	else
+		l->first[which] = q;
+	l->last[which] = q;
+}
+
+void
+queue_unlist(struct queue *q, enum queue_list which)
+{
+	struct queue_lists *l = q->lists;
+	const struct queue_link *link = &q->link[which];
+
+	if ((q->listed >> which & 1) == 0)
+		return;
+	q->listed &= ~(1U << which);
+	if (link->prev != NULL)
+		link->prev->link[which].next = link->next;
+	else
+		l->first[which] = link->next;
+	if (link->next != NULL)
+		link->next->link[which].prev = link->prev;
+	else
+		l->last[which] = link->prev;
+}
+
+struct queue *
+queue_list_take(struct queue_lists *l, enum queue_list which)
+{
+	struct queue *q = l->first[which];
+
+	if (q != NULL)
+		queue_unlist(q, which);
+	return q;
+}
+
 void
 queue_touch(struct queue *q)
 {
-	q->dirty = 1;
-}
-
-static struct lane *
-lane_new(uint64_t hash)
-{
-	uint32_t cap = hash == 0 ? LANE_ENTRIES_MAIN : LANE_ENTRIES;
-	struct lane *l = malloc(sizeof(*l) + cap * sizeof(l->e[0]));
-
-	must_have(l);
-	l->hash = hash;
-	window_init(&l->w, l->e, cap);
-	return l;
-}
-
-/* The index of the first lane whose hash is at least `hash`. */
-static unsigned
-lane_at(const struct queue *q, uint64_t hash)
-{
-	unsigned lo = 0, hi = q->lanes_n;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (q->lanes[mid]->hash < hash)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static struct lane *
-lane_find(const struct queue *q, uint64_t hash)
-{
-	unsigned i = lane_at(q, hash);
-
-	return i < q->lanes_n && q->lanes[i]->hash == hash ? q->lanes[i] : NULL;
-}
-
-static void
-lane_drop(struct queue *q, unsigned i)
-{
-	free(q->lanes[i]);
-	q->lanes_n--;
-	memmove(&q->lanes[i], &q->lanes[i + 1],
-		(q->lanes_n - i) * sizeof(struct lane *));
-}
-
-/* Makes a lane within [lo, hi].  If there are too many the highest is dropped
- * and `hi` lowered; NULL: the new lane would be the highest.
- */
-static struct lane *
-lane_insert(struct queue *q, uint64_t hash)
-{
-	unsigned i;
-
-	if (q->lanes_n == QUEUE_LANES) {
-		if (hash > q->lanes[QUEUE_LANES - 1]->hash) {
-			q->hi = q->lanes[QUEUE_LANES - 1]->hash;
-			return NULL;
-		}
-		lane_drop(q, QUEUE_LANES - 1);
-		q->hi = q->lanes[QUEUE_LANES - 2]->hash;
-		if (hash > q->hi)
-			q->hi = hash;
-	}
-	i = lane_at(q, hash);
-	memmove(&q->lanes[i + 1], &q->lanes[i],
-		(q->lanes_n - i) * sizeof(struct lane *));
-	q->lanes[i] = lane_new(hash);
-	q->lanes_n++;
-	return q->lanes[i];
-}
-
-/* Keeps lane 0, for most queues have no other. */
-static void
-lane_drop_if_empty(struct queue *q, uint64_t hash)
-{
-	unsigned i = lane_at(q, hash);
-
-	if (hash != 0 && q->lanes[i]->w.n == 0 && q->lanes[i]->w.whole)
-		lane_drop(q, i);
+	queue_list(q, QUEUE_DIRTY);
+	queue_list(q, QUEUE_LIVELY);
+	queue_wake(q);
 }
 
 void
-queue_ready_add(
-	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
+queue_wake(struct queue *q)
 {
-	struct lane *l = lane_find(q, hash);
-
-	if (l == NULL && hash >= q->lo && hash <= q->hi) {
-		l = lane_insert(q, hash);
-		if (l != NULL)
-			l->w.whole = 1; /* the store has no other entry */
-	}
-	if (l != NULL)
-		window_add(&l->w, rank, id);
+	if (q->count[SW_READY] > 0 && q->hungry != NULL)
+		queue_list(q, QUEUE_ACTIVE);
 }
 
-void
-queue_ready_remove(
-	struct queue *q, uint64_t hash, uint64_t rank, const struct sw_id *id)
-{
-	struct lane *l = lane_find(q, hash);
+/* --- settings ------------------------------------------------------------- */
 
-	if (l == NULL)
+void
+queue_settings(struct queue *q, const int64_t set[SW_SETTINGS])
+{
+	size_t size = SW_SETTINGS * sizeof(set[0]);
+	int64_t *own;
+
+	if (memcmp(set, defaults, size) == 0) {
+		settings_free(q);
+		q->set = defaults;
 		return;
-	window_remove(&l->w, rank, id);
-	lane_drop_if_empty(q, hash);
-}
-
-static int
-covers_all(const struct queue *q)
-{
-	return q->lo == 0 && q->hi == UINT64_MAX;
-}
-
-/* Whether the next lanes to serve are below the range in memory. */
-static int
-is_behind(const struct queue *q)
-{
-	return q->next_lane < q->lo;
-}
-
-int
-queue_ready_next(const struct queue *q, uint64_t *hash, struct entry *e)
-{
-	const struct entry *first;
-	unsigned start = lane_at(q, q->next_lane);
-
-	if (is_behind(q))
-		return 0;
-	for (unsigned i = 0; i < q->lanes_n; i++) {
-		unsigned at = (start + i) % q->lanes_n;
-
-		/* The lanes above `hi` come before those at the start. */
-		if (at < start && !covers_all(q))
-			return 0;
-		first = window_first(&q->lanes[at]->w);
-		if (first == NULL)
-			continue;
-		*hash = q->lanes[at]->hash;
-		*e = *first;
-		return 1;
 	}
-	return 0;
+	own = malloc(size);
+	must_have(own);
+	memcpy(own, set, size);
+	settings_free(q);
+	q->set = own;
 }
 
 void
-queue_ready_pop(struct queue *q, uint64_t hash)
+queue_watch(struct queue *q)
 {
-	struct lane *l = lane_find(q, hash);
-
-	must(l != NULL);
-	window_pop(&l->w);
-	q->next_lane = hash == UINT64_MAX ? 0 : hash + 1;
-	lane_drop_if_empty(q, hash);
+	if (q->notices.deaths > 0 ||
+		(q->set[SW_S_on_age_ms] > 0 && q->text[SW_TS_on_age] != NULL))
+		queue_list(q, QUEUE_TELLS);
 }
 
-/* Whether no lane in memory is left to serve while others may be in the store.
- */
-static int
-lanes_are_passed(const struct queue *q)
+int
+queue_is_unused(const struct queue *q)
 {
-	if (covers_all(q))
-		return 0;
-	if (is_behind(q))
-		return 1;
-	for (unsigned i = lane_at(q, q->next_lane); i < q->lanes_n; i++)
-		if (q->lanes[i]->w.n > 0 || !q->lanes[i]->w.whole)
+	for (int s = SW_NONE + 1; s < SW_STATES; s++)
+		if (q->count[s] != 0)
 			return 0;
-	return 1;
+	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
+		if (q->text[i] != NULL)
+			return 0;
+	return q->workers == 0 && q->set == defaults;
 }
 
-int
-queue_ready_low(const struct queue *q)
-{
-	if (lanes_are_passed(q))
-		return 1;
-	for (unsigned i = 0; i < q->lanes_n; i++)
-		if (window_low(&q->lanes[i]->w))
-			return 1;
-	return 0;
-}
-
-struct first_lane {
-	uint64_t hash;
-	int found, err;
-};
-
-static int
-lane_each(void *arg, struct bytes key, struct bytes val)
-{
-	struct first_lane *f = arg;
-
-	(void)val;
-	if (key.len != 1 + 4 + 8 + 8 + SW_ID_LEN)
-		f->err = SW_ECORRUPT;
-	else
-		f->hash = be_get((const uint8_t *)key.p + 5, 8);
-	f->found = 1;
-	return 1;
-}
-
-/* Finds the first lane in the store with a hash of at least `from`. */
-static int
-lane_in_store(const struct queue *q, struct store *s, uint32_t shard,
-	uint64_t from, struct first_lane *f)
-{
-	struct key lo = key_lane(q->no, from), end = key_start('r');
-	int err;
-
-	key_num(&end, 4, q->no);
-	end = key_after(end);
-	*f = (struct first_lane){0};
-	err = s->driver->scan(
-		s, shard, key_bytes(&lo), key_bytes(&end), 1, lane_each, f);
-	return err < 0 ? err : f->err;
-}
-
-/* Drops the lanes in memory and reads the next ones, from `next_lane` on. */
-static int
-lanes_slide(struct queue *q, struct store *s, uint32_t shard)
-{
-	struct first_lane f;
-	int err;
-
-	while (q->lanes_n > 0)
-		lane_drop(q, q->lanes_n - 1);
-	err = lane_in_store(q, s, shard, q->next_lane, &f);
-	if (err == 0 && !f.found && q->next_lane != 0) {
-		q->next_lane = 0; /* a new round */
-		err = lane_in_store(q, s, shard, 0, &f);
-	}
-	q->lo = q->next_lane;
-	q->hi = UINT64_MAX;
-	while (err == 0 && f.found) {
-		q->lanes[q->lanes_n++] = lane_new(f.hash);
-		if (q->lanes_n == QUEUE_LANES || f.hash == UINT64_MAX) {
-			q->hi = f.hash;
-			break;
-		}
-		err = lane_in_store(q, s, shard, f.hash + 1, &f);
-	}
-	return err;
-}
-
-int
-queue_ready_refill(struct queue *q, struct store *s, uint32_t shard)
-{
-	int err = lanes_are_passed(q) ? lanes_slide(q, s, shard) : 0;
-
-	for (unsigned i = 0; err == 0 && i < q->lanes_n; i++) {
-		struct lane *l = q->lanes[i];
-		struct key prefix = key_lane(q->no, l->hash);
-
-		if (window_low(&l->w))
-			err = window_refill(&l->w, s, shard, &prefix);
-	}
-	for (unsigned i = q->lanes_n; i-- > 0;)
-		lane_drop_if_empty(q, q->lanes[i]->hash);
-	return err;
-}
+/* --- rate and means ------------------------------------------------------- */
 
 int64_t
 queue_rate_wait_ms(struct queue *q, int64_t now_ms)
@@ -379,10 +241,11 @@ queue_rate_spend(struct queue *q)
 		q->tokens -= TOKEN;
 }
 
-void
+int
 queue_means_update(struct queue *q)
 {
-	static const double share = 0.1; /* weight of the last second */
+	static const double share = 0.1;  /* weight of the last second */
+	static const double none = 0.001; /* per second */
 	int64_t put = q->total[TOTAL_PUT], done = q->total[TOTAL_DONE];
 
 	q->arrival_per_s += share *
@@ -391,6 +254,10 @@ queue_means_update(struct queue *q)
 		share * ((double)(done - q->done_before) - q->service_per_s);
 	q->put_before = put;
 	q->done_before = done;
+	if (q->arrival_per_s >= none || q->service_per_s >= none)
+		return 1;
+	q->arrival_per_s = q->service_per_s = 0;
+	return 0;
 }
 
 void
@@ -439,7 +306,8 @@ queue_encode(const struct queue *q, struct sw_buf *b)
 	for (size_t i = 0; i < QUEUE_TOTALS; i++)
 		le_set(numbers + (SW_STATES + i) * 8, 8, (uint64_t)q->total[i]);
 	sw_put_text(b, SW_F_QUEUE, q->name);
-	sw_put_bytes(b, SW_F_BODY, bytes_of(set, sizeof(set)));
+	sw_put_bytes(b, SW_F_BODY,
+		bytes_of(set, q->set == defaults ? 0 : sizeof(set)));
 	sw_put_bytes(b, SW_F_RESULT, bytes_of(numbers, sizeof(numbers)));
 	sw_put_int(b, SW_F_RATE, q->set[SW_S_rate]);
 	for (int i = 0; i < SW_TEXT_SETTINGS; i++)
@@ -452,11 +320,15 @@ queue_encode(const struct queue *q, struct sw_buf *b)
 static void
 settings_decode(struct queue *q, struct bytes set, const struct sw_item *it)
 {
+	int64_t values[SW_SETTINGS];
+
+	memcpy(values, settings_default(), sizeof(values));
 	for (size_t i = 0; i < SW_SETTINGS && i < set.len / 8; i++)
-		q->set[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
+		values[i] = (int64_t)le_get((const uint8_t *)set.p + i * 8, 8);
 	if (set.len / 8 > SW_S_rate)
-		q->set[SW_S_rate] = sw_int(
-			it, SW_F_RATE, q->set[SW_S_rate] * UNIT_RATE_SECOND);
+		values[SW_S_rate] = sw_int(
+			it, SW_F_RATE, values[SW_S_rate] * UNIT_RATE_SECOND);
+	queue_settings(q, values);
 }
 
 /* Skips what this broker does not know. */
@@ -504,7 +376,6 @@ queue_decode(struct queue *q, struct bytes row)
 	texts_decode(q, &it);
 	q->put_before = q->total[TOTAL_PUT];
 	q->done_before = q->total[TOTAL_DONE];
-	q->lo = 1; /* an empty range: */
-	q->hi = 0; /* the first refill reads the lanes */
+	q->lanes.cold = 1;
 	return 0;
 }

@@ -1,42 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.h - a queue: settings, counters, rate limit, order of ready jobs
+ * queue.h - a queue: settings, counters, rate limit
  *
- * Ready jobs are in lanes, one for each value of the fair key; lane 0 is for
- * jobs without one.  Lanes are served one job each in turn; within a lane the
- * lowest rank goes first, rank = due_ms + (9 - priority) * ageing_ms.  So a
- * tenant that floods the queue delays another tenant by one job per round, and
- * a job of low priority waits behind newer urgent ones for at most
- * 9 * ageing_ms.
- *
- * The store has all ready jobs (rows `r`); memory has a window of each lane,
- * and only of the lanes with a hash in [lo, hi].  Serving goes round the lanes
- * by hash; when it has passed `hi`, queue_ready_refill() reads the next lanes.
+ * The order of its ready jobs is in lanes.h.  A queue is in the lists of
+ * struct queue_lists while there is something to do for it, so that no turn
+ * walks all queues.
  */
 #ifndef BROKER_MODEL_QUEUE_H
 #define BROKER_MODEL_QUEUE_H
 
 #include "base/must.h"
+#include "broker/model/lanes.h"
+#include "broker/time/due.h"
+#include "broker/time/timer.h"
 #include "wire/msg.h"
 #include "wire/proto.h"
 #include "wire/setting.h"
 #include <uthash.h>
 
-#include "broker/model/timer.h"
-#include "broker/model/window.h"
-
 enum {
-	QUEUE_LANES = 256,	  /* lanes of a queue in memory */
-	LANE_ENTRIES = 64,	  /* jobs of a lane in memory */
-	LANE_ENTRIES_MAIN = 1024, /* ... of the lane without a fair key */
-	QUEUE_LATE_MS = 40,	  /* starts this late are made up for */
+	QUEUE_LATE_MS = 40, /* starts this late are made up for */
 	QUEUE_ROW_MAX = 1024 + SW_TEXT_SETTINGS * (SW_TEXT_MAX + 4),
-};
-
-struct lane {
-	uint64_t hash; /* of the fair key's value */
-	struct window w;
-	struct entry e[];
 };
 
 /* Counted since the store was made, in the commit of the job that counts. */
@@ -58,20 +42,41 @@ struct queue_notices {	 /* core/notice.h */
 	int aged; /* the age has been told */
 };
 
+/* Why a queue is in a list; each is a bit of `listed`. */
+enum queue_list {
+	QUEUE_DIRTY,  /* the row has to be written */
+	QUEUE_LOW,    /* lanes_refill() has something to read */
+	QUEUE_ACTIVE, /* a job may start: it is ready, and a worker has room */
+	QUEUE_LIVELY, /* the means are not zero, or a total has changed */
+	QUEUE_TELLS,  /* on_age is to be watched, or deaths are to be told */
+	QUEUE_LISTS,
+};
+
+struct queue_link {
+	struct queue *prev, *next;
+};
+
+struct queue_lists { /* of all queues; zeroed before its first use */
+	struct queue *first[QUEUE_LISTS], *last[QUEUE_LISTS];
+	struct due_heap rated;	/* when a rate limit lets a job start */
+	struct due_heap unused; /* when a queue is removed */
+	struct lanes_pool pool;
+};
+
 struct queue {
 	char name[SW_QUEUE_MAX + 1];
 	uint32_t no;
-	int64_t set[SW_SETTINGS];     /* by enum sw_setting, wire/setting.h */
+	unsigned listed;	      /* bits, by enum queue_list */
+	const int64_t *set;	      /* by enum sw_setting, wire/setting.h */
 	char *text[SW_TEXT_SETTINGS]; /* NULL: not set; queue_text() */
 	int64_t count[SW_STATES];     /* jobs by state */
 	int64_t total[QUEUE_TOTALS];
-	int dirty;  /* core_close() writes the row */
 	int stored; /* the store has the row */
 
-	struct lane *lanes[QUEUE_LANES]; /* by hash */
-	unsigned lanes_n;
-	uint64_t lo, hi;    /* the range of hashes whose lanes are in memory */
-	uint64_t next_lane; /* the next lane to serve has at least this hash */
+	struct lanes lanes; /* ready jobs */
+	struct queue_lists *lists;
+	struct queue_link link[QUEUE_LISTS];
+	struct due rated, unused; /* boot clock */
 
 	struct timer timers[TIMER_KINDS];
 
@@ -86,12 +91,15 @@ struct queue {
 
 	struct queue_notices notices;
 
-	unsigned workers;  /* sessions that serve the queue */
-	UT_hash_handle hh; /* by name */
+	unsigned workers;	     /* sessions that serve the queue */
+	struct subscription *hungry; /* those with credit (session.h) */
+	UT_hash_handle hh;	     /* by name */
 };
 
-/* NULL: no memory.  Settings are the defaults. */
-struct queue *queue_new(const char *name, uint32_t no);
+/* NULL: no memory.  Settings are the defaults.  `lists` is borrowed. */
+struct queue *queue_new(struct queue_lists *, const char *name, uint32_t no);
+
+/* Takes the queue out of all lists and frees it. */
 void queue_free(struct queue *);
 
 /* The queue of that name in a table by name, or NULL. */
@@ -105,29 +113,28 @@ void queue_text_set(struct queue *, enum sw_text_setting, struct bytes value);
 uint64_t
 queue_row_due_ms(const struct queue *, enum timer_kind, uint64_t at_ms);
 
-/* Marks the row of the queue to be written in this turn. */
+/* Puts a queue at the end of a list, unless it is in it; takes it out. */
+void queue_list(struct queue *, enum queue_list);
+void queue_unlist(struct queue *, enum queue_list);
+
+/* The first of a list, which is taken out; NULL: the list is empty. */
+struct queue *queue_list_take(struct queue_lists *, enum queue_list);
+
+/* Marks the row of the queue to be written in this turn, after any change. */
 void queue_touch(struct queue *);
 
-/* Adds or removes a ready job in memory; the caller writes the row `r`. */
-void queue_ready_add(
-	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
-void queue_ready_remove(
-	struct queue *, uint64_t lane, uint64_t rank, const struct sw_id *);
+/* Lists the queue as active if it has ready jobs and a worker has room. */
+void queue_wake(struct queue *);
 
-/* Sets the lane and entry of the next job to hand out, without removing it.
- * 0: memory has none; there may be some in the store (queue_ready_low). */
-int queue_ready_next(const struct queue *, uint64_t *lane, struct entry *);
+/* Replaces the settings; if all are the defaults they take no memory. */
+void queue_settings(struct queue *, const int64_t set[SW_SETTINGS]);
 
-/* Removes the job that queue_ready_next() set; the next lane is served next. */
-void queue_ready_pop(struct queue *, uint64_t lane);
+/* Lists the queue if it is to be watched for notices (core/notice.h). */
+void queue_watch(struct queue *);
 
-/* Whether queue_ready_refill() has something to read. */
-int queue_ready_low(const struct queue *);
-
-/* Reads ready jobs from the store, only while the batch is empty (window.h).
- * 0 or an error of the store. */
-int queue_ready_refill(struct queue *, struct store *, uint32_t shard)
-	__attribute__((warn_unused_result));
+/* Whether nothing would be lost with the queue but its totals: no job, no
+ * worker, no setting. */
+int queue_is_unused(const struct queue *);
 
 /*
  * Milliseconds until the rate limit lets a job start; 0: now.  spend: one job
@@ -138,8 +145,9 @@ int queue_ready_refill(struct queue *, struct store *, uint32_t shard)
 int64_t queue_rate_wait_ms(struct queue *, int64_t now_ms);
 void queue_rate_spend(struct queue *);
 
-/* To be called once a second. */
-void queue_means_update(struct queue *);
+/* To be called once a second while the queue is lively.  Returns 0 when the
+ * means are zero. */
+int queue_means_update(struct queue *);
 
 /* Adds the run time of an attempt to the mean. */
 void queue_run_add(struct queue *, int64_t ms);
@@ -153,7 +161,7 @@ int64_t queue_slots_needed(const struct queue *);
  * (settings) and RESULT (counts and totals), both as 8-byte little-endian
  * numbers, RATE, and a SETTING "name=value" for each text setting.  The rate is
  * among the settings too, in whole jobs per second, as it was before there was
- * RATE.  decode: SW_ECORRUPT.
+ * RATE.  decode: the queue's ready jobs are in the store; SW_ECORRUPT.
  */
 void queue_encode(const struct queue *, struct sw_buf *);
 int queue_decode(struct queue *, struct bytes row)

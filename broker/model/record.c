@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
+#include "broker/model/key.h"
 
 enum {
 	SUM = RECORD_SUM,
@@ -55,8 +56,9 @@ members_read(struct record *r, const struct sw_item *it)
 	r->unique = sw_bytes(it, SW_F_UNIQUE);
 	r->result = sw_bytes(it, SW_F_RESULT);
 	r->body_len = (int64_t)sw_bytes(it, SW_F_BODY).len;
-	/* Lane 0 is for jobs without a fair key; `| 1` keeps others off it. */
-	r->lane = fair.len == 0 ? 0 : XXH3_64bits(fair.p, fair.len) | 1;
+	r->lane = fair.len == 0 ? lane_main(r->priority)
+				: lane_fair(r->priority,
+					  XXH3_64bits(fair.p, fair.len));
 }
 
 /* Checks the checksum and decodes the item behind it, with its id. */

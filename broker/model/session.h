@@ -29,7 +29,9 @@ struct peer { /* the routing id of a connection */
 
 struct subscription {
 	struct queue *q;
-	int64_t weight;	 /* 0: the queue's setting */
+	struct session *session;
+	struct subscription *prev, *next; /* in q->hungry, if session->hungry */
+	int64_t weight;			  /* 0: the queue's setting */
 	int64_t current; /* state of the smooth weighted round robin */
 };
 
@@ -39,12 +41,16 @@ struct session {
 	char name[SW_NAME_MAX + 1];
 	int64_t slots;		      /* jobs that the worker runs at once */
 	int64_t credit, sent;	      /* since hello: jobs allowed, jobs sent */
+	struct due silent;	      /* when the session is closed */
 	int64_t seen_ms;	      /* boot clock, of the last message */
 	int64_t leased, done, failed; /* leases now; attempts of this session */
 	int64_t named;		      /* since hello: leases in heartbeats */
 	int listed; /* in this turn: these are all that it has */
+	struct session *next_listed;
+	struct lease *leases;
 	struct subscription subs[SW_QUEUES_PER_WORKER];
 	unsigned subs_n;
+	int hungry; /* more credit than sent: in the lists of its queues */
 	UT_hash_handle hh, hh_worker;
 };
 
@@ -55,9 +61,10 @@ struct lease {
 	struct session *session; /* NULL: closed, or of before the restart */
 	struct sw_id worker_id;	 /* whom it was given to; nil: without an id */
 	char worker[SW_NAME_MAX + 1];
-	int64_t since_ms;    /* Unix time */
-	int64_t deadline_ms; /* boot clock */
-	int64_t progress;    /* percent, as last reported; -1: never */
+	struct lease *prev, *next; /* of the session, or without one */
+	int64_t since_ms;	   /* Unix time */
+	struct due deadline;	   /* boot clock */
+	int64_t progress;	   /* percent, as last reported; -1: never */
 	char text[PROGRESS_TEXT_MAX + 1];
 	int begun;    /* the worker has named the job as begun */
 	int cancel;   /* a cancel was requested */
@@ -71,8 +78,9 @@ struct lease_table {
 	struct lease *all; /* LEASES_MAX; pages never used take no memory */
 	struct lease *free;
 	struct lease *by_id;
-	unsigned used;	     /* entries of `all` that were ever used */
-	int64_t earliest_ms; /* no deadline is earlier; INT64_MAX: no lease */
+	unsigned used;	       /* entries of `all` that were ever used */
+	struct lease *orphans; /* those without a session */
+	struct due_heap deadlines;
 };
 
 int lease_table_init(struct lease_table *); /* 0 or -ENOMEM */
@@ -88,11 +96,29 @@ void lease_drop(struct lease_table *, struct lease *);
 /* Sets a new deadline, on the boot clock: at hand-out and at each heartbeat. */
 void lease_extend(struct lease_table *, struct lease *, int64_t deadline_ms);
 
+/* Gives the lease to a session, or to none (NULL). */
+void lease_move(struct lease_table *, struct lease *, struct session *);
+
+/* The lease whose deadline has passed by `now_ms`, the earliest first, or NULL.
+ */
+struct lease *lease_expired(const struct lease_table *, int64_t now_ms);
+
 struct session *session_find(struct session *all, const struct peer *);
 
 /* The session of the worker with this id, by `hh_worker`.  NULL: none. */
 struct session *
 session_of_worker(struct session *by_worker, const struct sw_id *);
+
+/*
+ * To be called when credit or sent have changed, and before the queues of the
+ * session do: puts it behind the other hungry sessions of its queues, or takes
+ * it out.  A queue that it can serve now becomes active.
+ */
+void session_hunger(struct session *);
+void session_feed(struct session *); /* takes it out in any case */
+
+/* The jobs that the workers of the queue may be sent now. */
+int64_t queue_slots_free(const struct queue *);
 
 /*
  * The next queue to serve, by smooth weighted round robin (nginx's

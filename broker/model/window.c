@@ -1,16 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/model/window.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/must.h"
 #include "base/plant.h"
 
+enum { CAP_FIRST = 4 };
+
 void
-window_init(struct window *w, struct entry *e, uint32_t cap)
+window_init(struct window *w, uint32_t most)
 {
-	*w = (struct window){.e = e, .cap = cap};
+	*w = (struct window){.most = most};
+}
+
+void
+window_fini(struct window *w)
+{
+	free(w->e);
+	*w = (struct window){0};
+}
+
+/* Makes room for `n` entries, at most `most`. */
+static void
+cap_reach(struct window *w, uint32_t n)
+{
+	uint32_t cap = w->cap > 0 ? w->cap : CAP_FIRST;
+
+	if (n <= w->cap)
+		return;
+	while (cap < n)
+		cap *= 2;
+	w->cap = cap < w->most ? cap : w->most;
+	w->e = realloc(w->e, w->cap * sizeof(*w->e));
+	must_have(w->e);
 }
 
 static int
@@ -45,6 +70,7 @@ place_of(const struct window *w, const struct entry *e)
 static void
 make_room(struct window *w)
 {
+	cap_reach(w, w->n + 1);
 	if (w->head + w->n == w->cap) {
 		memmove(w->e, w->e + w->head, w->n * sizeof(*w->e));
 		w->head = 0;
@@ -62,7 +88,7 @@ window_add(struct window *w, uint64_t at, const struct sw_id *id)
 	i = place_of(w, &e);
 	if (i < w->n && entry_cmp(&w->e[w->head + i], &e) == 0)
 		return; /* an index has each key once */
-	if (w->n == w->cap) {
+	if (w->n == w->most) {
 		w->whole = planted(LOST_MARK);
 		if (i == w->n) {
 			w->mark = w->e[w->head + w->n - 1];
@@ -75,7 +101,7 @@ window_add(struct window *w, uint64_t at, const struct sw_id *id)
 		(w->n - i) * sizeof(e));
 	w->e[w->head + i] = e;
 	w->n++;
-	if (w->n == w->cap && !w->whole)
+	if (w->n == w->most && !w->whole)
 		w->mark = w->e[w->head + w->n - 1];
 }
 
@@ -131,16 +157,22 @@ refill_each(void *arg, struct bytes key, struct bytes val)
 
 int
 window_refill(struct window *w, struct store *s, uint32_t shard,
-	const struct key *prefix)
+	const struct key *prefix, uint32_t want)
 {
 	struct refill_scan r = {w, prefix->len, 0};
 	struct key from = *prefix, to = key_after(*prefix);
 	uint32_t had = w->n, room;
 	int err;
 
-	memmove(w->e, w->e + w->head, w->n * sizeof(*w->e));
+	if (want > w->most)
+		want = w->most;
+	if (w->whole || w->n >= want)
+		return 0;
+	if (w->n > 0)
+		memmove(w->e, w->e + w->head, w->n * sizeof(*w->e));
 	w->head = 0;
-	room = w->cap - w->n;
+	cap_reach(w, want);
+	room = want - w->n;
 	key_num(&from, 8, w->mark.at);
 	key_raw(&from, w->mark.id.b, SW_ID_LEN);
 	from.b[from.len++] = 0; /* the first key behind the mark */

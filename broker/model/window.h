@@ -24,14 +24,23 @@ struct entry {	     /* the last two parts of a key */
 };
 
 struct window {
-	struct entry *e; /* [head, head + n), sorted */
-	uint32_t head, n, cap;
+	struct entry *e; /* [head, head + n), sorted; grows from `cap` to `most`
+			  */
+	uint32_t head, n, cap, most;
 	int whole;
 	struct entry mark; /* unless whole: no later entry is in `e` */
 };
 
-/* `e` has room for `cap` entries and is borrowed until the last call. */
-void window_init(struct window *, struct entry *e, uint32_t cap);
+/* At most `most` entries; memory is taken as it is needed. */
+void window_init(struct window *, uint32_t most);
+void window_fini(struct window *);
+
+/* Bytes that the entries take. */
+static inline size_t
+window_bytes(const struct window *w)
+{
+	return w->cap * sizeof(struct entry);
+}
 
 /* To be called for each entry that is added to or removed from the index. */
 void window_add(struct window *, uint64_t at, const struct sw_id *);
@@ -49,12 +58,14 @@ void window_pop(struct window *);
 static inline int
 window_low(const struct window *w)
 {
-	return !w->whole && w->n < w->cap / 4;
+	return !w->whole && w->n < w->most / 4;
 }
 
-/* Reads the entries of `prefix` behind the mark.  SW_ECORRUPT: a key of a wrong
- * length; or another error of the store. */
+/* Reads entries of `prefix` behind the mark until the window has `want` of
+ * them, at most `most`.  SW_ECORRUPT: a key of a wrong length; or another error
+ * of the store. */
 int window_refill(struct window *, struct store *, uint32_t shard,
-	const struct key *prefix) __attribute__((warn_unused_result));
+	const struct key *prefix, uint32_t want)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -10,8 +10,8 @@
 #include "broker/job/job.h"
 #include "broker/job/lease.h"
 #include "broker/model/index.h"
-#include "broker/model/stamp.h"
 #include "broker/repair/row_key.h"
+#include "broker/time/stamp.h"
 
 enum { PAGE = 1000 };
 
@@ -284,15 +284,15 @@ static unsigned
 queue_number_of(struct core *c, struct record *r)
 {
 	static struct queue tried; /* a record points to it meanwhile */
-	unsigned first = QUEUES_MAX;
+	unsigned first = SW_QUEUES_MAX;
 	struct bytes val;
 	struct index x;
 
 	r->q = &tried;
-	for (tried.no = 0; tried.no < QUEUES_MAX; tried.no++) {
-		if (c->queues[tried.no] != NULL)
+	for (tried.no = 0; tried.no < SW_QUEUES_MAX; tried.no++) {
+		if (core_queue_of(c, tried.no) != NULL)
 			continue;
-		if (first == QUEUES_MAX)
+		if (first == SW_QUEUES_MAX)
 			first = tried.no;
 		index_of(r, r->state, &x);
 		if (row_get(c, key_bytes(&x.row[INDEX_PLACE]), &val) == 0)
@@ -310,20 +310,22 @@ queue_restore(struct verify_pass *p, const struct sw_id *id)
 {
 	struct key k = key_id('j', id);
 	struct core *c = p->v->core;
+	char why[SW_WHY_ROOM];
 	struct queue *q;
 	struct record r;
 	struct bytes val;
 
 	if (row_get(c, key_bytes(&k), &val) < 0 || record_open(val, id, &r) < 0)
 		return 0;
-	p->err = core_queue_make(
-		c, sw_bytes(&r.it, SW_F_QUEUE), queue_number_of(c, &r), &q);
+	p->err = core_queue_make(c, sw_bytes(&r.it, SW_F_QUEUE),
+		queue_number_of(c, &r), &q, why);
 	if (p->err < 0)
 		return 0;
 	finding_report(p, VERIFY_QUEUE, "queue %s has jobs but no row%s",
 		q->name,
 		p->v->repair ? ": made anew with the default settings" : "");
-	q->dirty = p->v->repair;
+	if (!p->v->repair)
+		queue_unlist(q, QUEUE_DIRTY);
 	return 1;
 }
 
@@ -381,7 +383,7 @@ static void
 queue_row_check(struct verify_pass *p, const struct row_key *k)
 {
 	struct core *c = p->v->core;
-	struct queue *q = queue_new("", 0), *known;
+	struct queue *q = queue_new(&c->lists, "", 0), *known;
 	char text[ROW_KEY_TEXT];
 	struct bytes val;
 	int sound;
@@ -389,8 +391,7 @@ queue_row_check(struct verify_pass *p, const struct row_key *k)
 	must_have(q);
 	sound = k->len == 5 && row_get(c, row_key_bytes(k), &val) == 0 &&
 		queue_decode(q, val) == 0;
-	known = sound ? queue_find(c->queues_by_name, bytes_str(q->name))
-		      : NULL;
+	known = sound ? core_queue_find(c, bytes_str(q->name)) : NULL;
 	sound = known != NULL && known->no == be_get(k->b + 1, 4);
 	if (!sound) {
 		row_key_text(k, text);
@@ -547,7 +548,7 @@ verify_run(struct verify *v)
 {
 	struct verify_pass p = {.v = v,
 		.page = malloc(sizeof(*p.page)),
-		.tally = calloc(QUEUES_MAX, sizeof(*p.tally))};
+		.tally = calloc(SW_QUEUES_MAX, sizeof(*p.tally))};
 	struct key jobs = key_start('j'), after = key_after(jobs);
 
 	v->jobs = v->rows = 0;
@@ -561,7 +562,7 @@ verify_run(struct verify *v)
 			&p, key_bytes(&jobs), key_bytes(&after), record_check);
 	if (p.err == 0 && p.rewalk) {
 		v->jobs = 0;
-		memset(p.tally, 0, QUEUES_MAX * sizeof(*p.tally));
+		memset(p.tally, 0, SW_QUEUES_MAX * sizeof(*p.tally));
 		rows_walk(
 			&p, key_bytes(&jobs), key_bytes(&after), record_check);
 	}

@@ -165,6 +165,7 @@ numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 static int
 checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
+	uint64_t pages = lmdb_pages(l);
 	int err, rc, gone;
 
 	must(l->txn != NULL);
@@ -174,6 +175,7 @@ checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	if (rc == 0) {
 		journal_restart(&l->journal, l->journal.generation + 1);
 		l->dirty = l->write_full = 0;
+		lmdb_checkpoint_plan(l, l->checkpoint_at, pages);
 		l->checkpoint_at = 0;
 		lmdb_room_reserve(l);
 		return 0;

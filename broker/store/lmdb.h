@@ -65,10 +65,12 @@ struct lmdb {
 	int64_t tried_ms;      /* boot clock, of that checkpoint */
 	uint64_t usage_number; /* the journal's next number at the last usage */
 	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
-	size_t map_size;       /* bytes, as asked for */
-	int map_extended;      /* once, see map_extend() */
-	off_t reserved;	       /* bytes on disk, of data.mdb */
-	uint64_t free_pages;   /* in generation `counted_generation` */
+	size_t checkpoint_after; /* ... at which the next is due; 0: not known
+				  */
+	size_t map_size;	 /* bytes, as asked for */
+	int map_extended;	 /* once, see map_extend() */
+	off_t reserved;		 /* bytes on disk, of data.mdb */
+	uint64_t free_pages;	 /* in generation `counted_generation` */
 	uint64_t counted_generation;
 	struct lmdb_loss loss;
 	uint64_t shared_txn; /* pages freed since are not free; 0: none is
@@ -149,6 +151,15 @@ int lmdb_may_write(const struct lmdb *);
 
 /* Of the driver's share(): pages freed from now on are not free, or are. */
 void lmdb_room_share(struct lmdb *, int on);
+
+/*
+ * After a checkpoint of `bytes` of the journal: decides how many the next one
+ * has, so that its transaction takes little memory for pages.
+ */
+void lmdb_checkpoint_plan(struct lmdb *, size_t bytes, uint64_t pages_before);
+
+/* Pages up to the end of data.mdb. */
+uint64_t lmdb_pages(const struct lmdb *);
 
 /* The driver's usage() and room(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);

@@ -17,6 +17,11 @@ enum { RETRY_MS = 1000 }; /* between two checkpoints on a full disk */
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 
+enum {
+	TXN_PAGES = 5 * 1024,	     /* that a checkpoint should write */
+	TXN_FIRST = 2 * 1024 * 1024, /* bytes of the first one's journal */
+};
+
 /* The number of the last transaction that was committed. */
 static uint64_t
 last_txn(const struct lmdb *l)
@@ -71,6 +76,26 @@ free_count(struct lmdb *l)
 	return n;
 }
 
+/* Pages that the last checkpoint has replaced: the last record of the list. */
+static uint64_t
+replaced_count(struct lmdb *l)
+{
+	MDB_txn *read;
+	MDB_cursor *cur;
+	MDB_val k, v;
+	uint64_t n = 0;
+
+	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
+		return 0;
+	if (mdb_cursor_open(read, 0, &cur) == 0) {
+		if (mdb_cursor_get(cur, &k, &v, MDB_LAST) == 0)
+			n = *(const size_t *)v.mv_data;
+		mdb_cursor_close(cur);
+	}
+	mdb_txn_abort(read);
+	return n;
+}
+
 /* Whether free pages within the file, with disk blocks, make up for the room
  * that is missing behind its end. */
 static int
@@ -93,6 +118,44 @@ lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
 	x->page_size = st.ms_psize;
 	x->end = (off_t)(info.me_last_pgno + 1) * (off_t)st.ms_psize;
 	x->max = (off_t)info.me_mapsize;
+}
+
+uint64_t
+lmdb_pages(const struct lmdb *l)
+{
+	struct lmdb_extent x;
+
+	lmdb_extent(l, &x);
+	return (uint64_t)x.end / x.page_size;
+}
+
+static size_t
+checkpoint_after(const struct lmdb *l)
+{
+	if (l->checkpoint_after > 0)
+		return l->checkpoint_after;
+	return l->journal.size < TXN_FIRST ? l->journal.size : TXN_FIRST;
+}
+
+/*
+ * A transaction has each page that it changes in memory, and LMDB keeps the
+ * most that one ever had.  Jobs of many queues or lanes change a page each, so
+ * after such a checkpoint the next has less of the journal; the step back is a
+ * factor of two.
+ */
+void
+lmdb_checkpoint_plan(struct lmdb *l, size_t bytes, uint64_t pages_before)
+{
+	uint64_t pages = replaced_count(l) + lmdb_pages(l) - pages_before;
+	size_t least = l->journal.size / 16, most = l->journal.size;
+	size_t was = checkpoint_after(l);
+	size_t next = pages > 0 ? bytes * TXN_PAGES / pages : most;
+
+	if (pages <= TXN_PAGES && next < was)
+		next = was; /* it came early for another reason */
+	if (next > 2 * was)
+		next = 2 * was;
+	l->checkpoint_after = next < least ? least : next > most ? most : next;
 }
 
 /*
@@ -142,6 +205,14 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	u->used_pages = (uint64_t)x.end / x.page_size;
 	u->max_pages = l->map_size / x.page_size;
 	u->free_pages = free_count(l);
+}
+
+/* Whether the transaction has as many pages as it should have. */
+static int
+txn_is_large(const struct lmdb *l)
+{
+	return l->dirty && !l->write_full &&
+	       l->journal.at - l->checkpoint_at >= checkpoint_after(l);
 }
 
 /*
@@ -194,7 +265,7 @@ lmdb_usage(struct store *s, struct store_usage *u)
 	int err = 0;
 
 	usage_read(l, u);
-	if (checkpoint_is_due(l, u)) {
+	if (checkpoint_is_due(l, u) || txn_is_large(l)) {
 		err = lmdb_txn_ensure(l);
 		if (err == 0)
 			err = lmdb_checkpoint(l);

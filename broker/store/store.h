@@ -36,8 +36,9 @@ enum {
 	STORE_VAL_MAX = 4 << 20,
 	/*
 	 * Version of the files and of the rows.  1: journal without salt; 2:
-	 * with it; 3: rows of a state and queue lie together
-	 * (core/load.h), and the numbers of LMDB's meta table are sealed.
+	 * with it; 3: rows of a state and queue lie together, a lane has jobs
+	 * of one priority (core/load.h), and the numbers of LMDB's meta table
+	 * are sealed.
 	 */
 	STORE_FORMAT = 3,
 };

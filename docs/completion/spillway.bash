@@ -39,7 +39,7 @@ _spillway_verb()
 {
 	case $1 in
 	"") options="--broker --help --version" list="put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
-	"queue") list="show set" ;;
+	"queue") list="show set delete" ;;
 	"dead") list="list show redrive purge" ;;
 	"blob") list="put get ls gc" ;;
 	"put") options=" --broker --broker-timeout --help --json --file --lines --each --chunk --id --ids --delay --at --priority --unique --unique-also --fair --max-attempts --timeout --expires --header --content-type --wait --wait-for --blobs --blob --claim-check" first=queue rest= ;;
@@ -55,6 +55,7 @@ _spillway_verb()
 	"queues") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"queue show") options=" --broker --broker-timeout --help --json" first=queue rest= ;;
 	"queue set") options=" --broker --broker-timeout --help" first=queue rest=setting ;;
+	"queue delete") options=" --broker --broker-timeout --help --purge" first=queue rest= ;;
 	"pause") options=" --broker --broker-timeout --help" first=queue rest= ;;
 	"resume") options=" --broker --broker-timeout --help" first=queue rest= ;;
 	"dead list") options=" --broker --broker-timeout --help --json --limit" first=selector rest=selector ;;

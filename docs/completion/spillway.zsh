@@ -50,7 +50,8 @@ _spillway_word()
 		if ((CURRENT == 2)); then
 			verbs=(
 				'show:show a queue'\''s settings and figures'
-				'set:change a queue'\''s settings, or make it')
+				'set:change a queue'\''s settings, or make it'
+				'delete:delete a queue that has no jobs and no workers')
 			_describe verb verbs
 			return
 		fi
@@ -196,6 +197,11 @@ _spillway_word()
 		'1:word:_spillway_queue' \
 		'*:word:_spillway_setting'
 		;;
+	'queue delete')
+		_arguments $always \
+		'--purge[delete the jobs of the queue, too]' \
+		'1:word:_spillway_queue'
+		;;
 	'pause')
 		_arguments $always \
 		'1:word:_spillway_queue'
@@ -316,7 +322,7 @@ _spillway()
 		'list:list jobs of any state'
 		'purge:delete jobs that are not running'
 		'queues:list the queues'
-		'queue:show, set'
+		'queue:show, set, delete'
 		'pause:start no more jobs of a queue'
 		'resume:end a pause'
 		'dead:list, show, redrive, purge'

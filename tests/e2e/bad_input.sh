@@ -33,7 +33,7 @@ refused 64 "^spillway-worker: --queue: the queue 'd' is there twice$" \
 printf '[worker]\nqueue = d=exec:true\nqueue = d=exec:false\n' >"$dir/twice.conf"
 refused 78 "twice.conf:3: queue: the queue 'd' is there twice$" spillway-worker --jobs "$dir/twice.conf" --check-config
 mapfile -t many < <(seq -f '--queue=q%g=exec:true' 33)
-refused 64 "^spillway-worker: --queue: too many queues$" spillway-worker "${many[@]}" --check-config
+refused 64 "^spillway-worker: --queue: a worker serves at most 32 queues$" spillway-worker "${many[@]}" --check-config
 spillway-worker "${many[@]:1}" --check-config || fail "32 queues"
 
 # An endpoint that cannot be one: before anything starts, and where it was read.

@@ -35,14 +35,15 @@ mv "$dir/data/journal" "$dir/journal"
 refused 65 "the journal is missing" spillway-repair --data "$dir/data"
 mv "$dir/journal" "$dir/data/journal"
 
-# The index row of the job: r, queue 0, lane 0, rank, id.  Its rank changes.
+# The index row of the job: r, queue 0, lane of priority 4, rank, id.  Its rank
+# changes.
 python3 - "$dir/data/data.mdb" "$id" <<'E2'
 import sys
 data = bytearray(open(sys.argv[1], "rb").read())
 own = bytes.fromhex(sys.argv[2].replace("-", ""))
 at = n = 0
 while (at := data.find(own, at + 1)) > 0:
-    if data[at - 21:at - 8] == b"r" + bytes(12):
+    if data[at - 21:at - 8] == b"r" + bytes(4) + b"\x50" + bytes(7):
         data[at - 1] ^= 1
         n += 1
 assert n > 0

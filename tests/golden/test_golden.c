@@ -12,13 +12,13 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "broker/core/load.h"
-#include "broker/model/stamp.h"
+#include "broker/time/stamp.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/rig.h"
 
 #define NOW_MS 1796100000000 /* some hours after the stores were filled */
 
-enum { JOBS = 13 };
+enum { JOBS = 13, READY = 5 };
 
 static const char *const stores[] = {"format2-8f34508", "format2-3b2ba4c"};
 static const struct store_options options = {.map_size = 64 << 20};
@@ -48,6 +48,7 @@ static const struct { /* by the number of the job */
 struct golden {
 	char folder[FOLDER_PATH], data[FOLDER_PATH + 16];
 	struct rig *r; /* NULL: closed */
+	int wanted;    /* jobs that a worker has asked for */
 };
 
 static void
@@ -211,10 +212,57 @@ all_check(struct golden *g)
 	assert_int_equal(letters['t'], 0);
 	assert_int_equal(letters['a'], 1);
 	assert_int_equal(letters['j'], JOBS);
+	assert_int_equal(letters['r'], READY);
 	jobs_check(g);
 	settings_check(g);
 	rig_check_rows(g->r);
 	rig_check_counters(g->r);
+	verify_sound(g->r);
+}
+
+static int
+take(struct golden *g, int who)
+{
+	struct sw_id id;
+	struct sw_item it;
+	uint64_t token;
+	size_t mark;
+
+	rig_want(g->r, who, ++g->wanted);
+	if (!rig_item(g->r, who, SW_OP_JOBS, 0, &it))
+		return 0;
+	assert_true(sw_get_id(&it, &id));
+	token = (uint64_t)sw_int(&it, SW_F_TOKEN, 0);
+	mark = rig_report(g->r, &id, token, SW_ACK, 0);
+	assert_int_equal(rig_ask(g->r, who, SW_OP_DONE, mark, &it), 0);
+	return id.b[15] / 16 * 10 + id.b[15] % 16;
+}
+
+/* Takes and acks all ready jobs of a queue, which come in this order. */
+static void
+taken_are(struct golden *g, int who, const char *queue, const int *jobs)
+{
+	g->wanted = 0;
+	assert_int_equal(rig_set(g->r, queue, "paused=0"), 0);
+	assert_int_equal(rig_set(g->r, queue, "rate=0"), 0);
+	assert_int_equal(rig_hello(g->r, who, queue, 0), 0);
+	do
+		assert_int_equal(take(g, who), *jobs);
+	while (*jobs++ != 0);
+}
+
+/* The urgent job first, then one job of each fair key in turn; each once. */
+static void
+order_check(struct golden *g)
+{
+	static const int wait[] = {7, 9, 8, 13, 0}, slow[] = {6, 0};
+	int letters[256];
+
+	taken_are(g, 1, "wait", wait);
+	taken_are(g, 2, "slow", slow);
+	letters_count(g, letters);
+	assert_int_equal(letters['r'], 0);
+	rig_check_rows(g->r);
 	verify_sound(g->r);
 }
 
@@ -234,6 +282,7 @@ a_store_of_an_older_version_is_converted_at_the_start(void **unused)
 		rig_restart(g.r);
 		assert_int_equal(g.r->core->converted, 0);
 		all_check(&g);
+		order_check(&g);
 		finish(&g);
 	}
 }
@@ -308,12 +357,13 @@ a_kill_behind_any_commit_of_the_conversion_loses_nothing(void **unused)
 		int steps = 0;
 
 		unpack(&g, stores[i]);
-		while (convert_a_little(&g) != 0)
+		while (steps <= 20 && convert_a_little(&g) != 0)
 			steps++;
 		assert_in_range(steps, 6, 20);
 		assert_int_equal(start(&g, core_init), 0);
 		assert_int_equal(g.r->core->converted, 0);
 		all_check(&g);
+		order_check(&g);
 		finish(&g);
 	}
 }
@@ -324,13 +374,14 @@ a_start_goes_on_with_a_conversion_that_was_cut_short(void **unused)
 	struct golden g;
 
 	(void)unused;
-	for (int steps = 1; steps <= 5; steps++) {
+	for (int steps = 1; steps <= 10; steps++) {
 		unpack(&g, stores[0]);
 		for (int n = 0; n < steps; n++)
 			assert_int_equal(convert_a_little(&g), 9);
 		assert_int_equal(start(&g, core_init), 0);
 		assert_int_not_equal(g.r->core->converted, 0);
 		all_check(&g);
+		order_check(&g);
 		finish(&g);
 	}
 }

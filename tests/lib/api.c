@@ -188,3 +188,37 @@ api_submit_emails(struct sw_client *c, int n, struct api_tally *t)
 		assert_int_equal(sw_submit(c, &job, api_count, t), 0);
 	}
 }
+
+static int waits;
+
+static int
+wait_cut(struct rig *r, struct sw_msg m, struct bytes frame,
+	struct sw_buf *reply)
+{
+	struct sw_item it;
+	size_t mark;
+
+	(void)r, (void)frame;
+	if (m.op != SW_OP_WAIT || waits++ > 0)
+		return 0;
+	if (!sw_msg_next(&m, &it) ||
+		sw_int(&it, SW_F_TIMEOUT_MS, -1) != SW_WAIT_MS)
+		return -1;
+	mark = sw_item_begin(reply);
+	sw_put_int(reply, SW_F_STATUS, SW_ETIMEOUT);
+	sw_item_end(reply, mark);
+	return 1;
+}
+
+void
+api_wait_cut(struct api_room *r)
+{
+	waits = 0;
+	local_answer(r->broker, wait_cut);
+}
+
+int
+api_waits(void)
+{
+	return waits;
+}

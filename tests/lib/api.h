@@ -38,6 +38,11 @@ void api_queue_set(struct api_room *, const char *queue, const char *setting);
 void api_email_fail(struct api_room *);
 void api_email_end(struct api_room *);
 
+/* The next wait is ended as if the job took longer than SW_WAIT_MS; how many
+ * waits were asked for since. */
+void api_wait_cut(struct api_room *);
+int api_waits(void);
+
 /* What the callbacks saw. */
 struct api_tally {
 	struct sw_client *c;

@@ -94,9 +94,12 @@ rig_check_rows(struct rig *r)
 	assert_int_equal(rows.in_windows, windows_entries(c));
 }
 
+struct tally_queue {
+	int64_t count[SW_STATES], bytes;
+};
+
 struct tally {
-	int64_t count[64][SW_STATES];
-	int64_t bytes[64];
+	struct tally_queue *queues; /* by number */
 	struct rig *r;
 };
 
@@ -115,32 +118,33 @@ tally_each(void *arg, struct bytes key, struct bytes val)
 	assert_non_null(q);
 	if (lease_find(&t->r->core->leases, &id) != NULL)
 		rec.state = SW_LEASED;
-	t->count[q->no][rec.state]++;
-	t->bytes[q->no] += rec.body_len;
+	t->queues[q->no].count[rec.state]++;
+	t->queues[q->no].bytes += rec.body_len;
 	return 0;
 }
 
 void
 rig_check_counters(struct rig *r)
 {
-	struct tally *t = calloc(1, sizeof(*t));
+	struct tally t = {
+		.queues = calloc(r->core->queues_n + 1, sizeof(*t.queues)),
+		.r = r};
 	struct key from = key_start('j'), to = key_after(from);
 
-	assert_non_null(t);
-	t->r = r;
+	assert_non_null(t.queues);
 	assert_int_equal(r->store->driver->scan(r->store, 0, key_bytes(&from),
-				 key_bytes(&to), SIZE_MAX, tally_each, t),
+				 key_bytes(&to), SIZE_MAX, tally_each, &t),
 		0);
-	for (unsigned i = 0; i < r->core->queues_n && i < 64; i++) {
+	for (unsigned i = 0; i < r->core->queues_n; i++) {
 		struct queue *q = r->core->queues[i];
 
 		if (q == NULL)
 			continue;
 		for (int s = SW_DELAYED; s < SW_STATES; s++)
-			assert_int_equal(q->count[s], t->count[i][s]);
-		assert_int_equal(q->total[TOTAL_BYTES], t->bytes[i]);
+			assert_int_equal(q->count[s], t.queues[i].count[s]);
+		assert_int_equal(q->total[TOTAL_BYTES], t.queues[i].bytes);
 	}
-	free(t);
+	free(t.queues);
 }
 
 /* --- as spillway-repair has it -------------------------------------------- */

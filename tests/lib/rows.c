@@ -85,22 +85,33 @@ row_in_window(const struct core *c, struct bytes key)
 	const uint8_t *end = p + key.len - SW_ID_LEN;
 	struct entry e = {.at = be_get(end - 8, 8)};
 	const struct queue *q;
+	const struct lane *in;
 	uint64_t lane;
 
 	memcpy(e.id.b, end, SW_ID_LEN);
-	q = c->queues[be_get(p + 1, 4)];
+	q = core_queue_of(c, (uint32_t)be_get(p + 1, 4));
 	lane = be_get(p + 5, 8);
-	for (unsigned i = 0; i < q->lanes_n; i++)
-		if (q->lanes[i]->hash == lane)
-			return in_window(&q->lanes[i]->w, &e);
-	return lane < q->lo || lane > q->hi ? -1 : 0;
+	in = q != NULL ? lanes_find(&q->lanes, lane) : NULL;
+	if (in != NULL)
+		return in_window(&in->w, &e);
+	return q == NULL || !lanes_cover(&q->lanes, lane) ? -1 : 0;
+}
+
+static size_t
+round_entries(const struct round *r)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; r != NULL && i < r->n; i++)
+		n += r->lanes[i]->w.n;
+	return n;
 }
 
 int
 row_has_timer(const struct core *c, struct bytes key)
 {
 	const uint8_t *p = key.p;
-	const struct queue *q = c->queues[be_get(p + 1, 4)];
+	const struct queue *q = core_queue_of(c, (uint32_t)be_get(p + 1, 4));
 	const struct timer *t = &q->timers[timer_kind_of((char)p[0])];
 
 	int64_t retain_ms = q->set[SW_S_retain_dead_ms];
@@ -117,8 +128,13 @@ windows_entries(const struct core *c)
 {
 	size_t n = 0;
 
-	for (unsigned i = 0; i < c->queues_n; i++)
-		for (unsigned l = 0; l < c->queues[i]->lanes_n; l++)
-			n += c->queues[i]->lanes[l]->w.n;
+	for (unsigned i = 0; i < c->queues_n; i++) {
+		struct round *const *r = c->queues[i] != NULL
+						 ? c->queues[i]->lanes.rounds
+						 : NULL;
+
+		for (unsigned k = 0; r != NULL && k < LANE_ROUNDS; k++)
+			n += round_entries(r[k]);
+	}
 	return n;
 }

@@ -52,7 +52,8 @@ fx_setup(void **state)
 
 	folder_make(f->dir);
 	(void)snprintf(f->uri, sizeof(f->uri), "%s:%s", f->scheme, f->dir);
-	f->map_size = 64 << 20;
+	if (f->map_size == 0)
+		f->map_size = 64 << 20;
 	fx_opened(f);
 	return 0;
 }
@@ -64,6 +65,7 @@ fx_teardown(void **state)
 
 	fx_closed(f);
 	folder_remove(f->dir);
+	f->map_size = 0;
 	return 0;
 }
 

@@ -174,6 +174,8 @@ sim_broker_start(struct sim *w)
 	w->late_ms = 0;
 	if (store_ready(br, &cfg) < 0)
 		sim_fail(w, "the broker does not start on its own store");
+	if (w->plan.lane_bytes > 0)
+		br->core.lists.pool.most = w->plan.lane_bytes;
 	w->broker = br;
 	w->core = &br->core;
 	w->dead = w->mute = 0;

@@ -317,7 +317,8 @@ dead_may_go(const struct sim *w, const struct sim_job *j)
 static int
 may_go(const struct sim *w, const struct sim_job *j)
 {
-	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_done_ms];
+	const struct queue *q = core_queue_of(w->core, (uint32_t)j->q);
+	int64_t retain = q != NULL ? q->set[SW_S_retain_done_ms] : 0;
 	int was_final = j->state == SW_DONE || j->state == SW_CANCELLED;
 	int ends = acked(w, j) || j->cancel || sim_heard(w, j, SW_OP_CANCEL);
 
@@ -538,16 +539,27 @@ limits_judge(struct sim *w, const struct sim_shelf *s, const struct queue *q)
 			(long long)bytes);
 }
 
+/* A queue is removed only without jobs. */
+static void
+shelf_gone_judge(struct sim *w, const struct sim_shelf *s)
+{
+	for (int st = SW_DELAYED; st < SW_STATES; st++)
+		if (s->count[st] != 0)
+			sim_fail(w, "a queue was removed with its jobs");
+}
+
 /* The counters are those of the batch just stored. */
 void
 sim_judge_queues(struct sim *w)
 {
-	for (unsigned i = 0; i < w->core->queues_n; i++) {
-		const struct queue *q = w->core->queues[i];
+	for (unsigned i = 0; i < SIM_QUEUES_MAX; i++) {
+		const struct queue *q = core_queue_of(w->core, i);
 		struct sim_shelf *s = &w->model->shelf[i];
 
-		if (q == NULL)
+		if (q == NULL) {
+			shelf_gone_judge(w, s);
 			continue;
+		}
 		for (int st = SW_DELAYED; st < SW_STATES; st++)
 			if (q->count[st] != s->count[st])
 				sim_fail(w,

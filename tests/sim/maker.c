@@ -70,7 +70,7 @@ order_draw(struct sim_maker *s, struct order *o)
 		.queue = sim_queues[q],
 		.body = "0123456789",
 		.body_len = (size_t)sim_pick(w, 11)};
-	j->priority = sim_pick(w, 10);
+	j->priority = sim_pick(w, w->plan.priorities);
 	if (sim_one_in(w, 4))
 		j->delay_ms = sim_about(w, sim_one_in(w, 5) ? 20000 : 500);
 	else if (sim_one_in(w, 10))

@@ -89,7 +89,7 @@ sim_missed_said(struct sim *w, uint32_t link, int status)
 	if (status != 0)
 		sim_fail(w, "a whole list of leases was refused: %s",
 			sw_errname(status));
-	if (w->core->leases.earliest_ms <= w->core->mono_ms ||
+	if (lease_expired(&w->core->leases, w->core->mono_ms) != NULL ||
 		is_new(w, worker))
 		return;
 	for (struct sim_job *j = w->model->jobs; j != NULL; j = j->hh.next)

@@ -81,8 +81,11 @@ sim_model_turn(struct sim *w)
 	struct sim_model *m = w->model;
 
 	for (unsigned i = 0; i < w->core->queues_n; i++) {
-		const int64_t *set = w->core->queues[i]->set;
+		const struct queue *q = core_queue_of(w->core, i);
+		const int64_t *set = q != NULL ? q->set : NULL;
 
+		if (q == NULL)
+			continue;
 		m->shelf[i].lease_min = set[SW_S_lease_ms];
 		m->shelf[i].lease_max = set[SW_S_lease_ms];
 		if (m->shelf[i].attempts < set[SW_S_max_attempts])
@@ -234,8 +237,11 @@ sim_model_hear(struct sim *w, struct sim_frame *f)
 	m->bury |= msg.op == SW_OP_BURY && !dry;
 	m->cancel |= msg.op == SW_OP_CANCEL_ALL && !dry;
 	again = msg;
-	while (sw_msg_next(&msg, &it))
+	while (sw_msg_next(&msg, &it)) {
 		hear_item(w, h, &it);
+		if (h->op == SW_OP_WAIT)
+			sim_wait_hear(w, h->link, h->seq, &it);
+	}
 	while (again.op == SW_OP_DONE && sw_msg_next(&again, &it))
 		hear_follows(m, &it);
 	free(f);
@@ -302,7 +308,10 @@ sim_look(struct sim *w, struct sim_job *j, struct sim_look *n)
 		n->state = n->token != 0 ? SW_LEASED : n->r.state;
 		HASH_FIND(hh, w->core->queues_by_name, n->r.it.f[SW_F_QUEUE].p,
 			n->r.it.f[SW_F_QUEUE].len, n->r.q);
-		must(n->r.q != NULL && n->r.q->no < SIM_QUEUES_MAX);
+		if (n->r.q == NULL)
+			sim_fail(w, "job %llx has lost its queue",
+				(unsigned long long)sim_id_no(&j->id));
+		must(n->r.q->no < SIM_QUEUES_MAX);
 	}
 	if (n->token != 0 && (!n->there || n->r.state != SW_READY))
 		sim_fail(w, "job %llx has a lease and is %s",
@@ -433,6 +442,9 @@ adopt(struct sim *w, const struct sim_look *n)
 								 : -1;
 		j->run_at = n->r.run_at_ms;
 		j->due = n->r.due_ms;
+		j->priority = n->r.priority;
+		j->rank = n->r.rank;
+		j->lane = n->r.lane;
 		j->keep_until = n->r.keep_until_ms;
 		j->ended_at = n->r.ended_at_ms;
 		m->shelf[j->q].stored += fresh;
@@ -509,6 +521,7 @@ sim_model_commit(struct sim *w, const struct store_op *ops, size_t n)
 		sim_judge(w, &m->looks[i]);
 		sim_rows_check(w, &m->looks[i]);
 	}
+	sim_judge_order(w);
 	for (int i = 0; i < SIM_QUEUES_MAX; i++)
 		m->shelf[i].given = m->shelf[i].stored = 0;
 	for (int i = 0; i < m->looks_n; i++)
@@ -534,9 +547,19 @@ sim_model_restart(struct sim *w)
 				c->queues[j->q]->set[SW_S_lease_ms];
 	}
 	m->fresh = 1;
+	m->waits_n = 0;
 	for (uint32_t i = 0; i < w->links_n; i++)
 		sim_missed_forget(&w->links[i]);
 	sim_judge_queues(w);
+}
+
+/* Nobody serves it, and a job that is redriven there does not expire. */
+static int
+is_spare(const struct sim *w, int no)
+{
+	const struct queue *q = core_queue_of(w->core, (uint32_t)no);
+
+	return q != NULL && strncmp(q->name, "spare-", 6) == 0;
 }
 
 const char *
@@ -546,7 +569,7 @@ sim_model_unrest(const struct sim *w)
 		return "the broker is down";
 	for (int i = 0; i < SIM_QUEUES_MAX; i++)
 		for (int s = SW_DELAYED; s <= SW_LEASED; s++)
-			if (w->model->shelf[i].count[s] > 0)
+			if (w->model->shelf[i].count[s] > 0 && !is_spare(w, i))
 				return s == SW_DELAYED ? "a job is delayed"
 				       : s == SW_READY ? "a job is ready"
 						       : "a job is leased";

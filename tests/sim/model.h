@@ -16,6 +16,13 @@
 enum {
 	SIM_SCAN_EVERY = 500, /* steps between looks at the whole store */
 	SIM_QUEUES_MAX = 16,
+	SIM_WAITS_MAX = 4096,
+};
+
+struct sim_wait { /* a WAIT that was heard and not answered */
+	uint32_t link;
+	uint64_t seq;
+	int64_t ends;
 };
 
 struct sim_job {
@@ -24,7 +31,8 @@ struct sim_job {
 	enum sw_state state;
 	int existed; /* it was committed once */
 	int64_t attempt, bytes, run_at, due, keep_until, ended_at;
-	int64_t releases, lapses, crashes;
+	int64_t releases, lapses, crashes, priority;
+	uint64_t rank, lane;
 	int64_t put_len;	   /* of the body that was put; -1: not seen */
 	int64_t ended_now, retain; /* when it ended, and how long it is kept */
 	int ended_boot;
@@ -40,7 +48,7 @@ struct sim_job {
 	int begun;		    /* the broker has heard so of this lease */
 	int cancel, back, unsent;   /* the lease is to end so */
 	uint64_t heard_turn, touched_turn;
-	uint64_t reborn_turn; /* forgotten, and then put again */
+	uint64_t reborn_turn;	       /* forgotten, and then put again */
 	uint64_t was_token, was_ended; /* before the change of that turn */
 	int heard;		       /* first fact of this turn */
 	UT_hash_handle hh;
@@ -96,6 +104,8 @@ struct sim_model {
 	int run, move, bury, cancel;  /* ... over a selector */
 	struct sim_look *looks;
 	int looks_n, looks_cap;
+	struct sim_wait waits[SIM_WAITS_MAX];
+	int waits_n;
 };
 
 struct sim_model *sim_model_new(struct sim *);
@@ -153,5 +163,15 @@ void sim_missed_judge(struct sim *, const struct sim_job *);
 /* A change of this turn is allowed by something. */
 void sim_judge(struct sim *, struct sim_look *);
 void sim_judge_queues(struct sim *);
+
+/* No job was passed over for a less urgent one that is younger; before the
+ * model adopts the changes of the turn. */
+void sim_judge_order(struct sim *);
+
+/* A wait lasts until its deadline, and no longer. */
+void sim_wait_hear(
+	struct sim *, uint32_t link, uint64_t seq, const struct sw_item *);
+void sim_wait_said(struct sim *, uint32_t link, const struct sw_msg *);
+void sim_judge_waits(struct sim *);
 
 #endif

@@ -125,8 +125,49 @@ ask_ids(struct sim_person *s, int op)
 		sw_put_id(&a->b, &id);
 		sw_item_end(&a->b, mark);
 	} while (n-- > 0);
-	/* When calm nothing is lost: then for ever. */
-	ask_send(s, a, op == SW_OP_WAIT && !s->w->calm ? 20000 : -1);
+	ask_send(s, a, -1);
+}
+
+/* As the library: the broker forgets the wait when the client does. */
+static void
+ask_wait(struct sim_person *s)
+{
+	struct ask *a = ask_begin(s, SW_OP_WAIT, 0);
+	struct sw_id id = sim_model_any(s->w);
+	size_t mark = sw_item_begin(&a->b);
+
+	sw_put_id(&a->b, &id);
+	if (sim_one_in(s->w, 2))
+		sw_put_int(&a->b, SW_F_TIMEOUT_MS, sim_pick(s->w, 20000));
+	sw_item_end(&a->b, mark);
+	ask_send(s, a, 20000);
+}
+
+/* Queues that nobody serves: jobs in them expire, and the queue is deleted. */
+static void
+ask_spare(struct sim_person *s)
+{
+	static const char *const names[] = {"spare-a", "spare-b", "spare-c"};
+	static const int ops[] = {SW_OP_PUT, SW_OP_QUEUE_SET,
+		SW_OP_QUEUE_DELETE, SW_OP_QUEUE_DELETE, SW_OP_PURGE};
+	struct sim *w = s->w;
+	int op = ops[sim_pick(w, 5)];
+	struct ask *a = ask_begin(s, op, 0);
+	struct sw_id id = sim_id(w);
+	size_t mark = sw_item_begin(&a->b);
+
+	if (op == SW_OP_PUT) {
+		sw_put_id(&a->b, &id);
+		sw_put_text(&a->b, SW_F_BODY, "spare");
+		sw_put_int(&a->b, SW_F_EXPIRES_AT_MS,
+			sim_wall(w) + 1 + sim_pick(w, 3000));
+	}
+	sw_put_text(&a->b, SW_F_QUEUE, names[sim_pick(w, 3)]);
+	if (op == SW_OP_QUEUE_SET)
+		sw_put_text(&a->b, SW_F_SETTING,
+			sim_one_in(w, 2) ? "weight=2" : "weight=1");
+	sw_item_end(&a->b, mark);
+	ask_send(s, a, -1);
 }
 
 /* Puts another body under an id that somebody has: longer than those of
@@ -258,7 +299,7 @@ ask_one(struct sim_person *s)
 		ask_page(s, SW_OP_LIST);
 		break;
 	case 7:
-		ask_ids(s, SW_OP_WAIT);
+		ask_wait(s);
 		break;
 	case 8:
 		ask_ids(s, SW_OP_WHY);
@@ -275,8 +316,11 @@ ask_one(struct sim_person *s)
 	case 12:
 	case 13:
 	case 14:
-	case 15:
 		ask_page(s, changes[sim_pick(w, 6)]);
+		break;
+	case 15:
+	case 16:
+		ask_spare(s);
 		break;
 	default:
 		ask_setting(s);

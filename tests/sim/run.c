@@ -290,6 +290,8 @@ plan_draw(struct sim *w)
 	p->fail = 2 + sim_pick(w, 20);
 	p->slow_job = 1 + sim_pick(w, 30);
 	p->lanes = 1 + sim_pick(w, sim_one_in(w, flood ? 2 : 4) ? 500 : 8);
+	p->priorities = sim_one_in(w, flood ? 2 : 4) ? 1 : SW_PRIORITY_MAX + 1;
+	p->lane_bytes = sim_one_in(w, 2) ? 500U << sim_pick(w, 8) : 0;
 	p->flood = flood;
 	p->keys = 1 + sim_pick(w, 30);
 	p->slots = 1 + sim_pick(w, 6);

@@ -213,6 +213,7 @@ sim_model_say(struct sim *w, uint32_t link, struct bytes frame)
 
 	if (sw_msg_open(frame, &m) < 0)
 		sim_fail(w, "the broker says what nobody understands");
+	sim_wait_said(w, link, &m);
 	if (m.op == SW_OP_JOBS)
 		jobs_said(w, link, &m);
 	else if (m.op == (SW_OP_WAIT | SW_REPLY))

@@ -144,6 +144,7 @@ idle_check(struct sim *w)
 
 	if (c->more || w->model->fresh)
 		return;
+	sim_judge_waits(w);
 	for (const struct session *s = c->sessions; s != NULL; s = s->hh.next)
 		for (unsigned i = 0; i < s->subs_n; i++)
 			if (s->credit > s->sent && could_start(w, s->subs[i].q))

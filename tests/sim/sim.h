@@ -56,8 +56,10 @@ struct sim_plan { /* what the world is like; drawn from the seed */
 	int open_max; /* orders of a producer without an answer */
 	int person_ms;
 	int fail, slow_job; /* one in so many */
+	int priorities;	    /* of its jobs, from 0 up */
 	int lanes, keys;
-	int flood; /* very many jobs, most of them in one queue */
+	size_t lane_bytes; /* of ready jobs in memory; 0: as shipped */
+	int flood;	   /* very many jobs, most of them in one queue */
 	int slots;
 	int late_begin; /* one job in so many begins late */
 	int poison; /* ... in so many ends its worker as it starts; 0: none */

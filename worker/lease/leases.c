@@ -284,7 +284,8 @@ static int
 is_temporary(int status)
 {
 	return status == SW_EFULL || status == SW_EMAXJOBS ||
-	       status == SW_EMAXBYTES || status == SW_EBUSY;
+	       status == SW_EMAXBYTES || status == SW_EBUSY ||
+	       status == SW_EQUEUES;
 }
 
 /* The reason, then the tail of the attempt's own error. */

@@ -24,7 +24,7 @@ a_job_that_stands_in_the_line_twice_is_handed_out_once(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
-	struct key k = key_ready(0, 0, 5, &id);
+	struct key k = key_ready(0, lane_main(SW_PRIORITY_DEFAULT), 5, &id);
 	uint64_t token;
 
 	(void)unused;
@@ -44,7 +44,7 @@ a_job_that_is_done_is_not_handed_out_for_an_orphan_row(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct sw_id id = rig_id(1);
-	struct key k = key_ready(0, 0, 5, &id);
+	struct key k = key_ready(0, lane_main(SW_PRIORITY_DEFAULT), 5, &id);
 	uint64_t token;
 
 	(void)unused;
@@ -78,6 +78,8 @@ a_row_too_short_for_its_index_is_damage(void **unused)
 		key_num(&k, 8, 9);
 		rig_row_change(r, STORE_PUT, &k, bytes_of("", 0));
 		rig_restart(r);
+		if (letters[i] == 'r')
+			queue_list(r->core->queues[0], QUEUE_LOW);
 		core_begin(r->core, r->now_ms, r->mono_ms);
 		assert_int_equal(r->core->err, SW_ECORRUPT);
 		rig_close(r);
@@ -152,7 +154,7 @@ a_job_that_has_lost_its_row_keeps_nobody_busy(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	k = key_ready(0, 0,
+	k = key_ready(0, lane_main(SW_PRIORITY_DEFAULT),
 		(uint64_t)(r->now_ms +
 			   5 * sw_setting_rules[SW_S_ageing_ms].def),
 		&id);
@@ -200,7 +202,7 @@ a_job_whose_own_row_was_moved_is_put_back_in_the_line(void **unused)
 
 	(void)unused;
 	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
-	own = key_ready(0, 0,
+	own = key_ready(0, lane_main(SW_PRIORITY_DEFAULT),
 		(uint64_t)(r->now_ms +
 			   5 * sw_setting_rules[SW_S_ageing_ms].def),
 		&id);
@@ -221,7 +223,7 @@ static void
 a_queues_row_that_cannot_be_one_is_damage_at_the_start(void **unused)
 {
 	struct key keys[3] = {
-		key_start('q'), key_queue(QUEUES_MAX), key_queue(0)};
+		key_start('q'), key_queue(SW_QUEUES_MAX), key_queue(0)};
 
 	(void)unused;
 	for (size_t i = 0; i < 3; i++) {

@@ -111,7 +111,7 @@ a_sound_job_whose_queue_is_lost_is_not_buried(void **unused)
 {
 	struct rig *r = rig_open("mem:");
 	struct key from = key_queue(0), j = rig_key('j', 1);
-	struct queue *other = queue_new("renamed", 0);
+	struct queue *other = queue_new(&r->core->lists, "renamed", 0);
 	uint8_t row[1024];
 	struct sw_buf b = {.p = row, .cap = sizeof(row)};
 	struct bytes val;

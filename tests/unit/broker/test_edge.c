@@ -102,9 +102,9 @@ who_waits_may_ask_again_and_takes_one_place(void **state)
 		r->seq = 7;
 		assert_int_equal(ask(r, 1, SW_OP_WAIT, 1, &it), 1);
 	}
-	assert_int_equal(r->core->waiters_n, 1);
+	assert_int_equal(r->core->waits.n, 1);
 	assert_int_equal(ask(r, 2, SW_OP_CANCEL, 1, &it), 0);
-	assert_int_equal(r->core->waiters_n, 0);
+	assert_int_equal(r->core->waits.n, 0);
 }
 
 static void
@@ -118,14 +118,14 @@ many_who_wait_for_a_large_job_cost_bounded_memory(void **state)
 
 	assert_int_equal(put_end(r, put_begin(r, 1, "q", SW_BODY_MAX)), 0);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(ask(r, 1, SW_OP_WAIT, 1, &it), 1);
+		assert_int_equal(ask(r, 10 + i / 200, SW_OP_WAIT, 1, &it), 1);
 	rig_hello(r, 2, "q", 0);
 	assert_int_equal(rig_take(r, 2, &token), 1);
 	core_begin(r->core, r->now_ms, r->mono_ms);
 	assert_int_equal(job_load(r->core, &id, &rec), 0);
 	attempt_end(r->core, &rec,
 		&(struct attempt){SW_FAIL, SW_C_PERMANENT, -1, NULL, 0});
-	assert_int_equal(r->core->waiters_n, 0);
+	assert_int_equal(r->core->waits.n, 0);
 	assert_int_equal(r->core->outs_n, 1000);
 	assert_true(r->core->out_arena.used < 40 << 20);
 	core_end(r->core);
@@ -168,7 +168,7 @@ who_waits_for_a_job_that_is_purged_is_told(void **state)
 	purge(r, SW_READY);
 	assert_true(rig_item(r, 1, SW_OP_WAIT | SW_REPLY, 0, &it));
 	assert_int_equal(sw_int(&it, SW_F_STATUS, 0), SW_ENOJOB);
-	assert_int_equal(r->core->waiters_n, 0);
+	assert_int_equal(r->core->waits.n, 0);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue's lanes of ready jobs, its rate limit, its row; keys and their ends.
- */
+/* A queue's lanes of ready jobs, its rate limit, its row; keys and their ends;
+ * the order of what is due. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,10 @@
 #include "broker/model/key.h"
 #include "broker/model/queue.h"
 #include "broker/store/store.h"
+#include "tests/lib/chance.h"
 
 struct line { /* a queue over a store that has the same rows */
+	struct queue_lists lists;
 	struct queue *q;
 	struct store *s;
 	struct claim c;
@@ -24,7 +26,8 @@ setup(void **state)
 {
 	static struct line l;
 
-	l.q = queue_new("q", 0);
+	l.lists = (struct queue_lists){.pool.most = LANES_POOL};
+	l.q = queue_new(&l.lists, "q", 0);
 	assert_non_null(l.q);
 	assert_int_equal(store_open(&l.s, "mem:", NULL), 0);
 	assert_int_equal(l.s->driver->claim(l.s, 0, 0, &l.c), 0);
@@ -76,7 +79,7 @@ add(struct line *l, uint64_t lane, unsigned n)
 	struct sw_id id = id_of(n);
 	struct key k = key_ready(0, lane, n, &id);
 
-	queue_ready_add(l->q, lane, n, &id);
+	lanes_add(&l->q->lanes, lane, n, &id);
 	row_change(l, STORE_PUT, &k);
 }
 
@@ -88,11 +91,11 @@ take(struct line *l)
 	uint64_t lane;
 	struct key k;
 
-	if (queue_ready_low(l->q))
-		assert_int_equal(queue_ready_refill(l->q, l->s, 0), 0);
-	if (!queue_ready_next(l->q, &lane, &e))
+	if (lanes_low(&l->q->lanes))
+		assert_int_equal(lanes_refill(&l->q->lanes, l->s, 0), 0);
+	if (!lanes_next(&l->q->lanes, &lane, &e))
 		return 0;
-	queue_ready_pop(l->q, lane);
+	lanes_pop(&l->q->lanes, lane);
 	k = key_ready(0, lane, e.at, &e.id);
 	row_change(l, STORE_DELETE, &k);
 	return (unsigned)e.at;
@@ -106,8 +109,8 @@ the_lane_of_the_highest_hash_ends_the_round(void **state)
 {
 	struct line *l = *state;
 
-	add(l, UINT64_MAX, 1);
-	add(l, UINT64_MAX, 2);
+	add(l, lane_last(0), 1);
+	add(l, lane_last(0), 2);
 	add(l, 5, 3);
 	assert_int_equal(take(l), 3);
 	assert_int_equal(take(l), 1);
@@ -119,12 +122,12 @@ the_lane_of_the_highest_hash_ends_the_round(void **state)
 static void
 lanes_beyond_memory_take_their_turn(void **state)
 {
-	enum { LANES = 3 * QUEUE_LANES };
+	enum { LANES = 3 * ROUND_LANES };
 	struct line *l = *state;
 
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned i = 1; i <= LANES; i++)
-			add(l, i == LANES ? UINT64_MAX : i * 10,
+			add(l, i == LANES ? lane_last(0) : i * 10,
 				round * LANES + i);
 	for (unsigned n = 1; n <= 2 * LANES; n++)
 		assert_int_equal(take(l), n);
@@ -135,13 +138,13 @@ lanes_beyond_memory_take_their_turn(void **state)
 static void
 a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes(void **state)
 {
-	enum { LANES = 2 * QUEUE_LANES };
+	enum { LANES = 2 * ROUND_LANES };
 	struct line *l = *state;
 
 	for (unsigned i = LANES; i >= 1; i--)
 		add(l, i * 10, i);
-	assert_int_equal(l->q->lanes_n, QUEUE_LANES);
-	add(l, 5 * QUEUE_LANES * 10, LANES + 1);
+	assert_int_equal(l->q->lanes.rounds[0]->n, ROUND_LANES);
+	add(l, 5 * ROUND_LANES * 10, LANES + 1);
 	for (unsigned n = 1; n <= LANES + 1; n++)
 		assert_int_equal(take(l), n);
 	assert_int_equal(take(l), 0);
@@ -151,15 +154,15 @@ a_lane_that_memory_had_no_room_for_is_read_when_its_turn_comes(void **state)
 static void
 a_lane_behind_the_turn_is_served_in_the_next_round(void **state)
 {
-	enum { LANES = QUEUE_LANES + 10 };
+	enum { LANES = ROUND_LANES + 10 };
 	struct line *l = *state;
 
 	for (unsigned i = 1; i <= LANES; i++)
 		add(l, i * 10, i);
-	for (unsigned n = 1; n <= QUEUE_LANES + 2; n++)
+	for (unsigned n = 1; n <= ROUND_LANES + 2; n++)
 		assert_int_equal(take(l), n);
 	add(l, 1, LANES + 1);
-	for (unsigned n = QUEUE_LANES + 3; n <= LANES + 1; n++)
+	for (unsigned n = ROUND_LANES + 3; n <= LANES + 1; n++)
 		assert_int_equal(take(l), n);
 	assert_int_equal(take(l), 0);
 }
@@ -169,21 +172,21 @@ a_lane_behind_the_turn_is_served_in_the_next_round(void **state)
 static void
 after_the_highest_lane_nothing_is_known_until_the_first_are_read(void **state)
 {
-	enum { LANES = QUEUE_LANES + 1 };
+	enum { LANES = ROUND_LANES + 1 };
 	struct line *l = *state;
 	struct entry e;
 	uint64_t lane;
 
 	for (unsigned i = 1; i <= LANES; i++)
-		add(l, i == LANES ? UINT64_MAX : i * 10, i);
+		add(l, i == LANES ? lane_last(0) : i * 10, i);
 	for (unsigned n = 1; n <= LANES; n++) {
 		if (n == LANES)
-			add(l, UINT64_MAX, LANES + 2);
+			add(l, lane_last(0), LANES + 2);
 		assert_int_equal(take(l), n);
 	}
 	add(l, 10, LANES + 1);
-	assert_false(queue_ready_next(l->q, &lane, &e));
-	assert_true(queue_ready_low(l->q));
+	assert_false(lanes_next(&l->q->lanes, &lane, &e));
+	assert_true(lanes_low(&l->q->lanes));
 	assert_int_equal(take(l), LANES + 1);
 	assert_int_equal(take(l), LANES + 2);
 }
@@ -196,23 +199,23 @@ past_the_lanes_in_memory_nothing_is_known_in_this_turn(void **state)
 	struct entry e;
 	uint64_t lane;
 
-	for (unsigned i = 1; i <= QUEUE_LANES + 1; i++) {
+	for (unsigned i = 1; i <= ROUND_LANES + 1; i++) {
 		add(l, i * 10, 2 * i);
 		add(l, i * 10, 2 * i + 1);
 	}
-	for (unsigned i = 1; i <= QUEUE_LANES; i++) {
-		assert_true(queue_ready_next(l->q, &lane, &e));
+	for (unsigned i = 1; i <= ROUND_LANES; i++) {
+		assert_true(lanes_next(&l->q->lanes, &lane, &e));
 		assert_int_equal(e.at, 2 * i);
-		queue_ready_pop(l->q, lane);
+		lanes_pop(&l->q->lanes, lane);
 	}
-	assert_false(queue_ready_next(l->q, &lane, &e));
-	assert_int_equal(take(l), 2 * (QUEUE_LANES + 1));
+	assert_false(lanes_next(&l->q->lanes, &lane, &e));
+	assert_int_equal(take(l), 2 * (ROUND_LANES + 1));
 }
 
 static void
 an_empty_main_lane_does_not_end_the_round(void **state)
 {
-	enum { LANES = QUEUE_LANES + 10 };
+	enum { LANES = ROUND_LANES + 10 };
 	struct line *l = *state;
 	struct sw_id id = id_of(1);
 	struct key k = key_ready(0, 0, 1, &id);
@@ -220,7 +223,7 @@ an_empty_main_lane_does_not_end_the_round(void **state)
 	add(l, 0, 1);
 	for (unsigned i = 2; i <= LANES; i++)
 		add(l, i * 10, i);
-	queue_ready_remove(l->q, 0, 1, &id);
+	lanes_remove(&l->q->lanes, 0, 1, &id);
 	row_change(l, STORE_DELETE, &k);
 	for (unsigned n = 2; n <= LANES; n++)
 		assert_int_equal(take(l), n);
@@ -235,9 +238,9 @@ what_leaves_the_line_from_its_middle_is_not_handed_out(void **state)
 
 	for (unsigned n = 1; n <= 3; n++)
 		add(l, 7, n);
-	queue_ready_remove(l->q, 7, 2, &id);
-	queue_ready_remove(l->q, 7, 9, &strange);
-	queue_ready_remove(l->q, 8, 2, &id);
+	lanes_remove(&l->q->lanes, 7, 2, &id);
+	lanes_remove(&l->q->lanes, 7, 9, &strange);
+	lanes_remove(&l->q->lanes, 8, 2, &id);
 	assert_int_equal(take(l), 1);
 	assert_int_equal(take(l), 3);
 }
@@ -251,13 +254,13 @@ a_lane_emptied_in_memory_goes_on_from_the_store(void **state)
 
 	for (unsigned n = 1; n <= JOBS; n++)
 		add(l, 0xffff, n);
-	for (unsigned i = 0; i < QUEUE_LANES; i++)
+	for (unsigned i = 0; i < ROUND_LANES; i++)
 		add(l, 0x10000 + i, JOBS + 1 + i);
 	for (unsigned n = 1; n <= LANE_ENTRIES; n++) {
 		struct sw_id id = id_of(n);
 		struct key k = key_ready(0, 0xffff, n, &id);
 
-		queue_ready_remove(l->q, 0xffff, n, &id);
+		lanes_remove(&l->q->lanes, 0xffff, n, &id);
 		row_change(l, STORE_DELETE, &k);
 	}
 	assert_int_equal(take(l), LANE_ENTRIES + 1);
@@ -271,10 +274,12 @@ static void
 a_rate_saves_up_no_more_than_its_burst(void **state)
 {
 	struct queue *q = ((struct line *)*state)->q;
-	int64_t now = 1000;
+	int64_t set[SW_SETTINGS], now = 1000;
 
-	q->set[SW_S_rate] = 10 * UNIT_RATE_SECOND;
-	q->set[SW_S_burst] = 3;
+	memcpy(set, q->set, sizeof(set));
+	set[SW_S_rate] = 10 * UNIT_RATE_SECOND;
+	set[SW_S_burst] = 3;
+	queue_settings(q, set);
 	now += 48LL * 3600 * 1000;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(queue_rate_wait_ms(q, now), 0);
@@ -374,6 +379,75 @@ bytes_are_equal_by_length_and_content(void **state)
 	assert_false(bytes_eq(bytes_str("ab"), bytes_str("aB")));
 }
 
+/* --- what is due ---------------------------------------------------------- */
+
+enum { THINGS = 300, ROUNDS = 20000 };
+
+struct thing {
+	int number;
+	struct due due;
+};
+
+static void
+what_is_set_comes_out_by_time_and_then_by_age(void **state)
+{
+	struct thing t[4] = {
+		{.number = 0}, {.number = 1}, {.number = 2}, {.number = 3}};
+	static const int64_t at[] = {7, 5, 7, 6};
+	static const int order[] = {1, 3, 0, 2};
+	struct due_heap h = {0};
+
+	(void)state;
+	assert_null(due_first(&h));
+	for (int i = 0; i < 4; i++)
+		due_set(&h, &t[i].due, at[i]);
+	assert_null(due_now(&h, 4));
+	for (int i = 0; i < 4; i++) {
+		struct due *d = due_now(&h, 7);
+
+		assert_ptr_equal(d, &t[order[i]].due);
+		d = &t[order[i]].due;
+		assert_int_equal(
+			due_owner(d, struct thing, due)->number, order[i]);
+		due_drop(&h, d);
+		due_drop(&h, d);
+	}
+	assert_null(due_first(&h));
+	due_fini(&h);
+}
+
+/* Set, moved and dropped at random: the first is the least of all. */
+static void
+the_first_is_always_the_least(void **state)
+{
+	static struct thing t[THINGS];
+	struct due_heap h = {0};
+	uint64_t seed = chance_seed();
+
+	(void)state;
+	for (int n = 0; n < ROUNDS; n++) {
+		struct thing *one = &t[chance_draw(&seed) % THINGS];
+		int64_t least = INT64_MAX;
+		unsigned in = 0;
+
+		if (chance_draw(&seed) % 3 == 0)
+			due_drop(&h, &one->due);
+		else
+			due_set(&h, &one->due,
+				(int64_t)(chance_draw(&seed) % 50));
+		for (int i = 0; i < THINGS; i++) {
+			if (t[i].due.place == 0)
+				continue;
+			in++;
+			if (t[i].due.at < least)
+				least = t[i].due.at;
+		}
+		assert_int_equal(h.n, in);
+		assert_true(in == 0 || h.all[0]->at == least);
+	}
+	due_fini(&h);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -393,6 +467,8 @@ main(void)
 		TEST(a_queues_row_without_name_or_of_a_wrong_length_is_damage),
 		TEST(a_row_of_an_older_or_newer_broker_gives_the_settings_that_both_know),
 		cmocka_unit_test(the_key_after_a_prefix_ends_its_range),
+		cmocka_unit_test(what_is_set_comes_out_by_time_and_then_by_age),
+		cmocka_unit_test(the_first_is_always_the_least),
 		cmocka_unit_test(bytes_are_equal_by_length_and_content),
 	};
 

@@ -141,10 +141,12 @@ rows_that_lead_nowhere_are_found_and_removed(void **state)
 {
 	struct rig *r = filled();
 	struct sw_id none = rig_id(99), done = rig_id(1), leased = rig_id(3);
-	struct key orphan[] = {key_ready(0, 0, 5, &none),
-		key_ready(0, 0, 5, &done), key_timed('w', 0, 7, &done),
-		key_dead(0, 7, &done), key_unique(0, bytes_str("other")),
-		key_id('c', &done), key_start('?'), key_start('\0'),
+	struct key orphan[] = {
+		key_ready(0, lane_main(SW_PRIORITY_DEFAULT), 5, &none),
+		key_ready(0, lane_main(SW_PRIORITY_DEFAULT), 5, &done),
+		key_timed('w', 0, 7, &done), key_dead(0, 7, &done),
+		key_unique(0, bytes_str("other")), key_id('c', &done),
+		key_start('?'), key_start('\0'),
 		/* keys of a wrong length that end in a right id */
 		key_behind('l', &leased), key_behind('c', &done)};
 
@@ -176,6 +178,7 @@ a_job_that_was_lost_from_sight_runs_after_a_repair(void **state)
 	assert_int_equal(rig_put(r, 2, "q", "body"), 0);
 	rec = (struct record){.id = id,
 		.q = r->core->queues[0],
+		.lane = lane_main(SW_PRIORITY_DEFAULT),
 		.rank = (uint64_t)(r->now_ms +
 				   (SW_PRIORITY_MAX - 4) *
 					   sw_setting_rules[SW_S_ageing_ms]
@@ -355,7 +358,7 @@ many_jobs_are_walked_in_pages(void **state)
 		assert_int_equal(rig_put(r, n, "q", "body"), 0);
 	for (int n = 1; n <= JOBS; n += 2) {
 		struct sw_id id = rig_id(n);
-		struct key k = key_ready(0, 0,
+		struct key k = key_ready(0, lane_main(SW_PRIORITY_DEFAULT),
 			(uint64_t)(r->now_ms +
 				   5 * sw_setting_rules[SW_S_ageing_ms].def),
 			&id);

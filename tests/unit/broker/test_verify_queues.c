@@ -43,7 +43,7 @@ two_queues(int late)
 static void
 queue_row_forge(struct rig *r, uint32_t no, const char *name)
 {
-	struct queue *q = queue_new(name, no);
+	struct queue *q = queue_new(&r->core->lists, name, no);
 	struct key k = key_queue(no);
 	uint8_t row[1024];
 	struct sw_buf b = {.p = row, .cap = sizeof(row)};
@@ -151,7 +151,7 @@ a_store_with_a_corrupt_queue_row_is_not_served_and_says_which(void **state)
 static void
 a_row_of_a_queue_number_that_cannot_be_is_removed(void **state)
 {
-	struct key keys[] = {key_start('q'), key_queue(QUEUES_MAX)};
+	struct key keys[] = {key_start('q'), key_queue(SW_QUEUES_MAX)};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "broker/model/clocks.h"
+#include "broker/time/clocks.h"
 #include "tests/lib/rig.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)

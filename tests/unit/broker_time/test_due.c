@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "broker/model/timer.h"
+#include "broker/time/timer.h"
 #include "tests/lib/chance.h"
 #include "tests/lib/rig.h"
 

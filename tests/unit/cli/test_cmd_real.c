@@ -327,6 +327,31 @@ what_queue_show_prints_can_be_set(void **state)
 	assert_string_equal(seen.out, shown);
 }
 
+static void
+a_queue_is_deleted_with_its_jobs_if_that_is_asked_for(void **state)
+{
+	char id[SW_ID_TEXT];
+
+	(void)state;
+	bury("gone", id);
+	assert_int_equal(seen_run("put|gone|one"), CMD_OK);
+	assert_int_equal(seen_run("put|gone|two|--delay=1h"), CMD_OK);
+	assert_int_equal(seen_run("put|keep|three"), CMD_OK);
+	assert_int_equal(seen_run("queue|delete|gone"), CMD_REFUSED);
+	assert_non_null(strstr(seen.err,
+		"gone: the queue is in use: queue gone has jobs: 1 delayed, "
+		"1 ready, 1 dead\n"));
+	assert_int_equal(seen_run("queue|delete|gone|--purge"), CMD_OK);
+	assert_string_equal(seen.out, "3 jobs deleted\n");
+	assert_int_equal(seen_run("queue|show|gone"), CMD_REFUSED);
+	assert_int_equal(seen_run("queue|delete|gone"), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "no such queue"));
+	assert_int_equal(seen_run("queue|delete|gone|--purge"), CMD_REFUSED);
+	assert_int_equal(seen_run("queue|delete|No"), CMD_USAGE);
+	assert_int_equal(seen_run("list|queue=keep|--json"), CMD_OK);
+	assert_int_equal(lines_of(seen.out), 1);
+}
+
 int
 main(void)
 {
@@ -341,6 +366,8 @@ main(void)
 		cmocka_unit_test(a_queue_that_is_missing_is_named_and_not_made),
 		cmocka_unit_test(queues_keep_what_is_set),
 		cmocka_unit_test(what_queue_show_prints_can_be_set),
+		cmocka_unit_test(
+			a_queue_is_deleted_with_its_jobs_if_that_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

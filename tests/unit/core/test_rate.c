@@ -36,16 +36,37 @@ rate_set(struct rig *r, const char *rate)
 	assert_int_equal(rig_set(r, "q", "lease_ms=1d"), 0);
 }
 
+static struct session *
+worker(struct rig *r)
+{
+	struct peer p = rig_peer(WORKER);
+
+	return session_find(r->core->sessions, &p);
+}
+
+static void
+credit_set(struct rig *r, int64_t credit)
+{
+	worker(r)->credit = credit;
+	session_hunger(worker(r));
+}
+
+/* The worker keeps the session open until `ms` from now. */
+static void
+session_keep(struct rig *r, int64_t ms)
+{
+	due_set(&r->core->silent, &worker(r)->silent,
+		r->mono_ms + ms + SESSION_SILENT_MS);
+}
+
 /* As many jobs as it may start are there, and a worker that takes them all. */
 static void
 backlog_make(struct rig *r, int jobs)
 {
-	struct peer p = rig_peer(WORKER);
-
 	rig_put_many(r, 1, jobs, "q");
 	assert_int_equal(rig_hello(r, WORKER, "q", 0), 0);
 	r->on_out = out_drop;
-	session_find(r->core->sessions, &p)->credit = jobs;
+	credit_set(r, jobs);
 }
 
 /* Starts within `ms`, if the broker sleeps as long as the core says but wakes
@@ -62,10 +83,7 @@ started_in(struct rig *r, int64_t ms, int64_t late_ms)
 	while (at < ms) {
 		wait = core_wait_ms(r->core);
 		wait += wait > 0 ? late_ms : 0;
-		/* The worker keeps the session open. */
-		session_find(r->core->sessions,
-			&(struct peer){.b = {0, WORKER}, .len = RIG_PEER_LEN})
-			->seen_ms = r->mono_ms + wait;
+		session_keep(r, wait);
 		if (wait > ms - at)
 			wait = ms - at;
 		at += wait;
@@ -116,10 +134,10 @@ an_idle_queue_saves_up_its_burst_and_no_more(void **state)
 	backlog_make(r, 100);
 	rig_pass(r, 0);
 	assert_int_equal(r->core->handed_out, 3);
-	r->core->sessions->credit = 0;
-	r->core->sessions->seen_ms = r->mono_ms + 10 * MINUTE;
+	credit_set(r, 0);
+	session_keep(r, 10 * MINUTE);
 	rig_pass(r, 10 * MINUTE);
-	r->core->sessions->credit = 100;
+	credit_set(r, 100);
 	rig_pass(r, 0);
 	assert_int_equal(r->core->handed_out, 6);
 	rig_pass(r, 2 * SECOND);

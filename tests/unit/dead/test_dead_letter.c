@@ -90,6 +90,19 @@ redrive_status(struct rig *r)
 }
 
 static void
+a_removed_dead_letter_queue_is_made_again(void **state)
+{
+	struct rig *r = *state;
+
+	rig_set(r, "graves", "weight=1");
+	rig_set(r, "q", "dead_to=graves");
+	rig_pass(r, QUEUE_KEEP_MS);
+	assert_null(core_queue_find(r->core, bytes_str("graves")));
+	job_kill(r, "q", 1);
+	job_is(r, 1, SW_READY, "graves", "q");
+}
+
+static void
 a_dead_job_moves_to_its_dead_letter_queue_ready_to_run(void **state)
 {
 	struct rig *r = *state;
@@ -352,6 +365,7 @@ main(void)
 	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown_rows)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_dead_job_moves_to_its_dead_letter_queue_ready_to_run),
+		TEST(a_removed_dead_letter_queue_is_made_again),
 		TEST(the_setting_and_the_moved_job_outlast_a_restart),
 		TEST(its_attempts_begin_anew_under_the_settings_of_that_queue),
 		TEST(a_job_that_dies_in_the_dead_letter_queue_stays_there),

@@ -369,6 +369,21 @@ a_wait_that_is_too_short_says_so(void **state)
 }
 
 static void
+a_long_wait_is_asked_for_again(void **state)
+{
+	struct api_room *r = *state;
+	struct sw_job job = api_email();
+	struct sw_info info;
+
+	assert_int_equal(sw_put(r->c, &job, PLENTY_MS, NULL), 0);
+	api_email_end(r);
+	api_wait_cut(r);
+	assert_int_equal(sw_wait(r->c, &job.id, -1, &info), 0);
+	assert_int_equal(api_waits(), 2);
+	assert_int_equal(info.state, SW_DONE);
+}
+
+static void
 a_job_is_cancelled_once(void **state)
 {
 	struct api_room *r = *state;
@@ -514,7 +529,7 @@ the_public_numbers_are_those_of_the_wire(void **state)
 		E(SW_EOP), E(SW_EBUSY), E(SW_ESESSION), E(SW_ECORRUPT),
 		E(SW_EFENCED), E(SW_EUNKNOWN), E(SW_ETIMEOUT), E(SW_ELINK),
 		E(SW_EFORMAT), E(SW_EID), E(SW_ECANCEL), E(SW_ENOQUEUE),
-		E(SW_ECONFLICT)};
+		E(SW_ECONFLICT), E(SW_EQUEUES), E(SW_EINUSE), E(SW_EWAITS)};
 #undef E
 	static const char *const states[] = {[SW_NONE] = "none",
 		[SW_DELAYED] = "delayed",
@@ -561,6 +576,7 @@ main(void)
 		WITH(a_bad_job_is_refused_before_it_is_sent),
 		WITH(a_job_is_waited_for_and_looked_at),
 		WITH(a_wait_that_is_too_short_says_so),
+		WITH(a_long_wait_is_asked_for_again),
 		WITH(a_job_is_cancelled_once),
 		WITH(a_fork_leaves_the_client_to_its_parent),
 		WITH(threads_with_a_client_each_do_not_meet),

@@ -107,6 +107,7 @@ numbers_are_never_renumbered(void **state)
 	assert_int_equal(SW_VERSION, 1);
 	assert_int_equal(SW_OP_PUT, 1);
 	assert_int_equal(SW_OP_BYE, 17);
+	assert_int_equal(SW_OP_QUEUE_DELETE, 18);
 	assert_int_equal(SW_OP_ERROR | SW_REPLY, 255);
 	assert_int_equal(SW_F_ID, 1);
 	assert_int_equal(SW_F_TOKEN, 18);
@@ -118,6 +119,7 @@ numbers_are_never_renumbered(void **state)
 	assert_int_equal(SW_ENOJOB, -5001);
 	assert_int_equal(SW_ENOQUEUE, -5024);
 	assert_int_equal(SW_ECONFLICT, -5025);
+	assert_int_equal(SW_EWAITS, -5028);
 }
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/model/timer.h"
+#include "broker/time/timer.h"
 
 #include <stdlib.h>
 

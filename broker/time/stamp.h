@@ -6,8 +6,8 @@
  * format of its own (STORE_FORMAT in store.h), which is never older than that
  * of the rows, so that an older program does not open the file.
  */
-#ifndef BROKER_MODEL_STAMP_H
-#define BROKER_MODEL_STAMP_H
+#ifndef BROKER_TIME_STAMP_H
+#define BROKER_TIME_STAMP_H
 
 #include <stdint.h>
 

@@ -12,8 +12,8 @@
  * A bound may be too early, for the row that it was set for may be gone: then
  * one look at the store sets it right.
  */
-#ifndef BROKER_MODEL_TIMER_H
-#define BROKER_MODEL_TIMER_H
+#ifndef BROKER_TIME_TIMER_H
+#define BROKER_TIME_TIMER_H
 
 #include <stdint.h>
 

@@ -12,12 +12,12 @@
  * run_at is of the wall clock.  Users are shown broker time as the present wall
  * clock has it.
  */
-#ifndef BROKER_MODEL_CLOCKS_H
-#define BROKER_MODEL_CLOCKS_H
+#ifndef BROKER_TIME_CLOCKS_H
+#define BROKER_TIME_CLOCKS_H
 
 #include <stdint.h>
 
-#include "broker/model/stamp.h"
+#include "broker/time/stamp.h"
 
 enum {
 	CLOCKS_AHEAD_MS = 2000, /* of the time that is stored, once a second */

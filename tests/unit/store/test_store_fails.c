@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* LMDB's files when they cannot be written or read any more. */
+/* LMDB's files when they cannot be written or read any more; and how much a
+ * checkpoint has in memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,10 +11,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "broker/store/lmdb.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/store.h"
 
 static struct fixture lmdb = {.scheme = "lmdb"};
@@ -214,6 +217,74 @@ room_on_the_disk_is_noticed_without_a_write(void **state)
 	assert_false(is_full(f));
 }
 
+/* --- how many pages a checkpoint has -------------------------------------- */
+
+enum { BATCH = 1000, ROWS = 40000, VALUE = 900 };
+
+static struct fixture large = {.scheme = "lmdb", .map_size = 1 << 30};
+
+static const struct lmdb *
+store_of(const struct fixture *f)
+{
+	return (const struct lmdb *)f->s;
+}
+
+/* One batch, and what the broker does before each turn. */
+static void
+batch_put(struct fixture *f, uint64_t (*key)(uint64_t *), uint64_t *state)
+{
+	static uint8_t val[VALUE];
+	static struct store_op ops[BATCH];
+	struct store_usage u;
+	static uint8_t keys[BATCH][8];
+
+	for (size_t i = 0; i < BATCH; i++) {
+		be_set(keys[i], 8, key(state));
+		ops[i] = (struct store_op){
+			STORE_PUT, bytes_of(keys[i], 8), bytes_of(val, VALUE)};
+	}
+	assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+	assert_int_equal(fx_commit(f, ops, BATCH), 0);
+}
+
+static uint64_t
+any_key(uint64_t *state)
+{
+	return chance_draw(state) % ROWS;
+}
+
+static uint64_t
+next_key(uint64_t *state)
+{
+	return (*state)++;
+}
+
+/* Rows far apart change a page each: the next checkpoint comes sooner; and
+ * later again once the rows are in order. */
+static void
+scattered_rows_make_checkpoints_smaller(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seed = chance_seed(), row = 0;
+
+	while (row < ROWS)
+		batch_put(f, next_key, &row);
+	for (int i = 0; i < ROWS / BATCH; i++)
+		batch_put(f, any_key, &seed);
+	assert_true(store_of(f)->checkpoint_after <
+		    store_of(f)->journal.size * 3 / 4);
+	for (int i = 0; i < ROWS / BATCH / 2; i++) {
+		batch_put(f, any_key, &seed);
+		assert_true(store_of(f)->journal.at <
+			    store_of(f)->checkpoint_after +
+				    (size_t)2 * BATCH * (VALUE + 100));
+	}
+	for (row = 0; row < ROWS;)
+		batch_put(f, next_key, &row);
+	assert_true(store_of(f)->checkpoint_after >=
+		    store_of(f)->journal.size * 3 / 4);
+}
+
 #define T(f)                                                                   \
 	cmocka_unit_test_prestate_setup_teardown(                              \
 		f, fx_setup, fx_teardown, &lmdb)
@@ -227,6 +298,9 @@ main(void)
 		T(on_a_full_disk_acks_have_a_reserve),
 		T(room_on_the_disk_is_noticed_without_a_write),
 		T(when_the_journal_cannot_be_read_again_nothing_goes_until_the_next_start),
+		cmocka_unit_test_prestate_setup_teardown(
+			scattered_rows_make_checkpoints_smaller, fx_setup,
+			fx_teardown, &large),
 	};
 
 	return cmocka_run_group_tests_name("store_fails", tests, NULL, NULL);

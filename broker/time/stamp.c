@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/model/stamp.h"
+#include "broker/time/stamp.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

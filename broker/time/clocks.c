@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/model/clocks.h"
+#include "broker/time/clocks.h"
 
 #include "base/plant.h"
 
