@@ -378,12 +378,11 @@ backup_limit(const struct core *c)
 {
 	const struct backup *b = &c->backup;
 	const struct store_usage *u = &c->usage;
-	int most = b->was_full ? BACKUP_FULL_PERCENT : FULL_PERCENT;
+	unsigned most = b->was_full ? BACKUP_FULL_PERCENT : FULL_PERCENT;
 
 	if (c->mono_ms - b->began_ms > SW_BACKUP_MS)
 		return "the copy took longer than an hour";
-	return (u->used_pages - u->free_pages) * 100 >=
-			       u->max_pages * (unsigned)most
+	return store_is_full(u, most)
 		       ? b->was_full ? "the store is too full for a copy"
 				     : "the store became full while it was "
 				       "copied"

@@ -232,9 +232,7 @@ usage_read(struct core *c)
 
 	if (c->store->driver->usage(c->store, u) < 0)
 		return;
-	c->full = c->mono_ms < c->full_until_ms ||
-		  (u->used_pages - u->free_pages) * 100 >=
-			  u->max_pages * FULL_PERCENT;
+	c->full = c->mono_ms < c->full_until_ms || store_is_full(u, FULL_PERCENT);
 }
 
 static void

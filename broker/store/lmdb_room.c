@@ -245,19 +245,6 @@ lmdb_may_write(const struct lmdb *l)
 	       clock_now_ms(CLOCK_BOOTTIME) - l->tried_ms >= RETRY_MS;
 }
 
-/* Shows a disk that is full as a store that is. */
-static void
-full_show(const struct lmdb *l, struct store_usage *u)
-{
-	u->full_why = l->write_full  ? "the disk has no room for data.mdb"
-		      : l->disk_full ? "the disk has no room ahead of data.mdb"
-				     : NULL;
-	if (u->full_why == NULL)
-		return;
-	u->free_pages = 0;
-	u->used_pages = u->max_pages;
-}
-
 int
 lmdb_usage(struct store *s, struct store_usage *u)
 {
@@ -275,7 +262,9 @@ lmdb_usage(struct store *s, struct store_usage *u)
 	}
 	if (l->disk_full) /* the disk may have room again */
 		lmdb_room_reserve(l);
-	full_show(l, u);
+	u->full_why = l->write_full  ? "the disk has no room for data.mdb"
+		      : l->disk_full ? "the disk has no room ahead of data.mdb"
+				     : NULL;
 	return 0;
 }
 

@@ -35,3 +35,10 @@ store_open(struct store **out, const char *uri, const struct store_options *o)
 		return store_lmdb.open(out, uri, o);
 	return d->open(out, after_scheme(uri, d->scheme), o);
 }
+
+int
+store_is_full(const struct store_usage *u, unsigned percent)
+{
+	return u->full_why != NULL || (u->used_pages - u->free_pages) * 100 >=
+					      u->max_pages * percent;
+}

@@ -60,15 +60,19 @@ struct store_op {
 	struct bytes key, val; /* borrowed until `done` is called */
 };
 
-/* How full the store is.  The core refuses puts at 90 % (FULL_PERCENT). */
+/* How full the store is.  The core refuses puts at 90 % (FULL_PERCENT) and as
+ * long as there is a `full_why`. */
 struct store_usage {
 	uint64_t used_pages, max_pages;
 	uint64_t page_size; /* bytes */
 	/* Those of used_pages that may be used again.  lmdb: counted once for
 	 * each checkpoint. */
 	uint64_t free_pages;
-	const char *full_why; /* static; NULL: only by the numbers */
+	const char *full_why; /* static; NULL: the disk has room */
 };
+
+/* Whether so much of max_pages is in use, or the disk is full. */
+int store_is_full(const struct store_usage *, unsigned percent);
 
 typedef void store_done_fn(void *arg, int err);
 

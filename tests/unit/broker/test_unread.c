@@ -47,6 +47,17 @@ blind_usage(struct store *s, struct store_usage *u)
 	return -EIO;
 }
 
+/* The numbers are of a store that is nearly empty. */
+static int
+disk_is_full(struct store *s, struct store_usage *u)
+{
+	(void)s;
+	*u = (struct store_usage){.used_pages = 2,
+		.max_pages = 100,
+		.full_why = "the disk has no room"};
+	return 0;
+}
+
 /* Runs a turn with request rig->b, or with none; returns core->err. */
 static int
 turn(struct rig *r, int64_t ms, int taken)
@@ -264,6 +275,20 @@ a_store_that_cannot_say_how_full_it_is_keeps_its_last_word(void **unused)
 	rig_close(r);
 }
 
+static void
+a_disk_without_room_refuses_puts_and_its_numbers_stay_true(void **unused)
+{
+	struct store_driver full = store_mem;
+	struct rig *r = rig_on(&full);
+
+	(void)unused;
+	full.usage = disk_is_full;
+	assert_int_equal(rig_put(r, 1, "q", ""), SW_EFULL);
+	assert_int_equal(r->core->usage.used_pages, 2);
+	r->store->driver = &store_mem;
+	rig_close(r);
+}
+
 struct seen {
 	struct bytes key[4], val[4];
 	size_t n;
@@ -345,6 +370,8 @@ main(void)
 			a_read_that_fails_ends_the_verification_wherever_it_is),
 		cmocka_unit_test(
 			a_store_that_cannot_say_how_full_it_is_keeps_its_last_word),
+		cmocka_unit_test(
+			a_disk_without_room_refuses_puts_and_its_numbers_stay_true),
 		cmocka_unit_test(
 			a_queue_whose_number_was_damaged_hides_no_other),
 		cmocka_unit_test(

@@ -436,6 +436,8 @@ a_copy_ends_when_the_store_becomes_full(void **state)
 	assert_non_null(backup_limit(c));
 	c->usage.free_pages = 1;
 	assert_null(backup_limit(c));
+	c->usage.full_why = "the disk has no room";
+	assert_non_null(backup_limit(c));
 }
 
 static void
