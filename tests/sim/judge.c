@@ -364,17 +364,19 @@ dead_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it is dead and could be tried again");
 }
 
-/* A job that starts: by its time, and unless a person lets it run, or buries
- * it and takes it back, by the time that was stored before. */
+/* A job that starts: by its time, and unless a person lets it run, or takes it
+ * back when it was buried or had expired, by the time that was stored before.
+ */
 static int
 is_early(const struct sim *w, const struct sim_look *n)
 {
 	const struct sim_job *j = n->job;
+	int was_dead = w->model->bury || n->r.cause == SW_C_EXPIRED;
 
 	if (n->r.due_ms > w->core->now_ms)
 		return 1;
 	if (j->state != SW_DELAYED || moved(n) || w->model->run ||
-		(w->model->bury && (w->model->redrive || w->model->move)))
+		(was_dead && (w->model->redrive || w->model->move)))
 		return 0;
 	return j->due != 0 ? j->due > w->core->now_ms
 			   : j->run_at > w->core->wall_ms;
