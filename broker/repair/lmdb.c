@@ -17,6 +17,7 @@ enum { COMMIT_BYTES = 16 << 20 }; /* of rows, in one transaction */
 struct file_walk {
 	struct lmdb *l;
 	struct lmdb to;		 /* env NULL: rows are only counted */
+	int new_journal;	 /* the copy gets one, without a mark */
 	size_t pending;		 /* bytes of rows since the last commit */
 	struct lmdb_extent made; /* the new file */
 	uint64_t corrupt;
@@ -163,10 +164,13 @@ part_open(struct file_walk *w, const char *part)
 static int
 part_write(struct file_walk *w)
 {
+	static const struct lmdb_number no_mark = {"journal_front", 0};
 	int rc = lmdb_tables_make(&w->to);
 
 	if (rc == 0)
 		rc = table_walk(w, w->l->meta, meta_copy);
+	if (rc == 0 && w->new_journal)
+		rc = lmdb_meta_put(&w->to, &no_mark, 1);
 	w->corrupt = w->last_len = 0;
 	if (rc == 0)
 		rc = table_walk(w, w->l->rows[0], row_take);
@@ -350,7 +354,7 @@ snapshot_open(struct lmdb *l, const char *data, uint64_t map_size)
 static int
 snapshot_copy(struct lmdb *l, const char *part, struct lmdb_copied *copied)
 {
-	struct file_walk w = {.l = l};
+	struct file_walk w = {.l = l, .new_journal = 1};
 	int rc = part_open(&w, part);
 
 	if (rc == 0)

@@ -207,8 +207,7 @@ loss_print(struct repair_task *t, struct store *s)
 	if (loss->applied > 0)
 		printf(", and %llu batches after that",
 			(unsigned long long)loss->applied);
-	puts(loss->closed && loss->journal == LMDB_MISSING
-			? ", when the broker stopped in order"
+	puts(loss->closed ? ", when the broker stopped in order"
 			: "; what was confirmed later is lost");
 }
 

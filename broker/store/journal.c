@@ -127,10 +127,17 @@ record_len(const struct store_op *ops, size_t n)
 	return len;
 }
 
+/* Bytes of the mark that has to come first. */
+static size_t
+mark_len(const struct journal *j)
+{
+	return j->next == 0 ? aligned(record_len(NULL, 0)) : 0;
+}
+
 int
 journal_fits(const struct journal *j, const struct store_op *ops, size_t n)
 {
-	return aligned(record_len(ops, n)) <= j->size - j->at;
+	return mark_len(j) + aligned(record_len(ops, n)) <= j->size - j->at;
 }
 
 static uint64_t
@@ -156,20 +163,29 @@ ops_encode(uint8_t *p, const struct store_op *ops, size_t n)
 	}
 }
 
-int
-journal_append(struct journal *j, const struct store_op *ops, size_t n)
+static int
+room_make(struct journal *j, size_t len)
+{
+	if (len <= j->buf_cap)
+		return 0;
+	free(j->buf);
+	j->buf_cap = 0;
+	j->buf = malloc(len);
+	if (j->buf == NULL)
+		return -ENOMEM;
+	j->buf_cap = len;
+	return 0;
+}
+
+static int
+record_append(struct journal *j, const struct store_op *ops, size_t n)
 {
 	size_t len = record_len(ops, n), all = aligned(len);
 	ssize_t wrote;
+	int err = room_make(j, all);
 
-	if (all > j->buf_cap) {
-		free(j->buf);
-		j->buf_cap = 0;
-		j->buf = malloc(all);
-		if (j->buf == NULL)
-			return -ENOMEM;
-		j->buf_cap = all;
-	}
+	if (err < 0)
+		return err;
 	le_set(j->buf, 4, MAGIC);
 	le_set(j->buf + 4, 4, len - JOURNAL_HEAD);
 	le_set(j->buf + 8, 8, j->generation);
@@ -188,11 +204,38 @@ journal_append(struct journal *j, const struct store_op *ops, size_t n)
 	return 0;
 }
 
+int
+journal_mark(struct journal *j)
+{
+	int err;
+
+	if (j->next > 0)
+		return 0;
+	err = record_append(j, NULL, 0);
+	j->marked = err == 0;
+	return err;
+}
+
+int
+journal_append(struct journal *j, const struct store_op *ops, size_t n)
+{
+	int err = journal_mark(j);
+
+	return err < 0 ? err : record_append(j, ops, n);
+}
+
+int
+journal_sync(const struct journal *j)
+{
+	return fdatasync(j->fd) == 0 ? 0 : -errno;
+}
+
 void
 journal_restart(struct journal *j, uint64_t generation)
 {
 	j->generation = generation;
 	j->next = 0;
+	j->marked = 0;
 	j->at = 0;
 }
 
@@ -299,6 +342,7 @@ records_apply(struct journal *j, const uint8_t *file, journal_apply_fn *apply,
 			break;
 		err = ops_apply(file + j->at + JOURNAL_HEAD,
 			r.len - JOURNAL_HEAD, apply, arg);
+		j->marked |= j->next == 0 && r.len == record_len(NULL, 0);
 		j->at += aligned(r.len);
 		j->next++;
 	}
@@ -323,17 +367,39 @@ rest_check(struct journal *j, const uint8_t *file)
 	return 0;
 }
 
-/* A file of another length was cut short; a lenient replay takes what is left.
- */
+/* Of a file that was cut short a lenient replay takes what is left. */
 static int
 length_check(struct journal *j)
 {
-	if (j->size > 0 && j->size % JOURNAL_ALIGN == 0)
+	if (j->size > 0 && j->size % JOURNAL_ALIGN == 0 && j->size >= j->least)
 		return 0;
 	if (!j->lenient)
 		return SW_ECORRUPT;
 	j->broken = 1;
 	j->size -= j->size % JOURNAL_ALIGN;
+	return 0;
+}
+
+/* The mark of the present generation, or of the last one that had any; zeros
+ * before the first generation. */
+static int
+front_is_known(const struct journal *j, const uint8_t *file)
+{
+	struct journal_record r = record_at(j, file, 0);
+
+	if (j->generation == 0)
+		return le_get(file, 4) == 0;
+	return j->front == 0 || (r.len > 0 && r.generation >= j->front);
+}
+
+static int
+front_check(struct journal *j, const uint8_t *file)
+{
+	if (front_is_known(j, file))
+		return 0;
+	if (!j->lenient)
+		return SW_ECORRUPT;
+	j->broken = 1;
 	return 0;
 }
 
@@ -352,6 +418,8 @@ journal_replay(struct journal *j, uint64_t generation, journal_apply_fn *apply,
 	err = file == NULL ? -ENOMEM : file_read(j, file);
 	if (err == 0 && is_newer(file))
 		err = SW_EFORMAT;
+	if (err == 0)
+		err = front_check(j, file);
 	if (err == 0)
 		err = records_apply(j, file, apply, arg);
 	if (err == 0)

@@ -18,10 +18,16 @@
  *		 to 23, with the store's salt as seed
  *	32       operations: u8 kind, u16 key length, u32 value length, bytes
  *
+ * The first record of a generation has no operations: the mark, which is synced
+ * before the batch that follows it.  It fits into one sector, so that a power
+ * loss leaves either this mark or the one before.
+ *
  * A record that was torn by a power loss fails its checksum and ends the
- * replay: it was never confirmed.  Two cases are refused as corrupt: a sound
- * record behind a broken one, which no power loss leaves, and a record of a
- * later generation than the index has, for then the index is an older copy.
+ * replay: it was never confirmed.  Refused as corrupt are a sound record behind
+ * a broken one, which no power loss leaves; a record of a later generation than
+ * the index has, for then the index is an older copy; a file that does not begin
+ * with a mark, or with one of an older generation than the index knows of, for
+ * then the file is not the one that it was; and a file that is too short.
  * The salt is random and unknown to producers, so that no body of a job can
  * contain bytes that pass for a record.
  */
@@ -37,7 +43,11 @@ struct journal {
 	size_t size, at; /* bytes of the file; offset of the next record */
 	uint64_t generation;
 	uint64_t next; /* the next record's number */
+	int marked;    /* the generation has its mark */
 	uint64_t salt;
+	size_t least;	  /* bytes that the file must have; 0: unknown */
+	uint64_t front;	  /* generation of the mark, or of an earlier one; 0:
+			     there may be none */
 	int lenient;	  /* set by the caller: see journal_replay() */
 	int broken;	  /* found by a lenient replay */
 	uint64_t highest; /* generation that a replay has seen */
@@ -48,8 +58,9 @@ struct journal {
 /*
  * Opens DIR/journal.  If `fresh` and the file is missing, makes it with `size`
  * bytes of zeros; the caller then has to sync DIR.  SW_ECORRUPT: the file is
- * missing and not `fresh`; or -errno.  The salt is 0; the caller sets it.
- * journal_close() must follow also after an error.
+ * missing and not `fresh`; or -errno.
+ * journal_close() must follow also after an error.  The salt, `least` and
+ * `front` are 0; the caller sets them.
  */
 int journal_open(struct journal *, const char *dir, size_t size, int fresh)
 	__attribute__((warn_unused_result));
@@ -58,8 +69,7 @@ void journal_close(struct journal *);
 /*
  * Calls `apply` for every batch of `generation`, in order, until it returns an
  * error, which is returned; then the next append goes behind them.
- * SW_ECORRUPT: see above, or the file has not the length of a
- * journal; SW_EFORMAT: it is of a later format; or -errno.
+ * SW_ECORRUPT: see above; SW_EFORMAT: the file is of a later format; or -errno.
  *
  * A lenient replay is no error for that: it sets `broken`, and ends before
  * the batch that is missing.  A checkpoint under a generation above `highest`
@@ -69,6 +79,10 @@ typedef int journal_apply_fn(void *arg, const struct store_op *ops, size_t n);
 int journal_replay(struct journal *, uint64_t generation,
 	journal_apply_fn *apply, void *arg) __attribute__((warn_unused_result));
 
+/* Writes and syncs the mark, unless the generation has a record.  0 or
+ * -errno. */
+int journal_mark(struct journal *) __attribute__((warn_unused_result));
+
 /* Whether the batch fits into the rest of the file. */
 int journal_fits(const struct journal *, const struct store_op *ops, size_t n);
 
@@ -76,6 +90,10 @@ int journal_fits(const struct journal *, const struct store_op *ops, size_t n);
  * is unknown. */
 int journal_append(struct journal *, const struct store_op *ops, size_t n)
 	__attribute__((warn_unused_result));
+
+/* Syncs what a process that was killed may have written and not synced.  0 or
+ * -errno. */
+int journal_sync(const struct journal *) __attribute__((warn_unused_result));
 
 /*
  * Replaces DIR/journal, in one step, by a file of `size` bytes of zeros, and

@@ -141,16 +141,34 @@ txn_rebuild(struct lmdb *l)
 	return SW_EUNKNOWN;
 }
 
+/* The generation of the journal's mark, as the next start must find it. */
+static uint64_t
+front_generation(const struct journal *j)
+{
+	return j->broken ? 0 : j->marked ? j->generation : j->front;
+}
+
+/* All numbers are put anew if those that are there are unsound. */
+static int
+numbers_ready(struct lmdb *l)
+{
+	if (l->meta_anew)
+		return mdb_drop(l->txn, l->meta, 0);
+	return lmdb_meta_check(l);
+}
+
 static int
 numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
-	const struct lmdb_number own[] = {
-		{"journal", l->journal.generation + 1},
+	const struct journal *j = &l->journal;
+	const struct lmdb_number own[] = {{"journal", j->generation + 1},
+		{"journal_bytes", j->size},
+		{"journal_front", front_generation(j)},
 		{"checkpoint_ms", (uint64_t)clock_now_ms(CLOCK_REALTIME)}};
-	int rc = l->loss.numbers ? 0 : lmdb_meta_check(l);
+	int rc = numbers_ready(l);
 
 	if (rc == 0)
-		rc = lmdb_meta_put(l, own, 2);
+		rc = lmdb_meta_put(l, own, sizeof(own) / sizeof(own[0]));
 	if (rc == 0)
 		rc = lmdb_meta_put(l, numbers, n);
 	if (rc == 0) {
@@ -173,6 +191,7 @@ checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	l->checkpoint_at = l->journal.at;
 	rc = numbers_commit(l, numbers, n);
 	if (rc == 0) {
+		l->journal.front = front_generation(&l->journal);
 		journal_restart(&l->journal, l->journal.generation + 1);
 		l->dirty = l->write_full = 0;
 		lmdb_checkpoint_plan(l, l->checkpoint_at, pages);
@@ -220,6 +239,17 @@ epoch_name(char name[16], uint32_t shard)
 	(void)snprintf(name, 16, "epoch%u", shard);
 }
 
+/* Before the first confirmation, so that a journal without a mark is never a
+ * journal with confirmed batches. */
+static int
+journal_ensure_mark(struct lmdb *l)
+{
+	struct journal *j = &l->journal;
+	int err = j->front != 0 ? 0 : journal_mark(j);
+
+	return err < 0 ? lmdb_fail(l, err, "journal", strerror(-err)) : 0;
+}
+
 static int
 lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 {
@@ -238,7 +268,9 @@ lmdb_claim(struct store *s, uint32_t shard, int64_t ttl_ms, struct claim *c)
 	epoch_name(name, shard);
 	epoch.name = name;
 	epoch.value = lmdb_meta_get(l, name, 0) + 1;
-	err = lmdb_checkpoint_with(l, &epoch, 1);
+	err = journal_ensure_mark(l);
+	if (err == 0)
+		err = lmdb_checkpoint_with(l, &epoch, 1);
 	if (err == 0)
 		*c = (struct claim){.shard = shard, .epoch = epoch.value};
 	return err;

@@ -73,6 +73,7 @@ struct lmdb {
 	uint64_t free_pages;	 /* in generation `counted_generation` */
 	uint64_t counted_generation;
 	struct lmdb_loss loss;
+	int meta_anew; /* the next checkpoint puts all numbers */
 	uint64_t shared_txn; /* pages freed since are not free; 0: none is
 				shared */
 };

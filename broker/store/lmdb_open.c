@@ -61,30 +61,33 @@ folder_check(struct lmdb *l, const char *dir, int force)
 }
 
 /*
- * The journal is all zeros until the first checkpoint.  So if the journal has a
- * record, an index that is missing was lost and must not be made anew.
+ * The journal is made behind data.mdb, once that name is on disk.  So if there
+ * is a journal, an index that is missing was lost and must not be made anew.
  */
 static int
 new_store_check(struct lmdb *l, const char *dir)
 {
 	char path[PATH_MAX];
-	uint8_t head[4] = {0};
-	ssize_t n;
-	int fd;
+	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "%s/journal", dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (lstat(path, &st) != 0)
 		return errno == ENOENT
 			       ? 0
 			       : lmdb_fail(l, -errno, path, strerror(errno));
-	n = pread(fd, head, sizeof(head), 0);
-	close(fd);
-	if (n == (ssize_t)sizeof(head) && le_get(head, sizeof(head)) == 0)
-		return 0;
 	return lmdb_fail(l, SW_ECORRUPT, dir,
-		n == 0 ? "data.mdb is missing, and the journal is empty"
-		       : "data.mdb is missing, but the journal is not");
+		"data.mdb is missing, but the journal is not");
+}
+
+int
+lmdb_path_sync(struct lmdb *l, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err < 0 ? lmdb_fail(l, err, path, strerror(-err)) : 0;
 }
 
 /*
@@ -129,18 +132,9 @@ index_ensure(struct lmdb *l, const char *dir)
 	if (errno != ENOENT)
 		return 0; /* mdb_env_open() reports other errors */
 	err = new_store_check(l, dir);
-	return err < 0 ? err : index_make(l, dir, path);
-}
-
-int
-lmdb_path_sync(struct lmdb *l, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 || fsync(fd) != 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return err < 0 ? lmdb_fail(l, err, path, strerror(-err)) : 0;
+	if (err == 0)
+		err = index_make(l, dir, path);
+	return err < 0 ? err : lmdb_path_sync(l, dir);
 }
 
 /*
@@ -195,10 +189,21 @@ journal_size(const struct store_options *o)
 				      : size;
 }
 
+/* A new file has no table; in another one a table that is missing was lost. */
+static int
+file_is_new(struct lmdb *l)
+{
+	MDB_dbi main;
+	MDB_stat st;
+
+	return mdb_dbi_open(l->txn, NULL, 0, &main) == 0 &&
+	       mdb_stat(l->txn, main, &st) == 0 && st.ms_entries == 0;
+}
+
 int
 lmdb_tables_make(struct lmdb *l)
 {
-	const unsigned flags = l->read_only ? 0 : MDB_CREATE;
+	const unsigned flags = !l->read_only && file_is_new(l) ? MDB_CREATE : 0;
 	int rc = mdb_dbi_open(l->txn, "meta", flags, &l->meta);
 
 	for (int i = 0; rc == 0 && i < LMDB_SHARDS_MAX; i++) {
@@ -248,7 +253,12 @@ first_checkpoint(struct lmdb *l)
 			(ssize_t)sizeof(*salt));
 		*salt |= 1; /* 0: none yet */
 	}
+	err = journal_sync(&l->journal); /* the mark, before a number names it */
+	if (err < 0)
+		return lmdb_fail(l, err, "journal", strerror(-err));
+	l->meta_anew = l->loss.numbers;
 	err = lmdb_checkpoint_with(l, numbers, l->loss.numbers ? 4 : 3);
+	l->meta_anew = 0;
 	if (err < 0)
 		return err;
 	l->journal.salt = *salt;
@@ -292,8 +302,9 @@ loss_note(struct lmdb *l, uint64_t generation)
 		loss->journal = LMDB_BROKEN;
 	loss->epoch = lmdb_meta_get(l, "epoch0", 0);
 	loss->checkpoint_ms = lmdb_meta_get(l, "checkpoint_ms", 0);
-	loss->closed = lmdb_meta_get(l, "closed", 0) == generation;
-	loss->applied = l->journal.next;
+	loss->closed = lmdb_meta_get(l, "closed", 0) == generation &&
+		       l->journal.highest <= generation;
+	loss->applied = l->journal.next - (uint64_t)l->journal.marked;
 }
 
 /* A file that was cut short; all that is left of it is in data.mdb by now. */
@@ -325,10 +336,11 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 			err == SW_EFORMAT ? "the journal has the format of a "
 					    "newer version"
 			: err != SW_ECORRUPT ? sw_strerror(err)
-			: l->journal.size == 0
-				? "the journal is empty"
-				: "the journal is corrupt, or data.mdb is an "
-				  "older copy");
+			: l->journal.size == 0 ? "the journal is empty"
+			: l->journal.size < l->journal.least
+				? "the journal is cut short"
+				: "the journal is corrupt, or one of journal "
+				  "and data.mdb is an older copy");
 	loss_note(l, generation);
 	if (l->read_only)
 		return 0;
@@ -338,6 +350,20 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 			       !l->journal.broken
 		       ? err
 		       : journal_replace(l, dir, journal_size(o));
+}
+
+/* One of them was there: the other was lost. */
+static int
+tables_missing(struct lmdb *l, const char *dir)
+{
+	MDB_dbi table;
+
+	if (mdb_dbi_open(l->txn, "meta", 0, &table) == 0 ||
+		mdb_dbi_open(l->txn, "shard0", 0, &table) == 0)
+		return lmdb_fail(l, SW_ECORRUPT, dir,
+			"data.mdb has only one of its two tables");
+	return lmdb_fail(
+		l, SW_EFORMAT, dir, "data.mdb has no tables of a store");
 }
 
 static int
@@ -374,13 +400,14 @@ numbers_check(struct lmdb *l, const char *dir, const struct store_options *o)
 static int
 tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 {
-	uint64_t generation, salt;
+	struct journal want = {.fd = -1};
+	uint64_t generation;
 	int err = lmdb_txn_ensure(l);
 
 	if (err == 0)
 		err = lmdb_convert(l, lmdb_tables_make(l), dir);
 	if (err == SW_ENOJOB)
-		err = lmdb_fail(l, SW_EFORMAT, dir, "data.mdb has no tables");
+		err = tables_missing(l, dir);
 	if (err == 0)
 		err = format_check(l, dir);
 	if (err == 0)
@@ -388,7 +415,11 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 	if (err < 0)
 		return err;
 	generation = lmdb_meta_get(l, "journal", 0);
-	salt = lmdb_meta_get(l, "salt", 0);
+	want.salt = lmdb_meta_get(l, "salt", 0);
+	if (!l->loss.numbers) {
+		want.least = lmdb_meta_get(l, "journal_bytes", 0);
+		want.front = lmdb_meta_get(l, "journal_front", 0);
+	}
 	err = handles_keep(l, dir);
 	if (err == 0)
 		err = journal_find(l, dir, o, generation);
@@ -396,7 +427,9 @@ tables_open(struct lmdb *l, const char *dir, const struct store_options *o)
 		err = names_sync(l, dir);
 	if (err < 0)
 		return err;
-	l->journal.salt = salt;
+	l->journal.salt = want.salt;
+	l->journal.least = want.least;
+	l->journal.front = want.front;
 	return journal_apply(l, dir, o, generation);
 }
 

@@ -85,7 +85,7 @@ rm "$dir/missing/journal"
 killed missing "the journal is missing" --without-journal
 cp -r "$dir/data" "$dir/short"
 truncate -s $((10 * 512 + 100)) "$dir/short/journal"
-killed short "the journal is corrupt" --without-journal
+killed short "the journal is cut short" --without-journal
 cp -r "$dir/data" "$dir/gap"
 printf x | dd of="$dir/gap/journal" bs=1 seek=$((10 * 512 + 100)) conv=notrunc status=none
 killed gap "the journal is corrupt" --without-journal

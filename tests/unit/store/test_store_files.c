@@ -292,7 +292,7 @@ of_a_broken_journal_what_is_before_the_gap_is_kept(void **state)
 	(void)snprintf(command, sizeof(command),
 		"cd %s && cp journal crash && printf x | dd of=crash/journal "
 		"bs=1 seek=%d conv=notrunc status=none",
-		f->dir, JOURNAL_ALIGN + JOURNAL_HEAD + 8);
+		f->dir, 2 * JOURNAL_ALIGN + JOURNAL_HEAD + 8);
 	assert_int_equal(system(command), 0);
 	refused_with(&copy, "the journal is corrupt");
 	assert_int_equal(opened_without(&copy, 0), 0);

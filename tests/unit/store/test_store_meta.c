@@ -165,9 +165,10 @@ a_repair_goes_on_with_an_epoch_that_none_has_had(void **state)
 	fx_assert_val(f, "a", "1");
 }
 
-/* LMDB would move bytes of other rows where a length is corrupt. */
+/* LMDB would move bytes of other rows where a length is corrupt, so a repair
+ * puts all numbers anew. */
 static void
-a_number_of_another_length_is_left_alone(void **state)
+a_repair_goes_on_beside_a_number_of_another_length(void **state)
 {
 	struct fixture *f = *state;
 	struct store_options o = {
@@ -175,11 +176,66 @@ a_number_of_another_length_is_left_alone(void **state)
 	MDB_val k = {4, (char[]){"salt"}}, v = {7, (char[]){"7 bytes"}};
 	struct fx_meta m;
 
+	assert_int_equal(fx_put(f, "a", "1"), 0);
 	fx_closed(f);
 	m = fx_meta_open(f);
 	assert_int_equal(mdb_put(m.txn, m.dbi, &k, &v, 0), 0);
 	fx_meta_close(&m);
-	assert_int_equal(store_open(&f->s, f->uri, &o), SW_EUNKNOWN);
+	assert_int_equal(fx_open_at(f), SW_ECORRUPT);
+	fx_closed(f);
+	assert_int_equal(store_open(&f->s, f->uri, &o), 0);
+	assert_true(((struct lmdb *)f->s)->loss.numbers);
+	fx_closed(f);
+	fx_opened(f);
+	assert_int_equal(fx_put(f, "b", "2"), 0);
+	fx_reopened(f);
+	fx_assert_scan(f, "", "", 9, "a=1 b=2 ");
+}
+
+/* The names of tables with a flipped bit: the file must not look new. */
+static void
+tables_lost(struct fixture *f, int meta, int rows)
+{
+	struct fx_meta m;
+	MDB_dbi table;
+
+	assert_int_equal(fx_put(f, "a", "1"), 0);
+	fx_closed(f);
+	m = fx_meta_open(f);
+	assert_int_equal(mdb_dbi_open(m.txn, "shard0", 0, &table), 0);
+	if (rows)
+		assert_int_equal(mdb_drop(m.txn, table, 1), 0);
+	if (meta)
+		assert_int_equal(mdb_drop(m.txn, m.dbi, 1), 0);
+	fx_meta_close(&m);
+	assert_int_equal(fx_open_at(f), SW_ECORRUPT);
+}
+
+static void
+a_table_of_rows_that_is_gone_is_not_made_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	tables_lost(f, 0, 1);
+	assert_non_null(strstr(f->s->why, "one of its two tables"));
+}
+
+static void
+a_table_of_numbers_that_is_gone_is_not_made_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	tables_lost(f, 1, 0);
+	assert_non_null(strstr(f->s->why, "one of its two tables"));
+}
+
+static void
+tables_that_are_gone_are_not_made_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	tables_lost(f, 1, 1);
+	assert_non_null(strstr(f->s->why, "older copy"));
 }
 
 /* Else the next seal would make it right. */
@@ -215,7 +271,10 @@ main(void)
 		T(each_number_with_a_flipped_bit_is_refused),
 		T(a_number_that_is_gone_or_new_is_refused),
 		T(a_repair_goes_on_with_an_epoch_that_none_has_had),
-		T(a_number_of_another_length_is_left_alone),
+		T(a_repair_goes_on_beside_a_number_of_another_length),
+		T(a_table_of_rows_that_is_gone_is_not_made_anew),
+		T(a_table_of_numbers_that_is_gone_is_not_made_anew),
+		T(tables_that_are_gone_are_not_made_anew),
 		T(a_checkpoint_does_not_seal_what_it_did_not_put),
 	};
 
