@@ -71,6 +71,7 @@ enum {
 	X(CMD_O_RANGE, "range", "FROM-TO", "only these bytes, from 0 on, as curl -r takes them")    \
 	X(CMD_O_OLDER, "older", "DURATION", "only blobs put at least so long ago (24h)")            \
 	X(CMD_O_FORCE, "force", NULL, "allow --older below 1h")                                     \
+	X(CMD_O_PART, "part", NULL, "the lines are a part of an export: none is missing")           \
 	X(CMD_O_BASH, "bash", NULL, "the same as spillway completion bash")
 /* clang-format on */
 

@@ -77,7 +77,8 @@ static const char export_help[] =
 static const char import_help[] =
 	"Reads lines of export from stdin.  A job whose id is known stays as\n"
 	"it is, so that an import may be repeated.  Dead jobs stay dead; done\n"
-	"and cancelled ones are left out.\n";
+	"and cancelled ones are left out.  A file that was cut short is named,\n"
+	"with status 1, when the lines that came are stored.\n";
 
 static const char completion_help[] =
 	"Shells read the script at their start from the place where\n"
@@ -116,7 +117,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"stats", "", 0, 0, J, "show the broker's own figures", NULL, cmd_stats, NULL},
 	{"backup", "FOLDER", 1, 1, J, "copy the store, checked, while the broker runs", backup_help, cmd_backup, NULL},
 	{"export", "[SELECTOR…]", 0, -1, 0, "write jobs and queue settings as lines of JSON", export_help, cmd_export, NULL},
-	{"import", "", 0, 0, 0, "put the jobs that export has written", import_help, cmd_import, NULL},
+	{"import", "", 0, 0, CMD_BIT(CMD_O_PART), "put the jobs that export has written", import_help, cmd_import, NULL},
 	{"top", "", 0, 0, CMD_BIT(CMD_O_INTERVAL) | CMD_BIT(CMD_O_ONCE), "a live screen; keys change what is selected", NULL, cmd_top, NULL},
 	{"help", "[VERB]", 0, 2, CMD_BIT(CMD_O_BASH), "show this, or what a verb takes", NULL, cmd_help, NULL},
 	{"completion", "SHELL", 1, 1, 0, "print the completion script for bash, zsh or fish", completion_help, cmd_completion, NULL},

@@ -36,7 +36,9 @@ struct import {
 	unsigned n;
 	int64_t lines[SW_ITEMS_MAX]; /* of the jobs in the batch */
 	int64_t stored, known, ended, bad;
-	int has_end;
+	int64_t jobs; /* lines of the export that is being read */
+	int at_end;   /* the last line was that of an export */
+	int cut;      /* lines are missing */
 };
 
 static void
@@ -190,6 +192,37 @@ queue_line(
 	return rc;
 }
 
+static void
+lines_missing(struct import *m, const char *where, const char *what)
+{
+	m->cut = 1;
+	(void)cmd_refuse(m->c, "stdin%s: %s", where, what);
+}
+
+/* The last line of an export; another export may follow. */
+static void
+end_line(struct import *m, const json_t *o, int64_t line)
+{
+	const json_t *jobs = json_object_get(o, "jobs");
+	char where[32], what[SW_WHY_ROOM] = "jobs must be a whole number";
+	int64_t n = json_integer_value(jobs);
+
+	m->at_end = 1;
+	if (m->c->value[CMD_O_PART] != NULL ||
+		(json_is_integer(jobs) && n == m->jobs)) {
+		m->jobs = 0;
+		return;
+	}
+	if (json_is_integer(jobs))
+		(void)snprintf(what, sizeof(what),
+			"the export has %" PRId64 " jobs, but %" PRId64
+			" lines of jobs came",
+			n, m->jobs);
+	(void)snprintf(where, sizeof(where), ":%" PRId64, line);
+	lines_missing(m, where, what);
+	m->jobs = 0;
+}
+
 static int
 object_take(struct import *m, json_t *o, int64_t line)
 {
@@ -197,12 +230,13 @@ object_take(struct import *m, json_t *o, int64_t line)
 	const json_t *queue = json_object_get(o, "queue");
 
 	if (json_is_true(json_object_get(o, "end"))) {
-		m->has_end = 1;
+		end_line(m, o, line);
 		return CMD_OK;
 	}
 	if (json_is_object(settings) && json_is_string(queue) &&
 		json_string_length(queue) <= SW_QUEUE_MAX)
 		return queue_line(m, queue, settings, line);
+	m->jobs++;
 	return job_line(m, o, line);
 }
 
@@ -218,6 +252,7 @@ line_take(void *arg, struct bytes text, int64_t line, int64_t last)
 	int rc = CMD_OK;
 
 	(void)last;
+	m->at_end = 0;
 	if (o == NULL || !json_is_object(o)) {
 		(void)snprintf(why, sizeof(why), "not a JSON object%s%.200s",
 			o == NULL ? ": " : "", o == NULL ? error.text : "");
@@ -242,12 +277,8 @@ summary_print(struct import *m)
 	if (m->ended > 0)
 		(void)fprintf(m->c->out.f, "%s done or cancelled: left out\n",
 			human_count(n, m->ended));
-	if (!m->has_end)
-		(void)cmd_refuse(m->c,
-			"the last line of an export is missing: the file may "
-			"be cut short");
 	if (m->bad == 0)
-		return CMD_OK;
+		return m->cut ? CMD_REFUSED : CMD_OK;
 	return cmd_refuse(m->c, "not stored: %s", human_count(n, m->bad));
 }
 
@@ -265,6 +296,10 @@ import_run(struct import *m)
 			"stdin:%" PRId64 ": the line is longer than %d bytes; "
 			"what follows was not read",
 			line, LINE_MAX_BYTES);
+	if (rc == CMD_OK && !m->at_end && m->c->value[CMD_O_PART] == NULL)
+		lines_missing(m, "",
+			"the last line of the export is missing: the file is "
+			"cut short (--part takes it so)");
 	if (rc == CMD_OK || rc == LINES_LONG) {
 		int sent = batch_send(m);
 

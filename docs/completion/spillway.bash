@@ -70,7 +70,7 @@ _spillway_verb()
 	"stats") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"backup") options=" --broker --broker-timeout --help --json" first= rest= ;;
 	"export") options=" --broker --broker-timeout --help" first=selector rest=selector ;;
-	"import") options=" --broker --broker-timeout --help" first= rest= ;;
+	"import") options=" --broker --broker-timeout --help --part" first= rest= ;;
 	"top") options=" --broker --broker-timeout --help --interval --once" first= rest= ;;
 	"help") options=" --broker --broker-timeout --help --bash" first=verb rest= ;;
 	"completion") options=" --broker --broker-timeout --help" first=shell rest= ;;

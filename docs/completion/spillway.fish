@@ -205,6 +205,7 @@ complete -c spillway -n '__spillway_at any stats' -l json -d 'one JSON object pe
 complete -c spillway -n '__spillway_at any backup' -l json -d 'one JSON object per line'
 complete -c spillway -n '__spillway_at 0 export' -a '(__spillway_selectors)'
 complete -c spillway -n '__spillway_at more export' -a '(__spillway_selectors)'
+complete -c spillway -n '__spillway_at any import' -l part -d 'the lines are a part of an export: none is missing'
 complete -c spillway -n '__spillway_at any top' -l interval -x -d 'time between two refreshes (1s)'
 complete -c spillway -n '__spillway_at any top' -l once -d 'print once, as plain text'
 complete -c spillway -n '__spillway_at 0 help' -a 'put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion '

@@ -286,7 +286,8 @@ _spillway_word()
 		'*:word:_spillway_selector'
 		;;
 	'import')
-		_arguments $always
+		_arguments $always \
+		'--part[the lines are a part of an export\: none is missing]'
 		;;
 	'top')
 		_arguments $always \

@@ -71,11 +71,40 @@ spillway dead redrive "$dead" >/dev/null
 # --- a job that runs is ready there; done ones are left out ---
 sed "s/\"state\":\"ready\"/\"state\":\"leased\"/; s/$text/01936d6e-0f5c-7d4e-9a55-5d9a1c6f2b11/; s/\"unique\":\"key\"/\"unique\":\"other\"/" \
 	"$dir/all" | grep -F 01936d6e >"$dir/leased"
-spillway import <"$dir/leased" >"$dir/said" 2>"$dir/note" || fail "$(cat "$dir/note")"
-grep -q "the last line of an export is missing" "$dir/note" || fail "a cut file: $(cat "$dir/note")"
+spillway import --part <"$dir/leased" >"$dir/said" || fail "a part"
 spillway get 01936d6e-0f5c-7d4e-9a55-5d9a1c6f2b11 --json | grep -q '"state":"ready"' || fail "not ready"
 sed 's/"state":"dead"/"state":"done"/' "$dir/all" | spillway import >"$dir/said"
 grep -q "1 done or cancelled: left out" "$dir/said" || fail "$(cat "$dir/said")"
+
+# --- what is missing is named, wherever the file or the pipe ends; a part is wanted ---
+# missing STATUS PATTERN [OPTION]...: of an import of $dir/cut.
+missing() {
+	refused "$1" "$2" spillway import "${@:3}" <"$dir/cut"
+}
+for n in $(seq 0 9); do
+	head -n "$n" "$dir/all" >"$dir/cut"
+	missing 1 "^spillway import: stdin: the last line of the export is missing"
+	spillway import --part <"$dir/cut" >"$dir/said" 2>&1 || fail "$n lines as a part: $(cat "$dir/said")"
+done
+for gone in 5 9; do # a line of the middle
+	sed "${gone}d" "$dir/all" >"$dir/cut"
+	missing 1 "^spillway import: stdin:9: the export has 5 jobs, but 4 lines of jobs came$"
+done
+cat "$dir/all" "$dir/all" >"$dir/cut" # two exports, and a second that is cut
+spillway import <"$dir/cut" >"$dir/said" || fail "two exports"
+head -n -1 "$dir/cut" >"$dir/two" && mv "$dir/two" "$dir/cut"
+missing 1 "the last line of the export is missing"
+echo '{"end":true}' >"$dir/cut"
+missing 1 "^spillway import: stdin:1: jobs must be a whole number$" # and no count of refused lines
+printf %s "$(cat "$dir/all")" >"$dir/cut" # no newline at its end
+spillway import <"$dir/cut" >"$dir/said" || fail "without the last newline"
+# An end that is cut is no end.
+printf %s "$(head -c -3 "$dir/all")" >"$dir/cut"
+status=0
+spillway import <"$dir/cut" >"$dir/said" 2>"$dir/lines" || status=$?
+[ $status = 1 ] || fail "status $status"
+grep -q "stdin:10: not a JSON object" "$dir/lines" || fail "$(cat "$dir/lines")"
+grep -q "the last line of the export is missing" "$dir/lines" || fail "$(cat "$dir/lines")"
 
 # --- bad lines are named, and the others are stored ---
 id=01936d6e-0f5c-7d4e-9a55-5d9a1c6f2b
