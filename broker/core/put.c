@@ -198,7 +198,8 @@ op_put(struct request *rq)
 #define IMPORTED                                                               \
 	(SW_BIT(SW_F_STATE) | SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_CRASHES) |    \
 		SW_BIT(SW_F_CAUSE) | SW_BIT(SW_F_CREATED_AT_MS) |              \
-		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_EVENT))
+		SW_BIT(SW_F_ENDED_AT_MS) | SW_BIT(SW_F_EVENT) |                \
+		SW_BIT(SW_F_ORIGIN))
 
 static int
 in_range(const struct sw_item *it, enum sw_tag tag, int64_t min, int64_t max)
@@ -246,6 +247,9 @@ imported_check(const struct sw_item *it, char *why)
 	while (sw_item_each(it, SW_F_EVENT, &at, &e))
 		if (sw_item_open(e, &event) < 0)
 			return sw_refuse(why, SW_EINVAL, "events: malformed");
+	if (sw_has(it, SW_F_ORIGIN) &&
+		sw_field_queue_check(sw_bytes(it, SW_F_ORIGIN), why) < 0)
+		return SW_EQUEUE;
 	return numbers_check(it, why);
 }
 
@@ -255,14 +259,14 @@ import_check(
 	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
 {
 	struct sw_item put = *it;
+	int err;
 
 	put.have &= ~IMPORTED;
 	if (sw_int(it, SW_F_STATE, 0) == SW_DEAD &&
 		(sw_int(it, SW_F_UNIQUE_ALSO, 0) & SW_UNIQUE_DEAD) == 0)
 		put.have &= ~SW_BIT(SW_F_UNIQUE);
-	if (imported_check(it, refusal->why) < 0)
-		return SW_EINVAL;
-	return put_alone_check(c, &put, refusal);
+	err = imported_check(it, refusal->why);
+	return err < 0 ? err : put_alone_check(c, &put, refusal);
 }
 
 /* Times of another machine's clock may be later than now. */

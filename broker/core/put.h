@@ -53,8 +53,8 @@ void put_apply(struct core *, const struct sw_item *it);
  * The item of an import, a job that was exported, is that of a put with what a
  * put must not have: STATE, ready, delayed or dead; ATTEMPT, CRASHES, CAUSE;
  * CREATED_AT_MS and ENDED_AT_MS, which are not later than now; EVENT, the
- * history without the put.  A known id, limits and unique keys are as with a
- * put.
+ * history without the put; ORIGIN, the queue that it died in.  A known id,
+ * limits and unique keys are as with a put.
  */
 op_fn op_put, op_import;
 

@@ -161,27 +161,34 @@ event_show(struct core *c, struct sw_buf *b, struct bytes event)
 	sw_nest_end(b, mark);
 }
 
-static void
+/* Returns whether a value was left out, as texts_show() does. */
+static int
 headers_show(struct sw_buf *b, const struct record *r, const char *names)
 {
 	struct bytes header;
 	size_t at = 0;
+	int hidden = 0;
 
 	while (sw_item_each(&r->it, SW_F_HEADER, &at, &header))
-		redact_put_header(b, names, header);
+		hidden |= redact_put_header(b, names, header);
+	return hidden;
 }
 
 /* A body that is no JSON text is not shown: what it is made of is unknown. */
-static void
+static int
 texts_show(struct sw_buf *b, const struct record *r, const char *names)
 {
 	struct bytes result = sw_bytes(&r->it, SW_F_RESULT);
+	enum redact_shown body = REDACT_ALL, end = REDACT_ALL;
 
 	if (sw_has(&r->it, SW_F_BODY))
-		(void)redact_put_json(
+		body = redact_put_json(
 			b, SW_F_BODY, names, sw_bytes(&r->it, SW_F_BODY));
-	if (result.len > 0 && !redact_put_json(b, SW_F_RESULT, names, result))
+	if (result.len > 0)
+		end = redact_put_json(b, SW_F_RESULT, names, result);
+	if (end == REDACT_NOTHING)
 		sw_put_bytes(b, SW_F_RESULT, result);
+	return body != REDACT_ALL || end == REDACT_PART;
 }
 
 const char *
@@ -207,6 +214,7 @@ fields_show(struct core *c, struct sw_buf *b, const struct record *r,
 		c, r, SW_TS_redact_headers, room[0]);
 	const char *members = redacted_names(
 		c, r, SW_TS_redact_members, room[1]);
+	int hidden = 0;
 
 	if (*headers != '\0')
 		hide |= SW_BIT(SW_F_HEADER);
@@ -214,9 +222,11 @@ fields_show(struct core *c, struct sw_buf *b, const struct record *r,
 		hide |= SW_BIT(SW_F_BODY) | SW_BIT(SW_F_RESULT);
 	sw_copy_without(b, &r->it, hide);
 	if (*headers != '\0')
-		headers_show(b, r, headers);
+		hidden |= headers_show(b, r, headers);
 	if (*members != '\0' && whole)
-		texts_show(b, r, members);
+		hidden |= texts_show(b, r, members);
+	if (hidden && whole)
+		sw_put_int(b, SW_F_REDACTED, 1);
 }
 
 void

@@ -161,11 +161,12 @@ record_put_check(const struct record *r, const struct sw_item *put, char *why)
 {
 	struct bytes into = r->origin.len > 0 ? r->origin
 					      : bytes_str(r->q->name);
+	struct bytes from = sw_bytes(
+		put, sw_has(put, SW_F_ORIGIN) ? SW_F_ORIGIN : SW_F_QUEUE);
 
 	if (planted(LOST_CONFLICT))
 		return 0;
-	if (!bytes_eq(sw_bytes(put, SW_F_QUEUE), into) &&
-		!was_in(r, sw_bytes(put, SW_F_QUEUE)))
+	if (!bytes_eq(from, into) && !was_in(r, from))
 		return sw_refuse(why, SW_ECONFLICT,
 			"the job with this id is in queue %.*s", (int)into.len,
 			(const char *)into.p);

@@ -80,8 +80,9 @@ struct bytes record_seal(struct arena *, const struct record *,
 
 /*
  * Whether a put under the id of `r` is that of `r` sent again: 0, or
- * SW_ECONFLICT with a line in `why`: the queue or the body is another.  A job
- * that was moved is still that of the queues it was in.  The body of an ended
+ * SW_ECONFLICT with a line in `why`: the queue (of an import, the origin if the
+ * job has one) or the body is another.  A job that was moved is still that of
+ * the queues it was in.  The body of an ended
  * job is compared by its digest; that of a corrupt job, or of a job that an
  * older broker has ended, is not known and so not compared.
  */

@@ -37,19 +37,20 @@ redact_is_header(const char *names, struct bytes header)
 		bytes_of(p, len > 0 && p[len - 1] == '=' ? len - 1 : len));
 }
 
-void
+int
 redact_put_header(struct sw_buf *b, const char *names, struct bytes header)
 {
 	size_t len = header_name_len(header), mark;
 
 	if (len == header.len || !redact_is_header(names, header)) {
 		sw_put_bytes(b, SW_F_HEADER, header);
-		return;
+		return 0;
 	}
 	mark = sw_nest_begin(b, SW_F_HEADER);
 	sw_put_raw(b, bytes_of(header.p, len));
 	sw_put_raw(b, bytes_str("*"));
 	sw_nest_end(b, mark);
+	return 1;
 }
 
 /* --- JSON --------------------------------------------------------------- */
@@ -301,7 +302,7 @@ value(struct json *j)
 	return ok;
 }
 
-int
+enum redact_shown
 redact_put_json(
 	struct sw_buf *b, enum sw_tag tag, const char *names, struct bytes json)
 {
@@ -315,9 +316,9 @@ redact_put_json(
 	blanks_skip(&j);
 	if (!ok || j.p != j.end) {
 		b->len = before;
-		return 0;
+		return REDACT_NOTHING;
 	}
 	sw_put_raw(b, bytes_of(j.copied, (size_t)(j.end - j.copied)));
 	sw_nest_end(b, mark);
-	return 1;
+	return j.copied == json.p ? REDACT_ALL : REDACT_PART;
 }

@@ -18,16 +18,19 @@ int redact_has(const char *names, struct bytes name);
 int redact_is_header(const char *names, struct bytes header);
 
 /* Writes the field HEADER; the value of a header with one of the names, unless
- * it is empty, is replaced by "*", so that the header does not grow. */
-void redact_put_header(struct sw_buf *, const char *names, struct bytes header);
+ * it is empty, is replaced by "*", so that the header does not grow.  Returns
+ * whether it was replaced. */
+int redact_put_header(struct sw_buf *, const char *names, struct bytes header);
+
+enum redact_shown { REDACT_NOTHING, REDACT_PART, REDACT_ALL };
 
 /*
  * Writes a field with a JSON text.  The values of members with one of the
  * names, at any level, are replaced by "*" (those of one or two bytes by 0), so
- * that the text does not grow.  0, with nothing written: `json` is no JSON text
- * (RFC 8259), or has more than REDACT_DEPTH levels.
+ * that the text does not grow.  REDACT_NOTHING: `json` is no JSON text (RFC
+ * 8259), or has more than REDACT_DEPTH levels, and no field was written.
  */
-int redact_put_json(
+enum redact_shown redact_put_json(
 	struct sw_buf *, enum sw_tag, const char *names, struct bytes json);
 
 #endif

@@ -28,7 +28,7 @@ enum {
 		SW_BIT(SW_F_CONTENT_TYPE) | SW_BIT(SW_F_ATTEMPT) |             \
 		SW_BIT(SW_F_CRASHES) | SW_BIT(SW_F_CAUSE) |                    \
 		SW_BIT(SW_F_CREATED_AT_MS) | SW_BIT(SW_F_ENDED_AT_MS) |        \
-		SW_BIT(SW_F_EVENT))
+		SW_BIT(SW_F_EVENT) | SW_BIT(SW_F_ORIGIN))
 
 struct import {
 	struct cmd *c;
@@ -155,6 +155,12 @@ job_add(struct import *m, json_t *job, int64_t line)
 static int
 job_line(struct import *m, json_t *job, int64_t line)
 {
+	if (json_object_get(job, "redacted") != NULL) {
+		bad_line(m, line,
+			"the job was exported without what its "
+			"queue redacts");
+		return CMD_OK;
+	}
 	if (!state_map(job)) {
 		m->ended++;
 		return CMD_OK;

@@ -76,6 +76,28 @@ spillway get 01936d6e-0f5c-7d4e-9a55-5d9a1c6f2b11 --json | grep -q '"state":"rea
 sed 's/"state":"dead"/"state":"done"/' "$dir/all" | spillway import >"$dir/said"
 grep -q "1 done or cancelled: left out" "$dir/said" || fail "$(cat "$dir/said")"
 
+# --- a job keeps its origin; what its queue redacts is not exported, and not imported without ---
+worker_start killer --queue "doomed=exec:sh -c 'exit 65'"
+spillway queue set doomed dead_to=graves redact_members=pin redact_headers=cookie >/dev/null
+moved=$(spillway put doomed '{"n": 1}')
+secret=$(spillway put doomed '{"pin": "4711"}')
+header=$(spillway put doomed '{"n": 2}' --header cookie=s3cr3t)
+until_true count_is 3 graves ready
+kill "$worker" && wait "$worker"
+spillway export queue=graves >"$dir/graves"
+! grep -qE "4711|s3cr3t" "$dir/graves" || fail "an export has secrets"
+[ "$(spillway import <"$dir/graves" 2>/dev/null)" = "0 jobs stored, 1 known before" ] || fail "known jobs"
+other secrets
+status=0
+spillway import <"$dir/graves" >"$dir/said" 2>"$dir/lines" || status=$?
+[ "$status, $(cat "$dir/said")" = "1, 1 job stored, 0 known before" ] || fail "redacted: $status"
+[ "$(grep -c 'stdin:[0-9]*: the job was exported without what its queue redacts' "$dir/lines")" = 2 ] ||
+	fail "$(cat "$dir/lines")"
+refused 1 "no such job" spillway get "$secret"
+refused 1 "no such job" spillway get "$header"
+spillway dead redrive state=ready queue=graves >/dev/null
+spillway list queue=doomed state=ready | grep -q "$moved" || fail "the way back is lost"
+
 # --- what is missing is named, wherever the file or the pipe ends; a part is wanted ---
 # missing STATUS PATTERN [OPTION]...: of an import of $dir/cut.
 missing() {

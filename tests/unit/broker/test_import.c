@@ -260,6 +260,62 @@ the_limits_of_the_queue_hold(void **state)
 	assert_int_equal(import(r, 3, SW_DEAD), SW_EMAXJOBS);
 }
 
+/* It died before: nothing is moved, and nobody is told again. */
+static void
+a_dead_job_stays_in_a_queue_that_moves_its_dead_jobs(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rig_set(r, "q", "dead_to=graves"), 0);
+	assert_int_equal(rig_set(r, "q", "on_dead=alerts"), 0);
+	assert_int_equal(import(r, 1, SW_DEAD), 0);
+	rig_pass(r, 5000);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	assert_true(bytes_eq(record_of(r, 1).queue, bytes_str("q")));
+	assert_null(queue_find(r->core->queues_by_name, bytes_str("alerts")));
+	rig_check_rows(r);
+	verify_sound(r);
+}
+
+/* Begins job 1 of a dead-letter queue, which died in the queue `origin`. */
+static size_t
+moved_begin(struct rig *r, const char *origin)
+{
+	size_t mark = rig_say(r, SW_OP_IMPORT, 1);
+
+	sw_put_text(&r->b, SW_F_QUEUE, "graves");
+	sw_put_text(&r->b, SW_F_BODY, "body");
+	sw_put_int(&r->b, SW_F_STATE, SW_READY);
+	sw_put_text(&r->b, SW_F_ORIGIN, origin);
+	return mark;
+}
+
+static void
+a_job_in_a_dead_letter_queue_keeps_its_origin(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+
+	assert_int_equal(job_send(r, moved_begin(r, "q")), 0);
+	assert_true(bytes_eq(record_of(r, 1).origin, bytes_str("q")));
+	rig_restart(r);
+	assert_int_equal(
+		rig_ask(r, 9, SW_OP_IMPORT, moved_begin(r, "q"), &it), 0);
+	assert_int_equal(sw_int(&it, SW_F_STATE, 0), SW_READY); /* known */
+	assert_int_equal(job_send(r, moved_begin(r, "other")), SW_ECONFLICT);
+	rig_check_rows(r);
+	verify_sound(r);
+}
+
+static void
+an_origin_that_is_no_queue_name_is_refused(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(job_send(r, moved_begin(r, "No Queue")), SW_EQUEUE);
+	assert_int_equal(r->core->queues_n, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -277,6 +333,9 @@ main(void)
 		T(times_later_than_now_are_taken_as_now),
 		T(a_unique_key_is_refused_only_where_the_job_would_hold_it),
 		T(the_limits_of_the_queue_hold),
+		T(a_dead_job_stays_in_a_queue_that_moves_its_dead_jobs),
+		T(a_job_in_a_dead_letter_queue_keeps_its_origin),
+		T(an_origin_that_is_no_queue_name_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("import", tests, NULL, NULL);

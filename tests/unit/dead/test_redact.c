@@ -292,6 +292,58 @@ a_job_in_a_dead_letter_queue_is_redacted_as_before(void **state)
 	assert_int_equal(sw_int(&it, SW_F_COUNT, -1), 0);
 }
 
+/* Whether the last get says that parts of job 1 are not shown. */
+static int
+is_marked(struct rig *r)
+{
+	struct sw_item it;
+
+	inspect(r, SW_OP_GET);
+	assert_true(rig_item(r, 100, SW_OP_GET | SW_REPLY, 0, &it));
+	return (int)sw_int(&it, SW_F_REDACTED, 0);
+}
+
+static void
+an_answer_says_when_a_part_is_not_shown(void **state)
+{
+	static const struct {
+		const char *setting;
+		int marked;
+	} cases[] = {{"redact_headers=authorization", 1},
+		{"redact_headers=cookie", 0}, /* it is empty */
+		{"redact_headers=", 0}, {"redact_members=pin", 1},
+		{"redact_members=pins", 0}, {"redact_members=", 0}};
+	struct rig *r = *state;
+
+	secret_put(r, 1, "q", "{\"a\":{\"pin\":\"x\"}}");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(rig_set(r, "q", cases[i].setting), 0);
+		assert_int_equal(is_marked(r), cases[i].marked);
+	}
+}
+
+static void
+so_does_one_without_its_body_or_with_a_part_of_its_result(void **state)
+{
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	uint64_t token;
+	struct sw_item it;
+	size_t mark;
+
+	assert_int_equal(rig_set(r, "q", "redact_members=pin"), 0);
+	secret_put(r, 1, "q", "no JSON");
+	assert_int_equal(is_marked(r), 1);
+	rig_hello(r, 1, "q", 0);
+	assert_int_equal(rig_take(r, 1, &token), 1);
+	mark = rig_report(r, &id, token, SW_ACK, SW_C_NONE);
+	sw_put_text(&r->b, SW_F_RESULT, "[{\"pin\":\"secret\"}]");
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	assert_int_equal(is_marked(r), 1);
+	assert_int_equal(rig_set(r, "q", "redact_members=pins"), 0);
+	assert_int_equal(is_marked(r), 0); /* the body of a done job is gone */
+}
+
 /* The masked answer must have room where the plain one had just enough. */
 static void
 very_many_empty_headers_do_not_make_an_answer_grow(void **state)
@@ -332,6 +384,8 @@ main(void)
 		TEST(a_body_that_is_no_json_is_left_out),
 		TEST(no_selector_finds_out_the_value_of_such_a_header),
 		TEST(a_job_in_a_dead_letter_queue_is_redacted_as_before),
+		TEST(an_answer_says_when_a_part_is_not_shown),
+		TEST(so_does_one_without_its_body_or_with_a_part_of_its_result),
 		TEST(very_many_empty_headers_do_not_make_an_answer_grow),
 	};
 
