@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -258,6 +260,27 @@ program_fail(const struct program *p, enum exit_status status, const char *why)
 	return status;
 }
 
+enum exit_status
+options_value_fail(const struct options *o, const struct program *p,
+	const struct config_value *v, const char *why)
+{
+	char line[INI_WHY], value[INI_SHOWN], name[64];
+	size_t n = 0;
+
+	ini_show(v->text, value);
+	if (v->line > 0) {
+		(void)snprintf(line, sizeof(line), "%.200s:%d: %s is '%s': %s",
+			o->file, v->line, v->name, value, why);
+		return program_fail(p, EXIT_CONFIG, line);
+	}
+	for (; v->name[n] != '\0' && n < sizeof(name) - 1; n++)
+		name[n] = v->name[n] == '_' ? '-' : v->name[n];
+	name[n] = '\0';
+	(void)snprintf(
+		line, sizeof(line), "--%s is '%s': %s", name, value, why);
+	return program_fail(p, EXIT_USE, line);
+}
+
 static void
 action_print(const struct program *p, const char *action)
 {
@@ -300,6 +323,58 @@ options_start(struct options *o, const struct program *p, int argc, char **argv)
 	action_print(p, o->action);
 	o->status = fflush(stdout) == 0 && !ferror(stdout) ? EXIT_OK : EXIT_IO;
 	return 1;
+}
+
+/* --- places --------------------------------------------------------------- */
+
+/* Whether files can be made in a folder that is there. */
+static int
+folder_look(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	return access(path, W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
+/* The folder that `path` is in, whatever slashes are at its end. */
+static int
+above_look(const char *path)
+{
+	char above[PATH_MAX];
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	if (len >= sizeof(above))
+		return -ENAMETOOLONG;
+	(void)snprintf(above, sizeof(above), "%.*s", (int)len, path);
+	return folder_look(len > 0 ? above : ".");
+}
+
+int
+options_folder_check(const char *path)
+{
+	int err = folder_look(path);
+
+	return err == -ENOENT ? above_look(path) : err;
+}
+
+int
+options_file_check(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT ? above_look(path) : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return access(path, W_OK) == 0 ? 0 : -errno;
 }
 
 /* --- reading anew --------------------------------------------------------- */

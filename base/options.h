@@ -58,6 +58,27 @@ int options_start(struct options *o, const struct program *, int argc,
 enum exit_status
 program_fail(const struct program *, enum exit_status status, const char *why);
 
+/*
+ * The same for a value of a program's own group that cannot be used: the line
+ * names the place, "FILE:LINE: data is '/x'" or "--data is '/x'", and `why`.
+ * Returns EXIT_CONFIG or EXIT_USE.
+ */
+enum exit_status options_value_fail(const struct options *,
+	const struct program *, const struct config_value *, const char *why);
+
+/* --- places --------------------------------------------------------------- */
+
+/*
+ * For --check-config, whether this process may use a path.  Nothing is made or
+ * opened, so that a check may run beside the program whose files they are.
+ *
+ * _folder: whether files can be made in the folder, or mkdir(2) can make it;
+ * _file: whether the file can be written, or made: 0, or the -errno that stands
+ * against it.
+ */
+int options_folder_check(const char *path) __attribute__((warn_unused_result));
+int options_file_check(const char *path) __attribute__((warn_unused_result));
+
 /* --- reading anew --------------------------------------------------------- */
 
 struct options_change {

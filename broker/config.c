@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/listener.h"
 #include "link/endpoint.h"
 #include "wire/proto.h"
 #include "wire/setting.h"
@@ -280,6 +281,37 @@ values_take(struct broker_config *cfg)
 	       listen_find(cfg) != 0 || socket_access_find(cfg) != 0;
 }
 
+/* What was given, by file or option, and not what is the default. */
+static int
+place_refuse(struct broker_config *cfg, const char *key, const char *why)
+{
+	const struct config_value *v;
+	size_t i = 0;
+
+	while ((v = config_value(cfg->options.config, "broker", i++)) != NULL)
+		if (strcmp(v->name, key) == 0) {
+			cfg->status = options_value_fail(
+				&cfg->options, &program, v, why);
+			return 1;
+		}
+	return 0;
+}
+
+/* What would end a start.  A broker may be running with the same places. */
+static int
+places_check(struct broker_config *cfg)
+{
+	const struct listener_options at = {
+		.endpoint = cfg->listen, .mode = cfg->socket_mode};
+	char why[LISTENER_WHY];
+	int err = options_folder_check(cfg->data);
+
+	if (err < 0 && place_refuse(cfg, "data", strerror(-err)))
+		return 1;
+	return listener_place_check(&at, why) < 0 &&
+	       place_refuse(cfg, "listen", why);
+}
+
 int
 broker_config_read(struct broker_config *cfg, int argc, char **argv)
 {
@@ -289,7 +321,7 @@ broker_config_read(struct broker_config *cfg, int argc, char **argv)
 		return 1;
 	}
 	if (values_take(cfg) == 0)
-		return 0;
+		return cfg->check_only && places_check(cfg);
 	(void)program_fail(&program, cfg->status, cfg->why);
 	return 1;
 }

@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "base/lock.h"
+#include "base/options.h"
 #include "link/endpoint.h"
 
 #define NO_GROUP ((gid_t)-1)
@@ -178,6 +179,25 @@ path_set(struct listener *l)
 		strcmp(path, "*") == 0)
 		return;
 	(void)snprintf(l->path, sizeof(l->path), "%s", path);
+}
+
+int
+listener_place_check(const struct listener_options *o, char why[LISTENER_WHY])
+{
+	struct listener l = {.mode = o->mode, .group = o->group, .lock = -1};
+	char folder[LISTENER_PATH];
+	int err;
+
+	(void)snprintf(l.endpoint, sizeof(l.endpoint), "%s", o->endpoint);
+	path_set(&l);
+	if (l.path[0] == '\0')
+		return 0;
+	if (!folder_of(&l, folder))
+		strcpy(folder, l.path[0] == '/' ? "/" : ".");
+	err = options_folder_check(folder);
+	err = err < 0 ? fail(&l, err, folder, strerror(-err)) : path_look(&l);
+	strcpy(why, l.why);
+	return err;
 }
 
 int

@@ -47,6 +47,11 @@ int listener_init(struct listener *, const struct listener_options *)
 	__attribute__((warn_unused_result));
 void listener_fini(struct listener *);
 
+/* Whether listener_init() could not make what it needs, or meets a file that is
+ * no socket: its errors, with `why`.  Takes no lock, and makes nothing. */
+int listener_place_check(const struct listener_options *,
+	char why[LISTENER_WHY]) __attribute__((warn_unused_result));
+
 /*
  * Binds a zmq socket, again if the last one was closed, and gives an ipc://
  * socket its group and mode.  -EADDRINUSE; -ENOTCONN, see below; or another

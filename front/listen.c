@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/options.h"
+
 enum {
 	BACKLOG = 1024,
 	FLAGS = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -107,6 +109,21 @@ listen_is_address(const char *at)
 		return 0;
 	freeaddrinfo(ai);
 	return 1;
+}
+
+int
+listen_place_check(const char *at)
+{
+	struct sockaddr_un a;
+	struct stat st;
+
+	if (strncmp(at, "unix:", 5) != 0)
+		return 0;
+	if (unix_read(at + 5, &a) < 0)
+		return -EINVAL;
+	if (lstat(a.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
+	return options_file_check(a.sun_path);
 }
 
 static int

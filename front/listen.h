@@ -15,4 +15,11 @@ int listen_is_address(const char *at);
  */
 int listen_socket_open(const char *at) __attribute__((warn_unused_result));
 
+/*
+ * Whether a socket of the file system can be made at `at`: 0, -EADDRINUSE: a
+ * file that is no socket is there, or another -errno.  Of an address of a
+ * network nothing is known before listen_socket_open().
+ */
+int listen_place_check(const char *at) __attribute__((warn_unused_result));
+
 #endif

@@ -352,21 +352,58 @@ front_run(struct site_source *source)
 	return f.status;
 }
 
+static int
+modules_check(const struct site *c)
+{
+	for (size_t i = 0; i < c->routes_n; i++)
+		if (access(c->routes[i].module, R_OK) != 0) {
+			(void)fprintf(stderr, "spillway-front: %s: %s\n",
+				c->routes[i].module, strerror(errno));
+			return EXIT_CONFIG;
+		}
+	return EXIT_OK;
+}
+
+/* Of a value of [front]: 0, or -errno. */
+static int
+place_check(const struct config_value *v)
+{
+	if (strcmp(v->name, "listen") == 0 || strcmp(v->name, "stats") == 0)
+		return listen_place_check(v->text);
+	if (strcmp(v->name, "access_log") == 0 && strcmp(v->text, "-") != 0)
+		return options_file_check(v->text);
+	return 0;
+}
+
+static int
+places_check(const struct options *o)
+{
+	const struct config_value *v;
+
+	for (size_t i = 0; (v = config_value(o->config, "front", i)) != NULL;
+		i++) {
+		int err = place_check(v);
+
+		if (err < 0)
+			return (int)options_value_fail(
+				o, &front_program, v, strerror(-err));
+	}
+	return EXIT_OK;
+}
+
 /* --check-config: also checks that modules exist, but loads none. */
 static int
 config_check(struct site_source *source)
 {
 	struct site c;
-	int err = site_read(&c, source);
+	int status = EXIT_CONFIG;
 
-	for (size_t i = 0; err == 0 && i < c.routes_n; i++)
-		if (access(c.routes[i].module, R_OK) != 0) {
-			err = -errno;
-			(void)fprintf(stderr, "spillway-front: %s: %s\n",
-				c.routes[i].module, strerror(errno));
-		}
+	if (site_read(&c, source) == 0)
+		status = modules_check(&c);
+	if (status == EXIT_OK)
+		status = places_check(&c.options);
 	site_fini(&c);
-	return err < 0 ? EXIT_CONFIG : EXIT_OK;
+	return status;
 }
 
 int

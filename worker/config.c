@@ -263,6 +263,26 @@ paths_set(struct worker_config *cfg)
 	return err < 0 ? config_fail(cfg, EXIT_CONFIG, strerror(-err)) : 0;
 }
 
+/* Where the folders of jobs are made, if the environment names a place. */
+static int
+folder_check(struct worker_config *cfg)
+{
+	const char *tmp = getenv("TMPDIR");
+	char path[PATH_MAX], why[INI_WHY];
+	int err;
+
+	if (tmp == NULL || tmp[0] == '\0')
+		return 0;
+	err = snprintf(path, sizeof(path), "%s/new", tmp) < (int)sizeof(path)
+		      ? options_file_check(path)
+		      : -ENAMETOOLONG;
+	if (err == 0)
+		return 0;
+	(void)snprintf(
+		why, sizeof(why), "$TMPDIR: %.300s: %s", tmp, strerror(-err));
+	return config_fail(cfg, EXIT_USE, why);
+}
+
 /*
  * Has the programs check their configuration: the one that fetches blobs, if
  * there is a store, and for --check-config those of the named jobs.  A worker
@@ -305,7 +325,8 @@ worker_config_read(struct worker_config *cfg, int argc, char **argv)
 		return 1;
 	}
 	cfg->check_only = cfg->options.action != NULL;
-	if (values_take(cfg) == 0)
+	if (values_take(cfg) == 0 &&
+		(!cfg->check_only || folder_check(cfg) == 0))
 		return programs_check(cfg);
 	(void)program_fail(&program, cfg->status, cfg->why);
 	return 1;

@@ -80,6 +80,75 @@ end="\n[route /end]\nmodule = $dir/hello.so\n"
 texts spillway-front --config
 example "s|^#\[route PATH\]|[route /hello]|; s|^#module =|module = $dir/hello.so|" spillway-front --config
 
+# The other job programs: their own sections, and those of none, by file and line.
+for own in email logs noop webhook; do
+	printf '[none]\n[%s]\n# a comment\ncolour = red\n' "$own" >"$dir/c.conf"
+	refused 78 "^spillway-job-$own: $dir/c.conf:4: unknown key 'colour' in \[$own\]$" \
+		"spillway-job-$own" --jobs "$dir/c.conf" --check-config
+	sed -i 2,4d "$dir/c.conf"
+	case $own in
+	email) printf '[email]\nserver = localhost\n' ;;
+	webhook) printf '[webhook]\nany_url = yes\nunsigned = yes\n' ;;
+	esac >>"$dir/c.conf"
+	check "$dir/c.conf" "spillway-job-$own" --jobs
+	[ "$status$said" = 0 ] || fail "$own: $status: $said"
+done
+
+# unusable STATUS PATTERN COMMAND...: a check says so, and a start ends too.
+unusable() {
+	local status=0
+	refused "$1" "$2" "${@:3}" --check-config
+	bounded "${@:3}" >"$dir/said" 2>&1 || status=$?
+	case $status in 0 | 124) fail "it started: ${*:3}: $(cat "$dir/said")" ;; esac
+}
+
+# unusable_in STATUS PATTERN TEXT COMMAND...: of a file with that text.
+unusable_in() {
+	printf "$3" >"$dir/c.conf"
+	unusable "$1" "^$4: $dir/c.conf:$2" "${@:4}" "$dir/c.conf"
+}
+
+# What a start would refuse, but for what may pass: a port or a store in use.
+none="$dir/none/none" there="No such file or directory"
+: >"$dir/file"
+broker=(spillway-broker --listen "ipc://$dir/b.sock")
+unusable 64 "^spillway-broker: --data is '$none': $there$" "${broker[@]}" --data "$none"
+unusable 64 "^spillway-broker: --data is '$dir/file': Not a directory$" "${broker[@]}" --data "$dir/file"
+unusable 64 "--data is '/0*[.]*': File name too long$" "${broker[@]}" --data "/${long:0:300}"
+broker=(spillway-broker --data "$dir/new")
+unusable 64 "--listen is 'ipc://$none/b.sock': $dir/none/none: $there$" "${broker[@]}" --listen "ipc://$none/b.sock"
+unusable 64 "--listen is 'ipc://$dir/file': $dir/file: the file is no socket" "${broker[@]}" --listen "ipc://$dir/file"
+unusable 64 "--listen is 'ipc://$dir/file/b.sock': $dir/file: Not a directory$" \
+	"${broker[@]}" --listen "ipc://$dir/file/b.sock"
+unusable_in 78 "2: data is '$none': $there$" "[broker]\ndata = $none\n" spillway-broker --config
+unusable_in 78 "3: listen is 'ipc://$none/b': $dir/none/none: $there$" \
+	"[broker]\ndata = $dir/new\nlisten = ipc://$none/b\n" spillway-broker --config
+unusable 78 "^spillway-broker: $dir/none: $there$" spillway-broker --config "$dir/none"
+[ ! -e "$dir/none" ] || fail "a check has made $dir/none"
+
+route="[route /]\nmodule = $dir/hello.so\n"
+at="listen = unix:$dir/f.sock"
+unusable_in 78 "3: access_log is '$none': $there$" "[front]\n$at\naccess_log = $none\n$route" spillway-front --config
+unusable_in 78 "3: access_log is '$dir': Is a directory$" "[front]\n$at\naccess_log = $dir\n$route" spillway-front --config
+unusable_in 78 "2: listen is 'unix:$none': $there$" "[front]\nlisten = unix:$none\n$route" spillway-front --config
+unusable_in 78 "3: stats is 'unix:$dir/file': Address already in use$" \
+	"[front]\n$at\nstats = unix:$dir/file\n$route" spillway-front --config
+printf "[front]\n$at\n$route" >"$dir/c.conf"
+unusable 64 "^spillway-front: --access-log is '$none': $there$" spillway-front --config "$dir/c.conf" --access-log "$none"
+unusable 64 "^spillway-worker: .TMPDIR: $none: $there$" \
+	env TMPDIR="$none" spillway-worker --queue q=exec:true --broker "ipc://$dir/b.sock"
+unusable 64 "^spillway-worker: .TMPDIR: $dir/file: Not a directory$" \
+	env TMPDIR="$dir/file" spillway-worker --queue q=exec:true --broker "ipc://$dir/b.sock"
+
+# What is in use is none of that: the check of a file beside the broker that has it.
+printf '[broker]\ndata = %s\nlisten = %s\n' "$dir/data" "$SPILLWAY_BROKER" >"$dir/c.conf"
+check "$dir/c.conf" spillway-broker --config
+[ "$status$said" = 0 ] || fail "before a start: $said"
+broker_start
+check "$dir/c.conf" spillway-broker --config
+[ "$status$said" = 0 ] || fail "beside a broker: $said"
+kill "$broker" && wait "$broker"
+
 # The command line: the same words, with the option's name, and another status.
 for p in spillway-broker spillway-worker spillway-front; do
 	refused 64 "^$p: --verbose is 'maybe': must be yes or no$" $p --verbose=maybe
@@ -101,6 +170,8 @@ refused 78 "memory_limit is '1': must be 0 or a size, at least 4m$" spillway-bro
 programs=$(sed -n 's/^PROGRAMS := $(addprefix $B\/,\(spillway.*\))$/\1/p' "$root/Makefile")
 [ -n "$programs" ] || fail "the Makefile names no programs"
 for p in $programs; do
+	[ "$p" = spillway ] && use=2 || use=64 # what scripts rely on
+	refused "$use" "^$p: .*--colour" "$p" --colour
 	"$p" --help >"$dir/said" 2>"$dir/err" || fail "$p --help"
 	grep -q "^usage: $p" "$dir/said" || fail "$p --help: $(cat "$dir/said")"
 	"$p" --version >"$dir/said" 2>>"$dir/err" || fail "$p --version"

@@ -6,10 +6,11 @@ b=${SPILLWAY_BIN:?"must be the build folder"}
 
 "$b/spillway-broker" --config examples/broker.conf --check-config
 "$b/spillway-worker" --jobs examples/jobs.conf --check-config
-sed 's|^module = .*|module = /bin/sh|' examples/front.conf | "$b/spillway-front" --config /dev/stdin --check-config
-
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+# The folder of the access log is there once systemd has started the unit.
+sed "s|^module = .*|module = /bin/sh|; s|/var/log/spillway/|$dir/|" examples/front.conf |
+	"$b/spillway-front" --config /dev/stdin --check-config
 for u in systemd/*.service systemd/*.socket; do
 	sed "s|@BINDIR@|$b|g" "$u" >"$dir/$(basename "$u")"
 	if grep -n '@[A-Z]*@' "$dir/$(basename "$u")"; then
