@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/reload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -9,14 +10,20 @@
 
 /* --- settings of queues --------------------------------------------------- */
 
+struct setting_run {
+	struct core *core;
+	int quiet; /* all of it was logged before */
+};
+
 static int
 setting_set(void *arg, const char *queue, const char *setting)
 {
-	struct core *c = arg;
+	const struct setting_run *run = arg;
 	char why[SW_WHY_ROOM];
-	int err = core_queue_set(c, bytes_str(queue), bytes_str(setting), why);
+	int err = core_queue_set(
+		run->core, bytes_str(queue), bytes_str(setting), why);
 
-	if (err < 0)
+	if (err < 0 && !run->quiet)
 		sw_log(SW_LOG_ERR, "config", "queue", queue, "at", why, "error",
 			sw_errname(err), "text", sw_strerror(err), NULL);
 	return err;
@@ -25,14 +32,44 @@ setting_set(void *arg, const char *queue, const char *setting)
 int
 reload_settings(const struct reload *r, struct core *c)
 {
-	return broker_config_settings(r->cfg, setting_set, c);
+	struct setting_run run = {.core = c};
+
+	return broker_config_settings(r->cfg, setting_set, &run);
 }
 
 /* The values before and after, of a setting that is to be changed. */
 struct setting_change {
-	enum sw_setting no;
-	int64_t old, now;
+	const char *key;
+	char old[SW_TEXT_MAX + 1], now[SW_TEXT_MAX + 1];
 };
+
+static void
+number_change(const struct queue *q, const struct sw_settings *s,
+	struct setting_change *ch)
+{
+	int no = __builtin_ctz(s->given);
+	const struct sw_setting_rule *rule = &sw_setting_rules[no];
+
+	ch->key = rule->name;
+	(void)unit_format(
+		rule->unit, q != NULL ? q->set[no] : rule->def, ch->old);
+	(void)unit_format(rule->unit, s->values[no], ch->now);
+}
+
+static void
+text_change(const struct queue *q, const struct sw_settings *s,
+	struct setting_change *ch)
+{
+	enum sw_text_setting no = (enum sw_text_setting)__builtin_ctz(
+		s->texts_given);
+	struct bytes now = s->texts[no];
+
+	ch->key = sw_text_rules[no].name;
+	(void)snprintf(ch->old, sizeof(ch->old), "%s",
+		q != NULL ? queue_text(q, no) : "");
+	(void)snprintf(ch->now, sizeof(ch->now), "%.*s", (int)now.len,
+		(const char *)now.p);
+}
 
 /* Whether the queue has another value; what is wrong, setting_set() says. */
 static int
@@ -40,43 +77,39 @@ setting_differs(const struct core *c, const char *queue, const char *setting,
 	struct setting_change *ch)
 {
 	const struct queue *q = core_queue_find(c, bytes_str(queue));
-	int64_t values[SW_SETTINGS];
-	uint32_t given = 0;
-	char why[UNIT_WHY];
+	struct sw_settings s = {.given = 0};
+	char why[SW_WHY_ROOM];
 
-	if (sw_setting_parse(setting, strlen(setting), values, &given, why,
-		    sizeof(why)) < 0)
+	if (sw_settings_parse(&s, setting, strlen(setting), why, sizeof(why)) <
+		0)
 		return 1;
-	ch->no = (enum sw_setting)__builtin_ctz(given);
-	ch->now = values[ch->no];
-	ch->old = q != NULL ? q->set[ch->no] : sw_setting_rules[ch->no].def;
-	return q == NULL || ch->old != ch->now;
+	(s.given != 0 ? number_change : text_change)(q, &s, ch);
+	return q == NULL || strcmp(ch->old, ch->now) != 0;
 }
 
 static int
 setting_renew(void *arg, const char *queue, const char *setting)
 {
-	struct core *c = arg;
-	char old[UNIT_TEXT], now[UNIT_TEXT];
-	struct setting_change ch = {0};
-	const struct sw_setting_rule *rule;
+	struct setting_run *run = arg;
+	struct setting_change ch = {.key = ""};
 
-	if (!setting_differs(c, queue, setting, &ch) ||
-		setting_set(c, queue, setting) < 0)
+	if (!setting_differs(run->core, queue, setting, &ch) ||
+		setting_set(run, queue, setting) < 0 || run->quiet)
 		return 0;
-	rule = &sw_setting_rules[ch.no];
-	sw_log(SW_LOG_INFO, "reload", "queue", queue, "key", rule->name, "old",
-		unit_format(rule->unit, ch.old, old), "new",
-		unit_format(rule->unit, ch.now, now), "effect", "now", NULL);
+	sw_log(SW_LOG_INFO, "reload", "queue", queue, "key", ch.key, "old",
+		ch.old, "new", ch.now, "effect", "now", NULL);
 	return 0;
 }
 
 void
-reload_settings_again(const struct reload *r, struct core *c)
+reload_settings_again(struct reload *r, struct core *c)
 {
+	struct setting_run run = {.core = c, .quiet = r->settings_logged};
+
 	if (!r->settings_due)
 		return;
-	(void)!broker_config_settings(r->cfg, setting_renew, c);
+	(void)!broker_config_settings(r->cfg, setting_renew, &run);
+	r->settings_logged = 1;
 }
 
 /* --- the rest ------------------------------------------------------------- */
@@ -119,5 +152,6 @@ reload_configuration(struct reload *r, struct guard *guard)
 	broker_config_fini(&next);
 	sw_log_set(cfg->verbose ? SW_LOG_DEBUG : SW_LOG_INFO);
 	r->settings_due = 1;
+	r->settings_logged = 0;
 	options_reload_done(cfg->options.file, changes);
 }

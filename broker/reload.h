@@ -16,6 +16,7 @@
 struct reload {
 	struct broker_config *cfg; /* borrowed */
 	int settings_due;	   /* are to be set until a commit has them */
+	int settings_logged;	   /* by a turn whose commit was refused */
 };
 
 /*
@@ -30,8 +31,9 @@ int reload_settings(const struct reload *, struct core *)
 
 /*
  * The same in a turn, where they are due, and logs what differs: what cannot be
- * set is logged and left out.
+ * set is logged and left out.  A turn that has the place of a refused one logs
+ * nothing again.
  */
-void reload_settings_again(const struct reload *, struct core *);
+void reload_settings_again(struct reload *, struct core *);
 
 #endif
