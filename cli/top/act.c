@@ -104,6 +104,7 @@ struct action {
 static const struct action actions[] = {
 	{'r', SW_OP_REDRIVE, SW_DEAD, "redrive", "redriven", 0},
 	{'n', SW_OP_RUN, SW_DELAYED, "run now", "made ready", 0},
+	{'b', SW_OP_BURY, SW_READY, "bury", "buried", 1},
 	{'c', SW_OP_CANCEL_ALL, SW_READY, "cancel", "cancelled", 1},
 };
 
@@ -116,23 +117,41 @@ action_of(char key)
 	return NULL;
 }
 
+/* Only a redrive must name the state of a job that is named: one that waits in
+ * a dead-letter queue is redriven, too. */
+static int
+selected_state(const struct top *t, const struct action *a)
+{
+	if (t->selected.kind != TOP_JOB)
+		return a->state;
+	if (a->op != SW_OP_REDRIVE)
+		return SW_NONE;
+	return t->state == SW_READY || t->state == SW_DELAYED ? t->state
+							      : SW_DEAD;
+}
+
 static void
 selector_build(const struct top *t, const struct action *a, struct sw_buf *b,
 	struct bytes cursor)
 {
 	size_t mark = sw_item_begin(b);
-	int job = t->selected.kind == TOP_JOB;
 
-	/* only a redrive must name the state of a job that is named */
-	sw_put_int(b, SW_F_STATE,
-		job && a->op != SW_OP_REDRIVE ? SW_NONE : a->state);
-	if (job)
+	sw_put_int(b, SW_F_STATE, selected_state(t, a));
+	if (t->selected.kind == TOP_JOB)
 		sw_put_id(b, &t->selected.job);
 	else
 		sw_put_text(b, SW_F_QUEUE, t->selected.queue);
 	if (cursor.len > 0)
 		sw_put_bytes(b, SW_F_CURSOR, cursor);
 	sw_item_end(b, mark);
+}
+
+static int
+job_refused(struct top *t, const struct action *a, const struct sw_item *it)
+{
+	if (a->op == SW_OP_REDRIVE && sw_int(it, SW_F_STATUS, 0) == SW_ESTATE)
+		return cmd_refuse(t->c, "not redriven: the job has not died");
+	return cmd_refused(t->c, "", it);
 }
 
 /* Changes a page of jobs; adds to *n, replaces the cursor. */
@@ -158,7 +177,7 @@ page_change(struct top *t, const struct action *a, int64_t *n, uint8_t *cursor,
 	memcpy(cursor, sw_bytes(&it, SW_F_CURSOR).p, *len);
 	while (sw_msg_next(&reply, &it))
 		if (sw_int(&it, SW_F_STATUS, 0) != 0)
-			return cmd_refused(t->c, "", &it);
+			return job_refused(t, a, &it);
 	return CMD_OK;
 }
 
@@ -276,10 +295,11 @@ top_help(const struct top *t)
 		return t->note;
 	switch (t->selected.kind) {
 	case TOP_QUEUE:
-		return "p pause  r redrive  n run now  c cancel  enter its "
+		return "p pause  r redrive  n run  b bury  c cancel  enter its "
 		       "jobs";
 	case TOP_JOB:
-		return "r redrive  n run now  c cancel  esc no selection";
+		return "r redrive  n run now  b bury  c cancel  esc no "
+		       "selection";
 	case TOP_NOTHING:
 		break;
 	}

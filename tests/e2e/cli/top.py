@@ -66,6 +66,15 @@ def wait_state(job, want):
         pass
 
 
+def select_job(s, job):
+    """Goes down until the job of the list is selected."""
+    s.until(f"^[ >] {job} ")
+    at = "no selection"
+    while at != job:
+        s.type("j")
+        at = re.search("^> (\\S+)", s.until(f"^> (?!{at} )"), re.M)[1]
+
+
 def main():
     running, later, dead = os.environ["RUNNING"], os.environ["LATER"], os.environ["DEAD"]
     s = Screen()
@@ -102,7 +111,25 @@ def main():
     s.until("queue [a-z]+ goes on")
     s.type("\r")
     s.until("enter its jobs")
-    s.type("\t\t")  # ready, running
+    s.type("\t\r")  # ready, of all queues
+    s.until("READY JOB")
+    s.type("\033")
+    s.until("q quit")
+    select_job(s, os.environ["MOVED"])
+    s.type("r")  # back from its dead-letter queue
+    s.until("1 job redriven")
+    s.type("r")
+    s.until("not redriven: the job has not died")
+    plain = os.environ["PLAIN"]
+    s.type("\033")
+    s.until("q quit")
+    select_job(s, plain)
+    s.type("b")
+    s.until(f"bury {plain}\\? y/n")
+    s.type("y")
+    s.until("1 job buried")
+    wait_state(plain, "dead")
+    s.type("\t")  # running
     s.type("\033")
     s.until(f"^  {running} work ")
     s.type("j" * 9)

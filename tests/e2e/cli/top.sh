@@ -11,9 +11,14 @@ for width in 60 72 80 120; do
 	LATER=$(spillway put later x --delay 1h)
 	DEAD=$(spillway put gone x --expires 0)
 	spillway wait "$DEAD" 2>/dev/null && fail "it is not dead"
-	export RUNNING LATER DEAD
+	spillway queue set doomed dead_to=graves >/dev/null
+	MOVED=$(spillway put doomed x --expires 0)
+	until_true sh -c "spillway get $MOVED | grep -q 'died in *doomed'"
+	PLAIN=$(spillway put plain x)
+	export RUNNING LATER DEAD MOVED PLAIN
 	timeout 300 python3 "$root/tests/e2e/cli/top.py" $width || fail "$width columns"
 	spillway purge state=ready --all --yes >/dev/null
+	spillway purge state=dead --all --yes >/dev/null
 done
 [ "$(spillway top --once | grep -c "^WORKER ")" = 1 ] || fail "--once"
 echo "60, 72, 80 and 120 columns"
