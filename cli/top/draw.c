@@ -137,9 +137,8 @@ draw_queue(
 	line_end(t, o->f);
 }
 
-/* Prints at most `columns` characters of UTF-8. */
-static void
-draw_cut(FILE *f, const char *text, int columns)
+void
+top_cut(FILE *f, const char *text, int columns)
 {
 	for (const char *p = text; *p != '\0'; p++) {
 		columns -= (*p & 0xc0) != 0x80;
@@ -169,7 +168,7 @@ draw_job(const struct top *t, const struct top_job *j, const struct cmd_out *o)
 	(void)fprintf(o->f, " %4.4s", progress);
 	if (t->cols == 0 || t->cols > COLUMNS_MIN) {
 		(void)fputc(' ', o->f);
-		draw_cut(o->f, j->text,
+		top_cut(o->f, j->text,
 			(t->cols == 0 ? WIDE : t->cols) - COLUMNS_MIN);
 	}
 	out_colour(o, OUT_PLAIN);

@@ -116,7 +116,8 @@ screen_draw(struct top *t, const char *note)
 	(void)fputs("\033[H", o.f);
 	top_draw(t, &o);
 	out_colour(&o, OUT_DIM);
-	(void)fprintf(o.f, "%s\033[K", note);
+	top_cut(o.f, note, t->cols);
+	(void)fputs("\033[K", o.f);
 	out_colour(&o, OUT_PLAIN);
 	(void)fputs("\033[J", o.f);
 	(void)fclose(o.f);

@@ -71,6 +71,9 @@ int top_look(struct top *);
 /* Draws for `rows` and `cols`; 0 rows: all of them, as plain text. */
 void top_draw(struct top *, const struct cmd_out *);
 
+/* Prints at most `columns` characters of UTF-8. */
+void top_cut(FILE *, const char *text, int columns);
+
 /* Moves the selection by so many lines. */
 void top_select(struct top *, int by);
 

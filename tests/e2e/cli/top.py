@@ -124,6 +124,8 @@ def main():
     s.type("\033")
     s.until("q quit")
     select_job(s, plain)
+    s.type("n")  # a line that has no room on a narrow screen
+    s.until("does not allow this")
     s.type("b")
     s.until(f"bury {plain}\\? y/n")
     s.type("y")
