@@ -46,5 +46,10 @@ if ! plain=$("$sim" --from 1 --seeds 20 2>&1); then
 	echo "FAILED without a bug: $plain"
 	failed=1
 fi
+# Nothing shows what two faults do at once unless they meet.
+if [ "$(grep -oE '(kill|link|restart) [1-9][0-9]*' <<<"$plain" | wc -l)" != 3 ]; then
+	echo "FAILED: two faults have never met"
+	failed=1
+fi
 echo "without a bug: $plain"
 exit $failed

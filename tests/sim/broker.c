@@ -192,6 +192,7 @@ sim_broker_kill(struct sim *w)
 	if (w->core == NULL)
 		return;
 	sim_note(w, "-- the broker dies");
+	w->pairs[SIM_FULL_KILL] += w->now < w->disk_full_until;
 	core_fini(w->core);
 	free(w->broker);
 	w->broker = NULL;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/steady.h"
 #include "tests/sim/model.h"
 #include "tests/sim/sim.h"
 
@@ -102,6 +103,8 @@ sim_link_break(struct sim *w, int end)
 	if (e->link == 0)
 		return;
 	sim_note(w, "-- the link of %s breaks", sim_end_name(end));
+	w->pairs[SIM_STALL_CUT] += w->core != NULL &&
+				   w->busy_until - w->now > STEADY_TURN_MS;
 	l->lost_in = w->now + sim_pick(w, 2 * HOP_MS);
 	l->lost_out = w->now + sim_pick(w, 2 * HOP_MS);
 	l->gone_at = w->now + (sim_one_in(w, 3) ? sim_pick(w, 4000) : 0);

@@ -49,10 +49,16 @@ crashed(int sig)
 	(void)raise(sig);
 }
 
+static unsigned long pairs[SIM_PAIRS]; /* of all seeds */
+
 static int
 run(uint64_t seed, int trace)
 {
-	if (sim_run(&world, seed, trace) == 0)
+	int err = sim_run(&world, seed, trace);
+
+	for (int i = 0; i < SIM_PAIRS; i++)
+		pairs[i] += world.pairs[i];
+	if (err == 0)
 		return 0;
 	(void)fprintf(stderr, "%s\n", world.wrong);
 	how_to_repeat(seed);
@@ -103,8 +109,10 @@ main(int argc, char **argv)
 	}
 	s = seconds() - began;
 	(void)printf("%llu seeds from %llu, %.1f million steps in %.0f s: "
-		     "%.0f steps/s\n",
+		     "%.0f steps/s; at once: full and kill %lu, stall and "
+		     "closed link %lu, clock and restart %lu\n",
 		(unsigned long long)n, (unsigned long long)from,
-		(double)steps / 1e6, s, (double)steps / s);
+		(double)steps / 1e6, s, (double)steps / s, pairs[SIM_FULL_KILL],
+		pairs[SIM_STALL_CUT], pairs[SIM_CLOCK_RESTART]);
 	return 0;
 }

@@ -204,6 +204,7 @@ fault_jump(struct sim *w)
 		ms = -ms;
 
 	sim_note(w, "-- the wall clock jumps by %lld ms", (long long)ms);
+	w->pairs[SIM_CLOCK_RESTART] += w->core == NULL;
 	w->wall_ms += ms;
 	if (w->wall_ms > w->wall_most_ms)
 		w->wall_most_ms = w->wall_ms;

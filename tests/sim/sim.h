@@ -107,7 +107,16 @@ struct sim_link {
 	int met;		   /* it has said hello */
 };
 
+/* Two faults at once. */
+enum sim_pair {
+	SIM_FULL_KILL,	   /* the disk is full, and the broker dies */
+	SIM_STALL_CUT,	   /* the broker stands still, and a link breaks */
+	SIM_CLOCK_RESTART, /* the clock is set while the broker is down */
+	SIM_PAIRS,
+};
+
 struct sim {
+	unsigned pairs[SIM_PAIRS]; /* how often they have met */
 	uint64_t seed, rand;
 	int64_t now, wall_ms, wall_most_ms;
 	int boots; /* of the machine */

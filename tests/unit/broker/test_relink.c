@@ -362,6 +362,29 @@ a_worker_may_be_away_for_long(void **state)
 	assert_int_equal(rig_state(r, 2), SW_LEASED);
 }
 
+/* Two faults at once: the worker cannot come again, and the broker would not
+ * hear it; half of the lease had passed before. */
+static void
+a_stall_of_the_broker_while_a_link_is_broken_costs_nothing(void **state)
+{
+	enum { TERM_MS = 60 * 1000, STALL_MS = 10 * TERM_MS };
+	struct rig *r = *state;
+
+	hello(r, A, ME);
+	give(r, A, 1, 3);
+	rig_pass(r, TERM_MS / 2);
+	core_stalled(r->core, STALL_MS);
+	rig_pass(r, STALL_MS);
+	rig_pass(r, TERM_MS / 2 - 1);
+	hello(r, B, ME);
+	assert_int_equal(list(r, B, 2, 3), 0);
+	is_free(r, 1);
+	assert_int_equal(rig_state(r, 2), SW_LEASED);
+	assert_int_equal(rig_shown(r, 2, SW_F_LAPSES), 0);
+	rig_pass(r, TERM_MS + 1); /* silence counts again */
+	assert_int_equal(rig_state(r, 2), SW_DEAD);
+}
+
 static void
 after_a_restart_of_the_broker_too(void **state)
 {
@@ -434,6 +457,7 @@ main(void)
 		AWAY(a_hello_ends_the_earlier_session),
 		T(a_second_hello_on_a_link_gives_nothing_up),
 		T(a_worker_may_be_away_for_long),
+		T(a_stall_of_the_broker_while_a_link_is_broken_costs_nothing),
 		AWAY(after_a_restart_of_the_broker_too),
 		AWAY(a_cancel_that_was_asked_for_is_done),
 		T(very_many_go_back_over_several_turns),
