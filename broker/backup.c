@@ -254,11 +254,13 @@ backup_watch(struct backup_process *b, struct core *c)
 }
 
 void
-backup_kill(struct backup_process *b)
+backup_kill(struct backup_process *b, const struct core *c)
 {
 	if (b->pid <= 0)
 		return;
 	kill(b->pid, SIGTERM);
 	kill(b->pid, SIGCONT);
 	(void)process_wait(b);
+	sw_log(SW_LOG_WARN, "backup-failed", "to", c->backup.dir, "text",
+		"the broker ends", NULL);
 }

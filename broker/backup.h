@@ -26,8 +26,8 @@ struct backup_process {
 
 void backup_init(struct backup_process *, const char *data, int64_t map_size);
 
-/* Ends the process, and waits until it has removed its files. */
-void backup_kill(struct backup_process *);
+/* Ends the process, waits until it has removed its files, and logs that. */
+void backup_kill(struct backup_process *, const struct core *);
 
 /*
  * After the commit of a turn and before its answers are sent: reads what the

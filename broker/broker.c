@@ -185,7 +185,7 @@ broker_open(struct broker *br, struct broker_config *cfg)
 void
 broker_close(struct broker *br)
 {
-	backup_kill(&br->backup);
+	backup_kill(&br->backup, &br->core);
 	socket_close(br);
 	listener_fini(&br->listener);
 	accept_close();

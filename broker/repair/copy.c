@@ -133,6 +133,31 @@ folder_make(struct copy_result *r)
 		       : fail(r, -EEXIST, copy.dir, "the folder is not empty");
 }
 
+/* A copy inside the store would be lost, and moved away, with the store. */
+static int
+place_check(const char *data, struct copy_result *r)
+{
+	char path[PATH];
+	struct stat store, at, below = {.st_dev = 0};
+	size_t len = strlen(copy.dir);
+
+	if (stat(data, &store) != 0)
+		return fail_errno(r, data);
+	(void)strcpy(path, copy.dir);
+	while (stat(path, &at) == 0 &&
+		(at.st_dev != below.st_dev || at.st_ino != below.st_ino)) {
+		if (at.st_dev == store.st_dev && at.st_ino == store.st_ino)
+			return fail(r, -EINVAL, copy.dir,
+				"the folder is inside the store");
+		if (len + sizeof("/..") > sizeof(path))
+			break;
+		(void)strcpy(path + len, "/..");
+		len += sizeof("/..") - 1;
+		below = at;
+	}
+	return 0;
+}
+
 static int
 file_sync(struct copy_result *r, const char *path, int flags)
 {
@@ -215,6 +240,8 @@ copy_begin(const char *data, const char *dir, uint64_t map_size,
 	err = paths_set(dir, r);
 	if (err == 0)
 		err = folder_make(r);
+	if (err == 0)
+		err = place_check(data, r);
 	if (err == 0)
 		err = mark_make(r);
 	if (err == 0)

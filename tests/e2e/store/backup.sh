@@ -24,17 +24,19 @@ load() {
 	done
 }
 
-# begin FOLDER: a backup that has stopped half-way; its output is in "said".
+# begin FOLDER [OPTION …]: a backup that has stopped half-way; its output is in "said".
 begin() {
+	local folder=$1
+	shift
 	rm -f "$dir/copier"
 	: >"$dir/stops"
-	command spillway --broker-timeout "${DEADLINE_S}s" backup "$1" >"$dir/said" 2>&1 &
+	command spillway backup "$folder" "$@" >"$dir/said" 2>&1 &
 	asked=$!
 	until_true grep -q . "$dir/copier"
 	copier=$(cat "$dir/copier")
 	until_true grep -q '^State:.T' "/proc/$copier/status"
 	rm -f "$dir/stops"
-	[ -e "$1/unfinished" ] || fail "$1 has no mark"
+	[ -e "$folder/unfinished" ] || fail "$folder has no mark"
 }
 
 # goes_on FOLDER: the copier of begin, to its end.
@@ -87,6 +89,13 @@ kill "$restored" && wait "$restored"
 refused 1 "$dir/copy: the folder is not empty" spillway backup "$dir/copy"
 refused 1 "/dev/null/x: Not a directory" spillway backup /dev/null/x
 refused 1 "$dir/none/x: No such file or directory" spillway backup "$dir/none/x"
+mkdir "$dir/data/inside"
+ln -s "$dir/data/inside" "$dir/way"
+for inside in "$dir/data/x" "$dir/way" "$dir/data/inside/../x"; do
+	refused 1 "$inside: the folder is inside the store" spillway backup "$inside"
+done
+rmdir "$dir/data/inside" # and nothing else is left there
+[ ! -e "$dir/data/x" ] || fail "a refused backup left a folder"
 refused 2 "at most 512 bytes" spillway backup "/$(printf '%0600d' 1)"
 (cd "$dir" && spillway backup relative --json) | grep -q "\"folder\":\"$dir/relative\"" ||
 	fail "a relative path"
@@ -120,7 +129,7 @@ refused 70 'a backup that was not completed; delete the folder' spillway-broker 
 
 # --- the broker is killed: its client asks again, and the next broker makes it ---
 cp "$dir/confirmed" "$dir/before"
-begin "$dir/lost"
+begin "$dir/lost" --broker-timeout "${DEADLINE_S}s"
 kill -9 "$broker" && wait "$broker" || :
 kill -CONT "$copier"
 until_true gone "$dir/lost"
@@ -132,13 +141,18 @@ while read -r id; do
 	grep -q "\"id\":\"$id\"" "$dir/has" || fail "$id was confirmed before the kill"
 done <"$dir/before"
 
-# --- the broker is stopped: no file is left ---
+# --- the broker is stopped: no file is left, and its client ends too ---
 : >"$dir/enough"
 wait "$loader"
 begin "$dir/stopped"
 kill "$broker"
 wait "$broker" || fail "the broker did not stop in order"
 [ ! -e "$dir/stopped" ] || fail "a stopped broker left $(ls "$dir/stopped")"
-kill "$asked"
-wait "$asked" 2>/dev/null || :
+grep -q "ev=backup-failed to=$dir/stopped text=\"the broker ends\"" "$dir/broker.log" ||
+	fail "no log of it"
 spillway-repair --data "$dir/data" | grep -q ': all in order$' || fail "not in order"
+rc=0
+wait "$asked" || rc=$?
+[ $rc = 4 ] || fail "a command without a broker ends with $rc"
+grep -q "the outcome is unknown: no broker at $SPILLWAY_BROKER for 15 s" "$dir/said" ||
+	fail "$(cat "$dir/said")"
