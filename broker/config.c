@@ -13,6 +13,9 @@
 #include "wire/proto.h"
 #include "wire/setting.h"
 
+/* With less, the links would be closed at each large message. */
+#define LINK_MEMORY_MIN (4 * SW_MSG_MAX)
+
 static const struct config_key broker_keys[] = {
 	{"data", CONFIG_FOLDER, 0, 0, NULL,
 		"where the jobs are stored (else $STATE_DIRECTORY)"},
@@ -22,9 +25,9 @@ static const struct config_key broker_keys[] = {
 		"group that may use the ipc:// socket"},
 	{"socket_mode", CONFIG_TEXT, 0, 0, NULL,
 		"mode of the ipc:// socket (else 0600; with a group 0660)"},
-	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
+	{"map_size", CONFIG_BYTES, SW_MAP_MIN, SW_MAP_MAX, "64g",
 		"largest size of the store"},
-	{"link_memory", CONFIG_BYTES, 1, INT64_MAX, "256m",
+	{"link_memory", CONFIG_BYTES, LINK_MEMORY_MIN, INT64_MAX, "256m",
 		"bytes on links beyond which they are closed"},
 	{"force", CONFIG_FLAG, 0, 1, "no",
 		"accept a network or overlay file system"},
@@ -45,7 +48,10 @@ static const struct config_key queue_keys[] = {
 			{NULL, CONFIG_TEXT, 0, 0, NULL, NULL},
 };
 
-/* To connect to a socket is to write to it; its owner is the broker. */
+/*
+ * To connect to a socket is to write to it: 4 alone would let nobody connect.
+ * Its owner is the broker.
+ */
 static int
 mode_parse(const char *text, mode_t *mode)
 {
@@ -53,7 +59,8 @@ mode_parse(const char *text, mode_t *mode)
 	unsigned long n = strtoul(text, &end, 8);
 
 	if (strspn(text, "01234567") != strlen(text) || *end != '\0' ||
-		(n & 0600) != 0600 || (n & ~0666UL) != 0)
+		(n & 0600) != 0600 || (n & ~0666UL) != 0 ||
+		(n & 0222) << 1 != (n & 0444))
 		return -EINVAL;
 	*mode = (mode_t)n;
 	return 0;
@@ -82,7 +89,8 @@ mode_check(const char *value, char why[INI_WHY])
 	mode_t mode;
 
 	(void)snprintf(why, INI_WHY,
-		"must be an octal number of 0600 to 0666, such as 0660");
+		"must be an octal number of 0600 to 0666, such as 0660: 6 for "
+		"those who may connect, 0 for others");
 	return *value != '\0' ? mode_parse(value, &mode) : 0;
 }
 
@@ -215,6 +223,20 @@ listen_find(struct broker_config *cfg)
 	return fail(cfg, why);
 }
 
+/* What would leave the socket open, or closed, to others than was meant. */
+static int
+group_use(struct broker_config *cfg)
+{
+	if ((cfg->socket_mode & 0060) == 0)
+		return fail(cfg,
+			"socket_mode lets no member of socket_group connect");
+	if (!listener_is_file(cfg->listen))
+		return fail(cfg,
+			"socket_group is for an ipc:// socket that is a file: "
+			"any user may connect to this endpoint");
+	return 0;
+}
+
 /* Both were checked when they were read. */
 static int
 socket_access_find(struct broker_config *cfg)
@@ -228,7 +250,7 @@ socket_access_find(struct broker_config *cfg)
 		return fail(cfg, "socket_mode: invalid");
 	if (group != NULL && group_find(group, &cfg->socket_group) < 0)
 		return fail(cfg, "socket_group: no such group");
-	return 0;
+	return group != NULL ? group_use(cfg) : 0;
 }
 
 /* What one value alone does not show. */
@@ -237,7 +259,7 @@ setting_check(void *arg, const char *queue, const char *setting)
 {
 	struct broker_config *cfg = arg;
 	struct sw_settings s = {.given = 0};
-	char wrong[INI_WHY], why[INI_WHY];
+	char wrong[INI_WHY];
 	int err = sw_settings_parse(
 		&s, setting, strlen(setting), wrong, sizeof(wrong));
 
@@ -245,9 +267,9 @@ setting_check(void *arg, const char *queue, const char *setting)
 		err = sw_settings_check(
 			&s, bytes_str(queue), wrong, sizeof(wrong));
 	if (err < 0) {
-		(void)snprintf(
-			why, sizeof(why), "[queue %s]: %.300s", queue, wrong);
-		cfg->status = program_fail(&program, EXIT_CONFIG, why);
+		(void)snprintf(cfg->why, sizeof(cfg->why),
+			"[queue %s]: %.300s", queue, wrong);
+		cfg->status = EXIT_CONFIG;
 	}
 	return err;
 }

@@ -2,6 +2,7 @@
 #include "broker/listener.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "base/options.h"
 #include "link/endpoint.h"
 
+#define IPC "ipc://"
 #define NO_GROUP ((gid_t)-1)
 
 static int
@@ -57,6 +59,17 @@ folder_mode(const struct listener *l)
 }
 
 static int
+group_fail(struct listener *l, const char *path)
+{
+	char text[80];
+
+	(void)snprintf(text, sizeof(text),
+		"may not be given to the group %ju: %s", (uintmax_t)l->group,
+		strerror(errno));
+	return fail(l, -errno, path, text);
+}
+
+static int
 access_set(struct listener *l, const char *path, mode_t mode)
 {
 	struct stat st;
@@ -65,7 +78,7 @@ access_set(struct listener *l, const char *path, mode_t mode)
 		return fail_errno(l, path);
 	if (l->group != NO_GROUP && st.st_gid != l->group &&
 		chown(path, (uid_t)-1, l->group) != 0)
-		return fail_errno(l, path);
+		return group_fail(l, path);
 	return chmod(path, mode) == 0 ? 0 : fail_errno(l, path);
 }
 
@@ -170,15 +183,12 @@ lock_open(struct listener *l)
 /* --- the life of a listener ----------------------------------------------- */
 
 /* Names that begin with '@' are no files; "*" is a name that libzmq chooses. */
-static void
-path_set(struct listener *l)
+int
+listener_is_file(const char *endpoint)
 {
-	const char *path = l->endpoint + 6;
-
-	if (strncmp(l->endpoint, "ipc://", 6) != 0 || *path == '@' ||
-		strcmp(path, "*") == 0)
-		return;
-	(void)snprintf(l->path, sizeof(l->path), "%s", path);
+	return strncmp(endpoint, IPC, strlen(IPC)) == 0 &&
+	       endpoint[strlen(IPC)] != '@' &&
+	       strcmp(endpoint + strlen(IPC), "*") != 0;
 }
 
 int
@@ -207,9 +217,10 @@ listener_init(struct listener *l, const struct listener_options *o)
 
 	*l = (struct listener){.mode = o->mode, .group = o->group, .lock = -1};
 	(void)snprintf(l->endpoint, sizeof(l->endpoint), "%s", o->endpoint);
-	path_set(l);
-	if (l->path[0] == '\0')
+	if (!listener_is_file(l->endpoint))
 		return 0;
+	(void)snprintf(
+		l->path, sizeof(l->path), "%s", l->endpoint + strlen(IPC));
 	err = folder_make(l);
 	if (err == 0)
 		err = path_look(l);

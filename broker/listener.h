@@ -37,6 +37,12 @@ struct listener {
 };
 
 /*
+ * Whether the endpoint is a file, which has a mode and a group.  To a port of
+ * tcp:// or a name of ipc://@ any user of the machine may connect.
+ */
+int listener_is_file(const char *endpoint);
+
+/*
  * Takes the endpoint for this process, before anything is bound; makes the
  * folder of the socket, if it is missing, for those who may use the socket.
  * -EBUSY: another process listens there, and `why` names it; -EEXIST: there is

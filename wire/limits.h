@@ -59,6 +59,11 @@ enum {
 /* Bytes of the path of an ipc:// endpoint, as in sockaddr_un; -ENAMETOOLONG. */
 #define SW_IPC_PATH_MAX 107
 
+/* --map-size of the broker and of spillway-repair: below, no job would ever be
+ * taken; above, the address space may lack room for twice as much. */
+#define SW_MAP_MIN (1LL << 20)
+#define SW_MAP_MAX (32LL << 40)
+
 /* The longest that the broker makes one backup, SW_EBACKUP. */
 #define SW_BACKUP_MS (3600LL * 1000)
 

@@ -41,7 +41,7 @@ static const struct config_key keys[] = {
 		"give the disk back what deleted jobs have left, then check"},
 	{"copy_to", CONFIG_FOLDER, 0, 0, NULL,
 		"copy the last checkpoint, beside a broker, then check it"},
-	{"map_size", CONFIG_BYTES, 1, INT64_MAX, "64g",
+	{"map_size", CONFIG_BYTES, SW_MAP_MIN, SW_MAP_MAX, "64g",
 		"largest size of the store, as for the broker"},
 	{"force", CONFIG_FLAG, 0, 1, "no",
 		"accept a network or overlay file system"},

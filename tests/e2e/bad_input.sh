@@ -24,7 +24,7 @@ printf '[queue q]\nmax_attempts = many\n' >"$dir/bad2.conf"
 refused 78 "bad2.conf:2: max_attempts" spillway-broker --config "$dir/bad2.conf"
 printf '[broker]\nthis is not a setting\n' >"$dir/bad3.conf"
 refused 78 "bad3.conf:2" spillway-broker --config "$dir/bad3.conf"
-refused 64 "^spillway-broker: --map-size is 'much': must be a size, at least 1$" spillway-broker --map-size much
+refused 64 "^spillway-broker: --map-size is 'much': must be a size, 1m to 32t$" spillway-broker --map-size much
 mkdir "$dir/conf.d"
 refused 78 "conf.d: Is a directory" spillway-broker --config "$dir/conf.d"
 

@@ -66,5 +66,6 @@ for wrong in 'dead_to = orders' 'dead_to = A B' 'redact_members = a,,b'; do
 	! spillway-broker --config "$dir/wrong.conf" --check-config >"$dir/said" 2>&1 ||
 		fail "--check-config passes '$wrong'"
 	grep -q "${wrong%% *} is '" "$dir/said" || fail "$(cat "$dir/said")"
+	[ "$(wc -l <"$dir/said")" = 1 ] || fail "more than one line: $(cat "$dir/said")"
 done
 echo "dead letter: moved, told, redriven, refused, deleted"

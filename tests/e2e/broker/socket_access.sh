@@ -6,12 +6,18 @@
 
 long=ipc:///tmp/$(printf '%0200d' 1)
 refused 2 "at most 107 bytes" command spillway --broker "$long" put q x
-for value in 0700 0060 0606x 0680 -1; do
-	refused 64 "socket-mode is '$value': must be an octal number of 0600 to 0666" \
+for value in 0700 0060 0606x 0680 -1 0640 0644 0662; do
+	refused 64 "socket-mode is '$value': must be an octal number of 0600 to 0666, such as 0660: 6 for those who may connect" \
 		spillway-broker --data "$dir/x" --socket-mode "$value"
 done
 refused 64 "socket-group is 'no such group': must be a group of this machine" \
 	spillway-broker --data "$dir/x" --socket-group "no such group"
+refused 64 "socket_mode lets no member of socket_group connect" \
+	spillway-broker --data "$dir/x" --socket-group "$(id -g)" --socket-mode 0600
+for open in tcp://127.0.0.1:0 "ipc://@$dir/b.sock"; do
+	refused 64 "any user may connect to this endpoint" \
+		spillway-broker --data "$dir/x" --socket-group "$(id -g)" --listen "$open" --check-config
+done
 
 is_mode() { [ "$(stat -c %a:%g "$1")" = "$2" ] || fail "$1 is $(stat -c %a:%g "$1"), not $2"; }
 group=$(id -g)
@@ -65,4 +71,11 @@ refused 3 "permission denied: ipc://$dir/run/b.sock" \
 refused 3 "no broker at ipc://$dir/run/none.sock" \
 	as $stranger spillway --broker ipc://$dir/run/none.sock --broker-timeout 1s put q "nobody"
 kill "$broker" && wait "$broker"
+
+# A broker whose user is not in the group cannot give the socket to it.
+cp "$b/spillway-broker" "$dir/bin"
+mkdir -m 777 "$dir/theirs"
+refused 69 "b.sock: may not be given to the group $member: Operation not permitted" \
+	as $stranger spillway-broker --data "$dir/theirs/data" \
+	--listen "ipc://$dir/theirs/b.sock" --socket-group $member
 echo "the socket has its group and mode, and who is refused is told so"
