@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # install.sh install|uninstall BUILD: one list of files for both.
 set -eu
+umask 022 # the folders are for all users, whatever root's own is
 what=$1 b=$2
 
 # place MODE SOURCE TARGET

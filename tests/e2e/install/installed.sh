@@ -11,7 +11,9 @@ export PKG_CONFIG_PATH=$dir/p/lib/pkgconfig
 # make_it TARGET VARIABLE...: as a user calls it; the build is there already.
 make_it() { make -s -C "$root" -o all B="$b" "$@" >"$dir/said" 2>&1 || fail "make $*: $(cat "$dir/said")"; }
 
-make_it install PREFIX="$dir/p"
+(umask 077 && make_it install PREFIX="$dir/p") || exit 1
+closed=$(find "$dir/p" ! -type l ! -perm -go=r)
+[ -z "$closed" ] || fail "not for all users: $closed"
 [ ! -s "$dir/said" ] || fail "$(cat "$dir/said")"
 for p in $(sed -n 's/^PROGRAMS := $(addprefix $B\/,\(spillway.*\))$/\1/p' "$root/Makefile"); do
 	"$dir/p/bin/$p" --version >/dev/null || fail "$p"
