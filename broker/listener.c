@@ -191,15 +191,24 @@ listener_is_file(const char *endpoint)
 	       strcmp(endpoint + strlen(IPC), "*") != 0;
 }
 
+static void
+options_set(struct listener *l, const struct listener_options *o)
+{
+	*l = (struct listener){.mode = o->mode, .group = o->group, .lock = -1};
+	(void)snprintf(l->endpoint, sizeof(l->endpoint), "%s", o->endpoint);
+	if (listener_is_file(l->endpoint))
+		(void)snprintf(l->path, sizeof(l->path), "%s",
+			l->endpoint + strlen(IPC));
+}
+
 int
 listener_place_check(const struct listener_options *o, char why[LISTENER_WHY])
 {
-	struct listener l = {.mode = o->mode, .group = o->group, .lock = -1};
+	struct listener l;
 	char folder[LISTENER_PATH];
 	int err;
 
-	(void)snprintf(l.endpoint, sizeof(l.endpoint), "%s", o->endpoint);
-	path_set(&l);
+	options_set(&l, o);
 	if (l.path[0] == '\0')
 		return 0;
 	if (!folder_of(&l, folder))
@@ -213,14 +222,11 @@ listener_place_check(const struct listener_options *o, char why[LISTENER_WHY])
 int
 listener_init(struct listener *l, const struct listener_options *o)
 {
-	int err = 0;
+	int err;
 
-	*l = (struct listener){.mode = o->mode, .group = o->group, .lock = -1};
-	(void)snprintf(l->endpoint, sizeof(l->endpoint), "%s", o->endpoint);
-	if (!listener_is_file(l->endpoint))
+	options_set(l, o);
+	if (l->path[0] == '\0')
 		return 0;
-	(void)snprintf(
-		l->path, sizeof(l->path), "%s", l->endpoint + strlen(IPC));
 	err = folder_make(l);
 	if (err == 0)
 		err = path_look(l);

@@ -21,6 +21,8 @@ batch() {
 
 waiting() { echo $(($(count "$1" ready leased delayed))); }
 idle() { [ "$(count "$1" ready leased delayed)" = 0 ]; }
+files_are_as_before() { [ "$(files_of "$worker") $(files_of "$spawner")" = "$before" ]; }
+no_process_is_left() { [ -z "$(tr -d ' ' <"/proc/$spawner/task/$spawner/children")" ]; }
 folders_are_gone() { [ "$(find "$dir/tmp" -mindepth 2 ! -name gone | wc -l)" = 0 ]; }
 
 broker_start
@@ -59,9 +61,8 @@ for q in long short litter flood; do
 	done_n="${done_n:-}$q $(count $q done_total), "
 done
 until_true folders_are_gone
-[ "$(files_of "$worker") $(files_of "$spawner")" = "$before" ] ||
-	fail "descriptors: $before, now $(files_of "$worker") $(files_of "$spawner")"
-[ -z "$(tr -d ' ' <"/proc/$spawner/task/$spawner/children")" ] || fail "processes are left"
+until_true files_are_as_before
+until_true no_process_is_left
 held_kb=$(awk '/RssAnon/ { print $2 }' "/proc/$worker/status")
 [ "$held_kb" -lt 131072 ] || fail "the worker holds $held_kb KB"
 kill -TERM "$worker"

@@ -23,6 +23,7 @@
 #include "broker/repair/copy.h"
 #include "broker/repair/lmdb.h"
 #include "broker/store/lmdb.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/store.h"
 
@@ -38,7 +39,7 @@ copy_dir(const struct fixture *f)
 {
 	static char dir[128];
 
-	(void)snprintf(dir, sizeof(dir), "%s/copy", f->dir);
+	(void)snprintf(dir, sizeof(dir), "%s.copy", f->dir);
 	return dir;
 }
 
@@ -47,7 +48,7 @@ copy_file(const struct fixture *f, const char *name)
 {
 	static char path[160];
 
-	(void)snprintf(path, sizeof(path), "%s/copy/%s", f->dir, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", copy_dir(f), name);
 	return path;
 }
 
@@ -152,6 +153,22 @@ an_empty_folder_is_taken_and_one_with_a_file_is_left_as_it_is(void **state)
 	assert_int_equal(copied(f, COPY_ENDS), 0);
 	assert_int_equal(access(copy_file(f, "data.mdb"), F_OK), 0);
 	assert_int_equal(access(copy_file(f, LMDB_UNFINISHED), F_OK), -1);
+}
+
+/* It would be lost with the store. */
+static void
+a_folder_inside_the_store_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct copy_result r;
+	char dir[128];
+
+	assert_int_equal(f->s->driver->share(f->s, 1), 0);
+	(void)snprintf(dir, sizeof(dir), "%s/copy", f->dir);
+	assert_int_equal(copy_begin(f->dir, dir, f->map_size, &r), -EINVAL);
+	assert_non_null(strstr(r.why, "inside the store"));
+	copy_drop();
+	assert_int_equal(access(dir, F_OK), -1);
 }
 
 static void
@@ -453,8 +470,15 @@ a_store_that_was_full_before_is_copied_up_to_95_percent(void **state)
 	assert_non_null(backup_limit(c));
 }
 
+static int
+teardown(void **state)
+{
+	folder_remove(copy_dir(*state));
+	return fx_teardown(state);
+}
+
 /* clang-format off */
-#define T(f) {#f, f, fx_setup, fx_teardown, &lmdb}
+#define T(f) {#f, f, fx_setup, teardown, &lmdb}
 #define CORE(f) {#f, f, rig_setup, rig_teardown, NULL}
 /* clang-format on */
 
@@ -464,6 +488,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_copy_has_all_that_was_confirmed_before_the_store_was_shared),
 		T(an_empty_folder_is_taken_and_one_with_a_file_is_left_as_it_is),
+		T(a_folder_inside_the_store_is_refused),
 		T(a_copy_that_is_ended_leaves_no_file),
 		T(what_a_killed_copy_leaves_is_no_store),
 		T(a_checkpoint_forgets_readers_that_were_killed),
