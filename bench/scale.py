@@ -5,14 +5,15 @@
     scale.py BUILD      SCALE=100 makes all of it a hundred times smaller
 
 Each row has a broker of its own, on the disk that BUILD is on.  Puts are messages of 99 jobs, 16
-of them in flight; their rate is of the wall clock and of the broker's processor time, for a Python
-producer takes time of its own.
+of them in flight, or of one job, 32 in flight; their rate is of the wall clock and of the broker's
+processor time, for a Python producer takes time of its own.
 """
 import os, shutil, signal, struct, subprocess, sys, tempfile, time
 import zmq
 
 BUILD, SCALE = sys.argv[1], int(os.environ.get("SCALE", "1"))
-BATCH, FLIGHT, BODY = 99, 16, b"x" * 256
+BODY = b"x" * 256
+BATCHES, SINGLE = (99, 16), (1, 32)  # jobs of a message, messages in flight
 PUT, QUEUE_SET, LIST, STATS = 1, 12, 9, 15
 ID, QUEUE, BODY_TAG, STATUS, STATE, FAIR, CURSOR, MATCH, EXPIRES = 1, 2, 3, 4, 6, 13, 41, 47, 10
 
@@ -79,20 +80,21 @@ def check(items):
             sys.exit(f"scale: a put was refused: {item}")
 
 
-def fill(broker, queues, keys, jobs):
+def fill(broker, queues, keys, jobs, sizes):
     """Puts the jobs round the queues and, in each, round the keys; jobs/s and jobs/CPU second."""
+    batch, most = sizes
     names = [field(QUEUE, b"q%d" % q) for q in range(queues)]
     fair = [field(FAIR, b"k%d" % k) for k in range(keys)] if keys > 0 else [b""]
     body, flight = field(BODY_TAG, BODY), 0
     began, cpu, now = time.monotonic(), broker.cpu_s(), int(time.time() * 1000)
-    for first in range(0, jobs, BATCH):
-        random = os.urandom(16 * BATCH)
+    for first in range(0, jobs, batch):
+        random = os.urandom(16 * batch)
         stamp = ((now + first // 1000) << 80 | 7 << 76 | 2 << 62).to_bytes(16, "big")[:7]
         broker.send(PUT, *(field(ID, stamp + random[16 * i:16 * i + 9]) + names[n % queues] +
             fair[n // queues % len(fair)] + body
-            for i, n in enumerate(range(first, min(first + BATCH, jobs)))))
+            for i, n in enumerate(range(first, min(first + batch, jobs)))))
         flight += 1
-        if flight == FLIGHT:
+        if flight == most:
             check(broker.answer())
             flight -= 1
     for _ in range(flight):
@@ -100,10 +102,11 @@ def fill(broker, queues, keys, jobs):
     return jobs / (time.monotonic() - began), jobs / max(0.01, broker.cpu_s() - cpu)
 
 
-def row(label, queues, keys, jobs):
+def row(label, queues, keys, jobs, sizes=BATCHES):
     broker = Broker()
-    wall, cpu = fill(broker, queues, keys, jobs)
-    print(f"| {label} | {jobs:,} | {wall:,.0f} | {cpu:,.0f} | {broker.own_mb():.0f} |", flush=True)
+    wall, cpu = fill(broker, queues, keys, jobs, sizes)
+    print(f"| {label} | {sizes[0]} | {jobs:,} | {wall:,.0f} | {cpu:,.0f} | "
+        f"{broker.own_mb():.0f} |", flush=True)
     broker.stop()
     return wall, cpu
 
@@ -120,6 +123,18 @@ def idle(queues):
     broker.stop()
 
 
+def put_ms(broker):
+    asked = time.monotonic()
+    check(broker.ask(PUT, field(ID, os.urandom(16)) + field(QUEUE, b"q") + field(BODY_TAG, BODY)))
+    return (time.monotonic() - asked) * 1000
+
+
+def waits_print(label, waits):
+    waits.sort()
+    print(f"{label}: median {waits[len(waits) // 2]:.1f} ms, "
+        f"p99 {waits[len(waits) * 99 // 100]:.1f} ms, most {waits[-1]:.1f} ms")
+
+
 def cold(jobs):
     """How long a put waits beside a search of dead jobs that no cache has."""
     broker, large = Broker(), field(QUEUE, b"dead") + field(BODY_TAG, b"y" * 128 * 1024)
@@ -130,33 +145,31 @@ def cold(jobs):
         os.fsync(f.fileno())
         os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     broker = Broker(broker.dir)
+    alone, beside = [put_ms(broker) for _ in range(1 + jobs // 2)], []
     search, cursor, pages, began = Broker.__new__(Broker), None, 0, time.monotonic()
     search.socket, search.seq = zmq.Context.instance().socket(zmq.DEALER), 0
     search.socket.connect(f"ipc://{broker.dir}/s")
-    waits = []
     while pages == 0 or cursor is not None:
         search.send(LIST, field(STATE, 5) + field(MATCH, b"no such text") +
             (field(CURSOR, cursor) if cursor else b""))
         while not search.socket.poll(0):
-            asked = time.monotonic()
-            check(broker.ask(PUT, field(ID, os.urandom(16)) + field(QUEUE, b"q") +
-                field(BODY_TAG, BODY)))
-            waits.append(time.monotonic() - asked)
+            beside.append(put_ms(broker))
         cursor, pages = search.answer()[0].get(CURSOR), pages + 1
-    waits.sort()
     print(f"a search of {jobs:,} dead jobs of 128 KB, cold: {time.monotonic() - began:.1f} s in "
-        f"{pages} pages; {len(waits)} puts beside it: median {waits[len(waits) // 2] * 1000:.1f} "
-        f"ms, p99 {waits[len(waits) * 99 // 100] * 1000:.1f} ms, most {waits[-1] * 1000:.1f} ms")
+        f"{pages} pages")
+    waits_print(f"{len(beside):,} puts beside it", beside)
+    waits_print(f"{len(alone):,} puts before it", alone)
     search.socket.close()
     broker.stop()
 
 
-print("| queues, keys | jobs | puts/s | ... by processor time | own memory, MB |")
-print("|---|---|---|---|---|")
-one = row("1, 256", 1, 256, 1024000 // SCALE)
-many = row("4,000, 256", 4000 // SCALE, 256, 1024000 // SCALE)
+print("| queues, keys | jobs a message | jobs | puts/s | ... by processor time | own memory, MB |")
+print("|---|---|---|---|---|---|")
+for sizes, jobs in ((BATCHES, 1024000), (SINGLE, 256000)):
+    one = row("1, 256", 1, 256, jobs // SCALE, sizes)
+    many = row("4,000, 256", 4000 // SCALE, 256, jobs // SCALE, sizes)
+    print(f"| ... of one queue, % | | | {100 * many[0] / one[0]:.0f} | "
+        f"{100 * many[1] / one[1]:.0f} | |")
 row("10,000, none", 10000 // SCALE, 0, 1000000 // SCALE)
-print(f"4,000 queues of 256 keys take {100 * many[0] / one[0]:.0f} % of the puts/s of one, "
-    f"{100 * many[1] / one[1]:.0f} % by processor time")
 idle(100000 // SCALE)
 cold(4000 // SCALE)

@@ -183,7 +183,7 @@ numbers_commit(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 static int
 checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 {
-	uint64_t pages = lmdb_pages(l);
+	uint64_t pages = lmdb_row_pages(l);
 	int err, rc, gone;
 
 	must(l->txn != NULL);
@@ -301,6 +301,7 @@ lmdb_renew(struct store *s, struct claim *c)
 static struct bytes
 value_bytes(struct lmdb *l, const MDB_val *v)
 {
+	lmdb_value_ahead(v);
 	return lmdb_value_sound(l->env, v) ? bytes_of(v->mv_data, v->mv_size)
 					   : bytes_of("", 0);
 }

@@ -67,6 +67,7 @@ struct lmdb {
 	size_t checkpoint_at;  /* the journal's length at the last checkpoint */
 	size_t checkpoint_after; /* ... at which the next is due; 0: not known
 				  */
+	size_t asked_at;	 /* the journal's length at the last usage */
 	size_t map_size;	 /* bytes, as asked for */
 	int map_extended;	 /* once, see map_extend() */
 	off_t reserved;		 /* bytes on disk, of data.mdb */
@@ -159,8 +160,8 @@ void lmdb_room_share(struct lmdb *, int on);
  */
 void lmdb_checkpoint_plan(struct lmdb *, size_t bytes, uint64_t pages_before);
 
-/* Pages up to the end of data.mdb. */
-uint64_t lmdb_pages(const struct lmdb *);
+/* Pages of the rows at the last checkpoint. */
+uint64_t lmdb_row_pages(const struct lmdb *);
 
 /* The driver's usage() and room(), see store.h. */
 int lmdb_usage(struct store *, struct store_usage *);

@@ -18,7 +18,7 @@ enum { RETRY_MS = 1000 }; /* between two checkpoints on a full disk */
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 
 enum {
-	TXN_PAGES = 5 * 1024,	     /* that a checkpoint should write */
+	TXN_PAGES = 7 * 1024 + 512,  /* that a checkpoint should write */
 	TXN_FIRST = 2 * 1024 * 1024, /* bytes of the first one's journal */
 };
 
@@ -121,12 +121,16 @@ lmdb_extent(const struct lmdb *l, struct lmdb_extent *x)
 }
 
 uint64_t
-lmdb_pages(const struct lmdb *l)
+lmdb_row_pages(const struct lmdb *l)
 {
-	struct lmdb_extent x;
+	MDB_txn *read;
+	MDB_stat st = {0};
 
-	lmdb_extent(l, &x);
-	return (uint64_t)x.end / x.page_size;
+	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
+		return 0;
+	must(mdb_stat(read, l->rows[0], &st) == 0);
+	mdb_txn_abort(read);
+	return st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages;
 }
 
 static size_t
@@ -140,21 +144,22 @@ checkpoint_after(const struct lmdb *l)
 /*
  * A transaction has each page that it changes in memory, and LMDB keeps the
  * most that one ever had.  Jobs of many queues or lanes change a page each, so
- * after such a checkpoint the next has less of the journal; the step back is a
- * factor of two.
+ * after such a checkpoint the next has less of the journal.  The steps back are
+ * small, for the pages of one turn may be many and those of the next few.
  */
 void
 lmdb_checkpoint_plan(struct lmdb *l, size_t bytes, uint64_t pages_before)
 {
-	uint64_t pages = replaced_count(l) + lmdb_pages(l) - pages_before;
+	uint64_t pages = replaced_count(l) + lmdb_row_pages(l) - pages_before;
 	size_t least = l->journal.size / 16, most = l->journal.size;
 	size_t was = checkpoint_after(l);
 	size_t next = pages > 0 ? bytes * TXN_PAGES / pages : most;
+	size_t step = was / 4;
 
 	if (pages <= TXN_PAGES && next < was)
 		next = was; /* it came early for another reason */
-	if (next > 2 * was)
-		next = 2 * was;
+	if (next > was + step)
+		next = was + step;
 	l->checkpoint_after = next < least ? least : next > most ? most : next;
 }
 
@@ -207,12 +212,17 @@ usage_read(struct lmdb *l, struct store_usage *u)
 	u->free_pages = free_count(l);
 }
 
-/* Whether the transaction has as many pages as it should have. */
+/* Whether the transaction would have more pages than it should after another
+ * turn like the last one. */
 static int
-txn_is_large(const struct lmdb *l)
+txn_is_large(struct lmdb *l)
 {
+	size_t at = l->journal.at, was = l->asked_at;
+	size_t turn = at > was ? at - was : 0;
+
+	l->asked_at = at;
 	return l->dirty && !l->write_full &&
-	       l->journal.at - l->checkpoint_at >= checkpoint_after(l);
+	       at + turn - l->checkpoint_at > checkpoint_after(l);
 }
 
 /*

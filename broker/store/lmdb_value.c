@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/store/lmdb_value.h"
 
+#include <sys/mman.h>
+
 #include "broker/store/store.h"
 
 enum {
@@ -9,7 +11,18 @@ enum {
 	LMDB_OVERFLOW = 0x04,
 	LMDB_DIRTY = 0x10,
 	LMDB_KEEP = 0x8000,
+	VALUE_LARGE = 16 * 1024, /* bytes */
 };
+
+void
+lmdb_value_ahead(const MDB_val *v)
+{
+	size_t before = (uintptr_t)v->mv_data % LMDB_PAGE_LEAST;
+
+	if (v->mv_size >= VALUE_LARGE && v->mv_size <= STORE_VAL_MAX)
+		(void)madvise((uint8_t *)v->mv_data - before,
+			before + v->mv_size, MADV_WILLNEED);
+}
 
 /*
  * LMDB does not check the length in a node: a corrupt one reaches into other
