@@ -137,6 +137,19 @@ word_attempts(struct selector_word *w)
 	return 0;
 }
 
+static int
+word_cause(struct selector_word *w)
+{
+	if (w->s->cause != SW_C_NONE)
+		return word_refuse(w, "cause= is given twice");
+	w->s->cause = (int)sw_cause_parse(w->value);
+	if (w->s->cause == SW_C_NONE)
+		return word_refuse(w,
+			"must be error, permanent, crash, oom, timeout, lost, "
+			"drain, cancelled, expired, corrupt or buried");
+	return 0;
+}
+
 static const struct {
 	enum sw_tag tag;
 	const char *twice;
@@ -226,6 +239,7 @@ static const struct {
 	{"id=", word_id},
 	{"priority=", word_priority},
 	{"attempts=", word_attempts},
+	{"cause=", word_cause},
 	{"worker=", word_worker},
 	{"fair=", word_fair},
 	{"unique=", word_unique},
@@ -253,7 +267,8 @@ word_take(struct selector_word *w, const char *text)
 		return word_refuse(w,
 			"unknown selector: must be a job's id, queue=, "
 			"state=, since=, until=, error~, header=, id=, "
-			"priority=, attempts=, worker=, fair=, unique= or "
+			"priority=, attempts=, cause=, worker=, fair=, unique= "
+			"or "
 			"content-type=");
 	return word_id(w);
 }
@@ -303,7 +318,7 @@ selector_empty(const struct selector *s)
 	return s->state == SW_NONE && s->queue == NULL && s->match == NULL &&
 	       s->since_ms < 0 && s->until_ms < 0 && s->n_headers == 0 &&
 	       s->n_ids == 0 && s->priority < 0 && s->attempts < 0 &&
-	       texts_empty(s);
+	       s->cause == SW_C_NONE && texts_empty(s);
 }
 
 void
@@ -327,6 +342,8 @@ selector_put(struct sw_buf *b, const struct selector *s, int id)
 		sw_put_int(b, SW_F_ATTEMPT, s->attempts);
 		sw_put_int(b, SW_F_MAX_ATTEMPTS, s->attempts_most);
 	}
+	if (s->cause != SW_C_NONE)
+		sw_put_int(b, SW_F_CAUSE, s->cause);
 	for (int i = 0; i < SELECT_TEXTS; i++)
 		if (s->texts[i] != NULL)
 			sw_put_bytes(

@@ -4,8 +4,8 @@
  *
  *	queue=NAME state=STATE since=TIME until=TIME error~TEXT
  *	header=NAME=VALUE id=UUID, or a plain UUID
- *	priority=N attempts=N, N- or N-M worker=NAME fair=NAME unique=KEY
- *	content-type=TYPE
+ *	priority=N attempts=N, N- or N-M cause=NAME worker=NAME fair=NAME
+ *	unique=KEY content-type=TYPE
  *
  * A job must match every word, but only one of the ids.  A word other than
  * header= and id= is given once.
@@ -27,6 +27,7 @@ enum { SELECT_FAIR, SELECT_UNIQUE, SELECT_TYPE, SELECT_WORKER, SELECT_TEXTS };
 
 struct selector {
 	int state;		    /* SW_NONE: not given */
+	int cause;		    /* SW_C_NONE: not given */
 	const char *queue, *match;  /* borrowed; NULL: not given */
 	int64_t since_ms, until_ms; /* -1: not given */
 	int64_t priority, attempts, attempts_most; /* -1: not given */

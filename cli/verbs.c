@@ -25,7 +25,7 @@ static const char selector_help[] =
 	"A selector is made of words, all of which must hold:\n"
 	"  queue=NAME  state=STATE  since=TIME  until=TIME  error~TEXT\n"
 	"  header=NAME=VALUE  id=UUID, or just the UUIDs\n"
-	"  priority=N  attempts=N, N- or N-M  worker=NAME\n"
+	"  priority=N  attempts=N, N- or N-M  cause=NAME  worker=NAME\n"
 	"  fair=NAME  unique=KEY  content-type=TYPE\n"
 	"A TIME is a duration (2h: that long ago) or 2026-01-31T08:00:00Z.\n";
 

@@ -20,8 +20,8 @@ static const struct kind {
 };
 
 static const char *const selectors[] = {"queue=", "state=", "since=", "until=",
-	"error~", "header=", "id=", "priority=", "attempts=", "worker=",
-	"fair=", "unique=", "content-type=", NULL};
+	"error~", "header=", "id=", "priority=", "attempts=", "cause=",
+	"worker=", "fair=", "unique=", "content-type=", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 static const char *const unique_also[] = {"dead", "done", "dead,done", NULL};
 

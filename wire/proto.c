@@ -34,6 +34,15 @@ sw_state_parse(const char *name)
 	return SW_NONE;
 }
 
+enum sw_cause
+sw_cause_parse(const char *name)
+{
+	for (int c = SW_C_NONE + 1; c < SW_CAUSES; c++)
+		if (strcmp(name, sw_cause_name(c)) == 0)
+			return (enum sw_cause)c;
+	return SW_C_NONE;
+}
+
 static int
 is_queue_char(char c)
 {

@@ -137,6 +137,7 @@ const char *sw_op_name(int op);
 const char *sw_state_name(int state);
 const char *sw_outcome_name(int outcome);
 const char *sw_cause_name(int cause);
+enum sw_cause sw_cause_parse(const char *name); /* SW_C_NONE: no such cause */
 const char *sw_event_name(int event);
 
 /* The state of that name, or SW_NONE. */

@@ -15,7 +15,8 @@ static const enum sw_tag equal[] = {SW_F_FAIR, SW_F_UNIQUE, SW_F_CONTENT_TYPE};
 		SW_BIT(SW_F_TEXT) | SW_BIT(SW_F_PRIORITY) |                    \
 		SW_BIT(SW_F_ATTEMPT) | SW_BIT(SW_F_MAX_ATTEMPTS) |             \
 		SW_BIT(SW_F_WORKER) | SW_BIT(SW_F_FAIR) |                      \
-		SW_BIT(SW_F_UNIQUE) | SW_BIT(SW_F_CONTENT_TYPE))
+		SW_BIT(SW_F_UNIQUE) | SW_BIT(SW_F_CONTENT_TYPE) |              \
+		SW_BIT(SW_F_CAUSE))
 
 int
 match_check(const struct sw_item *selector, char why[SW_WHY_ROOM])
@@ -51,6 +52,7 @@ match_job(const struct sw_item *s, const struct record *r)
 			!bytes_eq(s->f[equal[i]], sw_bytes(&r->it, equal[i])))
 			return 0;
 	return sw_int(s, SW_F_PRIORITY, r->priority) == r->priority &&
+	       sw_int(s, SW_F_CAUSE, r->cause) == r->cause &&
 	       sw_int(s, SW_F_ATTEMPT, 0) <= r->attempt &&
 	       sw_int(s, SW_F_MAX_ATTEMPTS, INT64_MAX) >= r->attempt &&
 	       (!sw_has(s, SW_F_WORKER) ||

@@ -267,7 +267,8 @@ record_last_error(const struct record *r)
 				       ? sw_int(&it, SW_F_KIND, 0)
 				       : 0;
 
-		if (kind == SW_EV_ATTEMPT || kind == SW_EV_BURY)
+		if (kind == SW_EV_ATTEMPT ||
+			(kind == SW_EV_BURY && sw_has(&it, SW_F_ERROR)))
 			error = sw_bytes(&it, SW_F_ERROR);
 	}
 	return error;

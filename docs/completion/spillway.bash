@@ -14,7 +14,7 @@ _spillway_words()
 	queue:*) _spillway_queues ;;
 	selector:queue=*) _spillway_queues | sed 's/^/queue=/' ;;
 	selector:state=*) echo "state=delayed state=ready state=leased state=done state=dead state=cancelled " ;;
-	selector:*) echo "queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type= " ;;
+	selector:*) echo "queue= state= since= until= error~ header= id= priority= attempts= cause= worker= fair= unique= content-type= " ;;
 	setting:*) echo "max_attempts= max_crashes= backoff_ms= backoff_factor= backoff_cap_ms= timeout_ms= lease_ms= delay_ms= max_jobs= max_bytes= rate= burst= concurrency= weight= ageing_ms= retain_done_ms= paused= drain= keep_output= max_releases= memory_limit= cpu_limit= files_limit= core_limit= processes_limit= retain_dead_ms= on_age_ms= dead_to= redact_headers= redact_members= on_dead= on_age= notice_header= " ;;
 	verb:*) echo "put get wait cancel run move bury why list purge queues queue pause resume dead blob workers stats backup export import top help completion " ;;
 	shell:*) echo "bash zsh fish " ;;

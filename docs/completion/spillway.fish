@@ -13,7 +13,7 @@ function __spillway_selectors
 		case 'state=*'
 			printf '%s\n' state=delayed state=ready state=leased state=done state=dead state=cancelled
 		case '*'
-			printf '%s\n' queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type=
+			printf '%s\n' queue= state= since= until= error~ header= id= priority= attempts= cause= worker= fair= unique= content-type=
 	end
 end
 

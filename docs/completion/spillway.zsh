@@ -17,7 +17,7 @@ _spillway_selector()
 	elif compset -P 'state='; then
 		compadd -- delayed ready leased done dead cancelled
 	else
-		compadd -S '' -- queue= state= since= until= error~ header= id= priority= attempts= worker= fair= unique= content-type=
+		compadd -S '' -- queue= state= since= until= error~ header= id= priority= attempts= cause= worker= fair= unique= content-type=
 	fi
 }
 

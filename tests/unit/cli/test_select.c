@@ -78,6 +78,7 @@ a_bad_selector_is_named(void **state)
 		{"error~a|error~b", "twice"}, {"header=x", "NAME=VALUE"},
 		{"header==x", "NAME=VALUE"}, {"id=7", "UUID"},
 		{"quue=a", "'quue=a': unknown selector"}, {"since=1h|until=2h", "since= must be before until="},
+		{"cause=none", "'cause=none': must be error, permanent,"}, {"cause=oom|cause=lost", "cause= is given twice"},
 		{ID1 "x", "'" ID1 "x'"},
 		{"priority=10", "must be 0 to 9"}, {"priority=1|priority=2", "twice"},
 		{"attempts=5-3", "'attempts=5-3': must be 3, 3- (or more) or 3-5"}, {"attempts=-3", "3-5"},
@@ -159,6 +160,7 @@ other_fields_are_sent_as_they_are_given(void **state)
 	(void)state;
 	assert_int_equal(parse(&s,
 				 "priority=0|worker=box:1|fair=acme|unique=k|"
+				 "cause=buried|"
 				 "content-type=text/plain",
 				 why),
 		0);
@@ -166,6 +168,7 @@ other_fields_are_sent_as_they_are_given(void **state)
 	selector_put(&b, &s, -1);
 	assert_int_equal(sw_item_open(sw_buf_bytes(&b), &it), 0);
 	assert_int_equal(sw_int(&it, SW_F_PRIORITY, -1), 0);
+	assert_int_equal(sw_int(&it, SW_F_CAUSE, -1), SW_C_BURIED);
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_WORKER), bytes_str("box:1")));
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_FAIR), bytes_str("acme")));
 	assert_true(bytes_eq(sw_bytes(&it, SW_F_UNIQUE), bytes_str("k")));

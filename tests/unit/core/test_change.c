@@ -296,6 +296,24 @@ a_buried_job_is_dead_with_the_reason_and_can_be_redriven(void **state)
 	assert_int_equal(changed(r, SW_OP_BURY, 2, NULL, &it), 1);
 }
 
+static void
+a_job_that_is_buried_without_a_reason_keeps_its_last_error(void **state)
+{
+	struct rig *r = *state;
+	struct sw_item it;
+	size_t mark;
+
+	rig_set(r, "q", "backoff_ms=1h");
+	rig_put(r, 1, "q", "x");
+	rig_hello(r, 1, "q", 0);
+	rig_fail(r, 1, SW_RETRY, SW_C_ERROR, "no such mailbox");
+	assert_int_equal(changed(r, SW_OP_BURY, 1, NULL, &it), 0);
+	mark = select_begin(r, SW_OP_LIST, 0, 1);
+	sw_put_int(&r->b, SW_F_CAUSE, SW_C_BURIED);
+	assert_int_equal(selected(r, SW_OP_LIST, mark, &it), 0);
+	rig_text_is(&it, SW_F_ERROR, "no such mailbox");
+}
+
 /* --- cancel by selector --------------------------------------------------- */
 
 static int64_t
@@ -407,6 +425,8 @@ jobs_are_selected_by_any_field(void **state)
 	assert_int_equal(ready_with(r, SW_F_PRIORITY, 7, NULL), 1);
 	assert_int_equal(ready_with(r, SW_F_PRIORITY, 4, NULL), 1);
 	assert_int_equal(ready_with(r, SW_F_PRIORITY, 5, NULL), 0);
+	assert_int_equal(ready_with(r, SW_F_CAUSE, SW_C_ERROR, NULL), 1);
+	assert_int_equal(ready_with(r, SW_F_CAUSE, SW_C_TIMEOUT, NULL), 0);
 	assert_int_equal(ready_with(r, SW_F_ATTEMPT, 1, NULL), 1);
 	assert_int_equal(ready_with(r, SW_F_ATTEMPT, 2, NULL), 0);
 	assert_int_equal(ready_with(r, SW_F_MAX_ATTEMPTS, 0, NULL), 1);
@@ -531,6 +551,7 @@ main(void)
 		STARTED(a_move_takes_no_unique_key_of_another_job),
 		STARTED(a_move_makes_no_queue_and_leaves_running_jobs),
 		STARTED(a_buried_job_is_dead_with_the_reason_and_can_be_redriven),
+		STARTED(a_job_that_is_buried_without_a_reason_keeps_its_last_error),
 		STARTED(jobs_of_a_selector_are_cancelled_running_ones_too),
 		STARTED(a_change_of_many_must_name_a_state_it_may_have),
 		STARTED(a_field_that_no_selector_has_is_refused),
