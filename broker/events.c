@@ -56,7 +56,8 @@ worker_log(const struct note *n)
 	if (n->kind == NOTE_LOST)
 		sw_log(SW_LOG_WARN, "worker-lost", "worker", n->worker,
 			"leased", sw_num(n->leased), "silent",
-			human_ms(silent, n->silent_ms), NULL);
+			human_ms(silent, n->silent_ms), "lost", sw_num(n->lost),
+			NULL);
 	else
 		sw_log(SW_LOG_INFO,
 			n->kind == NOTE_LEFT ? "worker-left" : "worker-joined",

@@ -195,6 +195,19 @@ why_ready(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 			"the job is next to be handed out to a worker");
 }
 
+/* The error of a failure that has one is said behind it. */
+static void
+attempt_text(char text[128], const struct record *r)
+{
+	int named = r->cause != SW_C_NONE && r->cause != SW_C_ERROR;
+
+	(void)snprintf(text, 128,
+		"attempt %" PRId64 " of %" PRId64
+		" failed%s%s; the next one starts",
+		r->attempt, record_max_attempts(r), named ? ", cause " : "",
+		named ? sw_cause_name((int)r->cause) : "");
+}
+
 static void
 why_delayed(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 {
@@ -211,10 +224,7 @@ why_delayed(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 		(void)snprintf(what, sizeof(what),
 			"the job's worker lost its process; it starts again");
 	else if (r->attempt > 0)
-		(void)snprintf(what, sizeof(what),
-			"attempt %" PRId64 " of %" PRId64
-			" failed; the next one starts",
-			r->attempt, record_max_attempts(r));
+		attempt_text(what, r);
 	(void)snprintf(why, SW_TEXT_MAX + 1, "%s in %s", what,
 		human_ms(in, in_ms > 0 ? in_ms : 0));
 }
@@ -329,6 +339,8 @@ why_waiting(struct core *c, char why[SW_TEXT_MAX + 1], const struct record *r)
 		why_leased(c, why, r);
 	else
 		why_ended(c, why, r);
+	if (r->state == SW_DELAYED && r->q->set[SW_S_paused])
+		why_add(why, "; queue %s is paused", r->q->name);
 	if (r->state == SW_READY && r->attempt > 0)
 		why_add(why,
 			"; %" PRId64 " of %" PRId64 " attempts have failed",

@@ -232,7 +232,8 @@ usage_read(struct core *c)
 
 	if (c->store->driver->usage(c->store, u) < 0)
 		return;
-	c->full = c->mono_ms < c->full_until_ms || store_is_full(u, FULL_PERCENT);
+	c->full = c->mono_ms < c->full_until_ms ||
+		  store_is_full(u, FULL_PERCENT);
 }
 
 static void
@@ -305,6 +306,8 @@ lease_expire(struct core *c, struct lease *l)
 	struct record r;
 	int err = job_load(c, &l->id, &r);
 
+	if (l->session != NULL)
+		l->session->lost++;
 	if (job_is_lost(err))
 		job_bury_corrupt(c, l->q, &l->id, SW_LEASED, c->now_ms);
 	else if (err == 0)
@@ -453,6 +456,7 @@ core_undelivered(struct core *c, struct bytes frame)
 			r.lease->token ==
 				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
 			s = r.lease->session;
+			s->lost++;
 			attempt_end(c, &r, &attempt_missed);
 		}
 	if (s != NULL) {

@@ -50,6 +50,7 @@ void
 session_seen(struct core *c, struct session *s)
 {
 	s->seen_ms = c->mono_ms;
+	s->lost = 0;
 	due_set(&c->silent, &s->silent, c->mono_ms + SESSION_SILENT_MS + 1);
 }
 

@@ -93,6 +93,7 @@ note_worker(struct notes *ns, enum note_kind kind, const struct session *s,
 	memcpy(n->worker, s->name, sizeof(n->worker));
 	n->slots = s->slots;
 	n->leased = s->leased;
+	n->lost = s->lost;
 	n->silent_ms = mono_ms - s->seen_ms;
 }
 

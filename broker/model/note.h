@@ -44,6 +44,7 @@ struct note {
 	int64_t cause, attempt, attempts_most;
 	int64_t in_ms;	       /* until the next attempt */
 	int64_t slots, leased; /* of the worker */
+	int64_t lost;	       /* jobs, by its silence */
 	int64_t silent_ms;
 	int err; /* of the queue that has refused the job or its notice */
 };

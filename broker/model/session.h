@@ -45,6 +45,7 @@ struct session {
 	int64_t seen_ms;	      /* boot clock, of the last message */
 	int64_t leased, done, failed; /* leases now; attempts of this session */
 	int64_t named;		      /* since hello: leases in heartbeats */
+	int64_t lost;		      /* leases, since the last message */
 	int listed; /* in this turn: these are all that it has */
 	struct session *next_listed;
 	struct lease *leases;

@@ -198,6 +198,22 @@ why_says_when_the_next_attempt_is(void **state)
 		"error: it hailed");
 }
 
+static void
+why_names_what_holds_a_retry_up(void **state)
+{
+	struct rig *r = *state;
+	uint64_t token = rig_run(r, 1, "x");
+
+	rig_set(r, "q", "max_attempts=25");
+	rig_done(r, 1, 1, token, SW_RETRY, SW_C_TIMEOUT);
+	assert_non_null(strstr(rig_why(r, 1),
+		"attempt 1 of 25 failed, cause timeout; the next one starts "
+		"in "));
+	assert_null(strstr(rig_why(r, 1), "paused"));
+	rig_set(r, "q", "paused=yes");
+	assert_non_null(strstr(rig_why(r, 1), "; queue q is paused"));
+}
+
 /* A history of 40 failures has the first, the newest, and the others' number.
  */
 static void
@@ -295,6 +311,7 @@ main(void)
 		T(a_done_job_has_its_errors_in_its_history_alone),
 		T(why_says_how_attempts_failed_and_what_to_do),
 		T(why_says_when_the_next_attempt_is),
+		T(why_names_what_holds_a_retry_up),
 		T(entries_that_a_history_leaves_out_are_counted),
 		T(a_redrive_with_a_rate_spreads_the_jobs),
 		T(a_redrive_with_a_time_between_two_jobs_spreads_them),

@@ -74,8 +74,21 @@ workers_that_come_and_go_are_logged(void **state)
 	rig_hello(r, 2, "q", 0);
 	(void)logged(r);
 	rig_pass(r, 3600 * 1000);
-	assert_non_null(strstr(logged(r),
-		"<4>ev=worker-lost worker=worker-2 leased=0 silent=1h00m\n"));
+	assert_non_null(strstr(logged(r), "<4>ev=worker-lost worker=worker-2 "
+					  "leased=0 silent=1h00m lost=0\n"));
+}
+
+/* Its leases end before the worker is given up. */
+static void
+a_worker_that_is_lost_is_logged_with_its_jobs(void **state)
+{
+	struct rig *r = *state;
+
+	(void)rig_run(r, 1, "x");
+	rig_pass(r, 5 * 1000);
+	rig_pass(r, 3600 * 1000);
+	assert_non_null(strstr(logged(r), "<4>ev=worker-lost worker=worker-1 "
+					  "leased=0 silent=1h00m lost=1\n"));
 }
 
 static void
@@ -144,6 +157,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		STARTED(a_retry_and_a_death_are_logged_with_their_error),
 		STARTED(workers_that_come_and_go_are_logged),
+		STARTED(a_worker_that_is_lost_is_logged_with_its_jobs),
 		STARTED(a_queue_is_logged_once_when_it_is_made),
 		STARTED(a_flood_is_bounded_and_counted),
 		STARTED(a_turn_keeps_a_few_notes_of_each_kind),
