@@ -225,6 +225,20 @@ means_update(struct core *c, const struct record *r, enum sw_outcome outcome,
 		*(outcome == SW_ACK ? &s->done : &s->failed) += 1;
 }
 
+int64_t
+attempt_digest(enum sw_outcome outcome, const struct sw_item *report)
+{
+	struct bytes b = sw_bytes(report, SW_F_RESULT);
+	uint64_t sum = XXH3_64bits(b.p, b.len);
+	size_t at = 0;
+
+	if (outcome != SW_ACK)
+		return 0;
+	while (sw_item_each(report, SW_F_FOLLOW, &at, &b))
+		sum = XXH3_64bits_withSeed(b.p, b.len, sum);
+	return (int64_t)sum;
+}
+
 void
 attempt_end(struct core *c, struct record *r, const struct attempt *a)
 {
@@ -240,6 +254,7 @@ attempt_end(struct core *c, struct record *r, const struct attempt *a)
 		/* done_again() recognises the same report sent again. */
 		r->token = r->lease->token;
 		r->outcome = a->outcome;
+		r->digest = attempt_digest(a->outcome, a->report);
 		if (a->outcome == SW_ACK)
 			r->result = sw_bytes(a->report, SW_F_RESULT);
 	}

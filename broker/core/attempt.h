@@ -50,6 +50,10 @@ struct attempt { /* how an attempt ended */
  */
 void attempt_end(struct core *, struct record *, const struct attempt *);
 
+/* A hash of the result and the follow-ups of an ack, by which the same report
+ * that comes again is recognised; 0 for other outcomes. */
+int64_t attempt_digest(enum sw_outcome, const struct sw_item *report);
+
 /* The outcome of a lease whose worker has said bye, and of one whose job has
  * not reached its worker. */
 extern const struct attempt attempt_release, attempt_missed;

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "base/plant.h"
 #include "broker/core/attempt.h"
+#include "broker/core/follow.h"
 #include "broker/core/hello.h"
 #include "broker/core/put.h"
 #include "broker/job/job.h"
@@ -19,7 +20,6 @@ enum {
 	/* Bytes of a job in JOBS besides its body.  The headers are the most:
 	 * each of their bytes may be a field with 4 bytes of its own. */
 	JOB_ROOM = (4 + 1) * SW_HEADERS_MAX + 4096,
-	FOLLOW_OPS = 1 + INDEX_ROWS, /* rows of a new job */
 	HAND_OUT_STEP = 16, /* jobs for a worker before the next worker's */
 };
 
@@ -68,125 +68,6 @@ op_extend(struct request *rq)
 
 /* --- done --------------------------------------------------------------- */
 
-/* A follow-up of a report, to be compared with the others of its id. */
-struct follow {
-	struct sw_id id;
-	struct bytes queue, body;
-};
-
-static int
-follow_cmp(const void *a, const void *b)
-{
-	const struct follow *x = a, *y = b;
-
-	return memcmp(x->id.b, y->id.b, SW_ID_LEN);
-}
-
-/* As a put of its own: one that is known already is put again. */
-static int
-follow_check(struct core *c, const struct sw_item *f, struct put_ahead *ahead,
-	struct put_refusal *refusal)
-{
-	struct record known;
-	struct sw_id id;
-	int err;
-
-	if (sw_get_id(f, &id) && job_load(c, &id, &known) == 0)
-		return record_put_check(&known, f, refusal->why);
-	err = put_check(c, f, ahead, refusal);
-	ahead->jobs++;
-	ahead->bytes += (int64_t)sw_bytes(f, SW_F_BODY).len;
-	return err;
-}
-
-/* Follow-ups of one id are one job: queue and body must be the same. */
-static int
-follows_compare(struct follow *f, size_t n, char *why)
-{
-	if (n > 1)
-		qsort(f, n, sizeof(*f), follow_cmp);
-	for (size_t i = 1; i < n; i++)
-		if (follow_cmp(&f[i - 1], &f[i]) == 0 &&
-			!(bytes_eq(f[i - 1].queue, f[i].queue) &&
-				bytes_eq(f[i - 1].body, f[i].body)))
-			return sw_refuse(why, SW_ECONFLICT,
-				"two follow-ups of one id have another queue "
-				"or body");
-	return 0;
-}
-
-static int
-follows_count_check(const struct core *c, size_t n, char *why)
-{
-	if (n > SW_FOLLOWS_MAX)
-		return sw_refuse(why, SW_ETOOBIG,
-			"follow must be at most %d of one job", SW_FOLLOWS_MAX);
-	if (n > 0 && c->batch.n + n * FOLLOW_OPS > TURN_OPS + TURN_FOLLOW_OPS)
-		return sw_refuse(why, SW_EBUSY,
-			"the message has more follow-ups than one turn takes: "
-			"send this report again");
-	return 0;
-}
-
-/* All follow-ups are put or none: the error of the first refused one refuses
- * the whole ack. */
-static int
-follow_ups_check(
-	struct core *c, const struct sw_item *it, struct put_refusal *refusal)
-{
-	struct put_ahead ahead = {0};
-	struct follow *all;
-	struct sw_item f;
-	struct bytes raw;
-	size_t at = 0, n = 0;
-	int err;
-
-	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw))
-		n++;
-	err = follows_count_check(c, n, refusal->why);
-	if (err < 0 || n == 0)
-		return err;
-	all = arena_take(&c->out_arena, n * sizeof(*all));
-	at = n = 0;
-	while (err == 0 && sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
-		err = sw_item_open(raw, &f);
-		if (err < 0)
-			sw_item_why(raw, refusal->why);
-		else
-			err = follow_check(c, &f, &ahead, refusal);
-		if (err < 0)
-			break;
-		all[n] = (struct follow){.queue = sw_bytes(&f, SW_F_QUEUE),
-			.body = sw_bytes(&f, SW_F_BODY)};
-		(void)sw_get_id(&f, &all[n++].id);
-	}
-	if (err == 0)
-		err = follows_compare(all, n, refusal->why);
-	arena_trim(&c->out_arena, all, 0);
-	return err;
-}
-
-/* Skips a follow-up whose id or unique key an earlier one has just taken. */
-static void
-follow_ups_apply(struct core *c, const struct sw_item *it)
-{
-	struct bytes raw;
-	struct sw_item f;
-	struct put_refusal refusal;
-	struct sw_id id;
-	struct record known;
-	size_t at = 0;
-
-	while (sw_item_each(it, SW_F_FOLLOW, &at, &raw)) {
-		struct put_ahead none = {0};
-
-		must(sw_item_open(raw, &f) == 0 && sw_get_id(&f, &id));
-		if (job_load(c, &id, &known) == SW_ENOJOB &&
-			put_check(c, &f, &none, &refusal) == 0)
-			put_apply(c, &f);
-	}
-}
-
 static int
 done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	struct put_refusal *refusal)
@@ -211,7 +92,7 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 		attempt_end(c, r, &a);
 		return 0;
 	}
-	err = follow_ups_check(c, it, refusal);
+	err = follows_check(c, it, refusal);
 	/* The checks of follow-ups read the store, so the pointers in *r are
 	 * no longer valid. */
 	if (err == 0 && sw_has(it, SW_F_FOLLOW))
@@ -219,8 +100,26 @@ done_apply(struct core *c, struct record *r, const struct sw_item *it,
 	if (err < 0)
 		return err;
 	attempt_end(c, r, &a);
-	follow_ups_apply(c, it);
+	follows_apply(c, it);
 	return 0;
+}
+
+/* Whether the report differs from the one that is known, as DETAIL says it. */
+static const char *
+difference(const struct record *r, const struct sw_item *it)
+{
+	int64_t outcome = sw_int(it, SW_F_OUTCOME, 0);
+
+	if (r->outcome == 0 || planted(TWO_OUTCOMES))
+		return NULL;
+	if (r->outcome != outcome)
+		return "";
+	return r->digest != 0 &&
+			       r->digest != attempt_digest(
+						    (enum sw_outcome)outcome,
+						    it)
+		       ? ", with another result or other follow-ups"
+		       : NULL;
 }
 
 /* A report of a lease that is over: 0 if it is the one that ended the lease. */
@@ -228,15 +127,16 @@ static int
 done_again(struct core *c, const struct record *r, uint64_t token,
 	const struct sw_item *it, char *why)
 {
-	if (r->token == token &&
-		(r->outcome == 0 || planted(TWO_OUTCOMES) ||
-			r->outcome == sw_int(it, SW_F_OUTCOME, 0)))
+	const char *other = r->token == token ? difference(r, it) : "";
+
+	if (other == NULL)
 		return 0;
 	c->stale++;
 	if (r->token != token)
 		return SW_ESTALE;
-	return sw_refuse(why, SW_ESTALE, "the lease was reported as %s before",
-		sw_outcome_name((int)r->outcome));
+	return sw_refuse(why, SW_ESTALE,
+		"the lease was reported as %s before%s",
+		sw_outcome_name((int)r->outcome), other);
 }
 
 static int

@@ -105,7 +105,7 @@ reply_no_queue(struct request *rq, struct bytes name)
 #define INTERNAL                                                               \
 	(SW_BIT(SW_F_RANK) | SW_BIT(SW_F_KEEP_UNTIL_MS) | SW_BIT(SW_F_STATE) | \
 		SW_BIT(SW_F_TOKEN) | SW_BIT(SW_F_OUTCOME) |                    \
-		SW_BIT(SW_F_MATCH) | TIMES)
+		SW_BIT(SW_F_MATCH) | SW_BIT(SW_F_DIGEST) | TIMES)
 
 static void
 time_show(struct core *c, struct sw_buf *b, enum sw_tag tag, int64_t at_ms)

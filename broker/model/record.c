@@ -25,7 +25,7 @@ enum {
 		SW_BIT(SW_F_OUTCOME) | SW_BIT(SW_F_RESULT) |                   \
 		SW_BIT(SW_F_DELAY_MS) | SW_BIT(SW_F_EXPIRES_AT_MS) |           \
 		SW_BIT(SW_F_COUNT) | SW_BIT(SW_F_EVENT) | SW_BIT(SW_F_QUEUE) | \
-		SW_BIT(SW_F_ORIGIN))
+		SW_BIT(SW_F_ORIGIN) | SW_BIT(SW_F_DIGEST))
 
 static void
 members_read(struct record *r, const struct sw_item *it)
@@ -46,6 +46,7 @@ members_read(struct record *r, const struct sw_item *it)
 	r->keep_until_ms = sw_int(it, SW_F_KEEP_UNTIL_MS, 0);
 	r->cause = sw_int(it, SW_F_CAUSE, SW_C_NONE);
 	r->outcome = sw_int(it, SW_F_OUTCOME, 0);
+	r->digest = sw_int(it, SW_F_DIGEST, 0);
 	r->unique_also = sw_int(it, SW_F_UNIQUE_ALSO, 0);
 	r->max_attempts = sw_int(it, SW_F_MAX_ATTEMPTS, 0);
 	r->priority = sw_int(it, SW_F_PRIORITY, SW_PRIORITY_DEFAULT);
@@ -110,7 +111,7 @@ record_of_put(struct record *r, const struct sw_item *it)
 	r->due_ms = r->ended_at_ms = r->keep_until_ms = 0;
 	r->cause = SW_C_NONE;
 	r->token = 0;
-	r->outcome = 0;
+	r->outcome = r->digest = 0;
 	r->result = bytes_of("", 0);
 	(void)sw_get_id(it, &r->id);
 }
@@ -240,6 +241,7 @@ record_seal(struct arena *a, const struct record *r, uint64_t without,
 	int_unless_zero(&b, SW_F_RANK, (int64_t)r->rank);
 	int_unless_zero(&b, SW_F_TOKEN, (int64_t)r->token);
 	int_unless_zero(&b, SW_F_OUTCOME, r->outcome);
+	int_unless_zero(&b, SW_F_DIGEST, r->digest);
 	if (r->result.len > 0)
 		sw_put_bytes(&b, SW_F_RESULT, r->result);
 	if ((without & SW_BIT(SW_F_BODY)) != 0 && sw_has(&r->it, SW_F_BODY))

@@ -40,6 +40,7 @@ struct record {
 	int64_t expires_at_ms, created_at_ms, ended_at_ms, keep_until_ms;
 	int64_t cause, unique_also, max_attempts;
 	int64_t outcome; /* of the last report, under `token`; 0: not known */
+	int64_t digest;	 /* of what that report brought; 0: not known */
 	int64_t priority;
 	uint64_t rank, lane, token;
 	struct bytes queue;  /* its name */

@@ -220,6 +220,125 @@ follow_say(struct rig *r, int n, const char *queue, const char *body)
 }
 
 static void
+follow_say_unique(struct rig *r, int n, const char *queue, const char *key)
+{
+	size_t nest = sw_nest_begin(&r->b, SW_F_FOLLOW);
+	struct sw_id id = rig_id(n);
+
+	sw_put_id(&r->b, &id);
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
+	sw_put_text(&r->b, SW_F_BODY, "");
+	sw_put_text(&r->b, SW_F_UNIQUE, key);
+	sw_nest_end(&r->b, nest);
+}
+
+/* Else one of both would be lost under a status of 0. */
+static void
+two_follow_ups_of_one_unique_key_refuse_the_ack(void **state)
+{
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	uint64_t token = rig_run(r, 1, "");
+	struct sw_item it;
+	size_t mark = rig_report(r, &id, token, SW_ACK, 0);
+
+	follow_say_unique(r, 2, "next", "k");
+	follow_say_unique(r, 3, "other", "k");
+	follow_say_unique(r, 4, "next", "k");
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), SW_EUNIQUE);
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_DETAIL),
+		bytes_str("two follow-ups have one unique key")));
+	assert_int_equal(rig_state(r, 1), SW_LEASED);
+	for (int n = 2; n <= 4; n++)
+		assert_int_equal(rig_state(r, n), SW_NONE);
+	mark = rig_report(r, &id, token, SW_ACK, 0);
+	follow_say_unique(r, 2, "next", "k");
+	follow_say_unique(r, 3, "other", "k");
+	follow_say_unique(r, 2, "next", "k");
+	follow_say_unique(r, 4, "next", "k2");
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	for (int n = 2; n <= 4; n++)
+		assert_int_equal(rig_state(r, n), SW_READY);
+}
+
+/* A limit that other queues' follow-ups used up would refuse the ack for ever.
+ */
+static void
+follow_ups_count_in_their_own_queue(void **state)
+{
+	struct rig *r = *state;
+	struct sw_id id = rig_id(1);
+	uint64_t token;
+	struct sw_item it;
+	size_t mark;
+
+	assert_int_equal(rig_set(r, "small", "max_jobs=2"), 0);
+	token = rig_run(r, 1, "");
+	for (int more = 1; more >= 0; more--) {
+		mark = rig_report(r, &id, token, SW_ACK, 0);
+		follow_say(r, 2, "next", "");
+		follow_say(r, 3, "small", "");
+		follow_say(r, 4, "other", "");
+		follow_say(r, 5, "small", "");
+		follow_say(r, 5, "small", "");
+		follow_say(r, 6, more ? "small" : "next", "");
+		assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it),
+			more ? SW_EMAXJOBS : 0);
+		assert_int_equal(rig_state(r, 3), more ? SW_NONE : SW_READY);
+	}
+	for (int n = 2; n <= 6; n++)
+		assert_int_equal(rig_state(r, n), SW_READY);
+}
+
+static size_t
+ack_bringing(struct rig *r, uint64_t token, const char *result, int follow)
+{
+	struct sw_id id = rig_id(1);
+	size_t mark = rig_report(r, &id, token, SW_ACK, 0);
+
+	if (result != NULL)
+		sw_put_text(&r->b, SW_F_RESULT, result);
+	if (follow > 0)
+		follow_say(r, follow, "next", "");
+	return mark;
+}
+
+/* Else a result or a follow-up would be lost under a status of 0. */
+static void
+an_ack_that_comes_again_brings_the_same(void **state)
+{
+	static const struct {
+		const char *result;
+		int follow;
+	} others[] = {{"r", 0}, {"r", 3}, {"s", 2}, {NULL, 2}, {NULL, 0}};
+	struct rig *r = *state;
+	uint64_t token = rig_run(r, 1, "");
+	struct sw_item it;
+	size_t mark = ack_bringing(r, token, "r", 2);
+
+	assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+	for (int restart = 0; restart < 2; restart++) {
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+			mark = ack_bringing(
+				r, token, others[i].result, others[i].follow);
+			assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it),
+				SW_ESTALE);
+			assert_true(bytes_eq(sw_bytes(&it, SW_F_DETAIL),
+				bytes_str("the lease was reported as ack "
+					  "before, with another result or "
+					  "other follow-ups")));
+			assert_int_equal(rig_state(r, 3), SW_NONE);
+		}
+		mark = ack_bringing(r, token, "r", 2);
+		assert_int_equal(rig_ask(r, 1, SW_OP_DONE, mark, &it), 0);
+		rig_restart(r);
+	}
+	rig_get(r, 1, &it);
+	assert_false(sw_has(&it, SW_F_DIGEST));
+	assert_true(bytes_eq(sw_bytes(&it, SW_F_RESULT), bytes_str("r")));
+}
+
+static void
 a_follow_up_of_a_known_id_must_have_its_queue_and_body(void **state)
 {
 	struct rig *r = *state;
@@ -413,6 +532,9 @@ main(void)
 		T(a_lease_has_one_outcome),
 		T(follow_ups_of_one_id_in_a_report_must_be_the_same),
 		T(only_an_ack_has_follow_ups),
+		T(two_follow_ups_of_one_unique_key_refuse_the_ack),
+		T(follow_ups_count_in_their_own_queue),
+		T(an_ack_that_comes_again_brings_the_same),
 		T(a_follow_up_of_a_known_id_must_have_its_queue_and_body),
 		T(more_follow_ups_than_one_job_may_bring_are_refused),
 		T(the_limit_of_follow_ups_counts_for_each_job_of_a_message),
