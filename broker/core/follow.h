@@ -12,8 +12,8 @@
 
 /*
  * Whether all follow-ups of the report may be put: 0; SW_ETOOBIG: more than one
- * job may have; SW_EBUSY: more than this turn takes; SW_ECONFLICT: two of one id
- * are not the same, or a known job is another one; SW_EUNIQUE: two have one
+ * job may have; SW_EBUSY: more than this turn takes; SW_ECONFLICT: two of one
+ * id are not the same, or a known job is another one; SW_EUNIQUE: two have one
  * unique key, or another job has it; or another error of a put.  Reads the
  * store.
  */

@@ -25,9 +25,10 @@
  * A record that was torn by a power loss fails its checksum and ends the
  * replay: it was never confirmed.  Refused as corrupt are a sound record behind
  * a broken one, which no power loss leaves; a record of a later generation than
- * the index has, for then the index is an older copy; a file that does not begin
- * with a mark, or with one of an older generation than the index knows of, for
- * then the file is not the one that it was; and a file that is too short.
+ * the index has, for then the index is an older copy; a file that does not
+ * begin with a mark, or with one of an older generation than the index knows
+ * of, for then the file is not the one that it was; and a file that is too
+ * short.
  * The salt is random and unknown to producers, so that no body of a job can
  * contain bytes that pass for a record.
  */

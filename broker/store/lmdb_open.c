@@ -253,7 +253,7 @@ first_checkpoint(struct lmdb *l)
 			(ssize_t)sizeof(*salt));
 		*salt |= 1; /* 0: none yet */
 	}
-	err = journal_sync(&l->journal); /* the mark, before a number names it */
+	err = journal_sync(&l->journal); /* a number is to name its mark */
 	if (err < 0)
 		return lmdb_fail(l, err, "journal", strerror(-err));
 	l->meta_anew = l->loss.numbers;
@@ -264,6 +264,15 @@ first_checkpoint(struct lmdb *l)
 	l->journal.salt = *salt;
 	journal_restart(&l->journal, numbers[2].value);
 	return 0;
+}
+
+static int
+journal_fail(struct lmdb *l, int err, const char *dir)
+{
+	char path[PATH_MAX + 16];
+
+	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	return lmdb_fail(l, err, path, strerror(-err));
 }
 
 /*
@@ -283,13 +292,13 @@ journal_find(struct lmdb *l, const char *dir, const struct store_options *o,
 		err = fresh ? journal_open(&l->journal, dir, journal_size(o), 1)
 			    : 0;
 	}
+	if (err == SW_ECORRUPT)
+		return lmdb_fail(l, err, dir, "the journal is missing");
 	if (err < 0)
-		return lmdb_fail(l, err, dir,
-			err == SW_ECORRUPT ? "the journal is missing"
-					   : strerror(-err));
+		return journal_fail(l, err, dir);
 	if (fresh) /* maybe just made */
 		err = lmdb_owner_set(l->journal.fd, dir);
-	return err < 0 ? lmdb_fail(l, err, dir, strerror(-err)) : 0;
+	return err < 0 ? journal_fail(l, err, dir) : 0;
 }
 
 /* Notes what the store is opened without; before its next checkpoint. */
