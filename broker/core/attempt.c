@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "base/plant.h"
 #include "broker/core/dead.h"
+#include "broker/core/notice.h"
 #include "broker/job/job.h"
 
 const struct attempt attempt_release = {SW_RELEASE, SW_C_DRAIN, 0, NULL, 0};
@@ -396,6 +397,8 @@ job_bury_corrupt(struct core *c, struct queue *q, const struct sw_id *id,
 	record_put_dead(
 		c, &r, history_entry_plain(c, &b, SW_EV_CORRUPT, SW_C_CORRUPT));
 	note_dead(&c->notes, &r, NULL);
+	if (was != SW_DEAD)
+		notice_death(c, &r);
 	q->total[TOTAL_DEAD] -= was == SW_DEAD; /* counted at its death */
 }
 

@@ -111,8 +111,8 @@ keys_compare(const struct follow *f, size_t n, struct put_refusal *refusal)
 /* Those of one queue lie together: its limits count its own jobs, and a queue
  * that is to be made counts once. */
 static int
-each_check(struct core *c, struct follow *f, size_t n,
-	struct put_refusal *refusal)
+each_check(
+	struct core *c, struct follow *f, size_t n, struct put_refusal *refusal)
 {
 	struct put_ahead ahead = {0};
 	unsigned queues = 0;

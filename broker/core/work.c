@@ -114,10 +114,9 @@ difference(const struct record *r, const struct sw_item *it)
 		return NULL;
 	if (r->outcome != outcome)
 		return "";
-	return r->digest != 0 &&
-			       r->digest != attempt_digest(
-						    (enum sw_outcome)outcome,
-						    it)
+	return r->digest != 0 && r->digest !=
+					 attempt_digest(
+						 (enum sw_outcome)outcome, it)
 		       ? ", with another result or other follow-ups"
 		       : NULL;
 }

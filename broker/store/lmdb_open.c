@@ -344,7 +344,7 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 		return lmdb_fail(l, err, dir,
 			err == SW_EFORMAT ? "the journal has the format of a "
 					    "newer version"
-			: err != SW_ECORRUPT ? sw_strerror(err)
+			: err != SW_ECORRUPT   ? sw_strerror(err)
 			: l->journal.size == 0 ? "the journal is empty"
 			: l->journal.size < l->journal.least
 				? "the journal is cut short"

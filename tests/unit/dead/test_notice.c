@@ -118,6 +118,45 @@ a_death_puts_a_notice_in_the_same_commit(void **state)
 	no_notice(r);
 }
 
+/* Nobody else may look at that job for long. */
+static void
+a_death_by_a_corrupt_record_is_told(void **unused)
+{
+	struct rig *r = rig_open("mem:");
+	struct sw_id id = rig_id(1);
+	struct key k = key_id('j', &id);
+	struct sw_item it;
+	uint64_t token;
+	json_t *j;
+
+	(void)unused;
+	rig_set(r, "q", "on_dead=alerts");
+	assert_int_equal(rig_put(r, 1, "q", "body"), 0);
+	rig_row_change(r, STORE_PUT, &k, bytes_str("corrupt"));
+	assert_int_equal(rig_hello(r, 1, "q", 0), 0);
+	assert_int_equal(rig_take(r, 1, &token), 0);
+	assert_int_equal(rig_state(r, 1), SW_DEAD);
+	j = notice_take(r);
+	assert_non_null(j);
+	assert_string_equal(text_of(j, "kind"), "dead");
+	assert_string_equal(text_of(j, "cause"), "corrupt");
+	json_decref(j);
+	/* A job that was dead before does not die again. */
+	job_kill(r, 2, "q", "x");
+	rig_pass(r, 2 * NOTICE_MS);
+	notice_is(r, "dead", 2, "count", 1);
+	id = rig_id(2);
+	k = key_id('j', &id);
+	rig_row_change(r, STORE_PUT, &k, bytes_str("corrupt"));
+	rig_begin(r, SW_OP_LIST);
+	rig_send(r, 1);
+	assert_true(rig_item(r, 1, SW_OP_LIST | SW_REPLY, 2, &it));
+	assert_int_equal(sw_int(&it, SW_F_CAUSE, 0), SW_C_CORRUPT);
+	rig_pass(r, 2 * NOTICE_MS);
+	no_notice(r);
+	rig_drop(r);
+}
+
 static void
 very_many_deaths_make_one_notice_a_second_that_counts_them(void **state)
 {
@@ -316,6 +355,7 @@ main(void)
 	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown_rows)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_death_puts_a_notice_in_the_same_commit),
+		cmocka_unit_test(a_death_by_a_corrupt_record_is_told),
 		TEST(very_many_deaths_make_one_notice_a_second_that_counts_them),
 		TEST(a_job_that_is_gone_is_told_all_the_same),
 		TEST(the_end_of_a_long_error_is_told),
