@@ -267,8 +267,8 @@ setting_check(void *arg, const char *queue, const char *setting)
 		err = sw_settings_check(
 			&s, bytes_str(queue), wrong, sizeof(wrong));
 	if (err < 0) {
-		(void)snprintf(cfg->why, sizeof(cfg->why),
-			"[queue %s]: %.300s", queue, wrong);
+		(void)snprintf(cfg->why, sizeof(cfg->why), "[queue %s]: %.300s",
+			queue, wrong);
 		cfg->status = EXIT_CONFIG;
 	}
 	return err;

@@ -13,7 +13,7 @@
 #include "base/options.h"
 #include "link/endpoint.h"
 
-#define IPC "ipc://"
+#define IPC	 "ipc://"
 #define NO_GROUP ((gid_t)-1)
 
 static int

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -174,6 +175,30 @@ sw_endpoint_probe(const char *endpoint, pid_t *listener)
 		*listener = peer_pid(fd);
 	close(fd);
 	return err;
+}
+
+const char *
+sw_endpoint_away(const char *endpoint)
+{
+	int err = sw_endpoint_probe(endpoint, NULL);
+	struct stat st;
+
+	switch (err) {
+	case 0:
+		return "no answer";
+	case -EACCES:
+	case -EPERM:
+		return "permission denied";
+	case -ENOENT:
+		return "there is no socket";
+	case -ECONNREFUSED:
+		return stat(endpoint + sizeof(IPC) - 1, &st) == 0 &&
+				       !S_ISSOCK(st.st_mode)
+			       ? "the file is no socket"
+			       : "nobody listens";
+	default:
+		return strerror(-err);
+	}
 }
 
 /* --- sockets -------------------------------------------------------------- */

@@ -31,6 +31,10 @@ int sw_endpoint_is_long(const char *endpoint);
  */
 int sw_endpoint_probe(const char *endpoint, pid_t *listener);
 
+/* Why nobody is reached there, in a few words, as sw_endpoint_probe() finds:
+ * "there is no socket", "permission denied"; "no answer": it finds nothing. */
+const char *sw_endpoint_away(const char *endpoint);
+
 /*
  * Check an endpoint without using it: one to connect to, and one to listen at,
  * which is ipc:// or loopback and whose port may be 0 or *, any that is free.

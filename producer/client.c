@@ -239,10 +239,12 @@ unreached_explain(struct client *c)
 {
 	int err = sw_endpoint_probe(c->endpoint, NULL);
 
-	(void)snprintf(c->why, sizeof(c->why),
-		err == -EACCES || err == -EPERM ? "permission denied: %s"
-						: "no broker at %s",
-		c->endpoint);
+	if (err == -EACCES || err == -EPERM)
+		(void)snprintf(c->why, sizeof(c->why), "permission denied: %s",
+			c->endpoint);
+	else
+		(void)snprintf(c->why, sizeof(c->why), "no broker at %s: %s",
+			c->endpoint, sw_endpoint_away(c->endpoint));
 }
 
 static int

@@ -366,22 +366,6 @@ broker_reached(const struct worker *w)
 	       w->now_ms - w->leases.received_ms <= LEASE_SILENT_MS;
 }
 
-static const char *
-away_why(const struct worker *w)
-{
-	switch (sw_endpoint_probe(w->o.endpoint, NULL)) {
-	case 0:
-		return "no answer";
-	case -EACCES:
-	case -EPERM:
-		return "permission denied";
-	case -ENOENT:
-		return "there is no socket";
-	default:
-		return "nobody listens";
-	}
-}
-
 /*
  * The worker is ready once its own start is over: without a broker a job of the
  * service manager that waits for it would hang.
@@ -405,8 +389,8 @@ broker_watch(struct worker *w)
 	systemd_tell(w, reached);
 	if (away_due(&w->away, reached, w->now_ms))
 		sw_log(SW_LOG_WARN, "no-broker", "at", w->o.endpoint, "text",
-			away_why(w), "ms", sw_num(w->now_ms - w->away.since_ms),
-			NULL);
+			sw_endpoint_away(w->o.endpoint), "ms",
+			sw_num(w->now_ms - w->away.since_ms), NULL);
 }
 
 int

@@ -96,7 +96,8 @@ gone_refuse(struct asked *a)
 	return CMD_UNKNOWN;
 }
 
-/* A broker that comes back is asked again: a broker that ends drops the copy. */
+/* A broker that comes back is asked again: a broker that ends drops the copy.
+ */
 static int
 answer_wait(struct asked *a)
 {

@@ -68,7 +68,7 @@ refused 3 "permission denied: ipc://$dir/run/b.sock" \
 chmod 755 "$dir/run"
 refused 3 "permission denied: ipc://$dir/run/b.sock" \
 	as $stranger spillway --broker-timeout 1s put q "by a stranger"
-refused 3 "no broker at ipc://$dir/run/none.sock" \
+refused 3 "no broker at ipc://$dir/run/none.sock: there is no socket" \
 	as $stranger spillway --broker ipc://$dir/run/none.sock --broker-timeout 1s put q "nobody"
 kill "$broker" && wait "$broker"
 

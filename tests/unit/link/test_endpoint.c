@@ -147,17 +147,26 @@ a_probe_says_why_nobody_is_reached(void **state)
 	strcpy(at.sun_path, endpoint + 6);
 	assert_int_equal(sw_endpoint_probe(endpoint, &pid), -ENOENT);
 	assert_int_equal(pid, 0);
+	assert_string_equal(sw_endpoint_away(endpoint), "there is no socket");
 	assert_int_equal(
 		bind(s, (const struct sockaddr *)(const void *)&at, sizeof(at)),
 		0);
 	assert_int_equal(sw_endpoint_probe(endpoint, NULL), -ECONNREFUSED);
+	assert_string_equal(sw_endpoint_away(endpoint), "nobody listens");
 	assert_int_equal(listen(s, 4), 0);
 	assert_int_equal(sw_endpoint_probe(endpoint, &pid), 0);
 	assert_int_equal(pid, getpid());
+	assert_string_equal(sw_endpoint_away(endpoint), "no answer");
 	close(s);
 	assert_int_equal(sw_endpoint_probe(endpoint, NULL), -ECONNREFUSED);
 	assert_int_equal(sw_endpoint_probe("tcp://127.0.0.1:1", NULL), 0);
+	assert_string_equal(sw_endpoint_away("tcp://127.0.0.1:1"), "no answer");
+	*strrchr(endpoint, '/') = '\0';
+	assert_string_equal(
+		sw_endpoint_away(endpoint), "the file is no socket");
 	folder_remove(dir);
+	assert_string_equal(
+		sw_endpoint_away("ipc:///dev/null/s"), "Not a directory");
 }
 
 static int

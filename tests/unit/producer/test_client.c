@@ -156,6 +156,7 @@ a_call_without_a_broker_says_so(void **state)
 
 	assert_int_equal(stats(r, 30), SW_ELINK);
 	assert_non_null(strstr(client_why(r->c), local_endpoint(r->broker)));
+	assert_non_null(strstr(client_why(r->c), ": there is no socket"));
 	assert_false(client_up(r->c));
 }
 
