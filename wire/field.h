@@ -99,9 +99,9 @@ enum sw_where { SW_PUT_NOT, SW_PUT_MAY, SW_PUT_MUST };
 	X(SW_F_LAPSES, 57, "lapses", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)                             \
 	X(SW_F_OUTPUT, 58, "output", SW_T_BYTES, SW_ONE, SW_ERROR_MAX, 0, 0, SW_PUT_NOT)                                \
 	X(SW_F_WARNING, 59, "warnings", SW_T_TEXT, SW_MANY, SW_WARNING_MAX, 0, 0, SW_PUT_NOT)                           \
+	X(SW_F_DIGEST, 60, "digest", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)                             \
 	X(SW_F_ORIGIN, 61, "origin", SW_T_TEXT, SW_ONE, SW_QUEUE_MAX, 0, 0, SW_PUT_NOT)                                 \
-	X(SW_F_REDACTED, 62, "redacted", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)                         \
-	X(SW_F_DIGEST, 63, "digest", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)
+	X(SW_F_REDACTED, 62, "redacted", SW_T_INT, SW_ONE, 8, INT64_MIN, INT64_MAX, SW_PUT_NOT)
 /* clang-format on */
 
 enum sw_tag {
