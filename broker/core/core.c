@@ -456,7 +456,8 @@ core_undelivered(struct core *c, struct bytes frame)
 			r.lease->token ==
 				(uint64_t)sw_int(&it, SW_F_TOKEN, 0)) {
 			s = r.lease->session;
-			s->lost++;
+			if (s != NULL)
+				s->lost++;
 			attempt_end(c, &r, &attempt_missed);
 		}
 	if (s != NULL) {
