@@ -328,7 +328,8 @@ may_go(const struct sim *w, const struct sim_job *j)
 	       (ends && (retain == 0 || w->model->set || w->model->move));
 }
 
-/* The dead-letter queue would have taken the job for certain. */
+/* The dead-letter queue would have taken the job for certain.  There a person
+ * may bury it, too, in the same turn. */
 static int
 must_move(const struct sim *w, const struct sim_look *n)
 {
@@ -337,8 +338,9 @@ must_move(const struct sim *w, const struct sim_look *n)
 	const struct queue *to = queue_find(
 		w->core->queues_by_name, bytes_str(name));
 
-	return to != NULL && j->origin < 0 && n->r.unique.len == 0 &&
-	       to->set[SW_S_max_jobs] == 0 && to->set[SW_S_max_bytes] == 0;
+	return to != NULL && j->origin < 0 && n->r.origin.len == 0 &&
+	       n->r.unique.len == 0 && to->set[SW_S_max_jobs] == 0 &&
+	       to->set[SW_S_max_bytes] == 0;
 }
 
 static void
