@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ api_submit_emails(struct sw_client *c, int n, struct api_tally *t)
 	}
 }
 
-static int waits;
+static atomic_int waits; /* counted by the broker's thread */
 
 static int
 wait_cut(struct rig *r, struct sw_msg m, struct bytes frame,
