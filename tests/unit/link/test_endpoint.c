@@ -16,6 +16,9 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/log.h"
+#include "broker/broker.h"
+#include "link/dial.h"
 #include "link/endpoint.h"
 #include "tests/lib/folder.h"
 
@@ -185,25 +188,65 @@ option_of(void *socket, int option)
  * stays below a second.
  */
 static void
-a_socket_notices_a_dead_link_and_comes_back_after_a_long_outage(void **state)
+options_are_good(void *s)
 {
-	void *ctx = zmq_ctx_new(), *s = zmq_socket(ctx, ZMQ_DEALER);
-	int every, silence;
+	int every = option_of(s, ZMQ_HEARTBEAT_IVL);
 
-	(void)state;
-	assert_non_null(s);
-	assert_int_equal(sw_socket_set(s), 0);
-	every = option_of(s, ZMQ_HEARTBEAT_IVL);
-	silence = option_of(s, ZMQ_HEARTBEAT_TIMEOUT);
 	assert_in_range(every, 100, 1000);
-	assert_in_range(silence, 2 * every, 4000 - every);
+	assert_in_range(
+		option_of(s, ZMQ_HEARTBEAT_TIMEOUT), 2 * every, 4000 - every);
 	assert_in_range(option_of(s, ZMQ_RECONNECT_IVL), 10, 100);
 	assert_in_range(option_of(s, ZMQ_RECONNECT_IVL_MAX),
 		option_of(s, ZMQ_RECONNECT_IVL) * 2, 1000);
 	assert_in_range(option_of(s, ZMQ_HANDSHAKE_IVL), 1000, 10000);
 	assert_int_equal(option_of(s, ZMQ_LINGER), 0);
+}
+
+static void
+a_socket_notices_a_dead_link_and_comes_back_after_a_long_outage(void **state)
+{
+	void *ctx = zmq_ctx_new(), *s = zmq_socket(ctx, ZMQ_DEALER);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(sw_socket_set(s), 0);
+	options_are_good(s);
 	assert_int_equal(zmq_close(s), 0);
 	assert_int_equal(zmq_ctx_term(ctx), 0);
+}
+
+static void
+so_does_that_of_a_client(void **state)
+{
+	struct dial d;
+
+	(void)state;
+	assert_int_equal(dial_open(&d, "tcp://127.0.0.1:1"), 0);
+	options_are_good(d.sock);
+	dial_close(&d);
+}
+
+/* ... which waits for nobody who is gone. */
+static void
+so_does_that_of_a_broker(void **state)
+{
+	static struct broker br;
+	static struct broker_config cfg;
+	char folder[FOLDER_PATH], data[FOLDER_FILE], listen[FOLDER_FILE];
+	char program[] = "spillway-broker", force[] = "--force";
+	char *argv[] = {program, force, data, listen, NULL};
+
+	(void)state;
+	folder_make(folder);
+	(void)snprintf(data, sizeof(data), "--data=%s/data", folder);
+	(void)snprintf(listen, sizeof(listen), "--listen=ipc://%s/b", folder);
+	sw_log_set((enum sw_log_level)0);
+	assert_int_equal(broker_config_read(&cfg, 4, argv), 0);
+	assert_int_equal(broker_open(&br, &cfg), 0);
+	options_are_good(br.socket);
+	broker_close(&br);
+	broker_config_fini(&cfg);
+	folder_remove(folder);
 }
 
 int
@@ -214,6 +257,8 @@ main(void)
 		cmocka_unit_test(what_the_check_takes_libzmq_takes),
 		cmocka_unit_test(
 			a_socket_notices_a_dead_link_and_comes_back_after_a_long_outage),
+		cmocka_unit_test(so_does_that_of_a_client),
+		cmocka_unit_test(so_does_that_of_a_broker),
 		cmocka_unit_test(a_path_may_be_as_long_as_a_socket_s_address),
 		cmocka_unit_test(a_default_that_is_too_long_is_refused_by_name),
 		cmocka_unit_test(a_probe_says_why_nobody_is_reached),
