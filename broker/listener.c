@@ -133,7 +133,8 @@ in_use(struct listener *l, pid_t pid)
 	else
 		(void)snprintf(
 			text, sizeof(text), "another process listens there");
-	return fail(l, -EBUSY, l->path, text);
+	return fail(
+		l, -EBUSY, l->path[0] != '\0' ? l->path : l->endpoint, text);
 }
 
 /* Only a socket that refuses connections is nobody's. */
@@ -182,12 +183,19 @@ lock_open(struct listener *l)
 
 /* --- the life of a listener ----------------------------------------------- */
 
-/* Names that begin with '@' are no files; "*" is a name that libzmq chooses. */
+/* A name that is no file, and goes with its process. */
+static int
+is_abstract(const char *endpoint)
+{
+	return strncmp(endpoint, IPC "@", strlen(IPC "@")) == 0;
+}
+
+/* "*" is a name that libzmq chooses. */
 int
 listener_is_file(const char *endpoint)
 {
 	return strncmp(endpoint, IPC, strlen(IPC)) == 0 &&
-	       endpoint[strlen(IPC)] != '@' &&
+	       !is_abstract(endpoint) &&
 	       strcmp(endpoint + strlen(IPC), "*") != 0;
 }
 
@@ -226,7 +234,7 @@ listener_init(struct listener *l, const struct listener_options *o)
 
 	options_set(l, o);
 	if (l->path[0] == '\0')
-		return 0;
+		return is_abstract(l->endpoint) ? socket_look(l) : 0;
 	err = folder_make(l);
 	if (err == 0)
 		err = path_look(l);

@@ -53,6 +53,14 @@ port=$(grep -o 'at=tcp://127.0.0.1:[0-9]*' "$dir/tcp.log" | grep -o '[0-9]*$')
 ends 69 "ev=listen at=tcp://127.0.0.1:$port .*Address already in use" "$dir/second" "tcp://127.0.0.1:$port"
 kill "$tcp" && wait "$tcp"
 
+# A socket that is no file.
+spillway-broker --data "$dir/named" --listen "ipc://@spillway-test-$$" 2>"$dir/named.log" &
+named=$!
+pids+=("$named")
+until_true grep -q ev=ready "$dir/named.log"
+ends 75 "ipc://@spillway-test-$$: process $named listens there" "$dir/second" "ipc://@spillway-test-$$"
+kill "$named" && wait "$named"
+
 # A socket that was left behind is taken over.
 { kill -9 "$broker" && wait "$broker" || :; } 2>/dev/null
 [ -S "$dir/b.sock" ] || fail "the socket is gone"
