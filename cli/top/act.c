@@ -49,8 +49,11 @@ selected_line(const struct top *t)
 void
 top_select(struct top *t, int by)
 {
-	int n = (int)(t->n_queues + t->n_jobs), at = selected_line(t) + by;
+	int n = (int)(t->n_queues + t->n_jobs), from = selected_line(t);
+	int at = from + by;
 
+	if (from < 0 && by < 0)
+		at = n - 1;
 	if (at < 0 || n == 0) {
 		t->selected.kind = TOP_NOTHING;
 		return;

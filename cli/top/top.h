@@ -74,7 +74,7 @@ void top_draw(struct top *, const struct cmd_out *);
 /* Prints at most `columns` characters of UTF-8. */
 void top_cut(FILE *, const char *text, int columns);
 
-/* Moves the selection by so many lines. */
+/* Moves the selection by so many lines; up from none is the last job. */
 void top_select(struct top *, int by);
 
 /* Shows the jobs of the selected queue alone, or again of all. */

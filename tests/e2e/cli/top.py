@@ -95,6 +95,8 @@ def main():
     s.until("1 job made ready")
     s.type("\t")  # dead
     s.until("DEAD JOB")
+    s.type("k")  # up from no selection is the last job
+    s.until(f"^> {dead} ")
     s.type("\033")
     s.until(f"^  {dead} ")
     s.type("j" * 9)
