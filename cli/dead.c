@@ -39,6 +39,7 @@ struct dead_sweep {
 	int64_t left;	  /* jobs that may still be changed */
 	int64_t changed;  /* jobs so far; with --dry-run, that would be */
 	int64_t refused;  /* jobs left as they were */
+	int missing;	  /* ids that match no job */
 	int64_t named;
 };
 
@@ -210,6 +211,33 @@ sweep_states(struct dead_sweep *s)
 	return rc;
 }
 
+/* An id that matches no job is probably mistyped. */
+static void
+id_missing(struct dead_sweep *s, int i)
+{
+	char text[SW_ID_TEXT];
+
+	if (s->missing++ >= SAMPLE)
+		return;
+	sw_id_format(&s->sel.ids[i], text);
+	if (s->sel.state == SW_NONE)
+		(void)cmd_refuse(s->c, "%s: no such job", text);
+	else
+		(void)cmd_refuse(s->c, "%s: no %s job matches", text,
+			sw_state_name(s->sel.state));
+}
+
+static int
+sweep_id(struct dead_sweep *s, int i)
+{
+	int64_t before = s->changed + s->refused;
+	int rc = sweep_pages(s, i);
+
+	if (rc == CMD_OK && s->changed + s->refused == before)
+		id_missing(s, i);
+	return rc;
+}
+
 static int
 sweep_ids(struct dead_sweep *s)
 {
@@ -218,7 +246,7 @@ sweep_ids(struct dead_sweep *s)
 	if (s->sel.state == SW_NONE && !s->kind->any)
 		s->sel.state = s->kind->states[0];
 	for (int i = 0; i < n && rc == CMD_OK && s->left > 0; i++)
-		rc = sweep_pages(s, i);
+		rc = sweep_id(s, i);
 	return rc;
 }
 
@@ -230,14 +258,10 @@ sweep_run(struct dead_sweep *s)
 
 	if (rc == CMD_OK || s->changed > 0)
 		sweep_print(s);
-	if (rc == CMD_OK && s->refused > 0)
-		rc = CMD_REFUSED;
-	/* An id that matches no job is probably mistyped. */
-	if (rc == CMD_OK && n > 0 && s->changed < n &&
-		s->c->value[CMD_O_LIMIT] == NULL)
-		rc = cmd_refuse(s->c, "%" PRId64 " of %d ids match no such job",
-			n - s->changed, n);
-	return rc;
+	if (rc == CMD_OK && s->missing > SAMPLE)
+		rc = cmd_refuse(
+			s->c, "%d of %d ids match no job", s->missing, n);
+	return rc == CMD_OK && s->refused + s->missing > 0 ? CMD_REFUSED : rc;
 }
 
 static int

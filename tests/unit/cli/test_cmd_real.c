@@ -57,6 +57,8 @@ tear_down(void **state)
 	return broker.status;
 }
 
+#define NOWHERE "01a22c10-7a3f-7000-a6ff-b30ba1cfb85f"
+
 /* Makes a dead job; its id. */
 static void
 bury(const char *queue, char id[SW_ID_TEXT])
@@ -175,6 +177,13 @@ waiting_jobs_are_moved_run_and_buried(void **state)
 	(void)snprintf(words, sizeof(words), "run|%s", one);
 	assert_int_equal(seen_run(words), CMD_REFUSED);
 	assert_non_null(strstr(seen.err, "not changed: the job is ready"));
+	(void)snprintf(words, sizeof(words), "run|%s|" NOWHERE, one);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, "not changed: the job is ready"));
+	assert_non_null(strstr(seen.err, NOWHERE ": no such job\n"));
+	(void)snprintf(words, sizeof(words), "purge|state=done|%s|--yes", one);
+	assert_int_equal(seen_run(words), CMD_REFUSED);
+	assert_non_null(strstr(seen.err, ": no done job matches\n"));
 	(void)snprintf(
 		words, sizeof(words), "bury|%s|--reason=no recipient", two);
 	assert_int_equal(seen_run(words), CMD_OK);
