@@ -17,8 +17,8 @@ int match_check(const struct sw_item *selector, char why[SW_WHY_ROOM])
 
 /*
  * Whether the job has these fields of the selector: PRIORITY, FAIR, UNIQUE,
- * CONTENT_TYPE and CAUSE as they are; ATTEMPT at least and MAX_ATTEMPTS at most so many
- * attempts; WORKER, which has the job or had it last.
+ * CONTENT_TYPE and CAUSE as they are; ATTEMPT at least and MAX_ATTEMPTS at most
+ * so many attempts; WORKER, which has the job or had it last.
  */
 int match_job(const struct sw_item *selector, const struct record *);
 

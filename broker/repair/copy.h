@@ -22,8 +22,9 @@ struct copy_result {
  * Copies what the last checkpoint of the store in the folder `data` has to the
  * folder `dir`, with an empty journal.  A broker may have the store open; in a
  * store without a broker the journal may have more.  -EEXIST: `dir` is there
- * and not empty; -EINVAL: it is inside the store; SW_ECORRUPT: data.mdb has corrupt rows; or another error of
- * the store, or -errno.  After an error everything is removed.
+ * and not empty; -EINVAL: it is inside the store; SW_ECORRUPT: data.mdb has
+ * corrupt rows; or another error of the store, or -errno.  After an error
+ * everything is removed.
  */
 int copy_begin(const char *data, const char *dir, uint64_t map_size,
 	struct copy_result *) __attribute__((warn_unused_result));
