@@ -192,6 +192,10 @@ failure_text(const struct backup_process *b, int status, char *why, size_t cap)
 	else if (WIFSIGNALED(status))
 		(void)snprintf(why, cap, "signal %d has ended " PROGRAM,
 			WTERMSIG(status));
+	else if (said[0] == '\0' || WEXITSTATUS(status) == 0)
+		(void)snprintf(why, cap,
+			PROGRAM " has ended with status %d and no result",
+			WEXITSTATUS(status));
 	else
 		(void)snprintf(why, cap, "%.*s", (int)cap - 1, said);
 	why[strcspn(why, "\n")] = '\0';

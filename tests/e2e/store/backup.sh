@@ -85,6 +85,15 @@ done <"$dir/before"
 grep -q '"queue":"dead-end".*"state":"dead"' "$dir/has" || fail "no dead job"
 kill "$restored" && wait "$restored"
 
+# --- a copier that is not the one of this broker ---
+mv "$dir/bin/spillway-repair" "$dir/bin/copier"
+for says in 'exit 3' 'echo hello'; do
+	printf '#!/bin/sh\n%s\n' "$says" >"$dir/bin/spillway-repair"
+	chmod +x "$dir/bin/spillway-repair"
+	refused 1 "spillway-repair has ended with status [03] and no result" spillway backup "$dir/none"
+done
+mv "$dir/bin/copier" "$dir/bin/spillway-repair"
+
 # --- refused by name ---
 refused 1 "$dir/copy: the folder is not empty" spillway backup "$dir/copy"
 refused 1 "/dev/null/x: Not a directory" spillway backup /dev/null/x
