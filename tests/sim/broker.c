@@ -192,6 +192,7 @@ sim_broker_kill(struct sim *w)
 	if (w->core == NULL)
 		return;
 	sim_note(w, "-- the broker dies");
+	w->refuses_until = 0;
 	w->pairs[SIM_FULL_KILL] += w->now < w->disk_full_until;
 	core_fini(w->core);
 	free(w->broker);
@@ -244,8 +245,10 @@ sim_broker_turn(struct sim *w)
 		sim_fail(w, "the broker ends by itself: %s", sw_errname(err));
 	if (w->mute && w->commit_failed != SW_EFULL)
 		sim_fail(w, "the broker goes on after an unknown outcome");
-	if (w->mute)
+	if (w->mute) {
 		sim_model_restart(w); /* it has read all anew */
+		w->refuses_until = w->core->mono_ms + SIM_REFUSES_MS;
+	}
 	w->mute = 0;
 	w->busy_until = w->slept_at = w->now + w->late_ms;
 	if (w->late_ms > STEADY_TURN_MS)

@@ -23,6 +23,9 @@ wrong(struct sim *w, const struct sim_job *j, const char *what)
 static void
 put_said(struct sim *w, const struct said *s)
 {
+	if (s->status == 0 && !sw_has(s->it, SW_F_STATE) && w->core != NULL &&
+		w->core->mono_ms < w->refuses_until)
+		wrong(w, s->job, "a put is taken at once where none fitted");
 	if (s->status == 0)
 		s->job->existed |= sim_passed(w, s->job);
 	if (s->status == 0 && !s->job->existed)

@@ -27,6 +27,7 @@ enum {
 	SIM_ENDS,
 	SIM_BROKER = SIM_ENDS, /* as the number of an actor */
 	SIM_QUEUES = 4,
+	SIM_REFUSES_MS = 1000, /* puts, after a commit that did not fit */
 };
 
 extern const char *const sim_queues[SIM_QUEUES];
@@ -145,6 +146,7 @@ struct sim {
 	int sends_left;	    /* -1: no limit */
 	int commit_failed;
 	int64_t disk_full_until;
+	int64_t refuses_until; /* puts, in the core's mono_ms */
 
 	struct sim_model *model;
 	struct sim_worker *workers[SIM_WORKERS];
