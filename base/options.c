@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -533,6 +534,16 @@ options_change_effect(const struct options_change *ch, const char *const live[])
 		if (strcmp(*live, ch->key->name) == 0)
 			return NULL;
 	return "at the next start";
+}
+
+void
+options_reload_hold(int hold)
+{
+	sigset_t hup;
+
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	(void)sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &hup, NULL);
 }
 
 void

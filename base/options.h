@@ -114,6 +114,13 @@ void options_change_log(const struct options_change *, const char *effect);
 const char *
 options_change_effect(const struct options_change *, const char *const live[]);
 
+/*
+ * To be called first by a program that reloads at SIGHUP: one that comes before
+ * the program can take it waits, and does not end the program.  With 0 it is
+ * let through; a program that reads it from a descriptor never calls that.
+ */
+void options_reload_hold(int hold);
+
 /* The configuration was refused, and the earlier one stays. */
 void options_reload_refused(const char *why);
 

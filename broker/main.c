@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
+#include "base/options.h"
 #include "broker/broker.h"
 
 static enum exit_status
@@ -22,6 +23,7 @@ main(int argc, char **argv)
 	static struct broker_config cfg;
 	enum exit_status status;
 
+	options_reload_hold(1);
 	if (broker_config_read(&cfg, argc, argv) != 0 || cfg.check_only) {
 		status = cfg.status;
 	} else {

@@ -343,6 +343,7 @@ front_run(struct site_source *source)
 		if (f.signals[i] != NULL)
 			event_add(f.signals[i], NULL);
 	}
+	options_reload_hold(0);
 	if (f.accounting == NULL || table_open(&f.table, f.base, &f.watch,
 					    source, table_ready, &f) < 0)
 		f.status = EXIT_CONFIG;
@@ -413,6 +414,7 @@ main(int argc, char **argv)
 	struct options *o = &source.first;
 	int status;
 
+	options_reload_hold(1);
 	if (options_start(o, &front_program, argc, argv) != 0)
 		status = o->status;
 	else if (o->file == NULL)

@@ -21,6 +21,21 @@ hup() {
 # logged TEXT: a line of the broker's log has it.
 logged() { until_true grep -qF -- "$1" "$dir/broker.log"; }
 
+# SIGHUP before the broker serves, here before its store is open, is taken later.
+config '[queue early]' 'max_attempts = 3'
+: >"$dir/broker.log"
+STOP_FILE="$dir/stopped" STOP_WHILE=/ LD_PRELOAD="$b/tests/faults/preload_stop.so" ASAN_OPTIONS=verify_asan_link_order=0 \
+	spillway-broker --data "$dir/early" --listen "$SPILLWAY_BROKER" --config "$dir/b.conf" 2>"$dir/broker.log" &
+broker=$!
+pids+=("$broker")
+until_true grep -q . "$dir/stopped"
+until_true grep -q '^State:.T' "/proc/$broker/status"
+config '[queue early]' 'max_attempts = 4'
+kill -HUP "$broker"
+kill -CONT "$broker"
+logged 'ev=reload queue=early key=max_attempts old=3 new=4 effect=now'
+kill "$broker" && wait "$broker"
+
 config '[broker]' 'map_size = 1g' '[queue mail]' 'paused = yes' 'rate = 5' '[queue new]' 'max_attempts = 6'
 broker_start --config "$dir/b.conf"
 spillway put mail one >/dev/null
