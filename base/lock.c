@@ -71,15 +71,19 @@ lock_take(int fd, pid_t *holder)
 	return -EBUSY;
 }
 
+/*
+ * The id is for people, so a full disk is no reason to fail; a file that keeps
+ * its block needs no room.
+ */
 static int
 pid_write(int fd)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
-	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n
-		       ? 0
-		       : -errno;
+	if (pwrite(fd, text, (size_t)n, 0) == n)
+		return ftruncate(fd, n) == 0 ? 0 : -errno;
+	return errno == ENOSPC || errno == EDQUOT ? 0 : -errno;
 }
 
 int

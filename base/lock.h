@@ -19,9 +19,9 @@ int lock_take(int fd, pid_t *holder) __attribute__((warn_unused_result));
 
 /*
  * Opens the lock file `path`, which is made if it is missing, takes its lock
- * and writes the id of this process into it.  Returns the descriptor, which
- * the caller must close; or an error of lock_take() or of open(2), which does
- * not follow a symbolic link.
+ * and writes the id of this process into it, if the disk has room.  Returns the
+ * descriptor, which the caller must close; or an error of lock_take() or of
+ * open(2), which does not follow a symbolic link.
  */
 int lock_file_open(const char *path, pid_t *holder)
 	__attribute__((warn_unused_result));

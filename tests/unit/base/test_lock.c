@@ -148,6 +148,39 @@ a_link_is_not_followed(void **state)
 #define T(f) {#f, f, setup, teardown, NULL}
 /* clang-format on */
 
+/* The id is for people: a broker must start, and drain, on a full disk. */
+static void
+a_full_disk_does_not_keep_a_lock_from_its_process(void **state)
+{
+	pid_t holder;
+	int fd = lock_file_open("/dev/full", &holder);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Without a moment in which the file has no block that a full disk may keep. */
+static void
+the_id_of_a_holder_replaces_a_longer_one(void **state)
+{
+	char text[64] = "123456789012\nof before\n", want[16];
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	pid_t holder;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	fd = lock_file_open(path, &holder);
+	assert_true(fd >= 0);
+	memset(text, 0, sizeof(text));
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	(void)snprintf(want, sizeof(want), "%d\n", (int)getpid());
+	assert_string_equal(text, want);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -156,6 +189,8 @@ main(void)
 		T(the_holder_is_known_whatever_the_file_says),
 		T(a_lock_that_is_removed_or_replaced_is_no_longer_named),
 		T(a_link_is_not_followed),
+		T(a_full_disk_does_not_keep_a_lock_from_its_process),
+		T(the_id_of_a_holder_replaces_a_longer_one),
 	};
 
 	return cmocka_run_group_tests_name("lock", tests, NULL, NULL);
