@@ -223,15 +223,33 @@ listen_find(struct broker_config *cfg)
 	return fail(cfg, why);
 }
 
+/* Names the line, where a file has the key. */
+static int
+fail_at(struct broker_config *cfg, const char *key, const char *why)
+{
+	const struct config_value *v;
+	size_t i = 0;
+
+	(void)fail(cfg, why);
+	while ((v = config_value(cfg->options.config, "broker", i++)) != NULL)
+		if (strcmp(v->name, key) == 0 && v->line > 0) {
+			(void)snprintf(cfg->why, sizeof(cfg->why),
+				"%.200s:%d: %.200s", cfg->options.file, v->line,
+				why);
+			cfg->status = EXIT_CONFIG;
+		}
+	return 1;
+}
+
 /* What would leave the socket open, or closed, to others than was meant. */
 static int
 group_use(struct broker_config *cfg)
 {
 	if ((cfg->socket_mode & 0060) == 0)
-		return fail(cfg,
+		return fail_at(cfg, "socket_group",
 			"socket_mode lets no member of socket_group connect");
 	if (!listener_is_file(cfg->listen))
-		return fail(cfg,
+		return fail_at(cfg, "socket_group",
 			"socket_group is for an ipc:// socket that is a file: "
 			"any user may connect to this endpoint");
 	return 0;

@@ -14,6 +14,9 @@ refused 64 "socket-group is 'no such group': must be a group of this machine" \
 	spillway-broker --data "$dir/x" --socket-group "no such group"
 refused 64 "socket_mode lets no member of socket_group connect" \
 	spillway-broker --data "$dir/x" --socket-group "$(id -g)" --socket-mode 0600
+printf '[broker]\nsocket_mode = 0600\nsocket_group = %s\n' "$(id -g)" >"$dir/group.conf"
+refused 78 "group.conf:3: socket_mode lets no member of socket_group connect" \
+	spillway-broker --config "$dir/group.conf" --data "$dir/x" --check-config
 for open in tcp://127.0.0.1:0 "ipc://@$dir/b.sock"; do
 	refused 64 "any user may connect to this endpoint" \
 		spillway-broker --data "$dir/x" --socket-group "$(id -g)" --listen "$open" --check-config
