@@ -279,6 +279,12 @@ is_put(const struct sim *w, const struct sim_job *j)
 	return 0;
 }
 
+static int
+is_made(const struct sim *w, const struct sim_look *n)
+{
+	return is_put(w, n->job) || is_notice(w, n);
+}
+
 static void
 born_judge(struct sim *w, const struct sim_look *n)
 {
@@ -286,7 +292,7 @@ born_judge(struct sim *w, const struct sim_look *n)
 		wrong(w, n, "it is new and has been tried");
 	if (n->r.created_at_ms != w->core->now_ms)
 		wrong(w, n, "it is not of this moment");
-	if (!is_put(w, n->job) && !is_notice(w, n))
+	if (!is_made(w, n))
 		wrong(w, n, "it came from nowhere");
 }
 
@@ -483,7 +489,7 @@ sim_judge(struct sim *w, struct sim_look *n)
 		return; /* it came and went within this turn */
 	n->reborn = n->there && j->state != SW_NONE && n->r.attempt == 0 &&
 		    n->r.created_at_ms == w->core->now_ms && may_go(w, j) &&
-		    is_put(w, j);
+		    is_made(w, n);
 	if (j->state == SW_NONE || n->reborn)
 		born_judge(w, n);
 	lease_judge(w, n);
