@@ -159,11 +159,9 @@ mark_page(struct blob_gc *g, uint8_t *cursor, size_t *len)
 	if (*len > 0)
 		sw_put_bytes(&b, SW_F_CURSOR, bytes_of(cursor, *len));
 	sw_item_end(&b, mark);
-	rc = cmd_call(g->c, &b, &reply);
+	rc = cmd_call_item(g->c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(g->c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, SW_EUNKNOWN) != 0)
 		return cmd_refused(g->c, "list", &it);
 	*len = sw_bytes(&it, SW_F_CURSOR).len;

@@ -179,6 +179,17 @@ cmd_call(struct cmd *c, struct sw_buf *request, struct sw_msg *reply)
 	return err < 0 ? cmd_fail(c, err) : CMD_OK;
 }
 
+int
+cmd_call_item(struct cmd *c, struct sw_buf *request, struct sw_msg *reply,
+	struct sw_item *it)
+{
+	int rc = cmd_call(c, request, reply);
+
+	return rc != CMD_OK || sw_msg_next(reply, it)
+		       ? rc
+		       : cmd_fail(c, SW_EUNKNOWN);
+}
+
 struct sw_buf
 cmd_begin(struct cmd *c, int op, unsigned flags)
 {

@@ -185,6 +185,10 @@ int cmd_link(struct cmd *) __attribute__((warn_unused_result));
 int cmd_call(struct cmd *, struct sw_buf *request, struct sw_msg *reply)
 	__attribute__((warn_unused_result));
 
+/* The same, and takes the first item of the reply, which must have one. */
+int cmd_call_item(struct cmd *, struct sw_buf *request, struct sw_msg *reply,
+	struct sw_item *) __attribute__((warn_unused_result));
+
 /* A small request, so that a missing broker is found before a long one. */
 int cmd_probe(struct cmd *) __attribute__((warn_unused_result));
 

@@ -126,11 +126,9 @@ sweep_page(struct dead_sweep *s, int id, uint8_t *cursor, size_t *len)
 	int rc;
 
 	sweep_build(s, &b, id, bytes_of(cursor, *len));
-	rc = cmd_call(c, &b, &reply);
+	rc = cmd_call_item(c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, 0) != 0)
 		return cmd_refused(c, "", &it);
 	n = sw_int(&it, SW_F_COUNT, 0);

@@ -174,11 +174,9 @@ list_page(struct listing *l, int id, uint8_t *cursor, size_t *cursor_len)
 	if (*cursor_len > 0)
 		sw_put_bytes(&b, SW_F_CURSOR, bytes_of(cursor, *cursor_len));
 	sw_item_end(&b, mark);
-	rc = cmd_call(c, &b, &reply);
+	rc = cmd_call_item(c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, 0) != 0)
 		return cmd_refused(c, "", &it);
 	*cursor_len = sw_bytes(&it, SW_F_CURSOR).len;
@@ -421,11 +419,9 @@ cmd_pages(struct cmd *c, int op, const char *queue, page_fn *fn, void *arg)
 					&b, SW_F_CURSOR, bytes_of(cursor, len));
 			sw_item_end(&b, mark);
 		}
-		rc = cmd_call(c, &b, &reply);
+		rc = cmd_call_item(c, &b, &reply, &it);
 		if (rc != CMD_OK)
 			return rc;
-		if (!sw_msg_next(&reply, &it))
-			return cmd_fail(c, SW_EUNKNOWN);
 		if (sw_int(&it, SW_F_STATUS, 0) != 0)
 			return cmd_refused(c, queue == NULL ? "" : queue, &it);
 		len = sw_bytes(&it, SW_F_CURSOR).len;

@@ -200,11 +200,9 @@ settings_send(struct cmd *c, char **settings, int n)
 	for (int i = 0; i < n; i++)
 		sw_put_text(&b, SW_F_SETTING, settings[i]);
 	sw_item_end(&b, mark);
-	rc = cmd_call(c, &b, &reply);
+	rc = cmd_call_item(c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, SW_EUNKNOWN) != 0)
 		return cmd_refused(c, c->words[0], &it);
 	return CMD_OK;
@@ -304,11 +302,9 @@ cmd_queue_delete(struct cmd *c)
 	mark = sw_item_begin(&b);
 	sw_put_text(&b, SW_F_QUEUE, name);
 	sw_item_end(&b, mark);
-	rc = cmd_call(c, &b, &reply);
+	rc = cmd_call_item(c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(c, SW_EUNKNOWN);
 	return sw_int(&it, SW_F_STATUS, SW_EUNKNOWN) == 0
 		       ? CMD_OK
 		       : cmd_refused(c, name, &it);

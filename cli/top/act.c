@@ -168,11 +168,9 @@ page_change(struct top *t, const struct action *a, int64_t *n, uint8_t *cursor,
 	int rc;
 
 	selector_build(t, a, &b, bytes_of(cursor, *len));
-	rc = cmd_call(t->c, &b, &reply);
+	rc = cmd_call_item(t->c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(t->c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, 0) != 0)
 		return cmd_refused(t->c, "", &it);
 	*n += sw_int(&it, SW_F_COUNT, 0);
@@ -213,11 +211,9 @@ queue_pause(struct top *t)
 	sw_put_text(&b, SW_F_QUEUE, t->selected.queue);
 	sw_put_text(&b, SW_F_SETTING, paused ? "paused=no" : "paused=yes");
 	sw_item_end(&b, mark);
-	rc = cmd_call(t->c, &b, &reply);
+	rc = cmd_call_item(t->c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(t->c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, 0) != 0)
 		return cmd_refused(t->c, "", &it);
 	(void)snprintf(t->note, sizeof(t->note), "queue %s %s",

@@ -52,7 +52,8 @@ setting_export(json_t *settings, struct bytes s)
 	if (value == NULL)
 		return;
 	*value++ = '\0';
-	changed = sw_text_rule_find(line, strlen(line)) != NULL && *value != '\0'
+	changed = sw_text_rule_find(line, strlen(line)) != NULL &&
+				  *value != '\0'
 			  ? value
 			  : number_changed(line, value, text);
 	if (changed != NULL)
@@ -146,11 +147,9 @@ page_list(struct export *e, int id, uint8_t *cursor, size_t *len)
 	if (*len > 0)
 		sw_put_bytes(&b, SW_F_CURSOR, bytes_of(cursor, *len));
 	sw_item_end(&b, mark);
-	rc = cmd_call(e->c, &b, &reply);
+	rc = cmd_call_item(e->c, &b, &reply, &it);
 	if (rc != CMD_OK)
 		return rc;
-	if (!sw_msg_next(&reply, &it))
-		return cmd_fail(e->c, SW_EUNKNOWN);
 	if (sw_int(&it, SW_F_STATUS, 0) != 0)
 		return cmd_refused(e->c, "", &it);
 	*len = sw_bytes(&it, SW_F_CURSOR).len;
