@@ -308,11 +308,13 @@ was_kept(const struct sim *w, const struct sim_job *j)
 	       w->now + w->late_ms - j->ended_now >= j->retain;
 }
 
-/* Whether its queue keeps the dead for no longer than that. */
+/* Whether its queue, which may be removed behind it, keeps the dead for no
+ * longer than that. */
 static int
 dead_may_go(const struct sim *w, const struct sim_job *j)
 {
-	int64_t retain = w->core->queues[j->q]->set[SW_S_retain_dead_ms];
+	const struct queue *q = core_queue_of(w->core, (uint32_t)j->q);
+	int64_t retain = q != NULL ? q->set[SW_S_retain_dead_ms] : 1;
 
 	return j->state == SW_DEAD &&
 	       (w->model->set || w->model->move ||
