@@ -396,6 +396,6 @@ sw_copy_without(struct sw_buf *b, const struct sw_item *it, uint64_t without)
 	unsigned tag;
 
 	while (rest.len > 0 && field_split(&rest, &tag, &value))
-		if (!(without >> tag & 1))
+		if (tag >= SW_TAGS || !(without >> tag & 1))
 			sw_put_bytes(b, (enum sw_tag)tag, value);
 }
