@@ -20,8 +20,9 @@
 
 enum {
 	SHARD = 0,
-	FULL_MS = 1000,	     /* see core_reload() */
-	CHECK_MS = 1000,     /* between two looks at socket and files */
+	FULL_MS = 3000,	 /* see core_reload(); a client sends again after one
+			    second,  then two, and is told by name */
+	CHECK_MS = 1000, /* between two looks at socket and files */
 	STALL_LOG_MS = 1000, /* shorter stalls are not logged */
 };
 

@@ -361,6 +361,7 @@ batch_undo(struct lmdb *l, int err)
 
 	mdb_txn_abort(l->txn);
 	l->txn = NULL;
+	l->map_full = err == SW_EFULL;
 	rebuilt = txn_rebuild(l);
 	return rebuilt < 0 ? rebuilt : err;
 }

@@ -61,6 +61,7 @@ struct lmdb {
 	int opened;		      /* lmdb_open() has returned 0 */
 	int broken;	       /* after an unknown outcome: every call fails */
 	int disk_full;	       /* no room on the disk to reserve */
+	int map_full;	 /* for the last batch; no checkpoint since */
 	int write_full;	       /* the last checkpoint found the disk full */
 	int64_t tried_ms;      /* boot clock, of that checkpoint */
 	uint64_t usage_number; /* the journal's next number at the last usage */
@@ -72,6 +73,7 @@ struct lmdb {
 	int map_extended;	 /* once, see map_extend() */
 	off_t reserved;		 /* bytes on disk, of data.mdb */
 	uint64_t free_pages;	 /* in generation `counted_generation` */
+	uint64_t replaced_pages; /* by the last checkpoint; as free_pages */
 	uint64_t counted_generation;
 	struct lmdb_loss loss;
 	int meta_anew; /* the next checkpoint puts all numbers */

@@ -13,7 +13,10 @@
 #include "base/must.h"
 #include "broker/store/lmdb.h"
 
-enum { RETRY_MS = 1000 }; /* between two checkpoints on a full disk */
+enum {
+	RETRY_MS = 1000,    /* between two checkpoints on a full disk */
+	REPLACED_MANY = 64, /* pages; an empty checkpoint replaces some ten */
+};
 
 #define RESERVE_BYTES ((off_t)64 << 20) /* on disk, ahead of data.mdb */
 
@@ -40,60 +43,68 @@ lmdb_room_share(struct lmdb *l, int on)
 }
 
 /* A key of the free list: the transaction that freed the pages. */
-static int
-is_shared(const struct lmdb *l, const MDB_val *key)
+static uint64_t
+freed_by(const MDB_val *key)
 {
 	size_t txn;
 
 	memcpy(&txn, key->mv_data, sizeof(txn));
-	return l->shared_txn != 0 && txn >= l->shared_txn;
+	return txn;
 }
 
 /*
  * LMDB's free list is table 0, whose values are lists of page numbers that
- * begin with their length.  Counted once for each checkpoint.
+ * begin with their length.  The transaction behind the last one may not take
+ * what the last one has freed; nor may any take pages that are shared.
  */
+static void
+free_list_read(struct lmdb *l, MDB_cursor *cur)
+{
+	const uint64_t last = last_txn(l);
+	MDB_val k, v;
+
+	l->free_pages = l->replaced_pages = 0;
+	while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0) {
+		uint64_t txn = freed_by(&k), n = *(const size_t *)v.mv_data;
+
+		if (txn >= last)
+			l->replaced_pages += n;
+		else if (l->shared_txn == 0 || txn < l->shared_txn)
+			l->free_pages += n;
+	}
+}
+
+/* Counts once for each checkpoint. */
+static void
+free_pages_count(struct lmdb *l)
+{
+	MDB_txn *read;
+	MDB_cursor *cur;
+
+	if (l->counted_generation == l->journal.generation ||
+		mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
+		return;
+	if (mdb_cursor_open(read, 0, &cur) == 0) {
+		free_list_read(l, cur);
+		mdb_cursor_close(cur);
+	}
+	mdb_txn_abort(read);
+	l->counted_generation = l->journal.generation;
+}
+
 static uint64_t
 free_count(struct lmdb *l)
 {
-	MDB_txn *read;
-	MDB_cursor *cur;
-	MDB_val k, v;
-	uint64_t n = 0;
-
-	if (l->counted_generation == l->journal.generation)
-		return l->free_pages;
-	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
-		return l->free_pages;
-	if (mdb_cursor_open(read, 0, &cur) == 0) {
-		while (mdb_cursor_get(cur, &k, &v, MDB_NEXT) == 0)
-			n += is_shared(l, &k) ? 0 : *(const size_t *)v.mv_data;
-		mdb_cursor_close(cur);
-	}
-	mdb_txn_abort(read);
-	l->free_pages = n;
-	l->counted_generation = l->journal.generation;
-	return n;
+	free_pages_count(l);
+	return l->free_pages;
 }
 
-/* Pages that the last checkpoint has replaced: the last record of the list. */
+/* Pages that the last checkpoint has replaced. */
 static uint64_t
 replaced_count(struct lmdb *l)
 {
-	MDB_txn *read;
-	MDB_cursor *cur;
-	MDB_val k, v;
-	uint64_t n = 0;
-
-	if (mdb_txn_begin(l->env, NULL, MDB_RDONLY, &read) != 0)
-		return 0;
-	if (mdb_cursor_open(read, 0, &cur) == 0) {
-		if (mdb_cursor_get(cur, &k, &v, MDB_LAST) == 0)
-			n = *(const size_t *)v.mv_data;
-		mdb_cursor_close(cur);
-	}
-	mdb_txn_abort(read);
-	return n;
+	free_pages_count(l);
+	return l->replaced_pages;
 }
 
 /* Whether free pages within the file, with disk blocks, make up for the room
@@ -229,9 +240,11 @@ txn_is_large(struct lmdb *l)
  * LMDB's page counts are those of the last checkpoint.  A broker that refuses
  * puts because the store is nearly full may write nothing more, so the journal
  * would never fill up and the broker would never see the room that deletes have
- * made.  So a nearly full store makes a checkpoint after a sixteenth of the
- * journal, or if nothing was written between two calls of usage; and a store
- * whose last checkpoint found the disk full tries again.
+ * made.  So a store that is nearly full, or that had no room for a batch, makes
+ * a checkpoint after a sixteenth of the journal, or if nothing was written
+ * between two calls of usage, and another one, without a batch, if the last has
+ * freed many pages, which are room only then; and a store whose last checkpoint
+ * found the disk full tries again.
  */
 static int
 checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
@@ -241,11 +254,16 @@ checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
 	l->usage_number = l->journal.next;
 	if (l->write_full)
 		return lmdb_may_write(l);
-	return l->dirty && l->journal.at > l->checkpoint_at &&
-	       (l->disk_full || (u->used_pages - u->free_pages) * 8 >=
-					u->max_pages * 7) &&
-	       (still || l->journal.at - l->checkpoint_at >=
-				 l->journal.size / 16);
+	if (!l->disk_full && !l->map_full &&
+		(u->used_pages - u->free_pages) * 8 < u->max_pages * 7)
+		return 0;
+	if (l->dirty)
+		return l->journal.at > l->checkpoint_at &&
+		       (still || l->map_full ||
+			       l->journal.at - l->checkpoint_at >=
+				       l->journal.size / 16);
+	l->map_full = 0;
+	return replaced_count(l) > REPLACED_MANY;
 }
 
 int
@@ -262,7 +280,9 @@ lmdb_usage(struct store *s, struct store_usage *u)
 	int err = 0;
 
 	usage_read(l, u);
-	if (checkpoint_is_due(l, u) || txn_is_large(l)) {
+	for (int most = 2; most > 0 && err == 0; most--) {
+		if (!checkpoint_is_due(l, u) && !txn_is_large(l))
+			break;
 		err = lmdb_txn_ensure(l);
 		if (err == 0)
 			err = lmdb_checkpoint(l);

@@ -27,7 +27,7 @@ enum {
 	SIM_ENDS,
 	SIM_BROKER = SIM_ENDS, /* as the number of an actor */
 	SIM_QUEUES = 4,
-	SIM_REFUSES_MS = 1000, /* puts, after a commit that did not fit */
+	SIM_REFUSES_MS = 3000, /* puts, after a commit that did not fit */
 };
 
 extern const char *const sim_queues[SIM_QUEUES];

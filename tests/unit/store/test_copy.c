@@ -258,6 +258,8 @@ pages_that_a_copy_may_read_do_not_count_as_free(void **state)
 	assert_int_equal(lmdb_checkpoint((struct lmdb *)f->s), 0);
 	assert_true(usage(f).free_pages <= before);
 	assert_int_equal(f->s->driver->share(f->s, 0), 0);
+	assert_int_equal(fx_put(f, "a", "2"), 0);
+	assert_int_equal(lmdb_checkpoint((struct lmdb *)f->s), 0);
 	assert_true(usage(f).free_pages > before + LEAST);
 }
 

@@ -362,6 +362,35 @@ a_store_filled_to_90_percent_can_be_drained_and_filled_again(void **state)
 	}
 }
 
+/* LMDB takes no page that this transaction or the last one has freed.  A batch
+ * that fails for that is followed by checkpoints, although nothing may wait. */
+static void
+room_that_deletes_have_made_is_had_by_the_second_try(void **state)
+{
+	enum { ROW = 100000, ROWS = 76 };
+	struct fixture *f = *state;
+	struct store_usage u;
+	int refused = 0;
+
+	fx_closed(f);
+	f->map_size = 8 << 20;
+	fx_opened(f);
+	for (int round = 0; round < 5; round++) {
+		for (uint32_t i = 0; i < ROWS; i++) {
+			int err = run(f, STORE_PUT, i, i + 1, ROW);
+
+			assert_true(err == 0 || err == SW_EFULL);
+			if (err == 0)
+				continue;
+			refused++;
+			assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+			assert_int_equal(run(f, STORE_PUT, i, i + 1, ROW), 0);
+		}
+		assert_int_equal(run(f, STORE_DELETE, 0, ROWS, 0), 0);
+	}
+	assert_true(refused > 0);
+}
+
 static void
 a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 {
@@ -511,6 +540,7 @@ main(void)
 		T(an_empty_or_missing_data_file_is_no_new_store),
 		T(what_was_put_and_deleted_at_once_does_not_look_cut_short),
 		T(a_store_filled_to_90_percent_can_be_drained_and_filled_again),
+		T(room_that_deletes_have_made_is_had_by_the_second_try),
 		T(a_batch_too_large_for_the_map_leaves_no_trace),
 		T(a_full_store_opens_after_a_crash),
 		T(a_journal_alone_is_no_new_store),
