@@ -203,7 +203,10 @@ ready_refill(struct core *c)
 	struct queue *q;
 	int err = 0;
 
-	for (int i = 0; err == 0 && i < TURN_REFILLS; i++) {
+	c->lists.pool.turn++;
+	for (int i = 0; err == 0 && i < TURN_REFILLS &&
+			!lanes_pool_is_full(&c->lists.pool);
+		i++) {
 		q = queue_list_take(&c->lists, QUEUE_LOW);
 		if (q == NULL)
 			return 0;

@@ -79,9 +79,11 @@ row_remove(struct core *c, struct queue *q, const struct record *r,
 	const struct key *k)
 {
 	batch_delete(&c->batch, key_bytes(k));
-	if (k->b[0] == 'r')
+	if (k->b[0] == 'r' &&
 		lanes_remove(&q->lanes, be_get(k->b + 5, 8),
-			be_get(k->b + 13, 8), &r->id);
+			be_get(k->b + 13, 8), &r->id) &&
+		q->workers > 0)
+		queue_list(q, QUEUE_LOW);
 }
 
 static int

@@ -259,11 +259,26 @@ served(struct lanes *l)
 	DL_APPEND(l->pool->longest, l);
 }
 
-/* Drops lanes until the pool is within its bound, but none of `spared`. */
-static void
-pool_trim(struct lanes_pool *p, const struct lanes *spared)
+/* Whether all lanes in memory were read in this turn. */
+static int
+pool_is_fresh(const struct lanes_pool *p)
 {
-	while (p->bytes > p->most && p->longest != NULL && p->longest != spared)
+	return p->longest == NULL || p->longest->turn == p->turn;
+}
+
+int
+lanes_pool_is_full(const struct lanes_pool *p)
+{
+	return p->bytes > p->most / 2 && pool_is_fresh(p);
+}
+
+/* Drops lanes until the pool is within its bound; those of this turn only if
+ * they are not spared. */
+static void
+pool_trim(struct lanes_pool *p, int spare)
+{
+	while (p->bytes > p->most && p->longest != NULL &&
+		!(spare && pool_is_fresh(p)))
 		rounds_drop(p->longest);
 }
 
@@ -339,22 +354,25 @@ lanes_add(
 	l->pool->bytes += window_bytes(&to->w) - before;
 	if (rank < r->oldest)
 		r->oldest = rank;
-	pool_trim(l->pool, NULL);
+	pool_trim(l->pool, 0);
 }
 
-void
+int
 lanes_remove(
 	struct lanes *l, uint64_t number, uint64_t rank, const struct sw_id *id)
 {
 	struct round *r = round_of(l, number);
 	struct lane *from = r != NULL ? lane_find(r, number) : NULL;
+	int low;
 
 	if (from == NULL)
-		return;
+		return 0;
 	window_remove(&from->w, rank, id);
 	if (rank <= r->oldest)
 		r->known = 0;
+	low = lane_low(r, lane_round(number), from);
 	lane_drop_if_empty(l, r, from);
+	return low;
 }
 
 /* The lane to serve next; NULL: there is none, or memory knows nothing of a
@@ -563,6 +581,7 @@ lanes_refill(struct lanes *l, struct store *s, uint32_t shard)
 		if (l->rounds[i] != NULL)
 			err = round_refill(l, i, s, shard);
 	served(l);
-	pool_trim(l->pool, l);
+	l->turn = l->pool->turn;
+	pool_trim(l->pool, 1);
 	return err;
 }

@@ -19,7 +19,9 @@
  *
  * All queues share the memory of a pool.  When the pool is over its bound it
  * drops the lanes of the queue that was served longest ago; these are then
- * cold: in the store alone, until the queue is to be served.
+ * cold: in the store alone, until the queue is to be served.  A refill drops no
+ * lanes of a queue that was read in the same turn, so that each queue that is
+ * read is also served; lanes_pool_is_full() bounds what such a turn reads.
  */
 #ifndef BROKER_MODEL_LANES_H
 #define BROKER_MODEL_LANES_H
@@ -54,12 +56,14 @@ struct lanes {
 	uint32_t queue;	       /* its number */
 	int cold;	       /* the store may have jobs, memory has none */
 	struct round **rounds; /* LANE_ROUNDS; NULL: no lane in memory */
+	unsigned turn; /* of the pool, when the lanes were read last */
 	struct lanes *prev, *next; /* in the pool, if `rounds` is not NULL */
 };
 
 struct lanes_pool { /* zeroed, but for `most`, before its first use */
 	size_t bytes, most;
 	unsigned n;	       /* queues with lanes in memory */
+	unsigned turn;	       /* in which lanes are read; the caller counts */
 	struct lanes *longest; /* the one that was served longest ago */
 };
 
@@ -67,10 +71,11 @@ struct lanes_pool { /* zeroed, but for `most`, before its first use */
 void lanes_init(struct lanes *, struct lanes_pool *, uint32_t queue, int cold);
 void lanes_fini(struct lanes *);
 
-/* Adds or removes a ready job in memory; the caller writes the row `r`. */
+/* Adds or removes a ready job in memory; the caller writes the row `r`.
+ * remove: returns as lanes_pop(). */
 void
 lanes_add(struct lanes *, uint64_t lane, uint64_t rank, const struct sw_id *);
-void lanes_remove(
+int lanes_remove(
 	struct lanes *, uint64_t lane, uint64_t rank, const struct sw_id *);
 
 /* Sets the lane and entry of the next job to hand out, without removing it.
@@ -88,6 +93,10 @@ int lanes_low(const struct lanes *);
  * 0 or an error of the store. */
 int lanes_refill(struct lanes *, struct store *, uint32_t shard)
 	__attribute__((warn_unused_result));
+
+/* Whether half of the pool has lanes that were read in this turn, and nothing
+ * else is left to drop: other queues are to be read in the next turn. */
+int lanes_pool_is_full(const struct lanes_pool *);
 
 /* The lane in memory, or NULL. */
 struct lane *lanes_find(const struct lanes *, uint64_t number);
