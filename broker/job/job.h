@@ -72,19 +72,21 @@ void expiry_row_remove(struct core *, const struct record *);
 /* Writes a dead job in the place of a record that is lost. */
 void record_put_dead(struct core *, struct record *, struct bytes event);
 
-enum { OLDEST_LANES = 16 }; /* of a queue, looked at for its oldest job */
-
-/*
- * The longest wait among the next jobs of some lanes, and that job; 0: none
- * waits.  Reads at most OLDEST_LANES records.  An estimate: ready jobs are
- * ordered by rank, which does not tell when a job became ready.  Exact while
- * all jobs of the queue have one priority and few fair keys, and the next ones
- * were not tried before.
- */
-int64_t oldest_ready_ms(struct core *, const struct queue *, struct sw_id *);
-
 /* Removes record and rows of a job that is not leased. */
 void job_forget(struct core *, struct record *);
+
+/* --- oldest.c ------------------------------------------------------------- */
+
+enum { OLDEST_LANES = 16 }; /* of a queue in the store, to look at */
+
+/*
+ * The longest wait among the first jobs of each priority, and that job; 0: none
+ * waits.  Reads at most LANE_ROUNDS records.  An estimate: of a priority it
+ * looks at the lanes in memory; of a queue that has none there, at OLDEST_LANES
+ * in the store, one of each priority first.  Ready jobs are ordered by rank,
+ * which does not tell when a job that was tried before became ready.
+ */
+int64_t oldest_ready_ms(struct core *, const struct queue *, struct sw_id *);
 
 /* --- wait.c: WAIT requests, which are answered when their jobs end -------- */
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "broker/core/notice.h"
+#include "broker/job/job.h"
 #include "tests/lib/rig.h"
 
 /* Takes the only ready job of "alerts" and acks it; its body, to be freed.
@@ -332,6 +333,50 @@ a_restart_tells_no_age_twice(void **state)
 	notice_is(r, "age", 1, "age_ms", 11000);
 }
 
+/* Job 1 has waited for 9 s when urgent ones of many fair keys come. */
+static void
+urgent_jobs_come_later(struct rig *r)
+{
+	enum { KEYS = OLDEST_LANES + 1 };
+
+	rig_set(r, "q", "on_age=alerts");
+	rig_set(r, "q", "on_age_ms=10s");
+	rig_put(r, 1, "q", "x");
+	rig_pass(r, 9000);
+	for (int n = 2; n < 2 + KEYS; n++) {
+		size_t mark = rig_say(r, SW_OP_PUT, n);
+
+		sw_put_text(&r->b, SW_F_QUEUE, "q");
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_put_int(&r->b, SW_F_PRIORITY, SW_PRIORITY_MAX);
+		sw_put_fmt(&r->b, SW_F_FAIR, "tenant-%d", n);
+		sw_item_end(&r->b, mark);
+		rig_send(r, RIG_ASKER);
+	}
+}
+
+static void
+urgent_jobs_do_not_hide_that_another_waits(void **state)
+{
+	struct rig *r = *state;
+
+	urgent_jobs_come_later(r);
+	rig_pass(r, 2000);
+	notice_is(r, "age", 1, "age_ms", 11000);
+}
+
+/* Then no lane of the queue is in memory. */
+static void
+nor_do_they_after_a_restart(void **state)
+{
+	struct rig *r = *state;
+
+	urgent_jobs_come_later(r);
+	rig_restart(r);
+	rig_pass(r, 2000);
+	notice_is(r, "age", 1, "age_ms", 11000);
+}
+
 static void
 age_needs_both_settings(void **state)
 {
@@ -365,6 +410,8 @@ main(void)
 		TEST(a_job_is_told_and_moves_to_its_dead_letter_queue),
 		TEST(an_old_queue_is_told_once_for_each_crossing),
 		TEST(a_restart_tells_no_age_twice),
+		TEST(urgent_jobs_do_not_hide_that_another_waits),
+		TEST(nor_do_they_after_a_restart),
 		TEST(age_needs_both_settings),
 	};
 
