@@ -10,9 +10,11 @@
 #include "base/must.h"
 #include "base/plant.h"
 
-enum {
-	LANE_BYTES = sizeof(struct lane) + 48
-}; /* with malloc's own, pointers */
+enum { /* with malloc's own, and pointers */
+	LANE_BYTES = sizeof(struct lane) + 48,
+	ROUND_BYTES = sizeof(struct round) + 32,
+	ROUNDS_BYTES = LANE_ROUNDS * sizeof(struct round *) + 16,
+};
 
 void
 lanes_init(struct lanes *l, struct lanes_pool *pool, uint32_t queue, int cold)
@@ -23,11 +25,12 @@ lanes_init(struct lanes *l, struct lanes_pool *pool, uint32_t queue, int cold)
 /* --- a round -------------------------------------------------------------- */
 
 static struct round *
-round_new(unsigned i)
+round_new(struct lanes *l, unsigned i)
 {
 	struct round *r = calloc(1, sizeof(*r));
 
 	must_have(r);
+	l->pool->bytes += ROUND_BYTES;
 	r->lo = r->next = lane_first(i);
 	r->hi = lane_last(i);
 	return r;
@@ -141,6 +144,7 @@ round_free(struct lanes *l, struct round *r)
 		lane_drop(l, r, r->n - 1);
 	free(r->lanes);
 	free(r);
+	l->pool->bytes -= ROUND_BYTES;
 }
 
 /* Whether the round has a job in memory or may have one in the store. */
@@ -224,6 +228,7 @@ rounds_make(struct lanes *l)
 {
 	l->rounds = calloc(LANE_ROUNDS, sizeof(struct round *));
 	must_have(l->rounds);
+	l->pool->bytes += ROUNDS_BYTES;
 	l->pool->n++;
 	DL_PREPEND(l->pool->longest, l);
 }
@@ -241,6 +246,7 @@ rounds_drop(struct lanes *l)
 	free(l->rounds);
 	l->rounds = NULL;
 	l->cold = may_have && !planted(LOST_LANES);
+	l->pool->bytes -= ROUNDS_BYTES;
 	l->pool->n--;
 	DL_DELETE(l->pool->longest, l);
 }
@@ -326,7 +332,7 @@ round_ensure(struct lanes *l, uint64_t number)
 	if (l->rounds == NULL)
 		rounds_make(l);
 	if (l->rounds[i] == NULL)
-		l->rounds[i] = round_new(i);
+		l->rounds[i] = round_new(l, i);
 	return l->rounds[i];
 }
 
@@ -563,7 +569,7 @@ rounds_begin(struct lanes *l, struct store *s, uint32_t shard)
 		if (err < 0 || !f.found)
 			break;
 		i = lane_round(f.number);
-		l->rounds[i] = round_new(i);
+		l->rounds[i] = round_new(l, i);
 		l->rounds[i]->lo = 1; /* an empty range */
 		l->rounds[i]->hi = 0;
 	} while (++i < LANE_ROUNDS);

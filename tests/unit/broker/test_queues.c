@@ -307,6 +307,32 @@ many_queues_with_many_lanes_take_bounded_memory(void **state)
 	assert_true(pool->bytes <= pool->most);
 }
 
+/* Each has had a job with a fair key, and needs memory for none. */
+static void
+queues_that_were_emptied_leave_the_pool(void **state)
+{
+	enum { QUEUES = 200, MOST = 16 * 1024 };
+	struct rig *r = *state;
+
+	r->core->lists.pool.most = MOST;
+	for (int i = 1; i <= QUEUES; i++) {
+		size_t mark = rig_say(r, SW_OP_PUT, i);
+		char name[16], job[16];
+
+		(void)snprintf(name, sizeof(name), "q%d", i);
+		(void)snprintf(job, sizeof(job), "%d", i);
+		sw_put_text(&r->b, SW_F_QUEUE, name);
+		sw_put_text(&r->b, SW_F_BODY, "");
+		sw_put_text(&r->b, SW_F_FAIR, "f");
+		sw_item_end(&r->b, mark);
+		rig_send(r, RIG_ASKER);
+		assert_string_equal(rig_drain(r, 1, name), job);
+	}
+	assert_true(r->core->lists.pool.bytes <= MOST);
+	assert_true(r->core->lists.pool.n * LANE_ROUNDS * sizeof(void *) <=
+		    MOST);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown_rows)
 
@@ -325,6 +351,7 @@ main(void)
 		TEST(waiting_outweighs_priority),
 		TEST(lanes_that_memory_has_no_room_for_are_read_when_they_are_served),
 		TEST(many_queues_with_many_lanes_take_bounded_memory),
+		TEST(queues_that_were_emptied_leave_the_pool),
 	};
 
 	return cmocka_run_group_tests_name("queues", tests, NULL, NULL);
