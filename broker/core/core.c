@@ -204,6 +204,7 @@ ready_refill(struct core *c)
 	int err = 0;
 
 	c->lists.pool.turn++;
+	c->lists.pool.low = c->lists.n[QUEUE_LOW];
 	for (int i = 0; err == 0 && i < TURN_REFILLS &&
 			!lanes_pool_is_full(&c->lists.pool);
 		i++) {

@@ -288,13 +288,17 @@ pool_trim(struct lanes_pool *p, int spare)
 		rounds_drop(p->longest);
 }
 
-/* How many things of `size` bytes a queue may read now: its share of half the
+/* How many things of `size` bytes a round may read now: its share of half the
  * pool, from `least` to `most`. */
 static unsigned
-share(const struct lanes_pool *p, size_t size, unsigned least, unsigned most)
+share(const struct lanes *l, size_t size, unsigned least, unsigned most)
 {
-	size_t n = p->most / 2 / p->n / size;
+	const struct lanes_pool *p = l->pool;
+	size_t n = p->most / 2 / (p->n + p->low), rounds = 0;
 
+	for (unsigned i = 0; i < LANE_ROUNDS; i++)
+		rounds += l->rounds[i] != NULL;
+	n = n / rounds / size;
 	return n > most ? most : n < least ? least : (unsigned)n;
 }
 
@@ -494,7 +498,7 @@ static int
 round_slide(struct lanes *l, unsigned i, struct store *s, uint32_t shard)
 {
 	struct round *r = l->rounds[i];
-	unsigned most = share(l->pool,
+	unsigned most = share(l,
 		LANE_BYTES + LANE_ENTRIES_PASSED * sizeof(struct entry),
 		ROUND_LANES_LEAST, ROUND_LANES);
 	uint64_t last = lane_last(i);
@@ -541,7 +545,7 @@ round_refill(struct lanes *l, unsigned i, struct store *s, uint32_t shard)
 	uint32_t want = LANE_ENTRIES_PASSED;
 
 	if (covers_all(r, i) || r->n == 1)
-		want = share(l->pool, sizeof(struct entry), LANE_ENTRIES,
+		want = share(l, sizeof(struct entry), LANE_ENTRIES,
 			LANE_ENTRIES_MAIN);
 	for (unsigned n = 0; err == 0 && n < r->n; n++)
 		if (window_low(&r->lanes[n]->w))

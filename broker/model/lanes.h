@@ -63,7 +63,9 @@ struct lanes {
 struct lanes_pool { /* zeroed, but for `most`, before its first use */
 	size_t bytes, most;
 	unsigned n;	       /* queues with lanes in memory */
-	unsigned turn;	       /* in which lanes are read; the caller counts */
+	/* Set by the caller: of the turn in which lanes are read, its number,
+	 * and how many queues are to be read, which all need room. */
+	unsigned turn, low;
 	struct lanes *longest; /* the one that was served longest ago */
 };
 

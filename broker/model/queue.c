@@ -119,6 +119,7 @@ queue_list(struct queue *q, enum queue_list which)
 	if ((q->listed >> which & 1) != 0)
 		return;
 	q->listed |= 1U << which;
+	l->n[which]++;
 	*link = (struct queue_link){.prev = l->last[which]};
 	if (link->prev != NULL)
 		link->prev->link[which].next = q;
@@ -136,6 +137,7 @@ queue_unlist(struct queue *q, enum queue_list which)
 	if ((q->listed >> which & 1) == 0)
 		return;
 	q->listed &= ~(1U << which);
+	l->n[which]--;
 	if (link->prev != NULL)
 		link->prev->link[which].next = link->next;
 	else

@@ -58,6 +58,7 @@ struct queue_link {
 
 struct queue_lists { /* of all queues; zeroed before its first use */
 	struct queue *first[QUEUE_LISTS], *last[QUEUE_LISTS];
+	unsigned n[QUEUE_LISTS];
 	struct due_heap rated;	/* when a rate limit lets a job start */
 	struct due_heap unused; /* when a queue is removed */
 	struct lanes_pool pool;

@@ -179,16 +179,22 @@ idle_workers_are_served_in_turn(void **state)
 /* --- priority and lanes -------------------------------------------------- */
 
 static void
-put_of(struct rig *r, int n, int priority, int fair)
+put_into(struct rig *r, int n, const char *queue, int priority, int fair)
 {
 	size_t mark = rig_say(r, SW_OP_PUT, n);
 
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_put_text(&r->b, SW_F_QUEUE, queue);
 	sw_put_text(&r->b, SW_F_BODY, "");
 	sw_put_int(&r->b, SW_F_PRIORITY, priority);
 	sw_put_fmt(&r->b, SW_F_FAIR, "tenant-%d", fair);
 	sw_item_end(&r->b, mark);
 	rig_send(r, RIG_ASKER);
+}
+
+static void
+put_of(struct rig *r, int n, int priority, int fair)
+{
+	put_into(r, n, "q", priority, fair);
 }
 
 static void
@@ -307,6 +313,43 @@ many_queues_with_many_lanes_take_bounded_memory(void **state)
 	assert_true(pool->bytes <= pool->most);
 }
 
+/* A worker of QUEUES queues, "a" and so on. */
+static void
+hello_to_all(struct rig *r, int queues)
+{
+	size_t mark = rig_say(r, SW_OP_HELLO, 0);
+	struct sw_item it;
+
+	sw_put_text(&r->b, SW_F_WORKER, "worker");
+	for (int q = 0; q < queues; q++) {
+		sw_item_end(&r->b, mark);
+		mark = sw_item_begin(&r->b);
+		sw_put_fmt(&r->b, SW_F_QUEUE, "%c", 'a' + q);
+	}
+	assert_int_equal(rig_ask(r, 1, SW_OP_HELLO, mark, &it), 0);
+}
+
+/* All lanes of one would take half of the pool. */
+static void
+queues_of_many_priorities_share_the_pool(void **state)
+{
+	enum { QUEUES = 8, LANES = 60 };
+	struct rig *r = *state;
+	int n = 0;
+
+	for (int fair = 0; fair < LANES; fair++)
+		for (int p = SW_PRIORITY_MIN; p <= SW_PRIORITY_MAX; p++)
+			for (char q[] = "a"; *q < 'a' + QUEUES; ++*q)
+				put_into(r, ++n, q, p, fair);
+	rig_restart(r);
+	r->core->lists.pool.most = 256 * 1024;
+	hello_to_all(r, QUEUES);
+	for (int turn = 0; turn < 4; turn++)
+		rig_pass(r, 0);
+	for (int q = 0; q < QUEUES; q++)
+		assert_false(r->core->queues[q]->lanes.cold);
+}
+
 /* Each has had a job with a fair key, and needs memory for none. */
 static void
 queues_that_were_emptied_leave_the_pool(void **state)
@@ -351,6 +394,7 @@ main(void)
 		TEST(waiting_outweighs_priority),
 		TEST(lanes_that_memory_has_no_room_for_are_read_when_they_are_served),
 		TEST(many_queues_with_many_lanes_take_bounded_memory),
+		TEST(queues_of_many_priorities_share_the_pool),
 		TEST(queues_that_were_emptied_leave_the_pool),
 	};
 
