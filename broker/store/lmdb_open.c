@@ -346,7 +346,8 @@ journal_apply(struct lmdb *l, const char *dir, const struct store_options *o,
 					    "newer version"
 			: err != SW_ECORRUPT   ? sw_strerror(err)
 			: l->journal.size == 0 ? "the journal is empty"
-			: l->journal.size < l->journal.least
+			: l->journal.size < l->journal.least ||
+					l->journal.size % JOURNAL_ALIGN != 0
 				? "the journal is cut short"
 				: "the journal is corrupt, or one of journal "
 				  "and data.mdb is an older copy");
