@@ -16,7 +16,7 @@ set -u
 b=${SPILLWAY_BIN:?"must be the build folder"}
 case $b in *asan | *tsan) echo "skipped: all: a sanitizer is in it already"; exit ;; esac
 never='test_(cmd_real|cgroup|spawn_cgroup|accept|guard|transcode|corpus_core|store_lmdb|repair_lmdb)'
-slow='test_(blob|edge|random|store)'
+slow='test_(blob|edge|random|rate|store)'
 [ -z "${VALGRIND_ALL:-}" ] || slow=$never
 tests=${VALGRIND:-$(cd "$b/tests" && find . -name 'test_*' -executable -type f | grep -vE "/($never|$slow)\$" | sort)}
 logs=$b/tests/valgrind
