@@ -193,6 +193,7 @@ checkpoint(struct lmdb *l, const struct lmdb_number *numbers, size_t n)
 	if (rc == 0) {
 		l->journal.front = front_generation(&l->journal);
 		journal_restart(&l->journal, l->journal.generation + 1);
+		l->was_empty = !l->dirty;
 		l->dirty = l->write_full = 0;
 		lmdb_checkpoint_plan(l, l->checkpoint_at, pages);
 		l->checkpoint_at = 0;

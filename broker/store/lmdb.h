@@ -62,6 +62,7 @@ struct lmdb {
 	int broken;	       /* after an unknown outcome: every call fails */
 	int disk_full;	       /* no room on the disk to reserve */
 	int map_full;	 /* for the last batch; no checkpoint since */
+	int was_empty;	 /* the last checkpoint had no batch */
 	int write_full;	       /* the last checkpoint found the disk full */
 	int64_t tried_ms;      /* boot clock, of that checkpoint */
 	uint64_t usage_number; /* the journal's next number at the last usage */

@@ -263,7 +263,7 @@ checkpoint_is_due(struct lmdb *l, const struct store_usage *u)
 			       l->journal.at - l->checkpoint_at >=
 				       l->journal.size / 16);
 	l->map_full = 0;
-	return replaced_count(l) > REPLACED_MANY;
+	return !l->was_empty && replaced_count(l) > REPLACED_MANY;
 }
 
 int

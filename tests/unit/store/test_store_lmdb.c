@@ -391,6 +391,33 @@ room_that_deletes_have_made_is_had_by_the_second_try(void **state)
 	assert_true(refused > 0);
 }
 
+/* One that frees many pages itself, as with a long free list, is not followed
+ * by others without an end. */
+static void
+a_checkpoint_without_a_batch_is_made_once(void **state)
+{
+	enum { MANY = 1000, ROW = 100000, ROWS = 76 };
+	struct fixture *f = *state;
+	struct lmdb *l;
+	struct store_usage u;
+	uint64_t generation = 0;
+
+	fx_closed(f);
+	f->map_size = 8 << 20;
+	fx_opened(f);
+	for (uint32_t i = 0; i < ROWS; i++)
+		assert_int_equal(run(f, STORE_PUT, i, i + 1, ROW), 0);
+	l = (struct lmdb *)f->s;
+	for (int turn = 0; turn < 6; turn++) {
+		assert_int_equal(f->s->driver->usage(f->s, &u), 0);
+		assert_true((u.used_pages - u.free_pages) * 8 >=
+			    u.max_pages * 7);
+		assert_true(turn < 2 || l->journal.generation == generation);
+		generation = l->journal.generation;
+		l->replaced_pages = MANY;
+	}
+}
+
 static void
 a_batch_too_large_for_the_map_leaves_no_trace(void **state)
 {
@@ -541,6 +568,7 @@ main(void)
 		T(what_was_put_and_deleted_at_once_does_not_look_cut_short),
 		T(a_store_filled_to_90_percent_can_be_drained_and_filled_again),
 		T(room_that_deletes_have_made_is_had_by_the_second_try),
+		T(a_checkpoint_without_a_batch_is_made_once),
 		T(a_batch_too_large_for_the_map_leaves_no_trace),
 		T(a_full_store_opens_after_a_crash),
 		T(a_journal_alone_is_no_new_store),
