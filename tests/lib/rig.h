@@ -180,6 +180,12 @@ struct peer rig_peer(int who);
 void rig_begin(struct rig *, int op);
 size_t rig_say(struct rig *, int op, int n);
 
+/* Makes `b` the put of job n, with a body of zeros, into queue q. */
+void rig_put_say(struct rig *, int n, size_t body_len);
+
+/* Drops all that the turn has decided, as if it had never been. */
+void rig_turn_drop(struct rig *);
+
 /* Begins the report of an attempt, as _say. */
 size_t rig_report(struct rig *, const struct sw_id *, uint64_t token,
 	int outcome, int cause);

@@ -302,3 +302,22 @@ rig_drain(struct rig *r, int who, const char *queue)
 	}
 	return text;
 }
+
+void
+rig_put_say(struct rig *r, int n, size_t body_len)
+{
+	static uint8_t body[SW_BODY_MAX];
+	size_t mark = rig_say(r, SW_OP_PUT, n);
+
+	sw_put_text(&r->b, SW_F_QUEUE, "q");
+	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
+	sw_item_end(&r->b, mark);
+}
+
+void
+rig_turn_drop(struct rig *r)
+{
+	core_committed(r->core);
+	core_end(r->core);
+	rig_restart(r);
+}

@@ -20,12 +20,12 @@ serves
 
 # The socket of a program that takes no lock.
 python3 -c '
-import socket, sys, time
+import signal, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])
 s.listen()
 open(sys.argv[2], "w")
-time.sleep(1e6)' "$dir/foreign.sock" "$dir/listens" &
+signal.pause()' "$dir/foreign.sock" "$dir/listens" &
 foreign=$!
 pids+=("$foreign")
 until_true test -e "$dir/listens"

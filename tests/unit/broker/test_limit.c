@@ -277,26 +277,6 @@ take_all(struct rig *r)
 	return n;
 }
 
-/* Drops everything that the turn has decided. */
-static void
-turn_drop(struct rig *r)
-{
-	core_committed(r->core);
-	core_end(r->core);
-	rig_restart(r);
-}
-
-static void
-put_say(struct rig *r, int n, size_t body_len)
-{
-	static uint8_t body[SW_BODY_MAX];
-	size_t mark = rig_say(r, SW_OP_PUT, n);
-
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
-	sw_item_end(&r->b, mark);
-}
-
 static void
 a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
 	void **state)
@@ -305,22 +285,22 @@ a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
 	struct peer p = {.b = {1}, .len = 5};
 	int n = 0;
 
-	put_say(r, 1, SW_BODY_MAX);
+	rig_put_say(r, 1, SW_BODY_MAX);
 	rig_send(r, 100);
 	rig_begin(r, SW_OP_STATS);
 	assert_int_equal(take_all(r), OUTS_MAX / 2);
-	turn_drop(r);
+	rig_turn_drop(r);
 
 	rig_begin(r, SW_OP_GET);
 	id_say(r, 1);
 	assert_in_range(take_all(r), TURN_BYTES / SW_BODY_MAX - 2,
 		TURN_BYTES / SW_BODY_MAX);
-	turn_drop(r);
+	rig_turn_drop(r);
 
 	assert_int_equal(rig_hello(r, 1, "q", 5), 0);
 	core_begin(r->core, r->now_ms, r->mono_ms);
 	for (; core_has_room(r->core); n++) {
-		put_say(r, 2 + n, SW_BODY_MAX);
+		rig_put_say(r, 2 + n, SW_BODY_MAX);
 		core_take(r->core, &p, sw_buf_bytes(&r->b));
 	}
 	assert_in_range(
@@ -329,19 +309,19 @@ a_turn_is_over_when_its_changes_are_many_or_large_or_its_answers_are(
 	core_hand_out(r->core);
 	assert_int_equal(r->core->more, 1);
 	core_close(r->core);
-	turn_drop(r);
+	rig_turn_drop(r);
 
 	assert_int_equal(rig_hello(r, 1, "q", 5), 0);
 	core_begin(r->core, r->now_ms, r->mono_ms);
 	for (n = 0; core_has_room(r->core); n++) {
-		put_say(r, 1000 + n, 0);
+		rig_put_say(r, 1000 + n, 0);
 		core_take(r->core, &p, sw_buf_bytes(&r->b));
 	}
 	assert_in_range(n, TURN_OPS / 3, TURN_OPS);
 	core_hand_out(r->core);
 	assert_int_equal(r->core->more, 1);
 	core_close(r->core);
-	turn_drop(r);
+	rig_turn_drop(r);
 }
 
 enum { QUEUES = 3, EACH = 700 };
@@ -401,7 +381,7 @@ a_get_of_more_than_fits_answers_for_the_first_of_them(void **state)
 	int n = 0;
 
 	for (int i = 1; i <= JOBS; i++) {
-		put_say(r, i, SW_BODY_MAX);
+		rig_put_say(r, i, SW_BODY_MAX);
 		rig_send(r, 100);
 	}
 	rig_begin(r, SW_OP_GET);

@@ -14,26 +14,6 @@
 #include "broker/job/job.h"
 #include "tests/lib/rig.h"
 
-/* Drops everything that the turn has decided. */
-static void
-turn_drop(struct rig *r)
-{
-	core_committed(r->core);
-	core_end(r->core);
-	rig_restart(r);
-}
-
-static void
-put_say(struct rig *r, int n, size_t body_len)
-{
-	static uint8_t body[SW_BODY_MAX];
-	size_t mark = rig_say(r, SW_OP_PUT, n);
-
-	sw_put_text(&r->b, SW_F_QUEUE, "q");
-	sw_put_bytes(&r->b, SW_F_BODY, bytes_of(body, body_len));
-	sw_item_end(&r->b, mark);
-}
-
 /* Lists all pages; the number of items, and of pages. */
 static int
 pages_walk(struct rig *r, int op, int *pages)
@@ -135,7 +115,7 @@ a_page_and_a_turn_read_only_some_bytes_of_records(void **state)
 
 	assert_int_equal(rig_set(r, "q", "paused=yes"), 0);
 	for (int i = 1; i <= JOBS; i++) {
-		put_say(r, i, SW_BODY_MAX);
+		rig_put_say(r, i, SW_BODY_MAX);
 		rig_send(r, 100);
 	}
 	assert_int_equal(pages_walk(r, SW_OP_LIST, &pages), JOBS);
@@ -163,7 +143,7 @@ a_page_and_a_turn_read_only_some_bytes_of_records(void **state)
 	core_take(r->core, &p, sw_buf_bytes(&r->b));
 	assert_false(core_may_take(r->core));
 	assert_true(core_has_room(r->core));
-	turn_drop(r);
+	rig_turn_drop(r);
 }
 
 /* --- waits ---------------------------------------------------------------- */
