@@ -33,6 +33,16 @@ bytes_eq(struct bytes a, struct bytes b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+/* Below 0, 0, above 0: in the order of bytes, a beginning before the whole. */
+static inline int
+bytes_cmp(struct bytes a, struct bytes b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+}
+
 /* Little-endian, `n` bytes (1 to 8): for the wire and records. */
 static inline uint64_t
 le_get(const void *p, size_t n)

@@ -20,15 +20,6 @@ struct follow {
 };
 
 static int
-bytes_order(struct bytes a, struct bytes b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int
 by_id(const void *a, const void *b)
 {
 	const struct follow *x = a, *y = b;
@@ -40,9 +31,9 @@ static int
 by_key(const void *a, const void *b)
 {
 	const struct follow *x = a, *y = b;
-	int order = bytes_order(x->queue, y->queue);
+	int order = bytes_cmp(x->queue, y->queue);
 
-	return order != 0 ? order : bytes_order(x->unique, y->unique);
+	return order != 0 ? order : bytes_cmp(x->unique, y->unique);
 }
 
 /* Follow-ups of one id are one job: queue and body must be the same. */

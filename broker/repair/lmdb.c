@@ -28,10 +28,8 @@ struct file_walk {
 static int
 key_is_later(const struct file_walk *w, const MDB_val *k)
 {
-	size_t n = k->mv_size < w->last_len ? k->mv_size : w->last_len;
-	int c = memcmp(k->mv_data, w->last, n);
-
-	return c != 0 ? c > 0 : k->mv_size > w->last_len;
+	return bytes_cmp(bytes_of(k->mv_data, k->mv_size),
+		       bytes_of(w->last, w->last_len)) > 0;
 }
 
 /* One zero byte, which no decoder accepts, replaces a value that is lost. */

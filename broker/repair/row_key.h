@@ -38,10 +38,7 @@ row_key_set(struct row_key *k, struct bytes key)
 static inline int
 row_key_cmp(const struct row_key *a, const struct row_key *b)
 {
-	size_t n = a->len < b->len ? a->len : b->len;
-	int c = memcmp(a->b, b->b, n);
-
-	return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
+	return bytes_cmp(row_key_bytes(a), row_key_bytes(b));
 }
 
 /* The first bytes in hexadecimal. */

@@ -465,10 +465,7 @@ lmdb_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 static int
 key_is_before(const MDB_val *k, struct bytes to)
 {
-	size_t n = k->mv_size < to.len ? k->mv_size : to.len;
-	int c = memcmp(k->mv_data, to.p, n);
-
-	return c != 0 ? c < 0 : k->mv_size < to.len;
+	return bytes_cmp(bytes_of(k->mv_data, k->mv_size), to) < 0;
 }
 
 static int

@@ -88,15 +88,6 @@ mem_renew(struct store *s, struct claim *c)
 	return sh->epoch == c->epoch ? 0 : SW_EFENCED;
 }
 
-static int
-key_cmp(struct bytes a, struct bytes b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 /* The index of the first row whose key is at least `key`. */
 static size_t
 row_at(const struct mem_shard *sh, struct bytes key)
@@ -106,7 +97,7 @@ row_at(const struct mem_shard *sh, struct bytes key)
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (key_cmp(sh->rows[mid].key, key) < 0)
+		if (bytes_cmp(sh->rows[mid].key, key) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -131,7 +122,7 @@ static void
 op_apply(struct mem_shard *sh, const struct store_op *op)
 {
 	size_t i = row_at(sh, op->key);
-	int hit = i < sh->n && key_cmp(sh->rows[i].key, op->key) == 0;
+	int hit = i < sh->n && bytes_cmp(sh->rows[i].key, op->key) == 0;
 
 	if (hit)
 		free(sh->rows[i].piece);
@@ -178,7 +169,7 @@ mem_scan(struct store *s, uint32_t shard, struct bytes from, struct bytes to,
 	if (sh == NULL)
 		return -EINVAL;
 	for (size_t i = row_at(sh, from); i < sh->n && limit > 0; i++, limit--)
-		if ((to.len > 0 && key_cmp(sh->rows[i].key, to) >= 0) ||
+		if ((to.len > 0 && bytes_cmp(sh->rows[i].key, to) >= 0) ||
 			each(arg, sh->rows[i].key, sh->rows[i].val) != 0)
 			break;
 	return 0;
@@ -195,7 +186,7 @@ mem_scan_back(struct store *s, uint32_t shard, struct bytes from,
 		return -EINVAL;
 	for (i = to.len > 0 ? row_at(sh, to) : sh->n; i > 0 && limit > 0;
 		i--, limit--)
-		if (key_cmp(sh->rows[i - 1].key, from) < 0 ||
+		if (bytes_cmp(sh->rows[i - 1].key, from) < 0 ||
 			each(arg, sh->rows[i - 1].key, sh->rows[i - 1].val) !=
 				0)
 			break;
@@ -211,7 +202,7 @@ mem_get(struct store *s, uint32_t shard, struct bytes key, struct bytes *val)
 	if (sh == NULL)
 		return -EINVAL;
 	i = row_at(sh, key);
-	if (i == sh->n || key_cmp(sh->rows[i].key, key) != 0)
+	if (i == sh->n || bytes_cmp(sh->rows[i].key, key) != 0)
 		return SW_ENOJOB;
 	*val = sh->rows[i].val;
 	return 0;
