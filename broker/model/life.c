@@ -48,15 +48,3 @@ life_next(enum sw_state state, enum life_event event)
 {
 	return (enum sw_state)next[state][event];
 }
-
-const char *
-life_event_name(enum life_event event)
-{
-	static const char *const names[LIFE_EVENTS] = {
-#define X(sym, name) [sym] = name,
-		LIFE_EVENT_MAP(X)
-#undef X
-	};
-
-	return names[event];
-}
